@@ -1,0 +1,50 @@
+# What a person runs; continuous integration runs the same.
+.DEFAULT_GOAL := help
+SWIFT_FLAGS := -c release
+BINARY := .build/release/cuebx
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make run      install what is missing, build, and serve on http://127.0.0.1:8080
+run: build
+	@exec $(BINARY) serve
+
+## make test     install what is missing, build, and run every test
+test: build-tests
+	@scripts/test.sh
+
+## make tour     walk through a running server, each request shown with its answer
+tour: build
+	@$(BINARY) tour
+
+## make bench    measure metering against a bare loop of the same statements
+bench: build
+	@$(BINARY) bench
+
+## make lint     formatting and tidiness
+lint: install
+	@scripts/lint.sh
+
+## make format   let the formatter decide
+format:
+	@swift format --in-place --recursive Sources Tests Package.swift
+
+## make openapi  write openapi.json anew from the code
+openapi: build
+	@$(BINARY) openapi > openapi.json.new && mv openapi.json.new openapi.json
+
+## make clean    forget what was built
+clean:
+	@rm -rf .build
+
+install:
+	@scripts/install.sh
+
+build: install
+	@swift build $(SWIFT_FLAGS) --product cuebx
+
+build-tests: install
+	@swift build $(SWIFT_FLAGS) --build-tests
+
+.PHONY: help run test tour bench lint format openapi clean install build build-tests

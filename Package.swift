@@ -1,0 +1,138 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// Every target speaks Swift 6 with explicit existentials. The release configuration is the only
+// one that the Makefile builds, so that running, testing and measuring share one set of objects.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny")
+]
+
+let package = Package(
+    name: "cuebx-career",
+    products: [
+        .executable(name: "cuebx", targets: ["cuebx"])
+    ],
+    dependencies: [
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1",
+            traits: ["FullFoundation"]),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The rules: no I/O, no clock, no randomness.
+        .target(name: "CareerDomain", swiftSettings: settings),
+        // Strict JSON: one parser and one writer for everything that crosses the wire.
+        .target(name: "JSON", swiftSettings: settings),
+        .target(
+            name: "Database",
+            dependencies: [
+                "CareerDomain",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "HTTPEndpoint",
+            dependencies: [
+                "CareerDomain", "JSON",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        // libcurl, for the calls that the service makes to others (Stripe, SMTP, JWKS).
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: settings),
+        .testTarget(
+            name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: settings),
+        .testTarget(name: "StripeTests", dependencies: ["Stripe"], swiftSettings: settings),
+        .testTarget(
+            name: "CareerDomainTests", dependencies: ["CareerDomain"], swiftSettings: settings),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
+        .testTarget(
+            name: "DatabaseTests", dependencies: ["Database"], swiftSettings: settings),
+        // The service as its users meet it: the built binary, over real HTTP.
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "cuebx", "JSON", "HTTPClient", "Database", "CareerDomain",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings),
+        // Messages between parts of the service, durable and tried until handled.
+        .target(
+            name: "Messaging",
+            dependencies: [
+                "CareerDomain", "Database",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        // The calls to Stripe: a client, the webhooks' signature, the wire's types.
+        .target(
+            name: "Stripe",
+            dependencies: [
+                "JSON", "HTTPClient",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings),
+        // A local Stripe for development and tests. The service never imports it; the binary
+        // starts it.
+        .target(
+            name: "StripeSandbox",
+            dependencies: [
+                "JSON", "HTTPClient",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "stripe-sandbox", dependencies: ["StripeSandbox"], swiftSettings: settings),
+        .target(
+            name: "Career",
+            dependencies: [
+                "CareerDomain", "JSON", "Database", "HTTPEndpoint", "HTTPClient", "Stripe",
+                "Messaging",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cuebx",
+            dependencies: [
+                "Career", "CareerDomain", "Database", "HTTPClient", "JSON", "Messaging",
+                "StripeSandbox",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,53 @@
+import HTTPEndpoint
+import Stripe
+
+extension Problem {
+    static let alreadySubscribed = Problem(
+        409, "already_subscribed", "Already subscribed",
+        "This user is on a paid plan; upgrade it instead.")
+    static let checkoutRequired = Problem(
+        409, "checkout_required", "Checkout required",
+        "The Free plan has nothing to upgrade; buy a plan by checkout.")
+    static let samePlan = Problem(
+        409, "same_plan", "Same plan", "This is the plan that the user is on.")
+    static let downgradeNotAllowed = Problem(
+        409, "downgrade_not_allowed", "Not an upgrade",
+        "A lower plan cannot be reached by an upgrade.")
+    static let cancellationPending = Problem(
+        409, "cancellation_pending", "Cancellation pending",
+        "The subscription is about to end; resume it first.")
+    static let paymentPastDue = Problem(
+        402, "payment_past_due", "Payment past due", "The last payment failed; settle it first.")
+    static let cardDeclined = Problem(
+        402, "card_declined", "Card declined", "The card was declined; nothing has changed.")
+    static let nothingToCancel = Problem(
+        409, "nothing_to_cancel", "Nothing to cancel", "The user is on the Free plan.")
+    static let noBillingAccount = Problem(
+        409, "no_billing_account", "No billing account", "The user has never begun a checkout.")
+    static let paymentProviderUnavailable = Problem(
+        503, "payment_provider_unavailable", "Payment provider unavailable",
+        "The payment provider does not answer; try again shortly."
+    ).retry(afterSeconds: 5)
+    static let paymentProviderError = Problem(
+        502, "payment_provider_error", "Payment provider error",
+        "The payment provider refused the request.")
+
+    /// What a failed call to Stripe means to a client. Of Stripe's own text nothing is passed on
+    /// but the two codes.
+    init(_ error: StripeError) {
+        switch error.kind {
+        case .card(let code, let declineCode):
+            self = .cardDeclined.with(detail: error.sentence)
+            if let declineCode { members["decline_code"] = declineCode }
+            if let code { members["stripe_code"] = code }
+        case .unavailable, .rateLimited, .conflict:
+            self = .paymentProviderUnavailable
+            if case .rateLimited(let pause?) = error.kind {
+                self = retry(afterSeconds: pause.components.seconds)
+            }
+        default:
+            self = .paymentProviderError.with(detail: error.sentence)
+                .retry(afterSeconds: 30)
+        }
+    }
+}

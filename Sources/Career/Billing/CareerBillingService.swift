@@ -1,0 +1,311 @@
+import CareerDomain
+import Database
+import Foundation
+import HTTPEndpoint
+import Stripe
+
+/// What a user does with their subscription at Stripe: pay, upgrade, cancel, resume. Nothing here
+/// changes an account by itself: it asks Stripe and then mirrors what Stripe says.
+public struct CareerBillingService: Sendable {
+    /// How long a shown price holds, in seconds: an upgrade within it is charged as previewed.
+    static let previewLifetime: Int64 = 600
+    /// A checkout page is open for a day; one that is nearly over is not handed out again.
+    static let checkoutLifetime: Int64 = 86_400
+    static let checkoutReserve: Int64 = 1800
+
+    let stripe: StripeClient
+    let database: any Database
+    let ledger: CareerLedger
+    let subscriptions: CareerSubscriptionService
+    let catalog: CatalogStore
+    let prices: StripePrices
+    let mirror: StripeMirror
+    let clock: DecisionClock
+    let checkoutTurns = UserTurns()
+
+    // MARK: Checkout
+
+    /// A page on which the user pays for a plan. At most one is open for a user.
+    func checkout(
+        _ request: CareerCheckoutRequest, user: UUID
+    ) async throws -> CareerCheckoutResponse {
+        guard let plan = try await catalog.current(in: database).plan(request.planID),
+            plan.isActive, plan.kind == .paid
+        else { throw Problem.planNotFound }
+        return try await checkoutTurns.inTurn(user) {
+            let account = try await subscriptions.createFreeSubscription(for: user, former: nil)
+            guard account.subscription.stripeSubscriptionID == nil else {
+                throw Problem.alreadySubscribed
+            }
+            return try await openCheckout(request, plan, account)
+        }
+    }
+
+    private func openCheckout(
+        _ request: CareerCheckoutRequest, _ plan: Plan, _ account: Account
+    ) async throws -> CareerCheckoutResponse {
+        let user = account.subscription.userID
+        let checkouts = Checkouts(database: database)
+        let now = clock.now()
+        let earlier = try await checkouts.find(user)
+        if let earlier, let sessionID = earlier.sessionID {
+            if earlier.fits(request), earlier.expiresAt > now.adding(seconds: Self.checkoutReserve),
+                let url = earlier.url,
+                try await stripe.retrieveCheckoutSession(sessionID).status == .open
+            {
+                return CareerCheckoutResponse(checkoutURL: url, sessionID: sessionID)
+            }
+            try await expire(sessionID)
+        }
+        let customer = try await customer(of: account)
+        let price = try await prices.price(of: plan)
+        let attempt = try await checkouts.begin(
+            request, user: user, expiresAt: now.adding(seconds: Self.checkoutLifetime))
+        let trialDays = account.subscription.trialUsed ? 0 : plan.trialDays
+        let session = try await stripe.createCheckoutSession(
+            NewStripeCheckoutSession(
+                customerID: customer, priceID: price.id, clientReferenceID: user.text,
+                successURL: request.successURL, cancelURL: request.cancelURL,
+                trialDays: trialDays > 0 ? Int(trialDays) : nil,
+                metadata: ["user_id": user.text]),
+            "checkout-\(user.text)-\(attempt)")
+        guard let url = session.url else { throw Problem.paymentProviderUnavailable }
+        try await checkouts.opened(
+            session.id, url: url, user: user, attempt: attempt,
+            expiresAt: Timestamp(seconds: session.expiresAt))
+        return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
+    }
+
+    /// A page that is no longer open needs no end.
+    private func expire(_ sessionID: String) async throws {
+        do {
+            _ = try await stripe.expireCheckoutSession(sessionID)
+        } catch {
+            switch error.kind {
+            case .invalidRequest, .notFound: return
+            default: throw error
+            }
+        }
+    }
+
+    /// The user's one customer at Stripe, ever. The idempotency key makes two racing first
+    /// checkouts meet in one.
+    private func customer(of account: Account) async throws -> String {
+        if let known = account.subscription.stripeCustomerID { return known }
+        let user = account.subscription.userID
+        let email = try await database.read { connection -> String? in
+            let row = try connection.queryOne(
+                "SELECT email FROM users WHERE id = ?", [.uuid(user)])
+            guard var reader = row?.reader else { return nil }
+            return try reader.optionalText()
+        }
+        let customer = try await stripe.createCustomer(
+            NewStripeCustomer(userID: user.text, email: email ?? ""), "customer-\(user.text)")
+        let outcome = try await ledger.perform(
+            LinkCustomer(userID: user, customerID: customer.id))
+        return outcome ?? customer.id
+    }
+
+    // MARK: Upgrade
+
+    func preview(
+        _ newPlanID: UUID, user: UUID
+    ) async throws -> CareerUpgradePreviewResponse {
+        let upgrade = try await planned(newPlanID, user: user)
+        let prorationDate = max(clock.now().seconds, upgrade.item.currentPeriodStart)
+        let change = upgrade.change(prorationDate)
+        let invoice = try await stripe.previewUpgrade(change)
+        let subscriptionID = change.subscriptionID
+        _ = try await database.write { connection in
+            try connection.execute(
+                """
+                INSERT INTO upgrade_previews
+                    (user_id, stripe_subscription_id, plan_id, proration_date)
+                VALUES (?, ?, ?, ?)
+                ON CONFLICT (user_id) DO UPDATE SET
+                    stripe_subscription_id = excluded.stripe_subscription_id,
+                    plan_id = excluded.plan_id, proration_date = excluded.proration_date
+                """,
+                [
+                    .uuid(user), .text(subscriptionID), .uuid(newPlanID),
+                    .integer(prorationDate),
+                ])
+        }
+        return CareerUpgradePreviewResponse(
+            currentPlan: upgrade.current, newPlan: upgrade.new, prorationMinor: invoice.total,
+            dueMinor: invoice.amountDue, currency: invoice.currency,
+            billingPeriodEnd: Timestamp(seconds: upgrade.item.currentPeriodEnd))
+    }
+
+    /// Upgrades now, prorated and charged now. A declined card changes nothing, here or there.
+    func upgrade(_ newPlanID: UUID, user: UUID) async throws {
+        let upgrade = try await planned(newPlanID, user: user)
+        let shown = try await previewedDate(upgrade, user: user)
+        let prorationDate = shown ?? max(clock.now().seconds, upgrade.item.currentPeriodStart)
+        let change = upgrade.change(prorationDate)
+        _ = try await stripe.updateSubscriptionPrice(
+            change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
+        try await mirror.refresh(change.subscriptionID, userID: user)
+    }
+
+    private struct PlannedUpgrade {
+        let current: Plan
+        let new: Plan
+        let subscription: StripeSubscription
+        let item: StripeSubscription.Item
+        let price: StripePrice
+
+        func change(_ prorationDate: Int64) -> StripePriceChange {
+            StripePriceChange(
+                customerID: subscription.customerID, subscriptionID: subscription.id,
+                itemID: item.id, priceID: price.id, prorationDate: prorationDate)
+        }
+    }
+
+    private func planned(_ newPlanID: UUID, user: UUID) async throws -> PlannedUpgrade {
+        guard let found = try await subscriptions.subscription(of: user) else {
+            throw Problem.subscriptionNotFound
+        }
+        let (account, current) = found
+        guard let new = try await catalog.current(in: database).plan(newPlanID), new.isActive else {
+            throw Problem.planNotFound
+        }
+        if new.id == current.id { throw Problem.samePlan }
+        guard let subscriptionID = account.subscription.stripeSubscriptionID else {
+            throw Problem.checkoutRequired
+        }
+        if new.rank < current.rank { throw Problem.downgradeNotAllowed }
+        if account.subscription.cancelAtPeriodEnd { throw Problem.cancellationPending }
+        if account.subscription.status == .pastDue { throw Problem.paymentPastDue }
+        let subscription = try await stripe.retrieveSubscription(subscriptionID)
+        guard let item = subscription.items.first else {
+            throw Problem.paymentProviderUnavailable
+        }
+        return PlannedUpgrade(
+            current: current, new: new, subscription: subscription, item: item,
+            price: try await prices.price(of: new))
+    }
+
+    /// The instant that the user was shown a price for, where that was a moment ago.
+    private func previewedDate(
+        _ upgrade: PlannedUpgrade, user: UUID
+    ) async throws -> Int64? {
+        let now = clock.now().seconds
+        let item = upgrade.item
+        let (planID, subscriptionID) = (upgrade.new.id, upgrade.subscription.id)
+        return try await database.read { connection in
+            let row = try connection.queryOne(
+                """
+                SELECT proration_date FROM upgrade_previews
+                WHERE user_id = ? AND plan_id = ? AND stripe_subscription_id = ?
+                """, [.uuid(user), .uuid(planID), .text(subscriptionID)])
+            guard var reader = row?.reader else { return nil }
+            let date = try reader.integer()
+            let isFresh = now - date <= Self.previewLifetime && date <= now
+            return isFresh && date >= item.currentPeriodStart ? date : nil
+        }
+    }
+
+    // MARK: Cancel, resume, portal
+
+    /// - Returns: one sentence on what will happen.
+    func cancel(atPeriodEnd: Bool, user: UUID) async throws -> String {
+        guard let found = try await subscriptions.subscription(of: user) else {
+            throw Problem.subscriptionNotFound
+        }
+        guard let subscriptionID = found.account.subscription.stripeSubscriptionID else {
+            throw Problem.nothingToCancel
+        }
+        if atPeriodEnd {
+            if !found.account.subscription.cancelAtPeriodEnd {
+                _ = try await stripe.setCancelAtPeriodEnd(
+                    subscriptionID, true, "cancel-\(subscriptionID)-\(UUID().text)")
+            }
+        } else {
+            do {
+                _ = try await stripe.cancelSubscription(subscriptionID)
+            } catch {
+                guard case .notFound = error.kind else { throw error }
+            }
+        }
+        try await mirror.refresh(subscriptionID, userID: user)
+        return atPeriodEnd
+            ? "The subscription ends with its period; until then nothing changes."
+            : "The subscription has ended; you are on the Free plan."
+    }
+
+    /// Takes a cancellation at the period's end back; where none is pending nothing changes.
+    func resume(user: UUID) async throws {
+        guard let found = try await subscriptions.subscription(of: user) else {
+            throw Problem.subscriptionNotFound
+        }
+        guard let subscriptionID = found.account.subscription.stripeSubscriptionID,
+            found.account.subscription.cancelAtPeriodEnd
+        else { return }
+        _ = try await stripe.setCancelAtPeriodEnd(
+            subscriptionID, false, "resume-\(subscriptionID)-\(UUID().text)")
+        try await mirror.refresh(subscriptionID, userID: user)
+    }
+
+    func portalURL(user: UUID, returnURL: String) async throws -> String {
+        guard let found = try await subscriptions.subscription(of: user) else {
+            throw Problem.subscriptionNotFound
+        }
+        guard let customer = found.account.subscription.stripeCustomerID else {
+            throw Problem.noBillingAccount
+        }
+        return try await stripe.createPortalSession(customer, returnURL).url
+    }
+
+    /// Ends whatever the user pays for and forgets them at Stripe, before the account is erased.
+    func forget(user: UUID) async throws {
+        guard let found = try await subscriptions.subscription(of: user),
+            let customer = found.account.subscription.stripeCustomerID
+        else { return }
+        if let session = try await Checkouts(database: database).find(user)?.sessionID {
+            try await expire(session)
+        }
+        do {
+            _ = try await stripe.deleteCustomer(customer)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+        }
+    }
+}
+
+/// Lets one thing at a time happen for a user in this process.
+actor UserTurns {
+    private var waiting: [UUID: [CheckedContinuation<Void, Never>]] = [:]
+
+    nonisolated func inTurn<Value: Sendable>(
+        _ user: UUID, _ body: () async throws -> Value
+    ) async throws -> Value {
+        await enter(user)
+        do {
+            let value = try await body()
+            await leave(user)
+            return value
+        } catch {
+            await leave(user)
+            throw error
+        }
+    }
+
+    private func enter(_ user: UUID) async {
+        guard waiting[user] != nil else {
+            waiting[user] = []
+            return
+        }
+        await withCheckedContinuation { waiting[user, default: []].append($0) }
+    }
+
+    private func leave(_ user: UUID) {
+        guard var queue = waiting[user], !queue.isEmpty else {
+            waiting[user] = nil
+            return
+        }
+        let next = queue.removeFirst()
+        waiting[user] = queue
+        next.resume()
+    }
+}

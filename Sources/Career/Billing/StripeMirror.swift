@@ -1,0 +1,272 @@
+import CareerDomain
+import Database
+import Foundation
+import Logging
+import Messaging
+import Stripe
+
+/// Keeps accounts in line with Stripe. It always fetches the *current* subscription and writes it
+/// under a ticket taken before the fetch, so the order of events, duplicates and parallel workers
+/// cannot matter.
+public struct StripeMirror: Sendable {
+    private let stripe: StripeClient
+    private let database: any Database
+    private let ledger: CareerLedger
+    private let prices: StripePrices
+    private let notices: OperatorNotices
+    private let mails: BillingMails
+    private let clock: DecisionClock
+    private let logger: Logger
+
+    init(
+        stripe: StripeClient, database: any Database, ledger: CareerLedger, prices: StripePrices,
+        notices: OperatorNotices, mails: BillingMails, clock: DecisionClock, logger: Logger
+    ) {
+        self.stripe = stripe
+        self.database = database
+        self.ledger = ledger
+        self.prices = prices
+        self.notices = notices
+        self.mails = mails
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// A newer fetch has been applied meanwhile; there is nothing left to write.
+    private struct StaleTicket: Error {}
+
+    /// Fetches the subscription and applies it.
+    ///
+    /// - Parameter userID: whose it is, where the caller knows; else its metadata and customer
+    ///   tell.
+    /// - Throws: ``StripeError`` where Stripe cannot be asked, what the ledger throws.
+    public func refresh(_ subscriptionID: String, userID: UUID? = nil) async throws {
+        let ticket = try await takeTicket(subscriptionID)
+        let subscription: StripeSubscription
+        do {
+            subscription = try await stripe.retrieveSubscription(subscriptionID)
+        } catch {
+            if case .notFound = error.kind { return }
+            throw error
+        }
+        guard let owner = try await owner(of: subscription, hint: userID) else {
+            logger.info("a subscription of no user of ours", metadata: ["id": "\(subscription.id)"])
+            return
+        }
+        let snapshot = try await snapshot(of: subscription)
+        do {
+            let outcome = try await ledger.perform(
+                ApplyBilling(userID: owner, snapshot: snapshot),
+                alongside: { [mails, clock] connection, outcome in
+                    guard case .applied(let account, let events) = outcome else { return }
+                    try StripeMirror.redeem(ticket, of: subscriptionID, in: connection)
+                    try mails.enqueue(
+                        events, of: account, snapshot: snapshot, in: connection,
+                        now: clock.now())
+                })
+            try await settle(outcome, subscription, snapshot, owner: owner)
+        } catch is StaleTicket {
+            return
+        }
+    }
+
+    /// What follows at Stripe from what was decided here.
+    private func settle(
+        _ outcome: ApplyBilling.Outcome, _ subscription: StripeSubscription,
+        _ snapshot: BillingSnapshot, owner: UUID
+    ) async throws {
+        switch outcome {
+        case .applied(_, let events) where events.contains(.revoked):
+            if subscription.status != .canceled { try await cancel(subscription.id) }
+        case .otherSubscription(let current):
+            try await settleSecond(subscription, snapshot, current: current, owner: owner)
+        default: break
+        }
+    }
+
+    /// Two checkouts were paid: the first keeps, the second is canceled and refunded. What is taken
+    /// for the first may have ended meanwhile without our knowing; then the second takes its place.
+    private func settleSecond(
+        _ second: StripeSubscription, _ snapshot: BillingSnapshot, current: String, owner: UUID
+    ) async throws {
+        guard second.status != .canceled, second.status != .incompleteExpired else { return }
+        try await refresh(current, userID: owner)
+        let linked = try await linkedSubscription(of: owner)
+        guard let linked, linked != second.id else {
+            if linked == nil { try await refresh(second.id, userID: owner) }
+            return
+        }
+        try await notices.add(
+            "duplicate_subscription", subject: second.id,
+            "\(second.id) was paid while \(linked) was running; it was canceled and refunded.")
+        try await cancel(second.id)
+        try await refundAll(of: second.id)
+    }
+
+    private func cancel(_ subscriptionID: String) async throws {
+        do {
+            _ = try await stripe.cancelSubscription(subscriptionID)
+        } catch {
+            if case .notFound = error.kind { return }
+            throw error
+        }
+    }
+
+    private func refundAll(of subscriptionID: String) async throws {
+        for invoice in try await stripe.listInvoices(subscriptionID) where invoice.amountPaid > 0 {
+            for payment in try await stripe.listInvoicePayments(.invoice(invoice.id)) {
+                guard let intent = payment.paymentIntentID, payment.status == "paid" else {
+                    continue
+                }
+                do {
+                    _ = try await stripe.createRefund(intent, "refund-\(intent)")
+                } catch {
+                    // Refunded before: by us, or by hand.
+                    if case .invalidRequest(let code, _) = error.kind,
+                        code == "charge_already_refunded"
+                    {
+                        continue
+                    }
+                    throw error
+                }
+            }
+        }
+    }
+
+    // MARK: Tickets
+
+    private func takeTicket(_ subscriptionID: String) async throws -> Int64 {
+        try await database.write { connection in
+            let row = try connection.queryOne(
+                """
+                INSERT INTO stripe_tickets (stripe_subscription_id, issued, applied)
+                VALUES (?, 1, 0)
+                ON CONFLICT (stripe_subscription_id) DO UPDATE SET issued = stripe_tickets.issued + 1
+                RETURNING issued
+                """, [.text(subscriptionID)])
+            guard var reader = row?.reader else { throw DatabaseError.other("no ticket") }
+            return try reader.integer()
+        }
+    }
+
+    private static func redeem(
+        _ ticket: Int64, of subscriptionID: String, in connection: any DatabaseConnection
+    ) throws {
+        let changed = try connection.execute(
+            """
+            UPDATE stripe_tickets SET applied = ?
+            WHERE stripe_subscription_id = ? AND applied < ?
+            """, [.integer(ticket), .text(subscriptionID), .integer(ticket)])
+        if changed == 0 { throw StaleTicket() }
+    }
+
+    // MARK: What Stripe says, in the domain's words
+
+    private func owner(
+        of subscription: StripeSubscription, hint: UUID?
+    ) async throws -> UUID? {
+        let customerID = subscription.customerID
+        let claimed = hint ?? subscription.metadata["user_id"].flatMap { UUID(uuidString: $0) }
+        return try await database.read { connection in
+            let linked = try connection.queryOne(
+                "SELECT user_id FROM subscriptions WHERE stripe_customer_id = ?",
+                [.text(customerID)])
+            if var reader = linked?.reader { return try reader.uuid() }
+            guard let claimed else { return nil }
+            let known = try connection.queryOne(
+                "SELECT user_id FROM subscriptions WHERE user_id = ?", [.uuid(claimed)])
+            return known == nil ? nil : claimed
+        }
+    }
+
+    private func linkedSubscription(of userID: UUID) async throws -> String? {
+        try await database.read { connection in
+            let row = try connection.queryOne(
+                "SELECT stripe_subscription_id FROM subscriptions WHERE user_id = ?",
+                [.uuid(userID)])
+            guard var reader = row?.reader else { return nil }
+            return try reader.optionalText()
+        }
+    }
+
+    private func snapshot(of subscription: StripeSubscription) async throws -> BillingSnapshot {
+        guard let item = subscription.items.first else {
+            throw PoisonMessage("\(subscription.id) has no item")
+        }
+        let planID = try await prices.plan(of: item.price.id, lookupKey: item.price.lookupKey)
+        guard let planID else {
+            throw PoisonMessage("\(subscription.id) has a price of no plan: \(item.price.id)")
+        }
+        let invoices = try await stripe.listInvoices(subscription.id)
+        let latest = try await latestPaid(invoices, fallback: planID)
+        let revoked = try await isRevoked(latest?.invoiceID)
+        return BillingSnapshot(
+            customerID: subscription.customerID, subscriptionID: subscription.id, planID: planID,
+            status: Subscription.Status(subscription.status),
+            cancelAtPeriodEnd: subscription.cancelAtPeriodEnd
+                || (subscription.cancelAt != nil && subscription.endedAt == nil),
+            canceledAt: time(subscription.canceledAt), endedAt: time(subscription.endedAt),
+            trialEnd: time(subscription.trialEnd), paid: revoked ? nil : latest,
+            isRevoked: revoked,
+            changedPlanAt: changedPlanAt(invoices, to: item.price.id))
+    }
+
+    /// The paid invoice whose period is the latest. Prorations are not periods.
+    private func latestPaid(
+        _ invoices: [StripeInvoice], fallback: UUID
+    ) async throws -> BillingSnapshot.PaidPeriod? {
+        var latest: (invoice: StripeInvoice, line: StripeInvoice.Line)?
+        for invoice in invoices where invoice.status == .paid {
+            for line in invoice.lines
+            where !line.isProration && line.periodEnd > line.periodStart {
+                if let known = latest, known.line.periodEnd >= line.periodEnd { continue }
+                latest = (invoice, line)
+            }
+        }
+        guard let latest else { return nil }
+        var planID = fallback
+        if let priceID = latest.line.priceID {
+            planID = try await prices.plan(of: priceID, lookupKey: nil) ?? fallback
+        }
+        return BillingSnapshot.PaidPeriod(
+            invoiceID: latest.invoice.id, planID: planID,
+            start: Timestamp(seconds: latest.line.periodStart),
+            end: Timestamp(seconds: latest.line.periodEnd))
+    }
+
+    /// When the present price began to be charged, as its paid proration says.
+    private func changedPlanAt(_ invoices: [StripeInvoice], to priceID: String) -> Timestamp? {
+        let starts = invoices.filter { $0.status == .paid }.flatMap(\.lines)
+            .filter { $0.isProration && $0.priceID == priceID && $0.amount >= 0 }
+            .map(\.periodStart)
+        return starts.max().map { Timestamp(seconds: $0) }
+    }
+
+    private func isRevoked(_ invoiceID: String?) async throws -> Bool {
+        guard let invoiceID else { return false }
+        return try await database.read { connection in
+            try !connection.query(
+                "SELECT 1 FROM revoked_invoices WHERE invoice_id = ?", [.text(invoiceID)]
+            ).isEmpty
+        }
+    }
+
+    private func time(_ seconds: Int64?) -> Timestamp? { seconds.map { Timestamp(seconds: $0) } }
+}
+
+extension Subscription.Status {
+    /// A status that Stripe may add one day entitles to nothing until it is known.
+    init(_ status: StripeSubscription.Status) {
+        self =
+            switch status {
+            case .active: .active
+            case .trialing: .trialing
+            case .pastDue: .pastDue
+            case .incomplete: .incomplete
+            case .incompleteExpired: .incompleteExpired
+            case .unpaid: .unpaid
+            case .canceled: .canceled
+            case .paused, .unknown: .paused
+            }
+    }
+}

@@ -1,0 +1,63 @@
+import CareerDomain
+import Database
+import Foundation
+import Logging
+
+/// What every command of the binary stands on: an open, migrated database, the clock, the catalog
+/// and the ledger.
+public struct CareerCore: Sendable {
+    public let settings: Settings
+    public let logger: Logger
+    public let database: any Database
+    /// `nil` in production, where time is the wall's.
+    public let developmentClock: DevelopmentClock?
+    public let clock: DecisionClock
+    public let catalog: CatalogStore
+    public let ledger: CareerLedger
+    public let laneMetrics: LaneMetrics
+
+    /// Opens the database, brings its schema up to date and gives a new one its catalog.
+    public static func open(_ settings: Settings, logger: Logger) async throws -> CareerCore {
+        let database = try await openDatabase(settings)
+        let developmentClock = settings.isDevelopment ? DevelopmentClock(database: database) : nil
+        try await developmentClock?.refresh()
+        let clock = developmentClock?.clock ?? .wall
+        let catalog = CatalogStore()
+        try await CatalogSync(database: database, store: catalog, clock: clock)
+            .applyAtFirstStart(path: settings.catalogPath)
+        _ = try await catalog.current(in: database)
+        let metrics = LaneMetrics()
+        let ledger = CareerLedger(
+            database: database, catalog: catalog, clock: clock,
+            spans: LedgerSpans(
+                reservationTTL: settings.reservationTTL, pastDueGrace: settings.pastDueGrace),
+            metrics: metrics, logger: logger)
+        return CareerCore(
+            settings: settings, logger: logger, database: database,
+            developmentClock: developmentClock, clock: clock, catalog: catalog, ledger: ledger,
+            laneMetrics: metrics)
+    }
+
+    /// Opens the database that `DATABASE_URL` names and migrates it.
+    public static func openDatabase(_ settings: Settings) async throws -> any Database {
+        let url = settings.databaseURL
+        guard let path = url.wholeMatch(of: /sqlite:(.+)/)?.1 else {
+            throw DatabaseError.unavailable(
+                "DATABASE_URL must be sqlite:PATH; this version has no other engine")
+        }
+        let database = try SQLiteDatabase(path: String(path))
+        try await Migrator(migrations).migrate(database, now: DecisionClock.wall.now())
+        _ = try await database.write { connection in
+            let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
+            return try connection.execute(
+                "INSERT INTO installation (id, secret) VALUES (1, ?) ON CONFLICT DO NOTHING",
+                [.blob(secret)])
+        }
+        return database
+    }
+
+    public func close() throws {
+        ledger.close()
+        try database.close()
+    }
+}

@@ -1,0 +1,102 @@
+import CareerDomain
+import Database
+import Foundation
+import HTTPClient
+import HTTPEndpoint
+import Logging
+import Messaging
+import Stripe
+
+/// The services that the endpoints are made of, put together once.
+public struct CareerServices: Sendable {
+    /// Calls to Stripe under way at once, and those that may wait; a Stripe that hangs holds up
+    /// nothing else.
+    static let stripeCallsInFlight = 16
+    static let stripeCallsWaiting = 256
+
+    let core: CareerCore
+    let subscriptions: CareerSubscriptionService
+    let billing: CareerBillingService
+    let quota: CareerQuotaService
+    let sweeper: ExpirySweeper
+    let metrics: MetricsPage
+    let identity: IdentityServices
+    let receiver: ReceiveStripeEvent
+    /// Lets the sandbox, where there is one, do what has fallen due.
+    let settleSandbox: @Sendable () async throws -> Void
+    public let worker: MessageWorker
+    public let prices: StripePrices
+    public let mirror: StripeMirror
+    public let notices: OperatorNotices
+    public let reconciliation: StripeReconciliation
+
+    var gatekeeper: CareerGatekeeper { identity.gatekeeper }
+
+    public init(_ core: CareerCore, requests: RequestLog) async throws {
+        self.core = core
+        let (database, clock) = (core.database, core.clock)
+        let broker = EmbeddedBroker(database: database, wall: DecisionClock.wall.now)
+        let outbox = MailOutbox(broker: core.settings.smtpURL == nil ? nil : broker)
+        let stripe = try Self.stripe(core.settings)
+        subscriptions = CareerSubscriptionService(
+            database: database, ledger: core.ledger, catalog: core.catalog, clock: clock)
+        quota = CareerQuotaService(
+            database: database, ledger: core.ledger, catalog: core.catalog, broker: broker,
+            clock: clock)
+        sweeper = ExpirySweeper(
+            database: database, ledger: core.ledger, clock: clock, logger: core.logger)
+        metrics = MetricsPage(requests: requests, lane: core.laneMetrics)
+        prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
+        notices = OperatorNotices(database: database, clock: clock)
+        let mails = BillingMails(database: database, outbox: outbox, catalog: core.catalog)
+        mirror = StripeMirror(
+            stripe: stripe, database: database, ledger: core.ledger, prices: prices,
+            notices: notices, mails: mails, clock: clock, logger: core.logger)
+        reconciliation = StripeReconciliation(
+            stripe: stripe, database: database, mirror: mirror, prices: prices)
+        let billing = CareerBillingService(
+            stripe: stripe, database: database, ledger: core.ledger,
+            subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
+            clock: clock)
+        self.billing = billing
+        settleSandbox = Self.sandboxSettler(core.settings)
+        receiver = ReceiveStripeEvent(
+            database: database, broker: broker, secrets: core.settings.stripe.webhookSecrets,
+            clock: clock, wall: .wall)
+        let handlers = StripeEventHandlers(
+            database: database, stripe: stripe, mirror: mirror, mails: mails, clock: clock)
+        var all = handlers.all
+        all[.usageCommits] = QueuedCommits(quota: quota).handle
+        if let url = core.settings.smtpURL {
+            all[.emails] = try MailDelivery(
+                url: url, from: core.settings.mailFrom, database: database, clock: clock
+            ).handle
+        }
+        worker = MessageWorker(
+            broker: broker, handlers: all, now: clock.now, logger: core.logger)
+        identity = try await IdentityServices(
+            core, subscriptions: subscriptions, outbox: outbox,
+            beforeErasing: { try await billing.forget(user: $0) })
+    }
+
+    private static func sandboxSettler(
+        _ settings: Settings
+    ) -> @Sendable () async throws -> Void {
+        guard settings.isDevelopment, !settings.hasRealStripe else { return {} }
+        let http = HTTPClient(maximumInFlight: 1)
+        let url = settings.stripe.apiBase + "/_test/settle"
+        return { _ = try await http.send(HTTPRequest("POST", url, body: Array("{}".utf8))) }
+    }
+
+    private static func stripe(_ settings: Settings) throws -> StripeClient {
+        let http = HTTPClient(
+            maximumInFlight: stripeCallsInFlight, maximumQueued: stripeCallsWaiting)
+        do {
+            return try .live(
+                secretKey: settings.stripe.secretKey, apiBase: settings.stripe.apiBase,
+                http: http)
+        } catch {
+            throw SettingsError("STRIPE_SECRET_KEY", "\(error)")
+        }
+    }
+}

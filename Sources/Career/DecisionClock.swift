@@ -1,0 +1,63 @@
+import CareerDomain
+import Database
+import Foundation
+import Synchronization
+
+/// What time it is for every decision, token expiry included. Signatures, timeouts and leases use
+/// wall and monotonic time instead.
+public struct DecisionClock: Sendable {
+    public let now: @Sendable () -> Timestamp
+
+    public init(now: @escaping @Sendable () -> Timestamp) {
+        self.now = now
+    }
+
+    public static let wall = DecisionClock {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(
+            micros: Int64(time.tv_sec) * Timestamp.microsPerSecond + Int64(time.tv_nsec) / 1000)
+    }
+}
+
+/// Wall time and an offset that can be moved: the clock of development. The offset is kept in the
+/// database, so that every process shares it; each looks it up again a few times a second.
+public final class DevelopmentClock: Sendable {
+    /// How long another process may take to notice that the offset was moved.
+    public static let refreshInterval = Duration.milliseconds(100)
+    /// The furthest that one request may move the clock: ten years.
+    public static let maximumAdvance: Int64 = 10 * 366 * 86_400
+
+    private let offsetMicros = Atomic<Int64>(0)
+    private let database: any Database
+
+    public init(database: any Database) {
+        self.database = database
+    }
+
+    public var clock: DecisionClock {
+        DecisionClock { [self] in
+            let offset = offsetMicros.load(ordering: .relaxed)
+            return Timestamp(micros: DecisionClock.wall.now().micros + offset)
+        }
+    }
+
+    /// Takes over the stored offset.
+    public func refresh() async throws {
+        let stored = try await database.read { connection in
+            var row = try connection.query("SELECT clock_offset FROM installation")[0].reader
+            return try row.integer()
+        }
+        offsetMicros.store(stored, ordering: .relaxed)
+    }
+
+    /// Moves the clock forward for every process on this database.
+    public func advance(seconds: Int64) async throws {
+        let micros = seconds * Timestamp.microsPerSecond
+        _ = try await database.write { connection in
+            try connection.execute(
+                "UPDATE installation SET clock_offset = clock_offset + ?", [.integer(micros)])
+        }
+        try await refresh()
+    }
+}

@@ -1,0 +1,74 @@
+import Crypto
+import FoundationEssentials
+import HTTPEndpoint
+import HTTPTypes
+
+/// Lets callers in: tool servers by their internal key, users by their access token.
+struct CareerGatekeeper: Gatekeeper {
+    private let tokens: TokenVerifier
+    private let currentActiveUser: CurrentActiveUser
+    private let internalKeys: InternalKeys
+
+    init(
+        tokens: TokenVerifier, currentActiveUser: CurrentActiveUser, internalKeys: InternalKeys
+    ) {
+        self.tokens = tokens
+        self.currentActiveUser = currentActiveUser
+        self.internalKeys = internalKeys
+    }
+
+    func admit(_ call: inout Call, to access: Access) async throws {
+        if access.needsInternalKey {
+            guard internalKeys.accept(call.headers[.xInternalAPIKey]) else {
+                throw Problem.invalidInternalKey
+            }
+        }
+        guard access.needsUser else { return }
+        let caller = try await tokens.verify(try bearerToken(call.headers))
+        if !access.decidesOnUser { try await currentActiveUser.confirm(caller) }
+        call.caller = caller
+    }
+
+    func confirmActive(_ caller: Caller) async throws {
+        try await currentActiveUser.confirm(caller)
+    }
+
+    /// The credentials of RFC 6750 §2.1. A header that is sent twice arrives joined by a comma,
+    /// which no token has.
+    private func bearerToken(_ headers: HTTPFields) throws -> String {
+        guard let header = headers[.authorization] else { throw Problem.unauthorized }
+        let scheme = "bearer "
+        guard header.utf8.count > scheme.utf8.count,
+            header.prefix(scheme.count).lowercased() == scheme
+        else { throw Problem.unauthorized }
+        return String(header.dropFirst(scheme.count))
+    }
+}
+
+/// The keys that tool servers show. More than one may be good while they are rotated.
+struct InternalKeys: Sendable {
+    private let hashes: [[UInt8]]
+
+    init(_ keys: [String]) {
+        hashes = keys.map { Self.hash($0) }
+    }
+
+    /// Compares hashes of one length, and with every key, so that the time tells neither how much
+    /// of a key was right nor which one it was.
+    func accept(_ key: String?) -> Bool {
+        guard let key else { return false }
+        let shown = Self.hash(key)
+        var isGood = false
+        for hash in hashes where equalInConstantTime(hash, shown) { isGood = true }
+        return isGood
+    }
+
+    private static func hash(_ key: String) -> [UInt8] {
+        Array(SHA256.hash(data: Array(key.utf8)))
+    }
+}
+
+extension HTTPField.Name {
+    // The name is a valid one, which the initializer cannot know.
+    static let xInternalAPIKey = HTTPField.Name("X-Internal-API-Key")!
+}

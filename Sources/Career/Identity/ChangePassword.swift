@@ -1,0 +1,69 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+
+struct ChangePassword: Action {
+    let identity: IdentityServices
+
+    static let about = About(
+        "Change the password", details: "Signs out on every other device.", access: .user,
+        refusals: [.wrongPassword, .noPassword, .tooManyAttempts])
+
+    func read(_ input: inout InputReader) -> ChangePasswordRequest {
+        input.body(ChangePasswordRequest.self)
+    }
+
+    func perform(
+        _ request: ChangePasswordRequest, _ call: Call
+    ) async throws -> Reply<MessageResponse> {
+        let caller = try call.user()
+        let now = identity.clock.now()
+        let found = try await identity.database.read {
+            try UserRow.find(id: caller.userID, in: $0)
+        }
+        guard let user = found else { throw Problem.unauthorized }
+        guard let emailKey = user.emailKey, let hash = user.passwordHash else {
+            throw Problem.noPassword
+        }
+        let buckets = identity.throttle.password(of: emailKey, from: call.remoteAddress)
+        let refusal = try await identity.database.read { [identity] in
+            try identity.throttle.refusal(buckets, in: $0, now: now)
+        }
+        if let refusal { throw refusal }
+        guard try await identity.passwords.matches(request.currentPassword, hash) else {
+            let counted = try await identity.database.write { [identity] in
+                try identity.throttle.count(buckets, in: $0, now: now)
+            }
+            throw counted ?? Problem.wrongPassword
+        }
+        let newHash = try await identity.passwords.hash(request.newPassword)
+        try await identity.database.write { [identity] connection in
+            // Only where the password is still the one that was shown.
+            let changed = try connection.execute(
+                """
+                UPDATE users SET password_hash = ?, updated_at = ?
+                WHERE id = ? AND password_hash = ?
+                """, [.text(newHash), .time(now), .uuid(user.id), .text(hash)])
+            guard changed == 1 else { throw Problem.wrongPassword }
+            try Sessions.revokeAll(
+                of: user.id, except: caller.sessionID, in: connection, now: now)
+            try identity.outbox.enqueue(
+                .passwordChanged(to: user.email ?? emailKey), in: connection, now: now)
+        }
+        return Reply(MessageResponse("The password is changed."))
+    }
+}
+
+struct ChangePasswordRequest: JSONInput {
+    let currentPassword: String
+    let newPassword: String
+
+    static let about = "The old password and a new one."
+
+    init(_ reader: inout ObjectReader) {
+        currentPassword = reader.required("current_password", .password, "The one now.")
+        newPassword = reader.required(
+            "new_password", .newPassword, "8 to 128 characters with upper, lower and digit.")
+    }
+}

@@ -1,0 +1,64 @@
+import CareerDomain
+import FoundationEssentials
+import JSON
+
+/// A JWT in its compact form (RFC 7519, RFC 7515 §3.1), taken apart strictly and not yet believed.
+struct CompactJWT {
+    static let maximumBytes = 8 * 1024
+
+    let algorithm: String
+    let keyID: String?
+    let claims: JSONObject
+    /// What the signature is over.
+    let signedBytes: [UInt8]
+    let signature: [UInt8]
+
+    /// - Returns: `nil` for whatever is not exactly such a token: other parts, padding, JSON that
+    ///   repeats a name, a header that asks for extensions.
+    init?(_ token: String) {
+        let bytes = Array(token.utf8)
+        guard bytes.count <= Self.maximumBytes else { return nil }
+        let parts = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3, let header = Self.object(parts[0]),
+            let claims = Self.object(parts[1]), let signature = Base64URL.decode(parts[2]),
+            !signature.isEmpty, let algorithm = header["alg"]?.string, header["crit"] == nil
+        else { return nil }
+        let type = header["typ"]
+        guard type == nil || ["jwt", "at+jwt"].contains(type?.string?.lowercased()) else {
+            return nil
+        }
+        let keyID = header["kid"]
+        guard keyID == nil || keyID?.string != nil else { return nil }
+        self.algorithm = algorithm
+        self.keyID = keyID?.string
+        self.claims = claims
+        self.signature = signature
+        signedBytes = Array(bytes[..<(parts[1].endIndex)])
+    }
+
+    private static func object(_ part: ArraySlice<UInt8>) -> JSONObject? {
+        guard let bytes = Base64URL.decode(part) else { return nil }
+        do {
+            return try JSONValue.parse(bytes).object
+        } catch {
+            return nil
+        }
+    }
+
+    /// A NumericDate (RFC 7519 §2): seconds, with a fraction where the issuer writes one.
+    /// - Returns: `nil` where the claim is missing, of another kind or beyond the year 9999.
+    func time(_ name: String) -> Timestamp? {
+        guard case .number(let text) = claims[name], let seconds = Double(text),
+            (0...253_402_300_799).contains(seconds)
+        else { return nil }
+        return Timestamp(micros: Int64(seconds * 1_000_000))
+    }
+
+    /// Whether the token is good at `now`, by `exp` and, where it is there, `nbf`. No leeway.
+    func isCurrent(at now: Timestamp) -> Bool {
+        guard let expiresAt = time("exp"), now < expiresAt else { return false }
+        guard claims["nbf"] != nil else { return true }
+        guard let notBefore = time("nbf") else { return false }
+        return notBefore <= now
+    }
+}

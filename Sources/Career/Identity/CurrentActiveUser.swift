@@ -1,0 +1,28 @@
+import Database
+import HTTPEndpoint
+
+/// The guard of every route that needs a user's token: the user behind it must still be there and
+/// be active. It asks the database each time, so that deletion and deactivation act at once,
+/// whatever tokens are still about.
+///
+/// Routes whose own decision asks the same in its database transaction (``Access/decidesOnUser``)
+/// are let through without it.
+struct CurrentActiveUser: Sendable {
+    private let database: any Database
+
+    init(database: any Database) {
+        self.database = database
+    }
+
+    /// - Throws: ``Problem`` 401 for a user who is gone, 403 `account_deactivated`.
+    func confirm(_ caller: Caller) async throws {
+        let isActive = try await database.read { connection -> Bool? in
+            let row = try connection.queryOne(
+                "SELECT is_active FROM users WHERE id = ?", [.uuid(caller.userID)])
+            guard var reader = row?.reader else { return nil }
+            return try reader.bool()
+        }
+        guard let isActive else { throw Problem.unauthorized }
+        guard isActive else { throw Problem.accountDeactivated }
+    }
+}

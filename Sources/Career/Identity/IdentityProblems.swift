@@ -1,0 +1,28 @@
+import HTTPEndpoint
+
+extension Problem {
+    static let invalidToken = Problem(
+        401, "invalid_token", "Invalid token", "The access token is not valid or has expired.")
+    static let wrongCredentials = Problem(
+        401, "invalid_credentials", "Invalid credentials",
+        "Email and password do not match a verified account.")
+    static let wrongCode = Problem(
+        400, "invalid_code", "Invalid code", "The code is wrong or has expired.")
+    static let tooManyAttempts = Problem(
+        429, "too_many_attempts", "Too many attempts",
+        "There were too many failed attempts; wait, or ask for a new code.")
+    static let invalidRefreshToken = Problem(
+        401, "invalid_refresh_token", "Invalid refresh token",
+        "The refresh token is not valid; sign in again.")
+    static let wrongPassword = Problem(
+        400, "wrong_password", "Wrong password", "The current password is not right.")
+    static let noPassword = Problem(
+        409, "no_password", "No password",
+        "This account signs in elsewhere and has no password here.")
+    static let sessionNotFound = Problem(
+        404, "session_not_found", "No such session", "You have no such session.")
+    static let identityProviderUnavailable = Problem(
+        503, "identity_provider_unavailable", "Identity provider unavailable",
+        "The identity provider's keys cannot be fetched; try again shortly."
+    ).retry(afterSeconds: 60)
+}

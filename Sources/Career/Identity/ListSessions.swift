@@ -1,0 +1,68 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+
+struct ListSessions: Action {
+    let identity: IdentityServices
+
+    static let about = About("Where I am signed in", access: .user)
+
+    func read(_ input: inout InputReader) {}
+
+    func perform(_ input: Void, _ call: Call) async throws -> Reply<SessionListResponse> {
+        let caller = try call.user()
+        let now = identity.clock.now()
+        let sessions = try await identity.database.read {
+            try Self.select(
+                of: caller.userID, current: caller.sessionID, in: $0, now: now)
+        }
+        return Reply(SessionListResponse(sessions: sessions))
+    }
+
+    static func select(
+        of user: UUID, current: UUID?, in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> [SessionResponse] {
+        try connection.query(
+            """
+            SELECT id, device_info, created_at, expires_at FROM sessions
+            WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY id DESC
+            """, [.uuid(user), .time(now)]
+        ).map { row in
+            var reader = row.reader
+            let id = try reader.uuid()
+            return try SessionResponse(
+                id: id, deviceInfo: reader.text(), createdAt: reader.time(),
+                expiresAt: reader.time(), isCurrent: id == current)
+        }
+    }
+}
+
+struct SessionListResponse: JSONObjectOutput {
+    let sessions: [SessionResponse]
+
+    static let about = "A user's sessions."
+    static let fields: [OutputField<SessionListResponse>] = [
+        OutputField("sessions", .array(.object), "Newest first.") { $0.sessions }
+    ]
+}
+
+struct SessionResponse: JSONObjectOutput {
+    let id: UUID
+    let deviceInfo: String
+    let createdAt: Timestamp
+    let expiresAt: Timestamp
+    let isCurrent: Bool
+
+    static let schemaName = "Session"
+    static let about = "One sign-in."
+    static let fields: [OutputField<SessionResponse>] = [
+        OutputField("id", .uuid, "The session's id.") { $0.id },
+        OutputField("device_info", .text, "What the client said of itself.") { $0.deviceInfo },
+        OutputField("created_at", .time, "When it began.") { $0.createdAt },
+        OutputField("expires_at", .time, "When it ends unless it is used.") { $0.expiresAt },
+        OutputField("is_current", .bool, "Whether this request belongs to it.") {
+            $0.isCurrent
+        },
+    ]
+}

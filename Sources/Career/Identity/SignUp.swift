@@ -1,0 +1,91 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+
+struct SignUp: Action {
+    let identity: IdentityServices
+
+    static let about = About(
+        "Sign up",
+        details: """
+            Mails a code of six digits. The answer is the same where the address is taken; its \
+            owner then gets a mail that says so.
+            """,
+        access: .open, status: 201)
+
+    func read(_ input: inout InputReader) -> SignUpRequest {
+        input.body(SignUpRequest.self)
+    }
+
+    func perform(_ request: SignUpRequest, _ call: Call) async throws -> Reply<SignUpResponse> {
+        // The same work whether or not the address is taken.
+        let hash = try await identity.passwords.hash(request.password)
+        let now = identity.clock.now()
+        try await identity.database.write { try keep(request, hash, in: $0, now: now) }
+        return Reply(SignUpResponse(email: request.email.text), status: 201)
+    }
+
+    private func keep(
+        _ request: SignUpRequest, _ hash: String, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws {
+        let email = request.email
+        let mails = [identity.throttle.mails(to: email.key)]
+        let isMailedTooOften =
+            try identity.throttle.count(mails, in: connection, now: now) != nil
+        guard !isMailedTooOften else { return }
+        let known = try UserRow.find(emailKey: email.key, in: connection)
+        if let known, known.emailVerifiedAt != nil {
+            try identity.outbox.enqueue(
+                .alreadyRegistered(to: known.email ?? email.text), in: connection, now: now)
+            return
+        }
+        let id = known?.id ?? .version7(at: now, randomness: .random(in: .min ... .max))
+        // Until the address is verified, whoever signs up last decides.
+        try connection.execute(
+            """
+            INSERT INTO users (id, email, email_key, password_hash, full_name, created_at,
+                updated_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET email = excluded.email,
+                password_hash = excluded.password_hash, full_name = excluded.full_name,
+                updated_at = excluded.updated_at
+            """,
+            [
+                .uuid(id), .text(email.text), .text(email.key), .text(hash),
+                .text(request.fullName), .time(now), .time(now),
+            ])
+        if let user = try UserRow.find(id: id, in: connection) {
+            try identity.mailCode(.signUp, to: user, email: email, in: connection, now: now)
+        }
+    }
+}
+
+struct SignUpRequest: JSONInput {
+    let email: EmailAddress
+    let password: String
+    let fullName: String?
+
+    static let about = "A new account."
+
+    init(_ reader: inout ObjectReader) {
+        email = reader.required("email", .email, "One account, whatever its case.")
+        password = reader.required(
+            "password", .newPassword, "8 to 128 characters with upper, lower and digit.")
+        fullName = reader.optional("full_name", .fullName, "The person's name.")
+    }
+}
+
+struct SignUpResponse: JSONObjectOutput {
+    let email: String
+
+    static let about = "A code is on its way."
+    static let fields: [OutputField<SignUpResponse>] = [
+        OutputField("message", .text, "One sentence for a person.") { _ in
+            "We have sent a code to this address."
+        },
+        OutputField("email", .text, "The address.") { $0.email },
+        OutputField("requires_verification", .bool, "Always true.") { _ in true },
+    ]
+}

@@ -1,0 +1,56 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+
+/// How a user lies in their table. The columns and what reads them stand in one order, here and
+/// nowhere else.
+struct UserRow: Sendable, Equatable {
+    let id: UUID
+    /// As it was typed; may be missing for a user of another issuer.
+    let email: String?
+    /// `nil` for a user of another issuer: they are never found by email.
+    let emailKey: String?
+    let emailVerifiedAt: Timestamp?
+    let passwordHash: String?
+    let fullName: String?
+    let issuer: String?
+    let subject: String?
+    let isActive: Bool
+    let isOperator: Bool
+    let createdAt: Timestamp
+    let updatedAt: Timestamp
+
+    static let columns = """
+        id, email, email_key, email_verified_at, password_hash, full_name, issuer, subject, \
+        is_active, is_operator, created_at, updated_at
+        """
+
+    init(_ row: Row) throws {
+        var reader = row.reader
+        id = try reader.uuid()
+        email = try reader.optionalText()
+        emailKey = try reader.optionalText()
+        emailVerifiedAt = try reader.optionalTime()
+        passwordHash = try reader.optionalText()
+        fullName = try reader.optionalText()
+        issuer = try reader.optionalText()
+        subject = try reader.optionalText()
+        isActive = try reader.bool()
+        isOperator = try reader.bool()
+        createdAt = try reader.time()
+        updatedAt = try reader.time()
+    }
+
+    static func find(id: UUID, in connection: any DatabaseConnection) throws -> UserRow? {
+        try connection.queryOne("SELECT \(columns) FROM users WHERE id = ?", [.uuid(id)])
+            .map(UserRow.init)
+    }
+
+    static func find(
+        emailKey: String, in connection: any DatabaseConnection
+    ) throws -> UserRow? {
+        try connection.queryOne(
+            "SELECT \(columns) FROM users WHERE email_key = ?", [.text(emailKey)]
+        ).map(UserRow.init)
+    }
+}

@@ -1,0 +1,42 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Logging
+
+/// The way to every account: whatever moves credits, a period or a plan is a command that goes
+/// through here.
+public final class CareerLedger: Sendable {
+    private let lane: LedgerLane
+
+    public init(
+        database: any Database, catalog: CatalogStore, clock: DecisionClock, spans: LedgerSpans,
+        metrics: LaneMetrics, logger: Logger
+    ) {
+        lane = LedgerLane(
+            database: database, catalog: catalog, clock: clock, spans: spans, metrics: metrics,
+            logger: logger)
+        lane.start()
+    }
+
+    /// Carries a command out: durable when it returns.
+    ///
+    /// - Parameter alongside: runs in the same database transaction, after the decision's own
+    ///   writes. Where it throws, nothing of this command is written.
+    /// - Throws: ``Problem/overloaded`` where too much is waiting; what the database throws.
+    public func perform<Command: LedgerCommand>(
+        _ command: Command,
+        alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
+    ) async throws -> Command.Outcome {
+        try await withCheckedThrowingContinuation { continuation in
+            let operation = PendingCommand(
+                command, alongside: alongside, continuation: continuation)
+            if !lane.submit(operation) { continuation.resume(throwing: Problem.overloaded) }
+        }
+    }
+
+    /// Finishes what was taken and takes nothing more.
+    public func close() {
+        lane.close()
+    }
+}

@@ -1,0 +1,184 @@
+import CareerDomain
+import Database
+import Foundation
+import Logging
+import Synchronization
+
+/// One thread that works off the ledger's operations in groups. It takes whatever has arrived
+/// while its previous batch was being made durable and carries it out in one database transaction:
+/// one fsync serves the whole batch, and since there is no timer a lone operation waits for nobody.
+final class LedgerLane: Sendable {
+    /// Operations in one database transaction.
+    static let maximumBatch = 256
+    /// Operations that may wait; beyond it they are refused before any work is done.
+    static let maximumWaiting = 4096
+
+    private struct Queue {
+        var operations: [any LedgerOperation] = []
+        var isClosed = false
+    }
+
+    private let condition = NSCondition()
+    /// Guarded by `condition`.
+    private nonisolated(unsafe) var queue = Queue()
+    private let database: any Database
+    private let catalog: CatalogStore
+    private let clock: DecisionClock
+    private let spans: LedgerSpans
+    private let logger: Logger
+    let metrics: LaneMetrics
+
+    init(
+        database: any Database, catalog: CatalogStore, clock: DecisionClock, spans: LedgerSpans,
+        metrics: LaneMetrics, logger: Logger
+    ) {
+        self.database = database
+        self.catalog = catalog
+        self.clock = clock
+        self.spans = spans
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    func start() {
+        let thread = Thread { [self] in work() }
+        thread.name = "ledger"
+        thread.stackSize = 1 << 20
+        thread.start()
+    }
+
+    /// - Returns: false where the lane is full or closed; the operation is then not touched.
+    func submit(_ operation: any LedgerOperation) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        guard !queue.isClosed, queue.operations.count < Self.maximumWaiting else { return false }
+        queue.operations.append(operation)
+        if queue.operations.count == 1 { condition.signal() }
+        return true
+    }
+
+    /// Works off what has been taken and then stops.
+    func close() {
+        condition.lock()
+        queue.isClosed = true
+        condition.signal()
+        condition.unlock()
+    }
+
+    private func work() {
+        while let batch = nextBatch() {
+            carryOut(batch)
+        }
+    }
+
+    private func nextBatch() -> [any LedgerOperation]? {
+        condition.lock()
+        defer { condition.unlock() }
+        while queue.operations.isEmpty {
+            if queue.isClosed { return nil }
+            condition.wait()
+        }
+        guard queue.operations.count > Self.maximumBatch else {
+            defer { queue.operations = [] }
+            return queue.operations
+        }
+        defer { queue.operations.removeFirst(Self.maximumBatch) }
+        return Array(queue.operations.prefix(Self.maximumBatch))
+    }
+
+    /// A refusal is an outcome inside the batch and disturbs no other. An operation that throws
+    /// undoes the batch; it is found by carrying the operations out one by one.
+    private func carryOut(_ batch: [any LedgerOperation]) {
+        let start = ContinuousClock.now
+        do {
+            try transact(batch)
+        } catch {
+            guard batch.count > 1 else {
+                batch[0].fail(with: error)
+                return
+            }
+            logger.warning("batch rolled back", metadata: ["error": "\(error)"])
+            for operation in batch { carryOut([operation]) }
+            return
+        }
+        metrics.record(batchSize: batch.count, elapsed: ContinuousClock.now - start)
+        for operation in batch { operation.succeed() }
+    }
+
+    /// load → decide → write, in one database transaction.
+    private func transact(_ batch: [any LedgerOperation]) throws {
+        try database.writeBlocking { connection in
+            let rules = LedgerRules(
+                catalog: try catalog.current(in: connection),
+                reservationTTL: spans.reservationTTL, pastDueGrace: spans.pastDueGrace)
+            let now = clock.now()
+            var needs = LedgerNeeds()
+            for operation in batch { operation.add(to: &needs) }
+            let loaded = try LedgerStore.load(needs, from: connection, now: now)
+            var ledger = loaded
+            for operation in batch { operation.decide(in: &ledger, rules, clock: now) }
+            try LedgerStore.write(ledger, over: loaded, to: connection)
+            for operation in batch { try operation.runAlongside(in: connection) }
+        }
+    }
+}
+
+/// The two spans of the settings that decisions need, in seconds.
+public struct LedgerSpans: Sendable {
+    public let reservationTTL: Int64
+    public let pastDueGrace: Int64
+
+    public init(reservationTTL: Int64, pastDueGrace: Int64) {
+        self.reservationTTL = reservationTTL
+        self.pastDueGrace = pastDueGrace
+    }
+}
+
+/// A command on its way through a lane. Used by the lane's thread alone, in the order of the
+/// methods; `decide` may come a second time after a rollback.
+protocol LedgerOperation: Sendable {
+    func add(to needs: inout LedgerNeeds)
+    func decide(in batch: inout LedgerBatch, _ rules: LedgerRules, clock: Timestamp)
+    func runAlongside(in connection: any DatabaseConnection) throws
+    func succeed()
+    func fail(with error: any Error)
+}
+
+final class PendingCommand<Command: LedgerCommand>: LedgerOperation, @unchecked Sendable {
+    typealias Alongside = @Sendable (any DatabaseConnection, Command.Outcome) throws -> Void
+
+    private let command: Command
+    private let alongside: Alongside?
+    private let continuation: CheckedContinuation<Command.Outcome, any Error>
+    /// Written and read by the lane's thread only.
+    private var outcome: Command.Outcome?
+
+    init(
+        _ command: Command, alongside: Alongside?,
+        continuation: CheckedContinuation<Command.Outcome, any Error>
+    ) {
+        self.command = command
+        self.alongside = alongside
+        self.continuation = continuation
+    }
+
+    func add(to needs: inout LedgerNeeds) {
+        needs.add(command)
+    }
+
+    func decide(in batch: inout LedgerBatch, _ rules: LedgerRules, clock: Timestamp) {
+        outcome = batch.apply(command, rules, clock: clock)
+    }
+
+    func runAlongside(in connection: any DatabaseConnection) throws {
+        if let alongside, let outcome { try alongside(connection, outcome) }
+    }
+
+    func succeed() {
+        if let outcome { continuation.resume(returning: outcome) }
+    }
+
+    func fail(with error: any Error) {
+        continuation.resume(throwing: error)
+    }
+}

@@ -1,0 +1,300 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+
+/// What a batch of commands must see.
+struct LedgerNeeds {
+    var users: Set<UUID> = []
+    var subjects: Set<LedgerSubject> = []
+    /// Whose overdue reservations of all periods are wanted.
+    var overdue: Set<UUID> = []
+    var grants: Set<GrantKey> = []
+
+    mutating func add(_ command: some LedgerCommand) {
+        users.insert(command.userID)
+        if let subject = command.subject { subjects.insert(subject) }
+        if command.seesAllOverdue { overdue.insert(command.userID) }
+        if let grant = command.onceOnly { grants.insert(grant) }
+    }
+}
+
+/// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
+/// its hot path. A batch costs at most five queries and five statements, each run once for all of
+/// its rows.
+enum LedgerStore {
+    /// Overdue reservations that one batch takes up for one user; the sweeper comes again.
+    static let maximumOverduePerUser = 500
+
+    static func load(
+        _ needs: LedgerNeeds, from connection: any DatabaseConnection, now: Timestamp
+    ) throws -> LedgerBatch {
+        var entries: [UUID: LedgerBatch.Entry] = [:]
+        var logs: [UsageLog] = []
+        // In the order of their keys, so that an engine that locks rows cannot deadlock.
+        let users = needs.users.sorted { $0.uuidString < $1.uuidString }
+        let positions = try connection.queryMany(selectPosition, users.map { [.uuid($0)] })
+        for (user, rows) in zip(users, positions) {
+            if let row = rows.first { entries[user] = try entry(row) }
+        }
+        try loadSubjects(needs.subjects, into: &logs, from: connection)
+        try loadOverdue(&entries, of: needs.overdue, into: &logs, from: connection, now: now)
+        return LedgerBatch(
+            entries: entries, logs: logs,
+            knownGrants: try loadGrants(needs.grants, from: connection))
+    }
+
+    private static func loadGrants(
+        _ keys: Set<GrantKey>, from connection: any DatabaseConnection
+    ) throws -> Set<GrantKey> {
+        guard !keys.isEmpty else { return [] }
+        let keys = Array(keys)
+        let found = try connection.queryMany(
+            "SELECT 1 FROM credit_grants WHERE user_id = ? AND kind = ? AND cause = ? LIMIT 1",
+            keys.map { [.uuid($0.userID), .text($0.kind.rawValue), .text($0.cause)] })
+        return Set(zip(keys, found).filter { !$0.1.isEmpty }.map(\.0))
+    }
+
+    private static let selectPosition = """
+        SELECT u.is_active, c.user_id,
+            s.id, s.plan_id, s.status, s.stripe_customer_id, s.stripe_subscription_id,
+            s.cancel_at_period_end, s.canceled_at, s.trial_end, s.trial_used, s.created_at,
+            s.updated_at,
+            c.period_number, c.period_start, c.period_end, c.period_source,
+            c.period_plan_id, c.period_anchor,
+            c.credits_allocated, c.credits_used, c.credits_reserved, c.minute_started_at,
+            c.minute_count, c.day_started_at, c.day_count, c.decided_at
+        FROM users u
+        LEFT JOIN career_subscription_contexts c ON c.user_id = u.id
+        LEFT JOIN subscriptions s ON s.id = c.subscription_id
+        WHERE u.id = ?
+        """
+
+    private static func entry(_ row: Row) throws -> LedgerBatch.Entry {
+        var reader = row.reader
+        let standing: UserStanding = try reader.bool() ? .active : .deactivated
+        guard let userID = try reader.optionalUUID() else {
+            return LedgerBatch.Entry(user: standing, account: nil, overdue: [])
+        }
+        let subscription = try Subscription(
+            id: reader.uuid(), userID: userID, planID: reader.uuid(),
+            status: reader.oneOf(Subscription.Status.self),
+            stripeCustomerID: reader.optionalText(), stripeSubscriptionID: reader.optionalText(),
+            cancelAtPeriodEnd: reader.bool(), canceledAt: reader.optionalTime(),
+            trialEnd: reader.optionalTime(), trialUsed: reader.bool(), createdAt: reader.time(),
+            updatedAt: reader.time())
+        let number = try reader.integer()
+        let period = try BillingPeriod(
+            number: number, start: reader.time(), end: reader.time(),
+            source: reader.oneOf(BillingPeriod.Source.self))
+        let context = try CareerSubscriptionContext(
+            period: period, periodPlanID: reader.uuid(), anchor: reader.time(),
+            allocated: reader.credits(),
+            used: reader.credits(), reserved: reader.credits(),
+            minuteWindow: RateWindow(.minute, start: reader.time(), count: reader.integer()),
+            dayWindow: RateWindow(.day, start: reader.time(), count: reader.integer()),
+            decidedAt: reader.time())
+        return LedgerBatch.Entry(
+            user: standing, account: Account(subscription: subscription, context: context),
+            overdue: [])
+    }
+
+    private static func loadSubjects(
+        _ subjects: Set<LedgerSubject>, into logs: inout [UsageLog],
+        from connection: any DatabaseConnection
+    ) throws {
+        var keys: [[SQLValue]] = []
+        var ids: [[SQLValue]] = []
+        for subject in subjects {
+            switch subject {
+            case .key(let key):
+                keys.append([.uuid(key.userID), .text(key.requestID), .text(key.payloadHash)])
+            case .id(let id): ids.append([.uuid(id)])
+            }
+        }
+        if !keys.isEmpty {
+            let sql = """
+                SELECT \(UsageLogRow.columns) FROM career_usage_logs
+                WHERE user_id = ? AND request_id = ? AND payload_hash = ?
+                """
+            for rows in try connection.queryMany(sql, keys) {
+                logs += try rows.map(UsageLogRow.read)
+            }
+        }
+        if !ids.isEmpty {
+            let sql = "SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE id = ?"
+            for rows in try connection.queryMany(sql, ids) {
+                logs += try rows.map(UsageLogRow.read)
+            }
+        }
+    }
+
+    /// Who holds no reservation can have no overdue one of the running period.
+    private static func loadOverdue(
+        _ entries: inout [UUID: LedgerBatch.Entry], of all: Set<UUID>,
+        into logs: inout [UsageLog], from connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        let holders = entries.filter { user, entry in
+            guard let account = entry.account else { return false }
+            return account.context.reserved > .zero || all.contains(user)
+        }.keys
+        guard !holders.isEmpty else { return }
+        let users = Array(holders)
+        let sql = """
+            SELECT \(UsageLogRow.columns) FROM career_usage_logs
+            WHERE user_id = ? AND status = 'PENDING' AND expires_at <= ?
+                AND commit_accepted_at IS NULL
+            ORDER BY expires_at LIMIT \(maximumOverduePerUser)
+            """
+        let found = try connection.queryMany(sql, users.map { [.uuid($0), .time(now)] })
+        for (user, rows) in zip(users, found) where !rows.isEmpty {
+            let overdue = try rows.map(UsageLogRow.read)
+            entries[user]?.overdue = overdue.map(\.id)
+            logs += overdue
+        }
+    }
+
+    /// Writes what differs from what was loaded.
+    static func write(
+        _ batch: LedgerBatch, over loaded: LedgerBatch, to connection: any DatabaseConnection
+    ) throws {
+        var newAccounts: [Account] = []
+        var subscriptions: [[SQLValue]] = []
+        var contexts: [[SQLValue]] = []
+        for (user, entry) in batch.entries {
+            guard let account = entry.account else { continue }
+            guard let before = loaded.entries[user]?.account else {
+                newAccounts.append(account)
+                continue
+            }
+            if account.subscription != before.subscription {
+                subscriptions.append(update(account.subscription))
+            }
+            if account.context != before.context { contexts.append(update(account)) }
+        }
+        for account in newAccounts { try insert(account, to: connection) }
+        if !subscriptions.isEmpty {
+            try connection.executeMany(updateSubscription, subscriptions)
+        }
+        if !contexts.isEmpty { try connection.executeMany(updateContext, contexts) }
+        try writeLogs(batch, to: connection)
+        try writeGrants(batch, to: connection)
+    }
+
+    private static func insert(
+        _ account: Account, to connection: any DatabaseConnection
+    ) throws {
+        let subscription = account.subscription
+        try connection.execute(
+            """
+            INSERT INTO subscriptions (id, user_id, plan_id, status, stripe_customer_id,
+                stripe_subscription_id, cancel_at_period_end, canceled_at, trial_end, trial_used,
+                created_at, updated_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                .uuid(subscription.id), .uuid(subscription.userID), .uuid(subscription.planID),
+                .text(subscription.status.rawValue), .text(subscription.stripeCustomerID),
+                .text(subscription.stripeSubscriptionID), .bool(subscription.cancelAtPeriodEnd),
+                .time(subscription.canceledAt), .time(subscription.trialEnd),
+                .bool(subscription.trialUsed), .time(subscription.createdAt),
+                .time(subscription.updatedAt),
+            ])
+        try connection.execute(
+            """
+            INSERT INTO career_subscription_contexts (period_number, period_start, period_end,
+                period_source, period_plan_id, period_anchor, credits_allocated, credits_used, credits_reserved,
+                minute_started_at, minute_count, day_started_at, day_count, decided_at, user_id,
+                subscription_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, update(account) + [.uuid(subscription.id)])
+    }
+
+    private static let updateSubscription = """
+        UPDATE subscriptions SET plan_id = ?, status = ?, stripe_customer_id = ?,
+            stripe_subscription_id = ?, cancel_at_period_end = ?, canceled_at = ?, trial_end = ?,
+            trial_used = ?, updated_at = ?
+        WHERE id = ?
+        """
+
+    private static func update(_ subscription: Subscription) -> [SQLValue] {
+        [
+            .uuid(subscription.planID), .text(subscription.status.rawValue),
+            .text(subscription.stripeCustomerID), .text(subscription.stripeSubscriptionID),
+            .bool(subscription.cancelAtPeriodEnd), .time(subscription.canceledAt),
+            .time(subscription.trialEnd), .bool(subscription.trialUsed),
+            .time(subscription.updatedAt), .uuid(subscription.id),
+        ]
+    }
+
+    private static let updateContext = """
+        UPDATE career_subscription_contexts SET period_number = ?, period_start = ?,
+            period_end = ?, period_source = ?, period_plan_id = ?, period_anchor = ?, credits_allocated = ?,
+            credits_used = ?, credits_reserved = ?, minute_started_at = ?, minute_count = ?,
+            day_started_at = ?, day_count = ?, decided_at = ?
+        WHERE user_id = ?
+        """
+
+    private static func update(_ account: Account) -> [SQLValue] {
+        let context = account.context
+        return [
+            .integer(context.period.number), .time(context.period.start),
+            .time(context.period.end), .text(context.period.source.rawValue),
+            .uuid(context.periodPlanID), .time(context.anchor), .credits(context.allocated), .credits(context.used),
+            .credits(context.reserved), .time(context.minuteWindow.start),
+            .integer(context.minuteWindow.count), .time(context.dayWindow.start),
+            .integer(context.dayWindow.count), .time(context.decidedAt),
+            .uuid(account.subscription.userID),
+        ]
+    }
+
+    private static func writeLogs(
+        _ batch: LedgerBatch, to connection: any DatabaseConnection
+    ) throws {
+        let inserted = batch.insertedLogs.compactMap { batch.logs[$0] }
+        if !inserted.isEmpty {
+            try connection.executeMany(UsageLogRow.insert, inserted.map(UsageLogRow.values))
+        }
+        // A log that was made and settled in this very batch is written once, as it stands.
+        let changed = batch.changedLogs.subtracting(batch.insertedLogs)
+            .compactMap { batch.logs[$0] }
+        if !changed.isEmpty {
+            try connection.executeMany(UsageLogRow.settle, changed.map(UsageLogRow.settlement))
+        }
+    }
+
+    private static func writeGrants(
+        _ batch: LedgerBatch, to connection: any DatabaseConnection
+    ) throws {
+        if !batch.grants.isEmpty {
+            let sql = """
+                INSERT INTO credit_grants (user_id, period_number, kind, cause, credits, reason,
+                    created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """
+            try connection.executeMany(
+                sql,
+                batch.grants.map {
+                    [
+                        .uuid($0.userID), .integer($0.periodNumber), .text($0.kind.rawValue),
+                        .text($0.cause), .credits($0.credits), .text($0.reason),
+                        .time($0.createdAt),
+                    ]
+                })
+        }
+        if !batch.history.isEmpty {
+            let sql = """
+                INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status, at)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """
+            try connection.executeMany(
+                sql,
+                batch.history.map {
+                    let id = UUID.version7(at: $0.at, randomness: .random(in: .min ... .max))
+                    return [
+                        .uuid(id), .uuid($0.subscriptionID), .text($0.event), .uuid($0.planID),
+                        .text($0.status.rawValue), .time($0.at),
+                    ]
+                })
+        }
+    }
+}

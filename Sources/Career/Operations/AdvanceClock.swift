@@ -1,0 +1,56 @@
+import CareerDomain
+import HTTPEndpoint
+
+/// Development only: moves the clock of every process on this database forward.
+struct AdvanceClock: Action {
+    let developmentClock: DevelopmentClock
+    /// With a real Stripe behind the service, whose clock cannot be moved along.
+    let isFixed: Bool
+    /// Does what has fallen due; the answer waits for it.
+    let settle: @Sendable () async throws -> Void
+
+    static let about = About(
+        "Move the development clock",
+        details: "Answers when the work that fell due is done. Not there in production.",
+        access: .open, refusals: [.clockIsFixed])
+
+    func read(_ input: inout InputReader) -> ClockAdvanceRequest {
+        input.body(ClockAdvanceRequest.self)
+    }
+
+    func perform(_ request: ClockAdvanceRequest, _ call: Call) async throws -> Reply<ClockResponse>
+    {
+        guard !isFixed else { throw Problem.clockIsFixed }
+        try await developmentClock.advance(seconds: request.advanceSeconds)
+        try await settle()
+        // By then every other process has taken over the new offset.
+        try await Task.sleep(for: DevelopmentClock.refreshInterval)
+        return Reply(ClockResponse(now: developmentClock.clock.now()))
+    }
+}
+
+struct ClockAdvanceRequest: JSONInput {
+    let advanceSeconds: Int64
+
+    static let about = "How far the clock goes forward."
+
+    init(_ reader: inout ObjectReader) {
+        advanceSeconds = reader.required(
+            "advance_seconds", .integer(0...DevelopmentClock.maximumAdvance), "Seconds.")
+    }
+}
+
+struct ClockResponse: JSONObjectOutput {
+    let now: Timestamp
+
+    static let about = "The development clock."
+    static let fields: [OutputField<ClockResponse>] = [
+        OutputField("now", .time, "What time it is for decisions.") { $0.now }
+    ]
+}
+
+extension Problem {
+    static let clockIsFixed = Problem(
+        409, "clock_is_fixed", "The clock is fixed",
+        "With a real Stripe key the clock cannot be moved.")
+}

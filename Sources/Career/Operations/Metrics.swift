@@ -1,0 +1,92 @@
+import HTTPEndpoint
+import Logging
+import Synchronization
+
+/// Counts requests for `/metrics` and writes one line for each to the log.
+public final class RequestLog: RequestObserver {
+    private struct Key: Hashable {
+        let method: String
+        let route: String
+        let status: Int
+    }
+
+    private struct Total {
+        var count = 0
+        var seconds = 0.0
+    }
+
+    private let totals = Mutex<[Key: Total]>([:])
+    private let logger: Logger
+
+    public init(logger: Logger) {
+        self.logger = logger
+    }
+
+    public func observe(_ observation: Observation) {
+        let seconds = observation.elapsed / .seconds(1)
+        let key = Key(
+            method: observation.method, route: observation.route, status: observation.status)
+        totals.withLock { totals in
+            totals[key, default: Total()].count += 1
+            totals[key, default: Total()].seconds += seconds
+        }
+        let level: Logger.Level = observation.status >= 500 ? .error : .debug
+        logger.log(
+            level: level, "request",
+            metadata: [
+                "request_id": "\(observation.requestID)", "method": "\(observation.method)",
+                "route": "\(observation.route)", "status": "\(observation.status)",
+                "milliseconds": "\(Int(seconds * 1000))",
+            ])
+    }
+
+    func lines() -> [String] {
+        let totals = self.totals.withLock { $0 }
+        var lines = [
+            "# HELP cuebx_http_requests_total Requests that were answered.",
+            "# TYPE cuebx_http_requests_total counter",
+        ]
+        let sorted = totals.sorted {
+            ($0.key.route, $0.key.method, $0.key.status)
+                < ($1.key.route, $1.key.method, $1.key.status)
+        }
+        for (key, total) in sorted {
+            lines.append("cuebx_http_requests_total{\(labels(key))} \(total.count)")
+        }
+        lines += [
+            "# HELP cuebx_http_request_seconds_total Time spent on them, in seconds.",
+            "# TYPE cuebx_http_request_seconds_total counter",
+        ]
+        for (key, total) in sorted {
+            lines.append("cuebx_http_request_seconds_total{\(labels(key))} \(total.seconds)")
+        }
+        return lines
+    }
+
+    private func labels(_ key: Key) -> String {
+        "method=\"\(key.method)\",route=\"\(key.route)\",status=\"\(key.status)\""
+    }
+}
+
+/// The page of `/metrics`, in Prometheus' text format.
+struct MetricsPage: Sendable {
+    let requests: RequestLog
+    let lane: LaneMetrics
+
+    func text() -> String {
+        let lane = self.lane.snapshot
+        let lines =
+            requests.lines() + [
+                "# HELP cuebx_ledger_batches_total Database transactions of the ledger.",
+                "# TYPE cuebx_ledger_batches_total counter",
+                "cuebx_ledger_batches_total \(lane.batches)",
+                "# HELP cuebx_ledger_operations_total Operations that they carried out.",
+                "# TYPE cuebx_ledger_operations_total counter",
+                "cuebx_ledger_operations_total \(lane.operations)",
+                "# HELP cuebx_ledger_seconds_total Time that they took, in seconds.",
+                "# TYPE cuebx_ledger_seconds_total counter",
+                "cuebx_ledger_seconds_total \(Double(lane.nanoseconds) / 1e9)",
+            ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

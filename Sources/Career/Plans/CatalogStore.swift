@@ -1,0 +1,175 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+import JSON
+import Synchronization
+
+/// The catalog in force, from its tables. A change made by another process is noticed by the
+/// revision number that each batch of decisions reads.
+public final class CatalogStore: Sendable {
+    private let cached = Mutex<Catalog?>(nil)
+
+    public init() {}
+
+    /// The catalog as this database transaction sees it.
+    public func current(in connection: any DatabaseConnection) throws -> Catalog {
+        var row = try connection.query("SELECT catalog_revision FROM installation")[0].reader
+        let revision = try row.integer()
+        if let catalog = cached.withLock({ $0 }), catalog.revision == revision { return catalog }
+        let catalog = try CatalogTables.read(from: connection, revision: revision)
+        cached.withLock { $0 = catalog }
+        return catalog
+    }
+
+    public func current(in database: any Database) async throws -> Catalog {
+        try await database.read { try self.current(in: $0) }
+    }
+
+    /// The features that the catalog had when it was last looked at; for judging a request's
+    /// shape before it is decided on.
+    public var knownFeatures: Set<String> {
+        cached.withLock { $0.map { Set($0.features.keys) } ?? [] }
+    }
+
+    func knows(feature: String) -> Bool {
+        cached.withLock { $0?.features[feature] != nil }
+    }
+}
+
+/// How the catalog lies in its three tables.
+enum CatalogTables {
+    static func read(from connection: any DatabaseConnection, revision: Int64) throws -> Catalog {
+        let plans = try connection.query(
+            """
+            SELECT p.id, p.name, p.description, p.price_minor, p.currency, p.display_price,
+                p.type, p.trial_days, p.is_active, p.rank, p.features, p.lookup_key,
+                r.multiplier, r.credits_allocation, r.rate_limit_per_minute,
+                r.rate_limit_per_day
+            FROM plans p JOIN plan_pricing_rules r ON r.plan_id = p.id
+            """
+        ).map(plan)
+        let features = try connection.query(
+            """
+            SELECT feature_key, product_type, internal_cost_credits FROM feature_cost_configs
+            WHERE is_active = 1
+            """
+        ).map { row in
+            var reader = row.reader
+            return try FeatureCostConfig(
+                featureKey: reader.text(), productType: reader.text(),
+                internalCost: reader.credits())
+        }
+        return try Catalog(revision: revision, plans: plans, features: features)
+    }
+
+    private static func plan(_ row: Row) throws -> Plan {
+        var reader = row.reader
+        return try Plan(
+            id: reader.uuid(), name: reader.text(), description: reader.text(),
+            priceMinor: reader.integer(), currency: reader.text(), displayPrice: reader.text(),
+            kind: reader.oneOf(Plan.Kind.self), trialDays: reader.integer(),
+            isActive: reader.bool(), rank: reader.integer(),
+            features: PlanFeatures.parse(reader.text()), lookupKey: reader.optionalText(),
+            pricing: PlanPricingRule(
+                multiplier: Multiplier(millionths: reader.integer()),
+                creditsAllocation: reader.credits(),
+                rateLimitPerMinute: reader.optionalInteger(),
+                rateLimitPerDay: reader.optionalInteger()))
+    }
+
+    /// Makes the tables say what the catalog says. Plans and features that it no longer has stay,
+    /// inactive: somebody may still be on them, and the logs name them.
+    static func write(
+        _ catalog: Catalog, to connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try connection.execute("UPDATE plans SET is_active = 0")
+        try connection.execute("UPDATE feature_cost_configs SET is_active = 0")
+        for plan in catalog.plans { try write(plan, to: connection, now: now) }
+        for feature in catalog.features.values {
+            try connection.execute(
+                """
+                INSERT INTO feature_cost_configs
+                    (feature_key, product_type, internal_cost_credits, is_active)
+                VALUES (?, ?, ?, 1)
+                ON CONFLICT (feature_key) DO UPDATE SET
+                    product_type = excluded.product_type,
+                    internal_cost_credits = excluded.internal_cost_credits, is_active = 1
+                """,
+                [
+                    .text(feature.featureKey), .text(feature.productType),
+                    .credits(feature.internalCost),
+                ])
+        }
+        try connection.execute(
+            "UPDATE installation SET catalog_revision = catalog_revision + 1")
+    }
+
+    private static func write(
+        _ plan: Plan, to connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO plans (id, name, description, price_minor, currency, display_price, type,
+                trial_days, is_active, rank, features, lookup_key, updated_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET name = excluded.name,
+                description = excluded.description, price_minor = excluded.price_minor,
+                currency = excluded.currency, display_price = excluded.display_price,
+                type = excluded.type, trial_days = excluded.trial_days,
+                is_active = excluded.is_active, rank = excluded.rank,
+                features = excluded.features, lookup_key = excluded.lookup_key,
+                updated_at = excluded.updated_at
+            """,
+            [
+                .uuid(plan.id), .text(plan.name), .text(plan.description),
+                .integer(plan.priceMinor), .text(plan.currency), .text(plan.displayPrice),
+                .text(plan.kind.rawValue), .integer(plan.trialDays), .bool(plan.isActive),
+                .integer(plan.rank), .text(PlanFeatures.text(plan.features)),
+                .text(plan.lookupKey), .time(now),
+            ])
+        try connection.execute(
+            """
+            INSERT INTO plan_pricing_rules (plan_id, multiplier, credits_allocation,
+                rate_limit_per_minute, rate_limit_per_day)
+            VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (plan_id) DO UPDATE SET multiplier = excluded.multiplier,
+                credits_allocation = excluded.credits_allocation,
+                rate_limit_per_minute = excluded.rate_limit_per_minute,
+                rate_limit_per_day = excluded.rate_limit_per_day
+            """,
+            [
+                .uuid(plan.id), .integer(plan.pricing.multiplier.millionths),
+                .credits(plan.pricing.creditsAllocation),
+                .integer(plan.pricing.rateLimitPerMinute),
+                .integer(plan.pricing.rateLimitPerDay),
+            ])
+    }
+}
+
+/// A plan's selling points are shown, never queried: one JSON text in one column.
+enum PlanFeatures {
+    static func text(_ features: [PlanFeature]) -> String {
+        JSONValue.array(
+            features.map {
+                [
+                    "title": .string($0.title), "description": .string($0.description),
+                    "value": .string($0.value), "category": .string($0.category),
+                ]
+            }
+        ).compactText
+    }
+
+    static func parse(_ text: String) throws -> [PlanFeature] {
+        try (JSONValue.parse(text).array ?? []).map { feature in
+            func member(_ name: String) throws -> String {
+                guard let text = feature[name]?.string else {
+                    throw DatabaseError.decoding("plans.features lacks \(name)")
+                }
+                return text
+            }
+            return try PlanFeature(
+                title: member("title"), description: member("description"),
+                value: member("value"), category: member("category"))
+        }
+    }
+}

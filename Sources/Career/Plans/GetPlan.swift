@@ -1,0 +1,26 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+
+struct GetPlan: Action {
+    let database: any Database
+    let catalog: CatalogStore
+
+    static let about = About("One plan", access: .open, refusals: [.planNotFound])
+
+    func read(_ input: inout InputReader) -> UUID {
+        input.path("plan_id", .uuid, "The plan's id.")
+    }
+
+    func perform(_ planID: UUID, _ call: Call) async throws -> Reply<PlanResponse> {
+        guard let plan = try await catalog.current(in: database).plan(planID) else {
+            throw Problem.planNotFound
+        }
+        return Reply(PlanResponse(plan: plan))
+    }
+}
+
+extension Problem {
+    static let planNotFound = Problem(
+        404, "plan_not_found", "Plan not found", "There is no plan with this id.")
+}

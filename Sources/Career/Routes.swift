@@ -1,0 +1,138 @@
+import HTTPEndpoint
+import JSON
+
+/// Every address of the product, in the order of its documentation.
+func routes(_ services: CareerServices) -> [Endpoint] {
+    subscriptionRoutes(services) + usageRoutes(services) + internalRoutes(services)
+        + identityEndpoints(services.identity) + webhookRoutes(services)
+        + operationRoutes(services)
+}
+
+private func subscriptionRoutes(_ services: CareerServices) -> [Endpoint] {
+    let (database, catalog) = (services.core.database, services.core.catalog)
+    let (subscriptions, billing) = (services.subscriptions, services.billing)
+    let tag = "Subscriptions"
+    let at = "/career/subscriptions"
+    return [
+        Endpoint(.get, at + "/plans", tag: tag, ListPlans(database: database, catalog: catalog)),
+        Endpoint(
+            .get, at + "/plans/{plan_id}", tag: tag,
+            GetPlan(database: database, catalog: catalog)),
+        Endpoint(.get, at, tag: tag, GetSubscription(subscriptions: subscriptions)),
+        Endpoint(
+            .post, at + "/activate", tag: tag, ActivateSubscription(subscriptions: subscriptions)),
+        Endpoint(.post, at + "/checkout", tag: tag, StartCheckout(billing: billing)),
+        Endpoint(.post, at + "/preview-upgrade", tag: tag, PreviewUpgrade(billing: billing)),
+        Endpoint(
+            .post, at + "/upgrade", tag: tag,
+            UpgradePlan(billing: billing, subscriptions: subscriptions)),
+        Endpoint(.post, at + "/cancel", tag: tag, CancelSubscription(billing: billing)),
+        Endpoint(
+            .post, at + "/resume", tag: tag,
+            ResumeSubscription(billing: billing, subscriptions: subscriptions)),
+        Endpoint(
+            .post, at + "/portal", tag: tag,
+            OpenPortal(billing: billing, returnURL: services.core.settings.publicURL)),
+    ]
+}
+
+private func webhookRoutes(_ services: CareerServices) -> [Endpoint] {
+    let receiver = services.receiver
+    return [
+        Endpoint(
+            .post, "/webhooks/stripe", tag: "Webhooks", name: "ReceiveStripeEvent",
+            about: ReceiveStripeEvent.about, contentType: "application/json",
+            answer: receiver.receive)
+    ]
+}
+
+private func usageRoutes(_ services: CareerServices) -> [Endpoint] {
+    let (quota, database, clock) = (services.quota, services.core.database, services.core.clock)
+    let tag = "Usage"
+    let at = "/career/usage"
+    return [
+        Endpoint(.get, at, tag: tag, GetBalance(quota: quota, clock: clock)),
+        Endpoint(.get, at + "/logs", tag: tag, ListUsageLogs(quota: quota, database: database)),
+        Endpoint(
+            .get, at + "/summary", tag: tag,
+            SummarizeUsage(quota: quota, database: database, clock: clock)),
+    ]
+}
+
+private func internalRoutes(_ services: CareerServices) -> [Endpoint] {
+    let tag = "Internal"
+    let at = "/career/internal/usage"
+    return [
+        Endpoint(
+            .post, at + "/validate", tag: tag,
+            ValidateUsageCall(quota: services.quota, catalog: services.core.catalog)),
+        Endpoint(.post, at + "/commit", tag: tag, CommitUsageCall(quota: services.quota)),
+    ]
+}
+
+private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
+    let tag = "Operations"
+    let metrics = services.metrics
+    let document = openAPIDocument(services)
+    return [
+        Endpoint(.get, "/health", tag: tag, CheckHealth()),
+        Endpoint(.get, "/ready", tag: tag, CheckReadiness(database: services.core.database)),
+        Endpoint(
+            .get, "/metrics", tag: tag, name: "GetMetrics",
+            about: About("Counters in Prometheus' text format", access: .open),
+            contentType: "text/plain; version=0.0.4"
+        ) { _, _ in Array(metrics.text().utf8) },
+        Endpoint(
+            .get, "/openapi.json", tag: tag, name: "GetOpenAPI",
+            about: About("This document", access: .open), contentType: "application/json"
+        ) { _, _ in Array(document().json.compactText.utf8) },
+        Endpoint(
+            .get, "/docs", tag: tag, name: "GetDocs",
+            about: About("This document as a page", access: .open),
+            contentType: "text/html; charset=utf-8"
+        ) { _, _ in Array(DocsPage(document().json).html.utf8) },
+    ]
+}
+
+/// Addresses of development; in production they do not exist.
+func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
+    guard let clock = services.core.developmentClock else { return [] }
+    let (sweeper, worker, settleSandbox) = (services.sweeper, services.worker, services.settleSandbox)
+    let advance = AdvanceClock(
+        developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
+        settle: {
+            try await settleSandbox()
+            try await worker.drain()
+            try await sweeper.sweep()
+        })
+    return [
+        Endpoint(.post, "/dev/clock", tag: "Development", advance),
+        Endpoint(
+            .get, "/dev/mailbox", tag: "Development",
+            ReadMailbox(database: services.core.database)),
+    ]
+}
+
+/// The document of the product's addresses, made when it is first asked for.
+private func openAPIDocument(_ services: CareerServices) -> @Sendable () -> OpenAPIDocument {
+    { openAPIDocument(of: routes(services)) }
+}
+
+func openAPIDocument(of endpoints: [Endpoint]) -> OpenAPIDocument {
+    OpenAPIDocument(
+        title: "CueBX Career", version: "1.0.0",
+        description: """
+            Subscriptions and metering for an AI career-coaching product. Credits and money are \
+            decimal strings, times are RFC 3339 in UTC, ids are UUIDs. A trailing slash is \
+            accepted everywhere; unknown fields are ignored.
+            """,
+        tags: [
+            ("Subscriptions", "Plans, and a user's one Career subscription."),
+            ("Usage", "What a user has spent."),
+            ("Internal", "For AI tool servers: one call before, one after."),
+            ("Identity", "Sign-up, sign-in, sessions."),
+            ("Webhooks", "For Stripe."),
+            ("Operations", "For whoever runs the service."),
+        ],
+        endpoints: endpoints)
+}

@@ -1,0 +1,87 @@
+import Database
+
+/// What the embedded broker carries.
+func messageTables(_ sql: SQLDialect) -> [String] {
+    [
+        // `due_at` is the decisions' time, `leased_until` the wall's.
+        """
+        CREATE TABLE messages (
+            id \(sql.uuid) PRIMARY KEY,
+            queue TEXT NOT NULL,
+            body TEXT NOT NULL,
+            attempts \(sql.bigint) NOT NULL,
+            reason TEXT,
+            enqueued_at \(sql.bigint) NOT NULL,
+            due_at \(sql.bigint) NOT NULL,
+            leased_until \(sql.bigint) NOT NULL,
+            died_at \(sql.bigint)
+        )\(sql.tableOptions)
+        """,
+        "CREATE INDEX messages_due ON messages (due_at, id) WHERE died_at IS NULL",
+    ]
+}
+
+/// What is known of Stripe beside the subscription itself.
+func billingTables(_ sql: SQLDialect) -> [String] {
+    [
+        // Each event that Stripe has sent, for good: Stripe repeats them for days.
+        """
+        CREATE TABLE stripe_events (
+            id TEXT PRIMARY KEY,
+            type TEXT NOT NULL,
+            object_id TEXT,
+            created_at \(sql.bigint) NOT NULL,
+            received_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        // Who fetches a subscription takes the next ticket first; only what was fetched under a
+        // higher ticket than the last applied one is written.
+        """
+        CREATE TABLE stripe_tickets (
+            stripe_subscription_id TEXT PRIMARY KEY,
+            issued \(sql.bigint) NOT NULL,
+            applied \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        // Invoices whose money went back: refunded in full, or lost to a dispute.
+        """
+        CREATE TABLE revoked_invoices (
+            invoice_id TEXT PRIMARY KEY,
+            reason TEXT NOT NULL,
+            revoked_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        // A user's latest checkout; `attempt` makes the idempotency key of the next one.
+        """
+        CREATE TABLE checkouts (
+            user_id \(sql.uuid) PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+            attempt \(sql.bigint) NOT NULL,
+            session_id TEXT,
+            url TEXT,
+            plan_id \(sql.uuid) NOT NULL,
+            success_url TEXT NOT NULL,
+            cancel_url TEXT NOT NULL,
+            expires_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        // The instant a user was shown a price for; an upgrade that follows uses the same.
+        """
+        CREATE TABLE upgrade_previews (
+            user_id \(sql.uuid) PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+            stripe_subscription_id TEXT NOT NULL,
+            plan_id \(sql.uuid) NOT NULL,
+            proration_date \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        // What an operator should know of and look after.
+        """
+        CREATE TABLE operator_notices (
+            id \(sql.uuid) PRIMARY KEY,
+            kind TEXT NOT NULL,
+            subject TEXT NOT NULL UNIQUE,
+            text TEXT NOT NULL,
+            created_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+    ]
+}

@@ -1,0 +1,276 @@
+import Database
+
+/// The schema, step by step. A landed step is never edited; a change is a new one at the end.
+public let migrations: [Migration] = [
+    Migration("installation", installation),
+    Migration("catalog", catalogTables),
+    Migration("identity", identityTables),
+    Migration("ledger", ledgerTables),
+    Migration("messages", messageTables),
+    Migration("billing", billingTables),
+]
+
+/// What belongs to this database as a whole: the secret under which emails of deleted accounts are
+/// hashed, and the development clock's offset.
+private func installation(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE installation (
+            id \(sql.bigint) PRIMARY KEY CHECK (id = 1),
+            secret \(sql.blob) NOT NULL,
+            clock_offset \(sql.bigint) NOT NULL DEFAULT 0,
+            catalog_revision \(sql.bigint) NOT NULL DEFAULT 0
+        )\(sql.tableOptions)
+        """
+    ]
+}
+
+private func catalogTables(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE plans (
+            id \(sql.uuid) PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            description TEXT NOT NULL,
+            price_minor \(sql.bigint) NOT NULL CHECK (price_minor >= 0),
+            currency TEXT NOT NULL CHECK (length(currency) = 3),
+            display_price TEXT NOT NULL,
+            type TEXT NOT NULL CHECK (type IN ('free', 'paid')),
+            trial_days \(sql.bigint) NOT NULL CHECK (trial_days >= 0),
+            is_active \(sql.bigint) NOT NULL CHECK (is_active IN (0, 1)),
+            rank \(sql.bigint) NOT NULL,
+            features TEXT NOT NULL,
+            lookup_key TEXT UNIQUE,
+            updated_at \(sql.bigint) NOT NULL,
+            CHECK ((type = 'paid') = (lookup_key IS NOT NULL))
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE plan_pricing_rules (
+            plan_id \(sql.uuid) PRIMARY KEY REFERENCES plans (id),
+            multiplier \(sql.bigint) NOT NULL CHECK (multiplier >= 0),
+            credits_allocation \(sql.bigint) NOT NULL CHECK (credits_allocation >= 0),
+            rate_limit_per_minute \(sql.bigint) CHECK (rate_limit_per_minute >= 0),
+            rate_limit_per_day \(sql.bigint) CHECK (rate_limit_per_day >= 0)
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE feature_cost_configs (
+            feature_key TEXT PRIMARY KEY,
+            product_type TEXT NOT NULL CHECK (product_type = 'career'),
+            internal_cost_credits \(sql.bigint) NOT NULL CHECK (internal_cost_credits >= 0),
+            is_active \(sql.bigint) NOT NULL CHECK (is_active IN (0, 1))
+        )\(sql.tableOptions)
+        """,
+    ]
+}
+
+private func identityTables(_ sql: SQLDialect) -> [String] {
+    [
+        // `email_key` is the email in lower case: one account whatever the case. A user of another
+        // issuer is found by (issuer, subject) and may have no email at all.
+        """
+        CREATE TABLE users (
+            id \(sql.uuid) PRIMARY KEY,
+            email TEXT,
+            email_key TEXT UNIQUE,
+            email_verified_at \(sql.bigint),
+            password_hash TEXT,
+            full_name TEXT,
+            issuer TEXT,
+            subject TEXT,
+            is_active \(sql.bigint) NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+            is_operator \(sql.bigint) NOT NULL DEFAULT 0 CHECK (is_operator IN (0, 1)),
+            created_at \(sql.bigint) NOT NULL,
+            updated_at \(sql.bigint) NOT NULL,
+            UNIQUE (issuer, subject),
+            CHECK ((issuer IS NULL) = (subject IS NULL)),
+            CHECK (issuer IS NOT NULL OR (email_key IS NOT NULL AND password_hash IS NOT NULL))
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE one_time_codes (
+            user_id \(sql.uuid) NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            purpose TEXT NOT NULL CHECK (purpose IN ('signup', 'password_reset')),
+            code_hash \(sql.blob) NOT NULL,
+            created_at \(sql.bigint) NOT NULL,
+            expires_at \(sql.bigint) NOT NULL,
+            PRIMARY KEY (user_id, purpose)
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE sessions (
+            id \(sql.uuid) PRIMARY KEY,
+            user_id \(sql.uuid) NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            device_info TEXT NOT NULL,
+            remember_me \(sql.bigint) NOT NULL CHECK (remember_me IN (0, 1)),
+            created_at \(sql.bigint) NOT NULL,
+            expires_at \(sql.bigint) NOT NULL,
+            revoked_at \(sql.bigint)
+        )\(sql.tableOptions)
+        """,
+        "CREATE INDEX sessions_of_user ON sessions (user_id)",
+        // Every refresh token of a session, the used ones too: seeing one of those again means
+        // that it was stolen.
+        """
+        CREATE TABLE refresh_tokens (
+            token_hash \(sql.blob) PRIMARY KEY,
+            session_id \(sql.uuid) NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+            created_at \(sql.bigint) NOT NULL,
+            expires_at \(sql.bigint) NOT NULL,
+            used_at \(sql.bigint)
+        )\(sql.tableOptions)
+        """,
+        "CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session_id)",
+        // `bucket` is a keyed hash of what is throttled, so that no email stands here in clear.
+        """
+        CREATE TABLE auth_throttles (
+            bucket \(sql.blob) PRIMARY KEY,
+            failures \(sql.bigint) NOT NULL,
+            window_started_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE mails (
+            id \(sql.uuid) PRIMARY KEY,
+            recipient TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            text TEXT NOT NULL,
+            html TEXT NOT NULL,
+            created_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        "CREATE INDEX mails_by_recipient ON mails (lower(recipient), id)",
+        // What is remembered of a deleted account, under a keyed hash of its email.
+        """
+        CREATE TABLE former_accounts (
+            email_hash \(sql.blob) PRIMARY KEY,
+            trial_used \(sql.bigint) NOT NULL CHECK (trial_used IN (0, 1)),
+            period_anchor \(sql.bigint) NOT NULL,
+            period_start \(sql.bigint) NOT NULL,
+            period_end \(sql.bigint) NOT NULL,
+            credits_remaining \(sql.bigint) NOT NULL CHECK (credits_remaining >= 0),
+            deleted_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+    ]
+}
+
+private func ledgerTables(_ sql: SQLDialect) -> [String] {
+    let statuses = """
+        'active', 'trialing', 'past_due', 'incomplete', 'incomplete_expired', 'unpaid', \
+        'paused', 'canceled'
+        """
+    return [
+        """
+        CREATE TABLE subscriptions (
+            id \(sql.uuid) PRIMARY KEY,
+            user_id \(sql.uuid) NOT NULL UNIQUE REFERENCES users (id),
+            plan_id \(sql.uuid) NOT NULL REFERENCES plans (id),
+            status TEXT NOT NULL CHECK (status IN (\(statuses))),
+            stripe_customer_id TEXT UNIQUE,
+            stripe_subscription_id TEXT UNIQUE,
+            cancel_at_period_end \(sql.bigint) NOT NULL CHECK (cancel_at_period_end IN (0, 1)),
+            canceled_at \(sql.bigint),
+            trial_end \(sql.bigint),
+            trial_used \(sql.bigint) NOT NULL CHECK (trial_used IN (0, 1)),
+            created_at \(sql.bigint) NOT NULL,
+            updated_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE subscription_changes (
+            id \(sql.uuid) PRIMARY KEY,
+            subscription_id \(sql.uuid) NOT NULL REFERENCES subscriptions (id),
+            event TEXT NOT NULL,
+            plan_id \(sql.uuid) NOT NULL,
+            status TEXT NOT NULL,
+            at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        "CREATE INDEX subscription_changes_of ON subscription_changes (subscription_id, id)",
+        // The user's position: counters of the running period, and the two rate windows.
+        """
+        CREATE TABLE career_subscription_contexts (
+            user_id \(sql.uuid) PRIMARY KEY REFERENCES users (id),
+            subscription_id \(sql.uuid) NOT NULL UNIQUE REFERENCES subscriptions (id),
+            period_number \(sql.bigint) NOT NULL CHECK (period_number >= 1),
+            period_start \(sql.bigint) NOT NULL,
+            period_end \(sql.bigint) NOT NULL,
+            period_source TEXT NOT NULL CHECK (period_source IN ('free', 'paid')),
+            period_plan_id \(sql.uuid) NOT NULL REFERENCES plans (id),
+            period_anchor \(sql.bigint) NOT NULL,
+            credits_allocated \(sql.bigint) NOT NULL,
+            credits_used \(sql.bigint) NOT NULL CHECK (credits_used >= 0),
+            credits_reserved \(sql.bigint) NOT NULL CHECK (credits_reserved >= 0),
+            minute_started_at \(sql.bigint) NOT NULL,
+            minute_count \(sql.bigint) NOT NULL CHECK (minute_count >= 0),
+            day_started_at \(sql.bigint) NOT NULL,
+            day_count \(sql.bigint) NOT NULL CHECK (day_count >= 0),
+            decided_at \(sql.bigint) NOT NULL,
+            CHECK (period_start < period_end)
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE credit_grants (
+            user_id \(sql.uuid) NOT NULL REFERENCES users (id),
+            period_number \(sql.bigint) NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('plan', 'upgrade', 'revocation', 'adjustment')),
+            cause TEXT NOT NULL,
+            credits \(sql.bigint) NOT NULL,
+            reason TEXT,
+            created_at \(sql.bigint) NOT NULL,
+            PRIMARY KEY (user_id, period_number, kind, cause),
+            CHECK (kind <> 'adjustment' OR reason IS NOT NULL)
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE career_usage_logs (
+            id \(sql.uuid) PRIMARY KEY,
+            user_id \(sql.uuid) NOT NULL REFERENCES users (id),
+            subscription_id \(sql.uuid) NOT NULL,
+            period_number \(sql.bigint) NOT NULL,
+            request_id TEXT NOT NULL,
+            payload_hash TEXT NOT NULL CHECK (length(payload_hash) = 64),
+            feature_key TEXT NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('PENDING', 'SUCCESS', 'FAILED', 'EXPIRED')),
+            credits_reserved \(sql.bigint) NOT NULL CHECK (credits_reserved >= 0),
+            credits_charged \(sql.bigint) CHECK (credits_charged >= 0),
+            endpoint TEXT NOT NULL,
+            method TEXT NOT NULL,
+            client_ip TEXT,
+            user_agent TEXT,
+            input_chars \(sql.bigint),
+            max_output_tokens \(sql.bigint),
+            model TEXT,
+            created_at \(sql.bigint) NOT NULL,
+            expires_at \(sql.bigint) NOT NULL,
+            committed_at \(sql.bigint),
+            commit_accepted_at \(sql.bigint),
+            model_used TEXT,
+            input_tokens \(sql.bigint),
+            output_tokens \(sql.bigint),
+            latency_ms \(sql.bigint),
+            failure_type TEXT,
+            failure_reason TEXT,
+            CHECK ((status = 'SUCCESS') = (credits_charged IS NOT NULL)),
+            CHECK ((status = 'FAILED') = (failure_type IS NOT NULL)),
+            CHECK ((status IN ('SUCCESS', 'FAILED')) = (committed_at IS NOT NULL))
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE UNIQUE INDEX career_usage_logs_by_request
+            ON career_usage_logs (user_id, request_id, payload_hash)
+        """,
+        "CREATE INDEX career_usage_logs_of_user ON career_usage_logs (user_id, id)",
+        // Only what is still held: the sweeper and an account's overdue reservations.
+        """
+        CREATE INDEX career_usage_logs_pending
+            ON career_usage_logs (user_id, expires_at) WHERE status = 'PENDING'
+        """,
+        """
+        CREATE INDEX career_usage_logs_expiring
+            ON career_usage_logs (expires_at) WHERE status = 'PENDING'
+        """,
+    ]
+}

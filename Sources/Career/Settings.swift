@@ -1,0 +1,212 @@
+import Configuration
+import Foundation
+import Logging
+import Stripe
+import SystemPackage
+
+/// The service's settings, read once at the start from the environment and, in development, from
+/// a `.env` file. See `docs/reference/settings.md`.
+public struct Settings: Sendable {
+    public enum Environment: String, Sendable {
+        case development
+        case production
+    }
+
+    public var environment = Environment.development
+    public var host = "127.0.0.1"
+    public var port = 8080
+    /// Where the sandbox listens, in development without a Stripe key.
+    public var sandboxPort = 8081
+    public var databaseURL = "sqlite:var/cuebx.db"
+    public var brokerURL = "embedded:"
+    public var catalogPath = "catalog.json"
+    public var jwtSecret = Settings.developmentJWTSecret
+    public var internalAPIKeys = [Settings.developmentInternalKey]
+    public var stripeSecretKey: String?
+    public var stripeWebhookSecrets: [String] = []
+    public var stripeAPIBase: String?
+    public var smtpURL: String?
+    public var mailFrom = "CueBX Career <career@localhost>"
+    public var publicURL = "http://127.0.0.1:8080"
+    public var corsOrigins: [String] = []
+    /// Another identity provider's keys: a URL or a file.
+    public var authJWKS: String?
+    public var authIssuer: String?
+    public var authAudience: String?
+    public var trustedProxies: [String] = []
+    /// Seconds.
+    public var reservationTTL: Int64 = 15 * 60
+    /// Seconds.
+    public var pastDueGrace: Int64 = 3 * 86_400
+    public var logLevel = Logger.Level.info
+
+    public static let developmentJWTSecret = "dev-jwt-secret-change-me-0123456789abcdef"
+    public static let developmentInternalKey = "dev-internal-key"
+
+    public init() {}
+
+    public var isDevelopment: Bool { environment == .development }
+
+    /// How Stripe is reached. In development without a key, that is the sandbox on the next port.
+    public struct StripeAccess: Sendable {
+        public let secretKey: String
+        public let apiBase: String
+        public let webhookSecrets: [String]
+    }
+
+    public var stripe: StripeAccess {
+        StripeAccess(
+            secretKey: stripeSecretKey ?? Self.sandboxKey,
+            apiBase: stripeAPIBase
+                ?? (usesSandbox
+                    ? "http://127.0.0.1:\(sandboxPort)"
+                    : Stripe.stripeAPIBase),
+            webhookSecrets: stripeWebhookSecrets.isEmpty && isDevelopment
+                ? [Self.developmentWebhookSecret] : stripeWebhookSecrets)
+    }
+
+    /// Whether this process is to start a sandbox of its own.
+    public var usesSandbox: Bool {
+        isDevelopment && stripeSecretKey == nil && stripeAPIBase == nil
+    }
+
+    public static let sandboxKey = "sk_test_sandbox"
+    public static let developmentWebhookSecret = "whsec_development"
+
+    /// Whether payments go to Stripe itself, not to a stand-in on this machine.
+    var hasRealStripe: Bool {
+        guard stripeSecretKey != nil else { return false }
+        guard let host = stripeAPIBase.flatMap({ URL(string: $0)?.host }) else { return true }
+        return !isLoopback(host)
+    }
+}
+
+/// A setting that is missing or bad, in one line that names it.
+public struct SettingsError: Error, CustomStringConvertible {
+    public let description: String
+
+    public init(_ name: String, _ message: String) {
+        description = "\(name): \(message)"
+    }
+}
+
+extension Settings {
+    /// Reads the process environment. A `.env` file in the working directory fills in what the
+    /// environment does not set, in development only.
+    public static func load() async throws -> Settings {
+        let environment = ConfigReader(provider: EnvironmentVariablesProvider())
+        let mode = try mode(of: environment)
+        guard mode == .development else { return try read(environment, mode) }
+        let file = try await EnvironmentVariablesProvider(
+            environmentFilePath: FilePath(".env"), allowMissing: true)
+        return try read(
+            ConfigReader(providers: [EnvironmentVariablesProvider(), file]), mode)
+    }
+
+    private static func mode(of config: ConfigReader) throws -> Environment {
+        let name = config.string(forKey: "cuebx.env", default: "development")
+        guard let mode = Environment(rawValue: name) else {
+            throw SettingsError("CUEBX_ENV", "must be development or production")
+        }
+        return mode
+    }
+
+    static func read(_ config: ConfigReader, _ mode: Environment) throws -> Settings {
+        var settings = Settings()
+        settings.environment = mode
+        settings.host = config.string(forKey: "host", default: settings.host)
+        settings.port = try integer(config, "port", "PORT", 8080, 0...65_535)
+        settings.sandboxPort = settings.port + 1
+        settings.publicURL = "http://\(settings.host):\(settings.port)"
+        settings.databaseURL = text(config, "database.url") ?? settings.databaseURL
+        settings.brokerURL = text(config, "broker.url") ?? settings.brokerURL
+        settings.catalogPath = text(config, "catalog") ?? settings.catalogPath
+        settings.jwtSecret = text(config, "jwt.secret") ?? settings.jwtSecret
+        settings.internalAPIKeys = list(config, "internal.api.keys") ?? settings.internalAPIKeys
+        settings.stripeSecretKey = text(config, "stripe.secret.key")
+        settings.stripeWebhookSecrets = list(config, "stripe.webhook.secret") ?? []
+        settings.stripeAPIBase = text(config, "stripe.api.base")
+        settings.smtpURL = text(config, "smtp.url")
+        settings.mailFrom = text(config, "mail.from") ?? settings.mailFrom
+        settings.publicURL = text(config, "public.url") ?? settings.publicURL
+        settings.corsOrigins = list(config, "cors.origins") ?? []
+        settings.authJWKS = text(config, "auth.jwks")
+        settings.authIssuer = text(config, "auth.issuer")
+        settings.authAudience = text(config, "auth.audience")
+        settings.trustedProxies = list(config, "trusted.proxies") ?? []
+        settings.reservationTTL = Int64(
+            try integer(config, "reservation.ttl", "RESERVATION_TTL", 900, 1...86_400))
+        settings.pastDueGrace = Int64(
+            try integer(config, "past.due.grace", "PAST_DUE_GRACE", 259_200, 0...31_536_000))
+        if let level = text(config, "log.level") {
+            guard let known = Logger.Level(rawValue: level.lowercased()) else {
+                throw SettingsError("LOG_LEVEL", "must be one of trace … critical")
+            }
+            settings.logLevel = known
+        }
+        try settings.check()
+        return settings
+    }
+
+    /// Refuses what would be unsafe, naming the first setting that is.
+    func check() throws {
+        if authJWKS != nil {
+            guard authIssuer != nil else { throw SettingsError("AUTH_ISSUER", "is missing") }
+            guard authAudience != nil else { throw SettingsError("AUTH_AUDIENCE", "is missing") }
+        }
+        guard jwtSecret.utf8.count >= 32 else {
+            throw SettingsError("JWT_SECRET", "must have at least 32 characters")
+        }
+        guard !internalAPIKeys.isEmpty else {
+            throw SettingsError("INTERNAL_API_KEYS", "is empty")
+        }
+        guard environment == .production else {
+            guard isLoopback(host) else {
+                throw SettingsError("HOST", "development binds loopback addresses only")
+            }
+            return
+        }
+        guard jwtSecret != Self.developmentJWTSecret else {
+            throw SettingsError("JWT_SECRET", "is missing, or is the development default")
+        }
+        guard !internalAPIKeys.contains(Self.developmentInternalKey) else {
+            throw SettingsError("INTERNAL_API_KEYS", "is missing, or has the development default")
+        }
+        guard internalAPIKeys.allSatisfy({ $0.utf8.count >= 16 }) else {
+            throw SettingsError("INTERNAL_API_KEYS", "keys must have at least 16 characters")
+        }
+        guard stripeSecretKey != nil else { throw SettingsError("STRIPE_SECRET_KEY", "is missing") }
+        guard !stripeWebhookSecrets.isEmpty else {
+            throw SettingsError("STRIPE_WEBHOOK_SECRET", "is missing")
+        }
+        guard smtpURL != nil else { throw SettingsError("SMTP_URL", "is missing") }
+    }
+
+    private func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    /// An empty variable is the same as none.
+    private static func text(_ config: ConfigReader, _ key: ConfigKey) -> String? {
+        let value = config.string(forKey: key)
+        return value?.isEmpty == true ? nil : value
+    }
+
+    private static func list(_ config: ConfigReader, _ key: ConfigKey) -> [String]? {
+        text(config, key)?.split(separator: ",")
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty }
+    }
+
+    private static func integer(
+        _ config: ConfigReader, _ key: ConfigKey, _ name: String, _ standard: Int,
+        _ range: ClosedRange<Int>
+    ) throws -> Int {
+        guard let text = text(config, key) else { return standard }
+        guard let value = Int(text), range.contains(value) else {
+            throw SettingsError(
+                name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+}

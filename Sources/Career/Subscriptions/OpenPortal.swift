@@ -1,0 +1,32 @@
+import HTTPEndpoint
+
+struct OpenPortal: Action {
+    let billing: CareerBillingService
+    /// Where Stripe's page leads back to.
+    let returnURL: String
+
+    static let about = About(
+        "Stripe's page for cards and invoices", access: .user,
+        refusals: [
+            .subscriptionNotFound, .noBillingAccount, .paymentProviderUnavailable,
+            .paymentProviderError,
+        ])
+
+    func read(_ input: inout InputReader) {}
+
+    func perform(_ input: Void, _ call: Call) async throws -> Reply<PortalResponse> {
+        Reply(
+            PortalResponse(
+                url: try await billing.portalURL(
+                    user: call.user().userID, returnURL: returnURL)))
+    }
+}
+
+struct PortalResponse: JSONObjectOutput {
+    let url: String
+
+    static let about = "A page that may be opened once."
+    static let fields: [OutputField<PortalResponse>] = [
+        OutputField("url", .text, "Send the user there.") { $0.url }
+    ]
+}

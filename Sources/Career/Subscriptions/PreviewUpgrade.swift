@@ -1,0 +1,64 @@
+import CareerDomain
+import FoundationEssentials
+import HTTPEndpoint
+
+struct PreviewUpgrade: Action {
+    let billing: CareerBillingService
+
+    static let about = About(
+        "What an upgrade would cost now",
+        details: """
+            Changes nothing. An upgrade to the same plan within ten minutes is charged just this.
+            """,
+        access: .user, refusals: upgradeRefusals)
+
+    func read(_ input: inout InputReader) -> CareerUpgradePreviewRequest {
+        input.body(CareerUpgradePreviewRequest.self)
+    }
+
+    func perform(
+        _ request: CareerUpgradePreviewRequest, _ call: Call
+    ) async throws -> Reply<CareerUpgradePreviewResponse> {
+        Reply(try await billing.preview(request.newPlanID, user: call.user().userID))
+    }
+}
+
+let upgradeRefusals: [Problem] = [
+    .subscriptionNotFound, .planNotFound, .checkoutRequired, .samePlan, .downgradeNotAllowed,
+    .cancellationPending, .paymentPastDue, .paymentProviderUnavailable, .paymentProviderError,
+]
+
+struct CareerUpgradePreviewRequest: JSONInput {
+    let newPlanID: UUID
+
+    static let about = "The plan to upgrade to."
+
+    init(_ reader: inout ObjectReader) {
+        newPlanID = reader.required("new_plan_id", .uuid, "A plan of a higher rank.")
+    }
+}
+
+struct CareerUpgradePreviewResponse: JSONObjectOutput {
+    let currentPlan: Plan
+    let newPlan: Plan
+    let prorationMinor: Int64
+    let dueMinor: Int64
+    let currency: String
+    let billingPeriodEnd: Timestamp
+
+    static let about = "What an upgrade would cost."
+    static let fields: [OutputField<CareerUpgradePreviewResponse>] = [
+        OutputField("current_plan", .object, "The plan now.") {
+            PlanResponse(plan: $0.currentPlan)
+        },
+        OutputField("new_plan", .object, "The plan afterwards.") { PlanResponse(plan: $0.newPlan) },
+        OutputField("proration_amount", .text, "The prorated difference, a decimal string.") {
+            Money.decimal($0.prorationMinor)
+        },
+        OutputField("total_due", .text, "What would be charged now, a decimal string.") {
+            Money.decimal($0.dueMinor)
+        },
+        OutputField("currency", .text, "ISO 4217, lower case.") { $0.currency },
+        OutputField("billing_period_end", .time, "Stays as it is.") { $0.billingPeriodEnd },
+    ]
+}

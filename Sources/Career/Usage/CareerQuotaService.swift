@@ -1,0 +1,67 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+import Messaging
+
+/// Metering: asks the ledger for decisions and reads what was decided.
+public struct CareerQuotaService: Sendable {
+    private let database: any Database
+    private let ledger: CareerLedger
+    private let catalog: CatalogStore
+    private let broker: any MessageBroker
+    private let clock: DecisionClock
+
+    public init(
+        database: any Database, ledger: CareerLedger, catalog: CatalogStore,
+        broker: any MessageBroker, clock: DecisionClock
+    ) {
+        self.broker = broker
+        self.clock = clock
+        self.database = database
+        self.ledger = ledger
+        self.catalog = catalog
+    }
+
+    public func validate(
+        _ key: IdempotencyKey, featureKey: String, call: UsageLog.Call
+    ) async throws -> ValidateUsage.Outcome {
+        try await ledger.perform(
+            ValidateUsage(
+                key: key, featureKey: featureKey, call: call,
+                randomness: .random(in: .min ... .max)))
+    }
+
+    public func commit(_ command: CommitUsage) async throws -> CommitUsage.Outcome {
+        try await ledger.perform(command)
+    }
+
+    /// Takes a commit in for later: once this returns, it is durable.
+    ///
+    /// - Parameter message: the commit's request as JSON; what the worker will read.
+    public func accept(
+        _ command: CommitUsage, message: String
+    ) async throws -> AcceptCommit.Outcome {
+        try await ledger.perform(AcceptCommit(command)) { [broker, clock] connection, outcome in
+            guard outcome == .accepted else { return }
+            try broker.enqueue(.usageCommits, message, in: connection, now: clock.now())
+        }
+    }
+
+    /// The user's position, brought up to now; `nil` without a Career subscription.
+    public func balance(
+        of userID: UUID
+    ) async throws -> (context: CareerSubscriptionContext, rule: PlanPricingRule)? {
+        guard let account = try await ledger.perform(SettleAccount(userID: userID)).account else {
+            return nil
+        }
+        guard
+            let plan = try await catalog.current(in: database).plan(account.subscription.planID)
+        else { throw DatabaseError.decoding("a subscription's plan is not in the catalog") }
+        return (account.context, plan.pricing)
+    }
+
+    /// Expires what is overdue, so that a list of logs shows it.
+    public func settle(_ userID: UUID) async throws {
+        _ = try await ledger.perform(SettleAccount(userID: userID))
+    }
+}

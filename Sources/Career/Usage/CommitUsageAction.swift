@@ -1,0 +1,183 @@
+import CareerDomain
+import FoundationEssentials
+import HTTPEndpoint
+import HTTPTypes
+import JSON
+
+/// `POST /career/internal/usage/commit`: how the call ended.
+struct CommitUsageCall: Action {
+    let quota: CareerQuotaService
+
+    static let about = About(
+        "After an AI call: it succeeded or it failed",
+        details: """
+            SUCCESS charges what was reserved, FAILED gives it back. The same outcome again is \
+            answered alike and changes nothing; another outcome is refused. With \
+            `Prefer: respond-async` the commit is queued durably and answered with 202; it is \
+            judged by the time at which it was accepted.
+            """,
+        access: .internalKey,
+        decisions: [
+            (202, "Queued; it will be applied."),
+            (409, "The call had already ended otherwise; nothing was changed."),
+        ],
+        refusals: [.invalidInternalKey, .usageNotFound, .usageOfAnotherUser])
+
+    struct Input: Sendable {
+        let request: UsageCommitRequest
+        let isAsynchronous: Bool
+    }
+
+    func read(_ input: inout InputReader) -> Input {
+        let preference = input.header(
+            .prefer, "`respond-async`: answer before the commit is applied (RFC 7240).")
+        return Input(
+            request: input.body(UsageCommitRequest.self),
+            isAsynchronous: preference?.lowercased().contains("respond-async") ?? false)
+    }
+
+    func perform(_ input: Input, _ call: Call) async throws -> Reply<UsageCommitResponse> {
+        let command = input.request.command
+        guard input.isAsynchronous else { return try reply(to: await quota.commit(command)) }
+        switch try await quota.accept(command, message: input.request.message) {
+        case .settled(let outcome): return try reply(to: outcome)
+        case .accepted:
+            return Reply(
+                UsageCommitResponse(
+                    success: true, message: "Accepted; it will be applied.", status: .pending,
+                    creditsCharged: .zero),
+                status: 202, headers: [.preferenceApplied: "respond-async"])
+        }
+    }
+
+    private func reply(to outcome: CommitUsage.Outcome) throws -> Reply<UsageCommitResponse> {
+        switch outcome {
+        case .unknownUsage: throw Problem.usageNotFound
+        case .notTheirs: throw Problem.usageOfAnotherUser
+        case .applied(let status, let charged, let isReplay):
+            return Reply(
+                UsageCommitResponse(
+                    success: true, message: isReplay ? "Already committed." : "Committed.",
+                    status: status, creditsCharged: charged))
+        case .refused(let status, let charged):
+            return Reply(
+                UsageCommitResponse(
+                    success: false,
+                    message: "The call has already ended (\(status.rawValue)).", status: status,
+                    creditsCharged: charged),
+                status: 409)
+        }
+    }
+}
+
+struct UsageCommitRequest: JSONInput {
+    let command: CommitUsage
+
+    static let about = "Tells how a call ended."
+
+    init(_ reader: inout ObjectReader) {
+        let userID = reader.required("user_id", .uuid, "Whose call it was.")
+        let usageID = reader.required("usage_id", .uuid, "What validate answered.")
+        let success = reader.required("success", .bool, "Whether the call succeeded.")
+        let metrics = reader.optional(
+            "metrics", .object(UsageMetrics.self), "What was measured.")
+        let failure = reader.optional(
+            "failure", .object(UsageFailure.self),
+            "Why it failed: required when `success` is false, refused when it is true.")
+        if success && reader.has("failure") {
+            reader.reject("failure", "must be absent when success is true", type: "unexpected")
+        }
+        if !success && reader.has("success") && !reader.has("failure") {
+            reader.reject("failure", "is required when success is false", type: "missing")
+        }
+        let result: CommitUsage.Result =
+            success
+            ? .success
+            : .failure(
+                failure?.failure ?? UsageLog.Failure(type: .internalError, reason: ""))
+        command = CommitUsage(
+            userID: userID, usageID: usageID, result: result,
+            metrics: metrics?.metrics ?? UsageLog.Metrics())
+    }
+}
+
+extension UsageCommitRequest {
+    /// The request as the message that carries it: the same fields, so that tool servers may also
+    /// send it to the queue themselves.
+    var message: String {
+        var body: JSONObject = [
+            "user_id": .string(command.userID.text), "usage_id": .string(command.usageID.text),
+            "success": .bool(command.result == .success),
+        ]
+        let metrics = command.metrics
+        body["metrics"] = .object(
+            JSONObject(
+                [
+                    ("model_used", metrics.modelUsed.map { JSONValue.string($0) }),
+                    ("input_tokens", metrics.inputTokens.map { .int($0) }),
+                    ("output_tokens", metrics.outputTokens.map { .int($0) }),
+                    ("latency_ms", metrics.latencyMilliseconds.map { .int($0) }),
+                ].compactMap { name, value in value.map { (key: name, value: $0) } }))
+        if case .failure(let failure) = command.result {
+            body["failure"] = [
+                "failure_type": .string(failure.type.rawValue), "reason": .string(failure.reason),
+            ]
+        }
+        return JSONValue.object(body).compactText
+    }
+}
+
+struct UsageMetrics: JSONInput {
+    let metrics: UsageLog.Metrics
+
+    static let about = "What the tool server measured."
+
+    init(_ reader: inout ObjectReader) {
+        metrics = UsageLog.Metrics(
+            modelUsed: reader.optional("model_used", .text(1...100), "The model that ran."),
+            inputTokens: reader.optional(
+                "input_tokens", .integer(0...2_000_000), "Tokens of input."),
+            outputTokens: reader.optional(
+                "output_tokens", .integer(0...2_000_000), "Tokens of output."),
+            latencyMilliseconds: reader.optional(
+                "latency_ms", .integer(0...3_600_000), "How long it took, in milliseconds."))
+    }
+}
+
+struct UsageFailure: JSONInput {
+    let failure: UsageLog.Failure
+
+    static let about = "Why a call failed."
+
+    init(_ reader: inout ObjectReader) {
+        failure = UsageLog.Failure(
+            type: reader.required(
+                "failure_type", .oneOf(UsageLog.FailureType.self), "What kind of failure."),
+            reason: reader.required("reason", .text(1...1000), "One sentence."))
+    }
+}
+
+struct UsageCommitResponse: JSONObjectOutput {
+    let success: Bool
+    let message: String
+    let status: UsageLog.Status
+    let creditsCharged: Credits
+
+    static let about = "What became of a commit."
+    static let fields: [OutputField<UsageCommitResponse>] = [
+        OutputField("success", .bool, "Whether the commit was applied or had been.") {
+            $0.success
+        },
+        OutputField("message", .text, "One sentence for a person.") { $0.message },
+        OutputField("status", .oneOf, "How the call ended.") { $0.status },
+        OutputField("credits_charged", .credits, "What it cost.") { $0.creditsCharged },
+    ]
+}
+
+extension Problem {
+    static let usageNotFound = Problem(
+        404, "usage_not_found", "Usage not found", "There is no usage log with this id.")
+    static let usageOfAnotherUser = Problem(
+        403, "usage_of_another_user", "Another user's usage",
+        "This usage log belongs to another user.")
+}

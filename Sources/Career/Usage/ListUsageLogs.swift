@@ -1,0 +1,130 @@
+import CareerDomain
+import Database
+import Foundation
+import HTTPEndpoint
+
+struct ListUsageLogs: Action {
+    let quota: CareerQuotaService
+    let database: any Database
+
+    static let about = About("My usage logs, newest first", access: .user)
+
+    struct Page: Sendable {
+        let before: UUID?
+        let limit: Int64
+        let status: UsageLog.Status?
+        let featureKey: String?
+    }
+
+    func read(_ input: inout InputReader) -> Page {
+        Page(
+            before: input.query("cursor", .cursor, "`next_cursor` of the page before."),
+            limit: input.query("limit", .integer(1...100), "Logs a page; 20 if not given.") ?? 20,
+            status: input.query("status", .oneOf(UsageLog.Status.self), "Only of this status."),
+            featureKey: input.query("feature_key", .text(1...255), "Only of this feature."))
+    }
+
+    func perform(_ page: Page, _ call: Call) async throws -> Reply<UsageLogListResponse> {
+        let userID = try call.user().userID
+        try await quota.settle(userID)
+        let logs = try await database.read { try Self.select(page, of: userID, from: $0) }
+        let items = logs.prefix(Int(page.limit))
+        return Reply(
+            UsageLogListResponse(
+                items: items.map(UsageLogResponse.init),
+                nextCursor: logs.count > items.count ? items.last.map { Cursor.text($0.id) } : nil))
+    }
+
+    /// One more than asked for, which tells whether another page follows. Ids are in the order of
+    /// time, so they are both the order and the key of the page.
+    private static func select(
+        _ page: Page, of userID: UUID, from connection: any DatabaseConnection
+    ) throws -> [UsageLog] {
+        var conditions = "user_id = ?"
+        var arguments: [SQLValue] = [.uuid(userID)]
+        if let before = page.before {
+            conditions += " AND id < ?"
+            arguments.append(.uuid(before))
+        }
+        if let status = page.status {
+            conditions += " AND status = ?"
+            arguments.append(.text(status.rawValue))
+        }
+        if let featureKey = page.featureKey {
+            conditions += " AND feature_key = ?"
+            arguments.append(.text(featureKey))
+        }
+        return try connection.query(
+            """
+            SELECT \(UsageLogRow.columns) FROM career_usage_logs
+            WHERE \(conditions) ORDER BY id DESC LIMIT ?
+            """, arguments + [.integer(page.limit + 1)]
+        ).map(UsageLogRow.read)
+    }
+}
+
+/// Where a page ended: opaque to clients.
+enum Cursor {
+    static func text(_ id: UUID) -> String {
+        withUnsafeBytes(of: id.uuid) { Data($0) }.base64EncodedString()
+            .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
+    static func parse(_ text: String) -> UUID? {
+        guard text.utf8.count == 22,
+            let data = Data(
+                base64Encoded: text.replacing("-", with: "+").replacing("_", with: "/") + "=="),
+            data.count == 16
+        else { return nil }
+        return data.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+    }
+}
+
+extension InputKind where Value == UUID {
+    static var cursor: InputKind<UUID> {
+        InputKind<String>.text(1...64)
+            .satisfying("cursor", "is not a cursor of ours") { Cursor.parse($0) != nil }
+            .map(placeholder: UUID()) { Cursor.parse($0) ?? UUID() }
+    }
+}
+
+struct UsageLogListResponse: JSONObjectOutput {
+    let items: [UsageLogResponse]
+    let nextCursor: String?
+
+    static let about = "One page of usage logs."
+    static let fields: [OutputField<UsageLogListResponse>] = [
+        OutputField("items", .array(.object), "Newest first.") { $0.items },
+        OutputField("next_cursor", .nullable(.text), "null on the last page.") { $0.nextCursor },
+    ]
+}
+
+struct UsageLogResponse: JSONObjectOutput {
+    let log: UsageLog
+
+    static let schemaName = "CareerUsageLog"
+    static let about = "One metered call."
+    static let fields: [OutputField<UsageLogResponse>] = [
+        OutputField("id", .uuid, "The `usage_id`.") { $0.log.id },
+        OutputField("request_id", .text, "The tool server's name of it.") {
+            $0.log.key.requestID
+        },
+        OutputField("feature_key", .text, "The feature.") { $0.log.featureKey },
+        OutputField("status", .oneOf, "How it stands.") { $0.log.status },
+        OutputField("credits_reserved", .credits, "What it held.") { $0.log.creditsReserved },
+        OutputField("credits_charged", .nullable(.credits), "null before SUCCESS.") {
+            $0.log.creditsCharged
+        },
+        OutputField("endpoint", .text, "The tool server's endpoint.") { $0.log.call.endpoint },
+        OutputField("method", .text, "Its HTTP method.") { $0.log.call.method },
+        OutputField("created_at", .time, "When it was reserved.") { $0.log.createdAt },
+        OutputField("committed_at", .nullable(.time), "When it was committed.") {
+            $0.log.committedAt
+        },
+        OutputField("expires_at", .time, "When the reservation lapses.") { $0.log.expiresAt },
+        OutputField("failure_type", .nullable(.oneOf), "Why it failed.") { $0.log.failure?.type },
+        OutputField("failure_reason", .nullable(.text), "In a sentence.") {
+            $0.log.failure?.reason
+        },
+    ]
+}

@@ -1,0 +1,38 @@
+import CareerDomain
+import Foundation
+import HTTPEndpoint
+import JSON
+import Messaging
+
+/// Commits that came as messages, from tool servers that prefer not to wait.
+struct QueuedCommits: Sendable {
+    let quota: CareerQuotaService
+
+    /// A commit is judged by the time at which its message was accepted.
+    func handle(_ message: Message) async throws {
+        let request: UsageCommitRequest
+        do {
+            request = try UsageCommitRequest.decode(JSONValue.parse(message.body))
+        } catch let problem as Problem {
+            let reasons = problem.errors.map { "\($0.loc.joined(separator: ".")) \($0.msg)" }
+            throw PoisonMessage(reasons.joined(separator: "; "))
+        } catch {
+            throw PoisonMessage("not JSON: \(error)")
+        }
+        let outcome = try await quota.commit(request.command.accepted(at: message.enqueuedAt))
+        switch outcome {
+        case .applied: return
+        case .unknownUsage: throw PoisonMessage("no such usage log")
+        case .notTheirs: throw PoisonMessage("another user's usage log")
+        case .refused(let status, _):
+            throw PoisonMessage("the call has already ended (\(status.rawValue))")
+        }
+    }
+}
+
+extension CommitUsage {
+    func accepted(at time: Timestamp) -> CommitUsage {
+        CommitUsage(
+            userID: userID, usageID: usageID, result: result, metrics: metrics, acceptedAt: time)
+    }
+}

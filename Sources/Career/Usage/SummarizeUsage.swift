@@ -1,0 +1,116 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+
+struct SummarizeUsage: Action {
+    let quota: CareerQuotaService
+    let database: any Database
+    let clock: DecisionClock
+
+    /// The longest span that one summary covers, and what it covers if none is given: days.
+    static let maximumDays: Int64 = 366
+    static let defaultDays: Int64 = 30
+
+    enum Grouping: String, CaseIterable, Sendable {
+        case day
+        case feature
+    }
+
+    struct Query: Sendable {
+        let from: Timestamp?
+        let to: Timestamp?
+        let by: Grouping
+    }
+
+    static let about = About(
+        "My usage, summed up by day or by feature",
+        details: "Covers `from` up to, not including, `to`: at most 366 days.", access: .user)
+
+    func read(_ input: inout InputReader) -> Query {
+        Query(
+            from: input.query("from", .time, "30 days before `to` if not given."),
+            to: input.query("to", .time, "Now if not given."),
+            by: input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day)
+    }
+
+    func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {
+        let userID = try call.user().userID
+        let to = query.to ?? clock.now().adding(seconds: 1)
+        let from = query.from ?? to.adding(seconds: -Self.defaultDays * 86_400)
+        guard from <= to else {
+            throw Problem.invalid([
+                FieldError(["query", "from"], "must not be after to", type: "range")
+            ])
+        }
+        guard to.seconds - from.seconds <= Self.maximumDays * 86_400 else {
+            throw Problem.invalid([
+                FieldError(
+                    ["query", "from"], "must be at most 366 days before to", type: "range")
+            ])
+        }
+        try await quota.settle(userID)
+        let items = try await database.read {
+            try Self.sum(userID, from, to, by: query.by, in: $0)
+        }
+        return Reply(UsageSummaryResponse(items: items))
+    }
+
+    /// Ids are in the order of time, so the index of a user's ids also finds a span of time.
+    private static func sum(
+        _ userID: UUID, _ from: Timestamp, _ to: Timestamp, by grouping: Grouping,
+        in connection: any DatabaseConnection
+    ) throws -> [UsageSummaryItem] {
+        let key = grouping == .day ? "created_at / 86400000000" : "feature_key"
+        let rows = try connection.query(
+            """
+            SELECT \(key), count(*),
+                CAST(sum(CASE status WHEN 'SUCCESS' THEN 1 ELSE 0 END) AS BIGINT),
+                CAST(sum(CASE status WHEN 'FAILED' THEN 1 ELSE 0 END) AS BIGINT),
+                CAST(coalesce(sum(credits_charged), 0) AS BIGINT)
+            FROM career_usage_logs
+            WHERE user_id = ? AND id >= ? AND id < ?
+            GROUP BY 1 ORDER BY 1
+            """,
+            [
+                .uuid(userID), .uuid(.version7(at: from, randomness: 0)),
+                .uuid(.version7(at: to, randomness: 0)),
+            ])
+        return try rows.map { row in
+            var reader = row.reader
+            let name =
+                grouping == .day
+                ? String(Timestamp(seconds: try reader.integer() * 86_400).rfc3339.prefix(10))
+                : try reader.text()
+            return try UsageSummaryItem(
+                key: name, requests: reader.integer(), succeeded: reader.integer(),
+                failed: reader.integer(), creditsCharged: reader.credits())
+        }
+    }
+}
+
+struct UsageSummaryResponse: JSONObjectOutput {
+    let items: [UsageSummaryItem]
+
+    static let about = "Usage summed up."
+    static let fields: [OutputField<UsageSummaryResponse>] = [
+        OutputField("items", .array(.object), "In the order of their keys.") { $0.items }
+    ]
+}
+
+struct UsageSummaryItem: JSONObjectOutput {
+    let key: String
+    let requests: Int64
+    let succeeded: Int64
+    let failed: Int64
+    let creditsCharged: Credits
+
+    static let about = "One day or one feature."
+    static let fields: [OutputField<UsageSummaryItem>] = [
+        OutputField("key", .text, "A UTC date or a feature.") { $0.key },
+        OutputField("requests", .integer, "Calls that were granted.") { $0.requests },
+        OutputField("succeeded", .integer, "Of these, SUCCESS.") { $0.succeeded },
+        OutputField("failed", .integer, "Of these, FAILED.") { $0.failed },
+        OutputField("credits_charged", .credits, "What they cost.") { $0.creditsCharged },
+    ]
+}

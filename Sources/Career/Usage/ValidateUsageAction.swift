@@ -1,0 +1,53 @@
+import CareerDomain
+import HTTPEndpoint
+
+/// `POST /career/internal/usage/validate`: may this user run this feature?
+struct ValidateUsageCall: Action {
+    let quota: CareerQuotaService
+    let catalog: CatalogStore
+
+    static let about = About(
+        "Before an AI call: may this user run this feature?",
+        details: """
+            Subscription, rate limits, idempotency and quota are judged in this order as one \
+            atomic decision; where all agree, the credits are reserved and a PENDING log is \
+            written. The same `request_id` and `payload_hash` answer with the same log, never \
+            with a second reservation.
+            """,
+        access: .userAndInternalKey,
+        decisions: [
+            (402, "`no_subscription` or `subscription_inactive`"),
+            (409, "`request_already_finished` or `request_mismatch`"),
+            (429, "`rate_limited` or `quota_exceeded`, with `Retry-After`"),
+        ],
+        refusals: [.invalidInternalKey])
+
+    func read(_ input: inout InputReader) -> UsageValidateRequest {
+        input.body(UsageValidateRequest.self) { [catalog] reader in
+            UsageValidateRequest(&reader, knowsFeature: { catalog.knows(feature: $0) })
+        }
+    }
+
+    func perform(
+        _ request: UsageValidateRequest, _ call: Call
+    ) async throws -> Reply<UsageValidateResponse> {
+        let userID = try call.user().userID
+        let key = IdempotencyKey(
+            userID: userID, requestID: request.requestID, payloadHash: request.payloadHash)
+        let outcome = try await quota.validate(
+            key, featureKey: request.featureKey, call: request.call)
+        switch outcome {
+        case .unknownUser: throw Problem.unauthorized
+        case .deactivatedUser: throw Problem.accountDeactivated
+        case .unknownFeature:
+            throw Problem.invalid([
+                FieldError(
+                    ["body", "feature_key"], "is not a known feature", type: "unknown_feature")
+            ])
+        case .denied(let denial, let limits):
+            return UsageValidateResponse.reply(to: denial, userID: userID, limits)
+        case .granted(let grant, let limits):
+            return UsageValidateResponse.reply(to: grant, userID: userID, limits)
+        }
+    }
+}

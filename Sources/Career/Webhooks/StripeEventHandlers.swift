@@ -1,0 +1,87 @@
+import CareerDomain
+import Database
+import Foundation
+import JSON
+import Messaging
+import Stripe
+
+/// Works off what events asked for. Every handler ends in fetching a subscription as it is now.
+struct StripeEventHandlers: Sendable {
+    let database: any Database
+    let stripe: StripeClient
+    let mirror: StripeMirror
+    let mails: BillingMails
+    let clock: DecisionClock
+
+    var all: [MessageQueue: MessageWorker.Handler] {
+        [
+            .checkoutCompleted: checkout,
+            .subscriptionUpdated: subscription,
+            .subscriptionDeleted: subscription,
+            .paymentFailed: paymentFailed,
+        ]
+    }
+
+    /// The page is used up or has lapsed; what it made, if anything, is the user's subscription.
+    private func checkout(_ message: Message) async throws {
+        let work = try parse(message)
+        if let session = work["session"]?.string {
+            try await Checkouts(database: database).close(session)
+        }
+        guard let subscription = work["subscription"]?.string else { return }
+        let user = work["user"]?.string.flatMap { UUID(uuidString: $0) }
+        try await mirror.refresh(subscription, userID: user)
+    }
+
+    private func subscription(_ message: Message) async throws {
+        let work = try parse(message)
+        if let intent = work["payment_intent"]?.string {
+            if work["is_final"] == true { try await revoke(intent, type: work["type"]?.string) }
+            return
+        }
+        guard let subscription = work["subscription"]?.string else { return }
+        try await mirror.refresh(subscription)
+        if work["type"]?.string == "customer.subscription.trial_will_end" {
+            try await mails.trialEnds(subscription, now: clock.now())
+        }
+    }
+
+    private func paymentFailed(_ message: Message) async throws {
+        let work = try parse(message)
+        guard let subscription = work["subscription"]?.string else { return }
+        try await mirror.refresh(subscription)
+        guard let invoiceID = work["invoice"]?.string else { return }
+        let invoice = try await stripe.retrieveInvoice(invoiceID)
+        // Paid meanwhile: nobody needs to hear of it.
+        guard invoice.status == .open else { return }
+        try await mails.paymentFailed(
+            invoice, needsAction: work["type"]?.string == "invoice.payment_action_required",
+            now: clock.now())
+    }
+
+    /// The money of a payment went back: what its invoice paid for ends now.
+    private func revoke(_ intent: String, type: String?) async throws {
+        let now = clock.now()
+        for payment in try await stripe.listInvoicePayments(.paymentIntent(intent)) {
+            let invoice = try await stripe.retrieveInvoice(payment.invoiceID)
+            guard let subscription = invoice.subscriptionID else { continue }
+            _ = try await database.write { connection in
+                try connection.execute(
+                    """
+                    INSERT INTO revoked_invoices (invoice_id, reason, revoked_at)
+                    VALUES (?, ?, ?) ON CONFLICT (invoice_id) DO NOTHING
+                    """,
+                    [.text(invoice.id), .text(type ?? "unknown"), .time(now)])
+            }
+            try await mirror.refresh(subscription)
+        }
+    }
+
+    private func parse(_ message: Message) throws -> JSONValue {
+        do {
+            return try JSONValue.parse(message.body)
+        } catch {
+            throw PoisonMessage("not JSON: \(error)")
+        }
+    }
+}

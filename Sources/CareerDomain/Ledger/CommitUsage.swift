@@ -1,0 +1,93 @@
+import FoundationEssentials
+
+/// How the call ended: PENDING becomes SUCCESS, which charges what was reserved, or FAILED, which
+/// gives it back. Repeating a commit changes nothing; contradicting one is refused.
+public struct CommitUsage: LedgerCommand {
+    public enum Result: Sendable, Hashable {
+        case success
+        case failure(UsageLog.Failure)
+
+        var status: UsageLog.Status { self == .success ? .success : .failed }
+    }
+
+    public let userID: UUID
+    public let usageID: UUID
+    public let result: Result
+    public let metrics: UsageLog.Metrics
+    /// When the commit was accepted, where that was before it is decided: a commit from a queue
+    /// is judged by this time.
+    public let acceptedAt: Timestamp?
+
+    public init(
+        userID: UUID, usageID: UUID, result: Result, metrics: UsageLog.Metrics,
+        acceptedAt: Timestamp? = nil
+    ) {
+        self.userID = userID
+        self.usageID = usageID
+        self.result = result
+        self.metrics = metrics
+        self.acceptedAt = acceptedAt
+    }
+
+    public var subject: LedgerSubject? { .id(usageID) }
+
+    public enum Outcome: Sendable, Equatable {
+        case unknownUsage
+        /// The log is another user's.
+        case notTheirs
+        /// Applied now, or already applied with the same result.
+        case applied(UsageLog.Status, charged: Credits, isReplay: Bool)
+        /// The call had already ended otherwise; nothing has changed.
+        case refused(UsageLog.Status, charged: Credits)
+    }
+
+    public func decide(
+        _ position: Position, _ rules: LedgerRules, at now: Timestamp
+    ) -> Decision<Outcome> {
+        guard var log = position.log else {
+            return Decision(.unknownUsage, account: position.account)
+        }
+        guard log.key.userID == userID, var account = position.account else {
+            return Decision(.notTheirs, account: position.account)
+        }
+        let charged = log.creditsCharged ?? .zero
+        if log.status == result.status {
+            return Decision(
+                .applied(log.status, charged: charged, isReplay: true), account: account)
+        }
+        account.context.decidedAt = now
+        if log.isOverdue(at: min(now, acceptedAt ?? now)) {
+            var decision = Decision<Outcome>(.refused(.expired, charged: .zero), account: nil)
+            decision.logs = [account.expire(log)]
+            decision.account = account
+            return decision
+        }
+        guard log.status == .pending else {
+            return Decision(
+                .refused(log.status, charged: charged), account: position.account)
+        }
+        settle(&log, in: &account, at: now)
+        var decision = Decision<Outcome>(
+            .applied(log.status, charged: log.creditsCharged ?? .zero, isReplay: false),
+            account: account)
+        decision.logs = [log]
+        return decision
+    }
+
+    /// A log of an earlier period is settled for itself; the running period's counters are not
+    /// its own.
+    private func settle(_ log: inout UsageLog, in account: inout Account, at now: Timestamp) {
+        let isOfRunningPeriod = log.periodNumber == account.context.period.number
+        log.committedAt = now
+        log.metrics = metrics
+        log.status = result.status
+        if isOfRunningPeriod { account.context.reserved -= log.creditsReserved }
+        switch result {
+        case .success:
+            log.creditsCharged = log.creditsReserved
+            if isOfRunningPeriod { account.context.used += log.creditsReserved }
+        case .failure(let failure):
+            log.failure = failure
+        }
+    }
+}

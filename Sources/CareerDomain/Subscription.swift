@@ -1,0 +1,73 @@
+import FoundationEssentials
+
+/// A user's one Career subscription. Its `id` never changes; its plan, status and Stripe ids do.
+public struct Subscription: Sendable, Hashable {
+    /// The statuses of a Stripe subscription
+    /// (docs.stripe.com/billing/subscriptions/overview#subscription-statuses).
+    public enum Status: String, Sendable, Hashable, CaseIterable {
+        case active
+        case trialing
+        case pastDue = "past_due"
+        case incomplete
+        case incompleteExpired = "incomplete_expired"
+        case unpaid
+        case paused
+        case canceled
+
+        /// Whether the status lets its user spend, as long as the running period and its grace
+        /// last.
+        public var entitles: Bool { self == .active || self == .trialing || self == .pastDue }
+    }
+
+    public let id: UUID
+    public let userID: UUID
+    public internal(set) var planID: UUID
+    public internal(set) var status: Status
+    public internal(set) var stripeCustomerID: String?
+    public internal(set) var stripeSubscriptionID: String?
+    public internal(set) var cancelAtPeriodEnd: Bool
+    public internal(set) var canceledAt: Timestamp?
+    public internal(set) var trialEnd: Timestamp?
+    /// One trial a user, ever: set when the first one starts, or was used by an earlier account
+    /// of the same email.
+    public internal(set) var trialUsed: Bool
+    public let createdAt: Timestamp
+    public internal(set) var updatedAt: Timestamp
+
+    public init(
+        id: UUID, userID: UUID, planID: UUID, status: Status, stripeCustomerID: String?,
+        stripeSubscriptionID: String?, cancelAtPeriodEnd: Bool, canceledAt: Timestamp?,
+        trialEnd: Timestamp?, trialUsed: Bool, createdAt: Timestamp, updatedAt: Timestamp
+    ) {
+        self.id = id
+        self.userID = userID
+        self.planID = planID
+        self.status = status
+        self.stripeCustomerID = stripeCustomerID
+        self.stripeSubscriptionID = stripeSubscriptionID
+        self.cancelAtPeriodEnd = cancelAtPeriodEnd
+        self.canceledAt = canceledAt
+        self.trialEnd = trialEnd
+        self.trialUsed = trialUsed
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+    }
+}
+
+/// A line of a subscription's append-only history.
+public struct SubscriptionChange: Sendable, Hashable {
+    public let subscriptionID: UUID
+    /// What happened, e.g. `activated`.
+    public let event: String
+    public let planID: UUID
+    public let status: Subscription.Status
+    public let at: Timestamp
+
+    public init(event: String, subscription: Subscription, at: Timestamp) {
+        self.subscriptionID = subscription.id
+        self.event = event
+        self.planID = subscription.planID
+        self.status = subscription.status
+        self.at = at
+    }
+}

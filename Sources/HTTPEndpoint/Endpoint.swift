@@ -1,0 +1,202 @@
+import FoundationEssentials
+import HTTPTypes
+import JSON
+
+/// What one endpoint does, declared once: the request is routed, decoded, validated and documented
+/// by it.
+public protocol Action: Sendable {
+    associatedtype Input: Sendable
+    associatedtype Output: JSONOutput
+
+    static var about: About { get }
+
+    /// Declares the input by reading it. Must read the same members whatever the request holds.
+    func read(_ input: inout InputReader) -> Input
+
+    /// - Throws: a ``Problem`` to refuse; any other error is answered with 500 and logged.
+    func perform(_ input: Input, _ call: Call) async throws -> Reply<Output>
+}
+
+/// The part of an endpoint's documentation that its types do not tell.
+public struct About: Sendable {
+    public let summary: String
+    public let details: String
+    public let access: Access
+    /// The status of the answer when all went well.
+    public let status: Int
+    /// Further statuses whose answer has the same schema: decisions, not errors.
+    public let decisions: [(status: Int, meaning: String)]
+    public let refusals: [Problem]
+
+    public init(
+        _ summary: String, details: String = "", access: Access, status: Int = 200,
+        decisions: [(status: Int, meaning: String)] = [], refusals: [Problem] = []
+    ) {
+        self.summary = summary
+        self.details = details
+        self.access = access
+        self.status = status
+        self.decisions = decisions
+        self.refusals = refusals
+    }
+}
+
+/// What a caller must show.
+public struct Access: Sendable, Equatable {
+    /// A user's access token.
+    public let needsUser: Bool
+    /// The key of a tool server.
+    public let needsInternalKey: Bool
+    /// The action's own decision checks, in its database transaction, that the user is active; a
+    /// look-up before it would cost a read and could be outdated by then.
+    public let decidesOnUser: Bool
+
+    public static let open = Access(user: false, key: false)
+    public static let user = Access(user: true, key: false)
+    public static let internalKey = Access(user: false, key: true)
+    public static let userAndInternalKey = Access(user: true, key: true, decidesOnUser: true)
+
+    private init(user: Bool, key: Bool, decidesOnUser: Bool = false) {
+        self.needsUser = user
+        self.needsInternalKey = key
+        self.decidesOnUser = decidesOnUser
+    }
+}
+
+/// One request, as far as an action may look at it.
+public struct Call: Sendable {
+    /// Names the request in logs and in the answer's `X-Request-ID`.
+    public let id: String
+    public let headers: HTTPFields
+    /// The address of the client: the peer's, or what a trusted proxy forwarded.
+    public let remoteAddress: String
+    /// Who calls, once the gatekeeper has let them in.
+    public var caller: Caller?
+
+    public init(id: String, headers: HTTPFields, remoteAddress: String, caller: Caller? = nil) {
+        self.id = id
+        self.headers = headers
+        self.remoteAddress = remoteAddress
+        self.caller = caller
+    }
+
+    /// The user that calls. Only for actions whose access needs one.
+    public func user() throws -> Caller {
+        guard let caller else { throw Problem.internalError }
+        return caller
+    }
+}
+
+/// The user behind an access token.
+public struct Caller: Sendable, Equatable {
+    public let userID: UUID
+    /// The session that the token belongs to; `nil` for a token of another issuer.
+    public let sessionID: UUID?
+
+    public init(userID: UUID, sessionID: UUID?) {
+        self.userID = userID
+        self.sessionID = sessionID
+    }
+}
+
+/// Judges who may call what.
+public protocol Gatekeeper: Sendable {
+    /// Checks keys and tokens, and, unless the action decides on it, that the user is active.
+    /// - Throws: ``Problem`` 401 or 403.
+    func admit(_ call: inout Call, to access: Access) async throws
+    /// Checks that the user is active.
+    func confirmActive(_ caller: Caller) async throws
+}
+
+/// An action at its address, its types erased.
+public struct Endpoint: Sendable {
+    public let method: HTTPRequest.Method
+    /// Without a trailing slash; parameters in braces, e.g. `/career/subscriptions/plans/{plan_id}`.
+    public let path: String
+    public let tag: String
+    public let name: String
+    public let about: About
+    public let outputSchema: Schema?
+    /// Of the answer when all went well.
+    let contentType: String
+    let parameters: [JSONValue]
+    let bodySchema: Schema?
+    let bodyIsRequired: Bool
+    let perform: @Sendable (InputReader.Source, Call) async throws -> Answer
+
+    public init<A: Action>(
+        _ method: HTTPRequest.Method, _ path: String, tag: String, _ action: A
+    ) {
+        var documentation = InputReader(nil)
+        _ = action.read(&documentation)
+        self.method = method
+        self.path = path
+        self.tag = tag
+        self.name = String(describing: A.self)
+        self.about = A.about
+        self.outputSchema = A.Output.schema
+        self.contentType = "application/json"
+        self.parameters = documentation.parameters
+        self.bodySchema = documentation.bodySchema
+        self.bodyIsRequired = documentation.bodyIsRequired
+        self.perform = { source, call in
+            var reader = InputReader(source)
+            let input = action.read(&reader)
+            guard reader.errors.isEmpty else { throw Problem.invalid(reader.errors) }
+            return Answer(try await action.perform(input, call))
+        }
+    }
+
+    /// An endpoint that speaks no JSON of ours: it gets the body's bytes as they came and answers
+    /// with bytes.
+    public init(
+        _ method: HTTPRequest.Method, _ path: String, tag: String, name: String, about: About,
+        contentType: String,
+        answer: @escaping @Sendable ([UInt8], Call) async throws -> [UInt8]
+    ) {
+        self.method = method
+        self.path = path
+        self.tag = tag
+        self.name = name
+        self.about = about
+        self.outputSchema = nil
+        self.contentType = contentType
+        self.parameters = []
+        self.bodySchema = nil
+        self.bodyIsRequired = false
+        self.perform = { source, call in
+            Answer(
+                status: about.status, contentType: contentType,
+                body: try await answer(source.bytes, call))
+        }
+    }
+}
+
+/// An answer as bytes.
+struct Answer: Sendable {
+    var status: Int
+    var headers: HTTPFields
+    var body: [UInt8]
+    var contentType = "application/json"
+
+    init<Output>(_ reply: Reply<Output>) {
+        status = reply.status
+        headers = reply.headers
+        var writer = JSONWriter()
+        reply.output?.write(to: &writer)
+        body = writer.bytes
+    }
+
+    init(status: Int, contentType: String, body: [UInt8], headers: HTTPFields = [:]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.contentType = contentType
+    }
+
+    init(_ problem: Problem) {
+        self.init(
+            status: problem.status, contentType: "application/problem+json", body: problem.body)
+        for (name, value) in problem.headers { headers[name] = value }
+    }
+}

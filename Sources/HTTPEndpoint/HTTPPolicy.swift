@@ -1,0 +1,83 @@
+import HTTPTypes
+import Hummingbird
+import Synchronization
+
+/// What the settings say of addresses and origins.
+public struct HTTPPolicy: Sendable {
+    /// Pages of these origins may call from a browser.
+    public let corsOrigins: Set<String>
+    /// Whose `X-Forwarded-For` is believed.
+    public let trustedProxies: Set<String>
+
+    public init(corsOrigins: Set<String>, trustedProxies: Set<String>) {
+        self.corsOrigins = corsOrigins
+        self.trustedProxies = trustedProxies
+    }
+
+    /// The last address that was not added by a trusted proxy.
+    func remoteAddress(_ headers: HTTPFields, peer: String) -> String {
+        guard trustedProxies.contains(peer), let forwarded = headers[.xForwardedFor] else {
+            return peer
+        }
+        let addresses = forwarded.split(separator: ",").map {
+            $0.trimmingPrefix(while: { $0 == " " })
+        }
+        return addresses.last { !trustedProxies.contains(String($0)) }.map(String.init) ?? peer
+    }
+
+    /// The answer to a browser that asks whether a page of another origin may call.
+    func preflight(_ request: Request) -> Answer? {
+        guard request.method == .options, let origin = request.headers[.origin],
+            request.headers[.accessControlRequestMethod] != nil, corsOrigins.contains(origin)
+        else { return nil }
+        return Answer(
+            status: 204, contentType: "", body: [],
+            headers: [
+                .accessControlAllowMethods: "GET, POST, PATCH, DELETE",
+                .accessControlAllowHeaders: "Authorization, Content-Type, X-Request-ID",
+                .accessControlMaxAge: "600",
+            ])
+    }
+
+    func addCrossOriginHeaders(to headers: inout HTTPFields, _ request: Request) {
+        guard !corsOrigins.isEmpty else { return }
+        headers[.vary] = "Origin"
+        if let origin = request.headers[.origin], corsOrigins.contains(origin) {
+            headers[.accessControlAllowOrigin] = origin
+        }
+    }
+}
+
+/// Counts the requests in work and says when there are too many.
+final class RequestCounter: Sendable {
+    private let count = Atomic<Int>(0)
+    private let limit: Int
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    func enter() -> Bool {
+        if count.add(1, ordering: .relaxed).newValue <= limit { return true }
+        leave()
+        return false
+    }
+
+    func leave() {
+        count.subtract(1, ordering: .relaxed)
+    }
+}
+
+/// Is told of every request once it is answered.
+public protocol RequestObserver: Sendable {
+    func observe(_ observation: Observation)
+}
+
+public struct Observation: Sendable {
+    public let requestID: String
+    public let method: String
+    /// The endpoint's path with its parameters in braces, so that no id gets into a metric.
+    public let route: String
+    public let status: Int
+    public let elapsed: Duration
+}

@@ -1,0 +1,227 @@
+import CareerDomain
+import FoundationEssentials
+import JSON
+
+/// A kind of value that a request may carry: how it is documented and how it is read, declared
+/// together so that the two cannot drift apart.
+public struct InputKind<Value: Sendable>: Sendable {
+    /// The kind in JSON Schema 2020-12.
+    public let schema: Schema
+    /// Stands in where the value is bad or only the declaration is wanted. It never gets past the
+    /// reader.
+    let placeholder: Value
+    /// Reads the value, or says what is wrong with it.
+    let read: @Sendable (JSONValue, [String], inout [FieldError]) -> Value?
+
+    init(
+        _ schema: Schema, placeholder: Value,
+        _ read: @escaping @Sendable (JSONValue, [String], inout [FieldError]) -> Value?
+    ) {
+        self.schema = schema
+        self.placeholder = placeholder
+        self.read = read
+    }
+
+    /// The same kind, with a further rule on its values.
+    public func satisfying(
+        _ type: String, _ message: String, _ isGood: @escaping @Sendable (Value) -> Bool
+    ) -> InputKind {
+        let read = self.read
+        return InputKind(schema, placeholder: placeholder) { json, loc, errors in
+            guard let value = read(json, loc, &errors) else { return nil }
+            if isGood(value) { return value }
+            errors.append(FieldError(loc, message, type: type))
+            return nil
+        }
+    }
+
+    /// The same kind, turned into another type.
+    public func map<Other: Sendable>(
+        placeholder: Other, _ transform: @escaping @Sendable (Value) -> Other
+    ) -> InputKind<Other> {
+        let read = self.read
+        return InputKind<Other>(schema, placeholder: placeholder) { json, loc, errors in
+            read(json, loc, &errors).map(transform)
+        }
+    }
+}
+
+extension InputKind where Value == String {
+    /// Text of so many Unicode scalars. NUL is refused: PostgreSQL cannot store it, and no honest
+    /// text has it.
+    public static func text(
+        _ length: ClosedRange<Int>, format: String? = nil
+    ) -> InputKind<String> {
+        var schema: JSONObject = [
+            "type": "string", "minLength": .int(Int64(length.lowerBound)),
+            "maxLength": .int(Int64(length.upperBound)),
+        ]
+        if let format { schema["format"] = .string(format) }
+        return InputKind(Schema(schema), placeholder: "") { json, loc, errors in
+            guard let text = json.string else {
+                errors.append(FieldError(loc, "must be a string", type: "string_type"))
+                return nil
+            }
+            let count = text.unicodeScalars.count
+            if count < length.lowerBound {
+                let least = length.lowerBound
+                errors.append(
+                    FieldError(
+                        loc, "must have at least \(least) characters", type: "string_too_short"))
+                return nil
+            }
+            if count > length.upperBound {
+                let most = length.upperBound
+                errors.append(
+                    FieldError(
+                        loc, "must have at most \(most) characters", type: "string_too_long"))
+                return nil
+            }
+            if text.utf8.contains(0) {
+                errors.append(FieldError(loc, "must not contain NUL", type: "string_nul"))
+                return nil
+            }
+            return text
+        }
+    }
+
+    /// Exactly so many characters out of a set of ASCII ones.
+    public static func characters(
+        _ count: Int, outOf set: String, pattern: String, _ message: String
+    ) -> InputKind<String> {
+        let allowed = Set(set.utf8)
+        return InputKind(
+            Schema(["type": "string", "pattern": .string(pattern)]), placeholder: ""
+        ) { json, loc, errors in
+            guard let text = json.string else {
+                errors.append(FieldError(loc, "must be a string", type: "string_type"))
+                return nil
+            }
+            guard text.utf8.count == count, text.utf8.allSatisfy({ allowed.contains($0) }) else {
+                errors.append(FieldError(loc, message, type: "string_pattern_mismatch"))
+                return nil
+            }
+            return text
+        }
+    }
+}
+
+extension InputKind where Value == UUID {
+    public static var uuid: InputKind<UUID> {
+        InputKind(
+            Schema(["type": "string", "format": "uuid"]), placeholder: UUID(uuid: UUID_NULL)
+        ) { json, loc, errors in
+            // Foundation is lenient about the length; the text of RFC 9562 has 36 characters.
+            guard let text = json.string, text.utf8.count == 36, let uuid = UUID(uuidString: text)
+            else {
+                errors.append(FieldError(loc, "must be a UUID", type: "uuid_parsing"))
+                return nil
+            }
+            return uuid
+        }
+    }
+}
+
+private let UUID_NULL: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+extension InputKind where Value == Int64 {
+    /// A whole number that is written as one: neither `1.0` nor `1e3`, nor a string.
+    public static func integer(_ range: ClosedRange<Int64>) -> InputKind<Int64> {
+        InputKind(
+            Schema([
+                "type": "integer", "minimum": .int(range.lowerBound),
+                "maximum": .int(range.upperBound),
+            ]), placeholder: range.lowerBound
+        ) { json, loc, errors in
+            guard case .number(let text) = json, text.utf8.allSatisfy({ $0 == 45 || $0 >= 48 }),
+                !text.utf8.contains(where: { $0 > 57 })
+            else {
+                errors.append(FieldError(loc, "must be an integer", type: "int_type"))
+                return nil
+            }
+            // A number with too many digits for 64 bits is out of range like any other.
+            let value = Int64(text) ?? (text.utf8.first == 45 ? .min : .max)
+            if value < range.lowerBound {
+                let message = "must be at least \(range.lowerBound)"
+                errors.append(FieldError(loc, message, type: "greater_than_equal"))
+                return nil
+            }
+            if value > range.upperBound {
+                let message = "must be at most \(range.upperBound)"
+                errors.append(FieldError(loc, message, type: "less_than_equal"))
+                return nil
+            }
+            return value
+        }
+    }
+}
+
+extension InputKind where Value == Bool {
+    public static var bool: InputKind<Bool> {
+        InputKind(Schema(["type": "boolean"]), placeholder: false) { json, loc, errors in
+            if let flag = json.bool { return flag }
+            errors.append(FieldError(loc, "must be true or false", type: "bool_type"))
+            return nil
+        }
+    }
+}
+
+extension InputKind where Value == Timestamp {
+    /// An RFC 3339 date-time, or a date, which is its first instant in UTC.
+    public static var time: InputKind<Timestamp> {
+        InputKind(
+            Schema(["type": "string", "format": "date-time"]), placeholder: Timestamp(micros: 0)
+        ) { json, loc, errors in
+            if let text = json.string, let time = Timestamp(rfc3339: text) { return time }
+            let message = "must be a date or an RFC 3339 date-time"
+            errors.append(FieldError(loc, message, type: "datetime_parsing"))
+            return nil
+        }
+    }
+}
+
+extension InputKind where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
+    /// One of an enumeration's raw values.
+    public static func oneOf(_ type: Value.Type) -> InputKind<Value> {
+        let values = Value.allCases.map(\.rawValue)
+        return InputKind(
+            Schema(["type": "string", "enum": .array(values.map { .string($0) })]),
+            placeholder: Value.allCases[Value.allCases.startIndex]
+        ) { json, loc, errors in
+            if let text = json.string, let value = Value(rawValue: text) { return value }
+            let message = "must be one of \(values.joined(separator: ", "))"
+            errors.append(FieldError(loc, message, type: "enum"))
+            return nil
+        }
+    }
+}
+
+extension InputKind where Value: JSONInput {
+    /// A nested object.
+    public static func object(_ type: Value.Type) -> InputKind<Value> {
+        object(type, Value.init)
+    }
+}
+
+extension InputKind {
+    /// A nested object that is read by this closure.
+    static func object<Object: JSONInput>(
+        _ type: Object.Type, _ make: @escaping @Sendable (inout ObjectReader) -> Value
+    ) -> InputKind<Value> {
+        var documentation = ObjectReader()
+        let placeholder = make(&documentation)
+        let schema = Schema.named(
+            Object.schemaName, documentation.schema(describedAs: Object.about),
+            documentation.components)
+        return InputKind(schema, placeholder: placeholder) { json, loc, errors in
+            guard case .object(let object) = json else {
+                errors.append(FieldError(loc, "must be an object", type: "object_type"))
+                return nil
+            }
+            var reader = ObjectReader(object, at: loc)
+            let value = make(&reader)
+            errors += reader.errors
+            return reader.errors.isEmpty ? value : nil
+        }
+    }
+}

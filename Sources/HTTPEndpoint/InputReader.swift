@@ -1,0 +1,213 @@
+import HTTPTypes
+import JSON
+
+/// An object of a request's body. Its initializer reads each member once from the reader, and that
+/// list is at the same time the object's schema.
+public protocol JSONInput: Sendable {
+    /// The name of the schema.
+    static var schemaName: String { get }
+    static var about: String { get }
+
+    init(_ reader: inout ObjectReader)
+}
+
+extension JSONInput {
+    public static var schemaName: String { String(describing: Self.self) }
+}
+
+extension JSONInput {
+    /// Reads a value that came another way than by HTTP, e.g. as a message.
+    /// - Throws: ``Problem`` 422 with everything that is wrong with it.
+    public static func decode(_ json: JSONValue) throws(Problem) -> Self {
+        var errors: [FieldError] = []
+        guard let value = InputKind<Self>.object(Self.self).read(json, ["body"], &errors) else {
+            throw .invalid(errors)
+        }
+        return value
+    }
+}
+
+/// Reads the members of one JSON object and notes everything that is wrong with them. Unknown
+/// members are ignored. What is read out of a bad object is made of placeholders and is thrown
+/// away by the caller.
+public struct ObjectReader {
+    private let object: JSONObject?
+    private let location: [String]
+    private(set) var errors: [FieldError] = []
+    private var properties: [(key: String, value: JSONValue)] = []
+    private var requiredNames: [JSONValue] = []
+    private(set) var components: [String: JSONObject] = [:]
+
+    /// A reader that only notes what is declared.
+    init() {
+        object = nil
+        location = []
+    }
+
+    init(_ object: JSONObject, at location: [String]) {
+        self.object = object
+        self.location = location
+    }
+
+    public mutating func required<Value>(
+        _ name: String, _ kind: InputKind<Value>, _ description: String
+    ) -> Value {
+        guard let object else {
+            requiredNames.append(.string(name))
+            return document(name, kind, description)
+        }
+        guard let json = object[name] else {
+            errors.append(FieldError(location + [name], "is required", type: "missing"))
+            return kind.placeholder
+        }
+        return kind.read(json, location + [name], &errors) ?? kind.placeholder
+    }
+
+    /// A member that may be missing or null.
+    public mutating func optional<Value>(
+        _ name: String, _ kind: InputKind<Value>, _ description: String
+    ) -> Value? {
+        guard let object else {
+            _ = document(name, kind, description)
+            return nil
+        }
+        guard let json = object[name], json != .null else { return nil }
+        return kind.read(json, location + [name], &errors)
+    }
+
+    public mutating func optional<Value>(
+        _ name: String, _ kind: InputKind<Value>, default value: Value, _ description: String
+    ) -> Value {
+        optional(name, kind, description) ?? value
+    }
+
+    /// Notes a rule between members that is broken.
+    public mutating func reject(_ name: String?, _ message: String, type: String) {
+        let place = location + (name.map { [$0] } ?? [])
+        if object != nil { errors.append(FieldError(place, message, type: type)) }
+    }
+
+    /// Whether the object has this member, other than null.
+    public func has(_ name: String) -> Bool {
+        guard let value = object?[name] else { return false }
+        return value != .null
+    }
+
+    private mutating func document<Value>(
+        _ name: String, _ kind: InputKind<Value>, _ description: String
+    ) -> Value {
+        properties.append((name, .object(kind.schema.described(description))))
+        components.merge(kind.schema.components) { first, _ in first }
+        return kind.placeholder
+    }
+
+    func schema(describedAs about: String) -> JSONObject {
+        var schema: JSONObject = [
+            "type": "object", "description": .string(about),
+            "properties": .object(JSONObject(properties)),
+        ]
+        if !requiredNames.isEmpty { schema["required"] = .array(requiredNames) }
+        return schema
+    }
+}
+
+/// Reads a request's path, query, headers and body. An action declares its input by reading it;
+/// the same calls, on a reader without a request, write its documentation.
+public struct InputReader {
+    struct Source {
+        let path: [String: String]
+        let query: [String: [String]]
+        let headers: HTTPFields
+        /// `nil` where the body is empty.
+        let body: JSONValue?
+        /// The body as it came.
+        let bytes: [UInt8]
+    }
+
+    private let source: Source?
+    private(set) var errors: [FieldError] = []
+    private(set) var parameters: [JSONValue] = []
+    private(set) var bodySchema: Schema?
+    private(set) var bodyIsRequired = false
+
+    init(_ source: Source?) {
+        self.source = source
+    }
+
+    public mutating func path<Value>(
+        _ name: String, _ kind: InputKind<Value>, _ description: String
+    ) -> Value {
+        guard let source else {
+            return document("path", name, kind, description, isRequired: true)
+        }
+        let text = source.path[name] ?? ""
+        return kind.read(.string(text), ["path", name], &errors) ?? kind.placeholder
+    }
+
+    public mutating func query<Value>(
+        _ name: String, _ kind: InputKind<Value>, _ description: String
+    ) -> Value? {
+        guard let source else {
+            _ = document("query", name, kind, description, isRequired: false)
+            return nil
+        }
+        guard let texts = source.query[name], let text = texts.first else { return nil }
+        if texts.count > 1 {
+            errors.append(FieldError(["query", name], "is given twice", type: "repeated"))
+            return nil
+        }
+        // A query has only texts; one that reads as a number may be meant as one.
+        let isNumber = kind.schema.object["type"] == "integer"
+        let json = isNumber ? JSONValue.number(text) : .string(text)
+        return kind.read(json, ["query", name], &errors)
+    }
+
+    /// A header that changes what the endpoint does.
+    public mutating func header(
+        _ name: HTTPField.Name, _ description: String
+    ) -> String? {
+        guard let source else {
+            let kind = InputKind<String>.text(0...255)
+            _ = document("header", name.canonicalName, kind, description, isRequired: false)
+            return nil
+        }
+        return source.headers[name]
+    }
+
+    public mutating func body<Value: JSONInput>(_ type: Value.Type) -> Value {
+        body(.object(type), isRequired: true)
+    }
+
+    /// A body that is read by a closure which knows more than the type, e.g. the catalog.
+    public mutating func body<Value: JSONInput>(
+        _ type: Value.Type, _ make: @escaping @Sendable (inout ObjectReader) -> Value
+    ) -> Value {
+        body(.object(type, make), isRequired: true)
+    }
+
+    /// A body that may be left out, which is the same as an empty object.
+    public mutating func optionalBody<Value: JSONInput>(_ type: Value.Type) -> Value {
+        body(.object(type), isRequired: false)
+    }
+
+    private mutating func body<Value>(_ kind: InputKind<Value>, isRequired: Bool) -> Value {
+        guard let source else {
+            bodySchema = kind.schema
+            bodyIsRequired = isRequired
+            return kind.placeholder
+        }
+        let json = source.body ?? .object(JSONObject())
+        return kind.read(json, ["body"], &errors) ?? kind.placeholder
+    }
+
+    private mutating func document<Value>(
+        _ place: JSONValue, _ name: String, _ kind: InputKind<Value>, _ description: String,
+        isRequired: Bool
+    ) -> Value {
+        parameters.append([
+            "name": .string(name), "in": place, "description": .string(description),
+            "required": .bool(isRequired), "schema": .object(kind.schema.object),
+        ])
+        return kind.placeholder
+    }
+}

@@ -1,0 +1,32 @@
+import Foundation
+
+/// The query of a URL, decoded (WHATWG's `application/x-www-form-urlencoded`).
+enum QueryString {
+    /// Names and values in one query.
+    static let maximumPairs = 64
+
+    /// - Throws: ``Problem`` 400 for a broken percent-encoding, text that is not UTF-8, or more
+    ///   pairs than any endpoint has.
+    static func parse(_ query: Substring) throws -> [String: [String]] {
+        guard !query.isEmpty else { return [:] }
+        var values: [String: [String]] = [:]
+        let pairs = query.split(separator: "&")
+        guard pairs.count <= maximumPairs else { throw Problem.badRequest }
+        for pair in pairs {
+            let parts = pair.split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = decode(parts[0]),
+                let value = parts.count == 2 ? decode(parts[1]) : ""
+            else {
+                throw Problem.badRequest.with(
+                    detail: "The query is not valid percent-encoded UTF-8.")
+            }
+            values[name, default: []].append(value)
+        }
+        return values
+    }
+
+    private static func decode(_ text: Substring) -> String? {
+        text.replacing("+", with: " ").removingPercentEncoding
+    }
+}

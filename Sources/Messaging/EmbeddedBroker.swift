@@ -1,0 +1,98 @@
+import CareerDomain
+import Database
+import Foundation
+
+/// The broker that needs no broker: a table beside the data. A message becomes visible with the
+/// database transaction that enqueued it.
+public struct EmbeddedBroker: MessageBroker {
+    /// How long a worker may hold a message before another takes it: far above any handler's time
+    /// budget. Leases are wall time, whatever the development clock says.
+    static let lease: Int64 = 300
+    /// The longest reason that is kept of a failed try.
+    static let maximumReason = 1000
+
+    private let database: any Database
+    private let wall: @Sendable () -> Timestamp
+
+    public init(database: any Database, wall: @escaping @Sendable () -> Timestamp) {
+        self.database = database
+        self.wall = wall
+    }
+
+    public func enqueue(
+        _ queue: MessageQueue, _ body: String, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO messages (id, queue, body, attempts, enqueued_at, due_at, leased_until)
+            VALUES (?, ?, ?, 0, ?, ?, 0)
+            """,
+            [
+                .uuid(.version7(at: now, randomness: .random(in: .min ... .max))),
+                .text(queue.rawValue), .text(body), .time(now), .time(now),
+            ])
+    }
+
+    public func claim(_ limit: Int, now: Timestamp) async throws -> [Message] {
+        let wallNow = wall()
+        let isAnyDue = try await database.read { connection in
+            try !connection.query(
+                """
+                SELECT id FROM messages
+                WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ? LIMIT 1
+                """, [.time(now), .time(wallNow)]
+            ).isEmpty
+        }
+        guard isAnyDue else { return [] }
+        return try await database.write { connection in
+            // A worker that died without a word has used up a try too.
+            try connection.query(
+                """
+                UPDATE messages SET leased_until = ?
+                WHERE id IN (SELECT id FROM messages
+                    WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
+                    ORDER BY due_at, id LIMIT ?)
+                RETURNING id, queue, body, attempts, enqueued_at
+                """,
+                [
+                    .time(wallNow.adding(seconds: Self.lease)), .time(now), .time(wallNow),
+                    .integer(limit),
+                ]
+            ).map { row in
+                var reader = row.reader
+                return try Message(
+                    id: reader.uuid(), queue: reader.oneOf(MessageQueue.self),
+                    body: reader.text(), attempts: reader.integer(), enqueuedAt: reader.time())
+            }
+        }
+    }
+
+    public func acknowledge(_ message: Message) async throws {
+        _ = try await database.write { connection in
+            try connection.execute("DELETE FROM messages WHERE id = ?", [.uuid(message.id)])
+        }
+    }
+
+    public func reject(
+        _ message: Message, reason: String, isPoison: Bool, now: Timestamp
+    ) async throws -> Bool {
+        let attempts = message.attempts + 1
+        let isDead = isPoison || attempts >= message.queue.maximumAttempts
+        let reason = String(reason.prefix(Self.maximumReason))
+        _ = try await database.write { connection in
+            try connection.execute(
+                """
+                UPDATE messages SET attempts = ?, reason = ?, due_at = ?, leased_until = 0,
+                    died_at = ?
+                WHERE id = ?
+                """,
+                [
+                    .integer(attempts), .text(reason),
+                    .time(now.adding(seconds: message.queue.retryDelay)),
+                    isDead ? .time(now) : .null, .uuid(message.id),
+                ])
+        }
+        return isDead
+    }
+}

@@ -1,0 +1,22 @@
+/// The queues of the service, each with how often and after what pause a message is tried.
+public enum MessageQueue: String, Sendable, CaseIterable {
+    case checkoutCompleted = "stripe_checkout_completed"
+    case subscriptionUpdated = "stripe_subscription_updated"
+    case subscriptionDeleted = "stripe_subscription_deleted"
+    case paymentFailed = "stripe_payment_failed"
+    case usageCommits = "career_usage_commits"
+    case emails = "career_emails"
+
+    /// Tries before a message is dead.
+    public var maximumAttempts: Int64 { isStripe ? 5 : 3 }
+
+    /// Seconds from a failed try to the next.
+    public var retryDelay: Int64 { isStripe ? 60 : 30 }
+
+    private var isStripe: Bool {
+        switch self {
+        case .checkoutCompleted, .subscriptionUpdated, .subscriptionDeleted, .paymentFailed: true
+        case .usageCommits, .emails: false
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import CareerDomain
+import Foundation
+import Logging
+import ServiceLifecycle
+
+/// Works messages off: takes what is due, hands it to its queue's handler, a few at a time.
+public struct MessageWorker: Service {
+    public typealias Handler = @Sendable (Message) async throws -> Void
+
+    /// Messages in work at once.
+    static let maximumInFlight = 8
+    /// How long an idle worker waits before it looks again.
+    static let idlePause = Duration.milliseconds(50)
+
+    private let broker: any MessageBroker
+    private let handlers: [MessageQueue: Handler]
+    private let now: @Sendable () -> Timestamp
+    private let logger: Logger
+
+    public init(
+        broker: any MessageBroker, handlers: [MessageQueue: Handler],
+        now: @escaping @Sendable () -> Timestamp, logger: Logger
+    ) {
+        self.broker = broker
+        self.handlers = handlers
+        self.now = now
+        self.logger = logger
+    }
+
+    public func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    if try await workOff() > 0 { continue }
+                } catch {
+                    logger.warning("worker pauses", metadata: ["error": "\(error)"])
+                }
+                try await Task.sleep(for: Self.idlePause)
+            }
+        }
+    }
+
+    /// Handles what is due now, and what falls due while it does so.
+    public func drain() async throws {
+        while try await workOff() > 0 {}
+    }
+
+    /// - Returns: how many messages were tried.
+    private func workOff() async throws -> Int {
+        let messages = try await broker.claim(Self.maximumInFlight, now: now())
+        // What has been claimed is finished even when a shutdown is asked for meanwhile.
+        await withTaskGroup(of: Void.self) { group in
+            for message in messages {
+                group.addTask { await Task { await self.handle(message) }.value }
+            }
+        }
+        return messages.count
+    }
+
+    private func handle(_ message: Message) async {
+        do {
+            do {
+                guard let handler = handlers[message.queue] else {
+                    throw PoisonMessage("no handler for \(message.queue.rawValue)")
+                }
+                try await handler(message)
+            } catch {
+                let isDead = try await broker.reject(
+                    message, reason: "\(error)", isPoison: error is PoisonMessage, now: now())
+                logger.log(
+                    level: isDead ? .error : .warning,
+                    isDead ? "message is dead" : "message will be tried again",
+                    metadata: [
+                        "message": "\(message.id.text)", "queue": "\(message.queue.rawValue)",
+                        "attempt": "\(message.attempts + 1)", "error": "\(error)",
+                    ])
+                return
+            }
+            try await broker.acknowledge(message)
+        } catch {
+            // Its lease runs out and it comes again.
+            logger.warning("message not settled", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,258 @@
+import Foundation
+import HTTPClient
+
+/// Where Stripe answers; a sandbox stands in for it elsewhere.
+public let stripeAPIBase = "https://api.stripe.com"
+
+extension StripeClient {
+    /// The client that talks to Stripe, or to what stands in for it at `apiBase`.
+    ///
+    /// - Throws: where the key is none, or a live one that would leave without TLS.
+    public static func live(
+        secretKey: String, apiBase: String = stripeAPIBase, http: HTTPClient,
+        retryPolicy: StripeRetryPolicy = StripeRetryPolicy()
+    ) throws(StripeSetupError) -> StripeClient {
+        try live(secretKey: secretKey, apiBase: apiBase, retryPolicy: retryPolicy) {
+            (request) async throws(HTTPClientError) in try await http.send(request)
+        }
+    }
+
+    package static func live(
+        secretKey: String, apiBase: String, retryPolicy: StripeRetryPolicy,
+        send: @escaping StripeAPI.Send
+    ) throws(StripeSetupError) -> StripeClient {
+        guard let mode = StripeMode(secretKey: secretKey) else { throw .notASecretKey }
+        if mode == .live && !apiBase.lowercased().hasPrefix("https://") {
+            throw .liveKeyWithoutTLS
+        }
+        let base = apiBase.hasSuffix("/") ? String(apiBase.dropLast()) : apiBase
+        let api = StripeAPI(
+            base: base, secretKey: secretKey, mode: mode, retryPolicy: retryPolicy, send: send)
+        var client = StripeClient.unimplemented
+        client.connectCustomers(api)
+        client.connectCatalog(api)
+        client.connectCheckout(api)
+        client.connectSubscriptions(api)
+        client.connectInvoices(api)
+        return client
+    }
+
+    private mutating func connectCustomers(_ api: StripeAPI) {
+        createCustomer = { new, key throws(StripeError) in
+            var form = StripeForm()
+            form.add("email", new.email)
+            form.add("metadata", ["user_id": new.userID])
+            return try await api.customer(.post(["customers"], form, key))
+        }
+        retrieveCustomer = { id throws(StripeError) in
+            try await api.customer(.get(["customers", id]))
+        }
+        deleteCustomer = { id throws(StripeError) in
+            try await api.customer(StripeCall(method: .delete, path: ["customers", id]))
+        }
+        createPortalSession = { customerID, returnURL throws(StripeError) in
+            var form = StripeForm()
+            form.add("customer", customerID)
+            form.add("return_url", returnURL)
+            return try await api.object(
+                .post(["billing_portal", "sessions"], form), StripePortalSession.init
+            ) { $0.livemode }
+        }
+    }
+
+    private mutating func connectCatalog(_ api: StripeAPI) {
+        findPrice = { lookupKey throws(StripeError) in
+            var filter = StripeForm()
+            filter.add("lookup_keys[0]", lookupKey)
+            filter.add("active", true)
+            return try await api.list(
+                ["prices"], filter, StripePrice.init, id: { $0.id }, livemode: { $0.livemode }
+            ).first { $0.lookupKey == lookupKey }
+        }
+        createProduct = { name, key throws(StripeError) in
+            var form = StripeForm()
+            form.add("name", name)
+            return try await api.object(.post(["products"], form, key), StripeProduct.init) {
+                $0.livemode
+            }
+        }
+        createPrice = { new, key throws(StripeError) in
+            var form = StripeForm()
+            form.add("product", new.productID)
+            form.add("currency", new.currency)
+            form.add("unit_amount", new.unitAmount)
+            form.add("recurring[interval]", "month")
+            form.add("lookup_key", new.lookupKey)
+            return try await api.object(.post(["prices"], form, key), StripePrice.init) {
+                $0.livemode
+            }
+        }
+    }
+
+    private mutating func connectCheckout(_ api: StripeAPI) {
+        createCheckoutSession = { new, key throws(StripeError) in
+            try await api.checkoutSession(.post(["checkout", "sessions"], new.form, key))
+        }
+        retrieveCheckoutSession = { id throws(StripeError) in
+            try await api.checkoutSession(.get(["checkout", "sessions", id]))
+        }
+        expireCheckoutSession = { id throws(StripeError) in
+            try await api.checkoutSession(
+                .post(["checkout", "sessions", id, "expire"], StripeForm()))
+        }
+    }
+
+    private mutating func connectSubscriptions(_ api: StripeAPI) {
+        retrieveSubscription = { id throws(StripeError) in
+            var query = StripeForm()
+            query.add("expand[0]", "latest_invoice")
+            return try await api.subscription(.get(["subscriptions", id], query))
+        }
+        listSubscriptions = { customerID throws(StripeError) in
+            var filter = StripeForm()
+            filter.add("customer", customerID)
+            filter.add("status", "all")
+            return try await api.list(
+                ["subscriptions"], filter, StripeSubscription.init, id: { $0.id },
+                livemode: { $0.livemode })
+        }
+        updateSubscriptionPrice = { change, key throws(StripeError) in
+            try await api.subscription(
+                .post(["subscriptions", change.subscriptionID], change.updateForm, key))
+        }
+        setCancelAtPeriodEnd = { id, isCanceled, key throws(StripeError) in
+            var form = StripeForm()
+            form.add("cancel_at_period_end", isCanceled)
+            return try await api.subscription(.post(["subscriptions", id], form, key))
+        }
+        cancelSubscription = { id throws(StripeError) in
+            var query = StripeForm()
+            query.add("invoice_now", false)
+            query.add("prorate", false)
+            return try await api.subscription(
+                StripeCall(method: .delete, path: ["subscriptions", id], form: query))
+        }
+        previewUpgrade = { change throws(StripeError) in
+            try await api.invoice(.post(["invoices", "create_preview"], change.previewForm))
+        }
+    }
+
+    private mutating func connectInvoices(_ api: StripeAPI) {
+        retrieveInvoice = { id throws(StripeError) in
+            try await api.invoice(.get(["invoices", id]))
+        }
+        listInvoices = { subscriptionID throws(StripeError) in
+            var filter = StripeForm()
+            filter.add("subscription", subscriptionID)
+            return try await api.list(
+                ["invoices"], filter, StripeInvoice.init, id: { $0.id },
+                livemode: { $0.livemode })
+        }
+        listInvoicePayments = { filter throws(StripeError) in
+            try await api.list(
+                ["invoice_payments"], filter.form, StripeInvoicePayment.init, id: { $0.id },
+                livemode: { $0.livemode })
+        }
+        createRefund = { paymentIntentID, key throws(StripeError) in
+            var form = StripeForm()
+            form.add("payment_intent", paymentIntentID)
+            return try await api.object(.post(["refunds"], form, key), StripeRefund.init) { _ in
+                nil
+            }
+        }
+        retrieveEvent = { id throws(StripeError) in
+            try await api.object(.get(["events", id]), StripeEvent.init) { $0.livemode }
+        }
+    }
+}
+
+extension StripeCall {
+    fileprivate static func get(_ path: [String], _ query: StripeForm = StripeForm()) -> Self {
+        StripeCall(method: .get, path: path, form: query)
+    }
+
+    /// A POST without a key of the caller's does no harm when it is done twice; a key of its own
+    /// still makes its retries one.
+    fileprivate static func post(
+        _ path: [String], _ form: StripeForm, _ idempotencyKey: String = UUID().uuidString
+    ) -> Self {
+        StripeCall(method: .post, path: path, form: form, idempotencyKey: idempotencyKey)
+    }
+}
+
+extension StripeAPI {
+    fileprivate func customer(_ call: StripeCall) async throws(StripeError) -> StripeCustomer {
+        try await object(call, StripeCustomer.init) { $0.livemode }
+    }
+
+    fileprivate func checkoutSession(
+        _ call: StripeCall
+    ) async throws(StripeError) -> StripeCheckoutSession {
+        try await object(call, StripeCheckoutSession.init) { $0.livemode }
+    }
+
+    fileprivate func subscription(
+        _ call: StripeCall
+    ) async throws(StripeError) -> StripeSubscription {
+        try await object(call, StripeSubscription.init) { $0.livemode }
+    }
+
+    fileprivate func invoice(_ call: StripeCall) async throws(StripeError) -> StripeInvoice {
+        try await object(call, StripeInvoice.init) { $0.livemode }
+    }
+}
+
+extension NewStripeCheckoutSession {
+    fileprivate var form: StripeForm {
+        var form = StripeForm()
+        form.add("mode", "subscription")
+        form.add("customer", customerID)
+        form.add("client_reference_id", clientReferenceID)
+        form.add("line_items[0][price]", priceID)
+        form.add("line_items[0][quantity]", 1)
+        form.add("success_url", successURL)
+        form.add("cancel_url", cancelURL)
+        form.add("expires_at", expiresAt)
+        form.add("metadata", metadata)
+        form.add("subscription_data[trial_period_days]", trialDays.map { Int64($0) })
+        form.add("subscription_data[metadata]", metadata)
+        return form
+    }
+}
+
+extension StripePriceChange {
+    fileprivate var updateForm: StripeForm {
+        var form = StripeForm()
+        form.add("items[0][id]", itemID)
+        form.add("items[0][price]", priceID)
+        form.add("proration_behavior", "always_invoice")
+        form.add("payment_behavior", "error_if_incomplete")
+        form.add("proration_date", prorationDate)
+        return form
+    }
+
+    fileprivate var previewForm: StripeForm {
+        var form = StripeForm()
+        form.add("customer", customerID)
+        form.add("subscription", subscriptionID)
+        form.add("subscription_details[items][0][id]", itemID)
+        form.add("subscription_details[items][0][price]", priceID)
+        form.add("subscription_details[proration_behavior]", "always_invoice")
+        form.add("subscription_details[proration_date]", prorationDate)
+        return form
+    }
+}
+
+extension StripePaymentFilter {
+    fileprivate var form: StripeForm {
+        var form = StripeForm()
+        switch self {
+        case .invoice(let id):
+            form.add("invoice", id)
+        case .paymentIntent(let id):
+            form.add("payment[type]", "payment_intent")
+            form.add("payment[payment_intent]", id)
+        }
+        return form
+    }
+}

@@ -1,0 +1,164 @@
+/// The calls that this service makes to Stripe, one closure each. `live` makes the real ones; a
+/// test overrides those that it needs on `unimplemented`.
+///
+/// Every closure that ends in an idempotency key makes a POST. The same key with the same input
+/// means the same action, however often it is sent: Stripe acts once and repeats its first answer,
+/// a declined card included, for at least 24 hours
+/// (https://docs.stripe.com/api/idempotent_requests). So a user's new attempt needs a new key.
+/// A page of a list holds 100 objects; lists are newest first and end at `maximumListedObjects`.
+public struct StripeClient: Sendable {
+    // Customers.
+    public var createCustomer:
+        @Sendable (NewStripeCustomer, String) async throws(StripeError) -> StripeCustomer
+    /// A deleted customer is an answer with `isDeleted`; an unknown one is `notFound`.
+    public var retrieveCustomer: @Sendable (String) async throws(StripeError) -> StripeCustomer
+    /// Deletes a customer for good and cancels what it subscribes to, at once. Deleting twice is
+    /// `notFound`, and so it is when the answer to the first try was lost.
+    public var deleteCustomer: @Sendable (String) async throws(StripeError) -> StripeCustomer
+
+    // The catalog.
+    /// The active price that has this lookup key.
+    public var findPrice: @Sendable (String) async throws(StripeError) -> StripePrice?
+    /// Takes the name that customers see.
+    public var createProduct: @Sendable (String, String) async throws(StripeError) -> StripeProduct
+    public var createPrice:
+        @Sendable (NewStripePrice, String) async throws(StripeError) -> StripePrice
+
+    // Checkout.
+    public var createCheckoutSession:
+        @Sendable (NewStripeCheckoutSession, String) async throws(StripeError) ->
+            StripeCheckoutSession
+    public var retrieveCheckoutSession:
+        @Sendable (String) async throws(StripeError) -> StripeCheckoutSession
+    /// Ends an open session, so that it can no longer be paid. A session that is no longer open
+    /// is an `invalidRequest`.
+    public var expireCheckoutSession:
+        @Sendable (String) async throws(StripeError) -> StripeCheckoutSession
+
+    // Subscriptions.
+    /// The subscription with its latest invoice.
+    public var retrieveSubscription:
+        @Sendable (String) async throws(StripeError) -> StripeSubscription
+    /// Every subscription of this customer, canceled ones included.
+    public var listSubscriptions:
+        @Sendable (String) async throws(StripeError) -> [StripeSubscription]
+    /// Changes the price at once, prorates and charges at once. A declined card is a `card` error
+    /// and changes nothing.
+    public var updateSubscriptionPrice:
+        @Sendable (StripePriceChange, String) async throws(StripeError) -> StripeSubscription
+    /// Takes the subscription and whether it is to end with its period.
+    public var setCancelAtPeriodEnd:
+        @Sendable (String, Bool, String) async throws(StripeError) -> StripeSubscription
+    /// Ends the subscription at once, for good, without an invoice or a refund. One that has ended
+    /// already is `notFound`, and so it is when the answer to the first try was lost.
+    public var cancelSubscription:
+        @Sendable (String) async throws(StripeError) -> StripeSubscription
+
+    // Invoices and money.
+    /// The invoice that `updateSubscriptionPrice` with the same input would make. Changes nothing.
+    public var previewUpgrade:
+        @Sendable (StripePriceChange) async throws(StripeError) -> StripeInvoice
+    public var retrieveInvoice: @Sendable (String) async throws(StripeError) -> StripeInvoice
+    /// The invoices of this subscription.
+    public var listInvoices: @Sendable (String) async throws(StripeError) -> [StripeInvoice]
+    /// What was paid toward an invoice, or what a payment was for.
+    public var listInvoicePayments:
+        @Sendable (StripePaymentFilter) async throws(StripeError) -> [StripeInvoicePayment]
+    /// Gives the whole payment of this payment intent back.
+    public var createRefund: @Sendable (String, String) async throws(StripeError) -> StripeRefund
+    /// Takes the customer and the URL to come back to; returns a page that may be opened once.
+    public var createPortalSession:
+        @Sendable (String, String) async throws(StripeError) -> StripePortalSession
+    /// The event as Stripe keeps it, for 30 days.
+    public var retrieveEvent: @Sendable (String) async throws(StripeError) -> StripeEvent
+}
+
+/// A customer to be made for a user of this service.
+public struct NewStripeCustomer: Sendable, Equatable {
+    /// Kept in the customer's metadata as `user_id`.
+    public var userID: String
+    public var email: String
+
+    public init(userID: String, email: String) {
+        self.userID = userID
+        self.email = email
+    }
+}
+
+/// A monthly price to be made in the catalog.
+public struct NewStripePrice: Sendable, Equatable {
+    public var productID: String
+    /// How the service finds the price again, e.g. `career_plus_monthly`.
+    public var lookupKey: String
+    /// In the currency's minor unit.
+    public var unitAmount: Int64
+    /// ISO 4217, lower case.
+    public var currency: String
+
+    public init(productID: String, lookupKey: String, unitAmount: Int64, currency: String) {
+        self.productID = productID
+        self.lookupKey = lookupKey
+        self.unitAmount = unitAmount
+        self.currency = currency
+    }
+}
+
+/// A hosted page on which a user pays for a subscription.
+public struct NewStripeCheckoutSession: Sendable, Equatable {
+    public var customerID: String
+    public var priceID: String
+    /// The user's id; it comes back with the completed session.
+    public var clientReferenceID: String
+    /// `{CHECKOUT_SESSION_ID}` in it is replaced by Stripe.
+    public var successURL: String
+    public var cancelURL: String
+    /// Days of trial, at least 1; nil for none.
+    public var trialDays: Int?
+    /// Kept with the session and with the subscription that it makes.
+    public var metadata: [String: String]
+    /// Unix seconds, 30 minutes to 24 hours ahead; nil for 24 hours.
+    public var expiresAt: Int64?
+
+    public init(
+        customerID: String, priceID: String, clientReferenceID: String, successURL: String,
+        cancelURL: String, trialDays: Int? = nil, metadata: [String: String] = [:],
+        expiresAt: Int64? = nil
+    ) {
+        self.customerID = customerID
+        self.priceID = priceID
+        self.clientReferenceID = clientReferenceID
+        self.successURL = successURL
+        self.cancelURL = cancelURL
+        self.trialDays = trialDays
+        self.metadata = metadata
+        self.expiresAt = expiresAt
+    }
+}
+
+/// A change of a subscription's only item to another price.
+public struct StripePriceChange: Sendable, Equatable {
+    public var customerID: String
+    public var subscriptionID: String
+    /// The item to change. Without it Stripe would add a second one.
+    public var itemID: String
+    public var priceID: String
+    /// Unix seconds. Preview and change must name the same instant to come to the same amount.
+    public var prorationDate: Int64
+
+    public init(
+        customerID: String, subscriptionID: String, itemID: String, priceID: String,
+        prorationDate: Int64
+    ) {
+        self.customerID = customerID
+        self.subscriptionID = subscriptionID
+        self.itemID = itemID
+        self.priceID = priceID
+        self.prorationDate = prorationDate
+    }
+}
+
+/// Which invoice payments to list.
+public enum StripePaymentFilter: Sendable, Equatable {
+    case invoice(String)
+    case paymentIntent(String)
+}

@@ -1,0 +1,29 @@
+import JSON
+
+/// Something that happened at Stripe (https://docs.stripe.com/api/events/object).
+///
+/// Events arrive at least once and in any order, and `object` is how things stood when the event
+/// was made. So what counts is fetched anew; the event only says what to look at.
+public struct StripeEvent: Sendable, Equatable {
+    public let id: String
+    /// E.g. `customer.subscription.updated`.
+    public let type: String
+    /// Unix seconds; many events share one, so it orders nothing.
+    public let createdAt: Int64
+    public let livemode: Bool
+    /// What the event is about, in the version of the API that the endpoint was made with.
+    public let object: JSONValue
+    /// Its id; nil for the few objects that have none.
+    public let objectID: String?
+
+    public init(_ value: JSONValue) throws(StripeDecodingError) {
+        let wire = try WireObject(value, type: "event")
+        id = try wire.string("id")
+        type = try wire.string("type")
+        createdAt = try wire.int("created")
+        livemode = try wire.bool("livemode")
+        let data = try wire.object("data")
+        object = try data.value("object")
+        objectID = try data.object("object").optionalString("id")
+    }
+}

@@ -1,0 +1,119 @@
+import JSON
+
+/// https://docs.stripe.com/api/invoices/object. Amounts are in the currency's minor unit, instants
+/// in Unix seconds.
+public struct StripeInvoice: Sendable, Equatable {
+    public enum Status: Sendable, Equatable {
+        case draft
+        case open
+        case paid
+        case uncollectible
+        case void
+        case unknown(String)
+    }
+
+    public struct Line: Sendable, Equatable {
+        public let id: String
+        /// Negative where it gives unused time back.
+        public let amount: Int64
+        public let currency: String
+        public let description: String?
+        /// Whether it stands for a part of a period that a change of price has cut.
+        public let isProration: Bool
+        public let periodStart: Int64
+        public let periodEnd: Int64
+        public let priceID: String?
+        public let quantity: Int64?
+        public let subscriptionItemID: String?
+    }
+
+    public let id: String
+    public let status: Status?
+    public let customerID: String?
+    /// Nil for an invoice that is not a subscription's.
+    public let subscriptionID: String?
+    /// E.g. `subscription_create`, `subscription_cycle`, `subscription_update`.
+    public let billingReason: String?
+    public let amountDue: Int64
+    public let amountPaid: Int64
+    /// Before credit of the customer's balance is used; negative where the change gives back.
+    public let total: Int64
+    /// ISO 4217, lower case.
+    public let currency: String
+    public let lines: [Line]
+    /// Whether Stripe has more lines than it sent along.
+    public let hasMoreLines: Bool
+    /// The period that the invoice looks back on; the lines have the periods that are paid for.
+    public let periodStart: Int64
+    public let periodEnd: Int64
+    public let createdAt: Int64
+    public let paidAt: Int64?
+    public let nextPaymentAttemptAt: Int64?
+    /// Where the user can pay it; nil for a draft.
+    public let hostedURL: String?
+    public let livemode: Bool
+
+    public init(_ value: JSONValue) throws(StripeDecodingError) {
+        try self.init(WireObject(value, type: "invoice"))
+    }
+
+    init(_ wire: WireObject) throws(StripeDecodingError) {
+        id = try wire.string("id")
+        status = try wire.optionalString("status").map { Status($0) }
+        customerID = try wire.optionalID("customer")
+        let parent = try wire.optionalObject("parent")
+        subscriptionID =
+            try parent?.optionalObject("subscription_details")?.optionalID("subscription")
+        billingReason = try wire.optionalString("billing_reason")
+        amountDue = try wire.int("amount_due")
+        amountPaid = try wire.int("amount_paid")
+        total = try wire.int("total")
+        currency = try wire.string("currency")
+        let list = try wire.object("lines")
+        var lines: [Line] = []
+        for line in try list.elements("data") { lines.append(try Line(line)) }
+        self.lines = lines
+        hasMoreLines = try list.bool("has_more")
+        periodStart = try wire.int("period_start")
+        periodEnd = try wire.int("period_end")
+        createdAt = try wire.int("created")
+        paidAt = try wire.object("status_transitions").optionalInt("paid_at")
+        nextPaymentAttemptAt = try wire.optionalInt("next_payment_attempt")
+        hostedURL = try wire.optionalString("hosted_invoice_url")
+        livemode = try wire.bool("livemode")
+    }
+}
+
+extension StripeInvoice.Line {
+    init(_ wire: WireObject) throws(StripeDecodingError) {
+        id = try wire.string("id")
+        amount = try wire.int("amount")
+        currency = try wire.string("currency")
+        description = try wire.optionalString("description")
+        let parent = try wire.optionalObject("parent")
+        let item = try parent?.optionalObject("subscription_item_details")
+        let invoiceItem = try parent?.optionalObject("invoice_item_details")
+        let details = item ?? invoiceItem
+        isProration = try details?.optionalBool("proration") ?? false
+        subscriptionItemID = try item?.optionalID("subscription_item")
+        let period = try wire.object("period")
+        periodStart = try period.int("start")
+        periodEnd = try period.int("end")
+        let pricing = try wire.optionalObject("pricing")
+        priceID = try pricing?.optionalObject("price_details")?.optionalID("price")
+        quantity = try wire.optionalInt("quantity")
+    }
+}
+
+extension StripeInvoice.Status {
+    public init(_ text: String) {
+        switch text {
+        case "draft": self = .draft
+        case "open": self = .open
+        case "paid": self = .paid
+        case "uncollectible": self = .uncollectible
+        case "void": self = .void
+        default: self = .unknown(text)
+        }
+    }
+}

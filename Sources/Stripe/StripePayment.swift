@@ -1,0 +1,99 @@
+import JSON
+
+/// What was paid toward an invoice (https://docs.stripe.com/api/invoice-payment/object). Since the
+/// release `basil` it is the only way from a payment to its invoice.
+public struct StripeInvoicePayment: Sendable, Equatable {
+    public let id: String
+    public let invoiceID: String
+    /// `open`, `paid` or `canceled`.
+    public let status: String
+    /// In the currency's minor unit, as the next; nil where nothing was paid yet.
+    public let amountPaid: Int64?
+    public let amountRequested: Int64
+    public let currency: String
+    /// Nil where it was paid otherwise.
+    public let paymentIntentID: String?
+    /// Unix seconds.
+    public let createdAt: Int64
+    public let livemode: Bool
+
+    public init(_ value: JSONValue) throws(StripeDecodingError) {
+        let wire = try WireObject(value, type: "invoice_payment")
+        id = try wire.string("id")
+        invoiceID = try wire.id("invoice")
+        status = try wire.string("status")
+        amountPaid = try wire.optionalInt("amount_paid")
+        amountRequested = try wire.int("amount_requested")
+        currency = try wire.string("currency")
+        paymentIntentID = try wire.object("payment").optionalID("payment_intent")
+        createdAt = try wire.int("created")
+        livemode = try wire.bool("livemode")
+    }
+}
+
+/// https://docs.stripe.com/api/refunds/object. A refund does not tell its mode.
+public struct StripeRefund: Sendable, Equatable {
+    public let id: String
+    /// In the currency's minor unit.
+    public let amount: Int64
+    public let currency: String
+    /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
+    public let status: String?
+    public let paymentIntentID: String?
+    /// Unix seconds.
+    public let createdAt: Int64
+
+    public init(_ value: JSONValue) throws(StripeDecodingError) {
+        let wire = try WireObject(value, type: "refund")
+        id = try wire.string("id")
+        amount = try wire.int("amount")
+        currency = try wire.string("currency")
+        status = try wire.optionalString("status")
+        paymentIntentID = try wire.optionalID("payment_intent")
+        createdAt = try wire.int("created")
+    }
+}
+
+/// What the event `charge.refunded` is about (https://docs.stripe.com/api/charges/object).
+public struct StripeCharge: Sendable, Equatable {
+    public let id: String
+    public let paymentIntentID: String?
+    public let customerID: String?
+    /// In the currency's minor unit, as the next.
+    public let amount: Int64
+    public let amountRefunded: Int64
+    public let currency: String
+    public let isRefundedInFull: Bool
+    public let livemode: Bool
+
+    public init(_ value: JSONValue) throws(StripeDecodingError) {
+        let wire = try WireObject(value, type: "charge")
+        id = try wire.string("id")
+        paymentIntentID = try wire.optionalID("payment_intent")
+        customerID = try wire.optionalID("customer")
+        amount = try wire.int("amount")
+        amountRefunded = try wire.int("amount_refunded")
+        currency = try wire.string("currency")
+        isRefundedInFull = try wire.bool("refunded")
+        livemode = try wire.bool("livemode")
+    }
+}
+
+/// What the events `charge.dispute.*` are about (https://docs.stripe.com/api/disputes/object).
+public struct StripeDispute: Sendable, Equatable {
+    public let id: String
+    public let chargeID: String
+    public let paymentIntentID: String?
+    /// E.g. `needs_response`, `under_review`, `won`, `lost`.
+    public let status: String
+    public let livemode: Bool
+
+    public init(_ value: JSONValue) throws(StripeDecodingError) {
+        let wire = try WireObject(value, type: "dispute")
+        id = try wire.string("id")
+        chargeID = try wire.id("charge")
+        paymentIntentID = try wire.optionalID("payment_intent")
+        status = try wire.string("status")
+        livemode = try wire.bool("livemode")
+    }
+}

@@ -1,0 +1,103 @@
+import JSON
+
+/// https://docs.stripe.com/api/subscriptions/object
+public struct StripeSubscription: Sendable, Equatable {
+    /// https://docs.stripe.com/billing/subscriptions/overview
+    public enum Status: Sendable, Equatable {
+        case incomplete
+        case incompleteExpired
+        case trialing
+        case active
+        case pastDue
+        case canceled
+        case unpaid
+        case paused
+        /// One that this version does not know, as it was written.
+        case unknown(String)
+    }
+
+    /// What is subscribed to. Since the release `basil` the period belongs to the item.
+    public struct Item: Sendable, Equatable {
+        public let id: String
+        public let price: StripePrice
+        public let quantity: Int64?
+        /// Unix seconds, the first of the period.
+        public let currentPeriodStart: Int64
+        /// Unix seconds, the first after the period.
+        public let currentPeriodEnd: Int64
+    }
+
+    public let id: String
+    public let customerID: String
+    public let status: Status
+    public let items: [Item]
+    public let currency: String
+    public let cancelAtPeriodEnd: Bool
+    /// Unix seconds, as all the instants below.
+    public let cancelAt: Int64?
+    /// When the cancellation was asked for, not when it takes effect.
+    public let canceledAt: Int64?
+    public let endedAt: Int64?
+    public let trialStart: Int64?
+    public let trialEnd: Int64?
+    public let latestInvoiceID: String?
+    /// Only where the call asked for it.
+    public let latestInvoice: StripeInvoice?
+    public let metadata: [String: String]
+    public let createdAt: Int64
+    public let livemode: Bool
+
+    public init(_ value: JSONValue) throws(StripeDecodingError) {
+        let wire = try WireObject(value, type: "subscription")
+        id = try wire.string("id")
+        customerID = try wire.id("customer")
+        status = Status(try wire.string("status"))
+        var items: [Item] = []
+        for item in try wire.object("items").elements("data") { items.append(try Item(item)) }
+        self.items = items
+        currency = try wire.string("currency")
+        cancelAtPeriodEnd = try wire.bool("cancel_at_period_end")
+        cancelAt = try wire.optionalInt("cancel_at")
+        canceledAt = try wire.optionalInt("canceled_at")
+        endedAt = try wire.optionalInt("ended_at")
+        trialStart = try wire.optionalInt("trial_start")
+        trialEnd = try wire.optionalInt("trial_end")
+        latestInvoiceID = try wire.optionalID("latest_invoice")
+        if let invoice = try wire.expanded("latest_invoice") {
+            latestInvoice = try StripeInvoice(invoice)
+        } else {
+            latestInvoice = nil
+        }
+        metadata = try wire.metadata()
+        createdAt = try wire.int("created")
+        livemode = try wire.bool("livemode")
+    }
+}
+
+extension StripeSubscription.Item {
+    init(_ wire: WireObject) throws(StripeDecodingError) {
+        id = try wire.string("id")
+        price = try StripePrice(wire.object("price"))
+        quantity = try wire.optionalInt("quantity")
+        currentPeriodStart = try wire.int("current_period_start")
+        currentPeriodEnd = try wire.int("current_period_end")
+    }
+}
+
+extension StripeSubscription.Status {
+    private static let names: [(name: String, status: Self)] = [
+        ("incomplete", .incomplete), ("incomplete_expired", .incompleteExpired),
+        ("trialing", .trialing), ("active", .active), ("past_due", .pastDue),
+        ("canceled", .canceled), ("unpaid", .unpaid), ("paused", .paused),
+    ]
+
+    public init(_ text: String) {
+        self = Self.names.first { $0.name == text }?.status ?? .unknown(text)
+    }
+
+    /// As Stripe writes it.
+    public var text: String {
+        if case .unknown(let text) = self { return text }
+        return Self.names.first { $0.status == self }?.name ?? ""
+    }
+}

@@ -1,0 +1,31 @@
+extension StripeClient {
+    /// A client whose every call fails with `invalidRequest(code: "unimplemented")`; a test
+    /// replaces the closures that it expects to be called.
+    public static let unimplemented = StripeClient(
+        createCustomer: { _, _ throws(StripeError) in throw .unimplemented },
+        retrieveCustomer: { _ throws(StripeError) in throw .unimplemented },
+        deleteCustomer: { _ throws(StripeError) in throw .unimplemented },
+        findPrice: { _ throws(StripeError) in throw .unimplemented },
+        createProduct: { _, _ throws(StripeError) in throw .unimplemented },
+        createPrice: { _, _ throws(StripeError) in throw .unimplemented },
+        createCheckoutSession: { _, _ throws(StripeError) in throw .unimplemented },
+        retrieveCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
+        expireCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
+        retrieveSubscription: { _ throws(StripeError) in throw .unimplemented },
+        listSubscriptions: { _ throws(StripeError) in throw .unimplemented },
+        updateSubscriptionPrice: { _, _ throws(StripeError) in throw .unimplemented },
+        setCancelAtPeriodEnd: { _, _, _ throws(StripeError) in throw .unimplemented },
+        cancelSubscription: { _ throws(StripeError) in throw .unimplemented },
+        previewUpgrade: { _ throws(StripeError) in throw .unimplemented },
+        retrieveInvoice: { _ throws(StripeError) in throw .unimplemented },
+        listInvoices: { _ throws(StripeError) in throw .unimplemented },
+        listInvoicePayments: { _ throws(StripeError) in throw .unimplemented },
+        createRefund: { _, _ throws(StripeError) in throw .unimplemented },
+        createPortalSession: { _, _ throws(StripeError) in throw .unimplemented },
+        retrieveEvent: { _ throws(StripeError) in throw .unimplemented })
+}
+
+extension StripeError {
+    fileprivate static let unimplemented = StripeError(
+        .invalidRequest(code: "unimplemented", parameter: nil))
+}

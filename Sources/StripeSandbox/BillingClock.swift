@@ -1,0 +1,176 @@
+import GRDB
+import JSON
+
+/// What happens because time passes. Work is kept with the second at which it falls due and caught
+/// up on in that order, each piece at its own time, however far the clock was moved.
+enum Job: String {
+    case trialWillEnd = "trial_will_end"
+    case periodEnd = "period_end"
+    case finalizeInvoice = "finalize_invoice"
+    case retryPayment = "retry_payment"
+    case expireIncomplete = "expire_incomplete"
+    case expireSession = "expire_session"
+}
+
+extension Account {
+    /// How much one catch-up may do; more means that something schedules itself without end.
+    static let maximumJobs = 100_000
+    /// A renewal's draft can be changed for an hour before it is charged.
+    static let draftLifetime: Int64 = 3_600
+    static let trialNotice: Int64 = 3 * CalendarDates.secondsPerDay
+
+    func schedule(_ job: Job, _ subject: String, at time: Int64) throws {
+        try unschedule(job, subject)
+        try db.execute(
+            sql: "INSERT INTO jobs (due_at, kind, subject) VALUES (?, ?, ?)",
+            arguments: [time, job.rawValue, subject])
+    }
+
+    func unschedule(_ job: Job, _ subject: String) throws {
+        try db.execute(
+            sql: "DELETE FROM jobs WHERE subject = ? AND kind = ?",
+            arguments: [subject, job.rawValue])
+    }
+
+    func unscheduleAll(of subject: String) throws {
+        try db.execute(sql: "DELETE FROM jobs WHERE subject = ?", arguments: [subject])
+    }
+
+    /// The end of the period, and the notice before a trial ends.
+    func scheduleBilling(of subscription: JSONValue) throws {
+        let id = subscription["id"]?.string ?? ""
+        let status = subscription["status"]?.string
+        guard status != "incomplete", status != "paused", !Self.isEnded(subscription),
+            let end = SubscriptionItem.all(of: subscription).first?.periodEnd
+        else { return try unschedule(.periodEnd, id) }
+        try schedule(.periodEnd, id, at: end)
+        try unschedule(.trialWillEnd, id)
+        if status == "trialing", let trialEnd = subscription["trial_end"]?.int {
+            let isSettled = try knowsTrialNotice(of: id, trialEnd: trialEnd)
+            if !isSettled { try schedule(.trialWillEnd, id, at: trialEnd - Self.trialNotice) }
+        }
+    }
+
+    /// Whether the notice for this end of the trial is out already.
+    private func knowsTrialNotice(of id: String, trialEnd: Int64) throws -> Bool {
+        try all(.event, .parent, is: id).contains {
+            $0["type"] == "customer.subscription.trial_will_end"
+                && $0.at("data", "object", "trial_end")?.int == trialEnd
+        }
+    }
+
+    /// Catches up on everything that has fallen due by a time.
+    func processDue(until time: Int64) throws {
+        var done = 0
+        while let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT id, due_at, kind, subject FROM jobs WHERE due_at <= ?
+                ORDER BY due_at, id LIMIT 1
+                """, arguments: [time])
+        {
+            done += 1
+            guard done <= Self.maximumJobs else {
+                throw StripeError(500, "api_error", "Too much work has fallen due.")
+            }
+            let id: Int64 = row["id"]
+            try db.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [id])
+            // What was late when it was scheduled happens now, not in the past.
+            now = max(row["due_at"], try latestEventTime())
+            let kind: String = row["kind"]
+            if let job = Job(rawValue: kind) { try run(job, row["subject"]) }
+        }
+        now = time
+    }
+
+    private func latestEventTime() throws -> Int64 {
+        try Int64.fetchOne(
+            db,
+            sql: """
+                SELECT created FROM objects WHERE kind = 'event' ORDER BY sequence DESC LIMIT 1
+                """) ?? 0
+    }
+
+    private func run(_ job: Job, _ subject: String) throws {
+        switch job {
+        case .trialWillEnd: try announceTrialEnd(subject)
+        case .periodEnd: try endPeriod(subject)
+        case .finalizeInvoice: try finalizeDraft(subject)
+        case .retryPayment: try retryPayment(subject)
+        case .expireIncomplete: try expireIncomplete(subject)
+        case .expireSession: try expireOverdueSession(subject)
+        }
+    }
+
+    private func announceTrialEnd(_ id: String) throws {
+        guard let subscription = try find(.subscription, id),
+            subscription["status"] == "trialing"
+        else { return }
+        try emit("customer.subscription.trial_will_end", subscription)
+    }
+
+    /// A period ends: the subscription is canceled if that was asked for, else it renews.
+    private func endPeriod(_ id: String) throws {
+        guard let subscription = try find(.subscription, id), !Self.isEnded(subscription) else {
+            return
+        }
+        if subscription["cancel_at_period_end"]?.bool == true {
+            try end(subscription, reason: "cancellation_requested")
+            return
+        }
+        if subscription["status"] == "trialing", try !hasPaymentMethod(subscription) {
+            let behavior = subscription.at(
+                "trial_settings", "end_behavior", "missing_payment_method")
+            if behavior == "cancel" {
+                try end(subscription, reason: "payment_failed")
+                return
+            }
+            if behavior == "pause" { return try pause(subscription) }
+        }
+        try renew(subscription)
+    }
+
+    private func hasPaymentMethod(_ subscription: JSONValue) throws -> Bool {
+        if subscription["default_payment_method"]?.string != nil { return true }
+        let customer = try get(.customer, subscription["customer"]?.string ?? "")
+        return customer.at("invoice_settings", "default_payment_method")?.string != nil
+    }
+
+    private func pause(_ subscription: JSONValue) throws {
+        var paused = subscription
+        paused.set("status", to: "paused")
+        try save(paused)
+        try emit("customer.subscription.paused", paused, previous: subscription)
+    }
+
+    /// The next period begins with a draft invoice, which is charged an hour later
+    /// (docs.stripe.com/billing/invoices/subscription, "Subscription renewals").
+    private func renew(_ old: JSONValue) throws {
+        var subscription = old
+        let id = old["id"]?.string ?? ""
+        let before = SubscriptionItem.all(of: old)
+        let anchor = old["billing_cycle_anchor"]?.int ?? now
+        var items = before
+        for index in items.indices {
+            let start = items[index].periodEnd
+            items[index].periodStart = start
+            items[index].periodEnd = items[index].terms.interval.boundary(
+                after: start, anchor: anchor)
+        }
+        subscription.set("items", to: SubscriptionItem.list(items, of: id))
+        if old["status"] == "trialing" { subscription.set("status", to: "active") }
+        var lines = try pendingLines(of: id)
+        for item in items { lines.append(.full(item, name: try productName(of: item.price))) }
+        var invoice = try draftInvoice(
+            of: &subscription, lines: lines, reason: "subscription_cycle",
+            period: (before.first?.periodStart ?? now, before.first?.periodEnd ?? now))
+        try save(subscription)
+        let finalizesAt = now + Self.draftLifetime
+        invoice.set("automatically_finalizes_at", to: .int(finalizesAt))
+        invoice.set("next_payment_attempt", to: .int(finalizesAt))
+        try save(invoice)
+        try schedule(.finalizeInvoice, invoice["id"]?.string ?? "", at: finalizesAt)
+        try emit("customer.subscription.updated", subscription, previous: old)
+        try scheduleBilling(of: subscription)
+    }
+}

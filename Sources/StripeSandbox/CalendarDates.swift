@@ -1,0 +1,95 @@
+/// Calendar arithmetic on Unix seconds, in UTC.
+enum CalendarDates {
+    static let secondsPerDay: Int64 = 86_400
+
+    struct Day: Equatable {
+        var year: Int64
+        var month: Int64
+        var day: Int64
+    }
+
+    /// The day on which a second falls (the proleptic Gregorian calendar).
+    static func day(of seconds: Int64) -> Day {
+        // Counted in eras of 400 years that begin on 1 March, so that leap days come last.
+        let days = floorDivide(seconds, secondsPerDay) + 719_468
+        let era = floorDivide(days, 146_097)
+        let dayOfEra = days - era * 146_097
+        let yearOfEra =
+            (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shiftedMonth = (5 * dayOfYear + 2) / 153
+        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+        return Day(
+            year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month: month,
+            day: dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
+    }
+
+    /// The first second of a day.
+    static func seconds(of day: Day) -> Int64 {
+        let year = day.month <= 2 ? day.year - 1 : day.year
+        let era = floorDivide(year, 400)
+        let yearOfEra = year - era * 400
+        let shiftedMonth = day.month > 2 ? day.month - 3 : day.month + 9
+        let dayOfYear = (153 * shiftedMonth + 2) / 5 + day.day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        return (era * 146_097 + dayOfEra - 719_468) * secondsPerDay
+    }
+
+    static func daysInMonth(year: Int64, month: Int64) -> Int64 {
+        let next =
+            month == 12
+            ? Day(year: year + 1, month: 1, day: 1) : Day(year: year, month: month + 1, day: 1)
+        let first = seconds(of: Day(year: year, month: month, day: 1))
+        return (seconds(of: next) - first) / secondsPerDay
+    }
+
+    /// Adds months to the anchor itself, so that 31 January leads to 28 February and then to
+    /// 31 March (docs.stripe.com/billing/subscriptions/billing-cycle).
+    static func adding(months: Int64, to anchor: Int64) -> Int64 {
+        let start = day(of: anchor)
+        let index = start.year * 12 + start.month - 1 + months
+        let year = floorDivide(index, 12)
+        let month = index - year * 12 + 1
+        let clamped = min(start.day, daysInMonth(year: year, month: month))
+        let timeOfDay = anchor - seconds(of: start)
+        return seconds(of: Day(year: year, month: month, day: clamped)) + timeOfDay
+    }
+
+    /// "11 Jan 2026", as the descriptions of invoice lines have it.
+    static func spoken(_ seconds: Int64) -> String {
+        let names = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ]
+        let day = day(of: seconds)
+        return "\(day.day) \(names[Int(day.month) - 1]) \(day.year)"
+    }
+
+    private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
+        let quotient = value / divisor
+        return value % divisor < 0 ? quotient - 1 : quotient
+    }
+}
+
+/// How often a price is charged: every `count` days, weeks, months or years.
+struct BillingInterval: Equatable {
+    enum Unit: String { case day, week, month, year }
+
+    var unit: Unit
+    var count: Int64
+
+    /// The first boundary after `time`, counted from the anchor (which is a boundary itself).
+    func boundary(after time: Int64, anchor: Int64) -> Int64 {
+        guard anchor <= time else { return anchor }
+        switch unit {
+        case .day, .week:
+            let step = count * (unit == .week ? 7 : 1) * CalendarDates.secondsPerDay
+            return anchor + ((time - anchor) / step + 1) * step
+        case .month, .year:
+            let step = count * (unit == .year ? 12 : 1)
+            // A month has at most 31 days, so this count never overshoots.
+            var steps = (time - anchor) / (step * 31 * CalendarDates.secondsPerDay)
+            while CalendarDates.adding(months: steps * step, to: anchor) <= time { steps += 1 }
+            return CalendarDates.adding(months: steps * step, to: anchor)
+        }
+    }
+}

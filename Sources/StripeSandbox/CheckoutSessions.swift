@@ -1,0 +1,215 @@
+import JSON
+
+// Checkout Sessions: docs.stripe.com/api/checkout/sessions, in subscription mode.
+
+extension Account {
+    static let sessionLifetime: Int64 = 24 * 3_600
+    static let shortestSessionLifetime: Int64 = 30 * 60
+
+    static let sessionFields = [
+        "mode", "line_items[][price]", "line_items[][quantity]", "success_url", "cancel_url",
+        "customer", "customer_email", "client_reference_id", "metadata*", "expires_at",
+        "ui_mode", "locale", "allow_promotion_codes", "billing_address_collection",
+        "payment_method_collection", "payment_method_types*", "customer_update*",
+        "subscription_data[trial_period_days]", "subscription_data[trial_end]",
+        "subscription_data[metadata]*", "subscription_data[description]",
+        "subscription_data[proration_behavior]",
+        "subscription_data[trial_settings][end_behavior][missing_payment_method]", "expand*",
+    ]
+
+    func createSession(_ parameters: Parameters) throws -> JSONValue {
+        let id = newID("cs_test")
+        guard try parameters.required("mode") == "subscription" else {
+            throw StripeError.invalid(
+                "This sandbox knows only mode=subscription.", param: "mode")
+        }
+        guard parameters.text("ui_mode") ?? "hosted_page" == "hosted_page" else {
+            throw StripeError.invalid(
+                "Invalid ui_mode: this sandbox knows only hosted_page.", param: "ui_mode")
+        }
+        let lines = try sessionLines(parameters)
+        let total = lines.reduce(0) { $0 + PriceTerms($1.price).unitAmount * $1.quantity }
+        let details = parameters.scope("subscription_data")
+        let trialEnd = try trialEnd(details)
+        try checkTrialEnd(details)
+        let isFreeNow = trialEnd != nil
+        let amount = isFreeNow ? 0 : total
+        var session = try JSONValue.shaped(
+            Self.sessionTemplate,
+            [
+                "id": .string(id), "created": .int(now), "amount_subtotal": .int(amount),
+                "amount_total": .int(amount),
+                "success_url": .string(try parameters.required("success_url")),
+                "cancel_url": .text(parameters.text("cancel_url")),
+                "client_reference_id": .text(parameters.text("client_reference_id")),
+                "currency": lines[0].price["currency"] ?? "usd",
+                "expires_at": .int(try expiry(parameters)),
+                "locale": .text(
+                    parameters.text("locale")),
+                "metadata": try parameters.metadata(), "mode": "subscription",
+                "payment_method_collection": .string(
+                    try parameters.choice(
+                        "payment_method_collection", of: ["always", "if_required"],
+                        default: "always")),
+                "url": .string("\(baseURL)/c/pay/\(id)"),
+            ])
+        try setCustomer(parameters, of: &session)
+        try save(session)
+        try saveOrder(of: id, lines: lines, details: details)
+        try schedule(.expireSession, id, at: session["expires_at"]?.int ?? now)
+        return session
+    }
+
+    private func sessionLines(
+        _ parameters: Parameters
+    ) throws -> [(price: JSONValue, quantity: Int64)] {
+        let elements = parameters.list("line_items")
+        guard !elements.isEmpty else {
+            throw StripeError.invalid(
+                "Missing required param: line_items.", param: "line_items",
+                code: "parameter_missing")
+        }
+        return try elements.map { element in
+            let id = try element.required("price")
+            let price = try sellablePrice(id, param: "line_items[0][price]")
+            let quantity = try element.int("quantity") ?? 1
+            guard quantity > 0 else {
+                throw StripeError.invalid("Invalid quantity.", param: "line_items[0][quantity]")
+            }
+            return (price, quantity)
+        }
+    }
+
+    /// A fixed end of a trial must be at least 48 hours away.
+    private func checkTrialEnd(_ details: Parameters) throws {
+        guard let end = try details.int("trial_end") else { return }
+        guard end >= now + 2 * CalendarDates.secondsPerDay else {
+            throw StripeError.invalid(
+                "The `trial_end` date has to be at least 2 days in the future.",
+                param: "subscription_data[trial_end]")
+        }
+    }
+
+    private func expiry(_ parameters: Parameters) throws -> Int64 {
+        let latest = now + Self.sessionLifetime
+        guard let time = try parameters.int("expires_at") else { return latest }
+        guard time >= now + Self.shortestSessionLifetime, time <= latest else {
+            throw StripeError.invalid(
+                "The `expires_at` timestamp must be between 30 minutes and 24 hours from "
+                    + "Checkout Session creation.", param: "expires_at")
+        }
+        return time
+    }
+
+    private func setCustomer(_ parameters: Parameters, of session: inout JSONValue) throws {
+        let email = parameters.text("customer_email")
+        guard let id = parameters.text("customer") else {
+            session.set("customer_email", to: .text(email))
+            return
+        }
+        guard email == nil else {
+            throw StripeError.invalid(
+                "You may only specify one of these parameters: customer, customer_email.",
+                param: "customer_email")
+        }
+        _ = try getLive(.customer, id, param: "customer")
+        session.set("customer", to: .string(id))
+    }
+
+    /// What the session sells. It is no member of Stripe's object and is left out of answers.
+    private func saveOrder(
+        of id: String, lines: [(price: JSONValue, quantity: Int64)], details: Parameters
+    ) throws {
+        let order: JSONValue = [
+            "id": .string("order_" + id), "object": "sandbox_order", "created": .int(now),
+            "lines": .array(
+                lines.map {
+                    ["price": $0.price["id"] ?? .null, "quantity": .int($0.quantity)]
+                }),
+            "trial_days": .integer(try details.int("trial_period_days")),
+            "trial_end": .integer(try details.int("trial_end")),
+            "missing": .text(
+                details.text("trial_settings", "end_behavior", "missing_payment_method")),
+            "metadata": try details.metadata(),
+        ]
+        try save(order)
+    }
+
+    func order(ofSession id: String) throws -> JSONValue {
+        guard let order = try findAny("order_" + id) else {
+            throw StripeError.missing(.checkoutSession, id)
+        }
+        return order
+    }
+
+    func lineItems(ofSession id: String) throws -> JSONValue {
+        let lines = try order(ofSession: id)["lines"]?.array ?? []
+        let data = try lines.enumerated().map { place, line -> JSONValue in
+            let price = try get(.price, line["price"]?.string ?? "")
+            let quantity = line["quantity"]?.int ?? 1
+            let amount = PriceTerms(price).unitAmount * quantity
+            return [
+                "id": .string("li_\(place)_\(id)"), "object": "item", "amount_discount": 0,
+                "amount_subtotal": .int(amount), "amount_tax": 0, "amount_total": .int(amount),
+                "currency": price["currency"] ?? "usd",
+                "description": .string(try productName(of: price)), "price": price,
+                "quantity": .int(quantity),
+            ]
+        }
+        return .list(data, url: "/v1/checkout/sessions/\(id)/line_items")
+    }
+
+    func listSessions(_ parameters: Parameters) throws -> JSONValue {
+        try page(
+            .checkoutSession, parameters, url: "/v1/checkout/sessions",
+            where: [
+                (.customer, parameters.text("customer")),
+                (.parent, parameters.text("subscription")),
+                (.status, parameters.text("status")),
+            ])
+    }
+
+    func expireSession(_ id: String) throws -> JSONValue {
+        let session = try get(.checkoutSession, id)
+        guard session["status"] == "open" else {
+            throw StripeError.invalid(
+                "This Session is not in an expireable state: only an open Session can be "
+                    + "expired.")
+        }
+        return try expire(session)
+    }
+
+    func expireOverdueSession(_ id: String) throws {
+        guard let session = try find(.checkoutSession, id), session["status"] == "open" else {
+            return
+        }
+        _ = try expire(session)
+    }
+
+    private func expire(_ session: JSONValue) throws -> JSONValue {
+        var session = session
+        session.set("status", to: "expired")
+        session.set("url", to: .null)
+        try save(session)
+        try unscheduleAll(of: session["id"]?.string ?? "")
+        try emit("checkout.session.expired", session)
+        return session
+    }
+
+    private static let sessionTemplate = """
+        {"id":null,"object":"checkout.session","adaptive_pricing":null,"after_expiration":null,
+        "allow_promotion_codes":null,"amount_subtotal":0,"amount_total":0,"automatic_tax":
+        {"enabled":false,"liability":null,"provider":null,"status":null},
+        "billing_address_collection":null,"cancel_url":null,"client_reference_id":null,
+        "client_secret":null,"created":0,"currency":"usd","custom_fields":[],"custom_text":
+        {"after_submit":null,"shipping_address":null,"submit":null,
+        "terms_of_service_acceptance":null},"customer":null,"customer_details":null,
+        "customer_email":null,"discounts":[],"expires_at":0,"invoice":null,"livemode":false,
+        "locale":null,"metadata":{},"mode":"subscription","payment_intent":null,
+        "payment_link":null,"payment_method_collection":"always","payment_method_options":null,
+        "payment_method_types":["card"],"payment_status":"unpaid","setup_intent":null,
+        "shipping_options":[],"status":"open","subscription":null,"success_url":null,
+        "total_details":{"amount_discount":0,"amount_shipping":0,"amount_tax":0},
+        "ui_mode":"hosted_page","url":null}
+        """
+}

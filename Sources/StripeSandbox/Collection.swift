@@ -1,0 +1,150 @@
+import JSON
+
+/// When a failed payment is tried again: days after the first failure. After the last one the
+/// subscription is canceled (docs.stripe.com/billing/revenue-recovery/smart-retries lets an account
+/// choose both; these are the sandbox's).
+enum Dunning {
+    static let retryDays: [Int64] = [1, 3, 5]
+}
+
+/// Collecting open invoices.
+extension Account {
+    /// Tries to collect an open invoice. Where it fails, the invoice says when the next attempt is.
+    ///
+    /// A manual attempt moves no retry; an unauthenticated charge of a card that asks for
+    /// authentication fails with `invoice.payment_action_required`.
+    func collect(
+        _ invoice: inout JSONValue, method chosen: String? = nil, authenticated: Bool = false,
+        isManual: Bool = false, retries: Bool = true
+    ) throws -> PaymentOutcome {
+        guard let id = invoice["id"]?.string else { return .paid }
+        let method =
+            try chosen.map { try get(.paymentMethod, $0, param: "payment_method") }
+            ?? paymentMethod(for: invoice)
+        let outcome = try charge(invoice, method: method, authenticated: authenticated)
+        let attempts = invoice["attempt_count"]?.int ?? 0
+        if !isManual || attempts == 0 { invoice.set("attempt_count", to: .int(attempts + 1)) }
+        invoice.set("attempted", to: true)
+        guard outcome != .paid else {
+            try markPaid(&invoice)
+            return outcome
+        }
+        if !isManual { try planRetry(of: &invoice, id: id, allowed: retries) }
+        try save(invoice)
+        if outcome == .actionRequired { try emit("invoice.payment_action_required", invoice) }
+        try emit("invoice.payment_failed", invoice)
+        return outcome
+    }
+
+    private func planRetry(of invoice: inout JSONValue, id: String, allowed: Bool) throws {
+        let attempts = Int(invoice["attempt_count"]?.int ?? 1)
+        let firstAttempt = invoice.at("status_transitions", "finalized_at")?.int ?? now
+        guard allowed, Dunning.retryDays.indices.contains(attempts - 1) else {
+            invoice.set("next_payment_attempt", to: .null)
+            return
+        }
+        let delay = Dunning.retryDays[attempts - 1] * CalendarDates.secondsPerDay
+        invoice.set("next_payment_attempt", to: .int(firstAttempt + delay))
+        try schedule(.retryPayment, id, at: firstAttempt + delay)
+    }
+
+    private func paymentMethod(for invoice: JSONValue) throws -> JSONValue? {
+        if let subscription = try subscription(of: invoice),
+            let id = subscription["default_payment_method"]?.string
+        {
+            return try find(.paymentMethod, id)
+        }
+        let customer = try get(.customer, invoice["customer"]?.string ?? "")
+        let id = customer.at("invoice_settings", "default_payment_method")?.string
+        return try id.flatMap { try find(.paymentMethod, $0) }
+    }
+
+    func subscription(of invoice: JSONValue) throws -> JSONValue? {
+        let id = invoice.at("parent", "subscription_details", "subscription")?.string
+        return try id.flatMap { try find(.subscription, $0) }
+    }
+
+    /// What a payment's outcome makes of the subscription: paid brings it back to active, a failure
+    /// makes it past due.
+    func reflect(_ outcome: PaymentOutcome, of invoice: JSONValue) throws {
+        guard var subscription = try subscription(of: invoice),
+            !Self.isEnded(subscription), let status = subscription["status"]?.string
+        else { return }
+        let old = subscription
+        switch (outcome, status) {
+        case (.paid, "incomplete"), (.paid, "past_due"), (.paid, "unpaid"):
+            subscription.set("status", to: "active")
+            try unschedule(.expireIncomplete, subscription["id"]?.string ?? "")
+            try scheduleBilling(of: subscription)
+        case (.declined, "active"), (.actionRequired, "active"):
+            subscription.set("status", to: "past_due")
+        default: return
+        }
+        try save(subscription)
+        try emit("customer.subscription.updated", subscription, previous: old)
+    }
+
+    // MARK: What falls due
+
+    /// A draft is finalized, and charged, an hour after it was made.
+    func finalizeDraft(_ id: String) throws {
+        guard var invoice = try find(.invoice, id), invoice["status"] == "draft" else { return }
+        try finalize(&invoice)
+        let outcome = invoice["status"] == "paid" ? .paid : try collect(&invoice)
+        try reflect(outcome, of: invoice)
+    }
+
+    func retryPayment(_ id: String) throws {
+        guard var invoice = try find(.invoice, id), invoice["status"] == "open" else { return }
+        let outcome = try collect(&invoice)
+        try reflect(outcome, of: invoice)
+        let wasLast = invoice["next_payment_attempt"]?.int == nil
+        guard outcome != .paid, wasLast, let subscription = try subscription(of: invoice),
+            !Self.isEnded(subscription)
+        else { return }
+        try end(subscription, reason: "payment_failed")
+    }
+
+    // MARK: Endpoints
+
+    /// `POST /v1/invoices/{id}/pay`: collects an open invoice now.
+    func payInvoice(_ id: String, _ parameters: Parameters) throws -> JSONValue {
+        let outsideStripe = try parameters.bool("paid_out_of_band") ?? false
+        return try pay(
+            id, method: parameters.text("payment_method"), outsideStripe: outsideStripe)
+    }
+
+    func pay(
+        _ id: String, method: String? = nil, outsideStripe: Bool = false,
+        authenticated: Bool = false
+    ) throws -> JSONValue {
+        var invoice = try get(.invoice, id)
+        if invoice["status"] == "draft" { try finalize(&invoice) }
+        guard invoice["status"] == "open" else {
+            throw StripeError.invalid(
+                "Invoice is already paid", code: "invoice_already_paid")
+        }
+        if outsideStripe {
+            try markPaid(&invoice)
+            try reflect(.paid, of: invoice)
+            return invoice
+        }
+        let outcome = try collect(
+            &invoice, method: method, authenticated: authenticated, isManual: true)
+        try refuseUnlessPaid(outcome, of: invoice)
+        try reflect(outcome, of: invoice)
+        return invoice
+    }
+
+    /// Turns a payment that did not go through into the 402 that undoes the request.
+    func refuseUnlessPaid(_ outcome: PaymentOutcome, of invoice: JSONValue) throws {
+        switch outcome {
+        case .paid: return
+        case .declined(let failure):
+            throw StripeError.card(failure, paymentIntent: try paymentIntent(of: invoice))
+        case .actionRequired:
+            throw StripeError.card(
+                .authenticationRequired, paymentIntent: try paymentIntent(of: invoice))
+        }
+    }
+}

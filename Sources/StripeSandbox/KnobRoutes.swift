@@ -1,0 +1,224 @@
+import GRDB
+import JSON
+
+/// What tests turn, under `/_test`, in JSON. Nothing here exists at Stripe.
+struct KnobRoutes: Sendable {
+    static let longestHang: Int64 = 120
+
+    let sandbox: Sandbox
+
+    func answer(_ call: Call) async -> Answer {
+        do {
+            return .json(try await handled(call))
+        } catch let error as StripeError {
+            return .json(error.body, status: error.status)
+        } catch {
+            let failure = StripeError(500, "api_error", "The sandbox failed: \(error)")
+            return .json(failure.body, status: 500)
+        }
+    }
+
+    private func handled(_ call: Call) async throws -> JSONValue {
+        let body = try parsed(call.body)
+        let path = call.path.split(separator: "/").dropFirst().map(String.init)
+        switch (call.method, path.first ?? "", path.count) {
+        case ("GET", "clock", 1): return ["now": .int(sandbox.now())]
+        case ("POST", "clock", 1): return try await moveClock(body)
+        case ("POST", "settle", 1):
+            try await sandbox.settle()
+            return ["now": .int(sandbox.now())]
+        case ("GET", "webhooks", 1): return try await counts()
+        case ("POST", "webhooks", 1): return try await setWebhooks(body)
+        case ("POST", "webhooks", 2) where path[1] == "settle": return try await settle(body)
+        case ("POST", "customers", 2): return try await setCustomer(path[1], body)
+        case ("POST", "stale", 1):
+            sandbox.knobs.addStale(try text("subscription", body))
+            return ["ok": true]
+        case ("POST", "faults", 1): return try addFault(body)
+        case ("POST", "refunds", 1), ("POST", "disputes", 1):
+            return try await chargeback(path[0], body)
+        case ("GET", "requests", 1):
+            return ["requests": .array(sandbox.knobs.loggedRequests)]
+        case ("POST", "reset", 1): return try await reset()
+        default:
+            throw StripeError(
+                404, "invalid_request_error",
+                "Unrecognized request URL (\(call.method): \(call.path)).")
+        }
+    }
+
+    private func parsed(_ body: String) throws -> JSONValue {
+        guard !body.isEmpty else { return [:] }
+        do {
+            let value = try JSONValue.parse(body)
+            if value.object != nil { return value }
+            throw StripeError.invalid("The body must be a JSON object.")
+        } catch let error as JSONSyntaxError {
+            throw StripeError.invalid("The body is not JSON: \(error)")
+        }
+    }
+
+    private func text(_ name: String, _ body: JSONValue) throws -> String {
+        if let value = body[name]?.string { return value }
+        throw StripeError.invalid("\(name) must be a string", param: name)
+    }
+
+    private func moveClock(_ body: JSONValue) async throws -> JSONValue {
+        guard let seconds = body["advance_seconds"]?.int else {
+            throw StripeError.invalid(
+                "advance_seconds must be an integer", param: "advance_seconds")
+        }
+        try await sandbox.advance(by: seconds)
+        return ["now": .int(sandbox.now())]
+    }
+
+    // MARK: Webhooks
+
+    private func counts() async throws -> JSONValue {
+        try await sandbox.queue.read { try Delivery.counts($0) }
+    }
+
+    private func settle(_ body: JSONValue) async throws -> JSONValue {
+        let seconds = min(body["timeout_seconds"]?.int ?? 20, Self.longestHang)
+        let settled = try await sandbox.waitForDeliveries(
+            includingRetries: true, atMost: .seconds(seconds))
+        var answer = try await counts()
+        answer.set("settled", to: .bool(settled))
+        return answer
+    }
+
+    /// A mode starts from delivering normally; the other members add to it.
+    private func setWebhooks(_ body: JSONValue) async throws -> JSONValue {
+        let mode = body["mode"]?.string
+        let modes = ["deliver", "hold", "release", "shuffle", "duplicate"]
+        guard mode.map({ modes.contains($0) }) ?? true else {
+            throw StripeError.invalid(
+                "mode must be one of \(modes.joined(separator: ", "))", param: "mode")
+        }
+        sandbox.knobs.changeWebhooks { knobs in
+            if mode == "deliver" { knobs = TestKnobs.Webhooks() }
+            if let mode, mode != "duplicate" {
+                knobs.holdsAll = mode == "hold"
+                knobs.heldTypes = []
+            }
+            if mode == "duplicate" { knobs.times = 2 }
+            change(&knobs, body)
+        }
+        if let mode, ["deliver", "release", "shuffle"].contains(mode) {
+            let seed = mode == "shuffle" ? UInt64(bitPattern: body["seed"]?.int ?? 1) : nil
+            try await sandbox.queue.write { try Delivery.release($0, shuffledBy: seed) }
+            sandbox.deliverer.wake()
+        }
+        return try await counts()
+    }
+
+    private func change(_ knobs: inout TestKnobs.Webhooks, _ body: JSONValue) {
+        if let times = body["times"]?.int {
+            knobs.times = Int(min(max(times, 1), Int64(TestKnobs.maximumTimes)))
+        }
+        if let flag = body["two_event_ids"]?.bool { knobs.twoEventIDs = flag }
+        if let flag = body["bad_signature"]?.bool { knobs.badSignature = flag }
+        if let count = body["drop_first"]?.int { knobs.dropFirst = Int(clamping: count) }
+        if let offset = body["timestamp_offset"]?.int { knobs.timestampOffset = offset }
+        if let types = body["hold_types"]?.array {
+            knobs.heldTypes = Set(types.compactMap(\.string))
+        }
+        switch body["secrets"] {
+        case .array(let secrets): knobs.secrets = secrets.compactMap(\.string)
+        case .null: knobs.secrets = nil
+        default: break
+        }
+    }
+
+    // MARK: Charges
+
+    private func setCustomer(_ id: String, _ body: JSONValue) async throws -> JSONValue {
+        let next = body["next_charge"]?.string
+        let card = body["card"]?.string
+        guard next.map({ ["ok", "decline", "authenticate"].contains($0) }) ?? true,
+            card.map({ ["ok", "decline"].contains($0) }) ?? true
+        else { throw StripeError.invalid("next_charge or card has an unknown value") }
+        return try await sandbox.perform { account in
+            _ = try account.getLive(.customer, id)
+            try account.db.execute(
+                sql: """
+                    INSERT INTO customer_knobs (customer, next_charge, card)
+                    VALUES (?1, ?2, coalesce(?3, 'ok'))
+                    ON CONFLICT (customer) DO UPDATE SET
+                        next_charge = coalesce(?2, next_charge), card = coalesce(?3, card)
+                    """, arguments: [id, next, card])
+            return ["ok": true]
+        }
+    }
+
+    /// A refund or a dispute of the charge that paid an invoice or belongs to a payment intent.
+    private func chargeback(_ kind: String, _ body: JSONValue) async throws -> JSONValue {
+        try await sandbox.perform { account in
+            let charge = try account.charge(namedBy: body)
+            if kind == "refunds" {
+                return try account.refund(
+                    charge, amount: body["amount"]?.int, reason: "requested_by_customer")
+            }
+            let status = body["status"]?.string ?? "needs_response"
+            guard ["lost", "won", "needs_response"].contains(status) else {
+                throw StripeError.invalid("status must be lost, won or needs_response")
+            }
+            return try account.dispute(charge, status: status)
+        }
+    }
+
+    // MARK: Faults
+
+    private func addFault(_ body: JSONValue) throws -> JSONValue {
+        guard let kind = TestKnobs.Fault.Kind(rawValue: try text("kind", body)) else {
+            throw StripeError.invalid(
+                "kind must be status, hang, drop_before or drop_after", param: "kind")
+        }
+        let status = Int(body["status"]?.int ?? 500)
+        guard (400...599).contains(status) else {
+            throw StripeError.invalid("status must be 400 to 599", param: "status")
+        }
+        let seconds = min(max(body["seconds"]?.int ?? 1, 0), Self.longestHang)
+        try sandbox.knobs.add(
+            TestKnobs.Fault(
+                pathPrefix: body["path_prefix"]?.string ?? "/v1/",
+                method: body["method"]?.string, kind: kind, status: status,
+                shouldRetry: body["should_retry"]?.bool,
+                times: Int(clamping: body["times"]?.int ?? 1), delay: .seconds(seconds)))
+        return ["ok": true]
+    }
+
+    /// Empties the account. The clock and the webhook endpoints of the configuration stay.
+    private func reset() async throws -> JSONValue {
+        sandbox.knobs.reset()
+        return try await sandbox.perform { account in
+            let kept = try account.all(.webhookEndpoint, .status, is: "enabled").filter {
+                $0["id"]?.string?.hasPrefix("we_configured_") == true
+            }
+            for table in Schema.emptiedByReset {
+                try account.db.execute(sql: "DELETE FROM \(table)")
+            }
+            for endpoint in kept { try account.save(endpoint) }
+            return ["ok": true]
+        }
+    }
+}
+
+extension Account {
+    /// The successful charge that a `charge`, a `payment_intent` or an `invoice` names.
+    func charge(namedBy body: JSONValue) throws -> JSONValue {
+        if let id = body["charge"]?.string { return try get(.charge, id, param: "charge") }
+        var intent = body["payment_intent"]?.string
+        if let invoice = body["invoice"]?.string {
+            _ = try get(.invoice, invoice, param: "invoice")
+            let payments = try all(.invoicePayment, .parent, is: invoice)
+            intent = payments.last?.at("payment", "payment_intent")?.string
+        }
+        guard let intent,
+            let charge = try all(.charge, .parent, is: intent).last(where: {
+                $0["paid"]?.bool == true
+            })
+        else { throw StripeError.invalid("No charge was paid for what was named.") }
+        return charge
+    }
+}

@@ -1,0 +1,65 @@
+import GRDB
+import JSON
+
+/// Pages of a list (docs.stripe.com/api/pagination).
+enum Page {
+    static let defaultLimit: Int64 = 10
+    static let maximumLimit: Int64 = 100
+    static let parameters = ["limit", "starting_after", "ending_before", "expand*"]
+}
+
+extension Account {
+    /// One page, newest first. A filter whose value is nil does not filter.
+    func page(
+        _ kind: Kind, _ parameters: Parameters, url: String,
+        where filters: [(column: Column, value: String?)] = [],
+        anyOf choices: (column: Column, values: [String])? = nil
+    ) throws -> JSONValue {
+        let limit = try parameters.int("limit") ?? Page.defaultLimit
+        guard (1...Page.maximumLimit).contains(limit) else {
+            throw StripeError.invalid(
+                "This value must be between 1 and \(Page.maximumLimit) (inclusive).",
+                param: "limit")
+        }
+        var sql = "SELECT body FROM objects WHERE kind = ? AND coalesce(status, '') <> 'deleted'"
+        var arguments: [any DatabaseValueConvertible] = [kind.rawValue]
+        for (column, value) in filters {
+            guard let value else { continue }
+            sql += " AND \(column.rawValue) = ?"
+            arguments.append(value)
+        }
+        if let choices, !choices.values.isEmpty {
+            let marks = choices.values.map { _ in "?" }.joined(separator: ", ")
+            sql += " AND \(choices.column.rawValue) IN (\(marks))"
+            arguments += choices.values
+        }
+        for (name, comparison) in [("gte", ">="), ("gt", ">"), ("lte", "<="), ("lt", "<")] {
+            guard let bound = try parameters.int("created", name) else { continue }
+            sql += " AND created \(comparison) ?"
+            arguments.append(bound)
+        }
+        let backwards = parameters.text("ending_before")
+        if let cursor = parameters.text("starting_after") ?? backwards {
+            let name = backwards == nil ? "starting_after" : "ending_before"
+            _ = try get(kind, cursor, param: name)
+            let comparison = backwards == nil ? "<" : ">"
+            sql += " AND sequence \(comparison) (SELECT sequence FROM objects WHERE id = ?)"
+            arguments.append(cursor)
+        }
+        sql += " ORDER BY sequence \(backwards == nil ? "DESC" : "ASC") LIMIT ?"
+        arguments.append(limit + 1)
+        let bodies = try String.fetchAll(db, sql: sql, arguments: StatementArguments(arguments))
+        var data = try bodies.prefix(Int(limit)).map { try JSONValue.parse($0) }
+        if backwards != nil { data.reverse() }
+        return .list(data, url: url, hasMore: bodies.count > Int(limit))
+    }
+}
+
+extension JSONValue {
+    static func list(_ data: [JSONValue], url: String, hasMore: Bool = false) -> JSONValue {
+        [
+            "object": "list", "data": .array(data), "has_more": .bool(hasMore),
+            "url": .string(url),
+        ]
+    }
+}

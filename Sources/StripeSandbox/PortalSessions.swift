@@ -1,0 +1,72 @@
+import JSON
+
+// The customer portal: docs.stripe.com/api/customer_portal/sessions.
+
+extension Account {
+    static let portalFields = [
+        "customer", "return_url", "configuration", "locale", "flow_data*", "expand*",
+    ]
+    /// How long the link of a portal session works.
+    static let portalLifetime: Int64 = 3_600
+
+    func createPortalSession(_ parameters: Parameters) throws -> JSONValue {
+        let customer = try parameters.required("customer")
+        _ = try getLive(.customer, customer, param: "customer")
+        let id = newID("bps")
+        let session: JSONValue = [
+            "id": .string(id), "object": "billing_portal.session",
+            "configuration": .string(parameters.text("configuration") ?? "bpc_sandbox"),
+            "created": .int(now), "customer": .string(customer), "flow": .null,
+            "livemode": false, "locale": .text(parameters.text("locale")),
+            "on_behalf_of": .null, "return_url": .text(parameters.text("return_url")),
+            "url": .string("\(baseURL)/p/session/\(id)"),
+        ]
+        try save(session)
+        return session
+    }
+
+    /// The session of a link that still works.
+    func openPortalSession(_ id: String) throws -> JSONValue {
+        let session = try get(.portalSession, id)
+        guard now < (session["created"]?.int ?? 0) + Self.portalLifetime else {
+            throw StripeError(410, "invalid_request_error", "This link has expired.")
+        }
+        return session
+    }
+
+    /// What the portal page shows: the subscriptions that are not over, newest first.
+    func portalSubscriptions(of session: JSONValue) throws -> [JSONValue] {
+        try all(.subscription, .customer, is: session["customer"]?.string ?? "")
+            .filter { !Self.isEnded($0) }.reversed()
+    }
+
+    func pricesOnSale() throws -> [JSONValue] {
+        try all(.price, .status, is: "active").filter { $0["type"] == "recurring" }
+    }
+
+    /// Carries out a button of the portal page, through the same code as the API.
+    func usePortal(_ session: JSONValue, _ form: Parameters) throws {
+        let subscription = try getLive(
+            .subscription, try form.required("subscription"), param: "subscription")
+        guard let id = subscription["id"]?.string,
+            subscription["customer"]?.string == session["customer"]?.string
+        else { throw StripeError.invalid("This subscription belongs to somebody else.") }
+        var entries: [(path: [String], value: String)] = []
+        switch form.text("action") {
+        case "cancel": entries = [(["cancel_at_period_end"], "true")]
+        case "resume": entries = [(["cancel_at_period_end"], "false")]
+        case "switch":
+            guard let item = SubscriptionItem.all(of: subscription).first else { return }
+            entries = [
+                (["items", "0", "id"], item.id),
+                (["items", "0", "price"], try form.required("price")),
+                (["items", "0", "quantity"], String(item.quantity)),
+                (["proration_behavior"], "create_prorations"),
+            ]
+        default: throw StripeError.invalid("Unknown action", param: "action")
+        }
+        let parameters = Parameters(
+            entries.map { Parameters.Entry(path: $0.path, value: $0.value) })
+        _ = try updateSubscription(id, parameters)
+    }
+}

@@ -1,0 +1,223 @@
+import JSON
+
+/// One endpoint: its method, its path (`*` stands for an id) and the parameters that it knows.
+struct Route: Sendable {
+    typealias Action = @Sendable (Account, String, Parameters) throws -> JSONValue
+    typealias ClockAction = @Sendable (Sandbox, String, Parameters) async throws -> JSONValue
+
+    enum Handler: Sendable {
+        /// Runs in one database transaction.
+        case account(Action)
+        /// Moves the clock, which takes several.
+        case clock(ClockAction)
+    }
+
+    let method: String
+    let path: [Substring]
+    let parameters: [String]
+    let handler: Handler
+
+    init(
+        _ method: String, _ path: String, _ parameters: [String] = ["expand*"],
+        _ action: @escaping Action
+    ) {
+        self.method = method
+        self.path = path.split(separator: "/")
+        self.parameters = parameters
+        handler = .account(action)
+    }
+
+    init(
+        _ method: String, _ path: String, _ parameters: [String],
+        clock action: @escaping ClockAction
+    ) {
+        self.method = method
+        self.path = path.split(separator: "/")
+        self.parameters = parameters
+        handler = .clock(action)
+    }
+
+    /// The id in a path that matches: an empty one where the path has none.
+    func match(_ method: String, _ path: [Substring]) -> String? {
+        guard method == self.method, path.count == self.path.count else { return nil }
+        var id = ""
+        for (expected, actual) in zip(self.path, path) {
+            if expected == "*" {
+                id = String(actual)
+            } else if expected != actual {
+                return nil
+            }
+        }
+        return id
+    }
+
+    static let all =
+        catalog + customers + subscriptions + invoices + payments + checkout + events + clocks
+
+    private static let catalog: [Route] = [
+        Route("POST", "/v1/products", Account.productFields) { a, _, p in
+            try a.createProduct(p)
+        },
+        Route("GET", "/v1/products", Page.parameters + ["active"]) { a, _, p in
+            try a.listProducts(p)
+        },
+        Route("GET", "/v1/products/*") { a, id, _ in try a.get(.product, id) },
+        Route("POST", "/v1/products/*", Account.productFields) { a, id, p in
+            try a.updateProduct(id, p)
+        },
+        Route("POST", "/v1/prices", Account.priceFields) { a, _, p in try a.createPrice(p) },
+        Route("GET", "/v1/prices", Page.parameters + ["active", "product", "lookup_keys*"]) {
+            a, _, p in try a.listPrices(p)
+        },
+        Route("GET", "/v1/prices/*") { a, id, _ in try a.get(.price, id) },
+        Route("POST", "/v1/prices/*", Account.priceUpdateFields) { a, id, p in
+            try a.updatePrice(id, p)
+        },
+    ]
+
+    private static let customers: [Route] = [
+        Route("POST", "/v1/customers", Account.customerFields) { a, _, p in
+            try a.createCustomer(p)
+        },
+        Route("GET", "/v1/customers", Page.parameters + ["email", "created*"]) { a, _, p in
+            try a.listCustomers(p)
+        },
+        Route("GET", "/v1/customers/*") { a, id, _ in try a.get(.customer, id) },
+        Route("POST", "/v1/customers/*", Account.customerFields) { a, id, p in
+            try a.updateCustomer(id, p)
+        },
+        Route("DELETE", "/v1/customers/*", []) { a, id, _ in try a.deleteCustomer(id) },
+        Route("GET", "/v1/payment_methods", Page.parameters + ["customer", "type"]) { a, _, p in
+            try a.listPaymentMethods(p)
+        },
+        Route("GET", "/v1/payment_methods/*") { a, id, _ in try a.get(.paymentMethod, id) },
+        Route("POST", "/v1/payment_methods/*/attach", ["customer", "expand*"]) { a, id, p in
+            try a.attachPaymentMethod(id, to: try p.required("customer"))
+        },
+        Route("POST", "/v1/payment_methods/*/detach") { a, id, _ in
+            try a.detachPaymentMethod(id)
+        },
+    ]
+
+    private static let subscriptions: [Route] = [
+        Route("POST", "/v1/subscriptions", Account.newSubscriptionFields) { a, _, p in
+            try a.createSubscription(p)
+        },
+        Route("GET", "/v1/subscriptions", Page.parameters + ["customer", "status", "created*"]) {
+            a, _, p in try a.listSubscriptions(p)
+        },
+        Route("GET", "/v1/subscriptions/*") { a, id, _ in try a.retrieveSubscription(id) },
+        Route("POST", "/v1/subscriptions/*", Account.subscriptionUpdateFields) { a, id, p in
+            try a.updateSubscription(id, p)
+        },
+        Route(
+            "DELETE", "/v1/subscriptions/*",
+            ["invoice_now", "prorate", "cancellation_details*", "expand*"]
+        ) { a, id, p in try a.cancelSubscription(id, p) },
+        Route(
+            "POST", "/v1/subscriptions/*/resume",
+            ["billing_cycle_anchor[type]", "proration_behavior", "expand*"]
+        ) { a, id, _ in try a.resumeSubscription(id) },
+    ]
+
+    private static let invoices: [Route] = [
+        Route("GET", "/v1/invoices", Page.parameters + ["customer", "subscription", "status"]) {
+            a, _, p in try a.listInvoices(p)
+        },
+        Route("POST", "/v1/invoices/create_preview", Account.previewFields) { a, _, p in
+            try a.createPreview(p)
+        },
+        Route("GET", "/v1/invoices/*") { a, id, _ in try a.retrieveInvoice(id) },
+        Route("GET", "/v1/invoices/*/lines", Page.parameters) { a, id, _ in
+            try a.listInvoiceLines(id)
+        },
+        Route(
+            "POST", "/v1/invoices/*/pay",
+            ["payment_method", "paid_out_of_band", "off_session", "expand*"]
+        ) { a, id, p in try a.payInvoice(id, p) },
+        Route(
+            "GET", "/v1/invoice_payments",
+            Page.parameters + ["invoice", "status", "payment[type]", "payment[payment_intent]"]
+        ) { a, _, p in try a.listInvoicePayments(p) },
+        Route("GET", "/v1/invoice_payments/*") { a, id, _ in try a.get(.invoicePayment, id) },
+    ]
+
+    private static let payments: [Route] = [
+        Route("GET", "/v1/payment_intents/*") { a, id, _ in try a.get(.paymentIntent, id) },
+        Route("GET", "/v1/payment_intents", Page.parameters + ["customer"]) { a, _, p in
+            try a.page(
+                .paymentIntent, p, url: "/v1/payment_intents",
+                where: [(.customer, p.text("customer"))])
+        },
+        Route("GET", "/v1/charges/*") { a, id, _ in try a.get(.charge, id) },
+        Route("GET", "/v1/charges", Page.parameters + ["customer", "payment_intent"]) { a, _, p in
+            try a.page(
+                .charge, p, url: "/v1/charges",
+                where: [
+                    (.customer, p.text("customer")), (.parent, p.text("payment_intent")),
+                ])
+        },
+        Route("POST", "/v1/refunds", Account.refundFields) { a, _, p in try a.createRefund(p) },
+        Route("GET", "/v1/refunds", Page.parameters + ["charge", "payment_intent"]) { a, _, p in
+            try a.listRefunds(p)
+        },
+        Route("GET", "/v1/refunds/*") { a, id, _ in try a.get(.refund, id) },
+        Route("GET", "/v1/disputes", Page.parameters + ["charge", "payment_intent"]) { a, _, p in
+            try a.listDisputes(p)
+        },
+        Route("GET", "/v1/disputes/*") { a, id, _ in try a.get(.dispute, id) },
+    ]
+
+    private static let checkout: [Route] = [
+        Route("POST", "/v1/checkout/sessions", Account.sessionFields) { a, _, p in
+            try a.createSession(p)
+        },
+        Route(
+            "GET", "/v1/checkout/sessions",
+            Page.parameters + ["customer", "subscription", "status"]
+        ) { a, _, p in try a.listSessions(p) },
+        Route("GET", "/v1/checkout/sessions/*") { a, id, _ in try a.get(.checkoutSession, id) },
+        Route("GET", "/v1/checkout/sessions/*/line_items", Page.parameters) { a, id, _ in
+            try a.lineItems(ofSession: id)
+        },
+        Route("POST", "/v1/checkout/sessions/*/expire") { a, id, _ in try a.expireSession(id) },
+        Route("POST", "/v1/billing_portal/sessions", Account.portalFields) { a, _, p in
+            try a.createPortalSession(p)
+        },
+    ]
+
+    private static let events: [Route] = [
+        Route("GET", "/v1/events", Page.parameters + ["type", "types*", "created*"]) { a, _, p in
+            try a.listEvents(p)
+        },
+        Route("GET", "/v1/events/*") { a, id, _ in try a.retrieveEvent(id) },
+        Route("POST", "/v1/webhook_endpoints", Account.endpointFields) { a, _, p in
+            try a.createEndpoint(p)
+        },
+        Route("GET", "/v1/webhook_endpoints", Page.parameters) { a, _, p in
+            try a.listEndpoints(p)
+        },
+        Route("GET", "/v1/webhook_endpoints/*") { a, id, _ in try a.retrieveEndpoint(id) },
+        Route("DELETE", "/v1/webhook_endpoints/*", []) { a, id, _ in try a.deleteEndpoint(id) },
+    ]
+
+    private static let clocks: [Route] = [
+        Route(
+            "POST", "/v1/test_helpers/test_clocks", ["frozen_time", "name", "expand*"],
+            clock: { sandbox, _, p in
+                let clock = try await sandbox.perform { try $0.createTestClock(p) }
+                try await sandbox.moveTestClockToItsTime(clock)
+                return clock
+            }),
+        Route("GET", "/v1/test_helpers/test_clocks", Page.parameters) { a, _, p in
+            try a.page(.testClock, p, url: "/v1/test_helpers/test_clocks")
+        },
+        Route("GET", "/v1/test_helpers/test_clocks/*") { a, id, _ in try a.get(.testClock, id) },
+        Route(
+            "POST", "/v1/test_helpers/test_clocks/*/advance", ["frozen_time", "expand*"],
+            clock: { sandbox, id, p in try await sandbox.advanceTestClock(id, p) }),
+        Route("DELETE", "/v1/test_helpers/test_clocks/*", []) { a, id, _ in
+            try a.deleteTestClock(id)
+        },
+    ]
+}

@@ -1,0 +1,138 @@
+import JSON
+
+/// Canceling, ending, pausing and resuming (docs.stripe.com/billing/subscriptions/cancel).
+extension Account {
+    /// The status stays as it is until the period ends; the request's time is `canceled_at`.
+    func setCancelAtPeriodEnd(_ cancels: Bool, of subscription: inout JSONValue) {
+        guard subscription["cancel_at_period_end"]?.bool != cancels else { return }
+        let end = SubscriptionItem.all(of: subscription).first?.periodEnd
+        subscription.set("cancel_at_period_end", to: .bool(cancels))
+        subscription.set("cancel_at", to: cancels ? .integer(end) : .null)
+        subscription.set("canceled_at", to: cancels ? .int(now) : .null)
+        subscription.set(
+            "cancellation_details", "reason", to: cancels ? "cancellation_requested" : .null)
+    }
+
+    /// `DELETE /v1/subscriptions/{id}`: ends it at once, without a refund. `prorate` credits the
+    /// unused time, `invoice_now` bills what is waiting.
+    func cancelSubscription(_ id: String, _ parameters: Parameters) throws -> JSONValue {
+        var subscription = try get(.subscription, id)
+        guard !Self.isEnded(subscription) else { throw StripeError.missing(.subscription, id) }
+        for field in ["comment", "feedback"] {
+            guard let value = parameters.text("cancellation_details", field) else { continue }
+            subscription.set("cancellation_details", field, to: .string(value))
+        }
+        if try parameters.bool("prorate") == true, subscription["status"] != "trialing" {
+            try creditUnusedTime(of: subscription)
+        }
+        if try parameters.bool("invoice_now") == true {
+            let lines = try pendingLines(of: id)
+            if !lines.isEmpty {
+                var invoice = try draftInvoice(
+                    of: &subscription, lines: lines, reason: "manual", prorationDate: now)
+                try save(subscription)
+                try finalize(&invoice)
+                if invoice["status"] != "paid" { _ = try collect(&invoice, retries: false) }
+            }
+        }
+        return try end(subscription, reason: "cancellation_requested")
+    }
+
+    private func creditUnusedTime(of subscription: JSONValue) throws {
+        let items = SubscriptionItem.all(of: subscription)
+        let billed = try billedItems(of: items)
+        var lines: [InvoiceLine] = []
+        for item in items {
+            var old = item
+            old.price = billed[item.id]?.price ?? item.price
+            old.quantity = billed[item.id]?.quantity ?? item.quantity
+            var line = InvoiceLine.full(old, name: "")
+            line.amount = -Proration.amount(
+                unitAmount: old.terms.unitAmount, quantity: old.quantity, at: now,
+                periodStart: item.periodStart, periodEnd: item.periodEnd)
+            let name = try productName(of: old.price)
+            line.description = "Unused time on \(name) after \(CalendarDates.spoken(now))"
+            line.start = now
+            line.isProration = true
+            line.isBilling = false
+            line.credited = billed[item.id]
+            lines.append(line)
+        }
+        try addInvoiceItems(
+            for: &lines, customer: subscription["customer"] ?? .null,
+            subscription: subscription["id"]?.string ?? "")
+    }
+
+    /// Ends a subscription for good. What is still open of its invoices is no longer collected.
+    @discardableResult
+    func end(
+        _ subscription: JSONValue, reason: String, status: String = "canceled"
+    ) throws -> JSONValue {
+        var ended = subscription
+        let id = subscription["id"]?.string ?? ""
+        ended.set("status", to: .string(status))
+        ended.set("ended_at", to: .int(now))
+        if ended["canceled_at"]?.int == nil { ended.set("canceled_at", to: .int(now)) }
+        if ended.at("cancellation_details", "reason")?.string == nil {
+            ended.set("cancellation_details", "reason", to: .string(reason))
+        }
+        try save(ended)
+        try unscheduleAll(of: id)
+        for var invoice in try all(.invoice, .parent, is: id)
+        where invoice["status"] == "draft" || invoice["status"] == "open" {
+            invoice.set("auto_advance", to: false)
+            invoice.set("next_payment_attempt", to: .null)
+            try save(invoice)
+            try unscheduleAll(of: invoice["id"]?.string ?? "")
+        }
+        if status == "incomplete_expired" {
+            try emit("customer.subscription.updated", ended, previous: subscription)
+        } else {
+            try emit("customer.subscription.deleted", ended)
+        }
+        return ended
+    }
+
+    /// Nobody paid the first invoice within 23 hours.
+    func expireIncomplete(_ id: String) throws {
+        guard let subscription = try find(.subscription, id),
+            subscription["status"] == "incomplete"
+        else { return }
+        for var invoice in try all(.invoice, .parent, is: id) where invoice["status"] == "open" {
+            invoice.set("status", to: "void")
+            invoice.set("status_transitions", "voided_at", to: .int(now))
+            try save(invoice)
+            try emit("invoice.voided", invoice)
+        }
+        try end(subscription, reason: "payment_failed", status: "incomplete_expired")
+    }
+
+    /// `POST /v1/subscriptions/{id}/resume`: only for a paused one. It is not how
+    /// `cancel_at_period_end` is undone. A new period begins and is charged.
+    func resumeSubscription(_ id: String) throws -> JSONValue {
+        let old = try get(.subscription, id)
+        guard old["status"] == "paused" else {
+            throw StripeError.invalid(
+                "You cannot resume this subscription because it is not paused.")
+        }
+        var subscription = old
+        var change = SubscriptionChange(prorationDate: now)
+        change.resetsAnchor = true
+        change.prorationBehavior = "none"
+        let plan = try updatePlan(change, of: old)
+        subscription.set("status", to: "active")
+        subscription.set("billing_cycle_anchor", to: .int(now))
+        subscription.set("items", to: SubscriptionItem.list(plan.items, of: id))
+        var invoice = try draftInvoice(
+            of: &subscription, lines: plan.lines, reason: "subscription_cycle")
+        try save(subscription)
+        try finalize(&invoice)
+        if invoice["status"] != "paid", try collect(&invoice) != .paid {
+            subscription.set("status", to: "past_due")
+            try save(subscription)
+        }
+        try scheduleBilling(of: subscription)
+        try emit("customer.subscription.resumed", subscription, previous: old)
+        return subscription
+    }
+}

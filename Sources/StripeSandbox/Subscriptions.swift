@@ -1,0 +1,205 @@
+import JSON
+
+// Subscriptions: docs.stripe.com/api/subscriptions and docs.stripe.com/billing/subscriptions.
+
+/// A subscription that is about to start.
+struct NewSubscription {
+    var customer: String
+    var items: [(price: JSONValue, quantity: Int64)]
+    var metadata: JSONValue = [:]
+    var defaultPaymentMethod: String?
+    var trialEnd: Int64?
+    var withoutPaymentMethod = "create_invoice"
+    var paymentBehavior = "allow_incomplete"
+    var isAuthenticated = false
+}
+
+extension Account {
+    /// How long an unpaid first invoice may wait
+    /// (docs.stripe.com/billing/subscriptions/overview, "Subscription statuses").
+    static let incompleteLifetime: Int64 = 23 * 3_600
+
+    static let paymentBehaviors = [
+        "allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete",
+    ]
+
+    static let newSubscriptionFields = [
+        "customer", "items[][price]", "items[][quantity]", "items[][metadata]*", "metadata*",
+        "default_payment_method", "trial_period_days", "trial_end", "payment_behavior",
+        "proration_behavior", "off_session", "collection_method", "description",
+        "trial_settings[end_behavior][missing_payment_method]",
+        "payment_settings[save_default_payment_method]", "expand*",
+    ]
+
+    func createSubscription(_ parameters: Parameters) throws -> JSONValue {
+        let customer = try parameters.required("customer")
+        _ = try getLive(.customer, customer, param: "customer")
+        let elements = parameters.list("items")
+        guard !elements.isEmpty else {
+            throw StripeError.invalid(
+                "Missing required param: items.", param: "items", code: "parameter_missing")
+        }
+        var new = NewSubscription(customer: customer, items: [])
+        for element in elements {
+            let id = try element.required("price")
+            let price = try sellablePrice(id, param: "items[0][price]")
+            new.items.append((price, try element.int("quantity") ?? 1))
+        }
+        new.metadata = try parameters.metadata()
+        if let method = parameters.text("default_payment_method") {
+            try requireAttached(method, to: customer)
+            new.defaultPaymentMethod = method
+        }
+        new.trialEnd = try trialEnd(parameters)
+        new.withoutPaymentMethod = try parameters.choice(
+            "trial_settings", "end_behavior", "missing_payment_method",
+            of: ["create_invoice", "cancel", "pause"], default: "create_invoice")
+        new.paymentBehavior = try parameters.choice(
+            "payment_behavior", of: Self.paymentBehaviors, default: "allow_incomplete")
+        return try start(new).subscription
+    }
+
+    /// When a new trial ends: so many days from now, or at a given second.
+    func trialEnd(_ parameters: Parameters) throws -> Int64? {
+        if let days = try parameters.int("trial_period_days") {
+            guard (1...730).contains(days) else {
+                throw StripeError.invalid(
+                    "Invalid trial_period_days.", param: "trial_period_days")
+            }
+            return now + days * CalendarDates.secondsPerDay
+        }
+        guard parameters.text("trial_end") != "now", let end = try parameters.int("trial_end")
+        else { return nil }
+        guard end > now else {
+            throw StripeError.invalid(
+                "Invalid timestamp: must be in the future.", param: "trial_end")
+        }
+        return end
+    }
+
+    /// Starts a subscription and collects its first invoice.
+    func start(
+        _ new: NewSubscription
+    ) throws -> (subscription: JSONValue, invoice: JSONValue, outcome: PaymentOutcome) {
+        var subscription = try subscriptionObject(new)
+        let id = subscription["id"]?.string ?? ""
+        let items = SubscriptionItem.all(of: subscription)
+        try save(subscription)
+        let lines = try items.map { item in
+            let name = try productName(of: item.price)
+            return new.trialEnd == nil
+                ? InvoiceLine.full(item, name: name) : InvoiceLine.trial(item, name: name)
+        }
+        var invoice = try draftInvoice(
+            of: &subscription, lines: lines, reason: "subscription_create")
+        try save(subscription)
+        try finalize(&invoice)
+        var outcome = PaymentOutcome.paid
+        if invoice["status"] != "paid" {
+            if new.paymentBehavior == "default_incomplete" {
+                _ = try paymentIntent(of: invoice)
+                outcome = .actionRequired
+            } else {
+                outcome = try collect(
+                    &invoice, authenticated: new.isAuthenticated, retries: false)
+            }
+        }
+        if new.paymentBehavior == "error_if_incomplete" {
+            try refuseUnlessPaid(outcome, of: invoice)
+        }
+        if outcome == .paid {
+            subscription.set("status", to: new.trialEnd == nil ? "active" : "trialing")
+        } else {
+            try schedule(.expireIncomplete, id, at: now + Self.incompleteLifetime)
+        }
+        try save(subscription)
+        try emit("customer.subscription.created", subscription)
+        try scheduleBilling(of: subscription)
+        return (subscription, invoice, outcome)
+    }
+
+    private func subscriptionObject(_ new: NewSubscription) throws -> JSONValue {
+        let id = newID("sub")
+        let anchor = new.trialEnd ?? now
+        guard let first = new.items.first.map({ PriceTerms($0.price) }) else {
+            throw StripeError.invalid("A subscription needs an item.", param: "items")
+        }
+        for item in new.items {
+            let terms = PriceTerms(item.price)
+            guard terms.interval == first.interval, terms.currency == first.currency else {
+                throw StripeError.invalid(
+                    "All items must have the same interval and currency.", param: "items")
+            }
+        }
+        let end = new.trialEnd ?? first.interval.boundary(after: now, anchor: anchor)
+        let items = new.items.map { item in
+            SubscriptionItem(
+                id: newID("si"), price: item.price, quantity: item.quantity, periodStart: now,
+                periodEnd: end, created: now)
+        }
+        var subscription = try JSONValue.shaped(
+            Self.subscriptionTemplate,
+            [
+                "id": .string(id), "billing_cycle_anchor": .int(anchor), "created": .int(now),
+                "start_date": .int(now), "currency": .string(first.currency),
+                "customer": .string(new.customer), "metadata": new.metadata,
+                "default_payment_method": .text(new.defaultPaymentMethod),
+                "items": SubscriptionItem.list(items, of: id),
+                "trial_start": new.trialEnd == nil ? .null : .int(now),
+                "trial_end": .integer(new.trialEnd),
+            ])
+        subscription.set(
+            "trial_settings", "end_behavior", "missing_payment_method",
+            to: .string(new.withoutPaymentMethod))
+        return subscription
+    }
+
+    /// Canceled for good: nothing but its metadata may change.
+    static func isEnded(_ subscription: JSONValue) -> Bool {
+        subscription["status"] == "canceled" || subscription["status"] == "incomplete_expired"
+    }
+
+    func retrieveSubscription(_ id: String) throws -> JSONValue { try get(.subscription, id) }
+
+    func listSubscriptions(_ parameters: Parameters) throws -> JSONValue {
+        let customer = parameters.text("customer")
+        let statuses = [
+            "active", "trialing", "past_due", "incomplete", "unpaid", "paused", "canceled",
+            "incomplete_expired",
+        ]
+        // Without a status, those that are canceled are left out.
+        let status = try parameters.choice(
+            "status", of: statuses + ["all", "ended"], default: "")
+        let wanted =
+            switch status {
+            case "all": [String]()
+            case "ended": ["canceled", "incomplete_expired"]
+            case "": Array(statuses.dropLast(2))
+            default: [status]
+            }
+        return try page(
+            .subscription, parameters, url: "/v1/subscriptions",
+            where: [(.customer, customer)], anyOf: (.status, wanted))
+    }
+
+    private static let subscriptionTemplate = """
+        {"id":null,"object":"subscription","application":null,"application_fee_percent":null,
+        "automatic_tax":{"disabled_reason":null,"enabled":false,"liability":null},
+        "billing_cycle_anchor":0,"billing_cycle_anchor_config":null,"billing_mode":
+        {"type":"flexible","flexible":{"proration_discounts":"included"},"updated_at":null},
+        "billing_schedules":[],"billing_thresholds":null,"cancel_at":null,
+        "cancel_at_period_end":false,"canceled_at":null,"cancellation_details":{"comment":null,
+        "feedback":null,"reason":null},"collection_method":"charge_automatically","created":0,
+        "currency":"usd","customer":null,"days_until_due":null,"default_payment_method":null,
+        "default_source":null,"default_tax_rates":[],"description":null,"discounts":[],
+        "ended_at":null,"invoice_settings":{"account_tax_ids":null,"issuer":{"type":"self"}},
+        "items":null,"latest_invoice":null,"livemode":false,"metadata":{},
+        "next_pending_invoice_item_invoice":null,"on_behalf_of":null,"pause_collection":null,
+        "payment_settings":{"payment_method_options":null,"payment_method_types":null,
+        "save_default_payment_method":"off"},"pending_invoice_item_interval":null,
+        "pending_setup_intent":null,"pending_update":null,"schedule":null,"start_date":0,
+        "status":"incomplete","test_clock":null,"transfer_data":null,"trial_end":null,
+        "trial_settings":{"end_behavior":{"missing_payment_method":"create_invoice"}},
+        "trial_start":null}
+        """
+}

@@ -1,0 +1,162 @@
+import ArgumentParser
+import Career
+import CareerDomain
+import Foundation
+import HTTPClient
+import JSON
+import Logging
+
+/// A closed loop of validate + commit cycles over real HTTP with real tokens, against a server of
+/// its own, beside a bare loop of the same statements on the same disk.
+struct Bench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure metering cycles against a bare loop of the same statements.")
+
+    @Option(help: "Clients that wait for one answer before the next request.")
+    var clients = 64
+
+    @Option(help: "Seconds of each measurement.")
+    var seconds = 10
+
+    @Option(help: "Where to work; a folder on the disk to be measured.")
+    var folder = "var/bench"
+
+    @Option(help: "Write the figures as JSON to this file.")
+    var json: String?
+
+    func validate() throws {
+        guard (1...1024).contains(clients) else { throw ValidationError("1 to 1024 clients") }
+        guard (1...600).contains(seconds) else { throw ValidationError("1 to 600 seconds") }
+    }
+
+    func run() async throws {
+        let path = folder + "/" + UUID().text
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+        defer {
+            do { try FileManager.default.removeItem(atPath: path) } catch { print("\(error)") }
+        }
+        let catalog = try Self.writeCatalog(to: path)
+        note("bare loop, one durable database transaction an operation …")
+        let bare = try await bareRate(path: path, catalog: catalog)
+        note("server, \(clients) clients …")
+        let served = try await measureServer(path: path, catalog: catalog)
+        let lone = served.lone
+        let figures: JSONValue = [
+            "clients": .int(Int64(clients)),
+            "cycles_per_second": number(served.load.cyclesPerSecond),
+            "bare_cycles_per_second": number(bare.rate),
+            "ratio": number(served.load.cyclesPerSecond / bare.rate),
+            "validate_ms": percentiles(served.load.validate),
+            "commit_ms": percentiles(served.load.commit),
+            "lone_validate_ms": percentiles(lone.validate),
+            "bare_transaction_ms": number(bare.millisecondsPerTransaction),
+            "resident_mib": number(served.residentMiB),
+            "start_ms": number(served.startMilliseconds),
+            "errors": .int(Int64(served.load.errors + lone.errors)),
+        ]
+        print(figures.prettyText)
+        if let json { try Data((figures.prettyText + "\n").utf8).write(to: URL(filePath: json)) }
+        guard served.load.errors + lone.errors == 0 else {
+            throw FriendlyError("some requests were not granted")
+        }
+    }
+
+    private func note(_ text: String) {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
+
+    private func number(_ value: Double) -> JSONValue {
+        .number(String(format: "%.2f", value))
+    }
+
+    private func percentiles(_ samples: [Double]) -> JSONValue {
+        let sorted = samples.sorted()
+        func at(_ share: Double) -> JSONValue {
+            sorted.isEmpty
+                ? .null : number(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))])
+        }
+        return ["p50": at(0.5), "p95": at(0.95), "p99": at(0.99), "max": at(1)]
+    }
+
+    /// The shipped catalog with a Free plan that does not run dry or limit the rate.
+    private static func writeCatalog(to folder: String) throws -> String {
+        let source =
+            ProcessInfo.processInfo.environment["CATALOG"] ?? Settings().catalogPath
+        let data = try Data(contentsOf: URL(filePath: source))
+        guard var catalog = try JSONValue.parse(Array(data)).object,
+            var plans = catalog["plans"]?.array, var free = plans.first?.object
+        else { throw FriendlyError("\(source) has no plans") }
+        free["credits_allocation"] = "1000000000.00"
+        free["rate_limit_per_minute"] = .null
+        free["rate_limit_per_day"] = .null
+        plans[0] = .object(free)
+        catalog["plans"] = .array(plans)
+        let path = folder + "/catalog.json"
+        try Data(JSONValue.object(catalog).prettyText.utf8).write(to: URL(filePath: path))
+        return path
+    }
+
+    private func bareRate(
+        path: String, catalog: String
+    ) async throws -> (rate: Double, millisecondsPerTransaction: Double) {
+        var settings = Settings()
+        settings.databaseURL = "sqlite:\(path)/bare.db"
+        settings.catalogPath = catalog
+        let core = try await CareerCore.open(settings, logger: Logger(label: "bench"))
+        let loop = BareLoop(core)
+        let users = try await (0..<clients).asyncMap { try await loop.addUser(number: $0) }
+        let start = ContinuousClock.now
+        var cycles = 0
+        while ContinuousClock.now - start < .seconds(seconds) {
+            try loop.cycle(
+                user: users[cycles % users.count], featureKey: "career.job_match",
+                number: cycles)
+            cycles += 1
+        }
+        let elapsed = (ContinuousClock.now - start) / .seconds(1)
+        try core.close()
+        return (Double(cycles) / elapsed, elapsed * 1000 / Double(cycles * 2))
+    }
+
+    private struct Served {
+        let load: LoadFigures
+        let lone: LoadFigures
+        let residentMiB: Double
+        let startMilliseconds: Double
+    }
+
+    private func measureServer(path: String, catalog: String) async throws -> Served {
+        var server = try await BenchServer.start(database: "\(path)/served.db", catalog: catalog)
+        do {
+            note("signing up \(clients) users …")
+            let users = try await server.signUp(clients)
+            // The first start made the database; the one that is timed finds it there.
+            server.stop()
+            server = try await BenchServer.start(
+                database: "\(path)/served.db", catalog: catalog)
+            let load = try await LoadGenerator(
+                port: server.port, users: users, seconds: seconds
+            ).run(progress: note)
+            let memory = server.residentMiB()
+            let lone = try await LoadGenerator(
+                port: server.port, users: Array(users.prefix(1)), seconds: min(seconds, 5)
+            ).run(progress: note)
+            server.stop()
+            return Served(
+                load: load, lone: lone, residentMiB: memory,
+                startMilliseconds: server.startMilliseconds)
+        } catch {
+            server.stop()
+            throw error
+        }
+    }
+}
+
+extension Sequence where Element: Sendable {
+    func asyncMap<Value>(_ transform: (Element) async throws -> Value) async rethrows -> [Value] {
+        var values: [Value] = []
+        for element in self { values.append(try await transform(element)) }
+        return values
+    }
+}

@@ -1,0 +1,122 @@
+import CareerDomain
+import Foundation
+import HTTPClient
+import JSON
+
+/// A server of the bench's own: this very binary as another process, on a free port.
+final class BenchServer {
+    /// How long a start may take before it counts as failed.
+    static let startDeadline = Duration.seconds(20)
+
+    struct User: Sendable {
+        let id: String
+        let token: String
+    }
+
+    let port: Int
+    let startMilliseconds: Double
+    private let process: Process
+
+    private init(process: Process, port: Int, startMilliseconds: Double) {
+        self.process = process
+        self.port = port
+        self.startMilliseconds = startMilliseconds
+    }
+
+    static func start(database: String, catalog: String) async throws -> BenchServer {
+        let port = try LoopbackPort.free()
+        let process = Process()
+        process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.arguments = ["serve"]
+        process.environment = [
+            "DATABASE_URL": "sqlite:\(database)", "CATALOG": catalog, "PORT": String(port),
+            "LOG_LEVEL": "warning", "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
+        ]
+        process.standardOutput = FileHandle.nullDevice
+        let start = ContinuousClock.now
+        try process.run()
+        let client = HTTPClient()
+        defer { client.shutdown() }
+        while ContinuousClock.now - start < startDeadline {
+            do {
+                let answer = try await client.send(
+                    HTTPRequest("GET", "http://127.0.0.1:\(port)/health", timeout: .seconds(5)))
+                if answer.status == 200 {
+                    let elapsed = (ContinuousClock.now - start) / .milliseconds(1)
+                    return BenchServer(
+                        process: process, port: port, startMilliseconds: elapsed)
+                }
+            } catch {
+                // Not listening yet: ask again in a moment.
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+        process.terminate()
+        throw FriendlyError("the server did not start")
+    }
+
+    func stop() {
+        guard process.isRunning else { return }
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    /// What the server holds in memory now.
+    func residentMiB() -> Double {
+        guard
+            let data = FileManager.default.contents(
+                atPath: "/proc/\(process.processIdentifier)/status"),
+            let line = String(decoding: data, as: UTF8.self)
+                .split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
+            let kib = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Double($0) })
+        else { return .nan }
+        return kib / 1024
+    }
+
+    /// Signs users up as any client does, and takes their tokens.
+    func signUp(_ count: Int) async throws -> [User] {
+        let client = HTTPClient()
+        defer { client.shutdown() }
+        return try await (0..<count).asyncMap { try await signUp(number: $0, client) }
+    }
+
+    private func signUp(number: Int, _ client: HTTPClient) async throws -> User {
+        let email = "bench-\(number)@example.test"
+        _ = try await post(
+            client, "/auth/signup",
+            ["email": .string(email), "password": "Bench-2026-pass"], expecting: 201)
+        let mail = try await client.send(
+            HTTPRequest("GET", "http://127.0.0.1:\(port)/dev/mailbox?to=\(email)"))
+        guard
+            let text = try JSONValue.parse(mail.body)["messages"]?.array?.last?["text"]?.string,
+            let code = text.firstMatch(of: /\b[0-9]{6}\b/)?.output
+        else { throw FriendlyError("no code for \(email)") }
+        let tokens = try await post(
+            client, "/auth/signup/verify",
+            ["email": .string(email), "otp_code": .string(String(code))], expecting: 200)
+        guard let token = tokens["access_token"]?.string else { throw FriendlyError("no token") }
+        let me = try await client.send(
+            HTTPRequest(
+                "GET", "http://127.0.0.1:\(port)/auth/me",
+                headers: [("Authorization", "Bearer \(token)")]))
+        guard let id = try JSONValue.parse(me.body)["id"]?.string else {
+            throw FriendlyError("no user id")
+        }
+        return User(id: id, token: token)
+    }
+
+    private func post(
+        _ client: HTTPClient, _ path: String, _ body: JSONValue, expecting status: Int
+    ) async throws -> JSONValue {
+        let answer = try await client.send(
+            HTTPRequest(
+                "POST", "http://127.0.0.1:\(port)\(path)",
+                headers: [("Content-Type", "application/json")],
+                body: Array(body.compactText.utf8)))
+        guard answer.status == status else {
+            let text = String(decoding: answer.body, as: UTF8.self)
+            throw FriendlyError("\(path): \(answer.status) \(text)")
+        }
+        return try JSONValue.parse(answer.body)
+    }
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import Career
+import CareerDomain
+import Database
+import Foundation
+import Logging
+
+/// The one binary: the service and everything that its operator needs.
+@main
+struct CueBX: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cuebx",
+        abstract: "Subscriptions and metering for an AI career-coaching product.",
+        discussion: "Settings come from the environment; see docs/reference/settings.md.",
+        subcommands: [
+            Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Audit.self,
+            DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
+            OpenAPICommand.self, Tour.self, Bench.self,
+        ])
+
+    static func main() async {
+        // A client that hangs up must not end the process.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let error as any CustomStringConvertible & Error
+            where error is SettingsError || error is DatabaseError || error is FriendlyError
+            || error is CatalogError || error is UserAdministration.Refusal
+        {
+            FileHandle.standardError.write(Data("cuebx: \(error)\n".utf8))
+            Foundation.exit(1)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}
+
+/// A failure that is told to the operator in one line.
+struct FriendlyError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+extension CareerCore {
+    /// Opens what the environment names, logging to standard error.
+    static func openFromEnvironment() async throws -> CareerCore {
+        let settings = try await Settings.load()
+        return try await open(settings, logger: makeLogger(settings))
+    }
+}
+
+/// Structured lines on standard error; standard output belongs to what a command prints.
+func makeLogger(_ settings: Settings) -> Logger {
+    var logger = Logger(label: "cuebx") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = settings.logLevel
+    return logger
+}

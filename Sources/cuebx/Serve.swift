@@ -1,0 +1,142 @@
+import ArgumentParser
+import Career
+import CareerDomain
+import Foundation
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Serve until SIGTERM.")
+
+    @Flag(inversion: .prefixedNo, help: "Work messages off in this process too.")
+    var worker = true
+
+    func run() async throws {
+        var settings = try await Settings.load()
+        // A port has to be known before the sandbox is told where its webhooks go.
+        if settings.port == 0 {
+            settings.port = try LoopbackPort.free()
+            settings.sandboxPort = try LoopbackPort.free()
+            settings.publicURL = "http://\(settings.host):\(settings.port)"
+        }
+        let core = try await CareerCore.open(settings, logger: makeLogger(settings))
+        let application = try await CareerApplication(core)
+        let sandbox = settings.usesSandbox ? try SandboxService.make(application) : nil
+        let greeting = Self.greeting(settings)
+        do {
+            try await application.serve(
+                beside: sandbox.map { [$0] } ?? [], runsWorker: worker
+            ) { _ in
+                print(greeting)
+                fflush(nil)
+            }
+        } catch where "\(error)".contains("bind") {
+            throw FriendlyError("cannot listen on \(settings.host):\(settings.port): \(error)")
+        }
+    }
+
+    private static func greeting(_ settings: Settings) -> String {
+        let url = "http://\(settings.host):\(settings.port)"
+        guard settings.isDevelopment else { return "CueBX Career serves on \(url)" }
+        var lines = [
+            "CueBX Career serves on \(url)",
+            "  API           \(url)/docs",
+            "  mailbox       \(url)/dev/mailbox",
+        ]
+        if settings.usesSandbox {
+            lines.append("  payments      a local Stripe on http://127.0.0.1:\(settings.sandboxPort)")
+        }
+        lines += [
+            "  take a tour   make tour      (in another terminal)",
+            "  stop          Ctrl-C",
+        ]
+        return lines.joined(separator: "\n")
+    }
+}
+
+struct Worker: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Work messages off, without serving, until SIGTERM.")
+
+    func run() async throws {
+        let core = try await CareerCore.openFromEnvironment()
+        let application = try await CareerApplication(core)
+        print("CueBX Career works messages off")
+        fflush(nil)
+        try await application.work()
+    }
+}
+
+struct Migrate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Bring the database's schema up to date.")
+
+    func run() async throws {
+        let settings = try await Settings.load()
+        let database = try await CareerCore.openDatabase(settings)
+        try database.close()
+        print("The schema is up to date.")
+    }
+}
+
+struct OpenAPICommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "openapi", abstract: "Print the OpenAPI document.")
+
+    func run() async throws {
+        let settings = try await Settings.load()
+        print(
+            try await CareerApplication.openAPIText(settings, logger: makeLogger(settings)))
+    }
+}
+
+struct Audit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check the ledger's four invariants over the whole database.",
+        discussion: "Exits with 1 and names the rows where one is broken.")
+
+    func run() async throws {
+        let core = try await CareerCore.openFromEnvironment()
+        let report = try await LedgerAudit(database: core.database).run()
+        try core.close()
+        for finding in report.findings { print(finding) }
+        print(
+            "\(report.accounts) accounts, \(report.logs) logs, "
+                + "\(report.findings.count) findings")
+        if !report.findings.isEmpty { throw ExitCode(1) }
+    }
+}
+
+struct CatalogCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "catalog", abstract: "Plans and prices.", subcommands: [Sync.self])
+
+    struct Sync: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make the database's catalog equal to the file's. No balance changes.")
+
+        @Flag(help: "Only tell what would change.")
+        var dryRun = false
+
+        @Flag(help: "Also make the products and prices that Stripe lacks.")
+        var stripe = false
+
+        func run() async throws {
+            let core = try await CareerCore.openFromEnvironment()
+            defer { core.ledger.close() }
+            do {
+                let wanted = try CatalogFile.read(path: core.settings.catalogPath)
+                let sync = CatalogSync(
+                    database: core.database, store: core.catalog, clock: core.clock)
+                let changes = try await sync.sync(wanted, dryRun: dryRun)
+                for change in changes { print(change) }
+                let verb = dryRun ? "would be applied" : "applied"
+                print(changes.isEmpty ? "Nothing differs." : "\(changes.count) changes \(verb).")
+                if stripe && !dryRun {
+                    let services = try await CareerApplication(core).services
+                    for line in try await services.prices.createMissing() { print(line) }
+                }
+            } catch let error as CatalogError {
+                throw FriendlyError(error.description)
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import ArgumentParser
+import CareerDomain
+import Foundation
+import HTTPClient
+import JSON
+
+/// Walks through the product as its users do, over real HTTP, and shows each step.
+struct Tour: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Walk from sign-up to a charged credit against a running server.")
+
+    @Option(help: "Where the server is.")
+    var url = "http://127.0.0.1:\(ProcessInfo.processInfo.environment["PORT"] ?? "8080")"
+
+    @Option(help: "A key of the tool server.")
+    var internalKey = "dev-internal-key"
+
+    func run() async throws {
+        let client = HTTPClient()
+        defer { client.shutdown() }
+        let guide = TourGuide(url: url, client: client)
+        do {
+            try await walk(guide)
+        } catch let error as HTTPClientError {
+            throw FriendlyError("no answer from \(url) (\(error)); is `make run` running?")
+        }
+    }
+
+    private func walk(_ guide: TourGuide) async throws {
+        let email = "tour-\(UInt32.random(in: .min ... .max))@example.test"
+        let password = "Career-2026"
+        guide.say("A career seeker signs up")
+        try await guide.send(
+            "POST", "/auth/signup",
+            ["email": .string(email), "password": .string(password), "full_name": "Ada Seeker"],
+            expecting: 201)
+        guide.say("The code is in the development mailbox")
+        let mailbox = try await guide.send("GET", "/dev/mailbox?to=\(email)", expecting: 200)
+        guard let text = mailbox["messages"]?.array?.last?["text"]?.string,
+            let code = text.firstMatch(of: /\b[0-9]{6}\b/)?.output
+        else { throw FriendlyError("the mailbox has no code") }
+        guide.say("Verifying gives tokens and the Free plan")
+        let tokens = try await guide.send(
+            "POST", "/auth/signup/verify",
+            ["email": .string(email), "otp_code": .string(String(code))], expecting: 200)
+        guard let token = tokens["access_token"]?.string else {
+            throw FriendlyError("no access token")
+        }
+        let user = [("Authorization", "Bearer \(token)")]
+        let tool = [("X-Internal-API-Key", internalKey)]
+        guide.say("What can be bought")
+        try await guide.send("GET", "/career/subscriptions/plans", expecting: 200)
+        guide.say("What they have")
+        let subscription = try await guide.send(
+            "GET", "/career/subscriptions/", headers: user, expecting: 200)
+        guide.say("An AI tool server asks before its call")
+        let granted = try await guide.send(
+            "POST", "/career/internal/usage/validate",
+            [
+                "request_id": "tour-1", "feature_key": "career.job_match",
+                "endpoint": "/v1/job-match", "method": "POST",
+                "payload_hash": .string(String(repeating: "0a", count: 32)),
+            ], headers: user + tool, expecting: 200)
+        guide.say("… and tells how it ended")
+        try await guide.send(
+            "POST", "/career/internal/usage/commit",
+            [
+                "user_id": subscription["user_id"] ?? .null,
+                "usage_id": granted["usage_id"] ?? .null, "success": true,
+                "metrics": ["model_used": "coach-1", "latency_ms": 840],
+            ], headers: tool, expecting: 200)
+        guide.say("One credit was charged")
+        let balance = try await guide.send("GET", "/career/usage/", headers: user, expecting: 200)
+        guard balance["credits_used"] == "1.00", balance["credits_remaining"] == "24.00" else {
+            throw FriendlyError("the balance is not what it should be")
+        }
+        print("\nThe tour is over: 25.00 credits granted, 1.00 used, 24.00 left.")
+    }
+}
+
+/// Sends requests and prints them with their answers.
+struct TourGuide {
+    let url: String
+    let client: HTTPClient
+
+    func say(_ sentence: String) {
+        print("\n\u{1B}[1m\(sentence)\u{1B}[0m")
+    }
+
+    @discardableResult
+    func send(
+        _ method: String, _ path: String, _ body: JSONValue? = nil,
+        headers: [(String, String)] = [], expecting status: Int
+    ) async throws -> JSONValue {
+        print("  \(method) \(path)")
+        if let body { print("  " + body.prettyText.replacing("\n", with: "\n  ")) }
+        let response = try await client.send(
+            HTTPRequest(
+                method, url + path, headers: headers + [("Content-Type", "application/json")],
+                body: body.map { Array($0.compactText.utf8) }))
+        let json = try JSONValue.parse(response.body)
+        print("  → \(response.status)")
+        print("  " + shortened(json).prettyText.replacing("\n", with: "\n  "))
+        guard response.status == status else {
+            throw FriendlyError("expected \(status), got \(response.status)")
+        }
+        return json
+    }
+
+    /// Tokens and pages of HTML say little on a screen.
+    private func shortened(_ json: JSONValue) -> JSONValue {
+        switch json {
+        case .string(let text) where text.count > 120: return .string(text.prefix(60) + "…")
+        case .array(let elements): return .array(elements.map(shortened))
+        case .object(let object):
+            return .object(JSONObject(object.members.map { ($0.key, shortened($0.value)) }))
+        default: return json
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import ArgumentParser
+import Career
+import CareerDomain
+import Foundation
+
+/// An operator's basics.
+struct Users: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Operators, deactivation, credit adjustments.",
+        subcommands: [
+            Find.self, CreateOperator.self, Deactivate.self, Reactivate.self, Adjust.self,
+        ])
+
+    struct Find: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a user.")
+
+        @Argument(help: "The user's email or id.")
+        var user: String
+
+        func run() async throws {
+            try await withAdministration { administration, _ in
+                print(try await administration.require(user).summary)
+            }
+        }
+    }
+
+    struct CreateOperator: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Create an operator, or make an existing user one.",
+            discussion: "Reads the password from CUEBX_OPERATOR_PASSWORD, else from the terminal.")
+
+        @Argument(help: "The operator's email.")
+        var email: String
+
+        func run() async throws {
+            guard let password = Self.password() else { throw FriendlyError("no password given") }
+            try await withAdministration { administration, _ in
+                let user = try await administration.createOperator(
+                    email: email, password: password)
+                print("operator \(user.id.text)")
+            }
+        }
+
+        private static func password() -> String? {
+            if let given = ProcessInfo.processInfo.environment["CUEBX_OPERATOR_PASSWORD"] {
+                return given
+            }
+            return getpass("Password: ").map { String(cString: $0) }
+        }
+    }
+
+    struct Deactivate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Lock a user out: no sign-in, no metering.")
+
+        @Argument(help: "The user's email or id.")
+        var user: String
+
+        func run() async throws {
+            try await withAdministration { administration, _ in
+                let found = try await administration.require(user)
+                try await administration.setActive(found.id, false)
+                print("deactivated \(found.id.text)")
+            }
+        }
+    }
+
+    struct Reactivate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Let a user in again.")
+
+        @Argument(help: "The user's email or id.")
+        var user: String
+
+        func run() async throws {
+            try await withAdministration { administration, _ in
+                let found = try await administration.require(user)
+                try await administration.setActive(found.id, true)
+                print("reactivated \(found.id.text)")
+            }
+        }
+    }
+
+    struct Adjust: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give credits to the running period, or take them away.",
+            discussion: "An amount that takes away is written after `--`, e.g. -- -2.50")
+
+        @Argument(help: "The user's email or id.")
+        var user: String
+
+        @Argument(help: "Credits, e.g. 10 or -2.50.")
+        var credits: String
+
+        @Option(help: "Why; kept with the grant.")
+        var reason: String
+
+        @Option(help: "Names the adjustment, so that repeating the command changes nothing.")
+        var id: String?
+
+        func run() async throws {
+            guard let amount = Credits(decimal: credits), amount != .zero else {
+                throw FriendlyError("\(credits) is no amount of credits")
+            }
+            guard (1...1000).contains(reason.unicodeScalars.count) else {
+                throw FriendlyError("the reason must have 1 to 1000 characters")
+            }
+            try await withAdministration { administration, core in
+                let found = try await administration.require(user)
+                let command = AdjustCredits(
+                    userID: found.id, credits: amount, reason: reason,
+                    cause: id ?? UUID().text)
+                switch try await core.ledger.perform(command) {
+                case .noSubscription: throw FriendlyError("the user has no subscription")
+                case .wouldBeNegative:
+                    throw FriendlyError("that is more than the period was granted")
+                case .alreadyAdjusted: print("already done")
+                case .adjusted(let account):
+                    print("the period now has \(account.context.allocated.decimal) credits")
+                }
+            }
+        }
+    }
+}
+
+private func withAdministration(
+    _ body: (UserAdministration, CareerCore) async throws -> Void
+) async throws {
+    let core = try await CareerCore.openFromEnvironment()
+    do {
+        try await body(UserAdministration(core), core)
+    } catch {
+        try core.close()
+        throw error
+    }
+    try core.close()
+}
+
+extension UserAdministration {
+    /// The user of this email or id.
+    func require(_ name: String) async throws -> UserAdministration.UserSummary {
+        guard let user = try await find(name) else { throw FriendlyError("no user \(name)") }
+        return user
+    }
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the project needs and this machine lacks, saying so first.
+set -euo pipefail
+
+packages=(libsqlite3-dev libcurl4-openssl-dev pkg-config)
+
+if ! command -v swift >/dev/null; then
+    echo "A Swift 6.3 toolchain is needed and not on PATH: see https://www.swift.org/install" >&2
+    exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    if ! dpkg-query --show --showformat '${Status}' "$package" 2>/dev/null |
+        grep --quiet 'install ok installed'; then
+        missing+=("$package")
+    fi
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+sudo=()
+if [ "$(id -u)" -ne 0 ]; then sudo=(sudo); fi
+echo "Installing with apt: ${missing[*]}"
+"${sudo[@]}" apt-get update --quiet --quiet
+DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install --quiet --quiet --yes \
+    --no-install-recommends "${missing[@]}"
