@@ -63,15 +63,6 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "DatabaseTests", dependencies: ["Database"], swiftSettings: settings),
-        // The service as its users meet it: the built binary, over real HTTP.
-        .testTarget(
-            name: "ServiceTests",
-            dependencies: [
-                "cuebx", "JSON", "HTTPClient", "Database", "CareerDomain",
-                .product(name: "JWTKit", package: "jwt-kit"),
-                .product(name: "Crypto", package: "swift-crypto"),
-            ],
-            swiftSettings: settings),
         // Messages between parts of the service, durable and tried until handled.
         .target(
             name: "Messaging",

@@ -9,6 +9,9 @@ if ! command -v swift >/dev/null; then
     exit 1
 fi
 
+# The black-box tests run on Python; any that can make a virtual environment will do.
+if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3 python3-venv); fi
+
 missing=()
 for package in "${packages[@]}"; do
     if ! dpkg-query --show --showformat '${Status}' "$package" 2>/dev/null |

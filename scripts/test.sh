@@ -1,6 +1,12 @@
 #!/usr/bin/env bash
-# Runs every test. The build has been made before.
+# Runs every test: the Swift ones, then the built binaries over real HTTP. The build has been made
+# before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 swift test -c release --skip-build
+
+# The clients of the black-box tests: pytest, and Stripe's own SDK.
+if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
+.venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
+.venv/bin/python -m pytest --quiet -p no:cacheprovider Tests/service Tests/sandbox

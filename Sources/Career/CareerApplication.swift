@@ -138,7 +138,7 @@ struct ClockKeeper: Service {
     func run() async throws {
         let pause =
             core.developmentClock == nil ? Self.catalogInterval : DevelopmentClock.refreshInterval
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
                     try await core.developmentClock?.refresh()
@@ -146,7 +146,12 @@ struct ClockKeeper: Service {
                 } catch {
                     core.logger.warning("clock or catalog not refreshed: \(error)")
                 }
-                try await Task.sleep(for: pause)
+                do {
+                    try await Task.sleep(for: pause)
+                } catch {
+                    // A shutdown was asked for.
+                    return
+                }
             }
         }
     }

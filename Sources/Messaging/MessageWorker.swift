@@ -28,14 +28,19 @@ public struct MessageWorker: Service {
     }
 
     public func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
                     if try await workOff() > 0 { continue }
                 } catch {
                     logger.warning("worker pauses", metadata: ["error": "\(error)"])
                 }
-                try await Task.sleep(for: Self.idlePause)
+                do {
+                    try await Task.sleep(for: Self.idlePause)
+                } catch {
+                    // A shutdown was asked for.
+                    return
+                }
             }
         }
     }

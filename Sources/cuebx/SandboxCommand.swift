@@ -77,13 +77,17 @@ struct SandboxService: Service {
 
     /// Asks until the sandbox answers; then what can be bought has a price there.
     private func createPrices() async throws {
-        for _ in 0..<50 {
+        for _ in 0..<50 where !Task.isShuttingDownGracefully {
             do {
                 _ = try await application.services.prices.createMissing()
                 return
             } catch {
                 application.core.logger.debug("the sandbox is not ready: \(error)")
-                try await Task.sleep(for: .milliseconds(100))
+                do {
+                    try await Task.sleep(for: .milliseconds(100))
+                } catch {
+                    return
+                }
             }
         }
     }

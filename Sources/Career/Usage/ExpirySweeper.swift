@@ -26,14 +26,19 @@ public struct ExpirySweeper: Service {
     }
 
     public func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
                     try await sweep()
                 } catch {
                     logger.warning("sweep failed", metadata: ["error": "\(error)"])
                 }
-                try await Task.sleep(for: Self.interval)
+                do {
+                    try await Task.sleep(for: Self.interval)
+                } catch {
+                    // A shutdown was asked for.
+                    return
+                }
             }
         }
     }

@@ -1,0 +1,255 @@
+"""The built binary as its users meet it: a process on a free port, driven over real HTTP."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+import uuid
+from pathlib import Path
+
+import jwt
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
+SECRET = "dev-jwt-secret-change-me-0123456789abcdef"
+KEY = {"X-Internal-API-Key": "dev-internal-key"}
+PASSWORD = "Passw0rd-x"
+DAY = 86_400
+FREE, PLUS, PRO = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
+
+
+class Answer:
+    def __init__(self, response, body):
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+        self.bytes = body
+
+    @property
+    def json(self):
+        return json.loads(self.bytes)
+
+    @property
+    def code(self):
+        return self.json.get("code")
+
+    def __repr__(self):
+        return f"<{self.status} {self.bytes[:400]!r}>"
+
+
+class User:
+    def __init__(self, service, email, tokens, id):
+        self.service, self.email, self.tokens, self.id = service, email, tokens, id
+
+    @property
+    def token(self):
+        """A token that is good now, wherever the clock stands."""
+        return self.service.mint(sub=self.id, email=self.email)
+
+    @property
+    def auth(self):
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def get(self, path):
+        return self.service.call("GET", path, headers=self.auth)
+
+    def post(self, path, body=None):
+        return self.service.call("POST", path, body, headers=self.auth)
+
+    def validate(self, request_id=None, feature="career.job_match", hash="ab" * 32, **more):
+        body = {
+            "request_id": request_id or str(uuid.uuid4()), "feature_key": feature,
+            "endpoint": "/v1/tool", "method": "post", "payload_hash": hash, **more,
+        }
+        return self.service.call(
+            "POST", "/career/internal/usage/validate", body, headers={**self.auth, **KEY})
+
+    def commit(self, usage_id, success=True, headers={}, **more):
+        body = {"user_id": self.id, "usage_id": usage_id, "success": success, **more}
+        if not success and "failure" not in more:
+            body["failure"] = {"failure_type": "timeout", "reason": "too slow"}
+        return self.service.call(
+            "POST", "/career/internal/usage/commit", body, headers={**KEY, **headers})
+
+    def spend(self, **more):
+        answer = self.validate(**more)
+        assert answer.status == 200, answer
+        return self.commit(answer.json["usage_id"])
+
+    @property
+    def balance(self):
+        return self.get("/career/usage/").json
+
+    @property
+    def subscription(self):
+        return self.get("/career/subscriptions/").json
+
+    def adjust(self, credits, reason="a test"):
+        return self.service.command("users", "adjust", self.id, "--reason", reason, "--", credits)
+
+
+class Service:
+    """One server process with a database of its own."""
+
+    def __init__(self, folder, **settings):
+        self.folder = Path(folder)
+        self.database = self.folder / "cuebx.db"
+        self.environment = {
+            "PATH": os.environ["PATH"], "PORT": "0", "LOG_LEVEL": "debug",
+            "DATABASE_URL": f"sqlite:{self.database}", "CATALOG": str(ROOT / "catalog.json"),
+            **settings,
+        }
+        self.log = self.folder / "log"
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [BINARY, "serve"], env=self.environment, cwd=self.folder, text=True,
+            stdout=subprocess.PIPE, stderr=open(self.log, "ab"))
+        line = self.process.stdout.readline()
+        assert "http://" in line, self.log.read_text()
+        self.url = re.search(r"http://\S+", line).group()
+        self.host, self.port = self.url.removeprefix("http://").split(":")
+        self.port = int(self.port)
+        for _ in range(4):
+            if self.process.poll() is None and "payments" in line:
+                self.sandbox = re.search(r"http://\S+", line).group()
+            line = self.process.stdout.readline()
+            if "stop" in line or not line:
+                break
+        return self
+
+    def stop(self, expected=0):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            assert self.process.wait(30) == expected, self.log.read_text()[-2000:]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(30)
+
+    def call(self, method, path, body=None, headers={}, raw=None):
+        headers = dict(headers)
+        data = raw
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        try:
+            connection.request(method, path, body=data, headers=headers)
+            response = connection.getresponse()
+            return Answer(response, response.read())
+        finally:
+            connection.close()
+
+    def raw(self, data, seconds=10):
+        """Sends bytes as they are; returns all that comes back until the connection closes."""
+        with socket.create_connection((self.host, self.port), timeout=seconds) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            received = b""
+            while chunk := connection.recv(65536):
+                received += chunk
+            return received
+
+    def command(self, *arguments, **settings):
+        return subprocess.run(
+            [BINARY, *arguments], env={**self.environment, **settings}, cwd=self.folder,
+            text=True, capture_output=True, timeout=60)
+
+    def mail(self, email):
+        path = "/dev/mailbox?to=" + urllib.parse.quote(email)
+        return self.call("GET", path).json["messages"]
+
+    def code(self, email):
+        return re.search(r"\b\d{6}\b", self.mail(email)[-1]["text"]).group()
+
+    def sign_up(self, email=None, **more):
+        email = email or f"{uuid.uuid4().hex}@example.test"
+        answer = self.call(
+            "POST", "/auth/signup", {"email": email, "password": PASSWORD, **more})
+        assert answer.status == 201, answer
+        answer = self.call(
+            "POST", "/auth/signup/verify", {"email": email, "otp_code": self.code(email)})
+        assert answer.status == 200, answer
+        tokens = answer.json
+        id = jwt.decode(tokens["access_token"], options={"verify_signature": False})["sub"]
+        return User(self, email, tokens, id)
+
+    @property
+    def now(self):
+        return int(self.advance(0))
+
+    def advance(self, seconds):
+        answer = self.call("POST", "/dev/clock", {"advance_seconds": seconds})
+        assert answer.status == 200, answer
+        self.offset = getattr(self, "offset", 0) + seconds
+        return time.time() + self.offset
+
+    def mint(self, secret=SECRET, algorithm="HS256", **claims):
+        now = int(time.time()) + getattr(self, "offset", 0)
+        payload = {
+            "type": "access", "iat": now, "exp": now + 900, "jti": str(uuid.uuid4()),
+            "email": "", **claims,
+        }
+        payload = {name: value for name, value in payload.items() if value is not None}
+        return jwt.encode(payload, secret, algorithm=algorithm)
+
+    def rows(self, sql, *arguments):
+        with sqlite3.connect(self.database) as connection:
+            return connection.execute(sql, arguments).fetchall()
+
+    def audit(self):
+        return self.command("audit")
+
+
+def together(number, work):
+    """Runs the work that often at once and returns what came of it."""
+    results = [None] * number
+    barrier = threading.Barrier(number)
+
+    def run(index):
+        barrier.wait()
+        results[index] = work(index)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.fixture(scope="session")
+def service():
+    """The server that tests share; nobody moves its clock."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(folder).start()
+        yield service
+        audit = service.audit()
+        service.stop()
+        assert audit.returncode == 0, audit.stdout
+
+
+@pytest.fixture
+def own_service():
+    """A server of the test's own, whose clock may be moved."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(folder).start()
+        yield service
+        audit = service.audit()
+        service.stop()
+        assert audit.returncode == 0, audit.stdout
+
+
+@pytest.fixture
+def user(service):
+    return service.sign_up()

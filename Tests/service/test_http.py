@@ -1,0 +1,209 @@
+"""What every address has in common: refusals, bad input, tokens."""
+
+import base64
+import json
+
+import jwt
+import pytest
+
+from conftest import KEY, SECRET
+
+VALIDATE = "/career/internal/usage/validate"
+GOOD = {"request_id": "r", "feature_key": "career.job_match", "endpoint": "/x",
+        "method": "POST", "payload_hash": "ab" * 32}
+
+
+def problem(answer, status, code=None):
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["status"] == status and answer.json["title"] and answer.json["detail"]
+    if code:
+        assert answer.code == code
+    assert answer.headers["x-request-id"]
+    text = answer.bytes.decode().lower()
+    assert "select " not in text and "sqlite" not in text and "swift" not in text
+    return answer
+
+
+def test_an_unknown_address_is_404_and_another_method_405(service):
+    problem(service.call("GET", "/nowhere"), 404, "not_found")
+    answer = problem(service.call("PUT", "/auth/me"), 405, "method_not_allowed")
+    assert {"GET", "PATCH", "DELETE"} <= set(answer.headers["allow"].split(", "))
+    problem(service.call("TRACE", VALIDATE), 405)
+
+
+def test_a_trailing_slash_is_accepted_everywhere(service):
+    assert service.call("GET", "/career/subscriptions/plans/").status == 200
+    assert service.call("GET", "/health/").status == 200
+    assert service.call("POST", VALIDATE + "/", GOOD).status == 401
+
+
+def test_head_is_get_without_the_body(service):
+    answer = service.call("HEAD", "/health")
+    assert answer.status == 200 and answer.bytes == b"" and answer.headers["content-length"] != "0"
+
+
+def test_a_request_id_is_echoed_only_where_it_is_a_decent_one(service):
+    given = service.call("GET", "/health", headers={"X-Request-ID": "abc-1.2_3"})
+    assert given.headers["x-request-id"] == "abc-1.2_3"
+    for bad in ("a b", "x" * 129, "<script>"):
+        assert service.call("GET", "/health", headers={"X-Request-ID": bad}) \
+            .headers["x-request-id"] != bad
+
+
+def test_refusals_come_in_the_order_of_the_contract(service, user):
+    both = {**user.auth, **KEY}
+    problem(service.call("POST", "/nowhere", raw=b"{"), 404)
+    problem(service.call("POST", VALIDATE, raw=b"x" * 2_000_000), 401)
+    problem(service.call("POST", VALIDATE, raw=b"x" * 2_000_000, headers=both), 413)
+    problem(service.call("POST", VALIDATE, raw=b"{", headers=both), 415)
+    json_type = {"Content-Type": "application/json"}
+    problem(service.call("POST", VALIDATE, raw=b"{", headers={**both, **json_type}), 400)
+    problem(service.call("POST", VALIDATE, {}, headers=both), 422)
+
+
+@pytest.mark.parametrize("type", [
+    "text/plain", "application/xml", "application/json; charset=utf-16",
+    "application/x-www-form-urlencoded", "application/jsonx", ""])
+def test_other_content_types_are_415(service, user, type):
+    answer = service.call(
+        "POST", VALIDATE, raw=json.dumps(GOOD).encode(),
+        headers={**user.auth, **KEY, "Content-Type": type})
+    problem(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"[", b"nul", b'{"a":1,"a":2}', b'{"a":01}', b'{"a":"\xff"}', b'{"a":"\\ud800"}',
+    b"{} {}", b'{"a":' * 5000, b"[" * 100_000, b'{"a":"\x00"}', b"\xef\xbb\xbf{}"])
+def test_what_is_not_strict_json_is_400(service, user, body):
+    answer = service.call(
+        "POST", VALIDATE, raw=body,
+        headers={**user.auth, **KEY, "Content-Type": "application/json"})
+    problem(answer, 400, "malformed_json")
+
+
+@pytest.mark.parametrize("body", ["[]", '"x"', "1", "null", "true"])
+def test_json_that_is_no_object_is_422(service, user, body):
+    answer = service.call(
+        "POST", VALIDATE, raw=body.encode(),
+        headers={**user.auth, **KEY, "Content-Type": "application/json"})
+    assert problem(answer, 422).json["errors"][0]["loc"] == ["body"]
+
+
+def test_all_that_is_wrong_is_told_at_once(service, user):
+    body = {
+        "request_id": "x" * 5000, "feature_key": 7, "endpoint": "", "method": "FETCH",
+        "payload_hash": "AB" * 32, "client": [], "usage_estimate": {},
+    }
+    answer = problem(service.call("POST", VALIDATE, body, headers={**user.auth, **KEY}), 422)
+    errors = {".".join(error["loc"]): error["type"] for error in answer.json["errors"]}
+    assert errors == {
+        "body.request_id": "string_too_long", "body.feature_key": "string_type",
+        "body.endpoint": "string_too_short", "body.method": "http_method",
+        "body.payload_hash": "string_pattern_mismatch", "body.client": "object_type",
+        "body.usage_estimate": "too_few_fields"}
+    assert all(error["msg"] for error in answer.json["errors"])
+
+
+@pytest.mark.parametrize("change", [
+    {"request_id": "a\u0000b"}, {"request_id": ""}, {"request_id": None}, {"endpoint": "x" * 2049},
+    {"usage_estimate": {"input_chars": -1}}, {"usage_estimate": {"input_chars": 10_000_001}},
+    {"usage_estimate": {"input_chars": 1.0}}, {"usage_estimate": {"input_chars": "1"}},
+    {"usage_estimate": {"input_chars": 10 ** 30}}, {"usage_estimate": {"model": "m" * 101}},
+    {"usage_estimate": {"max_output_tokens": True}}, {"client": {"ip": 1}}])
+def test_a_bad_field_is_422_and_reserves_nothing(service, user, change):
+    answer = service.call("POST", VALIDATE, {**GOOD, **change}, headers={**user.auth, **KEY})
+    problem(answer, 422, "validation_error")
+    assert user.balance["credits_reserved"] == "0.00"
+
+
+@pytest.mark.parametrize("change", [
+    {"success": "true"}, {"success": None}, {"user_id": "x"}, {"usage_id": "1" * 32},
+    {"success": True, "failure": {"failure_type": "timeout", "reason": "x"}}, {"success": False},
+    {"success": False, "failure": {"failure_type": "bad", "reason": "x"}},
+    {"success": False, "failure": {"failure_type": "timeout", "reason": ""}},
+    {"success": False, "failure": {"failure_type": "timeout", "reason": "x" * 1001}},
+    {"metrics": {"latency_ms": 3_600_001}}, {"metrics": {"output_tokens": -1}}])
+def test_a_bad_commit_is_422_and_settles_nothing(service, user, change):
+    usage = user.validate().json["usage_id"]
+    body = {"user_id": user.id, "usage_id": usage, "success": True, **change}
+    problem(service.call("POST", "/career/internal/usage/commit", body, headers=KEY), 422)
+    assert user.balance["credits_reserved"] == "1.00"
+
+
+def test_unknown_fields_are_ignored(service, user):
+    body = {**GOOD, "surprise": {"deep": [1]}}
+    assert service.call("POST", VALIDATE, body, headers={**user.auth, **KEY}).status == 200
+
+
+def test_text_is_kept_as_it_was_sent(service, user):
+    name = "r \U0001F600 \u00e9 ' \" \\ % _ --"
+    user.validate(request_id=name)
+    assert user.get("/career/usage/logs").json["items"][0]["request_id"] == name
+    # Canonically equal to Unicode, different to the ledger: two requests.
+    first, second = user.validate(request_id="\u00e9"), user.validate(request_id="e\u0301")
+    assert first.json["usage_id"] != second.json["usage_id"]
+
+
+def test_a_huge_body_and_odd_headers_do_no_harm(service, user):
+    head = f"POST {VALIDATE} HTTP/1.1\r\nHost: x\r\n"
+    assert b" 401 " in service.raw(
+        (head + "Content-Length: 4\r\nX-Internal-API-Key: ").encode() + b"\xff\xfe\r\n\r\nabcd")
+    doubled = f"Authorization: Bearer {user.token}\r\n" * 2
+    assert b" 401 " in service.raw(
+        (head + doubled + "X-Internal-API-Key: dev-internal-key\r\nContent-Length: 2\r\n\r\n{}")
+        .encode())
+    assert b" 400 " in service.raw(b"NOT HTTP AT ALL\r\n\r\n")
+    assert b" 400 " in service.raw((head + "Content-Length: x\r\n\r\n").encode())
+    answer = service.raw((head + "X-Long: " + "y" * 100_000 + "\r\n\r\n").encode())
+    assert b" 200 " not in answer
+    assert service.call("GET", "/health").status == 200
+
+
+def forged(user):
+    now = jwt.decode(user.token, options={"verify_signature": False})
+    claims = {**now, "sub": user.id}
+    head, body, signature = user.token.split(".")
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
+    return {
+        "none": "", "garbage": "abc", "unsigned": f"{none}.{body}.",
+        "alg none, signed": f"{none}.{body}.{signature}",
+        "another secret": jwt.encode(claims, "x" * 40, algorithm="HS256"),
+        "another algorithm": jwt.encode(claims, SECRET + "y" * 40, algorithm="HS512"),
+        "expired": jwt.encode({**claims, "exp": 1}, SECRET, algorithm="HS256"),
+        "no exp": jwt.encode(
+            {key: value for key, value in claims.items() if key != "exp"}, SECRET,
+            algorithm="HS256"),
+        "a refresh token": jwt.encode({**claims, "type": "refresh"}, SECRET, algorithm="HS256"),
+        "no type": jwt.encode(
+            {key: value for key, value in claims.items() if key != "type"}, SECRET,
+            algorithm="HS256"),
+        "a strange subject": jwt.encode({**claims, "sub": "1"}, SECRET, algorithm="HS256"),
+        "an unknown user": jwt.encode(
+            {**claims, "sub": "00000000-0000-7000-8000-000000000000"}, SECRET,
+            algorithm="HS256"),
+        "a changed body": f"{head}.{body[:-2]}AA.{signature}",
+        "too long": user.token + "A" * 10_000,
+    }
+
+
+def test_no_other_token_lets_anybody_in(service, user):
+    for name, token in forged(user).items():
+        for headers in ({"Authorization": f"Bearer {token}"}, {"Authorization": token}):
+            answer = service.call("GET", "/auth/me", headers=headers)
+            assert answer.status == 401, name
+            assert answer.headers["www-authenticate"].startswith("Bearer"), name
+        answer = service.call(
+            "POST", VALIDATE, GOOD, headers={"Authorization": f"Bearer {token}", **KEY})
+        assert answer.status == 401, name
+
+
+def test_the_document_is_served_and_readable(service):
+    document = service.call("GET", "/openapi.json").json
+    assert document["openapi"].startswith("3.1")
+    page = service.call("GET", "/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert b"/career/internal/usage/validate" in page.bytes and b"<script" not in page.bytes
+    metrics = service.call("GET", "/metrics").bytes.decode()
+    assert "cuebx_ledger_operations_total" in metrics
+    assert service.call("GET", "/ready").json == {"status": "ready"}
