@@ -97,7 +97,9 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
 /// Addresses of development; in production they do not exist.
 func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
     guard let clock = services.core.developmentClock else { return [] }
-    let (sweeper, worker, settleSandbox) = (services.sweeper, services.worker, services.settleSandbox)
+    let (sweeper, worker, settleSandbox) = (
+        services.sweeper, services.worker, services.settleSandbox
+    )
     let advance = AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
         settle: {

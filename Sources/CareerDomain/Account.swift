@@ -22,7 +22,8 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     public internal(set) var decidedAt: Timestamp
 
     public init(
-        period: BillingPeriod, periodPlanID: UUID, anchor: Timestamp, allocated: Credits, used: Credits,
+        period: BillingPeriod, periodPlanID: UUID, anchor: Timestamp, allocated: Credits,
+        used: Credits,
         reserved: Credits, minuteWindow: RateWindow, dayWindow: RateWindow, decidedAt: Timestamp
     ) {
         self.period = period

@@ -51,5 +51,6 @@ public protocol MessageBroker: Sendable {
     /// The try failed: the message comes again after its queue's pause, or is dead.
     /// - Returns: whether it is dead now.
     func reject(
-        _ message: Message, reason: String, isPoison: Bool, now: Timestamp) async throws -> Bool
+        _ message: Message, reason: String, isPoison: Bool, now: Timestamp
+    ) async throws -> Bool
 }

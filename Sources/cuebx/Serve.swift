@@ -28,7 +28,7 @@ struct Serve: AsyncParsableCommand {
                 print(greeting)
                 fflush(nil)
             }
-        } catch where "\(error)".contains("bind") {
+        } catch  where "\(error)".contains("bind") {
             throw FriendlyError("cannot listen on \(settings.host):\(settings.port): \(error)")
         }
     }
@@ -42,7 +42,8 @@ struct Serve: AsyncParsableCommand {
             "  mailbox       \(url)/dev/mailbox",
         ]
         if settings.usesSandbox {
-            lines.append("  payments      a local Stripe on http://127.0.0.1:\(settings.sandboxPort)")
+            lines.append(
+                "  payments      a local Stripe on http://127.0.0.1:\(settings.sandboxPort)")
         }
         lines += [
             "  take a tour   make tour      (in another terminal)",

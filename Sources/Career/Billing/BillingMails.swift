@@ -78,7 +78,10 @@ struct BillingMails: Sendable {
     func trialEnds(_ subscriptionID: String, now: Timestamp) async throws {
         try await send(
             "Your trial ends soon",
-            ["In three days your trial ends and your plan is charged.", "Cancel before to stop it."],
+            [
+                "In three days your trial ends and your plan is charged.",
+                "Cancel before to stop it.",
+            ],
             where: "stripe_subscription_id = ?", subscriptionID, now: now)
     }
 

@@ -81,7 +81,10 @@ public struct StripeReconciliation: Sendable {
         var found: [(String, String)] = []
         if Subscription.Status(theirs.status) != account.status {
             found.append(
-                (known, "\(known) is \(theirs.status.text) at Stripe, \(account.status.rawValue) here"))
+                (
+                    known,
+                    "\(known) is \(theirs.status.text) at Stripe, \(account.status.rawValue) here"
+                ))
         }
         if theirs.cancelAtPeriodEnd != account.cancelAtPeriodEnd {
             found.append((known, "\(known) ends with its period on one side only"))

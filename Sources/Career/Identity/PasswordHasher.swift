@@ -48,7 +48,9 @@ final class PasswordHasher: Sendable {
     /// - Throws: ``Problem/overloaded`` where too many wait.
     func hash(_ password: String) async throws -> String {
         var generator = SystemRandomNumberGenerator()
-        let salt = (0..<Self.saltBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        let salt = (0..<Self.saltBytes).map { _ in
+            UInt8.random(in: .min ... .max, using: &generator)
+        }
         let stored = StoredPassword(cost: cost, salt: salt, hash: [])
         return try await onThread { StoredPassword(stored, hash: try stored.derive(password)).text }
     }

@@ -239,7 +239,8 @@ enum LedgerStore {
         return [
             .integer(context.period.number), .time(context.period.start),
             .time(context.period.end), .text(context.period.source.rawValue),
-            .uuid(context.periodPlanID), .time(context.anchor), .credits(context.allocated), .credits(context.used),
+            .uuid(context.periodPlanID), .time(context.anchor), .credits(context.allocated),
+            .credits(context.used),
             .credits(context.reserved), .time(context.minuteWindow.start),
             .integer(context.minuteWindow.count), .time(context.dayWindow.start),
             .integer(context.dayWindow.count), .time(context.decidedAt),

@@ -25,7 +25,11 @@ struct MailDelivery: Sendable {
     }
 
     func handle(_ message: Message) async throws {
-        guard let id = try JSONValue.parse(message.body)["mail"]?.string.flatMap({ UUID(uuidString: $0) }) else {
+        guard
+            let id = try JSONValue.parse(message.body)["mail"]?.string.flatMap({
+                UUID(uuidString: $0)
+            })
+        else {
             throw PoisonMessage("names no mail")
         }
         guard let mail = try await mail(id) else { return }

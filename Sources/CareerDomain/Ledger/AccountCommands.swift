@@ -63,7 +63,8 @@ public struct ActivateFreeSubscription: LedgerCommand {
                 canceledAt: nil, trialEnd: nil, trialUsed: former?.trialUsed ?? false,
                 createdAt: now, updatedAt: now),
             context: CareerSubscriptionContext(
-                period: period, periodPlanID: plan.id, anchor: anchor, allocated: .zero, used: .zero, reserved: .zero,
+                period: period, periodPlanID: plan.id, anchor: anchor, allocated: .zero,
+                used: .zero, reserved: .zero,
                 minuteWindow: RateWindow(.minute, start: Timestamp(micros: 0), count: 0),
                 dayWindow: RateWindow(.day, start: Timestamp(micros: 0), count: 0),
                 decidedAt: now))
