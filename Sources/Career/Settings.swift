@@ -81,6 +81,13 @@ public struct Settings: Sendable {
     }
 }
 
+/// However a value that holds the settings is printed or logged, none of them is told.
+extension Settings: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "Settings" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
 /// A setting that is missing or bad, in one line that names it.
 public struct SettingsError: Error, CustomStringConvertible {
     public let description: String
@@ -179,7 +186,6 @@ extension Settings {
         guard !stripeWebhookSecrets.isEmpty else {
             throw SettingsError("STRIPE_WEBHOOK_SECRET", "is missing")
         }
-        guard smtpURL != nil else { throw SettingsError("SMTP_URL", "is missing") }
     }
 
     private func isLoopback(_ host: String) -> Bool {

@@ -39,11 +39,12 @@ struct SandboxCommand: AsyncParsableCommand {
     }
 }
 
-/// The sandbox inside `serve`: it shares the service's clock, and gets the catalog's prices once it
-/// answers.
+/// The sandbox inside `serve`: it shares the service's clock and has the catalog's prices.
 struct SandboxService: Service {
+    /// How often a sandbox that has just been started is asked.
+    private static let attempts = 100
+
     private let sandbox: StripeSandbox
-    private let application: CareerApplication
 
     static func make(_ application: CareerApplication) throws -> SandboxService {
         let core = application.core
@@ -58,7 +59,7 @@ struct SandboxService: Service {
                         secret: settings.stripe.webhookSecrets.first ?? "")
                 ],
                 clock: { clock.now().seconds }, logger: core.logger))
-        return SandboxService(sandbox: sandbox, application: application)
+        return SandboxService(sandbox: sandbox)
     }
 
     /// Beside the service's own file; in `var` for a server's database.
@@ -68,26 +69,22 @@ struct SandboxService: Service {
     }
 
     func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await sandbox.run() }
-            group.addTask { try await createPrices() }
-            try await group.waitForAll()
-        }
+        try await sandbox.run()
     }
 
     /// Asks until the sandbox answers; then what can be bought has a price there.
-    private func createPrices() async throws {
-        for _ in 0..<50 where !Task.isShuttingDownGracefully {
+    static func createPrices(_ application: CareerApplication) async {
+        for _ in 0..<attempts {
             do {
                 _ = try await application.services.prices.createMissing()
                 return
             } catch {
                 application.core.logger.debug("the sandbox is not ready: \(error)")
-                do {
-                    try await Task.sleep(for: .milliseconds(100))
-                } catch {
-                    return
-                }
+            }
+            do {
+                try await Task.sleep(for: .milliseconds(50))
+            } catch {
+                return
             }
         }
     }

@@ -18,13 +18,18 @@ struct Serve: AsyncParsableCommand {
             settings.publicURL = "http://\(settings.host):\(settings.port)"
         }
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))
+        if !settings.isDevelopment && settings.smtpURL == nil {
+            core.logger.warning("SMTP_URL is not set: mails are kept in the database, not sent")
+        }
         let application = try await CareerApplication(core)
         let sandbox = settings.usesSandbox ? try SandboxService.make(application) : nil
         let greeting = Self.greeting(settings)
+        let usesSandbox = settings.usesSandbox
         do {
             try await application.serve(
                 beside: sandbox.map { [$0] } ?? [], runsWorker: worker
             ) { _ in
+                if usesSandbox { await SandboxService.createPrices(application) }
                 print(greeting)
                 fflush(nil)
             }
