@@ -9,4 +9,7 @@ swift test -c release --skip-build
 # The clients of the black-box tests: pytest, and Stripe's own SDK.
 if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
 .venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
-.venv/bin/python -m pytest --quiet -p no:cacheprovider Tests/service Tests/sandbox
+for suite in service sandbox; do
+    .venv/bin/python -m pytest --quiet -p no:cacheprovider -o faulthandler_timeout=120 \
+        "Tests/$suite"
+done

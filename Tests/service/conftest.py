@@ -119,6 +119,8 @@ class Service:
         self.url = re.search(r"http://\S+", line).group()
         self.host, self.port = self.url.removeprefix("http://").split(":")
         self.port = int(self.port)
+        if self.environment.get("CUEBX_ENV") == "production":
+            return self
         for _ in range(4):
             if self.process.poll() is None and "payments" in line:
                 self.sandbox = re.search(r"http://\S+", line).group()
