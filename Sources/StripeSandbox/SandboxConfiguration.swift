@@ -74,3 +74,12 @@ enum Loopback {
         return hosts.contains(String(authority.prefix { $0 != ":" }))
     }
 }
+
+/// However a value that holds an endpoint is printed or logged, its secret is not told.
+extension SandboxConfiguration.WebhookEndpoint: CustomStringConvertible,
+    CustomDebugStringConvertible, CustomReflectable
+{
+    public var description: String { "WebhookEndpoint" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
