@@ -393,7 +393,8 @@ def test_refunds_and_disputes_lead_back_to_the_invoice(sandbox, api, receiver):
         api.refunds.create({"payment_intent": intent})
     sandbox.settle()
     charges = [e["data"]["object"] for e in receiver.events("charge.refunded")]
-    assert [(c["amount_refunded"], c["refunded"]) for c in charges] == [
+    # Deliveries run side by side, so that only what arrived is told, not in which order.
+    assert sorted((c["amount_refunded"], c["refunded"]) for c in charges) == [
         (500, False), (2000, True)]
     found = api.invoice_payments.list({"payment": {
         "type": "payment_intent", "payment_intent": charges[0]["payment_intent"]}})
@@ -401,8 +402,8 @@ def test_refunds_and_disputes_lead_back_to_the_invoice(sandbox, api, receiver):
     sandbox.knob("disputes", invoice=subscription.latest_invoice)
     sandbox.knob("disputes", invoice=subscription.latest_invoice, status="lost")
     sandbox.settle()
-    assert [e["type"] for e in receiver.events("charge.dispute")] == [
-        "charge.dispute.created", "charge.dispute.closed"]
+    assert sorted(e["type"] for e in receiver.events("charge.dispute")) == [
+        "charge.dispute.closed", "charge.dispute.created"]
     closed = receiver.events("charge.dispute.closed")[0]["data"]["object"]
     assert (closed["status"], closed["payment_intent"]) == ("lost", intent)
 

@@ -116,7 +116,7 @@ def test_one_type_can_be_held_back(sandbox, api, receiver):
     assert receiver.types() == ["product.created"]
     sandbox.knob("webhooks", mode="deliver")
     sandbox.settle()
-    assert receiver.types() == ["product.created", "customer.created"]
+    assert sorted(receiver.types()) == ["customer.created", "product.created"]
 
 
 def test_webhooks_can_be_doubled(sandbox, api, receiver):
