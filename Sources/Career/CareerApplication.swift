@@ -2,7 +2,6 @@ import CareerDomain
 import Database
 import Foundation
 import HTTPEndpoint
-import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
@@ -52,28 +51,25 @@ public struct CareerApplication: Sendable {
         let settings = core.settings
         let loops = MultiThreadedEventLoopGroup(
             numberOfThreads: max(1, System.coreCount / 2))
-        let application = Application(
-            responder: responder,
-            server: .http1(
-                configuration: HTTP1Channel.Configuration(
-                    idleTimeout: Self.idleTimeout,
-                    httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
-                        maxHeaderFieldSize: Self.maximumHeaderBytes,
-                        maxHeaderListSize: Self.maximumHeaderBytes, maxHeaderFieldCount: 100))),
-            configuration: ApplicationConfiguration(
-                address: .hostname(settings.host, port: settings.port),
-                backlog: 1024,
+        let server = EndpointServer(
+            responder, idleTimeout: Self.idleTimeout, maximumHeaderBytes: Self.maximumHeaderBytes
+        ).server(
+            configuration: ServerConfiguration(
+                address: .hostname(settings.host, port: settings.port), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(
                     Self.maximumConnections)),
-            services: beside + [services.sweeper, ClockKeeper(core)]
-                + (runsWorker ? [services.worker] : []),
             onServerRunning: { channel in
                 await onRunning(channel.localAddress?.port ?? settings.port)
-            },
-            eventLoopGroupProvider: .shared(loops),
-            logger: core.logger)
+            }, eventLoopGroup: loops, logger: core.logger)
+        // Shut down from the last to the first: the server finishes its requests before what they
+        // need stops.
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: beside + [services.sweeper, ClockKeeper(core)]
+                    + (runsWorker ? [services.worker] : []) + [server],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
         do {
-            try await application.runService()
+            try await group.run()
         } catch {
             try core.close()
             throw error

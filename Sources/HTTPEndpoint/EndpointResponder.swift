@@ -1,16 +1,12 @@
 import FoundationEssentials
 import HTTPTypes
-import Hummingbird
 import JSON
 import Logging
 import NIOCore
 
-/// Answers every request of the service: names it, finds its endpoint, lets its caller in, reads
+/// Answers every request of the service: names it, finds its endpoint, lets its caller in, parses
 /// its body, performs it, and turns whatever is thrown into a problem.
-public struct EndpointResponder: HTTPResponder {
-    public static let maximumBodyBytes = 1 << 20
-    /// How long a body may take to arrive.
-    static let bodyDeadline = Duration.seconds(30)
+public struct EndpointResponder: Sendable {
     /// Requests that may be in work at once; more are refused before any work is done.
     static let maximumInFlight = 2048
 
@@ -37,37 +33,58 @@ public struct EndpointResponder: HTTPResponder {
         self.translate = translate
     }
 
-    public func respond(
-        to request: Request, context: RequestPeer
-    ) async throws -> Response {
+    /// - Parameter body: what is wrong with it, where it did not arrive whole.
+    func respond(
+        to request: HTTPRequest, body: Result<ByteBuffer, Problem>, from peer: String
+    ) async -> Output {
         let start = ContinuousClock.now
         var call = Call(
-            id: RequestID.accept(request.headers), headers: request.headers,
-            remoteAddress: policy.remoteAddress(request.headers, peer: context.address))
+            id: RequestID.accept(request.headerFields), headers: request.headerFields,
+            remoteAddress: policy.remoteAddress(request.headerFields, peer: peer))
         var route = "-"
         var answer: Answer
         do {
             guard inFlight.enter() else { throw Problem.overloaded }
             defer { inFlight.leave() }
-            answer = try await self.answer(request, &call, &route)
-        } catch let error as HTTPParserFailure {
-            throw error
+            answer = try await self.answer(request, body, &call, &route)
         } catch {
             answer = Answer(problem(for: error, call))
         }
-        if answer.status == 413 { context.closeSoon() }
         finish(&answer, request, call)
         observer.observe(
             Observation(
                 requestID: call.id, method: request.method.rawValue, route: route,
                 status: answer.status, elapsed: ContinuousClock.now - start))
-        return response(answer, to: request)
+        return Output(answer, isHead: request.method == .head)
+    }
+
+    /// An answer to something that was no request.
+    func answerToNoRequest(_ problem: Problem) -> Output {
+        var answer = Answer(problem)
+        answer.headers[.xRequestID] = RequestID.new()
+        answer.headers[.contentType] = answer.contentType
+        answer.headers[.date] = DateHeader.now
+        return Output(answer, isHead: false)
+    }
+
+    /// An answer as the connection writes it.
+    struct Output: Sendable {
+        let head: HTTPResponse
+        let body: ByteBuffer
+
+        init(_ answer: Answer, isHead: Bool) {
+            var headers = answer.headers
+            if answer.status != 204 { headers[.contentLength] = String(answer.body.count) }
+            head = HTTPResponse(status: .init(code: answer.status), headerFields: headers)
+            body = isHead ? ByteBuffer() : ByteBuffer(bytes: answer.body)
+        }
     }
 
     private func answer(
-        _ request: Request, _ call: inout Call, _ route: inout String
+        _ request: HTTPRequest, _ body: Result<ByteBuffer, Problem>, _ call: inout Call,
+        _ route: inout String
     ) async throws -> Answer {
-        let (path, query) = split(request.head.path ?? "/")
+        let (path, query) = split(request.path ?? "/")
         if let preflight = policy.preflight(request) { return preflight }
         let endpoint: Endpoint
         let parameters: [String: String]
@@ -82,10 +99,10 @@ public struct EndpointResponder: HTTPResponder {
         route = endpoint.path
         try await gatekeeper.admit(&call, to: endpoint.about.access)
         do {
-            let bytes = try await collect(request)
+            let bytes = try body.get()
             let source = InputReader.Source(
                 path: parameters, query: try QueryString.parse(query),
-                headers: request.headers, body: try json(bytes, request, for: endpoint),
+                headers: request.headerFields, body: try json(bytes, request, for: endpoint),
                 bytes: endpoint.outputSchema == nil ? Array(bytes.readableBytesView) : [])
             return try await endpoint.perform(source, call)
         } catch let problem as Problem where problem.isAboutInput {
@@ -106,36 +123,16 @@ public struct EndpointResponder: HTTPResponder {
 
     /// - Returns: `nil` for an endpoint without a body, or for an empty one that may be left out.
     private func json(
-        _ bytes: ByteBuffer, _ request: Request, for endpoint: Endpoint
+        _ bytes: ByteBuffer, _ request: HTTPRequest, for endpoint: Endpoint
     ) throws -> JSONValue? {
         guard endpoint.bodySchema != nil else { return nil }
         if bytes.readableBytes == 0 && !endpoint.bodyIsRequired { return nil }
-        guard isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
+        guard isJSON(request.headerFields[.contentType]) else { throw Problem.unsupportedMediaType }
         do {
             return try JSONValue.parse(bytes.readableBytesView)
         } catch {
             throw Problem.malformedJSON.with(detail: "The body is not valid JSON: \(error).")
         }
-    }
-
-    private func collect(_ request: Request) async throws -> ByteBuffer {
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }),
-            length > Self.maximumBodyBytes
-        {
-            throw Problem.tooLarge
-        }
-        let start = ContinuousClock.now
-        var bytes = ByteBuffer()
-        for try await var chunk in request.body {
-            guard bytes.readableBytes + chunk.readableBytes <= Self.maximumBodyBytes else {
-                throw Problem.tooLarge
-            }
-            guard ContinuousClock.now - start < Self.bodyDeadline else {
-                throw Problem.requestTimeout
-            }
-            if bytes.readableBytes == 0 { bytes = chunk } else { bytes.writeBuffer(&chunk) }
-        }
-        return bytes
     }
 
     private func isJSON(_ contentType: String?) -> Bool {
@@ -163,54 +160,21 @@ public struct EndpointResponder: HTTPResponder {
         return Problem.internalError
     }
 
-    private func finish(_ answer: inout Answer, _ request: Request, _ call: Call) {
+    private func finish(_ answer: inout Answer, _ request: HTTPRequest, _ call: Call) {
         answer.headers[.xRequestID] = call.id
         answer.headers[.xContentTypeOptions] = "nosniff"
         if answer.headers[.cacheControl] == nil { answer.headers[.cacheControl] = "no-store" }
         if answer.status == 401 { answer.headers[.wwwAuthenticate] = "Bearer" }
         if answer.status != 204 { answer.headers[.contentType] = answer.contentType }
-        policy.addCrossOriginHeaders(to: &answer.headers, request)
-    }
-
-    private func response(_ answer: Answer, to request: Request) -> Response {
-        let status = HTTPResponse.Status(code: answer.status)
-        if request.method == .head {
-            var headers = answer.headers
-            headers[.contentLength] = String(answer.body.count)
-            return Response(status: status, headers: headers)
-        }
-        return Response(
-            status: status, headers: answer.headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+        answer.headers[.date] = DateHeader.now
+        policy.addCrossOriginHeaders(to: &answer.headers, request.headerFields)
     }
 }
-
-/// The connection's error, which Hummingbird answers itself.
-typealias HTTPParserFailure = ChannelError
 
 extension Problem {
     /// Whether it comes after the question of who may call, in the order of the contract.
     fileprivate var isAboutInput: Bool {
-        status == 413 || status == 415 || status == 400 || status == 422
-    }
-}
-
-/// What Hummingbird knows of the connection behind a request.
-public struct RequestPeer: InitializableFromSource, Sendable {
-    /// After an answer to a body that is too large, the rest is read and dropped for this long.
-    static let linger = TimeAmount.seconds(1)
-
-    private let channel: any Channel
-
-    public init(source: ApplicationRequestContextSource) {
-        channel = source.channel
-    }
-
-    var address: String { channel.remoteAddress?.ipAddress ?? "unknown" }
-
-    func closeSoon() {
-        let channel = self.channel
-        channel.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
+        [400, 408, 413, 415, 422].contains(status)
     }
 }
 
@@ -224,8 +188,11 @@ enum RequestID {
         {
             return given
         }
-        let word = UInt64.random(in: .min ... .max)
-        return "req_" + String(word, radix: 16)
+        return new()
+    }
+
+    static func new() -> String {
+        "req_" + String(UInt64.random(in: .min ... .max), radix: 16)
     }
 
     private static func isSafe(_ byte: UInt8) -> Bool {

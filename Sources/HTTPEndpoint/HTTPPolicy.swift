@@ -1,5 +1,4 @@
 import HTTPTypes
-import Hummingbird
 import Synchronization
 
 /// What the settings say of addresses and origins.
@@ -26,9 +25,9 @@ public struct HTTPPolicy: Sendable {
     }
 
     /// The answer to a browser that asks whether a page of another origin may call.
-    func preflight(_ request: Request) -> Answer? {
-        guard request.method == .options, let origin = request.headers[.origin],
-            request.headers[.accessControlRequestMethod] != nil, corsOrigins.contains(origin)
+    func preflight(_ request: HTTPRequest) -> Answer? {
+        guard request.method == .options, let origin = request.headerFields[.origin],
+            request.headerFields[.accessControlRequestMethod] != nil, corsOrigins.contains(origin)
         else { return nil }
         return Answer(
             status: 204, contentType: "", body: [],
@@ -39,10 +38,10 @@ public struct HTTPPolicy: Sendable {
             ])
     }
 
-    func addCrossOriginHeaders(to headers: inout HTTPFields, _ request: Request) {
+    func addCrossOriginHeaders(to headers: inout HTTPFields, _ request: HTTPFields) {
         guard !corsOrigins.isEmpty else { return }
         headers[.vary] = "Origin"
-        if let origin = request.headers[.origin], corsOrigins.contains(origin) {
+        if let origin = request[.origin], corsOrigins.contains(origin) {
             headers[.accessControlAllowOrigin] = origin
         }
     }

@@ -5,19 +5,24 @@ import JSON
 /// A kind of value that a request may carry: how it is documented and how it is read, declared
 /// together so that the two cannot drift apart.
 public struct InputKind<Value: Sendable>: Sendable {
-    /// The kind in JSON Schema 2020-12.
-    public let schema: Schema
+    /// Makes the kind's JSON Schema (2020-12). A request is read without it: only the
+    /// documentation asks.
+    let document: @Sendable () -> Schema
     /// Stands in where the value is bad or only the declaration is wanted. It never gets past the
     /// reader.
-    let placeholder: Value
+    let placeholder: @Sendable () -> Value
     /// Reads the value, or says what is wrong with it.
-    let read: @Sendable (JSONValue, [String], inout [FieldError]) -> Value?
+    let read: @Sendable (JSONValue, FieldPath, inout [FieldError]) -> Value?
+
+    /// The kind in JSON Schema 2020-12.
+    public var schema: Schema { document() }
 
     init(
-        _ schema: Schema, placeholder: Value,
-        _ read: @escaping @Sendable (JSONValue, [String], inout [FieldError]) -> Value?
+        _ schema: @autoclosure @escaping @Sendable () -> Schema,
+        placeholder: @autoclosure @escaping @Sendable () -> Value,
+        _ read: @escaping @Sendable (JSONValue, FieldPath, inout [FieldError]) -> Value?
     ) {
-        self.schema = schema
+        self.document = schema
         self.placeholder = placeholder
         self.read = read
     }
@@ -26,8 +31,8 @@ public struct InputKind<Value: Sendable>: Sendable {
     public func satisfying(
         _ type: String, _ message: String, _ isGood: @escaping @Sendable (Value) -> Bool
     ) -> InputKind {
-        let read = self.read
-        return InputKind(schema, placeholder: placeholder) { json, loc, errors in
+        let (document, placeholder, read) = (self.document, self.placeholder, self.read)
+        return InputKind(document(), placeholder: placeholder()) { json, loc, errors in
             guard let value = read(json, loc, &errors) else { return nil }
             if isGood(value) { return value }
             errors.append(FieldError(loc, message, type: type))
@@ -37,10 +42,11 @@ public struct InputKind<Value: Sendable>: Sendable {
 
     /// The same kind, turned into another type.
     public func map<Other: Sendable>(
-        placeholder: Other, _ transform: @escaping @Sendable (Value) -> Other
+        placeholder: @autoclosure @escaping @Sendable () -> Other,
+        _ transform: @escaping @Sendable (Value) -> Other
     ) -> InputKind<Other> {
-        let read = self.read
-        return InputKind<Other>(schema, placeholder: placeholder) { json, loc, errors in
+        let (document, read) = (self.document, self.read)
+        return InputKind<Other>(document(), placeholder: placeholder()) { json, loc, errors in
             read(json, loc, &errors).map(transform)
         }
     }
@@ -52,29 +58,20 @@ extension InputKind where Value == String {
     public static func text(
         _ length: ClosedRange<Int>, format: String? = nil
     ) -> InputKind<String> {
-        var schema: JSONObject = [
-            "type": "string", "minLength": .int(Int64(length.lowerBound)),
-            "maxLength": .int(Int64(length.upperBound)),
-        ]
-        if let format { schema["format"] = .string(format) }
-        return InputKind(Schema(schema), placeholder: "") { json, loc, errors in
+        InputKind(textSchema(length, format: format), placeholder: "") { json, loc, errors in
             guard let text = json.string else {
                 errors.append(FieldError(loc, "must be a string", type: "string_type"))
                 return nil
             }
             let count = text.unicodeScalars.count
             if count < length.lowerBound {
-                let least = length.lowerBound
-                errors.append(
-                    FieldError(
-                        loc, "must have at least \(least) characters", type: "string_too_short"))
+                let message = "must have at least \(characters(length.lowerBound))"
+                errors.append(FieldError(loc, message, type: "string_too_short"))
                 return nil
             }
             if count > length.upperBound {
-                let most = length.upperBound
-                errors.append(
-                    FieldError(
-                        loc, "must have at most \(most) characters", type: "string_too_long"))
+                let message = "must have at most \(characters(length.upperBound))"
+                errors.append(FieldError(loc, message, type: "string_too_long"))
                 return nil
             }
             if text.utf8.contains(0) {
@@ -85,19 +82,31 @@ extension InputKind where Value == String {
         }
     }
 
+    private static func textSchema(_ length: ClosedRange<Int>, format: String?) -> Schema {
+        var schema: JSONObject = [
+            "type": "string", "minLength": .int(Int64(length.lowerBound)),
+            "maxLength": .int(Int64(length.upperBound)),
+        ]
+        if let format { schema["format"] = .string(format) }
+        return Schema(schema)
+    }
+
+    private static func characters(_ count: Int) -> String {
+        count == 1 ? "1 character" : "\(count) characters"
+    }
+
     /// Exactly so many characters out of a set of ASCII ones.
     public static func characters(
         _ count: Int, outOf set: String, pattern: String, _ message: String
     ) -> InputKind<String> {
-        let allowed = Set(set.utf8)
-        return InputKind(
+        InputKind(
             Schema(["type": "string", "pattern": .string(pattern)]), placeholder: ""
         ) { json, loc, errors in
             guard let text = json.string else {
                 errors.append(FieldError(loc, "must be a string", type: "string_type"))
                 return nil
             }
-            guard text.utf8.count == count, text.utf8.allSatisfy({ allowed.contains($0) }) else {
+            guard text.utf8.count == count, text.utf8.allSatisfy({ set.utf8.contains($0) }) else {
                 errors.append(FieldError(loc, message, type: "string_pattern_mismatch"))
                 return nil
             }
@@ -183,12 +192,12 @@ extension InputKind where Value == Timestamp {
 extension InputKind where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
     /// One of an enumeration's raw values.
     public static func oneOf(_ type: Value.Type) -> InputKind<Value> {
-        let values = Value.allCases.map(\.rawValue)
-        return InputKind(
-            Schema(["type": "string", "enum": .array(values.map { .string($0) })]),
+        InputKind(
+            Schema(["type": "string", "enum": .array(Value.allCases.map { .string($0.rawValue) })]),
             placeholder: Value.allCases[Value.allCases.startIndex]
         ) { json, loc, errors in
             if let text = json.string, let value = Value(rawValue: text) { return value }
+            let values = Value.allCases.map(\.rawValue)
             let message = "must be one of \(values.joined(separator: ", "))"
             errors.append(FieldError(loc, message, type: "enum"))
             return nil
@@ -208,20 +217,31 @@ extension InputKind {
     static func object<Object: JSONInput>(
         _ type: Object.Type, _ make: @escaping @Sendable (inout ObjectReader) -> Value
     ) -> InputKind<Value> {
-        var documentation = ObjectReader()
-        let placeholder = make(&documentation)
-        let schema = Schema.named(
-            Object.schemaName, documentation.schema(describedAs: Object.about),
-            documentation.components)
-        return InputKind(schema, placeholder: placeholder) { json, loc, errors in
+        InputKind(objectSchema(type, make), placeholder: placeholder(of: make)) {
+            json, loc, errors in
             guard case .object(let object) = json else {
                 errors.append(FieldError(loc, "must be an object", type: "object_type"))
                 return nil
             }
-            var reader = ObjectReader(object, at: loc)
+            var reader = ObjectReader(object, at: loc.names)
             let value = make(&reader)
             errors += reader.errors
             return reader.errors.isEmpty ? value : nil
         }
+    }
+
+    private static func objectSchema<Object: JSONInput>(
+        _ type: Object.Type, _ make: (inout ObjectReader) -> Value
+    ) -> Schema {
+        var documentation = ObjectReader()
+        _ = make(&documentation)
+        return .named(
+            Object.schemaName, documentation.schema(describedAs: Object.about),
+            documentation.components)
+    }
+
+    private static func placeholder(of make: (inout ObjectReader) -> Value) -> Value {
+        var nothing = ObjectReader()
+        return make(&nothing)
     }
 }

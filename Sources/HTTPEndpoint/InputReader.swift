@@ -20,11 +20,26 @@ extension JSONInput {
     /// - Throws: ``Problem`` 422 with everything that is wrong with it.
     public static func decode(_ json: JSONValue) throws(Problem) -> Self {
         var errors: [FieldError] = []
-        guard let value = InputKind<Self>.object(Self.self).read(json, ["body"], &errors) else {
+        guard
+            let value = InputKind<Self>.object(Self.self).read(json, FieldPath([], "body"), &errors)
+        else {
             throw .invalid(errors)
         }
         return value
     }
+}
+
+/// Where in a request a value stands. The list of names is only made where something is wrong.
+struct FieldPath: Sendable {
+    private let parents: [String]
+    private let name: String
+
+    init(_ parents: [String], _ name: String) {
+        self.parents = parents
+        self.name = name
+    }
+
+    var names: [String] { parents + [name] }
 }
 
 /// Reads the members of one JSON object and notes everything that is wrong with them. Unknown
@@ -58,9 +73,9 @@ public struct ObjectReader {
         }
         guard let json = object[name] else {
             errors.append(FieldError(location + [name], "is required", type: "missing"))
-            return kind.placeholder
+            return kind.placeholder()
         }
-        return kind.read(json, location + [name], &errors) ?? kind.placeholder
+        return kind.read(json, FieldPath(location, name), &errors) ?? kind.placeholder()
     }
 
     /// A member that may be missing or null.
@@ -72,7 +87,7 @@ public struct ObjectReader {
             return nil
         }
         guard let json = object[name], json != .null else { return nil }
-        return kind.read(json, location + [name], &errors)
+        return kind.read(json, FieldPath(location, name), &errors)
     }
 
     public mutating func optional<Value>(
@@ -96,9 +111,10 @@ public struct ObjectReader {
     private mutating func document<Value>(
         _ name: String, _ kind: InputKind<Value>, _ description: String
     ) -> Value {
-        properties.append((name, .object(kind.schema.described(description))))
-        components.merge(kind.schema.components) { first, _ in first }
-        return kind.placeholder
+        let schema = kind.schema
+        properties.append((name, .object(schema.described(description))))
+        components.merge(schema.components) { first, _ in first }
+        return kind.placeholder()
     }
 
     func schema(describedAs about: String) -> JSONObject {
@@ -141,7 +157,7 @@ public struct InputReader {
             return document("path", name, kind, description, isRequired: true)
         }
         let text = source.path[name] ?? ""
-        return kind.read(.string(text), ["path", name], &errors) ?? kind.placeholder
+        return kind.read(.string(text), FieldPath(["path"], name), &errors) ?? kind.placeholder()
     }
 
     public mutating func query<Value>(
@@ -159,7 +175,7 @@ public struct InputReader {
         // A query has only texts; one that reads as a number may be meant as one.
         let isNumber = kind.schema.object["type"] == "integer"
         let json = isNumber ? JSONValue.number(text) : .string(text)
-        return kind.read(json, ["query", name], &errors)
+        return kind.read(json, FieldPath(["query"], name), &errors)
     }
 
     /// A header that changes what the endpoint does.
@@ -194,10 +210,10 @@ public struct InputReader {
         guard let source else {
             bodySchema = kind.schema
             bodyIsRequired = isRequired
-            return kind.placeholder
+            return kind.placeholder()
         }
         let json = source.body ?? .object(JSONObject())
-        return kind.read(json, ["body"], &errors) ?? kind.placeholder
+        return kind.read(json, FieldPath([], "body"), &errors) ?? kind.placeholder()
     }
 
     private mutating func document<Value>(
@@ -208,6 +224,6 @@ public struct InputReader {
             "name": .string(name), "in": place, "description": .string(description),
             "required": .bool(isRequired), "schema": .object(kind.schema.object),
         ])
-        return kind.placeholder
+        return kind.placeholder()
     }
 }

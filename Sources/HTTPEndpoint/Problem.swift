@@ -44,7 +44,7 @@ public struct Problem: Error, Sendable, Equatable {
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("type")
-        writer.string("about:blank#\(code)")
+        writer.string("urn:cuebx:problem:\(code)")
         writer.key("title")
         writer.string(title)
         writer.key("status")
@@ -80,6 +80,10 @@ public struct FieldError: Sendable, Equatable {
         self.loc = loc
         self.msg = msg
         self.type = type
+    }
+
+    init(_ path: FieldPath, _ msg: String, type: String) {
+        self.init(path.names, msg, type: type)
     }
 
     func write(to writer: inout JSONWriter) {

@@ -78,8 +78,8 @@ final class LoadTally: Sendable {
     }
 }
 
-/// One client: its requests are bytes made beforehand, its answers are searched for what the next
-/// request needs.
+/// One client. It reads and writes bytes, so that what it costs is small beside what the server
+/// does for it.
 private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -146,34 +146,24 @@ private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         received.writeBuffer(&bytes)
-        let text = String(buffer: received)
-        guard let headEnd = text.range(of: "\r\n\r\n"),
-            let length = text[..<headEnd.lowerBound].firstMatch(of: /(?i)content-length: (\d+)/),
-            text[headEnd.upperBound...].utf8.count >= Int(length.1) ?? 0
-        else { return }
+        let answer = received.withUnsafeReadableBytes { LoadAnswer($0) }
+        guard let answer else { return }
         received.clear()
-        answered(text, context)
+        answered(answer, context)
     }
 
-    private func answered(_ text: String, _ context: ChannelHandlerContext) {
+    private func answered(_ answer: LoadAnswer, _ context: ChannelHandlerContext) {
         guard !tally.stopped else { return }
         let elapsed = ContinuousClock.now - sentAt
-        guard text.hasPrefix("HTTP/1.1 200") else {
-            tally.fail()
-            validate(context)
-            return
-        }
-        switch step {
-        case .validating:
+        switch (step, answer.isOK, answer.usageID) {
+        case (.validating, true, let usageID?):
             validateTime = elapsed
-            guard let mark = text.range(of: "\"usage_id\":\"") else {
-                tally.fail()
-                validate(context)
-                return
-            }
-            commit(String(text[mark.upperBound...].prefix(36)), context)
-        case .committing:
+            commit(usageID, context)
+        case (.committing, true, _):
             tally.cycle(validate: validateTime, commit: elapsed)
+            validate(context)
+        default:
+            tally.fail()
             validate(context)
         }
     }
@@ -181,5 +171,38 @@ private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         tally.fail()
         context.close(promise: nil)
+    }
+}
+
+/// What the load needs of an answer.
+private struct LoadAnswer {
+    let isOK: Bool
+    let usageID: String?
+
+    /// - Returns: `nil` while the answer has not arrived whole.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard let headEnd = bytes.end(of: "\r\n\r\n"),
+            let lengthStart = bytes.end(of: "\r\nContent-Length: ")
+        else { return nil }
+        var length = 0
+        for byte in bytes[lengthStart...] {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { break }
+            length = length * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        guard bytes.count >= headEnd + length else { return nil }
+        isOK = bytes.end(of: "HTTP/1.1 200 ") != nil
+        usageID = bytes.end(of: "\"usage_id\":\"").map {
+            String(decoding: bytes[$0...].prefix(36), as: UTF8.self)
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where the first occurrence of this text ends.
+    fileprivate func end(of text: StaticString) -> Int? {
+        let length = text.utf8CodeUnitCount
+        guard let base = baseAddress, count >= length else { return nil }
+        let start = (0...count - length).first { memcmp(base + $0, text.utf8Start, length) == 0 }
+        return start.map { $0 + length }
     }
 }

@@ -31,6 +31,7 @@ public final class RequestLog: RequestObserver {
             totals[key, default: Total()].seconds += seconds
         }
         let level: Logger.Level = observation.status >= 500 ? .error : .debug
+        guard logger.logLevel <= level else { return }
         logger.log(
             level: level, "request",
             metadata: [
