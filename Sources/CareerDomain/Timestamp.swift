@@ -32,29 +32,34 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     public var rfc3339: String {
         let date = Civil.date(ofDay: Civil.floorDivide(seconds, Civil.secondsPerDay))
         let secondOfDay = seconds - Civil.floorDivide(seconds, Civil.secondsPerDay) * 86_400
-        var text: [UInt8] = []
-        text.reserveCapacity(27)
-        append(date.year, digits: 4, then: "-", to: &text)
-        append(date.month, digits: 2, then: "-", to: &text)
-        append(date.day, digits: 2, then: "T", to: &text)
-        append(secondOfDay / 3600, digits: 2, then: ":", to: &text)
-        append(secondOfDay / 60 % 60, digits: 2, then: ":", to: &text)
         let fraction = micros - seconds * Timestamp.microsPerSecond
-        append(secondOfDay % 60, digits: 2, then: fraction == 0 ? "Z" : ".", to: &text)
-        if fraction != 0 { append(fraction, digits: 6, then: "Z", to: &text) }
-        return String(decoding: text, as: UTF8.self)
+        return String(unsafeUninitializedCapacity: 27) { buffer in
+            var text = DigitWriter(buffer: buffer)
+            text.append(date.year, digits: 4, then: "-")
+            text.append(date.month, digits: 2, then: "-")
+            text.append(date.day, digits: 2, then: "T")
+            text.append(secondOfDay / 3600, digits: 2, then: ":")
+            text.append(secondOfDay / 60 % 60, digits: 2, then: ":")
+            text.append(secondOfDay % 60, digits: 2, then: fraction == 0 ? "Z" : ".")
+            if fraction != 0 { text.append(fraction, digits: 6, then: "Z") }
+            return text.count
+        }
     }
 
-    private func append(
-        _ value: Int64, digits: Int, then separator: Unicode.Scalar, to text: inout [UInt8]
-    ) {
-        var divisor: Int64 = 1
-        for _ in 1..<digits { divisor *= 10 }
-        while divisor > 0 {
-            text.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
-            divisor /= 10
+    private struct DigitWriter {
+        let buffer: UnsafeMutableBufferPointer<UInt8>
+        var count = 0
+
+        mutating func append(_ value: Int64, digits: Int, then separator: Unicode.Scalar) {
+            var rest = value
+            for place in stride(from: count + digits - 1, through: count, by: -1) {
+                buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                rest /= 10
+            }
+            count += digits
+            buffer[count] = UInt8(ascii: separator)
+            count += 1
         }
-        text.append(UInt8(ascii: separator))
     }
 
     /// Reads an RFC 3339 date-time (any offset, up to six decimals) or a plain date, which is its

@@ -69,6 +69,9 @@ public enum SQLDialect: Sendable {
     public var blob: String { self == .sqlite ? "BLOB" : "BYTEA" }
     /// Follows each CREATE TABLE: SQLite is told to hold columns to their declared types.
     public var tableOptions: String { self == .sqlite ? " STRICT" : "" }
+    /// The same for a table of small rows that are looked up by their primary key: SQLite then
+    /// keeps the rows in the key's own tree and needs one descent instead of two.
+    public var keyedTableOptions: String { self == .sqlite ? " STRICT, WITHOUT ROWID" : "" }
 }
 
 /// What went wrong in the database, as far as a caller can act on it.

@@ -67,13 +67,13 @@ public struct Access: Sendable, Equatable {
 public struct Call: Sendable {
     /// Names the request in logs and in the answer's `X-Request-ID`.
     public let id: String
-    public let headers: HTTPFields
+    public let headers: RequestHeaders
     /// The address of the client: the peer's, or what a trusted proxy forwarded.
     public let remoteAddress: String
     /// Who calls, once the gatekeeper has let them in.
     public var caller: Caller?
 
-    public init(id: String, headers: HTTPFields, remoteAddress: String, caller: Caller? = nil) {
+    public init(id: String, headers: RequestHeaders, remoteAddress: String, caller: Caller? = nil) {
         self.id = id
         self.headers = headers
         self.remoteAddress = remoteAddress

@@ -1,13 +1,12 @@
-import HTTPTypes
 import NIOCore
+import NIOExtras
 import NIOHTTP1
-import NIOHTTPTypes
 
-/// One client's connection: takes a request in, has it answered, writes the answer. Used on its
-/// event loop alone.
+/// One client's connection: takes a request in, has it answered, writes the answer. Requests that
+/// are sent ahead wait their turn. Used on its event loop alone.
 final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
-    typealias InboundIn = HTTPRequestPart
-    typealias OutboundOut = HTTPResponsePart
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
 
     static let maximumBodyBytes = 1 << 20
     /// How long a body may take to arrive.
@@ -15,53 +14,70 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     /// After an answer to a request that did not arrive whole, what still comes is read and
     /// dropped for this long: closing at once could take the answer back from the client.
     static let linger = TimeAmount.seconds(1)
+    /// Parts of requests sent ahead that are kept; reading pauses beyond it.
+    static let maximumWaiting = 32
 
     private enum State {
         case idle
         /// The head is here, the body is arriving.
-        case reading(HTTPRequest, ByteBuffer)
+        case reading(HTTPRequestHead, ByteBuffer)
         case answering
-        /// No further request is taken.
+        /// A request that did not arrive whole is being answered; no other is taken.
+        case refusing
         case closing
     }
 
     private let responder: EndpointResponder
     private let executor: EventLoopExecutor
+    private let idleTimeout: TimeAmount
     private var state = State.idle
+    private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var deadline: Scheduled<Void>?
-    /// The client says that this request is its last, or cannot send another.
+    private var idleCheck: Scheduled<Void>?
+    private var lastMove = NIODeadline.now()
+    /// The client says that this request is its last, or the server is shutting down.
     private var isLastRequest = false
     private var address = "unknown"
 
-    init(_ responder: EndpointResponder, executor: EventLoopExecutor) {
+    init(_ responder: EndpointResponder, executor: EventLoopExecutor, idleTimeout: TimeAmount) {
         self.responder = responder
         self.executor = executor
+        self.idleTimeout = idleTimeout
     }
 
     func channelActive(context: ChannelHandlerContext) {
         address = context.remoteAddress?.ipAddress ?? "unknown"
+        checkIdle(in: idleTimeout, context)
         context.fireChannelActive()
     }
 
+    func channelInactive(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        idleCheck?.cancel()
+        context.fireChannelInactive()
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch (unwrapInboundIn(data), state) {
-        case (.head(let head), .idle):
-            state = .reading(head, ByteBuffer())
-            isLastRequest = head.headerFields[.connection]?.lowercased() == "close"
-            let length = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
-            if length > Self.maximumBodyBytes {
-                refuse(.tooLarge, context)
-            } else if head.headerFields[.expect]?.lowercased() == "100-continue" {
-                context.writeAndFlush(
-                    wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
-            }
+        lastMove = .now()
+        let part = unwrapInboundIn(data)
+        guard case .answering = state else {
+            take(part, context)
+            return
+        }
+        waiting.append(part)
+        if waiting.count == Self.maximumWaiting { setReading(false, context) }
+    }
+
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch (part, state) {
+        case (.head(let head), .idle): begin(head, context)
         case (.body(var part), .reading(let head, var body)):
             guard body.readableBytes + part.readableBytes <= Self.maximumBodyBytes else {
                 refuse(.tooLarge, context)
                 return
             }
             // The state lets go of its buffer first, so that appending does not copy it.
-            state = .answering
+            state = .idle
             if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
             state = .reading(head, body)
         case (.end, .reading(let head, let body)):
@@ -70,6 +86,18 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
             state = .answering
             answer(head, .success(body), context)
         default: break
+        }
+    }
+
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        state = .reading(head, ByteBuffer())
+        if !head.isKeepAlive { isLastRequest = true }
+        let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
+        if length > Self.maximumBodyBytes {
+            refuse(.tooLarge, context)
+        } else if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+            let goOn = context.channel.allocator.buffer(string: "HTTP/1.1 100 Continue\r\n\r\n")
+            context.writeAndFlush(wrapOutboundOut(goOn), promise: nil)
         }
     }
 
@@ -83,79 +111,132 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         context.fireChannelReadComplete()
     }
 
-    /// Answers a request whose body did not arrive whole, and takes no other.
+    /// Answers a request that did not arrive whole, and takes no other.
     private func refuse(_ problem: Problem, _ context: ChannelHandlerContext) {
         guard case .reading(let head, _) = state else { return }
         deadline?.cancel()
-        state = .closing
+        state = .refusing
         answer(head, .failure(problem), context)
     }
 
     private func answer(
-        _ head: HTTPRequest, _ body: Result<ByteBuffer, Problem>,
+        _ head: HTTPRequestHead, _ body: Result<ByteBuffer, Problem>,
         _ context: ChannelHandlerContext
     ) {
         let context = NIOLoopBound(context, eventLoop: context.eventLoop)
         let (responder, address) = (self.responder, self.address)
         Task.immediate(executorPreference: executor) {
             let answer = await responder.respond(to: head, body: body, from: address)
-            self.write(answer, context.value)
+            self.write(answer, isHead: head.method == .HEAD, context.value)
         }
     }
 
-    private func write(_ answer: EndpointResponder.Output, _ context: ChannelHandlerContext) {
+    private func write(_ answer: Answer, isHead: Bool, _ context: ChannelHandlerContext) {
+        lastMove = .now()
         guard context.channel.isActive else { return }
-        var head = answer.head
-        let arrivedWhole: Bool
-        if case .closing = state { arrivedWhole = false } else { arrivedWhole = true }
-        if isLastRequest || !arrivedWhole { head.headerFields[.connection] = "close" }
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if answer.body.readableBytes > 0 {
-            context.write(wrapOutboundOut(.body(answer.body)), promise: nil)
-        }
-        guard isLastRequest || !arrivedWhole else {
+        switch state {
+        case .answering where !isLastRequest:
+            context.writeAndFlush(
+                wrapOutboundOut(answer.bytes(isHead: isHead, closes: false)), promise: nil)
             state = .idle
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            takeWaiting(context)
+        case let former:
+            state = .closing
+            let channel = context.channel
+            var linger = Self.linger
+            if case .answering = former { linger = .zero }
+            context.writeAndFlush(wrapOutboundOut(answer.bytes(isHead: isHead, closes: true)))
+                .whenComplete { [linger] _ in
+                    channel.eventLoop.scheduleTask(in: linger) { channel.close(promise: nil) }
+                }
+        }
+    }
+
+    private func takeWaiting(_ context: ChannelHandlerContext) {
+        guard !waiting.isEmpty else { return }
+        let wasFull = waiting.count >= Self.maximumWaiting
+        while let part = waiting.popFirst() {
+            take(part, context)
+            if case .answering = state { break }
+        }
+        if wasFull && waiting.count < Self.maximumWaiting { setReading(true, context) }
+    }
+
+    private func setReading(_ isReading: Bool, _ context: ChannelHandlerContext) {
+        context.channel.setOption(.autoRead, value: isReading).whenFailure { _ in
+            // The connection is closed already.
+        }
+    }
+
+    /// Closes a connection on which nothing has moved for the idle timeout.
+    private func checkIdle(in delay: TimeAmount, _ context: ChannelHandlerContext) {
+        let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+        idleCheck = context.eventLoop.scheduleTask(in: delay) {
+            let rest = self.lastMove + self.idleTimeout - .now()
+            if case .answering = self.state {
+                self.checkIdle(in: self.idleTimeout, context.value)
+            } else if rest > .zero {
+                self.checkIdle(in: rest, context.value)
+            } else {
+                context.value.close(promise: nil)
+            }
+        }
+    }
+
+    /// The client will send no more, or the server is shutting down: what is at work is finished.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        let isEnd =
+            switch event {
+            case ChannelEvent.inputClosed: true
+            default: event is ChannelShouldQuiesceEvent
+            }
+        guard isEnd else {
+            context.fireUserInboundEventTriggered(event)
             return
         }
-        state = .closing
-        close(context, after: arrivedWhole ? .zero : Self.linger)
-    }
-
-    /// Ends the answer and closes.
-    private func close(_ context: ChannelHandlerContext, after linger: TimeAmount) {
-        let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
-            channel.eventLoop.scheduleTask(in: linger) { channel.close(promise: nil) }
-        }
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch event {
-        case ChannelEvent.inputClosed, is IdleStateHandler.IdleStateEvent:
-            if case .answering = state {
-                if event is ChannelEvent { isLastRequest = true }
-            } else {
-                context.close(promise: nil)
-            }
-        default: context.fireUserInboundEventTriggered(event)
-        }
+        isLastRequest = true
+        if case .idle = state { context.close(promise: nil) }
     }
 
     /// What is not HTTP is answered with 400; a connection that failed is closed.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError else {
+            context.close(promise: nil)
+            return
+        }
         switch state {
-        case .reading where error is HTTPParserError: refuse(.badRequest, context)
-        case .idle where error is HTTPParserError:
-            state = .closing
-            let answer = responder.answerToNoRequest(.badRequest)
-            write(answer, context)
-        default: context.close(promise: nil)
+        case .reading: refuse(.badRequest, context)
+        case .idle:
+            state = .refusing
+            write(responder.answerToNoRequest(.badRequest), isHead: false, context)
+        case .answering: isLastRequest = true
+        case .refusing, .closing: break
         }
     }
+}
 
-    func channelInactive(context: ChannelHandlerContext) {
-        deadline?.cancel()
-        context.fireChannelInactive()
+extension Answer {
+    /// The answer as HTTP/1.1 writes it. Header names and values are free of line breaks: that is
+    /// what makes an `HTTPField`.
+    fileprivate func bytes(isHead: Bool, closes: Bool) -> ByteBuffer {
+        var buffer = ByteBufferAllocator().buffer(capacity: 512 + body.count)
+        buffer.writeStaticString("HTTP/1.1 ")
+        buffer.writeString(String(status))
+        buffer.writeStaticString(" ")
+        buffer.writeString(HTTPResponseStatus(statusCode: status).reasonPhrase)
+        for field in headers {
+            buffer.writeStaticString("\r\n")
+            buffer.writeString(field.name.rawName)
+            buffer.writeStaticString(": ")
+            buffer.writeString(field.value)
+        }
+        if closes { buffer.writeStaticString("\r\nConnection: close") }
+        if status != 204 {
+            buffer.writeStaticString("\r\nContent-Length: ")
+            buffer.writeString(String(body.count))
+        }
+        buffer.writeStaticString("\r\n\r\n")
+        if !isHead { buffer.writeBytes(body) }
+        return buffer
     }
 }

@@ -3,6 +3,7 @@ import HTTPTypes
 import JSON
 import Logging
 import NIOCore
+import NIOHTTP1
 
 /// Answers every request of the service: names it, finds its endpoint, lets its caller in, parses
 /// its body, performs it, and turns whatever is thrown into a problem.
@@ -35,60 +36,49 @@ public struct EndpointResponder: Sendable {
 
     /// - Parameter body: what is wrong with it, where it did not arrive whole.
     func respond(
-        to request: HTTPRequest, body: Result<ByteBuffer, Problem>, from peer: String
-    ) async -> Output {
+        to head: HTTPRequestHead, body: Result<ByteBuffer, Problem>, from peer: String
+    ) async -> Answer {
         let start = ContinuousClock.now
+        let headers = RequestHeaders(head.headers)
         var call = Call(
-            id: RequestID.accept(request.headerFields), headers: request.headerFields,
-            remoteAddress: policy.remoteAddress(request.headerFields, peer: peer))
+            id: RequestID.accept(headers), headers: headers,
+            remoteAddress: policy.remoteAddress(headers, peer: peer))
         var route = "-"
         var answer: Answer
         do {
             guard inFlight.enter() else { throw Problem.overloaded }
             defer { inFlight.leave() }
-            answer = try await self.answer(request, body, &call, &route)
+            answer = try await self.answer(head, body, &call, &route)
         } catch {
             answer = Answer(problem(for: error, call))
         }
-        finish(&answer, request, call)
+        finish(&answer, call)
         observer.observe(
             Observation(
-                requestID: call.id, method: request.method.rawValue, route: route,
+                requestID: call.id, method: head.method.rawValue, route: route,
                 status: answer.status, elapsed: ContinuousClock.now - start))
-        return Output(answer, isHead: request.method == .head)
+        return answer
     }
 
     /// An answer to something that was no request.
-    func answerToNoRequest(_ problem: Problem) -> Output {
+    func answerToNoRequest(_ problem: Problem) -> Answer {
         var answer = Answer(problem)
-        answer.headers[.xRequestID] = RequestID.new()
-        answer.headers[.contentType] = answer.contentType
-        answer.headers[.date] = DateHeader.now
-        return Output(answer, isHead: false)
-    }
-
-    /// An answer as the connection writes it.
-    struct Output: Sendable {
-        let head: HTTPResponse
-        let body: ByteBuffer
-
-        init(_ answer: Answer, isHead: Bool) {
-            var headers = answer.headers
-            if answer.status != 204 { headers[.contentLength] = String(answer.body.count) }
-            head = HTTPResponse(status: .init(code: answer.status), headerFields: headers)
-            body = isHead ? ByteBuffer() : ByteBuffer(bytes: answer.body)
-        }
+        let call = Call(
+            id: RequestID.new(), headers: RequestHeaders(HTTPHeaders()), remoteAddress: "")
+        finish(&answer, call)
+        return answer
     }
 
     private func answer(
-        _ request: HTTPRequest, _ body: Result<ByteBuffer, Problem>, _ call: inout Call,
+        _ head: HTTPRequestHead, _ body: Result<ByteBuffer, Problem>, _ call: inout Call,
         _ route: inout String
     ) async throws -> Answer {
-        let (path, query) = split(request.path ?? "/")
-        if let preflight = policy.preflight(request) { return preflight }
+        let (path, query) = split(head.uri)
+        let method = HTTPRequest.Method(parsed: head.method)
+        if let preflight = policy.preflight(method, call.headers) { return preflight }
         let endpoint: Endpoint
         let parameters: [String: String]
-        switch routes.match(request.method, path) {
+        switch routes.match(method, path) {
         case .endpoint(let found, let values): (endpoint, parameters) = (found, values)
         case .otherMethods(let methods):
             let names = methods.map(\.rawValue) + (methods.contains(.get) ? ["HEAD"] : [])
@@ -102,7 +92,7 @@ public struct EndpointResponder: Sendable {
             let bytes = try body.get()
             let source = InputReader.Source(
                 path: parameters, query: try QueryString.parse(query),
-                headers: request.headerFields, body: try json(bytes, request, for: endpoint),
+                headers: call.headers, body: try json(bytes, call.headers, for: endpoint),
                 bytes: endpoint.outputSchema == nil ? Array(bytes.readableBytesView) : [])
             return try await endpoint.perform(source, call)
         } catch let problem as Problem where problem.isAboutInput {
@@ -114,7 +104,12 @@ public struct EndpointResponder: Sendable {
         }
     }
 
+    /// The request's target in its usual form, or as a proxy sends it (RFC 9112 §3.2).
     private func split(_ target: String) -> (path: Substring, query: Substring) {
+        if target.utf8.first != UInt8(ascii: "/"), let scheme = target.range(of: "://") {
+            let rest = target[scheme.upperBound...]
+            return split(rest.firstIndex(of: "/").map { String(rest[$0...]) } ?? "/")
+        }
         guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else {
             return (target[...], "")
         }
@@ -123,11 +118,11 @@ public struct EndpointResponder: Sendable {
 
     /// - Returns: `nil` for an endpoint without a body, or for an empty one that may be left out.
     private func json(
-        _ bytes: ByteBuffer, _ request: HTTPRequest, for endpoint: Endpoint
+        _ bytes: ByteBuffer, _ headers: RequestHeaders, for endpoint: Endpoint
     ) throws -> JSONValue? {
         guard endpoint.bodySchema != nil else { return nil }
         if bytes.readableBytes == 0 && !endpoint.bodyIsRequired { return nil }
-        guard isJSON(request.headerFields[.contentType]) else { throw Problem.unsupportedMediaType }
+        guard isJSON(headers[.contentType]) else { throw Problem.unsupportedMediaType }
         do {
             return try JSONValue.parse(bytes.readableBytesView)
         } catch {
@@ -160,14 +155,14 @@ public struct EndpointResponder: Sendable {
         return Problem.internalError
     }
 
-    private func finish(_ answer: inout Answer, _ request: HTTPRequest, _ call: Call) {
+    private func finish(_ answer: inout Answer, _ call: Call) {
         answer.headers[.xRequestID] = call.id
         answer.headers[.xContentTypeOptions] = "nosniff"
         if answer.headers[.cacheControl] == nil { answer.headers[.cacheControl] = "no-store" }
         if answer.status == 401 { answer.headers[.wwwAuthenticate] = "Bearer" }
         if answer.status != 204 { answer.headers[.contentType] = answer.contentType }
         answer.headers[.date] = DateHeader.now
-        policy.addCrossOriginHeaders(to: &answer.headers, request.headerFields)
+        policy.addCrossOriginHeaders(to: &answer.headers, call.headers)
     }
 }
 
@@ -182,7 +177,7 @@ extension Problem {
 enum RequestID {
     static let maximumLength = 128
 
-    static func accept(_ headers: HTTPFields) -> String {
+    static func accept(_ headers: RequestHeaders) -> String {
         if let given = headers[.xRequestID], (1...maximumLength).contains(given.utf8.count),
             given.utf8.allSatisfy(isSafe)
         {
@@ -209,4 +204,16 @@ enum RequestID {
 extension HTTPField.Name {
     public static let xRequestID = HTTPField.Name("X-Request-ID")!
     static let xForwardedFor = HTTPField.Name("X-Forwarded-For")!
+}
+
+extension HTTPRequest.Method {
+    init(parsed method: HTTPMethod) {
+        switch method {
+        case .GET: self = .get
+        case .POST: self = .post
+        case .HEAD: self = .head
+        // Whatever the parser takes for a method is a token, which is all that this asks for.
+        default: self = HTTPRequest.Method(method.rawValue) ?? .trace
+        }
+    }
 }

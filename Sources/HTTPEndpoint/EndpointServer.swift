@@ -2,11 +2,10 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOHTTPTypesHTTP1
 
 /// The endpoints on HTTP/1.1. Hummingbird's server listens, bounds the number of connections and
-/// shuts down gracefully; NIO parses and keeps pipelined requests in order; what a connection does
-/// with a request is ``EndpointConnection``.
+/// shuts down gracefully; NIO parses requests; what a connection does with one is
+/// ``EndpointConnection``.
 ///
 /// Requests are handled on the event loop of their connection. What blocks or computes for long
 /// must leave it, as the ledger, the database and password hashing do.
@@ -40,14 +39,12 @@ public struct EndpointServer: ServerChildChannel {
         limits.maxHeaderFieldCount = 100
         return channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: true, withErrorHandling: false,
-                withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
-                withDecoderLimitConfiguration: limits)
-            try pipeline.addHandlers(
-                HTTP1ToHTTPServerCodec(secure: false), IdleStateHandler(allTimeout: idleTimeout),
+            try pipeline.addHandler(
+                ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
+            try pipeline.addHandler(
                 EndpointConnection(
-                    responder, executor: executors.executor(of: channel.eventLoop)))
+                    responder, executor: executors.executor(of: channel.eventLoop),
+                    idleTimeout: idleTimeout))
             return Connection(channel: channel)
         }
     }

@@ -14,7 +14,7 @@ public struct HTTPPolicy: Sendable {
     }
 
     /// The last address that was not added by a trusted proxy.
-    func remoteAddress(_ headers: HTTPFields, peer: String) -> String {
+    func remoteAddress(_ headers: RequestHeaders, peer: String) -> String {
         guard trustedProxies.contains(peer), let forwarded = headers[.xForwardedFor] else {
             return peer
         }
@@ -25,9 +25,9 @@ public struct HTTPPolicy: Sendable {
     }
 
     /// The answer to a browser that asks whether a page of another origin may call.
-    func preflight(_ request: HTTPRequest) -> Answer? {
-        guard request.method == .options, let origin = request.headerFields[.origin],
-            request.headerFields[.accessControlRequestMethod] != nil, corsOrigins.contains(origin)
+    func preflight(_ method: HTTPRequest.Method, _ headers: RequestHeaders) -> Answer? {
+        guard method == .options, let origin = headers[.origin],
+            headers[.accessControlRequestMethod] != nil, corsOrigins.contains(origin)
         else { return nil }
         return Answer(
             status: 204, contentType: "", body: [],
@@ -38,7 +38,7 @@ public struct HTTPPolicy: Sendable {
             ])
     }
 
-    func addCrossOriginHeaders(to headers: inout HTTPFields, _ request: HTTPFields) {
+    func addCrossOriginHeaders(to headers: inout HTTPFields, _ request: RequestHeaders) {
         guard !corsOrigins.isEmpty else { return }
         headers[.vary] = "Origin"
         if let origin = request[.origin], corsOrigins.contains(origin) {

@@ -63,7 +63,10 @@ extension InputKind where Value == String {
                 errors.append(FieldError(loc, "must be a string", type: "string_type"))
                 return nil
             }
-            let count = text.unicodeScalars.count
+            // A scalar takes one to four bytes: most texts are judged by their bytes alone.
+            let bytes = text.utf8.count
+            let isShort = bytes > 0 && bytes <= length.upperBound && length.lowerBound <= 1
+            let count = isShort ? bytes : text.unicodeScalars.count
             if count < length.lowerBound {
                 let message = "must have at least \(characters(length.lowerBound))"
                 errors.append(FieldError(loc, message, type: "string_too_short"))

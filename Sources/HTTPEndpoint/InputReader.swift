@@ -133,7 +133,7 @@ public struct InputReader {
     struct Source {
         let path: [String: String]
         let query: [String: [String]]
-        let headers: HTTPFields
+        let headers: RequestHeaders
         /// `nil` where the body is empty.
         let body: JSONValue?
         /// The body as it came.

@@ -146,15 +146,25 @@ struct JSONParser {
     private mutating func parseString() throws(JSONSyntaxError) -> String {
         position += 1
         let start = position
+        // All bits of all bytes: where the highest is not among them, the text is ASCII.
+        var bits: UInt8 = 0
         while position < bytes.count {
-            switch bytes[position] {
+            let byte = bytes[position]
+            switch byte {
             case UInt8(ascii: "\""):
-                let text = try decodeUTF8(bytes[start..<position])
+                let slice = bytes[start..<position]
+                // Only text beyond ASCII can be broken UTF-8; the check is what costs.
+                let text =
+                    bits < 0x80
+                    ? String(decoding: UnsafeBufferPointer(rebasing: slice), as: UTF8.self)
+                    : try decodeUTF8(slice)
                 position += 1
                 return text
             case UInt8(ascii: "\\"): return try parseEscapedString(from: start)
             case 0..<0x20: throw failure("a control character in a string")
-            default: position += 1
+            default:
+                bits |= byte
+                position += 1
             }
         }
         throw failure("unterminated string")

@@ -51,6 +51,7 @@ struct Bench: AsyncParsableCommand {
             "commit_ms": percentiles(served.load.commit),
             "lone_validate_ms": percentiles(lone.validate),
             "bare_transaction_ms": number(bare.millisecondsPerTransaction),
+            "server_cpu_us_per_cycle": number(served.cpuMicrosecondsPerCycle),
             "resident_mib": number(served.residentMiB),
             "start_ms": number(served.startMilliseconds),
             "errors": .int(Int64(served.load.errors + lone.errors)),
@@ -122,6 +123,7 @@ struct Bench: AsyncParsableCommand {
     private struct Served {
         let load: LoadFigures
         let lone: LoadFigures
+        let cpuMicrosecondsPerCycle: Double
         let residentMiB: Double
         let startMilliseconds: Double
     }
@@ -135,16 +137,18 @@ struct Bench: AsyncParsableCommand {
             server.stop()
             server = try await BenchServer.start(
                 database: "\(path)/served.db", catalog: catalog)
+            let cpuBefore = server.cpuSeconds()
             let load = try await LoadGenerator(
                 port: server.port, users: users, seconds: seconds
             ).run(progress: note)
+            let cpu = (server.cpuSeconds() - cpuBefore) * 1e6 / Double(load.validate.count)
             let memory = server.residentMiB()
             let lone = try await LoadGenerator(
                 port: server.port, users: Array(users.prefix(1)), seconds: min(seconds, 5)
             ).run(progress: note)
             server.stop()
             return Served(
-                load: load, lone: lone, residentMiB: memory,
+                load: load, lone: lone, cpuMicrosecondsPerCycle: cpu, residentMiB: memory,
                 startMilliseconds: server.startMilliseconds)
         } catch {
             server.stop()

@@ -73,6 +73,22 @@ final class BenchServer {
         return kib / 1024
     }
 
+    /// What the server has computed so far, on all of its threads.
+    func cpuSeconds() -> Double {
+        guard
+            let data = FileManager.default.contents(
+                atPath: "/proc/\(process.processIdentifier)/stat")
+        else { return .nan }
+        // The second field is the program's name in parentheses; user and system time are the
+        // 14th and 15th, in clock ticks.
+        let fields =
+            String(decoding: data, as: UTF8.self)
+            .split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12])
+        else { return .nan }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
     /// Signs users up as any client does, and takes their tokens.
     func signUp(_ count: Int) async throws -> [User] {
         let client = HTTPClient()

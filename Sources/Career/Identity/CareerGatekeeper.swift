@@ -35,7 +35,7 @@ struct CareerGatekeeper: Gatekeeper {
 
     /// The credentials of RFC 6750 §2.1. A header that is sent twice arrives joined by a comma,
     /// which no token has.
-    private func bearerToken(_ headers: HTTPFields) throws -> String {
+    private func bearerToken(_ headers: RequestHeaders) throws -> String {
         guard let header = headers[.authorization] else { throw Problem.unauthorized }
         let scheme = "bearer "
         guard header.utf8.count > scheme.utf8.count,

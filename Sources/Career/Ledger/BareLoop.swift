@@ -4,11 +4,13 @@ import FoundationEssentials
 
 /// What the ledger is measured against: the same statements for the same commands, each in a
 /// durable database transaction of its own, with neither HTTP nor threads around them.
-public struct BareLoop {
+public final class BareLoop {
     private let core: CareerCore
+    private var watch: OverdueWatch
 
     public init(_ core: CareerCore) {
         self.core = core
+        watch = OverdueWatch(reservationTTL: core.settings.reservationTTL)
     }
 
     /// Makes a user on the Free plan who can never sign in.
@@ -63,7 +65,7 @@ public struct BareLoop {
             var needs = LedgerNeeds()
             needs.add(command)
             let now = core.clock.now()
-            let loaded = try LedgerStore.load(needs, from: connection, now: now)
+            let loaded = try LedgerStore.load(needs, from: connection, now: now, &watch)
             var batch = loaded
             let outcome = batch.apply(command, rules, clock: now)
             try LedgerStore.write(batch, over: loaded, to: connection)

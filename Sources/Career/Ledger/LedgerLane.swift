@@ -2,14 +2,16 @@ import CareerDomain
 import Database
 import Foundation
 import Logging
+import NIOPosix
 import Synchronization
 
 /// One thread that works off the ledger's operations in groups. It takes whatever has arrived
 /// while its previous batch was being made durable and carries it out in one database transaction:
 /// one fsync serves the whole batch, and since there is no timer a lone operation waits for nobody.
 final class LedgerLane: Sendable {
-    /// Operations in one database transaction.
-    static let maximumBatch = 256
+    /// Operations in one database transaction. Larger batches save little more, and smaller ones let
+    /// the event loop answer one while the lane works on the next.
+    static let maximumBatch = 32
     /// Operations that may wait; beyond it they are refused before any work is done.
     static let maximumWaiting = 4096
 
@@ -25,6 +27,8 @@ final class LedgerLane: Sendable {
     private let catalog: CatalogStore
     private let clock: DecisionClock
     private let spans: LedgerSpans
+    /// Used by the lane's thread only.
+    private nonisolated(unsafe) var watch: OverdueWatch
     private let logger: Logger
     let metrics: LaneMetrics
 
@@ -36,6 +40,7 @@ final class LedgerLane: Sendable {
         self.catalog = catalog
         self.clock = clock
         self.spans = spans
+        self.watch = OverdueWatch(reservationTTL: spans.reservationTTL)
         self.metrics = metrics
         self.logger = logger
     }
@@ -53,8 +58,18 @@ final class LedgerLane: Sendable {
         defer { condition.unlock() }
         guard !queue.isClosed, queue.operations.count < Self.maximumWaiting else { return false }
         queue.operations.append(operation)
-        if queue.operations.count == 1 { condition.signal() }
+        if queue.operations.count == 1 { wake() }
         return true
+    }
+
+    /// Wakes the lane's thread. From an event loop, once it has come round: what its other
+    /// connections have for the lane then goes into the same batch.
+    private func wake() {
+        guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else {
+            condition.signal()
+            return
+        }
+        loop.execute { [condition] in condition.signal() }
     }
 
     /// Works off what has been taken and then stops.
@@ -114,7 +129,7 @@ final class LedgerLane: Sendable {
             let now = clock.now()
             var needs = LedgerNeeds()
             for operation in batch { operation.add(to: &needs) }
-            let loaded = try LedgerStore.load(needs, from: connection, now: now)
+            let loaded = try LedgerStore.load(needs, from: connection, now: now, &watch)
             var ledger = loaded
             for operation in batch { operation.decide(in: &ledger, rules, clock: now) }
             try LedgerStore.write(ledger, over: loaded, to: connection)

@@ -26,18 +26,26 @@ enum LedgerStore {
     static let maximumOverduePerUser = 500
 
     static func load(
-        _ needs: LedgerNeeds, from connection: any DatabaseConnection, now: Timestamp
+        _ needs: LedgerNeeds, from connection: any DatabaseConnection, now: Timestamp,
+        _ watch: inout OverdueWatch
     ) throws -> LedgerBatch {
         var entries: [UUID: LedgerBatch.Entry] = [:]
         var logs: [UsageLog] = []
         // In the order of their keys, so that an engine that locks rows cannot deadlock.
-        let users = needs.users.sorted { $0.uuidString < $1.uuidString }
+        let users = needs.users.sorted()
         let positions = try connection.queryMany(selectPosition, users.map { [.uuid($0)] })
         for (user, rows) in zip(users, positions) {
             if let row = rows.first { entries[user] = try entry(row) }
         }
         try loadSubjects(needs.subjects, into: &logs, from: connection)
-        try loadOverdue(&entries, of: needs.overdue, into: &logs, from: connection, now: now)
+        let holders = users.filter { user in
+            guard let account = entries[user]?.account else { return false }
+            // Who holds no reservation can have no overdue one of the running period.
+            return needs.overdue.contains(user)
+                || account.context.reserved > .zero && watch.mustLook(for: user, at: now)
+        }
+        let overdue = try findOverdue(holders, from: connection, now: now, &watch)
+        try loadOverdue(overdue, into: &logs, &entries, from: connection, now: now)
         return LedgerBatch(
             entries: entries, logs: logs,
             knownGrants: try loadGrants(needs.grants, from: connection))
@@ -128,17 +136,36 @@ enum LedgerStore {
         }
     }
 
-    /// Who holds no reservation can have no overdue one of the running period.
+    /// - Returns: those of the users who have an overdue reservation.
+    private static func findOverdue(
+        _ users: [UUID], from connection: any DatabaseConnection, now: Timestamp,
+        _ watch: inout OverdueWatch
+    ) throws -> [UUID] {
+        guard !users.isEmpty else { return [] }
+        let sql = """
+            SELECT expires_at FROM career_usage_logs
+            WHERE user_id = ? AND status = 'PENDING' AND commit_accepted_at IS NULL
+            ORDER BY expires_at LIMIT 1
+            """
+        var overdue: [UUID] = []
+        for (user, rows) in zip(users, try connection.queryMany(sql, users.map { [.uuid($0)] })) {
+            var reader = rows.first?.reader
+            let firstEnd = try reader?.time()
+            if let firstEnd, firstEnd <= now {
+                overdue.append(user)
+            } else {
+                watch.looked(for: user, at: now, firstEnd: firstEnd)
+            }
+        }
+        return overdue
+    }
+
     private static func loadOverdue(
-        _ entries: inout [UUID: LedgerBatch.Entry], of all: Set<UUID>,
-        into logs: inout [UsageLog], from connection: any DatabaseConnection, now: Timestamp
+        _ users: [UUID], into logs: inout [UsageLog],
+        _ entries: inout [UUID: LedgerBatch.Entry], from connection: any DatabaseConnection,
+        now: Timestamp
     ) throws {
-        let holders = entries.filter { user, entry in
-            guard let account = entry.account else { return false }
-            return account.context.reserved > .zero || all.contains(user)
-        }.keys
-        guard !holders.isEmpty else { return }
-        let users = Array(holders)
+        guard !users.isEmpty else { return }
         let sql = """
             SELECT \(UsageLogRow.columns) FROM career_usage_logs
             WHERE user_id = ? AND status = 'PENDING' AND expires_at <= ?
@@ -160,6 +187,7 @@ enum LedgerStore {
         var newAccounts: [Account] = []
         var subscriptions: [[SQLValue]] = []
         var contexts: [[SQLValue]] = []
+        var counters: [[SQLValue]] = []
         for (user, entry) in batch.entries {
             guard let account = entry.account else { continue }
             guard let before = loaded.entries[user]?.account else {
@@ -169,13 +197,18 @@ enum LedgerStore {
             if account.subscription != before.subscription {
                 subscriptions.append(update(account.subscription))
             }
-            if account.context != before.context { contexts.append(update(account)) }
+            if account.context.moved(since: before.context) {
+                contexts.append(update(account))
+            } else if account.context != before.context {
+                counters.append(count(account))
+            }
         }
         for account in newAccounts { try insert(account, to: connection) }
         if !subscriptions.isEmpty {
             try connection.executeMany(updateSubscription, subscriptions)
         }
         if !contexts.isEmpty { try connection.executeMany(updateContext, contexts) }
+        if !counters.isEmpty { try connection.executeMany(updateCounters, counters) }
         try writeLogs(batch, to: connection)
         try writeGrants(batch, to: connection)
     }
@@ -248,6 +281,24 @@ enum LedgerStore {
         ]
     }
 
+    /// What each decision moves, apart from the period: the many updates are the small ones.
+    private static let updateCounters = """
+        UPDATE career_subscription_contexts SET credits_used = ?, credits_reserved = ?,
+            minute_started_at = ?, minute_count = ?, day_started_at = ?, day_count = ?,
+            decided_at = ?
+        WHERE user_id = ?
+        """
+
+    private static func count(_ account: Account) -> [SQLValue] {
+        let context = account.context
+        return [
+            .credits(context.used), .credits(context.reserved),
+            .time(context.minuteWindow.start), .integer(context.minuteWindow.count),
+            .time(context.dayWindow.start), .integer(context.dayWindow.count),
+            .time(context.decidedAt), .uuid(account.subscription.userID),
+        ]
+    }
+
     private static func writeLogs(
         _ batch: LedgerBatch, to connection: any DatabaseConnection
     ) throws {
@@ -297,5 +348,13 @@ enum LedgerStore {
                     ]
                 })
         }
+    }
+}
+
+extension CareerSubscriptionContext {
+    /// Whether more than its counters differ.
+    fileprivate func moved(since before: CareerSubscriptionContext) -> Bool {
+        period != before.period || periodPlanID != before.periodPlanID
+            || anchor != before.anchor || allocated != before.allocated
     }
 }

@@ -1,6 +1,6 @@
 import Database
 
-/// The schema, step by step. A landed step is never edited; a change is a new one at the end.
+/// The schema, step by step. A released step is never edited; a change is a new one at the end.
 public let migrations: [Migration] = [
     Migration("installation", installation),
     Migration("catalog", catalogTables),
@@ -43,7 +43,7 @@ private func catalogTables(_ sql: SQLDialect) -> [String] {
             lookup_key TEXT UNIQUE,
             updated_at \(sql.bigint) NOT NULL,
             CHECK ((type = 'paid') = (lookup_key IS NOT NULL))
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE TABLE plan_pricing_rules (
@@ -52,7 +52,7 @@ private func catalogTables(_ sql: SQLDialect) -> [String] {
             credits_allocation \(sql.bigint) NOT NULL CHECK (credits_allocation >= 0),
             rate_limit_per_minute \(sql.bigint) CHECK (rate_limit_per_minute >= 0),
             rate_limit_per_day \(sql.bigint) CHECK (rate_limit_per_day >= 0)
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE TABLE feature_cost_configs (
@@ -60,7 +60,7 @@ private func catalogTables(_ sql: SQLDialect) -> [String] {
             product_type TEXT NOT NULL CHECK (product_type = 'career'),
             internal_cost_credits \(sql.bigint) NOT NULL CHECK (internal_cost_credits >= 0),
             is_active \(sql.bigint) NOT NULL CHECK (is_active IN (0, 1))
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
     ]
 }
@@ -86,7 +86,7 @@ private func identityTables(_ sql: SQLDialect) -> [String] {
             UNIQUE (issuer, subject),
             CHECK ((issuer IS NULL) = (subject IS NULL)),
             CHECK (issuer IS NOT NULL OR (email_key IS NOT NULL AND password_hash IS NOT NULL))
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE TABLE one_time_codes (
@@ -96,7 +96,7 @@ private func identityTables(_ sql: SQLDialect) -> [String] {
             created_at \(sql.bigint) NOT NULL,
             expires_at \(sql.bigint) NOT NULL,
             PRIMARY KEY (user_id, purpose)
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE TABLE sessions (
@@ -107,7 +107,7 @@ private func identityTables(_ sql: SQLDialect) -> [String] {
             created_at \(sql.bigint) NOT NULL,
             expires_at \(sql.bigint) NOT NULL,
             revoked_at \(sql.bigint)
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         "CREATE INDEX sessions_of_user ON sessions (user_id)",
         // Every refresh token of a session, the used ones too: seeing one of those again means
@@ -119,7 +119,7 @@ private func identityTables(_ sql: SQLDialect) -> [String] {
             created_at \(sql.bigint) NOT NULL,
             expires_at \(sql.bigint) NOT NULL,
             used_at \(sql.bigint)
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         "CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session_id)",
         // `bucket` is a keyed hash of what is throttled, so that no email stands here in clear.
@@ -128,7 +128,7 @@ private func identityTables(_ sql: SQLDialect) -> [String] {
             bucket \(sql.blob) PRIMARY KEY,
             failures \(sql.bigint) NOT NULL,
             window_started_at \(sql.bigint) NOT NULL
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE TABLE mails (
@@ -151,7 +151,7 @@ private func identityTables(_ sql: SQLDialect) -> [String] {
             period_end \(sql.bigint) NOT NULL,
             credits_remaining \(sql.bigint) NOT NULL CHECK (credits_remaining >= 0),
             deleted_at \(sql.bigint) NOT NULL
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
     ]
 }
@@ -176,7 +176,7 @@ private func ledgerTables(_ sql: SQLDialect) -> [String] {
             trial_used \(sql.bigint) NOT NULL CHECK (trial_used IN (0, 1)),
             created_at \(sql.bigint) NOT NULL,
             updated_at \(sql.bigint) NOT NULL
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE TABLE subscription_changes (
@@ -186,7 +186,7 @@ private func ledgerTables(_ sql: SQLDialect) -> [String] {
             plan_id \(sql.uuid) NOT NULL,
             status TEXT NOT NULL,
             at \(sql.bigint) NOT NULL
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         "CREATE INDEX subscription_changes_of ON subscription_changes (subscription_id, id)",
         // The user's position: counters of the running period, and the two rate windows.
@@ -209,7 +209,7 @@ private func ledgerTables(_ sql: SQLDialect) -> [String] {
             day_count \(sql.bigint) NOT NULL CHECK (day_count >= 0),
             decided_at \(sql.bigint) NOT NULL,
             CHECK (period_start < period_end)
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE TABLE credit_grants (
@@ -222,7 +222,7 @@ private func ledgerTables(_ sql: SQLDialect) -> [String] {
             created_at \(sql.bigint) NOT NULL,
             PRIMARY KEY (user_id, period_number, kind, cause),
             CHECK (kind <> 'adjustment' OR reason IS NOT NULL)
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE TABLE career_usage_logs (
@@ -256,7 +256,7 @@ private func ledgerTables(_ sql: SQLDialect) -> [String] {
             CHECK ((status = 'SUCCESS') = (credits_charged IS NOT NULL)),
             CHECK ((status = 'FAILED') = (failure_type IS NOT NULL)),
             CHECK ((status IN ('SUCCESS', 'FAILED')) = (committed_at IS NOT NULL))
-        )\(sql.tableOptions)
+        )\(sql.keyedTableOptions)
         """,
         """
         CREATE UNIQUE INDEX career_usage_logs_by_request
@@ -267,10 +267,6 @@ private func ledgerTables(_ sql: SQLDialect) -> [String] {
         """
         CREATE INDEX career_usage_logs_pending
             ON career_usage_logs (user_id, expires_at) WHERE status = 'PENDING'
-        """,
-        """
-        CREATE INDEX career_usage_logs_expiring
-            ON career_usage_logs (expires_at) WHERE status = 'PENDING'
         """,
     ]
 }

@@ -1,0 +1,32 @@
+import HTTPTypes
+import NIOHTTP1
+
+/// The headers of a request, found by their names whatever the case.
+public struct RequestHeaders: Sendable {
+    private let headers: HTTPHeaders
+
+    init(_ headers: HTTPHeaders) {
+        self.headers = headers
+    }
+
+    /// The value; a header that is sent twice has both, joined by a comma (RFC 9110 §5.3).
+    public subscript(name: HTTPField.Name) -> String? {
+        let wanted = name.canonicalName
+        var found: String?
+        for (name, value) in headers where isSame(name, wanted) {
+            found = found.map { "\($0), \(value)" } ?? value
+        }
+        return found
+    }
+
+    /// - Parameter canonical: in lower case.
+    private func isSame(_ name: String, _ canonical: String) -> Bool {
+        let (left, right) = (name.utf8, canonical.utf8)
+        guard left.count == right.count else { return false }
+        for (byte, wanted) in zip(left, right) where byte != wanted {
+            guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte), byte | 0x20 == wanted
+            else { return false }
+        }
+        return true
+    }
+}
