@@ -75,6 +75,9 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "MessagingTests", dependencies: ["Messaging", "Database", "CareerDomain"],
+            swiftSettings: settings),
         // The calls to Stripe: a client, the webhooks' signature, the wire's types.
         .target(
             name: "Stripe",

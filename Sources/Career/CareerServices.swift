@@ -62,9 +62,11 @@ public struct CareerServices: Sendable {
         settleSandbox = Self.sandboxSettler(core.settings)
         receiver = ReceiveStripeEvent(
             database: database, broker: broker, secrets: core.settings.stripe.webhookSecrets,
+            mode: StripeMode(secretKey: core.settings.stripe.secretKey), logger: core.logger,
             clock: clock, wall: .wall)
         let handlers = StripeEventHandlers(
-            database: database, stripe: stripe, mirror: mirror, mails: mails, clock: clock)
+            database: database, stripe: stripe, mirror: mirror, notices: notices, mails: mails,
+            clock: clock)
         var all = handlers.all
         all[.usageCommits] = QueuedCommits(quota: quota).handle
         if let url = core.settings.smtpURL {

@@ -63,10 +63,12 @@ public struct Account: Sendable, Hashable {
         self.context = context
     }
 
-    /// Whether the user may spend at `now`: the status must entitle, and the running period, or
-    /// the grace after it in which a payment is awaited, must not be over.
+    /// Whether the user may spend at `now`: the running period, or the grace after it in which a
+    /// payment is awaited, must not be over. What was paid for is theirs whatever the status says;
+    /// without a paid period the status must entitle.
     public func isEntitled(at now: Timestamp, grace: Int64) -> Bool {
-        subscription.status.entitles && now < context.period.end.adding(seconds: grace)
+        (context.period.source == .paid || subscription.status.entitles)
+            && now < context.period.end.adding(seconds: grace)
     }
 
     /// Starts the Free plan's month in which `now` lies, where the running period is over.

@@ -69,8 +69,9 @@ public struct Multiplier: Sendable, Hashable {
     /// than ``Credits/maximum``: a cost is exact or the catalog is refused.
     public func applied(to cost: Credits) -> Credits? {
         let product = cost.micros.multipliedFullWidth(by: millionths)
-        guard product.high == 0, product.low <= UInt64(Int64.max) else { return nil }
-        let (micros, remainder) = Int64(product.low).quotientAndRemainder(dividingBy: 1_000_000)
+        // The product has 128 bits; below this bound its millionth fits into 64.
+        guard (0..<500_000).contains(product.high) else { return nil }
+        let (micros, remainder) = Int64(1_000_000).dividingFullWidth(product)
         guard remainder == 0, micros <= Credits.maximum.micros else { return nil }
         return Credits(micros: micros)
     }

@@ -14,8 +14,8 @@ public struct Subscription: Sendable, Hashable {
         case paused
         case canceled
 
-        /// Whether the status lets its user spend, as long as the running period and its grace
-        /// last.
+        /// Whether the status lets its user spend where no period was paid for, and lets an
+        /// upgrade grant credits.
         public var entitles: Bool { self == .active || self == .trialing || self == .pastDue }
     }
 

@@ -89,6 +89,9 @@ public struct UsageLog: Sendable, Hashable {
     /// When a commit was accepted for later (`Prefer: respond-async`). From then on the log does
     /// not expire: the commit is judged by this time, however slow the queue is.
     public internal(set) var commitAcceptedAt: Timestamp?
+    /// How the call ended by the commit that was accepted, SUCCESS or FAILED: no later commit may
+    /// say otherwise. `nil` where `commitAcceptedAt` is.
+    public internal(set) var commitAcceptedAs: Status?
     public internal(set) var metrics: Metrics
     public internal(set) var failure: Failure?
 
@@ -96,8 +99,8 @@ public struct UsageLog: Sendable, Hashable {
         id: UUID, key: IdempotencyKey, subscriptionID: UUID, periodNumber: Int64,
         featureKey: String, call: Call, creditsReserved: Credits, createdAt: Timestamp,
         expiresAt: Timestamp, status: Status, creditsCharged: Credits?,
-        committedAt: Timestamp?, commitAcceptedAt: Timestamp?, metrics: Metrics,
-        failure: Failure?
+        committedAt: Timestamp?, commitAcceptedAt: Timestamp?, commitAcceptedAs: Status?,
+        metrics: Metrics, failure: Failure?
     ) {
         self.id = id
         self.key = key
@@ -112,6 +115,7 @@ public struct UsageLog: Sendable, Hashable {
         self.creditsCharged = creditsCharged
         self.committedAt = committedAt
         self.commitAcceptedAt = commitAcceptedAt
+        self.commitAcceptedAs = commitAcceptedAs
         self.metrics = metrics
         self.failure = failure
     }

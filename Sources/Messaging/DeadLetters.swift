@@ -46,10 +46,16 @@ public struct DeadLetters: Sendable {
     /// Throws a letter away for good.
     /// - Returns: false where there is no such letter.
     public func discard(_ id: UUID) async throws -> Bool {
-        try await database.write { connection in
-            try connection.execute(
-                "DELETE FROM messages WHERE id = ? AND died_at IS NOT NULL", [.uuid(id)]) > 0
-        }
+        try await database.write { try Self.discard(id, in: $0) }
+    }
+
+    /// The same within the caller's database transaction.
+    @discardableResult
+    public static func discard(
+        _ id: UUID, in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try connection.execute(
+            "DELETE FROM messages WHERE id = ? AND died_at IS NOT NULL", [.uuid(id)]) > 0
     }
 
     private func select(_ tail: String, _ arguments: [SQLValue]) async throws -> [Letter] {

@@ -36,20 +36,27 @@ public struct EmbeddedBroker: MessageBroker {
 
     public func claim(_ limit: Int, now: Timestamp) async throws -> [Message] {
         let wallNow = wall()
-        let isAnyDue = try await database.read { connection in
-            try !connection.query(
-                """
-                SELECT id FROM messages
-                WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ? LIMIT 1
-                """, [.time(now), .time(wallNow)]
-            ).isEmpty
-        }
-        guard isAnyDue else { return [] }
-        return try await database.write { connection in
-            // A worker that died without a word has used up a try too.
+        let leases = try await database.read { connection in
             try connection.query(
                 """
-                UPDATE messages SET leased_until = ?
+                SELECT leased_until FROM messages
+                WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
+                ORDER BY due_at, id LIMIT ?
+                """, [.time(now), .time(wallNow), .integer(limit)]
+            ).map { row in
+                var reader = row.reader
+                return try reader.integer()
+            }
+        }
+        guard !leases.isEmpty else { return [] }
+        // A lease that has run out means a worker that died: what it held comes one at a time,
+        // so that a message that kills its worker uses up no other's tries.
+        let limit = leases.allSatisfy { $0 == 0 } ? limit : 1
+        return try await database.write { connection in
+            // The try is counted before it is made: a worker that dies has used it up.
+            try connection.query(
+                """
+                UPDATE messages SET attempts = attempts + 1, leased_until = ?
                 WHERE id IN (SELECT id FROM messages
                     WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
                     ORDER BY due_at, id LIMIT ?)
@@ -63,7 +70,7 @@ public struct EmbeddedBroker: MessageBroker {
                 var reader = row.reader
                 return try Message(
                     id: reader.uuid(), queue: reader.oneOf(MessageQueue.self),
-                    body: reader.text(), attempts: reader.integer(), enqueuedAt: reader.time())
+                    body: reader.text(), attempts: reader.integer() - 1, enqueuedAt: reader.time())
             }
         }
     }
@@ -78,21 +85,23 @@ public struct EmbeddedBroker: MessageBroker {
         _ message: Message, reason: String, isPoison: Bool, now: Timestamp
     ) async throws -> Bool {
         let attempts = message.attempts + 1
-        let isDead = isPoison || attempts >= message.queue.maximumAttempts
+        let maximum = message.queue.maximumAttempts
+        let isDead = isPoison || attempts >= maximum
         let reason = String(reason.prefix(Self.maximumReason))
-        _ = try await database.write { connection in
+        // A worker that outlived its lease has no say in a later try.
+        let changed = try await database.write { connection in
             try connection.execute(
                 """
                 UPDATE messages SET attempts = ?, reason = ?, due_at = ?, leased_until = 0,
                     died_at = ?
-                WHERE id = ?
+                WHERE id = ? AND attempts = ? AND died_at IS NULL
                 """,
                 [
-                    .integer(attempts), .text(reason),
+                    .integer(min(attempts, maximum)), .text(reason),
                     .time(now.adding(seconds: message.queue.retryDelay)),
-                    isDead ? .time(now) : .null, .uuid(message.id),
+                    isDead ? .time(now) : .null, .uuid(message.id), .integer(attempts),
                 ])
         }
-        return isDead
+        return isDead && changed > 0
     }
 }

@@ -9,7 +9,7 @@ public struct Message: Sendable, Equatable {
     public let queue: MessageQueue
     /// JSON.
     public let body: String
-    /// Tries before this one.
+    /// Tries before this one, those of workers that died in the middle included.
     public let attempts: Int64
     /// When it was accepted.
     public let enqueuedAt: Timestamp
@@ -43,6 +43,8 @@ public protocol MessageBroker: Sendable {
         now: Timestamp) throws
 
     /// Takes messages that are due, so that no other worker takes them before the lease is over.
+    /// The try counts from now on. A message whose last try never ended comes once more, with all
+    /// of its tries behind it, to be rejected.
     func claim(_ limit: Int, now: Timestamp) async throws -> [Message]
 
     /// The message was handled.

@@ -11,6 +11,9 @@ public struct MessageWorker: Service {
     static let maximumInFlight = 8
     /// How long an idle worker waits before it looks again.
     static let idlePause = Duration.milliseconds(50)
+    /// The reason kept of a message that its worker never answered for.
+    static let unendedTry =
+        "the last try never ended: its worker was killed, or took longer than its lease"
 
     private let broker: any MessageBroker
     private let handlers: [MessageQueue: Handler]
@@ -67,6 +70,9 @@ public struct MessageWorker: Service {
             do {
                 guard let handler = handlers[message.queue] else {
                     throw PoisonMessage("no handler for \(message.queue.rawValue)")
+                }
+                guard message.attempts < message.queue.maximumAttempts else {
+                    throw PoisonMessage(Self.unendedTry)
                 }
                 try await handler(message)
             } catch {

@@ -70,15 +70,17 @@ struct DeadLettersCommand: AsyncParsableCommand {
     }
 
     struct Discard: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Throw a letter away for good.")
+        static let configuration = CommandConfiguration(
+            abstract: "Throw a letter away for good.",
+            discussion: "What a discarded commit still holds is given back in time.")
 
         @Argument(help: "The letter's id.")
         var id: String
 
         func run() async throws {
             let id = try letterID(self.id)
-            try await withDeadLetters { letters, _ in
-                guard try await letters.discard(id) else {
+            try await withDeadLetters { _, core in
+                guard try await DiscardDeadLetter(core).discard(id) else {
                     throw FriendlyError("no dead letter \(id.text)")
                 }
                 print("discarded")

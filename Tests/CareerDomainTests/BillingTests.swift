@@ -113,11 +113,13 @@ struct BillingTests {
         #expect(ledger.brokenInvariants().isEmpty)
     }
 
-    @Test("A second subscription and a canceled unknown one are not taken over")
+    @Test("A second subscription and an unknown one that never was paid for are not taken over")
     mutating func others() {
         let user = ledger.newUser()
-        let gone = snapshot(TestLedger.plus, .canceled, endedAfter: 1)
+        let gone = snapshot(TestLedger.plus, .canceled, invoice: nil, endedAfter: 1)
         #expect(ledger.apply(ApplyBilling(userID: user, snapshot: gone)) == .notTheirs)
+        let awaited = snapshot(TestLedger.plus, .incomplete, invoice: nil)
+        #expect(ledger.apply(ApplyBilling(userID: user, snapshot: awaited)) == .notTheirs)
         ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
         let before = ledger.accounts[user]
         let second = snapshot(TestLedger.pro, invoice: "in_9", subscription: "sub_2")
@@ -125,5 +127,198 @@ struct BillingTests {
             ledger.apply(ApplyBilling(userID: user, snapshot: second))
                 == .otherSubscription(current: "sub_1"))
         #expect(ledger.accounts[user] == before)
+    }
+
+    @Test("A new subscription's period starts though it ends before the old one's")
+    mutating func shorterThanTheOld() {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        ledger.advance(days: 5)
+        let over = snapshot(TestLedger.plus, .canceled, endedAfter: 5)
+        ledger.apply(ApplyBilling(userID: user, snapshot: over))
+        ledger.advance(days: 1)
+        let again = snapshot(invoice: "in_2", from: 6, days: 7, subscription: "sub_2")
+        for _ in 0..<2 { ledger.apply(ApplyBilling(userID: user, snapshot: again)) }
+        #expect(ledger.context(user).period.end == TestLedger.start.adding(seconds: 13 * 86_400))
+        #expect(ledger.context(user).allocated.decimal == "500.00")
+        #expect(ledger.brokenInvariants().isEmpty)
+    }
+
+    @Test("Within a subscription an earlier period does not come again")
+    mutating func earlierPeriod() {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot(from: 5)))
+        let before = ledger.context(user)
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot(invoice: "in_0", from: 0)))
+        #expect(ledger.context(user) == before)
+    }
+
+    @Test("A paid period that is over does not replace the running free month")
+    mutating func lapsedPeriod() {
+        let user = ledger.newUser()
+        ledger.advance(days: 40)
+        _ = ledger.commit(user, ledger.reserve(user))
+        let before = ledger.context(user)
+        let lapsed = snapshot(TestLedger.plus, .pastDue, from: 10)
+        for _ in 0..<2 { ledger.apply(ApplyBilling(userID: user, snapshot: lapsed)) }
+        #expect(ledger.context(user).period == before.period)
+        #expect(ledger.context(user).remaining.decimal == "24.00")
+        // The account says what Stripe says, so there is no difference left to report.
+        #expect(ledger.accounts[user]!.subscription.status == .pastDue)
+        #expect(ledger.accounts[user]!.subscription.stripeSubscriptionID == "sub_1")
+        let paid = snapshot(invoice: "in_2", from: 40)
+        ledger.apply(ApplyBilling(userID: user, snapshot: paid))
+        #expect(ledger.context(user).remaining.decimal == "500.00")
+        #expect(ledger.brokenInvariants().isEmpty)
+    }
+
+    @Test("A paid period starts up to its last second", arguments: [(0, true), (1, false)])
+    mutating func lapsedAtTheBoundary(second: Int64, starts: Bool) {
+        let user = ledger.newUser()
+        ledger.advance(days: 10, seconds: second - 1)
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot(days: 10)))
+        #expect((ledger.context(user).period.source == .paid) == starts)
+    }
+
+    @Test(
+        "What was paid for stays usable for the grace, whatever the status says; then 402",
+        arguments: Subscription.Status.allCases)
+    mutating func grace(status: Subscription.Status) {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        ledger.advance(days: 33, seconds: -1)
+        let isOver = status == .canceled || status == .incompleteExpired
+        ledger.apply(
+            ApplyBilling(
+                userID: user,
+                snapshot: snapshot(TestLedger.plus, status, endedAfter: isOver ? 30 : nil)))
+        guard case .granted = ledger.validate(user, "in grace") else {
+            Issue.record("refused within the grace")
+            return
+        }
+        ledger.advance(seconds: 1)
+        switch ledger.validate(user, "late") {
+        // What is over at Stripe has gone back to Free, whose months follow each other.
+        case .granted: #expect(isOver)
+        case .denied(.subscriptionInactive, _): #expect(!isOver)
+        case let outcome: Issue.record("neither granted nor inactive: \(outcome)")
+        }
+    }
+
+    @Test("Credits spent in the hour between a renewal and its payment come from the old period")
+    mutating func hourBeforePayment() {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        ledger.advance(days: 30)
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        let spent = ledger.reserve(user, "spent")
+        _ = ledger.commit(user, spent)
+        ledger.advance(seconds: 3300)
+        let held = ledger.reserve(user, "held")
+        #expect(ledger.context(user).remaining.decimal == "498.00")
+        ledger.advance(seconds: 300)
+        ledger.apply(
+            ApplyBilling(userID: user, snapshot: snapshot(invoice: "in_2", from: 30)))
+        #expect(ledger.context(user).remaining.decimal == "500.00")
+        _ = ledger.commit(user, held)
+        #expect(ledger.context(user).remaining.decimal == "500.00")
+        #expect(ledger.logs[spent]!.periodNumber == ledger.logs[held]!.periodNumber)
+        #expect(ledger.logs[held]!.status == .success)
+        #expect(ledger.brokenInvariants().isEmpty)
+    }
+
+    @Test("An upgrade in the period's last minute grants that minute's share")
+    mutating func lastMinute() {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        ledger.advance(days: 30, seconds: -60)
+        let upgraded = snapshot(TestLedger.pro, invoicedPlan: TestLedger.plus)
+        for _ in 0..<2 { ledger.apply(ApplyBilling(userID: user, snapshot: upgraded)) }
+        // 1500 × 60 s / 30 days is 0.0347…
+        #expect(ledger.context(user).allocated.decimal == "500.03")
+        ledger.advance(seconds: 60)
+        ledger.apply(
+            ApplyBilling(
+                userID: user, snapshot: snapshot(TestLedger.pro, invoice: "in_2", from: 30)))
+        #expect(ledger.context(user).allocated.decimal == "2000.00")
+        #expect(ledger.brokenInvariants().isEmpty)
+    }
+
+    @Test("A lost dispute takes away what is left above Free, never what was used")
+    mutating func lostDispute() {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        for number in 0..<26 { _ = ledger.commit(user, ledger.reserve(user, "\(number)")) }
+        ledger.advance(days: 5)
+        let lost = snapshot(invoice: nil, isRevoked: true)
+        guard
+            case .applied(_, let events) = ledger.apply(
+                ApplyBilling(userID: user, snapshot: lost))
+        else {
+            Issue.record("not applied")
+            return
+        }
+        #expect(events == [.revoked])
+        #expect(ledger.accounts[user]!.subscription.planID == TestLedger.free.id)
+        #expect(ledger.context(user).allocated.decimal == "25.00")
+        #expect(ledger.context(user).used.decimal == "26.00")
+        guard case .denied(.quotaExceeded, _) = ledger.validate(user, "more") else {
+            Issue.record("there was nothing left to grant")
+            return
+        }
+        #expect(ledger.apply(ApplyBilling(userID: user, snapshot: lost)) == .notTheirs)
+        #expect(ledger.brokenInvariants().isEmpty)
+    }
+
+    @Test("Money that went back before anything was granted leaves Free as it was")
+    mutating func refundedUnseen() {
+        let user = ledger.newUser()
+        let before = ledger.accounts[user]
+        let refunded = snapshot(TestLedger.plus, .canceled, invoice: nil, isRevoked: true)
+        #expect(ledger.apply(ApplyBilling(userID: user, snapshot: refunded)) == .notTheirs)
+        #expect(ledger.accounts[user] == before)
+    }
+
+    @Test("An update of a subscription that is not yet known makes it the account's, as it is now")
+    mutating func updatedBeforeCreated() {
+        let user = ledger.newUser()
+        ledger.advance(days: 20)
+        let upgraded = snapshot(TestLedger.pro, changedAfter: 20, invoicedPlan: TestLedger.plus)
+        guard
+            case .applied(let account, let events) = ledger.apply(
+                ApplyBilling(userID: user, snapshot: upgraded))
+        else {
+            Issue.record("not applied")
+            return
+        }
+        #expect(events == [.activated, .upgraded])
+        #expect(account.subscription.stripeSubscriptionID == "sub_1")
+        #expect(account.context.allocated.decimal == "1000.00")
+    }
+
+    @Test("A subscription that is first seen unpaid is the account's and gives nothing")
+    mutating func firstSeenUnpaid() {
+        let user = ledger.newUser()
+        ledger.advance(days: 35)
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot(TestLedger.plus, .unpaid)))
+        #expect(ledger.accounts[user]!.subscription.status == .unpaid)
+        guard case .denied(.subscriptionInactive, _) = ledger.validate(user) else {
+            Issue.record("granted without a payment")
+            return
+        }
+        ledger.apply(
+            ApplyBilling(userID: user, snapshot: snapshot(invoice: "in_2", from: 30)))
+        #expect(ledger.context(user).remaining.decimal == "500.00")
+    }
+
+    @Test("Two event ids for one change change the account once")
+    mutating func twoEventIDs() {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        let (account, grants) = (ledger.accounts[user]!, ledger.grants)
+        ledger.advance(seconds: 1)
+        #expect(
+            ledger.apply(ApplyBilling(userID: user, snapshot: snapshot())) == .applied(account, []))
+        #expect(ledger.accounts[user] == account && ledger.grants == grants)
     }
 }

@@ -42,6 +42,30 @@ struct ValueTests {
         #expect(Multiplier(decimal: "-1") == nil)
     }
 
+    @Test(
+        "A cost is exact up to the largest amount, and refused beyond it",
+        arguments: [
+            ("1000000000", "1", "1000000000.00"), ("10000000", "1", "10000000.00"),
+            ("9223372.036855", "1", "9223372.036855"), ("1000000", "1000", "1000000000.00"),
+            ("1000000000", "0.000001", "1000.00"), ("999999999.999999", "1", "999999999.999999"),
+            ("1000000000", "1.000001", nil), ("1000000000", "1000", nil),
+            ("1000000.000001", "1000", nil), ("999999999.999999", "0.5", nil),
+            ("-1", "1", nil), ("0", "1000", "0.00"),
+        ] as [(String, String, String?)])
+    func costAtTheBounds(cost: String, multiplier: String, product: String?) {
+        let applied = Multiplier(decimal: multiplier)!.applied(to: Credits(decimal: cost)!)
+        #expect(applied?.decimal == product)
+    }
+
+    @Test("No product is too large to be refused")
+    func hugeProducts() {
+        let most = Multiplier(millionths: .max)
+        #expect(most.applied(to: Credits(micros: .max)) == nil)
+        #expect(most.applied(to: Credits(micros: .min)) == nil)
+        #expect(Multiplier(millionths: .min).applied(to: Credits(micros: .min)) == nil)
+        #expect(Multiplier(millionths: 1_000_000).applied(to: Credits(micros: .max)) == nil)
+    }
+
     @Test("Calendar arithmetic agrees with Foundation's over 130 years")
     func calendar() {
         var random = SeededGenerator(seed: 7)

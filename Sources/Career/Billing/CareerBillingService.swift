@@ -88,19 +88,26 @@ public struct CareerBillingService: Sendable {
         }
     }
 
-    /// The user's one customer at Stripe, ever. The idempotency key makes two racing first
-    /// checkouts meet in one.
+    /// The user's one customer at Stripe. The idempotency key makes two racing first checkouts
+    /// meet in one; it counts the customers that were deleted at Stripe, so that Stripe does not
+    /// answer with one of those.
     private func customer(of account: Account) async throws -> String {
         if let known = account.subscription.stripeCustomerID { return known }
         let user = account.subscription.userID
-        let email = try await database.read { connection -> String? in
+        let subscription = account.subscription.id
+        let (email, deleted) = try await database.read { connection -> (String?, Int64) in
             let row = try connection.queryOne(
-                "SELECT email FROM users WHERE id = ?", [.uuid(user)])
-            guard var reader = row?.reader else { return nil }
-            return try reader.optionalText()
+                """
+                SELECT email, (SELECT count(*) FROM subscription_changes
+                    WHERE subscription_id = ? AND event = ?)
+                FROM users WHERE id = ?
+                """, [.uuid(subscription), .text(UnlinkCustomer.event), .uuid(user)])
+            guard var reader = row?.reader else { return (nil, 0) }
+            return try (reader.optionalText(), reader.integer())
         }
         let customer = try await stripe.createCustomer(
-            NewStripeCustomer(userID: user.text, email: email ?? ""), "customer-\(user.text)")
+            NewStripeCustomer(userID: user.text, email: email ?? ""),
+            "customer-\(user.text)-\(deleted)")
         let outcome = try await ledger.perform(
             LinkCustomer(userID: user, customerID: customer.id))
         return outcome ?? customer.id
@@ -222,16 +229,20 @@ public struct CareerBillingService: Sendable {
                     subscriptionID, true, "cancel-\(subscriptionID)-\(UUID().text)")
             }
         } else {
-            do {
-                _ = try await stripe.cancelSubscription(subscriptionID)
-            } catch {
-                guard case .notFound = error.kind else { throw error }
-            }
+            try await end(subscriptionID)
         }
         try await mirror.refresh(subscriptionID, userID: user)
         return atPeriodEnd
             ? "The subscription ends with its period; until then nothing changes."
             : "The subscription has ended; you are on the Free plan."
+    }
+
+    private func end(_ subscriptionID: String) async throws {
+        do {
+            _ = try await stripe.cancelSubscription(subscriptionID)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+        }
     }
 
     /// Takes a cancellation at the period's end back; where none is pending nothing changes.
@@ -258,6 +269,8 @@ public struct CareerBillingService: Sendable {
     }
 
     /// Ends whatever the user pays for and forgets them at Stripe, before the account is erased.
+    /// Each subscription is canceled by its own name, in whatever state it is; the customer goes
+    /// last, so that a page that is still open can no longer be paid.
     func forget(user: UUID) async throws {
         guard let found = try await subscriptions.subscription(of: user),
             let customer = found.account.subscription.stripeCustomerID
@@ -265,10 +278,23 @@ public struct CareerBillingService: Sendable {
         if let session = try await Checkouts(database: database).find(user)?.sessionID {
             try await expire(session)
         }
+        for subscription in try await listSubscriptions(of: customer) where !subscription.isOver {
+            try await end(subscription.id)
+        }
         do {
             _ = try await stripe.deleteCustomer(customer)
         } catch {
             guard case .notFound = error.kind else { throw error }
+        }
+    }
+
+    /// A customer who is gone subscribes to nothing.
+    private func listSubscriptions(of customer: String) async throws -> [StripeSubscription] {
+        do {
+            return try await stripe.listSubscriptions(customer)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return []
         }
     }
 }

@@ -58,8 +58,8 @@ public struct StripeMirror: Sendable {
             let outcome = try await ledger.perform(
                 ApplyBilling(userID: owner, snapshot: snapshot),
                 alongside: { [mails, clock] connection, outcome in
-                    guard case .applied(let account, let events) = outcome else { return }
                     try StripeMirror.redeem(ticket, of: subscriptionID, in: connection)
+                    guard case .applied(let account, let events) = outcome else { return }
                     try mails.enqueue(
                         events, of: account, snapshot: snapshot, in: connection,
                         now: clock.now())
@@ -77,7 +77,9 @@ public struct StripeMirror: Sendable {
     ) async throws {
         switch outcome {
         case .applied(_, let events) where events.contains(.revoked):
-            if subscription.status != .canceled { try await cancel(subscription.id) }
+            if !subscription.isOver { try await cancel(subscription.id) }
+        case .notTheirs where snapshot.isRevoked:
+            if !subscription.isOver { try await cancel(subscription.id) }
         case .otherSubscription(let current):
             try await settleSecond(subscription, snapshot, current: current, owner: owner)
         default: break
@@ -89,7 +91,7 @@ public struct StripeMirror: Sendable {
     private func settleSecond(
         _ second: StripeSubscription, _ snapshot: BillingSnapshot, current: String, owner: UUID
     ) async throws {
-        guard second.status != .canceled, second.status != .incompleteExpired else { return }
+        guard !second.isOver else { return }
         try await refresh(current, userID: owner)
         let linked = try await linkedSubscription(of: owner)
         guard let linked, linked != second.id else {
@@ -101,6 +103,32 @@ public struct StripeMirror: Sendable {
             "\(second.id) was paid while \(linked) was running; it was canceled and refunded.")
         try await cancel(second.id)
         try await refundAll(of: second.id)
+    }
+
+    /// Forgets a customer who was deleted at Stripe, once what they subscribed to has ended here
+    /// too: their deletion ended it there.
+    func forget(_ customerID: String) async throws {
+        let owner = try await database.read { try Self.user(ofCustomer: customerID, in: $0) }
+        guard let owner else { return }
+        if let subscriptionID = try await linkedSubscription(of: owner) {
+            try await refresh(subscriptionID, userID: owner)
+        }
+        let outcome = try await ledger.perform(
+            UnlinkCustomer(userID: owner, customerID: customerID),
+            alongside: { connection, outcome in
+                guard outcome == .unlinked else { return }
+                // A checkout page that is still open belongs to the deleted customer.
+                try connection.execute(
+                    "UPDATE checkouts SET session_id = NULL, url = NULL WHERE user_id = ?",
+                    [.uuid(owner)])
+            })
+        if case .stillSubscribed(let live) = outcome {
+            throw LiveSubscription(description: "\(customerID) is deleted, but \(live) is live")
+        }
+    }
+
+    private struct LiveSubscription: Error, CustomStringConvertible {
+        let description: String
     }
 
     private func cancel(_ subscriptionID: String) async throws {
@@ -168,15 +196,21 @@ public struct StripeMirror: Sendable {
         let customerID = subscription.customerID
         let claimed = hint ?? subscription.metadata["user_id"].flatMap { UUID(uuidString: $0) }
         return try await database.read { connection in
-            let linked = try connection.queryOne(
-                "SELECT user_id FROM subscriptions WHERE stripe_customer_id = ?",
-                [.text(customerID)])
-            if var reader = linked?.reader { return try reader.uuid() }
+            if let linked = try Self.user(ofCustomer: customerID, in: connection) { return linked }
             guard let claimed else { return nil }
             let known = try connection.queryOne(
                 "SELECT user_id FROM subscriptions WHERE user_id = ?", [.uuid(claimed)])
             return known == nil ? nil : claimed
         }
+    }
+
+    private static func user(
+        ofCustomer customerID: String, in connection: any DatabaseConnection
+    ) throws -> UUID? {
+        let row = try connection.queryOne(
+            "SELECT user_id FROM subscriptions WHERE stripe_customer_id = ?", [.text(customerID)])
+        guard var reader = row?.reader else { return nil }
+        return try reader.uuid()
     }
 
     private func linkedSubscription(of userID: UUID) async throws -> String? {
@@ -203,8 +237,7 @@ public struct StripeMirror: Sendable {
         return BillingSnapshot(
             customerID: subscription.customerID, subscriptionID: subscription.id, planID: planID,
             status: Subscription.Status(subscription.status),
-            cancelAtPeriodEnd: subscription.cancelAtPeriodEnd
-                || (subscription.cancelAt != nil && subscription.endedAt == nil),
+            cancelAtPeriodEnd: subscription.isEnding,
             canceledAt: time(subscription.canceledAt), endedAt: time(subscription.endedAt),
             trialEnd: time(subscription.trialEnd), paid: revoked ? nil : latest,
             isRevoked: revoked,
@@ -252,6 +285,14 @@ public struct StripeMirror: Sendable {
     }
 
     private func time(_ seconds: Int64?) -> Timestamp? { seconds.map { Timestamp(seconds: $0) } }
+}
+
+extension StripeSubscription {
+    /// Whether it is over for good.
+    var isOver: Bool { status == .canceled || status == .incompleteExpired }
+
+    /// Whether it ends by itself, with its period or at a date.
+    var isEnding: Bool { cancelAtPeriodEnd || (cancelAt != nil && endedAt == nil) }
 }
 
 extension Subscription.Status {

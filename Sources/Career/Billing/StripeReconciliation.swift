@@ -71,7 +71,7 @@ public struct StripeReconciliation: Sendable {
     /// Each with the subscription that is to be fetched anew.
     private func drift(of account: Mirrored) async throws -> [(String, String)] {
         let live = try await stripe.listSubscriptions(account.customerID)
-            .filter { $0.status != .canceled && $0.status != .incompleteExpired }
+            .filter { !$0.isOver }
         guard let known = account.subscriptionID else {
             return live.map { ($0.id, "\($0.id) is \($0.status.text) at Stripe, unknown here") }
         }
@@ -86,7 +86,7 @@ public struct StripeReconciliation: Sendable {
                     "\(known) is \(theirs.status.text) at Stripe, \(account.status.rawValue) here"
                 ))
         }
-        if theirs.cancelAtPeriodEnd != account.cancelAtPeriodEnd {
+        if theirs.isEnding != account.cancelAtPeriodEnd {
             found.append((known, "\(known) ends with its period on one side only"))
         }
         if let item = theirs.items.first,

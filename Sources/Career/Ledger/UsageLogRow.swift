@@ -9,8 +9,8 @@ enum UsageLogRow {
         id, user_id, request_id, payload_hash, subscription_id, period_number, feature_key, \
         endpoint, method, client_ip, user_agent, input_chars, max_output_tokens, model, \
         credits_reserved, created_at, expires_at, status, credits_charged, committed_at, \
-        commit_accepted_at, model_used, input_tokens, output_tokens, latency_ms, failure_type, \
-        failure_reason
+        commit_accepted_at, commit_accepted_as, model_used, input_tokens, output_tokens, \
+        latency_ms, failure_type, failure_reason
         """
 
     static func read(_ row: Row) throws -> UsageLog {
@@ -32,6 +32,8 @@ enum UsageLogRow {
         let creditsCharged = try reader.optionalCredits()
         let committedAt = try reader.optionalTime()
         let commitAcceptedAt = try reader.optionalTime()
+        let commitAcceptedAs: UsageLog.Status? =
+            try reader.isNull() ? nil : reader.oneOf(UsageLog.Status.self)
         let metrics = try UsageLog.Metrics(
             modelUsed: reader.optionalText(), inputTokens: reader.optionalInteger(),
             outputTokens: reader.optionalInteger(), latencyMilliseconds: reader.optionalInteger())
@@ -45,12 +47,13 @@ enum UsageLogRow {
             featureKey: featureKey, call: call, creditsReserved: creditsReserved,
             createdAt: createdAt, expiresAt: expiresAt, status: status,
             creditsCharged: creditsCharged, committedAt: committedAt,
-            commitAcceptedAt: commitAcceptedAt, metrics: metrics, failure: failure)
+            commitAcceptedAt: commitAcceptedAt, commitAcceptedAs: commitAcceptedAs,
+            metrics: metrics, failure: failure)
     }
 
     static let insert = """
         INSERT INTO career_usage_logs (\(columns))
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     static func values(_ log: UsageLog) -> [SQLValue] {
@@ -66,8 +69,8 @@ enum UsageLogRow {
 
     static let settle = """
         UPDATE career_usage_logs SET status = ?, credits_charged = ?, committed_at = ?,
-            commit_accepted_at = ?, model_used = ?, input_tokens = ?, output_tokens = ?,
-            latency_ms = ?, failure_type = ?, failure_reason = ?
+            commit_accepted_at = ?, commit_accepted_as = ?, model_used = ?, input_tokens = ?,
+            output_tokens = ?, latency_ms = ?, failure_type = ?, failure_reason = ?
         WHERE id = ?
         """
 
@@ -77,7 +80,8 @@ enum UsageLogRow {
     private static func outcome(_ log: UsageLog) -> [SQLValue] {
         [
             .text(log.status.rawValue), .credits(log.creditsCharged), .time(log.committedAt),
-            .time(log.commitAcceptedAt), .text(log.metrics.modelUsed),
+            .time(log.commitAcceptedAt), .text(log.commitAcceptedAs?.rawValue),
+            .text(log.metrics.modelUsed),
             .integer(log.metrics.inputTokens), .integer(log.metrics.outputTokens),
             .integer(log.metrics.latencyMilliseconds), .text(log.failure?.type.rawValue),
             .text(log.failure?.reason),

@@ -3,6 +3,7 @@ import Database
 import Foundation
 import HTTPEndpoint
 import JSON
+import Logging
 import Messaging
 import Stripe
 
@@ -15,6 +16,9 @@ struct ReceiveStripeEvent: Sendable {
     let database: any Database
     let broker: any MessageBroker
     let secrets: [String]
+    /// The mode of our own key: events of the other one are about another world's objects.
+    let mode: StripeMode?
+    let logger: Logger
     let clock: DecisionClock
     /// Signatures are checked against the wall clock: a retry is signed anew.
     let wall: DecisionClock
@@ -38,7 +42,17 @@ struct ReceiveStripeEvent: Sendable {
             throw Problem.malformedJSON.with(detail: "The body is no event of Stripe's.")
         }
         guard event.id.utf8.count <= Self.maximumIDLength else { throw Problem.malformedJSON }
-        try await keep(event)
+        if StripeMode(livemode: event.livemode) == mode {
+            try await keep(event)
+        } else {
+            // Refusing it would have Stripe repeat it for days and then close the endpoint.
+            logger.error(
+                "event of the other Stripe mode ignored; check the endpoint and the key",
+                metadata: [
+                    "event": "\(event.id)", "type": "\(event.type)",
+                    "livemode": "\(event.livemode)",
+                ])
+        }
         return Array(#"{"received":true}"#.utf8)
     }
 
@@ -96,8 +110,12 @@ struct StripeWork: Sendable, Equatable {
         case "invoice.paid":
             queue = .subscriptionUpdated
             work["subscription"] = Self.subscription(ofInvoice: object)
-        case "charge.refunded", "charge.dispute.closed":
+        case "customer.deleted":
+            queue = .subscriptionDeleted
+            work["customer"] = object["id"] ?? .null
+        case "charge.refunded", "charge.dispute.created", "charge.dispute.closed":
             queue = .subscriptionUpdated
+            if object["object"] == "dispute" { work["dispute"] = object["id"] ?? .null }
             work["payment_intent"] = object["payment_intent"] ?? .null
             work["is_final"] = .bool(
                 object["refunded"] == true || object["status"] == "lost")

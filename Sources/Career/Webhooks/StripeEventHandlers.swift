@@ -10,6 +10,7 @@ struct StripeEventHandlers: Sendable {
     let database: any Database
     let stripe: StripeClient
     let mirror: StripeMirror
+    let notices: OperatorNotices
     let mails: BillingMails
     let clock: DecisionClock
 
@@ -35,6 +36,8 @@ struct StripeEventHandlers: Sendable {
 
     private func subscription(_ message: Message) async throws {
         let work = try parse(message)
+        if let customer = work["customer"]?.string { return try await mirror.forget(customer) }
+        if let dispute = work["dispute"]?.string { try await tell(of: dispute, work) }
         if let intent = work["payment_intent"]?.string {
             if work["is_final"] == true { try await revoke(intent, type: work["type"]?.string) }
             return
@@ -57,6 +60,21 @@ struct StripeEventHandlers: Sendable {
         try await mails.paymentFailed(
             invoice, needsAction: work["type"]?.string == "invoice.payment_action_required",
             now: clock.now())
+    }
+
+    /// A dispute is the operator's to answer, and its loss theirs to know.
+    private func tell(of dispute: String, _ work: JSONValue) async throws {
+        let payment = work["payment_intent"]?.string ?? "a payment"
+        if work["type"]?.string == "charge.dispute.created" {
+            try await notices.add(
+                "dispute_opened", subject: dispute,
+                "\(dispute) disputes \(payment): answer it at Stripe. The plan stays meanwhile.")
+        }
+        if work["is_final"] == true {
+            try await notices.add(
+                "dispute_lost", subject: "\(dispute) lost",
+                "\(dispute) was lost: what \(payment) paid for has ended.")
+        }
     }
 
     /// The money of a payment went back: what its invoice paid for ends now.

@@ -1,7 +1,7 @@
 import FoundationEssentials
 
-/// Takes a commit in for later: from now on the log does not expire, and the commit is judged by
-/// this instant, however slow its queue is.
+/// Takes a commit in for later: from now on the log does not expire, the commit is judged by this
+/// instant, however slow its queue is, and no other commit may contradict it.
 public struct AcceptCommit: LedgerCommand {
     public let commit: CommitUsage
 
@@ -13,7 +13,8 @@ public struct AcceptCommit: LedgerCommand {
     public var subject: LedgerSubject? { commit.subject }
 
     public enum Outcome: Sendable, Equatable {
-        /// To be enqueued, in the same database transaction.
+        /// To be enqueued, in the same database transaction; a repetition too, since the first
+        /// message may lie among the dead letters.
         case accepted
         /// Nothing is left to do later: this is how the commit ends.
         case settled(CommitUsage.Outcome)
@@ -22,11 +23,12 @@ public struct AcceptCommit: LedgerCommand {
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
+        let status = commit.result.status
         guard var log = position.log, log.key.userID == userID, log.status == .pending,
-            !log.isOverdue(at: now)
+            !log.isOverdue(at: now), log.commitAcceptedAs ?? status == status
         else {
-            // Unknown, another's or over: the commit itself says which, and changes no more than
-            // it would.
+            // Unknown, another's, over or accepted otherwise: the commit itself says which, and
+            // changes no more than it would.
             let decision = commit.decide(position, rules, at: now)
             var settled = Decision<Outcome>(.settled(decision.outcome), account: decision.account)
             settled.logs = decision.logs
@@ -35,6 +37,7 @@ public struct AcceptCommit: LedgerCommand {
         var decision = Decision<Outcome>(.accepted, account: position.account)
         if log.commitAcceptedAt == nil {
             log.commitAcceptedAt = now
+            log.commitAcceptedAs = status
             decision.logs = [log]
         }
         return decision

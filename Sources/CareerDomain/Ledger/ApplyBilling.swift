@@ -90,7 +90,8 @@ public struct ApplyBilling: LedgerCommand {
         case noAccount
         /// The snapshot is of another subscription than the account's live one.
         case otherSubscription(current: String)
-        /// The subscription is over and was not the account's; there is nothing to do.
+        /// The subscription was not the account's and does not become it; at most the trial that
+        /// it used was noted.
         case notTheirs
         case applied(Account, [Event])
     }
@@ -99,17 +100,20 @@ public struct ApplyBilling: LedgerCommand {
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
         guard let before = position.account else { return Decision(.noAccount, account: nil) }
-        if let current = before.subscription.stripeSubscriptionID {
-            guard current == snapshot.subscriptionID else {
-                return Decision(.otherSubscription(current: current), account: before)
-            }
-        } else if snapshot.isOver || !snapshot.status.entitles {
-            return Decision(.notTheirs, account: before)
+        let current = before.subscription.stripeSubscriptionID
+        if let current, current != snapshot.subscriptionID {
+            return Decision(.otherSubscription(current: current), account: before)
         }
         guard let plan = rules.catalog.plan(snapshot.planID) else {
             return Decision(.notTheirs, account: before)
         }
         var change = BillingChange(before, rules, now)
+        guard current != nil || isTakenOver(by: before, wasGranted: position.wasGranted) else {
+            change.noteTrial(snapshot)
+            var decision = change.decision(since: before)
+            decision.outcome = .notTheirs
+            return decision
+        }
         change.settleFreeMonth()
         change.startPaidPeriod(snapshot, wasGranted: position.wasGranted)
         if snapshot.isOver {
@@ -119,6 +123,16 @@ public struct ApplyBilling: LedgerCommand {
             change.grantUpgrade(snapshot, to: plan)
         }
         return change.decision(since: before)
+    }
+
+    /// Whether a subscription that is new to the account becomes its own. Its end may be told
+    /// before its beginning: one that is over counts where it paid for a period that was never
+    /// granted and is not older than the running one. One that awaits its first payment, or whose
+    /// money went back, does not.
+    private func isTakenOver(by account: Account, wasGranted: Bool) -> Bool {
+        guard snapshot.isOver else { return snapshot.status != .incomplete }
+        guard let paid = snapshot.paid, !snapshot.isRevoked, !wasGranted else { return false }
+        return paid.end > account.context.period.start
     }
 }
 
@@ -141,21 +155,30 @@ private struct BillingChange {
         if let grant = account.startFreePeriodIfDue(plan: plan, at: now) { grants.append(grant) }
     }
 
-    /// A paid period starts when its invoice is paid, once. An invoice whose period is already
-    /// over starts nothing.
+    /// A paid period starts when its invoice is paid, once. Within a subscription it must be later
+    /// than the running one; a new subscription's may well end before what it replaces. A period
+    /// that is over starts nothing, unless the subscription is over too: then the free month that
+    /// follows it begins in the same decision.
     mutating func startPaidPeriod(_ snapshot: BillingSnapshot, wasGranted: Bool) {
+        let isFirst = account.subscription.stripeSubscriptionID == nil
+        let running = account.context.period
         guard let paid = snapshot.paid, !wasGranted, !snapshot.isRevoked,
             let plan = rules.catalog.plan(paid.planID),
-            account.context.period.source == .free || paid.end > account.context.period.end
+            snapshot.isOver || paid.end > now,
+            isFirst || running.source == .free || paid.start > running.start
+                || paid.end > running.end
         else { return }
-        let isFirst = account.subscription.stripeSubscriptionID == nil
         grants.append(
             account.start(
                 BillingPeriod(
-                    number: account.context.period.number + 1, start: paid.start, end: paid.end,
-                    source: .paid),
+                    number: running.number + 1, start: paid.start, end: paid.end, source: .paid),
                 on: plan, cause: paid.invoiceID, at: now))
-        events.append(isFirst ? .activated : .renewed)
+        if !snapshot.isOver { events.append(isFirst ? .activated : .renewed) }
+    }
+
+    /// One trial a user, ever: it is used up by a subscription that is not taken over too.
+    mutating func noteTrial(_ snapshot: BillingSnapshot) {
+        if snapshot.trialEnd != nil { account.subscription.trialUsed = true }
     }
 
     /// Takes over the plan, the status and the ids.
@@ -178,7 +201,7 @@ private struct BillingChange {
         account.subscription.cancelAtPeriodEnd = snapshot.cancelAtPeriodEnd
         account.subscription.canceledAt = snapshot.canceledAt
         account.subscription.trialEnd = snapshot.trialEnd
-        if snapshot.trialEnd != nil { account.subscription.trialUsed = true }
+        noteTrial(snapshot)
     }
 
     /// Who pays for a third of a period gets a third of the difference, down to the hundredth.
@@ -217,10 +240,9 @@ private struct BillingChange {
         } else if period.source == .paid {
             account.context.anchor = endedAt
         }
-        if snapshot.trialEnd != nil { account.subscription.trialUsed = true }
+        noteTrial(snapshot)
         account.subscription.planID = free.id
         account.subscription.status = .active
-        account.subscription.stripeCustomerID = snapshot.customerID
         account.subscription.stripeSubscriptionID = nil
         account.subscription.cancelAtPeriodEnd = false
         account.subscription.canceledAt = snapshot.canceledAt

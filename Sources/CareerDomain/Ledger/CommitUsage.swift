@@ -37,7 +37,8 @@ public struct CommitUsage: LedgerCommand {
         case notTheirs
         /// Applied now, or already applied with the same result.
         case applied(UsageLog.Status, charged: Credits, isReplay: Bool)
-        /// The call had already ended otherwise; nothing has changed.
+        /// The call had already ended otherwise, or a commit was accepted that says so; nothing
+        /// has changed.
         case refused(UsageLog.Status, charged: Credits)
     }
 
@@ -65,6 +66,12 @@ public struct CommitUsage: LedgerCommand {
         guard log.status == .pending else {
             return Decision(
                 .refused(log.status, charged: charged), account: position.account)
+        }
+        // What was accepted for later stands, though it is not applied yet.
+        if let accepted = log.commitAcceptedAs, accepted != result.status {
+            return Decision(
+                .refused(accepted, charged: accepted == .success ? log.creditsReserved : .zero),
+                account: position.account)
         }
         settle(&log, in: &account, at: now)
         var decision = Decision<Outcome>(

@@ -140,7 +140,7 @@ public struct ValidateUsage: LedgerCommand {
             periodNumber: account.context.period.number, featureKey: featureKey, call: call,
             creditsReserved: cost, createdAt: now,
             expiresAt: now.adding(seconds: rules.reservationTTL), status: .pending,
-            creditsCharged: nil, committedAt: nil, commitAcceptedAt: nil,
+            creditsCharged: nil, committedAt: nil, commitAcceptedAt: nil, commitAcceptedAs: nil,
             metrics: UsageLog.Metrics(), failure: nil)
     }
 }

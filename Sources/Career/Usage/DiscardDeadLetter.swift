@@ -1,0 +1,43 @@
+import CareerDomain
+import Foundation
+import JSON
+import Messaging
+
+/// Throws dead letters away. With a commit that had been accepted its acceptance goes too, so that
+/// the credits it holds are given back in time.
+public struct DiscardDeadLetter: Sendable {
+    private let letters: DeadLetters
+    private let ledger: CareerLedger
+
+    public init(_ core: CareerCore) {
+        letters = DeadLetters(database: core.database)
+        ledger = core.ledger
+    }
+
+    /// The letter was retried or discarded meanwhile; nothing is written.
+    private struct LetterGone: Error {}
+
+    /// - Returns: false where there is no such letter.
+    public func discard(_ id: UUID) async throws -> Bool {
+        guard let letter = try await letters.letter(id) else { return false }
+        guard let commit = Self.commit(in: letter) else { return try await letters.discard(id) }
+        do {
+            _ = try await ledger.perform(WithdrawCommit(commit)) { connection, _ in
+                guard try DeadLetters.discard(id, in: connection) else { throw LetterGone() }
+            }
+            return true
+        } catch is LetterGone {
+            return false
+        }
+    }
+
+    /// A body that cannot be read was never accepted: its letter holds nothing.
+    private static func commit(in letter: DeadLetters.Letter) -> CommitUsage? {
+        guard letter.queue == MessageQueue.usageCommits.rawValue else { return nil }
+        do {
+            return try UsageCommitRequest.decode(JSONValue.parse(letter.body)).command
+        } catch {
+            return nil
+        }
+    }
+}
