@@ -24,6 +24,36 @@ extension UUID {
             ))
     }
 
+    /// Reads the text of RFC 9562 §4, in either case. Foundation's parser is lenient about the
+    /// length and goes through C's formatted input.
+    public init?(text: String) {
+        var bytes: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        let isGood = withUnsafeMutableBytes(of: &bytes) { bytes in
+            var nibbles = 0
+            for (place, character) in text.utf8.enumerated() {
+                if place == 8 || place == 13 || place == 18 || place == 23 {
+                    guard character == UInt8(ascii: "-") else { return false }
+                    continue
+                }
+                guard nibbles < 32, let digit = Self.hexadecimal(character) else { return false }
+                bytes[nibbles / 2] = bytes[nibbles / 2] << 4 | digit
+                nibbles += 1
+            }
+            return nibbles == 32
+        }
+        guard isGood else { return nil }
+        self.init(uuid: bytes)
+    }
+
+    private static func hexadecimal(_ character: UInt8) -> UInt8? {
+        switch character {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
     /// The text of RFC 9562 §4, which is lower case; Foundation's `uuidString` is upper case.
     public var text: String {
         let digits: StaticString = "0123456789abcdef"

@@ -109,7 +109,7 @@ public protocol Gatekeeper: Sendable {
 }
 
 /// An action at its address, its types erased.
-public struct Endpoint: Sendable {
+public final class Endpoint: Sendable {
     public let method: HTTPRequest.Method
     /// Without a trailing slash; parameters in braces, e.g. `/career/subscriptions/plans/{plan_id}`.
     public let path: String

@@ -15,8 +15,11 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "Clients that wait for one answer before the next request.")
     var clients = 64
 
-    @Option(help: "Seconds of each measurement.")
-    var seconds = 10
+    @Option(help: "Seconds of each measurement, over all rounds.")
+    var seconds = 12
+
+    @Option(help: "Rounds in which the bare loop and the server take turns.")
+    var rounds = 3
 
     @Option(help: "Where to work; a folder on the disk to be measured.")
     var folder = "var/bench"
@@ -27,6 +30,7 @@ struct Bench: AsyncParsableCommand {
     func validate() throws {
         guard (1...1024).contains(clients) else { throw ValidationError("1 to 1024 clients") }
         guard (1...600).contains(seconds) else { throw ValidationError("1 to 600 seconds") }
+        guard (1...seconds).contains(rounds) else { throw ValidationError("1 to SECONDS rounds") }
     }
 
     func run() async throws {
@@ -37,16 +41,14 @@ struct Bench: AsyncParsableCommand {
             do { try FileManager.default.removeItem(atPath: path) } catch { print("\(error)") }
         }
         let catalog = try Self.writeCatalog(to: path)
-        note("bare loop, one durable database transaction an operation …")
-        let bare = try await bareRate(path: path, catalog: catalog)
-        note("server, \(clients) clients …")
-        let served = try await measureServer(path: path, catalog: catalog)
+        let (bare, served) = try await measure(path: path, catalog: catalog)
         let lone = served.lone
         let figures: JSONValue = [
             "clients": .int(Int64(clients)),
             "cycles_per_second": number(served.load.cyclesPerSecond),
             "bare_cycles_per_second": number(bare.rate),
             "ratio": number(served.load.cyclesPerSecond / bare.rate),
+            "rounds": .int(Int64(rounds)),
             "validate_ms": percentiles(served.load.validate),
             "commit_ms": percentiles(served.load.commit),
             "lone_validate_ms": percentiles(lone.validate),
@@ -98,38 +100,38 @@ struct Bench: AsyncParsableCommand {
         return path
     }
 
-    private func bareRate(
-        path: String, catalog: String
-    ) async throws -> (rate: Double, millisecondsPerTransaction: Double) {
+    private struct Bare {
+        var cycles = 0
+        var seconds = 0.0
+
+        var rate: Double { Double(cycles) / seconds }
+        var millisecondsPerTransaction: Double { seconds * 1000 / Double(cycles * 2) }
+    }
+
+    private struct Served {
+        var load = LoadFigures()
+        var lone = LoadFigures()
+        var cpuSeconds = 0.0
+        var residentMiB = 0.0
+        var startMilliseconds = 0.0
+
+        var cpuMicrosecondsPerCycle: Double {
+            cpuSeconds * 1e6 / Double(load.validate.count)
+        }
+    }
+
+    /// The bare loop and the server take turns, so that a machine that is slower for a while is
+    /// slower for both.
+    private func measure(path: String, catalog: String) async throws -> (Bare, Served) {
         var settings = Settings()
         settings.databaseURL = "sqlite:\(path)/bare.db"
         settings.catalogPath = catalog
         let core = try await CareerCore.open(settings, logger: Logger(label: "bench"))
         let loop = BareLoop(core)
-        let users = try await (0..<clients).asyncMap { try await loop.addUser(number: $0) }
-        let start = ContinuousClock.now
-        var cycles = 0
-        while ContinuousClock.now - start < .seconds(seconds) {
-            try loop.cycle(
-                user: users[cycles % users.count], featureKey: "career.job_match",
-                number: cycles)
-            cycles += 1
-        }
-        let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        try core.close()
-        return (Double(cycles) / elapsed, elapsed * 1000 / Double(cycles * 2))
-    }
-
-    private struct Served {
-        let load: LoadFigures
-        let lone: LoadFigures
-        let cpuMicrosecondsPerCycle: Double
-        let residentMiB: Double
-        let startMilliseconds: Double
-    }
-
-    private func measureServer(path: String, catalog: String) async throws -> Served {
+        let accounts = try await (0..<clients).asyncMap { try await loop.addUser(number: $0) }
         var server = try await BenchServer.start(database: "\(path)/served.db", catalog: catalog)
+        var bare = Bare()
+        var served = Served()
         do {
             note("signing up \(clients) users …")
             let users = try await server.signUp(clients)
@@ -137,23 +139,43 @@ struct Bench: AsyncParsableCommand {
             server.stop()
             server = try await BenchServer.start(
                 database: "\(path)/served.db", catalog: catalog)
-            let cpuBefore = server.cpuSeconds()
-            let load = try await LoadGenerator(
-                port: server.port, users: users, seconds: seconds
+            served.startMilliseconds = server.startMilliseconds
+            let span = max(1, seconds / rounds)
+            for round in 1...rounds {
+                note("round \(round): the bare loop, one durable transaction an operation …")
+                try run(loop, accounts, seconds: span, into: &bare)
+                note("round \(round): the server, \(clients) clients …")
+                let cpu = server.cpuSeconds()
+                served.load += try await LoadGenerator(
+                    port: server.port, users: users, seconds: span
+                ).run(progress: note)
+                served.cpuSeconds += server.cpuSeconds() - cpu
+            }
+            served.residentMiB = server.residentMiB()
+            note("one client alone …")
+            served.lone = try await LoadGenerator(
+                port: server.port, users: Array(users.prefix(1)), seconds: min(seconds, 3)
             ).run(progress: note)
-            let cpu = (server.cpuSeconds() - cpuBefore) * 1e6 / Double(load.validate.count)
-            let memory = server.residentMiB()
-            let lone = try await LoadGenerator(
-                port: server.port, users: Array(users.prefix(1)), seconds: min(seconds, 5)
-            ).run(progress: note)
-            server.stop()
-            return Served(
-                load: load, lone: lone, cpuMicrosecondsPerCycle: cpu, residentMiB: memory,
-                startMilliseconds: server.startMilliseconds)
         } catch {
             server.stop()
             throw error
         }
+        server.stop()
+        try core.close()
+        return (bare, served)
+    }
+
+    private func run(
+        _ loop: BareLoop, _ accounts: [UUID], seconds: Int, into bare: inout Bare
+    ) throws {
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < .seconds(seconds) {
+            try loop.cycle(
+                user: accounts[bare.cycles % accounts.count], featureKey: "career.job_match",
+                number: bare.cycles)
+            bare.cycles += 1
+        }
+        bare.seconds += (ContinuousClock.now - start) / .seconds(1)
     }
 }
 

@@ -5,11 +5,20 @@ import Synchronization
 
 /// What a load has shown.
 struct LoadFigures: Sendable {
-    var cyclesPerSecond = 0.0
+    var seconds = 0.0
     /// Milliseconds of each validate and each commit.
     var validate: [Double] = []
     var commit: [Double] = []
     var errors = 0
+
+    var cyclesPerSecond: Double { Double(validate.count) / seconds }
+
+    static func += (left: inout LoadFigures, right: LoadFigures) {
+        left.seconds += right.seconds
+        left.validate += right.validate
+        left.commit += right.commit
+        left.errors += right.errors
+    }
 }
 
 /// Clients in a closed loop, each on its own connection: validate, commit, and again. One event
@@ -72,14 +81,14 @@ final class LoadTally: Sendable {
 
     func figures(elapsed: Double) -> LoadFigures {
         figures.withLock { figures in
-            figures.cyclesPerSecond = Double(figures.validate.count) / elapsed
+            figures.seconds = elapsed
             return figures
         }
     }
 }
 
-/// One client. It reads and writes bytes, so that what it costs is small beside what the server
-/// does for it.
+/// One client. It patches requests that were made beforehand and searches the answers' bytes, so
+/// that what it costs is small beside what the server does for it.
 private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -89,9 +98,11 @@ private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
         case committing
     }
 
-    private let user: BenchServer.User
     private let tally: LoadTally
-    private let prefix = UUID().uuidString
+    private let validateRequest: [UInt8]
+    private let validateNumber: Int
+    private let commitRequest: [UInt8]
+    private let commitID: Int
     private var number = 0
     private var step = Step.validating
     private var received = ByteBuffer()
@@ -99,8 +110,25 @@ private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
     private var validateTime = Duration.zero
 
     init(user: BenchServer.User, tally: LoadTally) {
-        self.user = user
         self.tally = tally
+        (validateRequest, validateNumber) = Self.request(
+            "/career/internal/usage/validate",
+            """
+            {"request_id":"\(UUID().uuidString)-######","feature_key":"career.job_match",\
+            "endpoint":"/v1/job-match","method":"POST",\
+            "payload_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",\
+            "usage_estimate":{"input_chars":4200,"max_output_tokens":800,"model":"coach-1"}}
+            """,
+            "Authorization: Bearer \(user.token)\r\n", mark: "######")
+        let anyID = String(repeating: "#", count: 36)
+        (commitRequest, commitID) = Self.request(
+            "/career/internal/usage/commit",
+            """
+            {"user_id":"\(user.id)","usage_id":"\(anyID)","success":true,\
+            "metrics":{"model_used":"coach-1","input_tokens":1200,"output_tokens":512,\
+            "latency_ms":840}}
+            """,
+            "", mark: anyID)
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -110,37 +138,43 @@ private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
     private func validate(_ context: ChannelHandlerContext) {
         number += 1
         step = .validating
-        let body = """
-            {"request_id":"\(prefix)-\(number)","feature_key":"career.job_match",\
-            "endpoint":"/v1/job-match","method":"POST",\
-            "payload_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",\
-            "usage_estimate":{"input_chars":4200,"max_output_tokens":800,"model":"coach-1"}}
-            """
-        send(
-            "/career/internal/usage/validate", body, "Authorization: Bearer \(user.token)\r\n",
-            context)
+        send(validateRequest, patching: validateNumber, with: Self.sixDigits(number), context)
     }
 
-    private func commit(_ usageID: String, _ context: ChannelHandlerContext) {
+    private func commit(_ usageID: [UInt8], _ context: ChannelHandlerContext) {
         step = .committing
-        let body = """
-            {"user_id":"\(user.id)","usage_id":"\(usageID)","success":true,\
-            "metrics":{"model_used":"coach-1","input_tokens":1200,"output_tokens":512,\
-            "latency_ms":840}}
-            """
-        send("/career/internal/usage/commit", body, "", context)
+        send(commitRequest, patching: commitID, with: usageID, context)
     }
 
     private func send(
-        _ path: String, _ body: String, _ headers: String, _ context: ChannelHandlerContext
+        _ request: [UInt8], patching place: Int, with bytes: [UInt8],
+        _ context: ChannelHandlerContext
     ) {
-        let request = """
+        var buffer = context.channel.allocator.buffer(bytes: request)
+        buffer.setBytes(bytes, at: place)
+        sentAt = .now
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    private static func sixDigits(_ number: Int) -> [UInt8] {
+        Array(String(1_000_000 + number % 1_000_000).utf8.dropFirst())
+    }
+
+    /// - Returns: the request's bytes, and where in them the mark stands.
+    private static func request(
+        _ path: String, _ body: String, _ headers: String, mark: String
+    ) -> (bytes: [UInt8], mark: Int) {
+        let text = """
             POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\(headers)\
             X-Internal-API-Key: dev-internal-key\r\nContent-Type: application/json\r\n\
             Content-Length: \(body.utf8.count)\r\n\r\n\(body)
             """
-        sentAt = .now
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: request)), promise: nil)
+        let bytes = Array(text.utf8)
+        let place = text.range(of: mark).map {
+            text.utf8.distance(
+                from: text.startIndex, to: $0.lowerBound)
+        }
+        return (bytes, place ?? 0)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -177,7 +211,7 @@ private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
 /// What the load needs of an answer.
 private struct LoadAnswer {
     let isOK: Bool
-    let usageID: String?
+    let usageID: [UInt8]?
 
     /// - Returns: `nil` while the answer has not arrived whole.
     init?(_ bytes: UnsafeRawBufferPointer) {
@@ -192,7 +226,7 @@ private struct LoadAnswer {
         guard bytes.count >= headEnd + length else { return nil }
         isOK = bytes.end(of: "HTTP/1.1 200 ") != nil
         usageID = bytes.end(of: "\"usage_id\":\"").map {
-            String(decoding: bytes[$0...].prefix(36), as: UTF8.self)
+            Array(bytes[$0...].prefix(36))
         }
     }
 }

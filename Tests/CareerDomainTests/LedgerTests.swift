@@ -60,6 +60,33 @@ struct LedgerTests {
         #expect(ledger.context(user).minuteWindow.count == 1)
     }
 
+    @Test("Refusals and replays leave the whole account as it was, so that they write nothing")
+    mutating func refusalsWriteNothing() {
+        let user = ledger.newUser()
+        _ = ledger.reserve(user)
+        let before = ledger.accounts[user]
+        ledger.advance(seconds: 1)
+        _ = ledger.validate(user)
+        _ = ledger.validate(user, feature: "words")
+        for number in 0..<30 { _ = ledger.validate(user, "r\(number)") }
+        let atTheLimit = ledger.accounts[user]
+        #expect(atTheLimit?.context.minuteWindow.count == 10)
+        ledger.advance(seconds: 1)
+        _ = ledger.validate(user, "late")
+        #expect(ledger.accounts[user] == atTheLimit && before != atTheLimit)
+    }
+
+    @Test("A call whose commit was accepted for later is not granted again")
+    mutating func acceptedIsFinished() {
+        let user = ledger.newUser()
+        let usage = ledger.reserve(user)
+        let commit = CommitUsage(
+            userID: user, usageID: usage, result: .success, metrics: UsageLog.Metrics())
+        #expect(ledger.apply(AcceptCommit(commit)) == .accepted)
+        #expect(
+            denial(ledger.validate(user)) == .requestAlreadyFinished(usageID: usage, .pending))
+    }
+
     @Test("The quota is exact at its boundary")
     mutating func quota() {
         let user = ledger.newUser()

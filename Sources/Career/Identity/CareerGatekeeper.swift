@@ -37,11 +37,11 @@ struct CareerGatekeeper: Gatekeeper {
     /// which no token has.
     private func bearerToken(_ headers: RequestHeaders) throws -> String {
         guard let header = headers[.authorization] else { throw Problem.unauthorized }
-        let scheme = "bearer "
-        guard header.utf8.count > scheme.utf8.count,
-            header.prefix(scheme.count).lowercased() == scheme
+        let scheme = "bearer ".utf8
+        guard header.utf8.count > scheme.count,
+            header.utf8.prefix(scheme.count).elementsEqual(scheme, by: { $0 | 0x20 == $1 })
         else { throw Problem.unauthorized }
-        return String(header.dropFirst(scheme.count))
+        return String(decoding: header.utf8.dropFirst(scheme.count), as: UTF8.self)
     }
 }
 

@@ -28,7 +28,7 @@ public final class CareerLedger: Sendable {
         _ command: Command,
         alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
     ) async throws -> Command.Outcome {
-        try await withCheckedThrowingContinuation { continuation in
+        try await withUnsafeThrowingContinuation { continuation in
             let operation = PendingCommand(
                 command, alongside: alongside, continuation: continuation)
             if !lane.submit(operation) { continuation.resume(throwing: Problem.overloaded) }

@@ -12,6 +12,8 @@ final class LedgerLane: Sendable {
     /// Operations in one database transaction. Larger batches save little more, and smaller ones let
     /// the event loop answer one while the lane works on the next.
     static let maximumBatch = 32
+    /// Operations for which a waiting lane starts though more may be about to come.
+    static let worthwhileBatch = 8
     /// Operations that may wait; beyond it they are refused before any work is done.
     static let maximumWaiting = 4096
 
@@ -58,12 +60,16 @@ final class LedgerLane: Sendable {
         defer { condition.unlock() }
         guard !queue.isClosed, queue.operations.count < Self.maximumWaiting else { return false }
         queue.operations.append(operation)
-        if queue.operations.count == 1 { wake() }
+        switch queue.operations.count {
+        case 1: wake()
+        case Self.worthwhileBatch: condition.signal()
+        default: break
+        }
         return true
     }
 
-    /// Wakes the lane's thread. From an event loop, once it has come round: what its other
-    /// connections have for the lane then goes into the same batch.
+    /// Wakes the lane's thread for the first of some operations. From an event loop, once it has
+    /// come round: what its other connections have for the lane then goes into the same batch.
     private func wake() {
         guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else {
             condition.signal()
@@ -164,13 +170,13 @@ final class PendingCommand<Command: LedgerCommand>: LedgerOperation, @unchecked 
 
     private let command: Command
     private let alongside: Alongside?
-    private let continuation: CheckedContinuation<Command.Outcome, any Error>
+    private let continuation: UnsafeContinuation<Command.Outcome, any Error>
     /// Written and read by the lane's thread only.
     private var outcome: Command.Outcome?
 
     init(
         _ command: Command, alongside: Alongside?,
-        continuation: CheckedContinuation<Command.Outcome, any Error>
+        continuation: UnsafeContinuation<Command.Outcome, any Error>
     ) {
         self.command = command
         self.alongside = alongside

@@ -13,6 +13,11 @@ public final class RequestLog: RequestObserver {
     private struct Total {
         var count = 0
         var seconds = 0.0
+
+        mutating func add(_ seconds: Double) {
+            count += 1
+            self.seconds += seconds
+        }
     }
 
     private let totals = Mutex<[Key: Total]>([:])
@@ -27,8 +32,7 @@ public final class RequestLog: RequestObserver {
         let key = Key(
             method: observation.method, route: observation.route, status: observation.status)
         totals.withLock { totals in
-            totals[key, default: Total()].count += 1
-            totals[key, default: Total()].seconds += seconds
+            totals[key, default: Total()].add(seconds)
         }
         let level: Logger.Level = observation.status >= 500 ? .error : .debug
         guard logger.logLevel <= level else { return }

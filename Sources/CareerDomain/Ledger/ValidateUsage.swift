@@ -70,7 +70,6 @@ public struct ValidateUsage: LedgerCommand {
         if let grant = account.startFreePeriodIfDue(plan: plan, at: now) {
             decision.grants.append(grant)
         }
-        account.context.decidedAt = now
         for log in position.overdue { decision.logs.append(account.expire(log)) }
         let known = position.log.map { log in decision.logs.first { $0.id == log.id } ?? log }
 
@@ -86,6 +85,8 @@ public struct ValidateUsage: LedgerCommand {
             decision.outcome = .granted(
                 grant, account.context.rateLimits(plan.pricing, at: now))
         }
+        // Refusals and replays leave the account as it was, so that they cost no write.
+        if !decision.logs.isEmpty || !decision.grants.isEmpty { account.context.decidedAt = now }
         decision.account = account
         return decision
     }
@@ -110,7 +111,8 @@ public struct ValidateUsage: LedgerCommand {
             if !known.featureKey.utf8.elementsEqual(featureKey.utf8) {
                 return .requestMismatch(usageID: known.id, status)
             }
-            if status != .pending {
+            // A commit that was accepted for later has ended the call, though it is not applied yet.
+            if status != .pending || known.commitAcceptedAt != nil {
                 return .requestAlreadyFinished(usageID: known.id, status)
             }
             return nil
