@@ -36,13 +36,14 @@ public struct CareerServices: Sendable {
         self.core = core
         let (database, clock) = (core.database, core.clock)
         let broker = EmbeddedBroker(database: database, wall: DecisionClock.wall.now)
-        let outbox = MailOutbox(broker: core.settings.smtpURL == nil ? nil : broker)
+        let outbox = MailOutbox(
+            broker: core.settings.smtpURL == nil ? nil : broker, templates: try MailTemplates())
         let stripe = try Self.stripe(core.settings)
         subscriptions = CareerSubscriptionService(
             database: database, ledger: core.ledger, catalog: core.catalog, clock: clock)
         quota = CareerQuotaService(
             database: database, ledger: core.ledger, catalog: core.catalog, broker: broker,
-            clock: clock)
+            mails: CreditMails(outbox: outbox), clock: clock)
         sweeper = ExpirySweeper(
             database: database, ledger: core.ledger, clock: clock, logger: core.logger)
         metrics = MetricsPage(requests: requests, lane: core.laneMetrics)

@@ -19,94 +19,83 @@ struct BillingMails: Sendable {
         _ events: [ApplyBilling.Event], of account: Account, snapshot: BillingSnapshot,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        let user = account.subscription.userID
-        let plan = try catalog.current(in: connection).plan(account.subscription.planID)
-        let name = plan?.name ?? "Career"
-        let end = account.context.period.end.rfc3339.prefix(10)
-        for event in events {
-            let paragraphs: (subject: String, text: [String])? =
-                switch event {
-                case .activated:
-                    (
-                        "Your \(name) plan is active",
-                        ["Welcome to \(name).", "Your credits are ready; they renew on \(end)."]
-                    )
-                case .upgraded:
-                    (
-                        "You are now on \(name)",
-                        ["Your upgrade is done, and the additional credits are ready."]
-                    )
-                case .cancellationRequested:
-                    (
-                        "Your plan ends on \(end)",
-                        ["You keep \(name) until \(end).", "You can resume it until then."]
-                    )
-                case .ended:
-                    (
-                        "Your paid plan has ended",
-                        ["You are on the Free plan now.", "You can choose a plan at any time."]
-                    )
-                case .revoked:
-                    (
-                        "Your payment was returned",
-                        ["The plan that it paid for has ended; you are on the Free plan now."]
-                    )
-                case .renewed, .planLowered, .paymentPastDue, .resumed, .updated: nil
-                }
-            if let paragraphs, let address = try Self.address(of: user, in: connection) {
-                try outbox.enqueue(
-                    Mail(
-                        to: address, subject: paragraphs.subject,
-                        paragraphs: paragraphs.text),
-                    in: connection, now: now)
-            }
+        let catalog = try catalog.current(in: connection)
+        guard let plan = catalog.plan(account.subscription.planID) else { return }
+        let contents = events.compactMap { content(of: $0, account, plan) }
+        guard !contents.isEmpty,
+            let user = try UserRow.find(id: account.subscription.userID, in: connection)
+        else { return }
+        for content in contents {
+            try outbox.enqueue(content, to: user, in: connection, now: now)
         }
     }
 
-    func paymentFailed(_ invoice: StripeInvoice, needsAction: Bool, now: Timestamp) async throws {
-        guard let customer = invoice.customerID else { return }
-        let link = invoice.hostedURL.map { ["Settle it here: \($0)"] } ?? []
-        let subject = needsAction ? "Please confirm your payment" : "Your payment failed"
-        let text =
-            needsAction
-            ? "Your bank asks you to confirm the payment of your plan."
-            : "We could not charge your card. Your remaining credits stay usable for now."
-        try await send(
-            subject, [text] + link, where: "stripe_customer_id = ?", customer, now: now)
+    private func content(
+        of event: ApplyBilling.Event, _ account: Account, _ plan: Plan
+    ) -> MailContent? {
+        switch event {
+        case .activated: .planActivated(plan, account)
+        case .upgraded: .planUpgraded(plan, account)
+        case .cancellationRequested: .planCanceled(plan, endsAt: account.context.period.end)
+        case .ended: .planEnded(plan)
+        case .revoked: .paymentReturned(plan)
+        case .renewed, .planLowered, .paymentPastDue, .resumed, .updated: nil
+        }
     }
 
-    func trialEnds(_ subscriptionID: String, now: Timestamp) async throws {
-        try await send(
-            "Your trial ends soon",
-            [
-                "In three days your trial ends and your plan is charged.",
-                "Cancel before to stop it.",
-            ],
-            where: "stripe_subscription_id = ?", subscriptionID, now: now)
-    }
-
-    private func send(
-        _ subject: String, _ paragraphs: [String], where condition: String, _ value: String,
-        now: Timestamp
+    /// - Parameter id: the mail's, so that asking again mails once.
+    func paymentFailed(
+        _ invoice: StripeInvoice, needsAction: Bool, id: UUID, now: Timestamp
     ) async throws {
-        try await database.write { [outbox] connection in
+        guard let customer = invoice.customerID else { return }
+        let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(seconds: $0) }
+        try await send(to: ("stripe_customer_id", customer), id: id, now: now) { plan, _ in
+            needsAction
+                ? .paymentNeedsAction(plan, invoiceURL: invoice.hostedURL)
+                : .paymentFailed(plan, invoiceURL: invoice.hostedURL, retryAt: retryAt)
+        }
+    }
+
+    /// Stripe tells three days before, and also where a trial was ended at once; who has canceled
+    /// is not charged and hears nothing.
+    ///
+    /// - Parameter id: the mail's, so that asking again mails once.
+    func trialEnds(_ subscriptionID: String, id: UUID, now: Timestamp) async throws {
+        let column = "stripe_subscription_id"
+        try await send(to: (column, subscriptionID), id: id, now: now) { plan, trial in
+            guard let end = trial.end, now < end, !trial.isCanceled else { return nil }
+            return .trialEnds(plan, at: end)
+        }
+    }
+
+    private struct Trial {
+        /// `nil` where none is running.
+        let end: Timestamp?
+        let isCanceled: Bool
+    }
+
+    /// Mails the owner of the subscription that is found by a column of Stripe's ids.
+    private func send(
+        to owner: (column: String, value: String), id: UUID, now: Timestamp,
+        _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
+    ) async throws {
+        try await database.write { [self] connection in
             let row = try connection.queryOne(
                 """
-                SELECT u.email FROM subscriptions s JOIN users u ON u.id = s.user_id
-                WHERE s.\(condition)
-                """, [.text(value)])
-            guard var reader = row?.reader, let address = try reader.optionalText() else { return }
-            try outbox.enqueue(
-                Mail(to: address, subject: subject, paragraphs: paragraphs),
-                in: connection, now: now)
+                SELECT user_id, plan_id, status, trial_end, cancel_at_period_end
+                FROM subscriptions WHERE \(owner.column) = ?
+                """, [.text(owner.value)])
+            guard var reader = row?.reader else { return }
+            let (userID, planID) = (try reader.uuid(), try reader.uuid())
+            let status = try reader.oneOf(Subscription.Status.self)
+            let end = try reader.optionalTime()
+            let trial = Trial(
+                end: status == .trialing ? end : nil, isCanceled: try reader.bool())
+            guard let plan = try catalog.current(in: connection).plan(planID),
+                let user = try UserRow.find(id: userID, in: connection),
+                let content = content(plan, trial)
+            else { return }
+            try outbox.enqueue(content, to: user, id: id, in: connection, now: now)
         }
-    }
-
-    private static func address(
-        of user: UUID, in connection: any DatabaseConnection
-    ) throws -> String? {
-        let row = try connection.queryOne("SELECT email FROM users WHERE id = ?", [.uuid(user)])
-        guard var reader = row?.reader else { return nil }
-        return try reader.optionalText()
     }
 }

@@ -48,8 +48,7 @@ struct ChangePassword: Action {
             guard changed == 1 else { throw Problem.wrongPassword }
             try Sessions.revokeAll(
                 of: user.id, except: caller.sessionID, in: connection, now: now)
-            try identity.outbox.enqueue(
-                .passwordChanged(to: user.email ?? emailKey), in: connection, now: now)
+            try identity.outbox.enqueue(.passwordChanged, to: user, in: connection, now: now)
         }
         return Reply(MessageResponse("The password is changed."))
     }

@@ -73,10 +73,12 @@ struct IdentityServices: Sendable {
     ) throws {
         let code = try codes.issue(purpose, for: user.id, in: connection, now: now)
         try throttle.clear(throttle.tries(purpose, of: email.key), in: connection)
-        let mail =
+        let minutes = OneTimeCodes.lifetimeSeconds / 60
+        // To the address as its account has it, which is the one that was proven.
+        try outbox.enqueue(
             purpose == .signUp
-            ? Mail.signUpCode(code, to: email.text) : .passwordResetCode(code, to: email.text)
-        try outbox.enqueue(mail, in: connection, now: now)
+                ? .signUpCode(code, minutes: minutes) : .passwordReset(code, minutes: minutes),
+            to: user, in: connection, now: now)
     }
 
     /// Judges a code, counting a wrong one. The code itself is used up by whoever acts on it.

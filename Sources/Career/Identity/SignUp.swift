@@ -37,8 +37,7 @@ struct SignUp: Action {
         guard !isMailedTooOften else { return }
         let known = try UserRow.find(emailKey: email.key, in: connection)
         if let known, known.emailVerifiedAt != nil {
-            try identity.outbox.enqueue(
-                .alreadyRegistered(to: known.email ?? email.text), in: connection, now: now)
+            try identity.outbox.enqueue(.alreadyRegistered, to: known, in: connection, now: now)
             return
         }
         let id = known?.id ?? .version7(at: now, randomness: .random(in: .min ... .max))

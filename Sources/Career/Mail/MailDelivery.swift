@@ -9,7 +9,7 @@ import Messaging
 /// nothing else.
 struct MailDelivery: Sendable {
     private let client: SMTPClient
-    private let from: String
+    private let sender: Mailbox
     private let database: any Database
     private let clock: DecisionClock
 
@@ -19,7 +19,10 @@ struct MailDelivery: Sendable {
         } catch {
             throw SettingsError("SMTP_URL", "\(error)")
         }
-        self.from = from
+        guard let sender = Mailbox(from) else {
+            throw SettingsError("MAIL_FROM", "must be an address, or Name <address>")
+        }
+        self.sender = sender
         self.database = database
         self.clock = clock
     }
@@ -35,8 +38,8 @@ struct MailDelivery: Sendable {
         guard let mail = try await mail(id) else { return }
         try await send(
             MailEnvelope(
-                from: address(from), to: mail.recipient,
-                message: mail.message(from: from, id: id, at: clock.now())))
+                from: sender.address, to: mail.recipient,
+                message: mail.message(from: sender, id: id, at: clock.now())))
     }
 
     private func send(_ envelope: MailEnvelope) async throws {
@@ -57,47 +60,5 @@ struct MailDelivery: Sendable {
                 recipient: reader.text(), subject: reader.text(), text: reader.text(),
                 html: reader.text())
         }
-    }
-
-    /// The bare address of `Name <address>`.
-    private func address(_ mailbox: String) -> String {
-        mailbox.firstMatch(of: /<([^<>]+)>/).map { String($0.1) } ?? mailbox
-    }
-}
-
-extension Mail {
-    /// The mail as bytes on the wire (RFC 5322, RFC 2046): plain text and HTML, both in Base64, so
-    /// that no line is too long and nothing in them can be taken for a header.
-    func message(from: String, id: UUID, at time: Timestamp) -> [UInt8] {
-        let boundary = "part-\(id.text)"
-        let lines = [
-            "From: \(from)", "To: \(recipient)", "Subject: \(encodedWord(subject))",
-            "Date: \(rfc5322(time))", "Message-ID: <\(id.text)@cuebx>", "MIME-Version: 1.0",
-            "Content-Type: multipart/alternative; boundary=\"\(boundary)\"", "",
-            "--\(boundary)", "Content-Type: text/plain; charset=utf-8",
-            "Content-Transfer-Encoding: base64", "", base64(text),
-            "--\(boundary)", "Content-Type: text/html; charset=utf-8",
-            "Content-Transfer-Encoding: base64", "", base64(html), "--\(boundary)--", "",
-        ]
-        return Array(lines.joined(separator: "\r\n").utf8)
-    }
-
-    private func base64(_ text: String) -> String {
-        Data(text.utf8).base64EncodedString(
-            options: [.lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed])
-    }
-
-    /// RFC 2047.
-    private func encodedWord(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { (0x20..<0x7F).contains($0) }
-        return isPlain ? text : "=?utf-8?B?\(Data(text.utf8).base64EncodedString())?="
-    }
-
-    private func rfc5322(_ time: Timestamp) -> String {
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = TimeZone(secondsFromGMT: 0)
-        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss Z"
-        return format.string(from: Date(timeIntervalSince1970: TimeInterval(time.seconds)))
     }
 }

@@ -10,36 +10,22 @@ struct Mail: Sendable, Equatable {
     let subject: String
     let text: String
     let html: String
+}
 
-    init(recipient: String, subject: String, text: String, html: String) {
-        self.recipient = recipient
-        self.subject = subject
-        self.text = text
-        self.html = html
-    }
+/// Whom a mail goes to.
+struct MailRecipient: Sendable, Equatable {
+    let address: String
+    /// How they are greeted. Only who has proven the address is greeted by name: else anybody
+    /// could mail words of their choice to anybody, by signing up with a name.
+    let name: String?
+}
 
-    /// Paragraphs of plain text; the HTML is made of the same words, escaped.
-    init(to recipient: String, subject: String, paragraphs: [String]) {
-        self.recipient = recipient
-        self.subject = subject
-        text = paragraphs.joined(separator: "\n\n") + "\n"
-        html = paragraphs.map { "<p>\(Mail.escaped($0))</p>" }.joined(separator: "\n") + "\n"
-    }
-
-    /// The text as it may stand in HTML, in an attribute too.
-    static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
+extension UserRow {
+    /// `nil` where the user has no address, as some of another issuer.
+    var mailRecipient: MailRecipient? {
+        guard let email else { return nil }
+        let isProven = emailVerifiedAt != nil && fullName?.isEmpty == false
+        return MailRecipient(address: email, name: isProven ? fullName : nil)
     }
 }
 
@@ -49,20 +35,29 @@ struct MailOutbox: Sendable {
     /// Hands mails to the worker that sends them; `nil` in development, where they stay in the
     /// mailbox.
     let broker: (any MessageBroker)?
+    let templates: MailTemplates
 
+    /// A user without an address gets no mail.
+    ///
+    /// - Parameter id: the mail's own, where the reason for it may be worked off twice: the second
+    ///   time adds nothing.
     func enqueue(
-        _ mail: Mail, in connection: any DatabaseConnection, now: Timestamp
+        _ content: MailContent, to user: UserRow, id: UUID? = nil,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
-        try connection.execute(
+        guard let recipient = user.mailRecipient else { return }
+        let mail = templates.render(content, to: recipient)
+        let id = id ?? .version7(at: now, randomness: .random(in: .min ... .max))
+        let added = try connection.execute(
             """
             INSERT INTO mails (id, recipient, subject, text, html, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
             """,
             [
                 .uuid(id), .text(mail.recipient), .text(mail.subject), .text(mail.text),
                 .text(mail.html), .time(now),
             ])
+        guard added > 0 else { return }
         try broker?.enqueue(
             .emails, JSONValue.object(["mail": .string(id.text)]).compactText, in: connection,
             now: now)

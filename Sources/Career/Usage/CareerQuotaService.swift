@@ -9,13 +9,15 @@ public struct CareerQuotaService: Sendable {
     private let ledger: CareerLedger
     private let catalog: CatalogStore
     private let broker: any MessageBroker
+    private let mails: CreditMails
     private let clock: DecisionClock
 
-    public init(
+    init(
         database: any Database, ledger: CareerLedger, catalog: CatalogStore,
-        broker: any MessageBroker, clock: DecisionClock
+        broker: any MessageBroker, mails: CreditMails, clock: DecisionClock
     ) {
         self.broker = broker
+        self.mails = mails
         self.clock = clock
         self.database = database
         self.ledger = ledger
@@ -32,7 +34,10 @@ public struct CareerQuotaService: Sendable {
     }
 
     public func commit(_ command: CommitUsage) async throws -> CommitUsage.Outcome {
-        try await ledger.perform(command)
+        try await ledger.perform(command) { [mails, clock] connection, outcome in
+            guard case .applied(_, _, _, let alert?) = outcome else { return }
+            try mails.enqueue(alert, to: command.userID, in: connection, now: clock.now())
+        }
     }
 
     /// Takes a commit in for later: once this returns, it is durable.

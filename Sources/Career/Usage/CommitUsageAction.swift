@@ -54,7 +54,7 @@ struct CommitUsageCall: Action {
         switch outcome {
         case .unknownUsage: throw Problem.usageNotFound
         case .notTheirs: throw Problem.usageOfAnotherUser
-        case .applied(let status, let charged, let isReplay):
+        case .applied(let status, let charged, let isReplay, _):
             return Reply(
                 UsageCommitResponse(
                     success: true, message: isReplay ? "Already committed." : "Committed.",

@@ -45,7 +45,7 @@ struct StripeEventHandlers: Sendable {
         guard let subscription = work["subscription"]?.string else { return }
         try await mirror.refresh(subscription)
         if work["type"]?.string == "customer.subscription.trial_will_end" {
-            try await mails.trialEnds(subscription, now: clock.now())
+            try await mails.trialEnds(subscription, id: message.id, now: clock.now())
         }
     }
 
@@ -59,7 +59,7 @@ struct StripeEventHandlers: Sendable {
         guard invoice.status == .open else { return }
         try await mails.paymentFailed(
             invoice, needsAction: work["type"]?.string == "invoice.payment_action_required",
-            now: clock.now())
+            id: message.id, now: clock.now())
     }
 
     /// A dispute is the operator's to answer, and its loss theirs to know.

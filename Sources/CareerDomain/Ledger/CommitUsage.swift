@@ -35,8 +35,10 @@ public struct CommitUsage: LedgerCommand {
         case unknownUsage
         /// The log is another user's.
         case notTheirs
-        /// Applied now, or already applied with the same result.
-        case applied(UsageLog.Status, charged: Credits, isReplay: Bool)
+        /// Applied now, or already applied with the same result. `alert` is what the user is to
+        /// be told of it, in the same database transaction.
+        case applied(
+            UsageLog.Status, charged: Credits, isReplay: Bool, alert: CreditAlert? = nil)
         /// The call had already ended otherwise, or a commit was accepted that says so; nothing
         /// has changed.
         case refused(UsageLog.Status, charged: Credits)
@@ -75,7 +77,11 @@ public struct CommitUsage: LedgerCommand {
         }
         settle(&log, in: &account, at: now)
         var decision = Decision<Outcome>(
-            .applied(log.status, charged: log.creditsCharged ?? .zero, isReplay: false),
+            .applied(
+                log.status, charged: log.creditsCharged ?? .zero, isReplay: false,
+                alert: position.account.flatMap {
+                    CreditAlert(from: $0.context, to: account.context)
+                }),
             account: account)
         decision.logs = [log]
         return decision

@@ -1,0 +1,116 @@
+import CareerDomain
+
+/// What a mail says: which one it is, and the values for its words, which are in MailTexts.swift.
+/// Days are of UTC.
+struct MailContent: Sendable {
+    enum Kind: String, Sendable, CaseIterable {
+        case signUpCode, alreadyRegistered, passwordReset, passwordChanged
+        case planActivated, planUpgraded, planCanceled, planEnded, paymentReturned
+        case paymentFailed, paymentNeedsAction, trialEnds
+        case creditsNearlyUsedUp, creditsUsedUp
+    }
+
+    let kind: Kind
+    /// By their names; `nil` where this mail does not have the value.
+    let values: [String: String?]
+
+    private init(_ kind: Kind, _ values: [String: String?] = [:]) {
+        self.kind = kind
+        self.values = values
+    }
+}
+
+// MARK: Sign-up and passwords
+
+extension MailContent {
+    static func signUpCode(_ code: String, minutes: Int64) -> MailContent {
+        MailContent(.signUpCode, ["code": code, "minutes": "\(minutes)"])
+    }
+
+    /// Goes to the owner of an address that somebody tries to sign up with once more.
+    static let alreadyRegistered = MailContent(.alreadyRegistered)
+
+    static func passwordReset(_ code: String, minutes: Int64) -> MailContent {
+        MailContent(.passwordReset, ["code": code, "minutes": "\(minutes)"])
+    }
+
+    static let passwordChanged = MailContent(.passwordChanged)
+}
+
+// MARK: Paying
+
+extension MailContent {
+    static func planActivated(_ plan: Plan, _ account: Account) -> MailContent {
+        let isTrial = account.subscription.status == .trialing
+        return MailContent(
+            .planActivated,
+            [
+                "plan": plan.name, "price": plan.displayPrice,
+                "credits": account.context.allocated.decimal,
+                "periodEnd": account.context.period.end.day,
+                "trialEnd": isTrial ? account.subscription.trialEnd?.day : nil,
+            ])
+    }
+
+    static func planUpgraded(_ plan: Plan, _ account: Account) -> MailContent {
+        MailContent(
+            .planUpgraded,
+            [
+                "plan": plan.name, "credits": account.context.allocated.decimal,
+                "periodEnd": account.context.period.end.day,
+            ])
+    }
+
+    static func planCanceled(_ plan: Plan, endsAt: Timestamp) -> MailContent {
+        MailContent(.planCanceled, ["plan": plan.name, "periodEnd": endsAt.day])
+    }
+
+    /// - Parameter plan: the one that takes its place.
+    static func planEnded(_ plan: Plan) -> MailContent {
+        MailContent(.planEnded, ["plan": plan.name])
+    }
+
+    /// - Parameter plan: the one that takes its place.
+    static func paymentReturned(_ plan: Plan) -> MailContent {
+        MailContent(.paymentReturned, ["plan": plan.name])
+    }
+
+    static func paymentFailed(
+        _ plan: Plan, invoiceURL: String?, retryAt: Timestamp?
+    ) -> MailContent {
+        MailContent(
+            .paymentFailed,
+            ["plan": plan.name, "invoiceURL": invoiceURL, "retryAt": retryAt?.day])
+    }
+
+    static func paymentNeedsAction(_ plan: Plan, invoiceURL: String?) -> MailContent {
+        MailContent(.paymentNeedsAction, ["plan": plan.name, "invoiceURL": invoiceURL])
+    }
+
+    static func trialEnds(_ plan: Plan, at end: Timestamp) -> MailContent {
+        MailContent(
+            .trialEnds, ["plan": plan.name, "price": plan.displayPrice, "trialEnd": end.day])
+    }
+}
+
+// MARK: Credits
+
+extension MailContent {
+    /// A period that is over, and whose successor is not paid yet, has no end to look forward to.
+    static func creditsUsed(_ alert: CreditAlert, now: Timestamp) -> MailContent {
+        let period = alert.period
+        return MailContent(
+            alert.mark == .usedUp ? .creditsUsedUp : .creditsNearlyUsedUp,
+            [
+                "percent": "\(alert.mark.percent)", "used": alert.used.decimal,
+                "credits": alert.allocated.decimal,
+                "periodEnd": now < period.end ? period.end.day : nil,
+                "isFree": period.source == .free ? "yes" : nil,
+            ])
+    }
+}
+
+extension Timestamp {
+    /// The day in UTC, e.g. `2026-01-31`.
+    fileprivate var day: String { String(rfc3339.prefix(10)) }
+}

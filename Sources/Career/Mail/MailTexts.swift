@@ -1,0 +1,263 @@
+// The words of every mail, as Mustache templates (mustache.github.io/mustache.5.html). This is the
+// file to edit: a mail is written once and comes out as plain text and as HTML.
+//
+// - An empty line separates paragraphs; how a paragraph's lines are broken does not matter.
+// - `{{plan}}` puts a value in, escaped where it stands in HTML. A mail has those that are listed
+//   with it; they come from MailContent.swift.
+// - `{{#trialEnd}} … {{/trialEnd}}` is there only where the value is, `{{^trialEnd}} …` where not.
+// - `{{>greeting}}`, `{{>code}}` and `{{>invoiceLink}}` are the partials at the end of this file;
+//   each stands on a line of its own.
+//
+// What is misspelled, or cannot be read, stops the start of the service and never a mail.
+
+/// A mail's templates.
+struct MailText: Sendable {
+    let subject: String
+    /// The names that the templates may use, beside the greeting's own.
+    let values: [String]
+    let body: String
+}
+
+extension MailText {
+    /// A mail with a code holds no other number of six digits, so that people and programs find
+    /// it. It greets nobody: the address is not proven yet, or somebody else may have asked for
+    /// the mail.
+    static let all: [MailContent.Kind: MailText] = [
+        .signUpCode: MailText(
+            subject: "Your CueBX Career code",
+            values: ["code", "minutes"],
+            body: """
+                Welcome to CueBX Career. Enter this code to verify your email address:
+
+                {{>code}}
+
+                It is good for {{minutes}} minutes. If you did not just sign up, ignore this mail
+                and give the code to nobody.
+                """),
+        .alreadyRegistered: MailText(
+            subject: "You already have a CueBX Career account",
+            values: [],
+            body: """
+                {{>greeting}}
+
+                Somebody, perhaps you, tried to sign up with this email address. It already has an
+                account, and nothing was changed.
+
+                Sign in with your password, or ask for a new one if you have forgotten it. If it
+                was not you, there is nothing to do.
+                """),
+        .passwordReset: MailText(
+            subject: "Reset your CueBX Career password",
+            values: ["code", "minutes"],
+            body: """
+                Enter this code to choose a new password:
+
+                {{>code}}
+
+                It is good for {{minutes}} minutes. If you did not ask for it, ignore this mail and
+                give the code to nobody; your password stays as it is.
+                """),
+        .passwordChanged: MailText(
+            subject: "Your CueBX Career password was changed",
+            values: [],
+            body: """
+                {{>greeting}}
+
+                The password of your account was just changed, and other devices were signed out.
+
+                If it was not you, reset your password at once.
+                """),
+        .planActivated: MailText(
+            subject: "Your {{plan}} plan is active",
+            values: ["plan", "price", "credits", "periodEnd", "trialEnd"],
+            body: """
+                {{>greeting}}
+
+                Welcome to {{plan}}. {{credits}} credits are ready for you, until {{periodEnd}}.
+
+                {{#trialEnd}}
+                Your trial ends on {{trialEnd}}. Then {{price}} is charged, unless you cancel
+                before.
+                {{/trialEnd}}
+                {{^trialEnd}}
+                Then the plan renews with new credits, unless you cancel before.
+                {{/trialEnd}}
+                """),
+        .planUpgraded: MailText(
+            subject: "You are now on {{plan}}",
+            values: ["plan", "credits", "periodEnd"],
+            body: """
+                {{>greeting}}
+
+                Your upgrade to {{plan}} is done, and the additional credits are ready: this period
+                has {{credits}} now, until {{periodEnd}}.
+                """),
+        .planCanceled: MailText(
+            subject: "Your plan ends on {{periodEnd}}",
+            values: ["plan", "periodEnd"],
+            body: """
+                {{>greeting}}
+
+                You have canceled {{plan}}. You keep it until {{periodEnd}}, and nothing is charged
+                any more.
+
+                If you change your mind, resume the plan before that day.
+                """),
+        .planEnded: MailText(
+            subject: "Your paid plan has ended",
+            values: ["plan"],
+            body: """
+                {{>greeting}}
+
+                Your paid plan has ended, and you are on {{plan}} now. You can choose a plan at any
+                time.
+                """),
+        .paymentReturned: MailText(
+            subject: "Your payment was returned",
+            values: ["plan"],
+            body: """
+                {{>greeting}}
+
+                Your payment was returned. The plan that it paid for has ended, and you are on
+                {{plan}} now.
+                """),
+        .paymentFailed: MailText(
+            subject: "Your payment failed",
+            values: ["plan", "invoiceURL", "retryAt"],
+            body: """
+                {{>greeting}}
+
+                We could not charge your card for {{plan}}. What is left of your credits stays
+                usable for a short while.
+
+                {{#retryAt}}
+                We try again on {{retryAt}}. To be sure, check your card or pay now:
+                {{/retryAt}}
+                {{^retryAt}}
+                Please check your card and pay, so that the plan goes on:
+                {{/retryAt}}
+
+                {{>invoiceLink}}
+                """),
+        .paymentNeedsAction: MailText(
+            subject: "Please confirm your payment",
+            values: ["plan", "invoiceURL"],
+            body: """
+                {{>greeting}}
+
+                Your bank asks you to confirm the payment of {{plan}}. Until you do, the plan is
+                not paid:
+
+                {{>invoiceLink}}
+                """),
+        .trialEnds: MailText(
+            subject: "Your trial ends on {{trialEnd}}",
+            values: ["plan", "price", "trialEnd"],
+            body: """
+                {{>greeting}}
+
+                Your trial of {{plan}} ends on {{trialEnd}}. Then the plan begins, and {{price}} is
+                charged.
+
+                If you do not want it, cancel before; it costs nothing until then.
+                """),
+        .creditsNearlyUsedUp: MailText(
+            subject: "You have used {{percent}} % of your credits",
+            values: ["percent", "used", "credits", "periodEnd", "isFree"],
+            body: """
+                {{>greeting}}
+
+                You have used {{used}} of the {{credits}} credits of this period, which is
+                {{percent}} % or more.
+
+                {{#periodEnd}}
+                The period ends on {{periodEnd}}.
+                {{/periodEnd}}
+                {{#isFree}}
+                If you need more before, a paid plan gives you more at once.
+                {{/isFree}}
+                """),
+        .creditsUsedUp: MailText(
+            subject: "You have used all of your credits",
+            values: ["percent", "used", "credits", "periodEnd", "isFree"],
+            body: """
+                {{>greeting}}
+
+                You have used all {{credits}} credits of this period.
+
+                {{#periodEnd}}
+                The period ends on {{periodEnd}}.
+                {{/periodEnd}}
+                {{#isFree}}
+                If you need more before, a paid plan gives you more at once.
+                {{/isFree}}
+                """),
+    ]
+}
+
+// MARK: What the mails share
+
+/// What stands around the paragraphs, and the pieces that look different in text and in HTML.
+struct MailLayout: Sendable {
+    /// Gets the `subject` and the `paragraphs`, which are rendered already.
+    let page: String
+    let partials: [String: String]
+
+    private static let greeting = "{{#name}}Hello {{name}},{{/name}}{{^name}}Hello,{{/name}}\n"
+
+    static let text = MailLayout(
+        page: """
+            {{#paragraphs}}
+            {{{.}}}
+
+            {{/paragraphs}}
+            --\u{20}
+            CueBX Career
+
+            """,
+        partials: [
+            "greeting": greeting,
+            "code": "{{code}}\n",
+            "invoiceLink": "{{#invoiceURL}}Open the invoice: {{invoiceURL}}{{/invoiceURL}}\n",
+        ])
+
+    /// No color but the button's is set, so that it reads well on light and on dark; nothing is
+    /// fetched from anywhere, and nothing tells that the mail was read.
+    static let html = MailLayout(
+        page: """
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta name="color-scheme" content="light dark">
+            <meta name="supported-color-schemes" content="light dark">
+            <title>{{subject}}</title>
+            </head>
+            <body style="margin:0;padding:24px 16px;font:16px/1.5 system-ui,sans-serif">
+            <div style="max-width:560px;margin:0 auto">
+            {{#paragraphs}}
+            <p style="margin:0 0 16px">{{{.}}}</p>
+            {{/paragraphs}}
+            <p style="margin:32px 0 0;font-size:13px">CueBX Career</p>
+            </div>
+            </body>
+            </html>
+
+            """,
+        partials: [
+            "greeting": greeting,
+            "code": """
+            <strong style="font-size:28px;letter-spacing:4px">{{code}}</strong>
+
+            """,
+            "invoiceLink": """
+            {{#invoiceURL}}
+            <a href="{{invoiceURL}}" style="display:inline-block;padding:10px 20px;
+            border-radius:6px;background:#1a5fd0;color:#ffffff;text-decoration:none"
+            >Open the invoice</a>
+            {{/invoiceURL}}
+
+            """,
+        ])
+}
