@@ -96,8 +96,9 @@ def imagined(service):
 
 def second(service):
     user = subscriber(service)
+    first = live(service)
     sdk(service).v1.subscriptions.create({
-        "customer": live(service).customer,
+        "customer": first.customer, "default_payment_method": first.default_payment_method,
         "items": [{"price": price(service, "career_pro_monthly")}]})
     return user, "is a second live subscription", "Plus"
 
