@@ -216,7 +216,7 @@ private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
 }
 
 /// What the load needs of an answer.
-private struct LoadAnswer {
+struct LoadAnswer {
     let isOK: Bool
     let usageID: [UInt8]?
 
