@@ -66,13 +66,26 @@ struct IdentityServices: Sendable {
             refreshToken: refreshToken)
     }
 
-    /// Mails a code, where the address was not mailed too often. The tries count anew.
-    func mailCode(
-        _ purpose: OneTimeCodes.Purpose, to user: UserRow, email: EmailAddress,
+    /// Judges a request for a mail with a code, before anything is looked up: whether one more
+    /// may go to this address. From then on the tries of such a code count anew. Both are so for
+    /// every address, with an account or without, since a stranger could tell them apart by it.
+    /// An account that gets no code has none that is running.
+    func mayMailCode(
+        _ purpose: OneTimeCodes.Purpose, to email: EmailAddress,
         in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> Bool {
+        let mails = [throttle.mails(to: email.key)]
+        guard try throttle.count(mails, in: connection, now: now) == nil else { return false }
+        try throttle.clear(throttle.tries(purpose, of: email.key), in: connection)
+        return true
+    }
+
+    /// Mails a code that ``mayMailCode(_:to:in:now:)`` has let through.
+    func mailCode(
+        _ purpose: OneTimeCodes.Purpose, to user: UserRow, in connection: any DatabaseConnection,
+        now: Timestamp
     ) throws {
         let code = try codes.issue(purpose, for: user.id, in: connection, now: now)
-        try throttle.clear(throttle.tries(purpose, of: email.key), in: connection)
         let minutes = OneTimeCodes.lifetimeSeconds / 60
         // To the address as its account has it, which is the one that was proven.
         try outbox.enqueue(
@@ -82,7 +95,8 @@ struct IdentityServices: Sendable {
     }
 
     /// Judges a code, counting a wrong one. The code itself is used up by whoever acts on it.
-    /// - Throws: ``Problem`` 400 or 429, alike for an address without an account.
+    /// - Throws: ``Problem`` 429 before the code is looked at, 400 for a wrong one, both alike for
+    ///   an address without an account; 403 for the right code of a deactivated account.
     func checkCode(
         _ code: String, _ purpose: OneTimeCodes.Purpose, _ email: EmailAddress, _ call: Call
     ) async throws -> UserRow {
@@ -90,14 +104,14 @@ struct IdentityServices: Sendable {
         let now = clock.now()
         let verdict = try await database.write {
             [self] connection -> Result<UserRow, Problem> in
-            if let refusal = try throttle.count(buckets, in: connection, now: now) {
+            if let refusal = try throttle.begin(buckets, in: connection, now: now) {
                 return .failure(refusal)
             }
             guard let user = try UserRow.find(emailKey: email.key, in: connection),
                 try codes.accepts(code, purpose, of: user.id, in: connection, now: now)
             else { return .failure(.wrongCode) }
             try throttle.forgive(buckets, in: connection)
-            return .success(user)
+            return user.isActive ? .success(user) : .failure(.accountDeactivated)
         }
         return try verdict.get()
     }

@@ -46,6 +46,18 @@ struct UserRow: Sendable, Equatable {
             .map(UserRow.init)
     }
 
+    /// The user as they stand until this database transaction ends: nobody changes or erases them
+    /// meanwhile. For whatever gives out a session. What else a transaction locks comes after it.
+    static func findLocked(
+        id: UUID, in connection: any DatabaseConnection
+    ) throws -> UserRow? {
+        // Changes nothing and so holds the row, on either engine.
+        try connection.queryOne(
+            "UPDATE users SET updated_at = updated_at WHERE id = ? RETURNING \(columns)",
+            [.uuid(id)]
+        ).map(UserRow.init)
+    }
+
     static func find(
         emailKey: String, in connection: any DatabaseConnection
     ) throws -> UserRow? {
