@@ -8,6 +8,7 @@ public let migrations: [Migration] = [
     Migration("ledger", ledgerTables),
     Migration("messages", messageTables),
     Migration("billing", billingTables),
+    Migration("operator mark", dropOperatorMark),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are
