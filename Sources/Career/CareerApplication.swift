@@ -65,7 +65,8 @@ public struct CareerApplication: Sendable {
         // need stops.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: beside + [services.sweeper, ClockKeeper(core)]
+                services: beside
+                    + [services.sweeper, services.identitySweeper, ClockKeeper(core)]
                     + (runsWorker ? [services.worker] : []) + [server],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
         do {

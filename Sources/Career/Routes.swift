@@ -100,12 +100,14 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
     let (sweeper, worker, settleSandbox) = (
         services.sweeper, services.worker, services.settleSandbox
     )
+    let identitySweeper = services.identitySweeper
     let advance = AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
         settle: {
             try await settleSandbox()
             try await worker.drain()
             try await sweeper.sweep()
+            try await identitySweeper.sweep()
         })
     return [
         Endpoint(.post, "/dev/clock", tag: "Development", advance),
