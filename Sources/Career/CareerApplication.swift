@@ -67,6 +67,7 @@ public struct CareerApplication: Sendable {
             configuration: ServiceGroupConfiguration(
                 services: beside
                     + [services.sweeper, services.identitySweeper, ClockKeeper(core)]
+                    + services.identity.services
                     + (runsWorker ? [services.worker] : []) + [server],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
         do {

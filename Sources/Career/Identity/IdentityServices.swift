@@ -3,6 +3,7 @@ import Database
 import Foundation
 import HTTPEndpoint
 import Logging
+import ServiceLifecycle
 
 /// What sign-up, sign-in and sessions are made of.
 struct IdentityServices: Sendable {
@@ -16,6 +17,8 @@ struct IdentityServices: Sendable {
     let formerAccounts: FormerAccounts
     let accessTokens: AccessTokens
     let external: ExternalIssuer?
+    /// What runs as long as the server does.
+    let services: [any Service]
     let outbox: MailOutbox
     let gatekeeper: CareerGatekeeper
     /// Ends what the user pays for, before the account is erased.
@@ -40,15 +43,18 @@ struct IdentityServices: Sendable {
         formerAccounts = FormerAccounts(secret: secret)
         accessTokens = try await AccessTokens(secret: settings.jwtSecret)
         var external: ExternalIssuer?
+        var services: [any Service] = []
         if let source = settings.authJWKS, let issuer = settings.authIssuer,
             let audience = settings.authAudience
         {
             let keys = JSONWebKeys(source: source, logger: core.logger)
+            services.append(keys)
             external = ExternalIssuer(
                 issuer: issuer, audience: audience, keys: keys, database: core.database,
                 subscriptions: subscriptions, formerAccounts: formerAccounts, clock: core.clock)
         }
         self.external = external
+        self.services = services
         gatekeeper = CareerGatekeeper(
             tokens: TokenVerifier(
                 accessTokens: accessTokens, external: external, clock: core.clock),
