@@ -117,7 +117,7 @@ extension CareerApplication {
 /// What an error of the layers below means to a client. Whatever is not listed is a defect.
 private func problem(for error: any Error) -> Problem? {
     if let error = error as? StripeError { return Problem(error) }
-    if error is StripeCatalogGap { return .paymentProviderError }
+    if error is StripeCatalogGap { return .paymentProviderError.retry(afterSeconds: 30) }
     guard let error = error as? DatabaseError else { return nil }
     if case .unavailable = error { return .databaseUnavailable }
     return nil

@@ -89,7 +89,7 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
         Endpoint(
             .get, "/docs", tag: tag, name: "GetDocs",
             about: About("This document as a page", access: .open),
-            contentType: "text/html; charset=utf-8"
+            contentType: "text/html; charset=utf-8", headers: DocsPage.headers
         ) { _, _ in Array(DocsPage(document().json).html.utf8) },
     ]
 }
