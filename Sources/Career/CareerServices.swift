@@ -19,6 +19,7 @@ public struct CareerServices: Sendable {
     let billing: CareerBillingService
     let quota: CareerQuotaService
     let sweeper: ExpirySweeper
+    let identitySweeper: IdentitySweeper
     let metrics: MetricsPage
     let identity: IdentityServices
     let receiver: ReceiveStripeEvent
@@ -46,6 +47,9 @@ public struct CareerServices: Sendable {
             mails: CreditMails(outbox: outbox), clock: clock)
         sweeper = ExpirySweeper(
             database: database, ledger: core.ledger, clock: clock, logger: core.logger)
+        identitySweeper = IdentitySweeper(
+            database: database, clock: clock, keepsMails: core.settings.isDevelopment,
+            logger: core.logger)
         metrics = MetricsPage(requests: requests, lane: core.laneMetrics)
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)

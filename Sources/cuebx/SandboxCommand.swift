@@ -75,7 +75,7 @@ struct SandboxService: Service {
                 port: settings.sandboxPort, databasePath: path(settings.databaseURL),
                 webhookEndpoints: [
                     .init(
-                        url: "http://\(settings.host):\(settings.port)/webhooks/stripe",
+                        url: settings.listenURL + "/webhooks/stripe",
                         secret: settings.stripe.webhookSecrets.first ?? "")
                 ],
                 clock: { clock.now().seconds }, logger: core.logger))

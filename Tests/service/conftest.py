@@ -117,8 +117,8 @@ class Service:
         line = self.process.stdout.readline()
         assert "http://" in line, self.log.read_text()
         self.url = re.search(r"http://\S+", line).group()
-        self.host, self.port = self.url.removeprefix("http://").split(":")
-        self.port = int(self.port)
+        address = urllib.parse.urlsplit(self.url)
+        self.host, self.port = address.hostname, address.port
         if self.environment.get("CUEBX_ENV") == "production":
             return self
         for _ in range(4):
@@ -208,6 +208,11 @@ class Service:
     def rows(self, sql, *arguments):
         with sqlite3.connect(self.database) as connection:
             return connection.execute(sql, arguments).fetchall()
+
+    def write(self, sql, *arguments):
+        """Changes rows beside the running server, as another process may."""
+        with sqlite3.connect(self.database, timeout=30) as connection:
+            connection.execute(sql, arguments)
 
     def audit(self):
         return self.command("audit")
