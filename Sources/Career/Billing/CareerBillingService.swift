@@ -200,7 +200,7 @@ public struct CareerBillingService: Sendable {
         _ subscription: StripeSubscription, _ item: StripeSubscription.Item, _ current: Plan,
         upgradeTo new: Plan, user: UUID
     ) async throws {
-        let planID = try await prices.plan(of: item.price.id, lookupKey: item.price.lookupKey)
+        let planID = try await prices.plan(of: item.price)
         let plan = try await catalog.current(in: database).plan(planID ?? current.id) ?? current
         let standing = UpgradeStanding(
             plan: plan, isBilled: true, status: Subscription.Status(subscription.status),

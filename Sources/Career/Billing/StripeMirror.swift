@@ -255,7 +255,7 @@ public struct StripeMirror: Sendable {
         guard let item = subscription.items.first else {
             throw PoisonMessage("\(subscription.id) has no item")
         }
-        let planID = try await prices.plan(of: item.price.id, lookupKey: item.price.lookupKey)
+        let planID = try await prices.plan(of: item.price)
         guard let planID else {
             throw PoisonMessage("\(subscription.id) has a price of no plan: \(item.price.id)")
         }
@@ -287,7 +287,9 @@ public struct StripeMirror: Sendable {
         guard let latest else { return nil }
         var planID = fallback
         if let priceID = latest.line.priceID {
-            planID = try await prices.plan(of: priceID, lookupKey: nil) ?? fallback
+            planID =
+                try await prices.plan(
+                    of: priceID, product: latest.line.productID, lookupKey: nil) ?? fallback
         }
         return BillingSnapshot.PaidPeriod(
             invoiceID: latest.invoice.id, planID: planID,
