@@ -70,9 +70,13 @@ public struct CareerBillingService: Sendable {
                 metadata: ["user_id": user.text]),
             "checkout-\(user.text)-\(attempt)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
-        try await checkouts.opened(
+        let isLatest = try await checkouts.opened(
             session.id, url: url, user: user, attempt: attempt,
             expiresAt: Timestamp(seconds: session.expiresAt))
+        guard isLatest else {
+            try await expire(session.id)
+            throw Problem.checkoutSuperseded
+        }
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
     }
 
