@@ -97,7 +97,8 @@ def test_signing_in_costs_a_hash_whether_or_not_there_is_an_account(service, use
         return min(times)
 
     known, unknown = fastest(user.email), fastest(email())
-    assert known / 2 < unknown < known * 2
+    # Without a hash it would be a hundredth.
+    assert known / 3 < unknown < known * 3
 
 
 def test_refused_tries_lock_nothing_more(service):
