@@ -18,9 +18,14 @@ test: build-tests
 tour: build
 	@$(BINARY) tour
 
-## make bench    measure metering against a bare loop of the same statements
+## make tour-pay the same, and then pay, upgrade and cancel; moves the clock 40 days on
+tour-pay: build
+	@$(BINARY) tour --pay
+
+## make bench    measure metering and webhooks, each against a bare loop of the same statements
 bench: build
-	@$(BINARY) bench
+	@$(BINARY) bench metering
+	@$(BINARY) bench webhooks
 
 ## make lint     formatting and tidiness
 lint: install
@@ -47,4 +52,4 @@ build: install
 build-tests: install
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour bench lint format openapi clean install build build-tests
+.PHONY: help run test tour tour-pay bench lint format openapi clean install build build-tests

@@ -124,16 +124,16 @@ private func problem(for error: any Error) -> Problem? {
 }
 
 /// Takes over what other processes change: the development clock's offset and the catalog.
-struct ClockKeeper: Service {
+public struct ClockKeeper: Service {
     static let catalogInterval = Duration.seconds(1)
 
     private let core: CareerCore
 
-    init(_ core: CareerCore) {
+    public init(_ core: CareerCore) {
         self.core = core
     }
 
-    func run() async throws {
+    public func run() async throws {
         let pause =
             core.developmentClock == nil ? Self.catalogInterval : DevelopmentClock.refreshInterval
         await cancelWhenGracefulShutdown {

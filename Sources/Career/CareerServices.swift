@@ -66,7 +66,8 @@ public struct CareerServices: Sendable {
         self.billing = billing
         settleSandbox = Self.sandboxSettler(core.settings)
         receiver = ReceiveStripeEvent(
-            database: database, broker: broker, secrets: core.settings.stripe.webhookSecrets,
+            ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
+            secrets: core.settings.stripe.webhookSecrets,
             mode: StripeMode(secretKey: core.settings.stripe.secretKey), logger: core.logger,
             clock: clock, wall: .wall)
         let handlers = StripeEventHandlers(

@@ -10,6 +10,7 @@ import Logging
 /// its own, beside a bare loop of the same statements on the same disk.
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "metering",
         abstract: "Measure metering cycles against a bare loop of the same statements.")
 
     @Option(help: "Clients that wait for one answer before the next request.")
@@ -63,23 +64,6 @@ struct Bench: AsyncParsableCommand {
         guard served.load.errors + lone.errors == 0 else {
             throw FriendlyError("some requests were not granted")
         }
-    }
-
-    private func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
-    }
-
-    private func number(_ value: Double) -> JSONValue {
-        .number(String(format: "%.2f", value))
-    }
-
-    private func percentiles(_ samples: [Double]) -> JSONValue {
-        let sorted = samples.sorted()
-        func at(_ share: Double) -> JSONValue {
-            sorted.isEmpty
-                ? .null : number(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))])
-        }
-        return ["p50": at(0.5), "p95": at(0.95), "p99": at(0.99), "max": at(1)]
     }
 
     /// The shipped catalog with a Free plan that does not run dry or limit the rate.

@@ -31,8 +31,13 @@ public final class CareerLedger: Sendable {
         try await withUnsafeThrowingContinuation { continuation in
             let operation = PendingCommand(
                 command, alongside: alongside, continuation: continuation)
-            if !lane.submit(operation) { continuation.resume(throwing: Problem.overloaded) }
+            submit(operation) { continuation.resume(throwing: $0) }
         }
+    }
+
+    /// - Parameter refuse: is told where too much is waiting; the operation is then not touched.
+    func submit(_ operation: any LedgerOperation, refuse: (Problem) -> Void) {
+        if !lane.submit(operation) { refuse(.overloaded) }
     }
 
     /// Finishes what was taken and takes nothing more.
