@@ -47,7 +47,7 @@ struct EventGenerator {
             .handleMessage(
                 random.below(1000), random.pick(.handle, .handle, .handleTwice, .discard))
         case .adjust: adjust()
-        case .standing: .setActive(person: person(), random.chance(0.7))
+        case .standing: .setActive(person: person(), random.chance(0.85))
         case .signUp: .signUp(person: person())
         case .erase: .erase(person: person())
         case .catalog: .useCatalog(random.below(profile.catalogs.count))
@@ -109,7 +109,7 @@ struct EventGenerator {
                 offset: Int64(random.pick(-1, 0, 0, 1)))
         }
         let seconds: Int64 =
-            switch random.weighted([30, 30, 15, 10, 3, 1]) {
+            switch random.weighted([40, 25, 10, 8, 2, 1]) {
             case 0: Int64(random.below(10))
             case 1: Int64(random.below(1200))
             case 2: Int64(random.below(86_400))

@@ -103,7 +103,8 @@ package final class MemoryEngine: LedgerEngine {
         var redeemed: [String: Int64] = [:]
         for case .applyBilling(let command, let ticket) in operations {
             let id = command.snapshot.subscriptionID
-            guard ticket > redeemed[id] ?? redeemedTickets[id] ?? 0 else {
+            // The same ticket again is that of a commit whose answer was lost.
+            guard ticket >= redeemed[id] ?? redeemedTickets[id] ?? 0 else {
                 throw TransactionFailure.staleTicket
             }
             redeemed[id] = ticket

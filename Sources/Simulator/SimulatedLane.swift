@@ -91,6 +91,7 @@ extension SimulatedWorld {
                         """)
             }
             remember(operation, answer)
+            coverage["\(operation.label): \(answer.label)", default: 0] += 1
         }
         for user in instants.keys {
             try checker.check(user, stored: engine.stored(user), model: model)
@@ -154,7 +155,8 @@ extension SimulatedWorld {
     /// A checkout. Now and then there are two of them, since a person has two tabs.
     private func subscribe(_ person: Int, _ plan: Int, trial: Bool, isPaid: Bool, _ serial: Int) {
         guard let id = persons[person].userID, let account = model.users[id]?.account,
-            account.subscriptionID == nil || serial.isMultiple(of: 4)
+            account.subscriptionID == nil && stripe.current(of: person) == nil
+                || serial.isMultiple(of: 10)
         else { return }
         wait(.linkCustomer(LinkCustomer(userID: id, customerID: "cus_\(serial)")), .other)
         let customer = account.customerID ?? customers[id] ?? "cus_\(serial)"

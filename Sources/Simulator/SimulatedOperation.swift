@@ -90,6 +90,47 @@ package enum Answer: Equatable, Sendable {
     }
 }
 
+extension Answer {
+    /// The kind of answer, without its figures.
+    var label: String {
+        switch self {
+        case .granted(_, _, _, let isReplay, _): isReplay ? "replayed" : "reserved"
+        case .denied(let denial, _):
+            switch denial {
+            case .noSubscription: "no_subscription"
+            case .subscriptionInactive: "subscription_inactive"
+            case .rateLimited: "rate_limited"
+            case .requestAlreadyFinished(_, let status):
+                "request_already_finished \(status.rawValue)"
+            case .requestMismatch: "request_mismatch"
+            case .quotaExceeded: "quota_exceeded"
+            }
+        case .committed(let status, _, let isReplay):
+            "\(status.rawValue)\(isReplay ? " again" : "")"
+        case .commitRefused(let status, _): "refused, \(status.rawValue)"
+        case .withdrawn(let status): "withdrawn, \(status.rawValue)"
+        case .activated(_, let isNew): isNew ? "created" : "existing"
+        case .balance(let view, _, _): view == nil ? "none" : "shown"
+        case .erased(let former): former == nil ? "nobody" : "remembered"
+        case .customer(let id): id == nil ? "none" : "linked"
+        case .unknownUser: "unknown user"
+        case .deactivatedUser: "deactivated"
+        case .unknownFeature: "unknown feature"
+        case .unknownUsage: "unknown usage"
+        case .notTheirs: "not theirs"
+        case .accepted: "accepted"
+        case .notWaiting: "not waiting"
+        case .noSubscription, .noAccount: "no account"
+        case .alreadyAdjusted: "already adjusted"
+        case .wouldBeNegative: "would be negative"
+        case .adjusted: "adjusted"
+        case .otherSubscription: "other subscription"
+        case .subscriptionNotTheirs: "not taken over"
+        case .mirrored: "applied"
+        }
+    }
+}
+
 /// What is observable of an account; not how it is kept.
 package struct AccountView: Equatable, Sendable {
     var planID: UUID

@@ -63,6 +63,9 @@ final class SimulatedWorld {
     /// The call that a validate was granted: whose, and its id.
     var calls: [Int: (user: UUID, id: UUID)] = [:]
 
+    var coverage: Simulation.Coverage = [:]
+
+    /// What the process says that decides; it may be behind.
     var clock: Timestamp { Timestamp(micros: now.micros - skew) }
 
     init(_ profile: SimulationProfile, _ engine: any LedgerEngine) throws {

@@ -16,6 +16,9 @@ package struct Simulation: Sendable {
         self.length = length
     }
 
+    /// How often each kind of answer was given, so that it can be told what a run has met.
+    package typealias Coverage = [String: Int]
+
     package struct Failure: Sendable {
         /// Where in the list of steps it showed; the list's length where it was in the drain.
         package let place: Int
@@ -30,7 +33,9 @@ package struct Simulation: Sendable {
     }
 
     /// - Returns: what went wrong first; `nil` where nothing did.
-    package func run(_ steps: [SimulationStep], on engine: any LedgerEngine) -> Failure? {
+    package func run(
+        _ steps: [SimulationStep], on engine: any LedgerEngine, coverage: inout Coverage
+    ) -> Failure? {
         var place = 0
         do {
             var random = SimulationRandom(seed: seed)
@@ -41,6 +46,7 @@ package struct Simulation: Sendable {
                 place += 1
             }
             try world.drain(within: Self.maximumTicks)
+            coverage.merge(world.coverage, uniquingKeysWith: +)
             return nil
         } catch let disagreement as Disagreement {
             return Failure(place: place, disagreement: disagreement)
@@ -108,6 +114,14 @@ extension SimulatedWorld {
         }
         guard let subscription = living.first else { return }
         let known = account.subscription
+        // The latest period that was paid for is the one that runs, where it is not over.
+        if let paid = subscription.paid.max(by: { $0.end < $1.end }), !paid.isRefunded,
+            paid.end > now.seconds,
+            account.context.period.end != Timestamp(seconds: paid.end)
+                || account.context.period.source != .paid
+        {
+            throw Disagreement(kind: "mirror: period", detail: "\(account.context)\n  \(paid)")
+        }
         if known.planID != subscription.plan || known.status != subscription.status
             || known.cancelAtPeriodEnd != subscription.cancelAtPeriodEnd
         {

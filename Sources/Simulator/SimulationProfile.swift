@@ -38,8 +38,8 @@ struct SimulationProfile {
             case .message: 3
             case .adjust: 1
             case .standing: 0.4
-            case .signUp: 0.8
-            case .erase: 0.4
+            case .signUp: 1.5
+            case .erase: 0.15
             case .catalog: 0.3
             }
         }
