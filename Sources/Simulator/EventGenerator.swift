@@ -124,7 +124,8 @@ struct EventGenerator {
         switch random.weighted([30, 15, 8, 8, 4, 5, 15, 10]) {
         case 0:
             .subscribe(
-                plan: random.pick(1, 2), trial: random.chance(0.4), isPaid: random.chance(0.8))
+                plan: random.pick(1, 2), trial: random.chance(0.4), isPaid: random.chance(0.8),
+                isSecond: random.chance(0.25))
         case 1: .changePlan(random.pick(1, 2))
         case 2: .cancelAtEnd(true)
         case 3: .cancelAtEnd(false)

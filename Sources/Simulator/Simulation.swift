@@ -3,7 +3,7 @@ import CareerDomain
 /// A run of one seed: its events are drawn, then they happen one after the other on an engine;
 /// then the faults stop and everything must drain.
 package struct Simulation: Sendable {
-    /// Events of a run.
+    /// Events of a run, at most; a half and a quarter of them are drawn as often.
     package static let usualLength = 400
     /// Ticks within which everything must have drained once the faults have stopped.
     static let maximumTicks = 60

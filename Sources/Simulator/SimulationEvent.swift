@@ -58,7 +58,8 @@ package enum Boundary: Sendable, CaseIterable {
 }
 
 package enum StripeAction: Sendable {
-    case subscribe(plan: Int, trial: Bool, isPaid: Bool)
+    /// A checkout; the second one of somebody with two tabs is paid though the first was.
+    case subscribe(plan: Int, trial: Bool, isPaid: Bool, isSecond: Bool)
     case changePlan(Int)
     case cancelAtEnd(Bool)
     case cancelNow

@@ -74,7 +74,24 @@ package final class DatabaseEngine: LedgerEngine {
             ledger = DirectLedger(reservationTTL: reservationTTL)
         }
         try fault?.strike(after: 0)
-        let answers = try database.writeBlocking { connection in
+        let answers: [Answer]
+        do {
+            answers = try write(operations, rules, clock: clock, fault: fault)
+        } catch let error as DatabaseError {
+            // Commands that are decided on together may break a constraint though each alone does
+            // not: of two fetches the stale one is only found when its ticket is redeemed.
+            guard operations.count > 1 else { throw error }
+            throw TransactionFailure.database
+        }
+        try fault?.strike(afterCommit: answers)
+        return answers
+    }
+
+    private func write(
+        _ operations: [SimulatedOperation], _ rules: LedgerRules, clock: Timestamp,
+        fault: SimulatedFault?
+    ) throws -> [Answer] {
+        try database.writeBlocking { connection in
             let answers = try ledger.carryOut(
                 operations.map(\.command), in: connection, clock: clock
             ) { batch in
@@ -89,8 +106,6 @@ package final class DatabaseEngine: LedgerEngine {
             try fault?.strike(after: 2 + operations.count)
             return answers
         }
-        try fault?.strike(afterCommit: answers)
-        return answers
     }
 
     /// What the service's callers write in the same database transaction.
