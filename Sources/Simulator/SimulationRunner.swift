@@ -66,7 +66,14 @@ package struct SimulationRunner {
             and ends with
             \(shortest.failure.disagreement.detail)
 
-            replay it: make sim SEED=\(simulation.seed)
+            replay it: make sim SEED=\(simulation.seed)\(try settings())
             """
+    }
+
+    /// What differs from the usual run.
+    private func settings() throws -> String {
+        let engine = try makeEngine().name
+        return (engine == "memory" ? "" : " ENGINE=\(engine)")
+            + (length == Simulation.usualLength ? "" : " STEPS=\(length)")
     }
 }

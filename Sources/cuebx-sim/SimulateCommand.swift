@@ -20,10 +20,10 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "The first seed; one drawn at random if not given.")
     var seed: UInt64?
 
-    @Option(help: "How many seeds, one after the other.")
-    var runs: UInt64 = 1
+    @Option(help: "How many seeds, one after the other: 1 with a seed, 1000 without.")
+    var runs: UInt64?
 
-    @Option(help: "Events of a run.")
+    @Option(help: "Events of a run, at most.")
     var steps = Simulation.usualLength
 
     @Option(help: "Where the accounts are kept: memory or sqlite.")
@@ -33,6 +33,7 @@ struct SimulateCommand: AsyncParsableCommand {
     var coverage = false
 
     func run() async throws {
+        let runs = self.runs ?? (seed == nil ? 1000 : 1)
         let first = seed ?? UInt64.random(in: 1...UInt64(UInt32.max))
         print("\(runs) runs of \(steps) steps from seed \(first) on \(engine.rawValue)")
         let start = ContinuousClock.now
@@ -63,18 +64,20 @@ struct SimulateCommand: AsyncParsableCommand {
         case .sqlite:
             let folder = FileManager.default.temporaryDirectory
                 .appending(path: "cuebx-sim-\(UUID().uuidString)")
-            defer { try? FileManager.default.removeItem(at: folder) }
             let path = folder.appending(path: "sim.db").path
             let database = try await DatabaseEngine(name: "sqlite") {
                 try SQLiteDatabase(path: path)
             }
-            return try SimulationRunner(
+            let report = try SimulationRunner(
                 length: steps,
                 makeEngine: {
                     try database.clear()
                     return database
                 }, print: { print($0) }
             ).run(seeds)
+            try database.close()
+            try FileManager.default.removeItem(at: folder)
+            return report
         }
     }
 }
