@@ -27,6 +27,12 @@ bench: build
 	@$(BINARY) bench metering
 	@$(BINARY) bench webhooks
 
+## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run
+sim: install
+	@swift build $(SWIFT_FLAGS) --product cuebx-sim
+	@.build/release/cuebx-sim $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(STEPS),--steps $(STEPS)) $(if $(ENGINE),--engine $(ENGINE)) $(SIM_FLAGS)
+
 ## make lint     formatting and tidiness
 lint: install
 	@scripts/lint.sh
@@ -52,4 +58,4 @@ build: install
 build-tests: install
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour tour-pay bench lint format openapi clean install build build-tests
+.PHONY: help run test tour tour-pay bench sim lint format openapi clean install build build-tests

@@ -121,6 +121,24 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        // The ledger under faults, held against a model of its rules. The model and the engine in
+        // memory know the domain alone.
+        .target(name: "Simulator", dependencies: ["CareerDomain"], swiftSettings: settings),
+        .target(
+            name: "SimulatorDatabase",
+            dependencies: ["Simulator", "CareerDomain", "Database", "Career"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cuebx-sim",
+            dependencies: [
+                "Simulator", "SimulatorDatabase", "Database",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SimulatorTests",
+            dependencies: ["Simulator", "SimulatorDatabase", "CareerDomain", "Database"],
+            swiftSettings: settings),
         .executableTarget(
             name: "cuebx",
             dependencies: [
