@@ -52,7 +52,7 @@ struct SandboxService: Service {
         let clock = core.clock
         let sandbox = try StripeSandbox(
             configuration: SandboxConfiguration(
-                port: settings.sandboxPort, databasePath: path(settings.databaseURL),
+                port: settings.sandboxPort, databasePath: try path(settings.databaseURL),
                 webhookEndpoints: [
                     .init(
                         url: "http://\(settings.host):\(settings.port)/webhooks/stripe",
@@ -63,8 +63,12 @@ struct SandboxService: Service {
     }
 
     /// Beside the service's own file; in `var` for a server's database.
-    private static func path(_ databaseURL: String) -> String {
-        guard databaseURL.hasPrefix("sqlite:") else { return "var/stripe-sandbox.db" }
+    private static func path(_ databaseURL: String) throws -> String {
+        guard databaseURL.hasPrefix("sqlite:") else {
+            try FileManager.default.createDirectory(
+                atPath: "var", withIntermediateDirectories: true)
+            return "var/stripe-sandbox.db"
+        }
         return String(databaseURL.dropFirst("sqlite:".count)) + ".stripe-sandbox"
     }
 

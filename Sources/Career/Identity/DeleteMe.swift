@@ -31,7 +31,6 @@ struct DeleteMe: Action {
             }
             try Self.erase(user, in: connection)
         }
-        if let subject = user.subject { identity.external?.forget(subject: subject) }
         return Reply(MessageResponse("The account is deleted."))
     }
 

@@ -15,7 +15,6 @@ struct IdentityServices: Sendable {
     let codes: OneTimeCodes
     let formerAccounts: FormerAccounts
     let accessTokens: AccessTokens
-    let external: ExternalIssuer?
     let outbox: MailOutbox
     let gatekeeper: CareerGatekeeper
     /// Ends what the user pays for, before the account is erased.
@@ -48,7 +47,6 @@ struct IdentityServices: Sendable {
                 issuer: issuer, audience: audience, keys: keys, database: core.database,
                 subscriptions: subscriptions, formerAccounts: formerAccounts, clock: core.clock)
         }
-        self.external = external
         gatekeeper = CareerGatekeeper(
             tokens: TokenVerifier(
                 accessTokens: accessTokens, external: external, clock: core.clock),

@@ -41,7 +41,7 @@ struct RefreshToken: Action {
             SELECT t.session_id, t.expires_at, t.used_at, s.user_id, s.remember_me, s.revoked_at
             FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
             WHERE t.token_hash = ?
-            """, [hash])
+            """ + connection.dialect.lockRows, [hash])
         guard var reader = row?.reader else { return .failure(.invalidRefreshToken) }
         let sessionID = try reader.uuid()
         let expiresAt = try reader.time()

@@ -35,7 +35,7 @@ struct SignUp: Action {
         let isMailedTooOften =
             try identity.throttle.count(mails, in: connection, now: now) != nil
         guard !isMailedTooOften else { return }
-        let known = try UserRow.find(emailKey: email.key, in: connection)
+        let known = try UserRow.find(emailKey: email.key, locked: true, in: connection)
         if let known, known.emailVerifiedAt != nil {
             try identity.outbox.enqueue(.alreadyRegistered, to: known, in: connection, now: now)
             return

@@ -46,11 +46,13 @@ struct UserRow: Sendable, Equatable {
             .map(UserRow.init)
     }
 
+    /// - Parameter locked: for a write that goes by what it finds.
     static func find(
-        emailKey: String, in connection: any DatabaseConnection
+        emailKey: String, locked: Bool = false, in connection: any DatabaseConnection
     ) throws -> UserRow? {
         try connection.queryOne(
-            "SELECT \(columns) FROM users WHERE email_key = ?", [.text(emailKey)]
+            "SELECT \(columns) FROM users WHERE email_key = ?"
+                + (locked ? connection.dialect.lockRows : ""), [.text(emailKey)]
         ).map(UserRow.init)
     }
 }

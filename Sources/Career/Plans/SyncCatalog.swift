@@ -19,6 +19,9 @@ public struct CatalogSync: Sendable {
     public func sync(_ wanted: Catalog, dryRun: Bool) async throws -> [String] {
         let now = clock.now()
         return try await database.write { [store] connection in
+            // Processes that start at the same time, or operators, take turns.
+            _ = try connection.query(
+                "SELECT catalog_revision FROM installation" + connection.dialect.lockRows)
             let changes = CatalogSync.differences(
                 from: try CatalogSync.stored(store, connection), to: wanted)
             if !dryRun && !changes.isEmpty {
