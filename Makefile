@@ -18,9 +18,10 @@ test: build-tests
 tour: build
 	@$(BINARY) tour
 
-## make bench    measure metering against a bare loop of the same statements
+## make bench    measure metering against the bare database, on SQLite and on PostgreSQL
 bench: build
 	@$(BINARY) bench
+	@python3 Tests/postgresql.py --durable sh -c '$(BINARY) bench --database "$$CUEBX_TEST_POSTGRESQL"'
 
 ## make lint     formatting and tidiness
 lint: install
