@@ -18,10 +18,16 @@ test: build-tests
 tour: build
 	@$(BINARY) tour
 
-## make bench    measure metering against the bare database, on SQLite and on PostgreSQL
+## make tour-pay the same, and then pay, upgrade and cancel; moves the clock 40 days on
+tour-pay: build
+	@$(BINARY) tour --pay
+
+## make bench    measure metering and webhooks, each against the bare database; SQLite, PostgreSQL
 bench: build
-	@$(BINARY) bench
-	@python3 Tests/postgresql.py --durable sh -c '$(BINARY) bench --database "$$CUEBX_TEST_POSTGRESQL"'
+	@$(BINARY) bench metering
+	@$(BINARY) bench webhooks
+	@python3 Tests/postgresql.py --durable \
+		sh -c '$(BINARY) bench metering --database "$$CUEBX_TEST_POSTGRESQL"'
 
 ## make lint     formatting and tidiness
 lint: install
@@ -48,4 +54,4 @@ build: install
 build-tests: install
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour bench lint format openapi clean install build build-tests
+.PHONY: help run test tour tour-pay bench lint format openapi clean install build build-tests

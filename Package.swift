@@ -127,7 +127,7 @@ let package = Package(
             name: "cuebx",
             dependencies: [
                 "Career", "CareerDomain", "Database", "HTTPClient", "JSON", "Messaging",
-                "StripeSandbox",
+                "Stripe", "StripeSandbox",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

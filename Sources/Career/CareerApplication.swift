@@ -65,7 +65,9 @@ public struct CareerApplication: Sendable {
         // need stops.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: beside + [services.sweeper, ClockKeeper(core)]
+                services: beside
+                    + [services.sweeper, services.identitySweeper, ClockKeeper(core)]
+                    + services.identity.services
                     + (runsWorker ? [services.worker] : []) + [server],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
         do {
@@ -115,23 +117,23 @@ extension CareerApplication {
 /// What an error of the layers below means to a client. Whatever is not listed is a defect.
 private func problem(for error: any Error) -> Problem? {
     if let error = error as? StripeError { return Problem(error) }
-    if error is StripeCatalogGap { return .paymentProviderError }
+    if error is StripeCatalogGap { return .paymentProviderError.retry(afterSeconds: 30) }
     guard let error = error as? DatabaseError else { return nil }
     if case .unavailable = error { return .databaseUnavailable }
     return nil
 }
 
 /// Takes over what other processes change: the development clock's offset and the catalog.
-struct ClockKeeper: Service {
+public struct ClockKeeper: Service {
     static let catalogInterval = Duration.seconds(1)
 
     private let core: CareerCore
 
-    init(_ core: CareerCore) {
+    public init(_ core: CareerCore) {
         self.core = core
     }
 
-    func run() async throws {
+    public func run() async throws {
         let pause =
             core.developmentClock == nil ? Self.catalogInterval : DevelopmentClock.refreshInterval
         await cancelWhenGracefulShutdown {

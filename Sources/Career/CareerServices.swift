@@ -19,6 +19,7 @@ public struct CareerServices: Sendable {
     let billing: CareerBillingService
     let quota: CareerQuotaService
     let sweeper: ExpirySweeper
+    let identitySweeper: IdentitySweeper
     let metrics: MetricsPage
     let identity: IdentityServices
     let receiver: ReceiveStripeEvent
@@ -46,6 +47,9 @@ public struct CareerServices: Sendable {
             mails: CreditMails(outbox: outbox), clock: clock)
         sweeper = ExpirySweeper(
             database: database, ledger: core.ledger, clock: clock, logger: core.logger)
+        identitySweeper = IdentitySweeper(
+            database: database, clock: clock, keepsMails: core.settings.isDevelopment,
+            logger: core.logger)
         metrics = MetricsPage(requests: requests, lane: core.laneMetrics)
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)
@@ -62,7 +66,8 @@ public struct CareerServices: Sendable {
         self.billing = billing
         settleSandbox = Self.sandboxSettler(core.settings)
         receiver = ReceiveStripeEvent(
-            database: database, broker: broker, secrets: core.settings.stripe.webhookSecrets,
+            ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
+            secrets: core.settings.stripe.webhookSecrets,
             mode: StripeMode(secretKey: core.settings.stripe.secretKey), logger: core.logger,
             clock: clock, wall: .wall)
         let handlers = StripeEventHandlers(

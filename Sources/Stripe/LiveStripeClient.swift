@@ -249,6 +249,7 @@ extension StripePaymentFilter {
         switch self {
         case .invoice(let id):
             form.add("invoice", id)
+            form.add("expand[0]", "data.payment.payment_intent")
         case .paymentIntent(let id):
             form.add("payment[type]", "payment_intent")
             form.add("payment[payment_intent]", id)

@@ -34,6 +34,8 @@ public struct StripeInvoice: Sendable, Equatable {
     public let subscriptionID: String?
     /// E.g. `subscription_create`, `subscription_cycle`, `subscription_update`.
     public let billingReason: String?
+    /// How often its payment was tried by Stripe itself; a try of the user's does not count.
+    public let attemptCount: Int64
     public let amountDue: Int64
     public let amountPaid: Int64
     /// Before credit of the customer's balance is used; negative where the change gives back.
@@ -65,6 +67,7 @@ public struct StripeInvoice: Sendable, Equatable {
         subscriptionID =
             try parent?.optionalObject("subscription_details")?.optionalID("subscription")
         billingReason = try wire.optionalString("billing_reason")
+        attemptCount = try wire.int("attempt_count")
         amountDue = try wire.int("amount_due")
         amountPaid = try wire.int("amount_paid")
         total = try wire.int("total")

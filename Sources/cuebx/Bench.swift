@@ -11,6 +11,7 @@ import Logging
 /// PostgreSQL its own pgbench with as many clients on the same server.
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "metering",
         abstract: "Measure metering cycles against the bare database.")
 
     @Option(help: "Clients that wait for one answer before the next request.")
@@ -70,23 +71,6 @@ struct Bench: AsyncParsableCommand {
         guard served.load.errors + lone.errors == 0 else {
             throw FriendlyError("some requests were not granted")
         }
-    }
-
-    private func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
-    }
-
-    private func number(_ value: Double) -> JSONValue {
-        .number(String(format: "%.2f", value))
-    }
-
-    private func percentiles(_ samples: [Double]) -> JSONValue {
-        let sorted = samples.sorted()
-        func at(_ share: Double) -> JSONValue {
-            sorted.isEmpty
-                ? .null : number(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))])
-        }
-        return ["p50": at(0.5), "p95": at(0.95), "p99": at(0.99), "max": at(1)]
     }
 
     /// The shipped catalog with a Free plan that does not run dry or limit the rate.

@@ -15,7 +15,7 @@ struct Serve: AsyncParsableCommand {
         if settings.port == 0 {
             settings.port = try LoopbackPort.free()
             settings.sandboxPort = try LoopbackPort.free()
-            settings.publicURL = "http://\(settings.host):\(settings.port)"
+            settings.publicURL = settings.listenURL
         }
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         if !settings.isDevelopment && settings.smtpURL == nil {
@@ -34,12 +34,12 @@ struct Serve: AsyncParsableCommand {
                 fflush(nil)
             }
         } catch  where "\(error)".contains("bind") {
-            throw FriendlyError("cannot listen on \(settings.host):\(settings.port): \(error)")
+            throw FriendlyError("cannot listen on \(settings.listenAddress): \(error)")
         }
     }
 
     private static func greeting(_ settings: Settings) -> String {
-        let url = "http://\(settings.host):\(settings.port)"
+        let url = settings.listenURL
         guard settings.isDevelopment else { return "CueBX Career serves on \(url)" }
         var lines = [
             "CueBX Career serves on \(url)",

@@ -1,5 +1,6 @@
 """The built binary as its users meet it: a process on a free port, driven over real HTTP."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -178,8 +179,8 @@ class Service:
         line = self.process.stdout.readline()
         assert "http://" in line, self.log.read_text()
         self.url = re.search(r"http://\S+", line).group()
-        self.host, self.port = self.url.removeprefix("http://").split(":")
-        self.port = int(self.port)
+        address = urllib.parse.urlsplit(self.url)
+        self.host, self.port = address.hostname, address.port
         if self.environment.get("CUEBX_ENV") == "production":
             return self
         for _ in range(4):
@@ -275,6 +276,26 @@ class Service:
         with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
             cursor = connection.execute(sql.replace("?", "%s"), arguments or None)
             return cursor.fetchall() if cursor.description else []
+
+    def write(self, sql, *arguments):
+        """Changes rows beside the running server, as another process may."""
+        with sqlite3.connect(self.database, timeout=30) as connection:
+            connection.execute(sql, arguments)
+
+    @contextlib.contextmanager
+    def seized(self, table):
+        """Meanwhile another process keeps the table, or on SQLite the whole database, to itself."""
+        scheme, path = self.environment["DATABASE_URL"].split(":", 1)
+        if scheme == "sqlite":
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield
+                connection.rollback()
+        else:
+            with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+                connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                yield
+                connection.rollback()
 
     def audit(self):
         return self.command("audit")

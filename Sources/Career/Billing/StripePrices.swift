@@ -45,12 +45,21 @@ public final class StripePrices: Sendable {
         return price
     }
 
-    /// Makes the products and prices that Stripe lacks.
+    /// Makes the products and prices that Stripe lacks. A price at Stripe never changes what it
+    /// costs, so one that differs from the catalog's is only told of.
+    ///
     /// - Returns: one sentence for each.
     public func createMissing() async throws -> [String] {
         var made: [String] = []
         for plan in try await catalog.current(in: database).plans where plan.isActive {
-            guard let key = plan.lookupKey, try await stripe.findPrice(key) == nil else {
+            guard let key = plan.lookupKey else { continue }
+            if let price = try await stripe.findPrice(key) {
+                if price.unitAmount != plan.priceMinor || price.currency != plan.currency {
+                    made.append(
+                        "Stripe: price \(key) is \(price.unitAmount ?? 0) \(price.currency), the "
+                            + "catalog says \(plan.priceMinor) \(plan.currency); users pay the former"
+                    )
+                }
                 continue
             }
             let product = try await stripe.createProduct(plan.name, "product-\(key)")

@@ -35,15 +35,18 @@ final class ExternalIssuer: Sendable {
     }
 
     /// - Parameter jwt: whose times have been judged already.
-    /// - Throws: ``Problem`` 401, or 503 where the provider's keys were never to be had.
+    /// - Throws: ``Problem`` 401, or 503 where the provider cannot be asked for the key.
     func caller(of jwt: CompactJWT) async throws -> Caller {
         guard Self.algorithms.contains(jwt.algorithm), jwt.claims["iss"]?.string == issuer,
             isForUs(jwt.claims["aud"]), let subject = jwt.claims["sub"]?.string,
             (1...Self.maximumSubjectBytes).contains(subject.utf8.count),
             !subject.utf8.contains(0), let keyID = jwt.keyID
         else { throw Problem.invalidToken }
-        guard let key = await keys.key(keyID, algorithm: jwt.algorithm) else {
-            throw await keys.isEmpty ? Problem.identityProviderUnavailable : Problem.invalidToken
+        let key: any JWTAlgorithm
+        switch await keys.key(keyID, algorithm: jwt.algorithm) {
+        case .key(let found): key = found
+        case .unknown: throw Problem.invalidToken
+        case .unavailable: throw Problem.identityProviderUnavailable
         }
         do {
             guard try key.verify(jwt.signature, signs: jwt.signedBytes) else {

@@ -48,6 +48,14 @@ public final class CareerLedger: Sendable {
         }
     }
 
+    /// For what is about no one user: it all goes through one lane, where it does not wait for its
+    /// own kind.
+    ///
+    /// - Parameter refuse: is told where too much is waiting; the operation is then not touched.
+    func submit(_ operation: any LedgerOperation, refuse: (Problem) -> Void) {
+        if !lanes[0].submit(operation) { refuse(.overloaded) }
+    }
+
     /// Finishes what was taken and takes nothing more.
     public func close() {
         for lane in lanes { lane.close() }
