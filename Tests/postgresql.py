@@ -9,6 +9,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -133,6 +134,8 @@ def free_port():
 def main(arguments):
     durable = arguments[:1] == ["--durable"]
     command = arguments[1:] if durable else arguments
+    # Whoever ends this ends the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     server = PostgreSQL(durable)
     try:
         environment = {**os.environ, VARIABLE: server.url}

@@ -46,6 +46,12 @@ class Cluster:
         for service in self.services:
             service.stop()
 
+    def end(self):
+        """Whatever a failed test has left."""
+        for service in self.services:
+            if service.process and service.process.poll() is None:
+                service.kill()
+
     def __getitem__(self, index):
         return self.services[index % len(self.services)]
 
@@ -63,11 +69,14 @@ def database_url():
 
 @pytest.fixture
 def cluster(tmp_path, database_url):
-    cluster = Cluster(tmp_path, database_url).start()
-    yield cluster
-    audit = cluster[0].audit()
-    cluster.stop()
-    assert audit.returncode == 0, audit.stdout + audit.stderr
+    cluster = Cluster(tmp_path, database_url)
+    try:
+        yield cluster.start()
+        audit = cluster[0].audit()
+        cluster.stop()
+        assert audit.returncode == 0, audit.stdout + audit.stderr
+    finally:
+        cluster.end()
 
 
 def codes(answers):
@@ -301,8 +310,9 @@ def until_ready(service):
 
 def test_a_restart_of_the_server_under_load_is_an_outage_and_nothing_more(tmp_path):
     server = postgresql.PostgreSQL()
+    cluster = Cluster(tmp_path, postgresql.new_database(server.url))
     try:
-        cluster = Cluster(tmp_path, postgresql.new_database(server.url)).start()
+        cluster.start()
         users = [cluster[0].sign_up() for _ in range(6)]
         with Load(cluster, users) as load:
             for mode in ("fast", "immediate"):
@@ -326,6 +336,7 @@ def test_a_restart_of_the_server_under_load_is_an_outage_and_nothing_more(tmp_pa
         assert "cuebx-test" not in "".join(
             service.log.read_text() for service in cluster.services)
     finally:
+        cluster.end()
         server.remove()
 
 
