@@ -22,10 +22,12 @@ tour: build
 tour-pay: build
 	@$(BINARY) tour --pay
 
-## make bench    measure metering and webhooks, each against a bare loop of the same statements
+## make bench    measure metering and webhooks, each against the bare database; SQLite, PostgreSQL
 bench: build
 	@$(BINARY) bench metering
 	@$(BINARY) bench webhooks
+	@python3 Tests/postgresql.py --durable \
+		sh -c '$(BINARY) bench metering --database "$$CUEBX_TEST_POSTGRESQL"'
 
 ## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run
 sim: install

@@ -34,10 +34,12 @@ let package = Package(
         .target(name: "CareerDomain", swiftSettings: settings),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
         .target(name: "JSON", swiftSettings: settings),
+        // libpq, PostgreSQL's own client.
+        .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "Database",
             dependencies: [
-                "CareerDomain",
+                "CareerDomain", "CPQ",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],

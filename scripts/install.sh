@@ -2,7 +2,13 @@
 # Installs the Debian packages that the project needs and this machine lacks, saying so first.
 set -euo pipefail
 
-packages=(libsqlite3-dev libcurl4-openssl-dev pkg-config)
+packages=(libsqlite3-dev libcurl4-openssl-dev libpq-dev pkg-config)
+
+# The tests and the bench run on a real PostgreSQL of their own. A server that is already here will
+# do, whatever package it came with.
+if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null; then
+    packages+=(postgresql)
+fi
 
 if ! command -v swift >/dev/null; then
     echo "A Swift 6.3 toolchain is needed and not on PATH: see https://www.swift.org/install" >&2

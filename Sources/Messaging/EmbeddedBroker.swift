@@ -56,15 +56,16 @@ public struct EmbeddedBroker: MessageBroker {
             // The try is counted before it is made: a worker that dies has used it up.
             try connection.query(
                 """
-                UPDATE messages SET attempts = attempts + 1, leased_until = ?
-                WHERE id IN (SELECT id FROM messages
+                WITH due AS MATERIALIZED (SELECT id FROM messages
                     WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
-                    ORDER BY due_at, id LIMIT ?)
+                    ORDER BY due_at, id LIMIT ?\(connection.dialect.lockFreeRows))
+                UPDATE messages SET attempts = attempts + 1, leased_until = ?
+                WHERE id IN (SELECT id FROM due)
                 RETURNING id, queue, body, attempts, enqueued_at
                 """,
                 [
-                    .time(wallNow.adding(seconds: Self.lease)), .time(now), .time(wallNow),
-                    .integer(limit),
+                    .time(now), .time(wallNow), .integer(limit),
+                    .time(wallNow.adding(seconds: Self.lease)),
                 ]
             ).map { row in
                 var reader = row.reader

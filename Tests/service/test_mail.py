@@ -7,7 +7,6 @@ import html
 import queue
 import re
 import socket
-import sqlite3
 import threading
 
 import pytest
@@ -401,10 +400,9 @@ def test_no_name_can_add_a_header(mailing_service, mail_server):
     page = checkout(user).json["checkout_url"]
     # Neither gets in from outside; whatever lies in the tables must do no harm.
     inside = "x\r\nBcc: evil@example.test\r\n\r\nword"
-    with sqlite3.connect(mailing_service.database) as connection:
-        connection.execute("UPDATE users SET full_name = ?", (inside,))
-        connection.execute("UPDATE plans SET name = ? WHERE name = 'Plus'", ("Plüs " + inside,))
-        connection.execute("UPDATE installation SET catalog_revision = catalog_revision + 1")
+    mailing_service.rows("UPDATE users SET full_name = ?", inside)
+    mailing_service.rows("UPDATE plans SET name = ? WHERE name = 'Plus'", "Plüs " + inside)
+    mailing_service.rows("UPDATE installation SET catalog_revision = catalog_revision + 1")
     assert press(page, "pay")[0] == 303
     settle(mailing_service)
     envelope, message = mail_server.next()
