@@ -8,6 +8,7 @@ public let migrations: [Migration] = [
     Migration("ledger", ledgerTables),
     Migration("messages", messageTables),
     Migration("billing", billingTables),
+    Migration("rabbitmq", rabbitMQTables),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are
