@@ -2,7 +2,10 @@
 # Installs the Debian packages that the project needs and this machine lacks, saying so first.
 set -euo pipefail
 
-packages=(libsqlite3-dev libcurl4-openssl-dev pkg-config)
+packages=(libsqlite3-dev libcurl4-openssl-dev librabbitmq-dev pkg-config)
+
+# A RabbitMQ for the tests, which start it themselves in a folder of its own.
+packages+=(rabbitmq-server)
 
 if ! command -v swift >/dev/null; then
     echo "A Swift 6.3 toolchain is needed and not on PATH: see https://www.swift.org/install" >&2

@@ -48,15 +48,11 @@ public struct RabbitMQBroker: MessageBroker {
             hooks: .init(
                 prepare: { connection in
                     try queues.declare(on: connection)
-                    for queue in MessageQueue.allCases {
-                        try connection.consume(queues.name(queue), prefetch: Self.prefetch)
-                        try connection.consume(queues.deadName(queue), prefetch: Self.prefetch)
+                    for name in queues.consumedNames {
+                        try connection.consume(name, prefetch: Self.prefetch)
                     }
                 },
-                deliver: { delivery in
-                    let isDead = queues.queue(named: delivery.queue)?.isDead ?? false
-                    inbox.add(delivery, isDead: isDead)
-                },
+                deliver: { inbox.add($0, isDead: queues.isDead($0)) },
                 lost: { inbox.forgetAll() }), logger: logger)
     }
 
@@ -149,7 +145,15 @@ public struct RabbitMQBroker: MessageBroker {
     /// What nobody has begun goes back as it came: closing the connection alone would count as a
     /// delivery.
     public func stopClaiming() async {
+        guard consumer.isStarted else { return }
+        let (queues, inbox) = (self.queues, self.inbox)
         do {
+            try await consumer.perform { connection in
+                for name in queues.consumedNames { try connection.stopConsuming(name) }
+                while case .delivery(let delivery) = try connection.nextEvent(milliseconds: 0) {
+                    inbox.add(delivery, isDead: queues.isDead(delivery))
+                }
+            }
             for held in inbox.takeWaiting() {
                 let delivery = held.delivery
                 try await publish([

@@ -41,6 +41,11 @@ final class RabbitMQConnection {
         }
     }
 
+    /// Says goodbye, so that the server need not wonder; then ``close()``.
+    func leave() {
+        _ = amqp_connection_close(state, AMQP_REPLY_SUCCESS)
+    }
+
     /// Closes the socket without a word; the server gives what was not acknowledged to others.
     func close() {
         amqp_destroy_connection(state)
@@ -120,6 +125,12 @@ final class RabbitMQConnection {
             return amqp_basic_consume(
                 state, Self.channel, name, name, 0, 0, 0, amqp_empty_table)
         }
+        try check(amqp_get_rpc_reply(state))
+    }
+
+    /// No more of the queue's messages are delivered, once those on their way are here.
+    func stopConsuming(_ queue: String) throws {
+        _ = Arena.with { amqp_basic_cancel(state, Self.channel, $0.bytes(queue)) }
         try check(amqp_get_rpc_reply(state))
     }
 

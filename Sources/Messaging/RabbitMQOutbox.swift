@@ -24,12 +24,18 @@ public struct OutboxRelay: Service {
     /// Runs until a shutdown is asked for, then closes the connections to RabbitMQ.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
+            // A broker that takes messages and confirms none would get them all over and over:
+            // after a failure one goes ahead alone.
+            var limit = RabbitMQBroker.maximumBatch
             while !Task.isCancelled {
                 var pause = Self.idlePause
                 do {
-                    if try await broker.flush(now: now()) > 0 { continue }
+                    let sent = try await broker.flush(limit, now: now())
+                    limit = RabbitMQBroker.maximumBatch
+                    if sent > 0 { continue }
                 } catch {
                     logger.debug("outbox waits", metadata: ["error": "\(error)"])
+                    limit = 1
                     pause = Self.awayPause
                 }
                 do {
@@ -46,7 +52,7 @@ public struct OutboxRelay: Service {
 
 extension RabbitMQBroker {
     /// Messages that are sent at once.
-    static let maximumBatch = 256
+    package static let maximumBatch = 256
     /// How long other relays leave alone what one has taken, in seconds: above the time that
     /// connecting and confirming may take. One that dies in between has its messages sent twice.
     static let relayLease: Int64 = 60
@@ -54,7 +60,7 @@ extension RabbitMQBroker {
     /// Sends what is due.
     /// - Returns: how many messages were sent.
     /// - Throws: ``RabbitMQError/away(_:)``; then all of them are still there.
-    package func flush(now: Timestamp) async throws -> Int {
+    package func flush(_ limit: Int = maximumBatch, now: Timestamp) async throws -> Int {
         let wallNow = wall()
         let hasDue = try await database.read { connection in
             try connection.queryOne(
@@ -67,7 +73,8 @@ extension RabbitMQBroker {
         // Nothing is taken while there is nobody to give it to.
         try await publisher.perform { _ in }
         let lease = wallNow.adding(seconds: Self.relayLease)
-        let messages = try await takeFromOutbox(now: now, wall: wallNow, lease: lease)
+        let messages = try await takeFromOutbox(
+            limit, now: now, wall: wallNow, lease: lease)
         guard !messages.isEmpty else { return 0 }
         do {
             let taken = try await publisher.perform { try $0.publishConfirmed(messages) }
@@ -85,7 +92,7 @@ extension RabbitMQBroker {
     }
 
     private func takeFromOutbox(
-        now: Timestamp, wall: Timestamp, lease: Timestamp
+        _ limit: Int, now: Timestamp, wall: Timestamp, lease: Timestamp
     ) async throws -> [OutgoingMessage] {
         let queues = self.queues
         return try await database.write { connection in
@@ -95,9 +102,9 @@ extension RabbitMQBroker {
                 UPDATE messages SET leased_until = ?
                 WHERE id IN (SELECT id FROM messages
                     WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
-                    ORDER BY due_at, id LIMIT \(Self.maximumBatch) \(lock))
+                    ORDER BY due_at, id LIMIT ? \(lock))
                 RETURNING id, queue, body, attempts, enqueued_at
-                """, [.time(lease), .time(now), .time(wall)]
+                """, [.time(lease), .time(now), .time(wall), .integer(limit)]
             ).map { row in
                 var reader = row.reader
                 let id = try reader.uuid()
@@ -246,7 +253,7 @@ extension RabbitMQBroker {
     }
 
     private func isEmpty() async throws -> Bool {
-        let names = MessageQueue.allCases.flatMap { [queues.name($0), queues.deadName($0)] }
+        let names = queues.consumedNames
         let session = consumer.isStarted ? consumer : publisher
         let counts = try await session.perform { try $0.counts(names) }
         return counts.values.allSatisfy { $0 == 0 } && inbox.counts.isEmpty

@@ -23,6 +23,11 @@ package struct RabbitMQQueues: Sendable {
         MessageQueue.allCases.flatMap { [name($0), retryName($0), deadName($0)] }
     }
 
+    /// Those that workers are delivered from.
+    var consumedNames: [String] { MessageQueue.allCases.flatMap { [name($0), deadName($0)] } }
+
+    func isDead(_ delivery: Delivery) -> Bool { queue(named: delivery.queue)?.isDead ?? false }
+
     /// Which queue a name is of, and whether it is its dead one's.
     func queue(named name: String) -> (queue: MessageQueue, isDead: Bool)? {
         guard name.hasPrefix(prefix) else { return nil }
@@ -132,5 +137,6 @@ extension RabbitMQBroker {
                     + "is needed")
         }
         try RabbitMQQueues().declare(on: connection)
+        connection.leave()
     }
 }

@@ -159,6 +159,7 @@ extension RabbitMQSession {
                 }
                 failures = 0
                 try work(connection)
+                connection.leave()
             } catch {
                 if failures == 0 {
                     logger.warning(

@@ -53,6 +53,9 @@ class RabbitMQ:
         self.vhosts = 0
         self.server = None
         (self.folder / "plugins").write_text("[rabbitmq_management].\n")
+        # What it tells of its queues is no older than that.
+        (self.folder / "advanced.config").write_text(
+            "[{rabbit, [{quorum_tick_interval, 500}]}].\n")
         # No other environment file is read, nor /etc.
         (self.folder / "environment").write_text("")
         (self.folder / "rabbitmq.conf").write_text(
@@ -71,7 +74,7 @@ class RabbitMQ:
             "RABBITMQ_DIST_PORT": str(self.distribution),
             "RABBITMQ_CONF_ENV_FILE": str(self.folder / "environment"),
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),

@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,12 +20,30 @@ import jwt
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Tests/servers"))
+from rabbitmq import RabbitMQ  # noqa: E402
 BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
 SECRET = "dev-jwt-secret-change-me-0123456789abcdef"
 KEY = {"X-Internal-API-Key": "dev-internal-key"}
 PASSWORD = "Passw0rd-x"
 DAY = 86_400
 FREE, PLUS, PRO = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
+
+
+# With CUEBX_TEST_BROKER=rabbitmq each service has RabbitMQ for its broker.
+BROKER = None
+
+
+def pytest_sessionstart(session):
+    global BROKER
+    if os.environ.get("CUEBX_TEST_BROKER") == "rabbitmq":
+        BROKER = RabbitMQ()
+        BROKER.start()
+
+
+def pytest_sessionfinish(session):
+    if BROKER:
+        BROKER.close()
 
 
 class Answer:
@@ -105,14 +124,14 @@ class Service:
         self.environment = {
             "PATH": os.environ["PATH"], "PORT": "0", "LOG_LEVEL": "debug",
             "DATABASE_URL": f"sqlite:{self.database}", "CATALOG": str(ROOT / "catalog.json"),
-            **settings,
+            **({"BROKER_URL": BROKER.new_vhost()[0]} if BROKER else {}), **settings,
         }
         self.log = self.folder / "log"
         self.process = None
 
-    def start(self):
+    def start(self, *arguments):
         self.process = subprocess.Popen(
-            [BINARY, "serve"], env=self.environment, cwd=self.folder, text=True,
+            [BINARY, "serve", *arguments], env=self.environment, cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=open(self.log, "ab"))
         line = self.process.stdout.readline()
         assert "http://" in line, self.log.read_text()
@@ -204,6 +223,10 @@ class Service:
         }
         payload = {name: value for name, value in payload.items() if value is not None}
         return jwt.encode(payload, secret, algorithm=algorithm)
+
+    def metric(self, name):
+        page = self.call("GET", "/metrics").bytes.decode()
+        return float(re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE).group(1))
 
     def rows(self, sql, *arguments):
         with sqlite3.connect(self.database) as connection:
