@@ -64,7 +64,6 @@ class RabbitMQ:
             f"management.tcp.port = {self.management}\n"
             f"default_user = {USER}\ndefault_pass = {PASSWORD}\n"
             "log.file.level = info\n"
-            "management.rates_mode = none\n"
             "collect_statistics_interval = 1000\n"
             "disk_free_limit.absolute = 1MB\nvm_memory_high_watermark.relative = 0.8\n")
         self.environment = {
