@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the project needs and this machine lacks, saying so first.
+# Installs the Debian packages that the project needs and this machine lacks, saying so first. With
+# "tests", those that only the tests need too.
 set -euo pipefail
 
 packages=(libsqlite3-dev libcurl4-openssl-dev librabbitmq-dev pkg-config)
 
-# A RabbitMQ for the tests, which start it themselves in a folder of its own.
-packages+=(rabbitmq-server)
+# The tests start a RabbitMQ of their own, in a private folder; the machine's is left alone.
+if [ "${1:-}" = tests ]; then packages+=(rabbitmq-server); fi
 
 if ! command -v swift >/dev/null; then
     echo "A Swift 6.3 toolchain is needed and not on PATH: see https://www.swift.org/install" >&2

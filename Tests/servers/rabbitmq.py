@@ -29,8 +29,8 @@ USER, PASSWORD = "career", "p@ss/word"
 class MissingServer(Exception):
     def __init__(self):
         super().__init__(
-            f"there is no RabbitMQ server at {SERVER}: scripts/install.sh installs Debian's "
-            "rabbitmq-server; another one is named by RABBITMQ_SERVER")
+            f"there is no RabbitMQ server at {SERVER}: \"scripts/install.sh tests\" installs "
+            "Debian's rabbitmq-server; another one is named by RABBITMQ_SERVER")
 
 
 def free_ports(number):
