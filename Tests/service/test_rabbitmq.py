@@ -65,6 +65,19 @@ class RabbitService(Service):
         return {queue["name"]: queue
                 for queue in self.rabbitmq.api("GET", f"/queues/{self.vhost}")}
 
+    def waiting(self):
+        return sum(queue.get("messages", 0) for queue in self.queues().values())
+
+    def rest(self, seconds=60):
+        """Waits until nothing is left to do; what RabbitMQ tells is up to a second old."""
+        since = time.monotonic()
+        deadline = since + seconds
+        while time.monotonic() < since + 2:
+            if self.waiting() or self.rows("SELECT 1 FROM messages WHERE died_at IS NULL"):
+                since = time.monotonic()
+            assert time.monotonic() < deadline, self.queues()
+            time.sleep(0.05)
+
     def publish(self, queue, body, **properties):
         """As a tool server does that knows nothing but the queue's name."""
         routed = self.rabbitmq.api(
@@ -321,7 +334,7 @@ def test_messages_that_arrive_twice_change_nothing_twice(unworked):
     usage = user.validate().json["usage_id"]
     assert user.commit(usage, headers=ASYNC).status == 202
     press(checkout(user).json["checkout_url"], "pay")
-    until(lambda: unworked.rows("SELECT 1 FROM messages") == [])
+    until(lambda: unworked.waiting() >= 3)
     # As if the relay had died each time before it could tell that it had published.
     copied = 0
     for name in QUEUES:
@@ -331,13 +344,13 @@ def test_messages_that_arrive_twice_change_nothing_twice(unworked):
     assert copied >= 3
     unworked.start_worker()
     until(lambda: user.subscription["plan"]["name"] == "Plus")
-    until(lambda: all(not queue.get("messages") for queue in unworked.queues().values()), 60)
+    unworked.rest()
     assert user.balance["credits_allocated"] == "500.00"
     subjects = [mail["subject"] for mail in unworked.mail(user.email)]
     assert subjects.count("Your Plus plan is active") == 1
     assert unworked.dead_bodies() == []
     logs = user.get("/career/usage/logs").json
-    assert [log["status"] for log in logs["logs"]] == ["SUCCESS"]
+    assert [log["status"] for log in logs["items"]] == ["SUCCESS"]
 
 
 def test_two_workers_share(unworked):
@@ -357,7 +370,7 @@ def test_a_worker_killed_in_mid_message_leaves_it_to_another(unworked):
     first = unworked.start_worker()
     press(checkout(user).json["checkout_url"], "pay")
     until(lambda: user.subscription["plan"]["name"] == "Plus")
-    until(lambda: all(not queue.get("messages") for queue in unworked.queues().values()), 60)
+    unworked.rest()
     # A change at Stripe of which only the event below tells.
     knob(unworked, "/_test/webhooks", {"mode": "hold"})
     stripe = sdk(unworked).v1.subscriptions
