@@ -54,10 +54,14 @@ clean:
 install:
 	@scripts/install.sh
 
+install-tests:
+	@scripts/install.sh tests
+
 build: install
 	@swift build $(SWIFT_FLAGS) --product cuebx
 
-build-tests: install
+build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour tour-pay bench sim lint format openapi clean install build build-tests
+.PHONY: help run test tour tour-pay bench sim lint format openapi clean install install-tests build \
+	build-tests
