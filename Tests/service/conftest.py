@@ -178,6 +178,8 @@ class Service:
 
     def __init__(self, folder, **settings):
         self.folder = Path(folder)
+        # On SQLite, the file.
+        self.database = self.folder / "cuebx.db"
         if "DATABASE_URL" not in settings:
             settings["DATABASE_URL"] = databases.make(self.folder)
         self.environment = {
