@@ -12,6 +12,8 @@ public struct CareerBillingService: Sendable {
     /// A checkout page is open for a day; one that is nearly over is not handed out again.
     static let checkoutLifetime: Int64 = 86_400
     static let checkoutReserve: Int64 = 1800
+    /// How often a checkout begins anew that another process has overtaken.
+    static let checkoutAttempts = 5
 
     let stripe: StripeClient
     let database: any Database
@@ -37,13 +39,18 @@ public struct CareerBillingService: Sendable {
             guard account.subscription.stripeSubscriptionID == nil else {
                 throw Problem.alreadySubscribed
             }
-            return try await openCheckout(request, plan, account)
+            for _ in 0..<Self.checkoutAttempts {
+                if let page = try await openCheckout(request, plan, account) { return page }
+            }
+            throw Problem.paymentProviderUnavailable
         }
     }
 
+    /// - Returns: `nil` where another process, which knows nothing of our turns, began a checkout
+    ///   for the user meanwhile: the page that was opened here is then closed again.
     private func openCheckout(
         _ request: CareerCheckoutRequest, _ plan: Plan, _ account: Account
-    ) async throws -> CareerCheckoutResponse {
+    ) async throws -> CareerCheckoutResponse? {
         let user = account.subscription.userID
         let checkouts = Checkouts(database: database)
         let now = clock.now()
@@ -61,6 +68,9 @@ public struct CareerBillingService: Sendable {
         let price = try await prices.price(of: plan)
         let attempt = try await checkouts.begin(
             request, user: user, expiresAt: now.adding(seconds: Self.checkoutLifetime))
+        if let replaced = attempt.replaced, replaced != earlier?.sessionID {
+            try await expire(replaced)
+        }
         let trialDays = account.subscription.trialUsed ? 0 : plan.trialDays
         let session = try await stripe.createCheckoutSession(
             NewStripeCheckoutSession(
@@ -68,11 +78,15 @@ public struct CareerBillingService: Sendable {
                 successURL: request.successURL, cancelURL: request.cancelURL,
                 trialDays: trialDays > 0 ? Int(trialDays) : nil,
                 metadata: ["user_id": user.text]),
-            "checkout-\(user.text)-\(attempt)")
+            "checkout-\(user.text)-\(attempt.number)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
-        try await checkouts.opened(
+        let isLatest = try await checkouts.opened(
             session.id, url: url, user: user, attempt: attempt,
             expiresAt: Timestamp(seconds: session.expiresAt))
+        guard isLatest else {
+            try await expire(session.id)
+            return nil
+        }
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
     }
 
