@@ -13,7 +13,7 @@ if [ -z "${CUEBX_TEST_POSTGRESQL:-}" ]; then
     exec .venv/bin/python Tests/postgresql.py "$0"
 fi
 
-swift test -c release --skip-build
+python3 Tests/servers/rabbitmq.py swift test -c release --skip-build
 
 suite() {
     .venv/bin/python -m pytest --quiet -p no:cacheprovider -o faulthandler_timeout=120 "$@"
@@ -30,5 +30,9 @@ suite --engine sqlite Tests/service --ignore "$processes" || failed=1
 wait "$on_postgresql" || failed=1
 cat "$log"
 suite "$processes" || failed=1
+# Once more, with RabbitMQ for the broker, what goes through queues.
+CUEBX_TEST_BROKER=rabbitmq suite --engine sqlite Tests/service/test_payments.py \
+    Tests/service/test_payments_events.py Tests/service/test_mail.py Tests/service/test_usage.py \
+    || failed=1
 suite Tests/sandbox || failed=1
 exit "$failed"

@@ -83,6 +83,7 @@ extension StripeClient {
             form.add("unit_amount", new.unitAmount)
             form.add("recurring[interval]", "month")
             form.add("lookup_key", new.lookupKey)
+            form.add("transfer_lookup_key", true)
             return try await api.object(.post(["prices"], form, key), StripePrice.init) {
                 $0.livemode
             }

@@ -23,6 +23,7 @@ public struct StripeInvoice: Sendable, Equatable {
         public let periodStart: Int64
         public let periodEnd: Int64
         public let priceID: String?
+        public let productID: String?
         public let quantity: Int64?
         public let subscriptionItemID: String?
     }
@@ -103,7 +104,9 @@ extension StripeInvoice.Line {
         periodStart = try period.int("start")
         periodEnd = try period.int("end")
         let pricing = try wire.optionalObject("pricing")
-        priceID = try pricing?.optionalObject("price_details")?.optionalID("price")
+        let price = try pricing?.optionalObject("price_details")
+        priceID = try price?.optionalID("price")
+        productID = try price?.optionalID("product")
         quantity = try wire.optionalInt("quantity")
     }
 }

@@ -17,6 +17,7 @@ struct Serve: AsyncParsableCommand {
             settings.sandboxPort = try LoopbackPort.free()
             settings.publicURL = settings.listenURL
         }
+        try await CareerApplication.checkBroker(settings)
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         if !settings.isDevelopment && settings.smtpURL == nil {
             core.logger.warning("SMTP_URL is not set: mails are kept in the database, not sent")
@@ -63,7 +64,9 @@ struct Worker: AsyncParsableCommand {
         abstract: "Work messages off, without serving, until SIGTERM.")
 
     func run() async throws {
-        let core = try await CareerCore.openFromEnvironment()
+        let settings = try await Settings.load()
+        try await CareerApplication.checkBroker(settings)
+        let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         let application = try await CareerApplication(core)
         print("CueBX Career works messages off")
         fflush(nil)

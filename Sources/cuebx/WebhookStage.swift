@@ -9,21 +9,26 @@ import Stripe
 /// A server and a local Stripe, each a process of its own, with subscriptions that events can be
 /// about.
 final class WebhookStage {
-    let server: BenchServer
+    static let catalog =
+        ProcessInfo.processInfo.environment["CATALOG"] ?? Settings().catalogPath
+
+    private(set) var server: BenchServer
     private let sandbox: BenchServer
     private let database: SQLiteDatabase
+    private let file: String
     private let client = HTTPClient()
 
-    private init(server: BenchServer, sandbox: BenchServer, database: SQLiteDatabase) {
+    private init(
+        server: BenchServer, sandbox: BenchServer, database: SQLiteDatabase, file: String
+    ) {
         self.server = server
         self.sandbox = sandbox
         self.database = database
+        self.file = file
     }
 
     static func start(folder: String) async throws -> WebhookStage {
         let file = "\(folder)/served.db"
-        let catalog =
-            ProcessInfo.processInfo.environment["CATALOG"] ?? Settings().catalogPath
         let port = try LoopbackPort.free()
         let stripePort = try LoopbackPort.free()
         let sandbox = try await BenchServer.start(
@@ -33,15 +38,31 @@ final class WebhookStage {
                 "--webhook-url", "http://127.0.0.1:\(port)/webhooks/stripe",
             ], probe: "/_test/clock")
         do {
-            let server = try await BenchServer.start(
-                database: "sqlite:\(file)", catalog: catalog, port: port,
-                environment: ["STRIPE_API_BASE": "http://127.0.0.1:\(stripePort)"])
+            let server = try await start(
+                file, port: port, stripePort: stripePort, worksOff: true)
             return WebhookStage(
-                server: server, sandbox: sandbox, database: try SQLiteDatabase(path: file))
+                server: server, sandbox: sandbox, database: try SQLiteDatabase(path: file),
+                file: file)
         } catch {
             sandbox.stop()
             throw error
         }
+    }
+
+    private static func start(
+        _ file: String, port: Int, stripePort: Int, worksOff: Bool
+    ) async throws -> BenchServer {
+        try await BenchServer.start(
+            database: "sqlite:\(file)", catalog: catalog, port: port,
+            arguments: worksOff ? ["serve"] : ["serve", "--no-worker"],
+            environment: ["STRIPE_API_BASE": "http://127.0.0.1:\(stripePort)"])
+    }
+
+    /// Starts the server anew, on the same port and database.
+    func restart(worksOff: Bool) async throws {
+        server.stop()
+        server = try await Self.start(
+            file, port: server.port, stripePort: sandbox.port, worksOff: worksOff)
     }
 
     func stop() {

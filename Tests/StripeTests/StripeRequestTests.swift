@@ -69,7 +69,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase(
             "POST /v1/prices",
             "product=prod_1&currency=usd&unit_amount=2000&recurring[interval]=month"
-                + "&lookup_key=career_plus_monthly",
+                + "&lookup_key=career_plus_monthly&transfer_lookup_key=true",
             answer: Fixture.price
         ) { client throws(StripeError) in
             let new = NewStripePrice(

@@ -22,8 +22,9 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "Tests"))
+sys.path += [str(ROOT / "Tests"), str(ROOT / "Tests/servers")]
 import postgresql  # noqa: E402
+from rabbitmq import RabbitMQ  # noqa: E402
 
 BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
 SECRET = "dev-jwt-secret-change-me-0123456789abcdef"
@@ -87,6 +88,20 @@ def dropped_databases():
     number = len(databases.made)
     yield
     databases.drop(number)
+# With CUEBX_TEST_BROKER=rabbitmq each service has RabbitMQ for its broker.
+BROKER = None
+
+
+def pytest_sessionstart(session):
+    global BROKER
+    if os.environ.get("CUEBX_TEST_BROKER") == "rabbitmq":
+        BROKER = RabbitMQ()
+        BROKER.start()
+
+
+def pytest_sessionfinish(session):
+    if BROKER:
+        BROKER.close()
 
 
 class Answer:
@@ -167,14 +182,15 @@ class Service:
             settings["DATABASE_URL"] = databases.make(self.folder)
         self.environment = {
             "PATH": os.environ["PATH"], "PORT": "0", "LOG_LEVEL": "debug",
-            "CATALOG": str(ROOT / "catalog.json"), **settings,
+            "CATALOG": str(ROOT / "catalog.json"),
+            **({"BROKER_URL": BROKER.new_vhost()[0]} if BROKER else {}), **settings,
         }
         self.log = self.folder / "log"
         self.process = None
 
-    def start(self):
+    def start(self, *arguments):
         self.process = subprocess.Popen(
-            [BINARY, "serve"], env=self.environment, cwd=self.folder, text=True,
+            [BINARY, "serve", *arguments], env=self.environment, cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=open(self.log, "ab"))
         line = self.process.stdout.readline()
         assert "http://" in line, self.log.read_text()
@@ -267,6 +283,10 @@ class Service:
         payload = {name: value for name, value in payload.items() if value is not None}
         return jwt.encode(payload, secret, algorithm=algorithm)
 
+    def metric(self, name):
+        page = self.call("GET", "/metrics").bytes.decode()
+        return float(re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE).group(1))
+
     def rows(self, sql, *arguments):
         """Runs a statement on the database itself, past the service."""
         scheme, path = self.environment["DATABASE_URL"].split(":", 1)
@@ -279,8 +299,7 @@ class Service:
 
     def write(self, sql, *arguments):
         """Changes rows beside the running server, as another process may."""
-        with sqlite3.connect(self.database, timeout=30) as connection:
-            connection.execute(sql, arguments)
+        self.rows(sql, *arguments)
 
     @contextlib.contextmanager
     def seized(self, table):

@@ -109,7 +109,7 @@ def test_two_event_ids_for_one_change_change_the_account_and_mail_once(own_servi
     assert active == "Your Plus plan is active" and "trial ends" in ends
     twice = own_service.rows(
         "SELECT count(*) FROM stripe_events GROUP BY type, object_id, created_at")
-    assert all(count == 2 for (count,) in twice)
+    assert twice and all(count % 2 == 0 for (count,) in twice)
 
 
 def test_a_webhook_that_cannot_be_kept_is_not_acknowledged_and_comes_again(own_service):

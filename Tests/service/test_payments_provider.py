@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from conftest import DAY, PRO, together
+from conftest import DAY, PRO, Service, User, together
 from test_payments import buy, checkout, knob, opener, sdk, settle
+from test_payments_queue import until
 
 AWAY = (502, 503)
 
@@ -72,6 +73,30 @@ def test_a_checkout_whose_answer_is_lost_is_opened_once(own_service):
             if request["path"] == "/v1/checkout/sessions" and request["method"] == "POST"]
     assert len(keys) >= 2 and len(set(keys)) == 1
     assert checkout(user).json == page.json
+
+
+def test_checkouts_begun_in_two_processes_leave_one_page_open(own_service):
+    user = own_service.sign_up()
+    other = Service(own_service.folder, STRIPE_API_BASE=own_service.sandbox).start()
+    elsewhere = User(other, user.email, user.tokens, user.id)
+    fault(own_service, "/v1/checkout/sessions", kind="hang", seconds=2, times=1)
+
+    def work(index):
+        if index == 0:
+            return checkout(user)
+        until(lambda: own_service.rows("SELECT 1 FROM checkouts"))
+        return checkout(elsewhere, PRO)
+
+    try:
+        slow, fast = together(2, work)
+    finally:
+        other.stop()
+    assert slow.status == 409 and slow.code == "checkout_superseded"
+    assert fast.status == 200
+    sessions = sdk(own_service).v1.checkout.sessions.list().data
+    assert [item.id for item in sessions if item.status == "open"] == [fast.json["session_id"]]
+    assert len(sessions) == 2
+    assert checkout(user, PRO).json == fast.json
 
 
 def test_an_upgrade_whose_answer_is_lost_is_charged_once(own_service):

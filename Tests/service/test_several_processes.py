@@ -200,14 +200,17 @@ def test_checkouts_at_two_processes_leave_one_page_open(tmp_path, database_url):
             user = first.sign_up()
             seen = [user, User(second, user.email, user.tokens, user.id)]
             answers = together(6, lambda index: checkout(seen[index % 2], (PLUS, PRO)[index % 3 == 0]))
-            assert {answer.status for answer in answers} == {200}
+            assert {answer.status for answer in answers} <= {200, 409}
+            assert {answer.code for answer in answers if answer.status == 409} <= {
+                "checkout_superseded"}
             [customer] = {name for (name,) in first.rows(
                 "SELECT stripe_customer_id FROM subscriptions WHERE user_id = CAST(? AS UUID)",
                 user.id)}
             pages = sdk(first).v1.checkout.sessions.list({"customer": customer, "limit": 100})
             opened = [page.id for page in pages.data if page.status == "open"]
             assert len(opened) == 1 and len(pages.data) >= 2
-            assert opened[0] in {answer.json["session_id"] for answer in answers}
+            assert opened[0] in {
+                answer.json["session_id"] for answer in answers if answer.status == 200}
         assert first.audit().returncode == 0
     finally:
         for service in (first, second):

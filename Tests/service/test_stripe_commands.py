@@ -176,15 +176,52 @@ def test_one_price_that_is_missing_is_made_and_the_other_left(own_service):
     assert price(own_service, "career_plus_monthly") == plus
 
 
-def test_a_price_that_is_not_the_catalogs_is_told_of_and_left(own_service, tmp_path):
+def catalog_with(tmp_path, **changes):
     catalog = json.loads((ROOT / "catalog.json").read_text())
-    catalog["plans"][1]["price"] = "25.00"
-    (tmp_path / "catalog.json").write_text(json.dumps(catalog))
-    synced = stripe(
-        own_service, "catalog", "sync", "--stripe", CATALOG=str(tmp_path / "catalog.json"))
+    catalog["plans"][1].update(changes)
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(catalog))
+    return str(path)
+
+
+def test_another_price_is_for_new_subscribers_and_the_old_ones_keep_their_plan(
+        own_service, tmp_path):
+    early = own_service.sign_up()
+    assert buy(own_service, early)["plan"]["name"] == "Plus"
+    old = price(own_service, "career_plus_monthly")
+    catalog = catalog_with(tmp_path, price="25.00", display_price="$25")
+    synced = stripe(own_service, "catalog", "sync", CATALOG=catalog)
     assert synced.returncode == 0, synced
-    assert "career_plus_monthly is 2000 usd, the catalog says 2500 usd" in synced.stdout
-    assert len(sdk(own_service).v1.prices.list().data) == 2
+    late = own_service.sign_up()
+    refused = checkout(late)
+    assert refused.status == 502 and refused.json["code"] == "payment_provider_error"
+
+    synced = stripe(own_service, "catalog", "sync", "--stripe", CATALOG=catalog)
+    assert synced.returncode == 0, synced
+    assert "career_plus_monthly is now 2500 usd, was 2000 usd" in synced.stdout
+    new = price(own_service, "career_plus_monthly")
+    client = sdk(own_service)
+    assert new != old and client.v1.prices.retrieve(new).unit_amount == 2500
+    assert client.v1.prices.retrieve(old).active
+    assert len(client.v1.products.list().data) == 2
+    again = stripe(own_service, "catalog", "sync", "--stripe", CATALOG=catalog)
+    assert again.stdout.strip() == "Nothing differs."
+
+    assert buy(own_service, late)["plan"]["name"] == "Plus"
+    # The first renewal after the trial, at the old price.
+    own_service.advance(8 * DAY)
+    assert (early.subscription["status"], early.subscription["plan"]["name"]) == ("active", "Plus")
+    assert stripe(own_service, "dead-letters", "list").stdout.strip() == "No dead letters."
+
+
+def test_a_plan_keeps_the_lookup_key_by_which_its_subscribers_are_known(own_service, tmp_path):
+    refused = stripe(
+        own_service, "catalog", "sync",
+        CATALOG=catalog_with(tmp_path, lookup_key="career_plus_new"))
+    assert refused.returncode == 1
+    assert "must keep its lookup_key career_plus_monthly" in refused.stderr
+    dry = stripe(own_service, "catalog", "sync", "--dry-run")
+    assert "Nothing differs." in dry.stdout
 
 
 # A sandbox of its own

@@ -6,6 +6,9 @@ extension Problem {
     static let alreadySubscribed = Problem(
         409, "already_subscribed", "Already subscribed",
         "This user is on a paid plan; upgrade it instead.")
+    static let checkoutSuperseded = Problem(
+        409, "checkout_superseded", "Checkout superseded",
+        "Another checkout of this user's was begun meanwhile; ask again.")
     static let checkoutRequired = Problem(
         409, "checkout_required", "Checkout required",
         "The Free plan has nothing to upgrade; buy a plan by checkout.")

@@ -12,8 +12,6 @@ public struct CareerBillingService: Sendable {
     /// A checkout page is open for a day; one that is nearly over is not handed out again.
     static let checkoutLifetime: Int64 = 86_400
     static let checkoutReserve: Int64 = 1800
-    /// How often a checkout begins anew that another process has overtaken.
-    static let checkoutAttempts = 5
 
     let stripe: StripeClient
     let database: any Database
@@ -39,18 +37,13 @@ public struct CareerBillingService: Sendable {
             guard account.subscription.stripeSubscriptionID == nil else {
                 throw Problem.alreadySubscribed
             }
-            for _ in 0..<Self.checkoutAttempts {
-                if let page = try await openCheckout(request, plan, account) { return page }
-            }
-            throw Problem.paymentProviderUnavailable
+            return try await openCheckout(request, plan, account)
         }
     }
 
-    /// - Returns: `nil` where another process, which knows nothing of our turns, began a checkout
-    ///   for the user meanwhile: the page that was opened here is then closed again.
     private func openCheckout(
         _ request: CareerCheckoutRequest, _ plan: Plan, _ account: Account
-    ) async throws -> CareerCheckoutResponse? {
+    ) async throws -> CareerCheckoutResponse {
         let user = account.subscription.userID
         let checkouts = Checkouts(database: database)
         let now = clock.now()
@@ -85,7 +78,7 @@ public struct CareerBillingService: Sendable {
             expiresAt: Timestamp(seconds: session.expiresAt))
         guard isLatest else {
             try await expire(session.id)
-            return nil
+            throw Problem.checkoutSuperseded
         }
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
     }
@@ -214,7 +207,7 @@ public struct CareerBillingService: Sendable {
         _ subscription: StripeSubscription, _ item: StripeSubscription.Item, _ current: Plan,
         upgradeTo new: Plan, user: UUID
     ) async throws {
-        let planID = try await prices.plan(of: item.price.id, lookupKey: item.price.lookupKey)
+        let planID = try await prices.plan(of: item.price)
         let plan = try await catalog.current(in: database).plan(planID ?? current.id) ?? current
         let standing = UpgradeStanding(
             plan: plan, isBilled: true, status: Subscription.Status(subscription.status),

@@ -137,7 +137,7 @@ public struct StripeReconciliation: Sendable {
             found.append(Drift(theirs.id, "ends with its period only \(place)"))
         }
         guard let price = theirs.items.first?.price,
-            let plan = try await prices.plan(of: price.id, lookupKey: price.lookupKey)
+            let plan = try await prices.plan(of: price)
         else { return found + [Drift(theirs.id, "has a price of no plan of ours at Stripe")] }
         if plan != account.planID {
             found.append(Drift(theirs.id, "is on another plan at Stripe"))
