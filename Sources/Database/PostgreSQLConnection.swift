@@ -148,8 +148,9 @@ final class PostgreSQLConnection: DatabaseConnection {
     }
 
     func liftTimeLimits() throws {
-        try sendText("SET LOCAL statement_timeout = 0")
-        try sendText("SET LOCAL lock_timeout = 0")
+        for name in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
+            try sendText("SET LOCAL \(name) = 0")
+        }
     }
 
     /// A cursor, so that neither side ever holds more than some of the rows, and the body may run

@@ -91,6 +91,25 @@ struct PostgreSQLTests {
         var count = 0
     }
 
+    @Test("An error that a write passes over fails it all the same")
+    func passedOver() async throws {
+        try await Engine.postgresql.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...1)
+            await #expect(throws: DatabaseError.self) {
+                try await test.database.write { connection in
+                    try connection.execute("INSERT INTO t (id) VALUES (2)")
+                    do {
+                        try connection.execute("INSERT INTO t (id) VALUES (1)")
+                    } catch {
+                        // The server has given the whole database transaction up.
+                    }
+                }
+            }
+            #expect(try await test.integer("SELECT count(*) FROM t") == 1)
+        }
+    }
+
     @Test("Of two writes that wait for each other both are carried out")
     func deadlock() async throws {
         try await Engine.postgresql.withDatabase { test in

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 import postgresql
-from conftest import BINARY, ROOT, Service, User, databases, together
+from conftest import BINARY, PLUS, PRO, ROOT, Service, User, databases, together
+from test_payments import checkout, sdk
 
 PROCESSES = 3
 # The load asks for no more than this user's plan lets it.
@@ -186,6 +187,34 @@ def test_each_message_is_claimed_by_one_worker(cluster):
     assert cluster[0].rows("SELECT count(*), count(DISTINCT id), max(attempts) FROM claims") == [
         (60, 60, 1)]
     assert user.balance["credits_used"] == "30.00"
+
+
+def test_checkouts_at_two_processes_leave_one_page_open(tmp_path, database_url):
+    first, second = Cluster(tmp_path, database_url, number=2).services
+    del first.environment["STRIPE_API_BASE"]
+    try:
+        first.start()
+        second.environment["STRIPE_API_BASE"] = first.sandbox
+        second.start()
+        for _ in range(5):
+            user = first.sign_up()
+            seen = [user, User(second, user.email, user.tokens, user.id)]
+            answers = together(6, lambda index: checkout(seen[index % 2], (PLUS, PRO)[index % 3 == 0]))
+            assert {answer.status for answer in answers} <= {200, 409}
+            assert {answer.code for answer in answers if answer.status == 409} <= {
+                "checkout_superseded"}
+            [customer] = {name for (name,) in first.rows(
+                "SELECT stripe_customer_id FROM subscriptions WHERE user_id = CAST(? AS UUID)",
+                user.id)}
+            pages = sdk(first).v1.checkout.sessions.list({"customer": customer, "limit": 100})
+            opened = [page.id for page in pages.data if page.status == "open"]
+            assert len(opened) == 1 and len(pages.data) >= 2
+            assert opened[0] in {
+                answer.json["session_id"] for answer in answers if answer.status == 200}
+        assert first.audit().returncode == 0
+    finally:
+        for service in (first, second):
+            service.kill()
 
 
 def test_ten_processes_start_at_once_on_an_empty_database(tmp_path, database_url):
