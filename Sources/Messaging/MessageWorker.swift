@@ -63,10 +63,12 @@ public struct MessageWorker: Service {
     public func drain() async throws {
         let deadline = ContinuousClock.now + Self.longestDrain
         while ContinuousClock.now < deadline {
+            let claimed = state.claimed
             let isCaughtUp = try await broker.catchUp(now: now())
             let mayClaim = broker.handsOutOnDemand || state.isRunning
             if mayClaim, try await workOff() > 0 { continue }
-            if isCaughtUp && !state.isWorking { return }
+            // What was in work meanwhile may have enqueued more.
+            if isCaughtUp && !state.isWorking && state.claimed == claimed { return }
             try await Task.sleep(for: Self.drainPause)
         }
     }
@@ -76,6 +78,7 @@ public struct MessageWorker: Service {
         state.begin()
         defer { state.end() }
         let messages = try await broker.claim(Self.maximumInFlight, now: now())
+        state.add(claimed: messages.count)
         // What has been claimed is finished even when a shutdown is asked for meanwhile.
         await withTaskGroup(of: Void.self) { group in
             for message in messages {
@@ -111,7 +114,7 @@ public struct MessageWorker: Service {
             }
             try await broker.acknowledge(message)
         } catch {
-            // Its lease runs out and it comes again.
+            // It comes again.
             logger.warning("message not settled", metadata: ["error": "\(error)"])
         }
     }
@@ -142,11 +145,15 @@ public struct MessageWorker: Service {
 
 /// What a worker does at the moment.
 private final class WorkerState: Sendable {
-    private let state = Mutex((isRunning: false, working: 0))
+    private let state = Mutex((isRunning: false, working: 0, claimed: 0))
 
     var isRunning: Bool { state.withLock { $0.isRunning } }
     var isWorking: Bool { state.withLock { $0.working > 0 } }
 
+    /// Messages that were claimed so far.
+    var claimed: Int { state.withLock { $0.claimed } }
+
+    func add(claimed: Int) { state.withLock { $0.claimed += claimed } }
     func setRunning(_ isRunning: Bool) { state.withLock { $0.isRunning = isRunning } }
     func begin() { state.withLock { $0.working += 1 } }
     func end() { state.withLock { $0.working -= 1 } }

@@ -92,7 +92,9 @@ public struct RabbitMQBroker: MessageBroker {
         guard let delivery = inbox.delivery(message.receipt) else {
             throw RabbitMQError.away("the connection was lost; the message comes again")
         }
-        try await settle(delivery, receipt: message.receipt)
+        try await settling(message, delivery) {
+            try await settle(delivery, receipt: message.receipt)
+        }
     }
 
     public func reject(
@@ -111,8 +113,10 @@ public struct RabbitMQBroker: MessageBroker {
         } else {
             next.dueAt = now.adding(seconds: message.queue.retryDelay)
         }
-        try await publish([next])
-        try await settle(delivery, receipt: message.receipt)
+        try await settling(message, delivery) {
+            try await publish([next])
+            try await settle(delivery, receipt: message.receipt)
+        }
         return isDead
     }
 
@@ -120,6 +124,13 @@ public struct RabbitMQBroker: MessageBroker {
     /// pause for all of their messages.
     public func postpone(_ message: Message, reason: String, until dueAt: Timestamp) async throws {
         guard let delivery = inbox.delivery(message.receipt) else { return }
+        try await settling(message, delivery) {
+            try await keep(message, reason: reason, until: dueAt)
+            try await settle(delivery, receipt: message.receipt)
+        }
+    }
+
+    private func keep(_ message: Message, reason: String, until dueAt: Timestamp) async throws {
         _ = try await database.write { connection in
             // The row may still be there, where the relay has not deleted it yet.
             try connection.execute(
@@ -137,7 +148,27 @@ public struct RabbitMQBroker: MessageBroker {
                     .time(message.enqueuedAt), .time(dueAt),
                 ])
         }
-        try await settle(delivery, receipt: message.receipt)
+    }
+
+    /// Where an outcome cannot be told, the message is given back: nobody else would have it while
+    /// its connection lives.
+    private func settling(
+        _ message: Message, _ delivery: Delivery, _ tell: () async throws -> Void
+    ) async throws {
+        do {
+            try await tell()
+        } catch {
+            inbox.remove(message.receipt)
+            do {
+                try await consumer.perform { connection in
+                    guard connection.id == delivery.connection else { return }
+                    try connection.requeue(delivery.tag)
+                }
+            } catch {
+                // The connection is lost, and the message comes again by that.
+            }
+            throw error
+        }
     }
 
     public var handsOutOnDemand: Bool { false }

@@ -176,11 +176,11 @@ extension RabbitMQBroker {
                         reason = excluded.reason, leased_until = 0, died_at = excluded.died_at
                     """, held.map { Self.row(of: $0.delivery, queues, now: now) })
             }
+            for one in held { try await settle(one.delivery, receipt: one.receipt) }
         } catch {
             inbox.putBack(held, isDead: true)
             throw error
         }
-        for one in held { try await settle(one.delivery, receipt: one.receipt) }
     }
 
     private static func row(
