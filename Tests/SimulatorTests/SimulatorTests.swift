@@ -15,7 +15,7 @@ struct SimulatorTests {
         /// Seeds of the fixed set, and fresh ones.
         var seeds: (fixed: ClosedRange<UInt64>, fresh: UInt64) {
             switch self {
-            case .memory: (1...500, 200)
+            case .memory: (1...1000, 200)
             case .sqlite: (1...6, 2)
             }
         }
