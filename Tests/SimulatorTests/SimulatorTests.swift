@@ -50,6 +50,17 @@ struct SimulatorTests {
         }
     }
 
+    /// A commit whose answer was lost, and two whose process has a clock that is behind.
+    @Test(
+        "In runs that once failed on the database's store", arguments: [UInt64(4205), 5125, 6874])
+    func mendedSeeds(seed: UInt64) async throws {
+        try await Engine.sqlite.withEngine { makeEngine in
+            let report = try SimulationRunner(makeEngine: makeEngine, print: { print($0) })
+                .run(CollectionOfOne(seed))
+            #expect(report.failure == nil)
+        }
+    }
+
     @Test("In runs of seeds that nobody has tried", arguments: Engine.allCases)
     func freshSeeds(engine: Engine) async throws {
         let first = UInt64.random(in: 1_000_000...UInt64(UInt32.max))
