@@ -2,7 +2,7 @@
 """Shows that the simulator finds bugs: plants each of those below in a copy of the sources, runs
 seeds until one fails, and prints how many runs that took.
 
-    scripts/planted-bugs.py [--seed 1] [--runs 5000] [--only WORD]
+    scripts/planted-bugs.py [--seed 1] [--runs 20000] [--only WORD]
 
 Exits 1 where a bug was not found, or could no longer be planted because the code has changed.
 """
@@ -217,6 +217,19 @@ BUGS = [
         "guard ticket >= redeemed[id] ?? redeemedTickets[id] ?? 0 else {",
         "guard ticket > redeemed[id] ?? redeemedTickets[id] ?? 0 else {",
     ),
+    Bug(
+        "what is overdue is looked for by a clock that is behind the account's last decision",
+        "Simulator/MemoryEngine.swift",
+        "let now = max(clock, account.context.decidedAt)",
+        "let now = clock",
+    ),
+    Bug(
+        "a crash loses what was committed last",
+        "Simulator/MemoryEngine.swift",
+        "        write(batch, tickets)\n",
+        "        if fault?.kind == .crashAfterCommit { try fault?.strike(afterCommit: answers) }\n"
+        "        write(batch, tickets)\n",
+    ),
 ]
 
 
@@ -248,7 +261,7 @@ def simulate(folder: pathlib.Path, seed: int, runs: int) -> tuple[int, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=5000)
+    parser.add_argument("--runs", type=int, default=20000)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
     missed = 0

@@ -100,7 +100,7 @@ struct EventGenerator {
     }
 
     private mutating func clock() -> ClockChange {
-        if profile.isSkewed, random.chance(0.2) {
+        if profile.isSkewed, random.chance(0.3) {
             return .skew(micros: random.chance(0.5) ? 0 : Int64(random.below(600_000_000)))
         }
         if random.chance(0.3) {

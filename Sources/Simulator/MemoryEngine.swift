@@ -40,7 +40,7 @@ package final class MemoryEngine: LedgerEngine {
         try fault?.strike(after: 0)
         var batch = load(operations, clock: clock)
         try fault?.strike(after: 1)
-        let operationsAndAnswers = try operations.enumerated().map { index, operation in
+        let answers = try operations.enumerated().map { index, operation in
             let answer = operation.decide(in: &batch, rules, clock: clock)
             try fault?.strike(after: 2 + index)
             return answer
@@ -48,8 +48,8 @@ package final class MemoryEngine: LedgerEngine {
         let tickets = try redeem(operations)
         try fault?.strike(after: 2 + operations.count)
         write(batch, tickets)
-        try fault?.strike(afterCommit: operationsAndAnswers)
-        return operationsAndAnswers
+        try fault?.strike(afterCommit: answers)
+        return answers
     }
 
     /// Loads what the service's store loads, under the same conditions.

@@ -64,7 +64,7 @@ extension SimulatedWorld {
     private func askAgain(_ waiting: Waiting) {
         switch waiting.purpose {
         case .mirror(let index): stripe.notifications.append(index)
-        case .message(let message): messages.append(message)
+        case .message(let message), .discard(let message): messages.append(message)
         case .call, .acceptance, .deletion, .other:
             guard waiting.attempts < Self.maximumAttempts else { return }
             var waiting = waiting
@@ -119,7 +119,7 @@ extension SimulatedWorld {
         case .call(let serial):
             if let id = answer.usageID { calls[serial] = (waiting.operation.userID, id) }
         case .mirror(let index): follow(answer, index)
-        case .acceptance, .message, .deletion, .other: break
+        case .acceptance, .message, .discard, .deletion, .other: break
         }
     }
 }

@@ -22,6 +22,7 @@ final class SimulatedWorld {
         case call(serial: Int)
         case acceptance(CommitUsage)
         case message(QueuedCommit)
+        case discard(QueuedCommit)
         case mirror(subscription: Int)
         case deletion(person: Int)
         case other
@@ -216,7 +217,7 @@ final class SimulatedWorld {
             }
             if isBusy { return }
             messages.removeAll { $0.commit.usageID == usage }
-            wait(.withdraw(WithdrawCommit(message.commit)), .other)
+            wait(.withdraw(WithdrawCommit(message.commit)), .discard(message))
             return
         }
         if case .handle = handling { messages.remove(at: place) }

@@ -15,7 +15,7 @@ struct SimulatorTests {
         /// Seeds of the fixed set, and fresh ones.
         var seeds: (fixed: ClosedRange<UInt64>, fresh: UInt64) {
             switch self {
-            case .memory: (1...500, 200)
+            case .memory: (1...1000, 200)
             case .sqlite: (1...6, 2)
             }
         }
@@ -46,6 +46,17 @@ struct SimulatorTests {
         try await engine.withEngine { makeEngine in
             let report = try SimulationRunner(makeEngine: makeEngine, print: { print($0) })
                 .run(engine.seeds.fixed)
+            #expect(report.failure == nil)
+        }
+    }
+
+    /// A commit whose answer was lost, and two whose process has a clock that is behind.
+    @Test(
+        "In runs that once failed on the database's store", arguments: [UInt64(4205), 5125, 6874])
+    func mendedSeeds(seed: UInt64) async throws {
+        try await Engine.sqlite.withEngine { makeEngine in
+            let report = try SimulationRunner(makeEngine: makeEngine, print: { print($0) })
+                .run(CollectionOfOne(seed))
             #expect(report.failure == nil)
         }
     }

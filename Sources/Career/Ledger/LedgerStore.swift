@@ -49,10 +49,12 @@ enum LedgerStore {
             guard let account = entries[user]?.account else { return false }
             // Who holds no reservation can have no overdue one of the running period.
             return needs.overdue.contains(user)
-                || account.context.reserved > .zero && watch.mustLook(for: user, at: now)
+                || account.context.reserved > .zero
+                    && watch.mustLook(for: user, at: max(now, account.context.decidedAt))
         }
-        let overdue = try findOverdue(holders, from: connection, now: now, &watch)
-        try loadOverdue(overdue, into: &logs, &entries, from: connection, now: now)
+        let decidedAt = entries.compactMapValues { $0.account?.context.decidedAt }
+        let overdue = try findOverdue(holders, decidedAt, from: connection, now: now, &watch)
+        try loadOverdue(overdue, decidedAt, into: &logs, &entries, from: connection, now: now)
         let known = zip(grants, found[4]).filter { !$0.1.isEmpty }.map(\.0)
         return LedgerBatch(entries: entries, logs: logs, knownGrants: Set(known))
     }
@@ -141,10 +143,13 @@ enum LedgerStore {
         }
     }
 
+    /// What is overdue is judged at the instant of the decisions to come, which is the account's
+    /// last one where the clock is behind that.
+    ///
     /// - Returns: those of the users who have an overdue reservation.
     private static func findOverdue(
-        _ users: [UUID], from connection: any DatabaseConnection, now: Timestamp,
-        _ watch: inout OverdueWatch
+        _ users: [UUID], _ decidedAt: [UUID: Timestamp],
+        from connection: any DatabaseConnection, now: Timestamp, _ watch: inout OverdueWatch
     ) throws -> [UUID] {
         guard !users.isEmpty else { return [] }
         let sql = """
@@ -156,17 +161,18 @@ enum LedgerStore {
         for (user, rows) in zip(users, try connection.queryMany(sql, users.map { [.uuid($0)] })) {
             var reader = rows.first?.reader
             let firstEnd = try reader?.time()
-            if let firstEnd, firstEnd <= now {
+            let last = decidedAt[user] ?? now
+            if let firstEnd, firstEnd <= max(now, last) {
                 overdue.append(user)
             } else {
-                watch.looked(for: user, at: now, firstEnd: firstEnd)
+                watch.looked(for: user, decidedAt: last, firstEnd: firstEnd)
             }
         }
         return overdue
     }
 
     private static func loadOverdue(
-        _ users: [UUID], into logs: inout [UsageLog],
+        _ users: [UUID], _ decidedAt: [UUID: Timestamp], into logs: inout [UsageLog],
         _ entries: inout [UUID: LedgerBatch.Entry], from connection: any DatabaseConnection,
         now: Timestamp
     ) throws {
@@ -177,7 +183,8 @@ enum LedgerStore {
                 AND commit_accepted_at IS NULL
             ORDER BY expires_at LIMIT \(maximumOverduePerUser)
             """
-        let found = try connection.queryMany(sql, users.map { [.uuid($0), .time(now)] })
+        let found = try connection.queryMany(
+            sql, users.map { [.uuid($0), .time(max(now, decidedAt[$0] ?? now))] })
         for (user, rows) in zip(users, found) where !rows.isEmpty {
             let overdue = try rows.map(UsageLogRow.read)
             entries[user]?.overdue = overdue.map(\.id)
