@@ -7,10 +7,13 @@ import Foundation
 /// stream can be read twice; a mark in the database keeps everything else away until the import has
 /// ended; and what an import that fails has written is removed again.
 public struct DatabaseImport: Sendable {
-    /// Rows of one database transaction …
-    static let maximumBatchRows = 2000
+    /// Rows of one database transaction: many, since each rewrites the pages of the indexes that
+    /// its rows fall into …
+    static let maximumBatchRows = 10_000
     /// … and about how many bytes they may have.
-    static let maximumBatchBytes = 1 << 20
+    static let maximumBatchBytes = 8 << 20
+    /// Rows that one statement is given at once.
+    static let maximumStatementRows = 1000
     /// Rows that one database transaction removes.
     static let maximumRemovedRows = 5000
 
@@ -151,7 +154,12 @@ public struct DatabaseImport: Sendable {
         guard let table = batch.table, !batch.rows.isEmpty else { return }
         let rows = batch.rows
         do {
-            try writeMarked { _ = try $0.executeMany(table.insert, rows) }
+            try writeMarked { connection in
+                for start in stride(from: 0, to: rows.count, by: Self.maximumStatementRows) {
+                    let end = min(start + Self.maximumStatementRows, rows.count)
+                    try connection.executeMany(table.insert, Array(rows[start..<end]))
+                }
+            }
         } catch let error as DatabaseError {
             switch error {
             case .duplicate(let text), .constraint(let text):
