@@ -9,21 +9,29 @@ import pytest
 from conftest import Service, together
 from ledger_data import fill
 
-# What every break below needs: an account with a charged, a failed and a held log.
 HELD, CHARGED, FAILED = "PENDING", "SUCCESS", "FAILED"
 
 
-@pytest.fixture
-def ledger(tmp_path):
-    """A database at rest with one account of three logs; `break_by_hand` writes past the rules."""
-    service = Service(tmp_path).start()
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A database at rest with one account of three logs."""
+    service = Service(tmp_path_factory.mktemp("whole")).start()
     user = service.sign_up()
     user.spend()
     user.commit(user.validate().json["usage_id"], success=False)
     user.validate()
+    service.user_id = user.id
     service.stop()
     assert service.audit().returncode == 0
-    service.user_id = user.id
+    return service
+
+
+@pytest.fixture
+def ledger(whole, tmp_path):
+    """A copy of it; `break_by_hand` writes past the rules."""
+    service = Service(tmp_path)
+    assert whole.command("backup", str(service.database)).returncode == 0
+    service.user_id = whole.user_id
 
     def break_by_hand(sql):
         with sqlite3.connect(service.database) as connection:

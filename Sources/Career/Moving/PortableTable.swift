@@ -185,7 +185,7 @@ extension PortableTable {
             columns: [
                 .uuid("id"), .text("queue"), .text("body"), .integer("attempts"),
                 .text("reason"), .integer("enqueued_at"), .integer("due_at"),
-                .integer("leased_until", as: "0"), .integer("died_at"),
+                .integer("leased_until", as: "CAST(0 AS BIGINT)"), .integer("died_at"),
             ]),
         PortableTable(
             "stripe_events", key: "id",
