@@ -15,7 +15,8 @@ struct CueBX: AsyncParsableCommand {
         subcommands: [
             Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Audit.self,
             DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
-            OpenAPICommand.self, Tour.self, BenchCommand.self, Export.self, Import.self, Backup.self,
+            OpenAPICommand.self, Tour.self, BenchCommand.self, Export.self, Import.self,
+            Backup.self,
         ])
 
     static func main() async {
