@@ -69,7 +69,7 @@ public struct Migrator: Sendable {
     }
 
     /// The number of migrations that were applied; `nil` in an empty database.
-    private static func version(_ connection: any DatabaseConnection) throws -> Int64? {
+    public static func version(_ connection: any DatabaseConnection) throws -> Int64? {
         let catalog =
             switch connection.dialect {
             case .sqlite: "SELECT count(*) FROM sqlite_master WHERE name = 'schema_migrations'"

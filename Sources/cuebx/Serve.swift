@@ -97,23 +97,6 @@ struct OpenAPICommand: AsyncParsableCommand {
     }
 }
 
-struct Audit: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Check the ledger's four invariants over the whole database.",
-        discussion: "Exits with 1 and names the rows where one is broken.")
-
-    func run() async throws {
-        let core = try await CareerCore.openFromEnvironment()
-        let report = try await LedgerAudit(database: core.database).run()
-        try core.close()
-        for finding in report.findings { print(finding) }
-        print(
-            "\(report.accounts) accounts, \(report.logs) logs, "
-                + "\(report.findings.count) findings")
-        if !report.findings.isEmpty { throw ExitCode(1) }
-    }
-}
-
 struct CatalogCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "catalog", abstract: "Plans and prices.", subcommands: [Sync.self])

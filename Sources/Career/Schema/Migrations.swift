@@ -11,6 +11,7 @@ public let migrations: [Migration] = [
     Migration("operator mark", dropOperatorMark),
     Migration("identity sweeping", sweepIndexes),
     Migration("rabbitmq", rabbitMQTables),
+    Migration("import mark", importMark),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are
