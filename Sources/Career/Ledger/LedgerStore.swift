@@ -19,8 +19,8 @@ struct LedgerNeeds {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most five queries and five statements, each run once for all of
-/// its rows.
+/// its hot path. A batch costs at most six queries and seven statements, each run once for all of
+/// its rows, and two statements for each new account.
 enum LedgerStore {
     /// Overdue reservations that one batch takes up for one user; the sweeper comes again.
     static let maximumOverduePerUser = 500
