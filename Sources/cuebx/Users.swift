@@ -123,6 +123,10 @@ struct Users: AsyncParsableCommand {
                 case .noSubscription: throw FriendlyError("the user has no subscription")
                 case .wouldBeNegative:
                     throw FriendlyError("that is more than the period was granted")
+                case .wouldExceedMaximum(let room):
+                    throw FriendlyError(
+                        "a period holds at most \(Credits.maximum.decimal) credits; "
+                            + "\(room.decimal) more can be given")
                 case .alreadyAdjusted: print("already done")
                 case .adjusted(let account):
                     print("the period now has \(account.context.allocated.decimal) credits")

@@ -13,11 +13,14 @@ struct TestLedger {
     var accounts: [UUID: Account] = [:]
     var logs: [UUID: UsageLog] = [:]
     var grants: [CreditGrant] = []
+    var history: [SubscriptionChange] = []
+    /// What a test may change, as an operator changes the catalog or the settings.
+    var rules = Self.rules
     private var generator = SeededGenerator(seed: 1)
 
     static func plan(
         _ number: UInt8, _ name: String, _ kind: Plan.Kind, price: Int64, credits: String,
-        minute: Int64?, day: Int64?
+        minute: Int64?, day: Int64?, multiplier: String = "1.00"
     ) -> Plan {
         Plan(
             id: UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number)), name: name,
@@ -25,7 +28,7 @@ struct TestLedger {
             trialDays: 7, isActive: true, rank: Int64(number), features: [],
             lookupKey: kind == .paid ? name.lowercased() : nil,
             pricing: PlanPricingRule(
-                multiplier: Multiplier(decimal: "1.00")!,
+                multiplier: Multiplier(decimal: multiplier)!,
                 creditsAllocation: Credits(decimal: credits)!, rateLimitPerMinute: minute,
                 rateLimitPerDay: day))
     }
@@ -57,10 +60,11 @@ struct TestLedger {
             entries: entries, logs: Array(logs.values),
             knownGrants: Set(
                 grants.map { GrantKey(userID: $0.userID, kind: $0.kind, cause: $0.cause) }))
-        let outcome = batch.apply(command, Self.rules, clock: now)
+        let outcome = batch.apply(command, rules, clock: now)
         accounts[command.userID] = batch.entries[command.userID]?.account
         logs = batch.logs
         grants += batch.grants
+        history += batch.history
         return outcome
     }
 

@@ -318,8 +318,40 @@ class Service:
                 yield
                 connection.rollback()
 
+    @contextlib.contextmanager
+    def seized(self, table):
+        """Meanwhile another process keeps the table, or on SQLite the whole database, to itself."""
+        with contextlib.closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.rollback()
+
     def audit(self):
         return self.command("audit")
+
+
+class SlowRequest:
+    """A request whose body stops half-way; notes what is answered, and when."""
+
+    def __init__(self, service):
+        self.connection = socket.create_connection((service.host, service.port), timeout=60)
+        self.connection.sendall(
+            b"POST /auth/signin HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{")
+        self.start = time.monotonic()
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        self.answer = b""
+        with contextlib.suppress(OSError):
+            self.answer = self.connection.recv(65536)
+        self.seconds = time.monotonic() - self.start
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection.close()
 
 
 def together(number, work):
@@ -342,6 +374,19 @@ def together(number, work):
 @pytest.fixture(scope="session")
 def service():
     """The server that tests share; nobody moves its clock."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(folder).start()
+        service.slow = SlowRequest(service)
+        yield service
+        service.slow.close()
+        audit = service.audit()
+        service.stop()
+        assert audit.returncode == 0, audit.stdout
+
+
+@pytest.fixture(scope="module")
+def module_service():
+    """The server that a file's tests share; whoever needs it later moves its clock on."""
     with tempfile.TemporaryDirectory() as folder:
         service = Service(folder).start()
         yield service

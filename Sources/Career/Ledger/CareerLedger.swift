@@ -56,7 +56,8 @@ public final class CareerLedger: Sendable {
         if !lanes[0].submit(operation) { refuse(.overloaded) }
     }
 
-    /// Finishes what was taken and takes nothing more.
+    /// Takes nothing more, finishes what was taken and returns once it is durable, or once
+    /// ``LedgerLane/closingTime`` is over: the database may then be closed.
     public func close() {
         for lane in lanes { lane.close() }
     }

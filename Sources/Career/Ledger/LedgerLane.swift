@@ -16,10 +16,15 @@ final class LedgerLane: Sendable {
     static let worthwhileBatch = 8
     /// Operations that may wait; beyond it they are refused before any work is done.
     static let maximumWaiting = 4096
+    /// How long closing waits for what was taken, in seconds: longer than a database transaction
+    /// waits for another process, shorter than an operator waits for a shutdown.
+    static let closingTime = 10.0
 
     private struct Queue {
         var operations: [any LedgerOperation] = []
         var isClosed = false
+        /// Whether the lane's thread is there.
+        var isWorking = false
     }
 
     private let condition = NSCondition()
@@ -48,6 +53,9 @@ final class LedgerLane: Sendable {
     }
 
     func start() {
+        condition.lock()
+        queue.isWorking = true
+        condition.unlock()
         let thread = Thread { [self] in work() }
         thread.name = "ledger"
         thread.stackSize = 1 << 20
@@ -78,18 +86,32 @@ final class LedgerLane: Sendable {
         loop.execute { [condition] in condition.signal() }
     }
 
-    /// Works off what has been taken and then stops.
+    /// Takes nothing more and waits until what has been taken is worked off, or until
+    /// ``closingTime`` is over.
     func close() {
         condition.lock()
+        defer { condition.unlock() }
         queue.isClosed = true
-        condition.signal()
-        condition.unlock()
+        condition.broadcast()
+        let deadline = Date(timeIntervalSinceNow: Self.closingTime)
+        while queue.isWorking {
+            guard condition.wait(until: deadline) else {
+                logger.error(
+                    "the ledger closes with operations unfinished",
+                    metadata: ["waiting": "\(queue.operations.count)"])
+                return
+            }
+        }
     }
 
     private func work() {
         while let batch = nextBatch() {
             carryOut(batch)
         }
+        condition.lock()
+        queue.isWorking = false
+        condition.broadcast()
+        condition.unlock()
     }
 
     private func nextBatch() -> [any LedgerOperation]? {

@@ -20,7 +20,8 @@ struct LedgerNeeds {
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
 /// its hot path. A batch costs at most seven queries and eight statements, each run once for all of
-/// its rows; with a server, they take three trips, or five where something is overdue.
+/// its rows, and two statements for each new account; with a server, they take three trips, or five
+/// where something is overdue.
 enum LedgerStore {
     /// Overdue reservations that one batch takes up for one user; the sweeper comes again.
     static let maximumOverduePerUser = 500

@@ -56,11 +56,12 @@ struct CommitUsageCall: Action {
         switch outcome {
         case .unknownUsage: throw Problem.usageNotFound
         case .notTheirs: throw Problem.usageOfAnotherUser
-        case .applied(let status, let charged, let isReplay, _):
+        case .applied(let status, let charged, _, _):
+            // A repetition is answered like the first, so that a retry needs no care.
             return Reply(
                 UsageCommitResponse(
-                    success: true, message: isReplay ? "Already committed." : "Committed.",
-                    status: status, creditsCharged: charged))
+                    success: true, message: "Committed.", status: status,
+                    creditsCharged: charged))
         case .refused(let status, let charged):
             return Reply(
                 UsageCommitResponse(

@@ -160,6 +160,8 @@ public struct AdjustCredits: LedgerCommand {
         case alreadyAdjusted
         /// The adjustment would take away more than the period was granted.
         case wouldBeNegative
+        /// The period would have more than ``Credits/maximum``; at most `room` can be added.
+        case wouldExceedMaximum(room: Credits)
         case adjusted(Account)
     }
 
@@ -176,9 +178,14 @@ public struct AdjustCredits: LedgerCommand {
         {
             grants.append(grant)
         }
-        guard account.context.allocated + credits >= .zero,
-            account.context.allocated + credits <= Credits.maximum
-        else { return Decision(.wouldBeNegative, account: position.account) }
+        let allocated = account.context.allocated
+        guard allocated + credits >= .zero else {
+            return Decision(.wouldBeNegative, account: position.account)
+        }
+        guard allocated + credits <= Credits.maximum else {
+            return Decision(
+                .wouldExceedMaximum(room: Credits.maximum - allocated), account: position.account)
+        }
         grants.append(
             account.grant(.adjustment, credits, cause: cause, reason: reason, at: now))
         account.context.decidedAt = now

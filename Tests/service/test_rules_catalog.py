@@ -1,0 +1,172 @@
+"""The catalog as data: what changing it does, and what it leaves alone."""
+
+import json
+import time
+
+import pytest
+
+from conftest import FREE, PLUS, PRO, ROOT
+from test_payments import buy, checkout
+from test_payments_queue import until
+
+LEDGER = ("subscriptions", "career_subscription_contexts", "credit_grants",
+          "career_usage_logs", "subscription_changes")
+PLANS = "/career/subscriptions/plans"
+MATCH = "career.job_match"
+
+
+@pytest.fixture
+def sync(module_service, tmp_path):
+    """Applies the shipped catalog with a change; in the end, as it is shipped."""
+
+    def apply(change=lambda catalog: None):
+        catalog = json.loads((ROOT / "catalog.json").read_text())
+        change(catalog)
+        path = tmp_path / "catalog.json"
+        path.write_text(json.dumps(catalog))
+        return module_service.command("catalog", "sync", CATALOG=str(path))
+
+    yield apply
+    assert apply().returncode == 0
+
+
+def feature(catalog, key):
+    [found] = [item for item in catalog["features"] if item["feature_key"] == key]
+    return found
+
+
+def dearer(catalog):
+    catalog["plans"][0].update(
+        credits_allocation="10.00", multiplier="2.00", rate_limit_per_minute=7)
+    feature(catalog, MATCH)["internal_cost_credits"] = "1.75"
+
+
+def rows(service):
+    return {table: sorted(service.rows(f"SELECT * FROM {table}"), key=repr) for table in LEDGER}
+
+
+def test_a_change_of_the_catalog_touches_no_balance_and_no_reservation(module_service, sync):
+    user = module_service.sign_up()
+    user.spend()
+    held = user.validate().json["usage_id"]
+    before, balance = rows(module_service), user.balance
+    synced = sync(dearer)
+    assert synced.returncode == 0 and "plan Free changes" in synced.stdout
+    assert rows(module_service) == before
+    after = user.balance
+    limits = [balance.pop("rate_limits"), after.pop("rate_limits")]
+    assert after == balance
+    assert [limit[0]["limit"] for limit in limits] == [10, 7]
+    assert user.commit(held).json["credits_charged"] == "1.00"
+    assert user.balance["credits_used"] == "2.00"
+
+
+def test_from_the_next_decision_on_the_plans_multiplier_and_costs_apply(module_service, sync):
+    user = module_service.sign_up()
+    held = user.validate(request_id="held").json
+    sync(dearer)
+    granted = user.validate()
+    assert granted.json["credits_reserved"] == "3.50"
+    assert granted.headers["x-ratelimit-limit-minute"] == "7"
+    # A replay shows what it holds.
+    assert user.validate(request_id="held").json["credits_reserved"] == "1.00"
+    assert user.commit(granted.json["usage_id"]).json["credits_charged"] == "3.50"
+    assert user.commit(held["usage_id"]).json["credits_charged"] == "1.00"
+    assert module_service.sign_up().balance["credits_allocated"] == "10.00"
+    free = module_service.call("GET", f"{PLANS}/{FREE}").json
+    assert free["credits_allocation"] == "10.00" and free["rate_limit_per_minute"] == 7
+
+
+def test_a_running_server_notices_within_a_second_what_another_process_changes(
+        module_service, sync):
+    user = module_service.sign_up()
+    letter = {"feature_key": "career.cover_letter", "product_type": "career",
+              "internal_cost_credits": "1.25"}
+    assert user.validate(feature="career.cover_letter").status == 422
+    sync(lambda catalog: catalog["features"].append(letter))
+    changed = time.monotonic()
+    until(lambda: user.validate(request_id="r", feature="career.cover_letter").status == 200)
+    assert time.monotonic() - changed < 2
+    assert user.balance["credits_reserved"] == "1.25"
+    sync()
+    changed = time.monotonic()
+    until(lambda: user.validate(feature="career.cover_letter").status == 422)
+    assert time.monotonic() - changed < 2
+
+
+def test_a_plan_that_is_no_longer_offered_stays_with_those_who_are_on_it(module_service, sync):
+    user = module_service.sign_up()
+    assert buy(module_service, user)["plan"]["name"] == "Plus"
+    held = user.validate().json["usage_id"]
+
+    def without_plus(catalog):
+        catalog["plans"] = [plan for plan in catalog["plans"] if plan["id"] != PLUS]
+
+    synced = sync(without_plus)
+    assert "plan Plus is no longer offered" in synced.stdout
+    names = [plan["name"] for plan in module_service.call("GET", PLANS).json["plans"]]
+    assert names == ["Free", "Pro"]
+    assert module_service.call("GET", f"{PLANS}/{PLUS}").json["is_active"] is False
+    assert user.subscription["plan"]["name"] == "Plus"
+    assert user.balance["credits_allocated"] == "500.00"
+    assert user.commit(held).status == 200 and user.validate().status == 200
+    refused = checkout(module_service.sign_up(), PLUS)
+    assert refused.status == 404 and refused.code == "plan_not_found"
+    assert "Nothing differs" in sync(without_plus).stdout
+    upgraded = user.post("/career/subscriptions/upgrade", {"new_plan_id": PRO})
+    assert upgraded.status == 200 and upgraded.json["plan"]["name"] == "Pro"
+
+
+def test_a_feature_that_is_no_longer_offered_is_refused_and_its_logs_stay(module_service, sync):
+    user = module_service.sign_up()
+    held = user.validate(feature="career.career_path").json
+
+    def without_paths(catalog):
+        catalog["features"].remove(feature(catalog, "career.career_path"))
+
+    assert "career.career_path is no longer offered" in sync(without_paths).stdout
+    until(lambda: user.validate(feature="career.career_path").status == 422)
+    assert module_service.rows(
+        "SELECT is_active FROM feature_cost_configs WHERE feature_key = ?",
+        "career.career_path") == [(0,)]
+    assert user.commit(held["usage_id"]).json["credits_charged"] == held["credits_reserved"]
+    [log] = user.get("/career/usage/logs").json["items"]
+    assert log["feature_key"] == "career.career_path" and log["status"] == "SUCCESS"
+    assert "Nothing differs" in sync(without_paths).stdout
+
+
+@pytest.mark.parametrize("number,key", [(1, None), (0, "career_free_monthly")])
+def test_a_paid_plan_and_only_that_has_a_lookup_key(module_service, sync, number, key):
+    before = module_service.call("GET", PLANS).json
+    revision = module_service.rows("SELECT catalog_revision FROM installation")
+    refused = sync(lambda catalog: catalog["plans"][number].update(lookup_key=key))
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert "a paid plan, and only that, has a lookup_key" in refused.stderr
+    assert module_service.call("GET", PLANS).json == before
+    assert module_service.rows("SELECT catalog_revision FROM installation") == revision
+    with pytest.raises(Exception, match="(?i)check"):
+        module_service.write(
+            "UPDATE plans SET lookup_key = ? WHERE rank = ?", key, number)
+
+
+def test_the_shipped_plans_are_these(service):
+    plans = service.call("GET", PLANS).json["plans"]
+    shown = [tuple(plan[name] for name in (
+        "id", "name", "type", "price", "currency", "trial_days", "credits_allocation",
+        "rate_limit_per_minute", "rate_limit_per_day")) for plan in plans]
+    assert shown == [
+        (FREE, "Free", "free", "0.00", "usd", 0, "25.00", 10, 100),
+        (PLUS, "Plus", "paid", "20.00", "usd", 7, "500.00", 30, 1000),
+        (PRO, "Pro", "paid", "40.00", "usd", 7, "2000.00", 60, None)]
+    assert service.rows("SELECT DISTINCT multiplier FROM plan_pricing_rules") == [(1_000_000,)]
+
+
+def test_the_shipped_features_are_these_and_cost_half_a_credit_to_two(service):
+    costs = dict(service.rows(
+        "SELECT feature_key, internal_cost_credits FROM feature_cost_configs"))
+    assert set(costs) == {f"career.{name}" for name in (
+        "career_path", "extract_keywords", "feedback_analyzer", "generate_feedback", "job_match",
+        "extract_cues.resume", "extract_cues.feedback", "extract_cues.interview",
+        "extract_cues.assessment", "reframe_feedback")}
+    assert costs[MATCH] == 1_000_000
+    assert all(500_000 <= cost <= 2_000_000 for cost in costs.values())

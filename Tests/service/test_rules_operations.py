@@ -1,0 +1,130 @@
+"""Rules of running the service: clocks that do not move, a database that is away, a shutdown."""
+
+import json
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from conftest import DAY, KEY, Service
+from test_operations import PRODUCTION
+from test_payments_queue import until
+
+VALIDATE = "/career/internal/usage/validate"
+COMMIT = "/career/internal/usage/commit"
+
+
+def test_in_production_a_stored_clock_offset_is_ignored(tmp_path):
+    service = Service(tmp_path).start()
+    user = service.sign_up()
+    now = user.token
+    service.advance(40 * DAY)
+    asked = {"Authorization": f"Bearer {now}"}
+    assert service.call("GET", "/auth/me", headers=asked).status == 401
+    service.stop()
+    service.environment.update(PRODUCTION)
+    service.offset = 0
+    service.start()
+    secret = PRODUCTION["JWT_SECRET"]
+    today = {"Authorization": f"Bearer {service.mint(secret=secret, sub=user.id)}"}
+    assert service.call("GET", "/auth/me", headers=today).status == 200
+    made = service.command(
+        "users", "create", "today@example.test", CUEBX_USER_PASSWORD="Operator-1")
+    assert made.returncode == 0, made
+    [(created,)] = service.rows(
+        "SELECT created_at FROM users WHERE email_key = ?", "today@example.test")
+    assert abs(created / 1_000_000 - time.time()) < 60
+    service.stop()
+
+
+@pytest.mark.parametrize("settings", [
+    {"STRIPE_SECRET_KEY": "sk_test_x"},
+    {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_API_BASE": "https://stripe.example.test"}])
+def test_with_a_real_stripe_the_development_clock_cannot_be_moved(tmp_path, settings):
+    service = Service(tmp_path, **settings).start()
+    refused = service.call("POST", "/dev/clock", {"advance_seconds": 1})
+    assert refused.status == 409 and refused.code == "clock_is_fixed"
+    assert service.rows("SELECT clock_offset FROM installation") == [(0,)]
+    service.stop()
+
+
+def request(user, body, path=VALIDATE):
+    """The bytes of a request on a connection of its own."""
+    data = json.dumps(body).encode()
+    headers = {"Host": "x", "Content-Type": "application/json", "Content-Length": len(data),
+               **user.auth, **KEY}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + data
+
+
+def send(service, data):
+    connection = socket.create_connection((service.host, service.port), timeout=30)
+    connection.sendall(data)
+    return connection
+
+
+def is_refused(service):
+    try:
+        send(service, b"").close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def validation(name):
+    return {"request_id": name, "feature_key": "career.job_match", "endpoint": "/x",
+            "method": "POST", "payload_hash": "ab" * 32}
+
+
+def test_with_the_database_away_or_too_much_waiting_it_is_503_and_nothing_is_done(own_service):
+    service = own_service
+    user, other = service.sign_up(), service.sign_up()
+    one = request(user, validation("waiting"))
+    with service.seized("users"):
+        away = []
+        lone = threading.Thread(target=lambda: away.append(user.validate(request_id="away")))
+        lone.start()
+        # Each waits for the database; 2048 of them are all that the server takes in.
+        waiting = [send(service, one) for _ in range(2100)]
+        answers = []
+        for connection in waiting[-20:]:
+            answers.append(connection.recv(65536))
+        refused = [answer for answer in answers if answer]
+        assert len(refused) == 20
+        for answer in refused:
+            head, _, body = answer.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 503") and b"\r\nretry-after: 1" in head.lower()
+            assert json.loads(body)["code"] == "overloaded"
+        lone.join()
+        [answer] = away
+        assert answer.status == 503 and answer.code == "database_unavailable"
+        assert int(answer.headers["retry-after"]) > 0
+        for connection in waiting:
+            connection.close()
+    until(lambda: other.validate().status == 200)
+    # All that waited asked the same thing, so it was done once at most; the lone one never was.
+    names = [log["request_id"] for log in user.get("/career/usage/logs").json["items"]]
+    assert names in ([], ["waiting"])
+
+
+def test_a_shutdown_finishes_what_the_ledger_has_taken_though_nobody_waits_for_it(tmp_path):
+    service = Service(tmp_path, LOG_LEVEL="warning").start()
+    users = [service.sign_up() for _ in range(6)]
+    usages = [user.validate().json["usage_id"] for user in users]
+    bodies = [{"user_id": user.id, "usage_id": usage, "success": True}
+              for user, usage in zip(users, usages)]
+    with service.seized("users"):
+        # The first is in work and waits for the database, the others wait for the first.
+        for user, body in zip(users, bodies):
+            connection = send(service, request(user, body, COMMIT))
+            # Answered by the same event loop, after it has taken in what came before.
+            assert service.call("GET", "/health").status == 200
+            connection.close()
+        service.process.send_signal(signal.SIGTERM)
+        until(lambda: is_refused(service))
+        assert service.process.poll() is None
+    assert service.process.wait(30) == 0
+    assert service.rows("SELECT DISTINCT status FROM career_usage_logs") == [("SUCCESS",)]
+    assert service.audit().returncode == 0
