@@ -18,9 +18,16 @@ test: build-tests
 tour: build
 	@$(BINARY) tour
 
-## make bench    measure metering against a bare loop of the same statements
+## make tour-pay the same, and then pay, upgrade and cancel; moves the clock 40 days on
+tour-pay: build
+	@$(BINARY) tour --pay
+
+## make bench    measure metering and webhooks, each against the bare database; SQLite, PostgreSQL
 bench: build
-	@$(BINARY) bench
+	@$(BINARY) bench metering
+	@$(BINARY) bench webhooks
+	@python3 Tests/postgresql.py --durable \
+		sh -c '$(BINARY) bench metering --database "$$CUEBX_TEST_POSTGRESQL"'
 
 ## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run
 sim: install
@@ -47,10 +54,14 @@ clean:
 install:
 	@scripts/install.sh
 
+install-tests:
+	@scripts/install.sh tests
+
 build: install
 	@swift build $(SWIFT_FLAGS) --product cuebx
 
-build-tests: install
+build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour bench sim lint format openapi clean install build build-tests
+.PHONY: help run test tour tour-pay bench sim lint format openapi clean install install-tests build \
+	build-tests

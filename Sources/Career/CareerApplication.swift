@@ -4,6 +4,7 @@ import Foundation
 import HTTPEndpoint
 import HummingbirdCore
 import Logging
+import Messaging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -65,7 +66,9 @@ public struct CareerApplication: Sendable {
         // need stops.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: beside + [services.sweeper, ClockKeeper(core)]
+                services: beside
+                    + [services.sweeper, services.identitySweeper, ClockKeeper(core)]
+                    + services.identity.services + relays
                     + (runsWorker ? [services.worker] : []) + [server],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
         do {
@@ -84,10 +87,22 @@ extension CareerApplication {
     public func work() async throws {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [services.worker, ClockKeeper(core)],
+                services: [ClockKeeper(core)] + relays + [services.worker],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
         try await group.run()
         try core.close()
+    }
+
+    private var relays: [any Service] { services.relay.map { [$0] } ?? [] }
+
+    /// Makes sure that the broker is there and takes us, before anything is touched.
+    public static func checkBroker(_ settings: Settings) async throws {
+        guard let url = try settings.rabbitMQ() else { return }
+        do {
+            try await RabbitMQBroker.checkServer(url)
+        } catch {
+            throw SettingsError("BROKER_URL", "\(error)")
+        }
     }
 
     /// The OpenAPI document of the product's addresses, as it lies in the repository.
@@ -115,23 +130,24 @@ extension CareerApplication {
 /// What an error of the layers below means to a client. Whatever is not listed is a defect.
 private func problem(for error: any Error) -> Problem? {
     if let error = error as? StripeError { return Problem(error) }
-    if error is StripeCatalogGap { return .paymentProviderError }
+    if error is StripeCatalogGap { return .paymentProviderError.retry(afterSeconds: 30) }
+    if error is RabbitMQError { return .brokerUnavailable }
     guard let error = error as? DatabaseError else { return nil }
     if case .unavailable = error { return .databaseUnavailable }
     return nil
 }
 
 /// Takes over what other processes change: the development clock's offset and the catalog.
-struct ClockKeeper: Service {
+public struct ClockKeeper: Service {
     static let catalogInterval = Duration.seconds(1)
 
     private let core: CareerCore
 
-    init(_ core: CareerCore) {
+    public init(_ core: CareerCore) {
         self.core = core
     }
 
-    func run() async throws {
+    public func run() async throws {
         let pause =
             core.developmentClock == nil ? Self.catalogInterval : DevelopmentClock.refreshInterval
         await cancelWhenGracefulShutdown {

@@ -40,12 +40,7 @@ public struct CareerCore: Sendable {
 
     /// Opens the database that `DATABASE_URL` names and migrates it.
     public static func openDatabase(_ settings: Settings) async throws -> any Database {
-        let url = settings.databaseURL
-        guard let path = url.wholeMatch(of: /sqlite:(.+)/)?.1 else {
-            throw DatabaseError.unavailable(
-                "DATABASE_URL must be sqlite:PATH; this version has no other engine")
-        }
-        let database = try SQLiteDatabase(path: String(path))
+        let database = try engine(settings.databaseURL)
         try await Migrator(migrations).migrate(database, now: DecisionClock.wall.now())
         _ = try await database.write { connection in
             let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
@@ -54,6 +49,19 @@ public struct CareerCore: Sendable {
                 [.blob(secret)])
         }
         return database
+    }
+
+    /// The engine that the URL's scheme names. The URL itself is never told: it may hold a
+    /// password.
+    private static func engine(_ url: String) throws -> any Database {
+        if let path = url.wholeMatch(of: /sqlite:(.+)/)?.1 {
+            return try SQLiteDatabase(path: String(path))
+        }
+        if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
+            return try PostgreSQLDatabase(url: url)
+        }
+        throw SettingsError(
+            "DATABASE_URL", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
     }
 
     public func close() throws {

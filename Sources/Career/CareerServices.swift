@@ -19,11 +19,15 @@ public struct CareerServices: Sendable {
     let billing: CareerBillingService
     let quota: CareerQuotaService
     let sweeper: ExpirySweeper
+    let identitySweeper: IdentitySweeper
     let metrics: MetricsPage
     let identity: IdentityServices
     let receiver: ReceiveStripeEvent
     /// Lets the sandbox, where there is one, do what has fallen due.
     let settleSandbox: @Sendable () async throws -> Void
+    let readiness: CheckReadiness
+    /// Sends messages on their way, where the broker is not the database itself.
+    let relay: OutboxRelay?
     public let worker: MessageWorker
     public let prices: StripePrices
     public let mirror: StripeMirror
@@ -35,7 +39,9 @@ public struct CareerServices: Sendable {
     public init(_ core: CareerCore, requests: RequestLog) async throws {
         self.core = core
         let (database, clock) = (core.database, core.clock)
-        let broker = EmbeddedBroker(database: database, wall: DecisionClock.wall.now)
+        let (broker, relay) = try Self.broker(core)
+        self.relay = relay
+        readiness = CheckReadiness(database: database, broker: broker, logger: core.logger)
         let outbox = MailOutbox(
             broker: core.settings.smtpURL == nil ? nil : broker, templates: try MailTemplates())
         let stripe = try Self.stripe(core.settings)
@@ -46,7 +52,12 @@ public struct CareerServices: Sendable {
             mails: CreditMails(outbox: outbox), clock: clock)
         sweeper = ExpirySweeper(
             database: database, ledger: core.ledger, clock: clock, logger: core.logger)
-        metrics = MetricsPage(requests: requests, lane: core.laneMetrics)
+        identitySweeper = IdentitySweeper(
+            database: database, clock: clock, keepsMails: core.settings.isDevelopment,
+            logger: core.logger)
+        metrics = MetricsPage(
+            requests: requests, lane: core.laneMetrics,
+            queues: QueueMetrics(broker: broker, clock: clock))
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)
         let mails = BillingMails(database: database, outbox: outbox, catalog: core.catalog)
@@ -62,7 +73,8 @@ public struct CareerServices: Sendable {
         self.billing = billing
         settleSandbox = Self.sandboxSettler(core.settings)
         receiver = ReceiveStripeEvent(
-            database: database, broker: broker, secrets: core.settings.stripe.webhookSecrets,
+            ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
+            secrets: core.settings.stripe.webhookSecrets,
             mode: StripeMode(secretKey: core.settings.stripe.secretKey), logger: core.logger,
             clock: clock, wall: .wall)
         let handlers = StripeEventHandlers(
@@ -80,6 +92,18 @@ public struct CareerServices: Sendable {
         identity = try await IdentityServices(
             core, subscriptions: subscriptions, outbox: outbox,
             beforeErasing: { try await billing.forget(user: $0) })
+    }
+
+    private static func broker(
+        _ core: CareerCore
+    ) throws -> (any MessageBroker, OutboxRelay?) {
+        let wall = DecisionClock.wall.now
+        guard let url = try core.settings.rabbitMQ() else {
+            return (EmbeddedBroker(database: core.database, wall: wall), nil)
+        }
+        let broker = RabbitMQBroker(
+            url, database: core.database, wall: wall, logger: core.logger)
+        return (broker, OutboxRelay(broker: broker, now: core.clock.now, logger: core.logger))
     }
 
     private static func sandboxSettler(

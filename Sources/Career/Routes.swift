@@ -76,12 +76,12 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
     let document = openAPIDocument(services)
     return [
         Endpoint(.get, "/health", tag: tag, CheckHealth()),
-        Endpoint(.get, "/ready", tag: tag, CheckReadiness(database: services.core.database)),
+        Endpoint(.get, "/ready", tag: tag, services.readiness),
         Endpoint(
             .get, "/metrics", tag: tag, name: "GetMetrics",
             about: About("Counters in Prometheus' text format", access: .open),
             contentType: "text/plain; version=0.0.4"
-        ) { _, _ in Array(metrics.text().utf8) },
+        ) { _, _ in Array(await metrics.text().utf8) },
         Endpoint(
             .get, "/openapi.json", tag: tag, name: "GetOpenAPI",
             about: About("This document", access: .open), contentType: "application/json"
@@ -89,7 +89,7 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
         Endpoint(
             .get, "/docs", tag: tag, name: "GetDocs",
             about: About("This document as a page", access: .open),
-            contentType: "text/html; charset=utf-8"
+            contentType: "text/html; charset=utf-8", headers: DocsPage.headers
         ) { _, _ in Array(DocsPage(document().json).html.utf8) },
     ]
 }
@@ -100,12 +100,14 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
     let (sweeper, worker, settleSandbox) = (
         services.sweeper, services.worker, services.settleSandbox
     )
+    let identitySweeper = services.identitySweeper
     let advance = AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
         settle: {
             try await settleSandbox()
             try await worker.drain()
             try await sweeper.sweep()
+            try await identitySweeper.sweep()
         })
     return [
         Endpoint(.post, "/dev/clock", tag: "Development", advance),

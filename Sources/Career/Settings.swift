@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Logging
+import Messaging
 import Stripe
 import SystemPackage
 
@@ -42,10 +43,19 @@ public struct Settings: Sendable {
 
     public static let developmentJWTSecret = "dev-jwt-secret-change-me-0123456789abcdef"
     public static let developmentInternalKey = "dev-internal-key"
+    /// The length of HS256's hash: a shorter key would be the weaker part (RFC 7518 §3.2).
+    static let minimumJWTSecretBytes = 32
 
     public init() {}
 
     public var isDevelopment: Bool { environment == .development }
+
+    /// Where the service listens, as a URL: an IPv6 address stands in brackets (RFC 3986 §3.2.2).
+    public var listenURL: String { "http://\(listenAddress)" }
+
+    public var listenAddress: String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
 
     /// How Stripe is reached. In development without a key, that is the sandbox on the next port.
     public struct StripeAccess: Sendable {
@@ -121,10 +131,10 @@ extension Settings {
     static func read(_ config: ConfigReader, _ mode: Environment) throws -> Settings {
         var settings = Settings()
         settings.environment = mode
-        settings.host = config.string(forKey: "host", default: settings.host)
+        settings.host = try host(text(config, "host") ?? settings.host)
         settings.port = try integer(config, "port", "PORT", 8080, 0...65_535)
         settings.sandboxPort = settings.port + 1
-        settings.publicURL = "http://\(settings.host):\(settings.port)"
+        settings.publicURL = settings.listenURL
         settings.databaseURL = text(config, "database.url") ?? settings.databaseURL
         settings.brokerURL = text(config, "broker.url") ?? settings.brokerURL
         settings.catalogPath = text(config, "catalog") ?? settings.catalogPath
@@ -147,7 +157,8 @@ extension Settings {
             try integer(config, "past.due.grace", "PAST_DUE_GRACE", 259_200, 0...31_536_000))
         if let level = text(config, "log.level") {
             guard let known = Logger.Level(rawValue: level.lowercased()) else {
-                throw SettingsError("LOG_LEVEL", "must be one of trace … critical")
+                let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+                throw SettingsError("LOG_LEVEL", "must be one of \(levels)")
             }
             settings.logLevel = known
         }
@@ -155,41 +166,85 @@ extension Settings {
         return settings
     }
 
+    /// Where RabbitMQ is; `nil` for the embedded broker.
+    public func rabbitMQ() throws -> RabbitMQURL? {
+        guard brokerURL != "embedded:" else { return nil }
+        do {
+            return try RabbitMQURL(brokerURL)
+        } catch {
+            throw SettingsError("BROKER_URL", "\(error)")
+        }
+    }
+
     /// Refuses what would be unsafe, naming the first setting that is.
     func check() throws {
+        _ = try rabbitMQ()
         if authJWKS != nil {
             guard authIssuer != nil else { throw SettingsError("AUTH_ISSUER", "is missing") }
             guard authAudience != nil else { throw SettingsError("AUTH_AUDIENCE", "is missing") }
         }
-        guard jwtSecret.utf8.count >= 32 else {
-            throw SettingsError("JWT_SECRET", "must have at least 32 characters")
+        guard jwtSecret.utf8.count >= Self.minimumJWTSecretBytes else {
+            throw SettingsError(
+                "JWT_SECRET",
+                "must have at least \(Self.minimumJWTSecretBytes) bytes, has "
+                    + "\(jwtSecret.utf8.count)")
         }
         guard !internalAPIKeys.isEmpty else {
             throw SettingsError("INTERNAL_API_KEYS", "is empty")
         }
-        guard environment == .production else {
-            guard isLoopback(host) else {
-                throw SettingsError("HOST", "development binds loopback addresses only")
-            }
-            return
+        if environment == .production { try checkProduction() } else { try checkDevelopment() }
+    }
+
+    private func checkDevelopment() throws {
+        guard isLoopback(host) else {
+            throw SettingsError("HOST", "development binds loopback addresses only")
         }
-        guard jwtSecret != Self.developmentJWTSecret else {
+        guard !usesSandbox || port < 65_535 else {
+            throw SettingsError(
+                "PORT", "65535 leaves no port for the local Stripe, which takes the next one")
+        }
+    }
+
+    /// What works in development by itself must not work here: everybody knows it.
+    private func checkProduction() throws {
+        guard jwtSecret.trimmingCharacters(in: .whitespaces) != Self.developmentJWTSecret else {
             throw SettingsError("JWT_SECRET", "is missing, or is the development default")
         }
         guard !internalAPIKeys.contains(Self.developmentInternalKey) else {
             throw SettingsError("INTERNAL_API_KEYS", "is missing, or has the development default")
         }
         guard internalAPIKeys.allSatisfy({ $0.utf8.count >= 16 }) else {
-            throw SettingsError("INTERNAL_API_KEYS", "keys must have at least 16 characters")
+            throw SettingsError("INTERNAL_API_KEYS", "keys must have at least 16 bytes")
         }
-        guard stripeSecretKey != nil else { throw SettingsError("STRIPE_SECRET_KEY", "is missing") }
+        guard let stripeSecretKey else { throw SettingsError("STRIPE_SECRET_KEY", "is missing") }
+        guard stripeSecretKey.trimmingCharacters(in: .whitespaces) != Self.sandboxKey else {
+            throw SettingsError("STRIPE_SECRET_KEY", "is the local Stripe's")
+        }
         guard !stripeWebhookSecrets.isEmpty else {
             throw SettingsError("STRIPE_WEBHOOK_SECRET", "is missing")
         }
+        guard !stripeWebhookSecrets.contains(Self.developmentWebhookSecret) else {
+            throw SettingsError("STRIPE_WEBHOOK_SECRET", "has the development default")
+        }
+    }
+
+    /// A name or an address; an IPv6 address may stand in brackets.
+    private static func host(_ text: String) throws -> String {
+        let isBracketed = text.hasPrefix("[") && text.hasSuffix("]")
+        let host = isBracketed ? String(text.dropFirst().dropLast()) : text
+        var address = in6_addr()
+        guard !host.contains(":") || inet_pton(AF_INET6, host, &address) == 1,
+            !host.contains(where: { "[]/ ".contains($0) })
+        else {
+            throw SettingsError("HOST", "must be a name or an address, without a port")
+        }
+        return host
     }
 
     private func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        var address = in_addr()
+        return host == "localhost" || host == "::1"
+            || host.hasPrefix("127.") && inet_pton(AF_INET, host, &address) == 1
     }
 
     /// An empty variable is the same as none.

@@ -149,9 +149,11 @@ public final class Endpoint: Sendable {
 
     /// An endpoint that speaks no JSON of ours: it gets the body's bytes as they came and answers
     /// with bytes.
+    ///
+    /// - Parameter headers: further ones of each good answer.
     public init(
         _ method: HTTPRequest.Method, _ path: String, tag: String, name: String, about: About,
-        contentType: String,
+        contentType: String, headers: HTTPFields = [:],
         answer: @escaping @Sendable ([UInt8], Call) async throws -> [UInt8]
     ) {
         self.method = method
@@ -167,7 +169,7 @@ public final class Endpoint: Sendable {
         self.perform = { source, call in
             Answer(
                 status: about.status, contentType: contentType,
-                body: try await answer(source.bytes, call))
+                body: try await answer(source.bytes, call), headers: headers)
         }
     }
 }

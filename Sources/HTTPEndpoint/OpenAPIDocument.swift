@@ -103,7 +103,9 @@ public struct OpenAPIDocument: Sendable {
             problems += [.unauthorized]
             if endpoint.about.access.needsUser { problems += [.accountDeactivated] }
         }
-        problems += [.badRequest, .tooLarge]
+        // The address, not the operation, answers these two.
+        if endpoint.path.contains("{") { problems += [.notFound] }
+        problems += [.methodNotAllowed, .requestTimeout, .badRequest, .tooLarge]
         if endpoint.bodySchema != nil {
             problems += [.malformedJSON, .unsupportedMediaType]
         }

@@ -83,6 +83,7 @@ extension StripeClient {
             form.add("unit_amount", new.unitAmount)
             form.add("recurring[interval]", "month")
             form.add("lookup_key", new.lookupKey)
+            form.add("transfer_lookup_key", true)
             return try await api.object(.post(["prices"], form, key), StripePrice.init) {
                 $0.livemode
             }
@@ -249,6 +250,7 @@ extension StripePaymentFilter {
         switch self {
         case .invoice(let id):
             form.add("invoice", id)
+            form.add("expand[0]", "data.payment.payment_intent")
         case .paymentIntent(let id):
             form.add("payment[type]", "payment_intent")
             form.add("payment[payment_intent]", id)

@@ -88,7 +88,8 @@ public struct NewStripeCustomer: Sendable, Equatable {
 /// A monthly price to be made in the catalog.
 public struct NewStripePrice: Sendable, Equatable {
     public var productID: String
-    /// How the service finds the price again, e.g. `career_plus_monthly`.
+    /// How the service finds the price again, e.g. `career_plus_monthly`. A price that has the key
+    /// loses it to this one.
     public var lookupKey: String
     /// In the currency's minor unit.
     public var unitAmount: Int64

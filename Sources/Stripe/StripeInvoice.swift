@@ -23,6 +23,7 @@ public struct StripeInvoice: Sendable, Equatable {
         public let periodStart: Int64
         public let periodEnd: Int64
         public let priceID: String?
+        public let productID: String?
         public let quantity: Int64?
         public let subscriptionItemID: String?
     }
@@ -34,6 +35,8 @@ public struct StripeInvoice: Sendable, Equatable {
     public let subscriptionID: String?
     /// E.g. `subscription_create`, `subscription_cycle`, `subscription_update`.
     public let billingReason: String?
+    /// How often its payment was tried by Stripe itself; a try of the user's does not count.
+    public let attemptCount: Int64
     public let amountDue: Int64
     public let amountPaid: Int64
     /// Before credit of the customer's balance is used; negative where the change gives back.
@@ -65,6 +68,7 @@ public struct StripeInvoice: Sendable, Equatable {
         subscriptionID =
             try parent?.optionalObject("subscription_details")?.optionalID("subscription")
         billingReason = try wire.optionalString("billing_reason")
+        attemptCount = try wire.int("attempt_count")
         amountDue = try wire.int("amount_due")
         amountPaid = try wire.int("amount_paid")
         total = try wire.int("total")
@@ -100,7 +104,9 @@ extension StripeInvoice.Line {
         periodStart = try period.int("start")
         periodEnd = try period.int("end")
         let pricing = try wire.optionalObject("pricing")
-        priceID = try pricing?.optionalObject("price_details")?.optionalID("price")
+        let price = try pricing?.optionalObject("price_details")
+        priceID = try price?.optionalID("price")
+        productID = try price?.optionalID("product")
         quantity = try wire.optionalInt("quantity")
     }
 }

@@ -13,6 +13,9 @@ public struct StripeInvoicePayment: Sendable, Equatable {
     public let currency: String
     /// Nil where it was paid otherwise.
     public let paymentIntentID: String?
+    /// E.g. `requires_action` where the bank wants to hear from the card's owner. Only in the list
+    /// of an invoice's payments.
+    public let paymentIntentStatus: String?
     /// Unix seconds.
     public let createdAt: Int64
     public let livemode: Bool
@@ -25,7 +28,10 @@ public struct StripeInvoicePayment: Sendable, Equatable {
         amountPaid = try wire.optionalInt("amount_paid")
         amountRequested = try wire.int("amount_requested")
         currency = try wire.string("currency")
-        paymentIntentID = try wire.object("payment").optionalID("payment_intent")
+        let payment = try wire.object("payment")
+        paymentIntentID = try payment.optionalID("payment_intent")
+        paymentIntentStatus =
+            try payment.expanded("payment_intent")?.optionalString("status")
         createdAt = try wire.int("created")
         livemode = try wire.bool("livemode")
     }

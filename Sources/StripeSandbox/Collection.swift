@@ -1,8 +1,9 @@
 import JSON
 
 /// When a failed payment is tried again: days after the first failure. After the last one the
-/// subscription is canceled (docs.stripe.com/billing/revenue-recovery/smart-retries lets an account
-/// choose both; these are the sandbox's).
+/// subscription is canceled, unless a test has chosen otherwise
+/// (docs.stripe.com/billing/revenue-recovery/smart-retries lets an account choose both; these are
+/// the sandbox's).
 enum Dunning {
     static let retryDays: [Int64] = [1, 3, 5]
 }
@@ -102,7 +103,15 @@ extension Account {
         guard outcome != .paid, wasLast, let subscription = try subscription(of: invoice),
             !Self.isEnded(subscription)
         else { return }
-        try end(subscription, reason: "payment_failed")
+        switch knobs.dunningEnd {
+        case .canceled: try end(subscription, reason: "payment_failed")
+        case .pastDue: break
+        case .unpaid:
+            var unpaid = subscription
+            unpaid.set("status", to: "unpaid")
+            try save(unpaid)
+            try emit("customer.subscription.updated", unpaid, previous: subscription)
+        }
     }
 
     // MARK: Endpoints

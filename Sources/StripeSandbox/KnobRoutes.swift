@@ -34,6 +34,7 @@ struct KnobRoutes: Sendable {
         case ("POST", "stale", 1):
             sandbox.knobs.addStale(try text("subscription", body))
             return ["ok": true]
+        case ("POST", "dunning", 1): return try setDunning(body)
         case ("POST", "faults", 1): return try addFault(body)
         case ("POST", "refunds", 1), ("POST", "disputes", 1):
             return try await chargeback(path[0], body)
@@ -149,6 +150,15 @@ struct KnobRoutes: Sendable {
                     """, arguments: [id, next, card])
             return ["ok": true]
         }
+    }
+
+    private func setDunning(_ body: JSONValue) throws -> JSONValue {
+        guard let end = TestKnobs.DunningEnd(rawValue: try text("ends_as", body)) else {
+            throw StripeError.invalid(
+                "ends_as must be canceled, unpaid or past_due", param: "ends_as")
+        }
+        sandbox.knobs.setDunningEnd(end)
+        return ["ok": true]
     }
 
     /// A refund or a dispute of the charge that paid an invoice or belongs to a payment intent.

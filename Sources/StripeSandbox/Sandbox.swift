@@ -17,6 +17,7 @@ final class Sandbox: Sendable {
     let deliverer: WebhookDeliverer
     let logger: Logger
     private let sharedClock: (@Sendable () -> Int64)?
+    private let refreshClock: @Sendable () async throws -> Void
     private let clockOffset: Mutex<Int64>
     private let origin: Mutex<String>
     private let keysInFlight = Mutex(Set<String>())
@@ -29,6 +30,7 @@ final class Sandbox: Sendable {
         self.deliverer = deliverer(queue, knobs)
         logger = configuration.logger
         sharedClock = configuration.clock
+        refreshClock = configuration.refreshClock
         origin = Mutex("http://\(configuration.host):\(configuration.port)")
         try Schema.migrator.migrate(queue)
         let offset = try queue.read { db in
@@ -70,6 +72,7 @@ final class Sandbox: Sendable {
 
     /// Does all that has fallen due and waits until its webhooks have been sent once.
     func settle() async throws {
+        try await refreshClock()
         try await transaction { _ in }
         try await waitForDeliveries(includingRetries: false, atMost: Self.longestWait)
     }

@@ -28,6 +28,9 @@ public struct SandboxConfiguration: Sendable {
     /// Unix seconds, shared with the process around the sandbox. Without one the sandbox has its
     /// own: the machine's time and an offset that `POST /_test/clock` moves.
     public var clock: (@Sendable () -> Int64)?
+    /// Has a shared clock that another process has moved take over where it stands now. Asked
+    /// before what has fallen due is done on request.
+    public var refreshClock: @Sendable () async throws -> Void
     public var logger: Logger
     /// Called with the port as soon as requests are answered.
     public var onListening: @Sendable (Int) -> Void
@@ -36,7 +39,8 @@ public struct SandboxConfiguration: Sendable {
         host: String = "127.0.0.1", port: Int, databasePath: String,
         webhookEndpoints: [WebhookEndpoint] = [],
         webhookRetryDelays: [Duration] = [.seconds(1), .seconds(5), .seconds(30), .seconds(300)],
-        clock: (@Sendable () -> Int64)? = nil, logger: Logger? = nil,
+        clock: (@Sendable () -> Int64)? = nil,
+        refreshClock: @escaping @Sendable () async throws -> Void = {}, logger: Logger? = nil,
         onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.host = host
@@ -45,6 +49,7 @@ public struct SandboxConfiguration: Sendable {
         self.webhookEndpoints = webhookEndpoints
         self.webhookRetryDelays = webhookRetryDelays
         self.clock = clock
+        self.refreshClock = refreshClock
         self.logger = logger ?? Logger(label: "stripe-sandbox")
         self.onListening = onListening
     }

@@ -43,7 +43,14 @@ final class TestKnobs: Sendable {
         var delay: Duration
     }
 
+    /// What becomes of a subscription whose last retry failed; an account at Stripe chooses.
+    enum DunningEnd: String, CaseIterable {
+        case canceled, unpaid
+        case pastDue = "past_due"
+    }
+
     private struct State {
+        var dunningEnd = DunningEnd.canceled
         var webhooks = Webhooks()
         var faults: [Fault] = []
         var staleSubscriptions: Set<String> = []
@@ -65,6 +72,10 @@ final class TestKnobs: Sendable {
             return true
         }
     }
+
+    var dunningEnd: DunningEnd { state.withLock { $0.dunningEnd } }
+
+    func setDunningEnd(_ end: DunningEnd) { state.withLock { $0.dunningEnd = end } }
 
     func addStale(_ subscription: String) {
         state.withLock { _ = $0.staleSubscriptions.insert(subscription) }

@@ -23,15 +23,21 @@ final class BenchServer {
         self.startMilliseconds = startMilliseconds
     }
 
-    static func start(database: String, catalog: String) async throws -> BenchServer {
-        let port = try LoopbackPort.free()
+    /// - Parameters:
+    ///   - port: a free one if not given.
+    ///   - probe: what answers 200 once the process is up.
+    static func start(
+        database: String, catalog: String, port: Int? = nil, arguments: [String] = ["serve"],
+        environment: [String: String] = [:], probe: String = "/health"
+    ) async throws -> BenchServer {
+        let port = try port ?? LoopbackPort.free()
         let process = Process()
         process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["serve"]
+        process.arguments = arguments
         process.environment = [
-            "DATABASE_URL": "sqlite:\(database)", "CATALOG": catalog, "PORT": String(port),
+            "DATABASE_URL": database, "CATALOG": catalog, "PORT": String(port),
             "LOG_LEVEL": "warning", "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
-        ]
+        ].merging(environment) { $1 }
         process.standardOutput = FileHandle.nullDevice
         let start = ContinuousClock.now
         try process.run()
@@ -40,7 +46,7 @@ final class BenchServer {
         while ContinuousClock.now - start < startDeadline {
             do {
                 let answer = try await client.send(
-                    HTTPRequest("GET", "http://127.0.0.1:\(port)/health", timeout: .seconds(5)))
+                    HTTPRequest("GET", "http://127.0.0.1:\(port)\(probe)", timeout: .seconds(5)))
                 if answer.status == 200 {
                     let elapsed = (ContinuousClock.now - start) / .milliseconds(1)
                     return BenchServer(
@@ -62,12 +68,17 @@ final class BenchServer {
     }
 
     /// What the server holds in memory now.
-    func residentMiB() -> Double {
+    func residentMiB() -> Double { memory("VmRSS:") }
+
+    /// The most that it ever held.
+    func peakResidentMiB() -> Double { memory("VmHWM:") }
+
+    private func memory(_ field: String) -> Double {
         guard
             let data = FileManager.default.contents(
                 atPath: "/proc/\(process.processIdentifier)/status"),
             let line = String(decoding: data, as: UTF8.self)
-                .split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
+                .split(separator: "\n").first(where: { $0.hasPrefix(field) }),
             let kib = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Double($0) })
         else { return .nan }
         return kib / 1024

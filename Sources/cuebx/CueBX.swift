@@ -15,7 +15,7 @@ struct CueBX: AsyncParsableCommand {
         subcommands: [
             Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Audit.self,
             DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
-            OpenAPICommand.self, Tour.self, Bench.self,
+            OpenAPICommand.self, Tour.self, BenchCommand.self,
         ])
 
     static func main() async {

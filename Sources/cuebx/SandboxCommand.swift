@@ -8,34 +8,54 @@ import StripeSandbox
 /// A local Stripe of its own, for several service processes that share it.
 struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sandbox", abstract: "Run a local Stripe for development. Loopback only.")
+        commandName: "sandbox", abstract: "Run a local Stripe for development. Loopback only.",
+        discussion: """
+            It shares the development clock of the service whose DATABASE_URL it is given, and \
+            makes the prices of its catalog. The service finds it by STRIPE_API_BASE.
+            """)
 
     @Option(help: "Where to listen; loopback only.")
     var port = 8081
 
-    @Option(help: "The file that keeps its state.")
-    var database = "var/stripe-sandbox.db"
+    @Option(help: "The file that keeps its state; beside the service's own if not given.")
+    var database: String?
 
     @Option(help: "Where its webhooks go.")
     var webhookURL = "http://127.0.0.1:8080/webhooks/stripe"
 
     func run() async throws {
-        let settings = try await Settings.load()
+        var settings = try await Settings.load()
         guard settings.isDevelopment else {
             throw FriendlyError("the sandbox is for development only")
         }
-        let secret =
-            settings.stripeWebhookSecrets.first ?? Settings.developmentWebhookSecret
+        let port = port == 0 ? try LoopbackPort.free() : port
+        settings.stripeSecretKey = Settings.sandboxKey
+        settings.stripeAPIBase = "http://127.0.0.1:\(port)"
+        let core = try await CareerCore.open(settings, logger: makeLogger(settings))
+        let application = try await CareerApplication(core)
+        let clock = core.clock
         let sandbox = try StripeSandbox(
             configuration: SandboxConfiguration(
-                port: port, databasePath: database,
-                webhookEndpoints: [.init(url: webhookURL, secret: secret)],
-                logger: makeLogger(settings),
+                port: port, databasePath: try database ?? SandboxService.path(settings.databaseURL),
+                webhookEndpoints: [
+                    .init(url: webhookURL, secret: settings.stripe.webhookSecrets.first ?? "")
+                ],
+                clock: { clock.now().seconds },
+                refreshClock: { try await core.developmentClock?.refresh() },
+                logger: core.logger,
                 onListening: { port in
-                    print("A local Stripe listens on http://127.0.0.1:\(port)")
-                    fflush(nil)
+                    Task {
+                        await SandboxService.createPrices(application)
+                        print("A local Stripe listens on http://127.0.0.1:\(port)")
+                        fflush(nil)
+                    }
                 }))
-        try await sandbox.runUntilSignal()
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [ClockKeeper(core), sandbox],
+                gracefulShutdownSignals: [.sigint, .sigterm], logger: core.logger))
+        try await group.run()
+        try core.close()
     }
 }
 
@@ -52,10 +72,10 @@ struct SandboxService: Service {
         let clock = core.clock
         let sandbox = try StripeSandbox(
             configuration: SandboxConfiguration(
-                port: settings.sandboxPort, databasePath: path(settings.databaseURL),
+                port: settings.sandboxPort, databasePath: try path(settings.databaseURL),
                 webhookEndpoints: [
                     .init(
-                        url: "http://\(settings.host):\(settings.port)/webhooks/stripe",
+                        url: settings.listenURL + "/webhooks/stripe",
                         secret: settings.stripe.webhookSecrets.first ?? "")
                 ],
                 clock: { clock.now().seconds }, logger: core.logger))
@@ -63,8 +83,12 @@ struct SandboxService: Service {
     }
 
     /// Beside the service's own file; in `var` for a server's database.
-    private static func path(_ databaseURL: String) -> String {
-        guard databaseURL.hasPrefix("sqlite:") else { return "var/stripe-sandbox.db" }
+    static func path(_ databaseURL: String) throws -> String {
+        guard databaseURL.hasPrefix("sqlite:") else {
+            try FileManager.default.createDirectory(
+                atPath: "var", withIntermediateDirectories: true)
+            return "var/stripe-sandbox.db"
+        }
         return String(databaseURL.dropFirst("sqlite:".count)) + ".stripe-sandbox"
     }
 

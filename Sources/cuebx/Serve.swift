@@ -15,8 +15,9 @@ struct Serve: AsyncParsableCommand {
         if settings.port == 0 {
             settings.port = try LoopbackPort.free()
             settings.sandboxPort = try LoopbackPort.free()
-            settings.publicURL = "http://\(settings.host):\(settings.port)"
+            settings.publicURL = settings.listenURL
         }
+        try await CareerApplication.checkBroker(settings)
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         if !settings.isDevelopment && settings.smtpURL == nil {
             core.logger.warning("SMTP_URL is not set: mails are kept in the database, not sent")
@@ -34,12 +35,12 @@ struct Serve: AsyncParsableCommand {
                 fflush(nil)
             }
         } catch  where "\(error)".contains("bind") {
-            throw FriendlyError("cannot listen on \(settings.host):\(settings.port): \(error)")
+            throw FriendlyError("cannot listen on \(settings.listenAddress): \(error)")
         }
     }
 
     private static func greeting(_ settings: Settings) -> String {
-        let url = "http://\(settings.host):\(settings.port)"
+        let url = settings.listenURL
         guard settings.isDevelopment else { return "CueBX Career serves on \(url)" }
         var lines = [
             "CueBX Career serves on \(url)",
@@ -63,7 +64,9 @@ struct Worker: AsyncParsableCommand {
         abstract: "Work messages off, without serving, until SIGTERM.")
 
     func run() async throws {
-        let core = try await CareerCore.openFromEnvironment()
+        let settings = try await Settings.load()
+        try await CareerApplication.checkBroker(settings)
+        let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         let application = try await CareerApplication(core)
         print("CueBX Career works messages off")
         fflush(nil)

@@ -11,7 +11,7 @@ struct StripeCommand: AsyncParsableCommand {
     struct Reconcile: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List where our mirror and Stripe differ.",
-            discussion: "Exits with 1 where something differs and was not mended.")
+            discussion: "Exits with 1 where something differs and was not, or cannot be, mended.")
 
         @Flag(help: "Mend what differs.")
         var repair = false
@@ -22,9 +22,13 @@ struct StripeCommand: AsyncParsableCommand {
             let report = try await services.reconciliation.run(repair: repair)
             try core.close()
             for difference in report.differences { print(difference) }
-            let verb = repair ? "mended" : "found"
-            print("\(report.checked) customers, \(report.differences.count) differences \(verb)")
-            if !report.differences.isEmpty && !repair { throw ExitCode(1) }
+            let (found, left) = (report.differences.count, report.remaining.count)
+            print("\(report.checked) customers, \(found) differences")
+            if repair && found > 0 {
+                for difference in report.remaining { print("not mended: \(difference)") }
+                print(left == 0 ? "All are mended." : "\(left) differences remain.")
+            }
+            if left > 0 { throw ExitCode(1) }
         }
     }
 

@@ -7,7 +7,11 @@ import JSON
 /// Walks through the product as its users do, over real HTTP, and shows each step.
 struct Tour: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Walk from sign-up to a charged credit against a running server.")
+        abstract: "Walk from sign-up to a page to pay on, against a running server.",
+        discussion: """
+            With --pay it goes on by itself: buys a plan on the local Stripe's page, upgrades, \
+            cancels, and moves the development clock 40 days on to see the plan end.
+            """)
 
     @Option(help: "Where the server is.")
     var url = "http://127.0.0.1:\(ProcessInfo.processInfo.environment["PORT"] ?? "8080")"
@@ -15,18 +19,23 @@ struct Tour: AsyncParsableCommand {
     @Option(help: "A key of the tool server.")
     var internalKey = "dev-internal-key"
 
+    @Flag(help: "Pay, upgrade, cancel and move the clock too; on the local Stripe only.")
+    var pay = false
+
     func run() async throws {
         let client = HTTPClient()
         defer { client.shutdown() }
         let guide = TourGuide(url: url, client: client)
         do {
-            try await walk(guide)
+            let visitor = try await meter(guide)
+            try await TourPaying(guide: guide, visitor: visitor).walk(paying: pay)
         } catch let error as HTTPClientError {
             throw FriendlyError("no answer from \(url) (\(error)); is `make run` running?")
         }
     }
 
-    private func walk(_ guide: TourGuide) async throws {
+    /// From sign-up to a charged credit.
+    private func meter(_ guide: TourGuide) async throws -> TourVisitor {
         let email = "tour-\(UInt32.random(in: .min ... .max))@example.test"
         let password = "Career-2026"
         guide.say("A career seeker signs up")
@@ -46,13 +55,18 @@ struct Tour: AsyncParsableCommand {
         guard let token = tokens["access_token"]?.string else {
             throw FriendlyError("no access token")
         }
-        let user = [("Authorization", "Bearer \(token)")]
+        let visitor = TourVisitor(email: email, password: password, token: token)
+        let user = visitor.headers
         let tool = [("X-Internal-API-Key", internalKey)]
         guide.say("What can be bought")
-        try await guide.send("GET", "/career/subscriptions/plans", expecting: 200)
+        try await guide.send(
+            "GET", "/career/subscriptions/plans",
+            showing: ["plans", "id", "name", "display_price", "credits_allocation", "trial_days"],
+            expecting: 200)
         guide.say("What they have")
         let subscription = try await guide.send(
-            "GET", "/career/subscriptions/", headers: user, expecting: 200)
+            "GET", "/career/subscriptions/", headers: user, showing: TourPaying.summary,
+            expecting: 200)
         guide.say("An AI tool server asks before its call")
         let granted = try await guide.send(
             "POST", "/career/internal/usage/validate",
@@ -74,47 +88,6 @@ struct Tour: AsyncParsableCommand {
         guard balance["credits_used"] == "1.00", balance["credits_remaining"] == "24.00" else {
             throw FriendlyError("the balance is not what it should be")
         }
-        print("\nThe tour is over: 25.00 credits granted, 1.00 used, 24.00 left.")
-    }
-}
-
-/// Sends requests and prints them with their answers.
-struct TourGuide {
-    let url: String
-    let client: HTTPClient
-
-    func say(_ sentence: String) {
-        print("\n\u{1B}[1m\(sentence)\u{1B}[0m")
-    }
-
-    @discardableResult
-    func send(
-        _ method: String, _ path: String, _ body: JSONValue? = nil,
-        headers: [(String, String)] = [], expecting status: Int
-    ) async throws -> JSONValue {
-        print("  \(method) \(path)")
-        if let body { print("  " + body.prettyText.replacing("\n", with: "\n  ")) }
-        let response = try await client.send(
-            HTTPRequest(
-                method, url + path, headers: headers + [("Content-Type", "application/json")],
-                body: body.map { Array($0.compactText.utf8) }))
-        let json = try JSONValue.parse(response.body)
-        print("  → \(response.status)")
-        print("  " + shortened(json).prettyText.replacing("\n", with: "\n  "))
-        guard response.status == status else {
-            throw FriendlyError("expected \(status), got \(response.status)")
-        }
-        return json
-    }
-
-    /// Tokens and pages of HTML say little on a screen.
-    private func shortened(_ json: JSONValue) -> JSONValue {
-        switch json {
-        case .string(let text) where text.count > 120: return .string(text.prefix(60) + "…")
-        case .array(let elements): return .array(elements.map(shortened))
-        case .object(let object):
-            return .object(JSONObject(object.members.map { ($0.key, shortened($0.value)) }))
-        default: return json
-        }
+        return visitor
     }
 }

@@ -6,9 +6,9 @@ import Foundation
 /// An operator's basics.
 struct Users: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Operators, deactivation, credit adjustments.",
+        abstract: "Accounts, deactivation, credit adjustments.",
         subcommands: [
-            Find.self, CreateOperator.self, Deactivate.self, Reactivate.self, Adjust.self,
+            Find.self, Create.self, Deactivate.self, Reactivate.self, Adjust.self,
         ])
 
     struct Find: AsyncParsableCommand {
@@ -24,25 +24,35 @@ struct Users: AsyncParsableCommand {
         }
     }
 
-    struct CreateOperator: AsyncParsableCommand {
+    struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Create an operator, or make an existing user one.",
-            discussion: "Reads the password from CUEBX_OPERATOR_PASSWORD, else from the terminal.")
+            abstract: "Create an account without a mail: an operator's own, the first one.",
+            discussion: """
+                Its address counts as verified and it has the Free plan; the service knows no \
+                other rank, who may run this command is an operator. Where somebody signed up \
+                with the address and did not verify it, the account gets the password given here. \
+                A verified account stays as it is. Reads the password from CUEBX_USER_PASSWORD, \
+                else from the terminal.
+                """)
 
-        @Argument(help: "The operator's email.")
+        @Argument(help: "The account's email.")
         var email: String
 
         func run() async throws {
             guard let password = Self.password() else { throw FriendlyError("no password given") }
             try await withAdministration { administration, _ in
-                let user = try await administration.createOperator(
-                    email: email, password: password)
-                print("operator \(user.id.text)")
+                let creation = try await administration.create(email: email, password: password)
+                let id = creation.summary.id.text
+                switch creation {
+                case .created: print("created \(id)")
+                case .verified: print("verified \(id), with the password given now")
+                case .existing: print("\(id) is there already; its password stays")
+                }
             }
         }
 
         private static func password() -> String? {
-            if let given = ProcessInfo.processInfo.environment["CUEBX_OPERATOR_PASSWORD"] {
+            if let given = ProcessInfo.processInfo.environment["CUEBX_USER_PASSWORD"] {
                 return given
             }
             return getpass("Password: ").map { String(cString: $0) }

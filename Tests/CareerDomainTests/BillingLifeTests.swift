@@ -221,6 +221,58 @@ struct BillingLifeTests {
         #expect(ledger.context(user).period == period)
     }
 
+    @Test(
+        "A plan is activated by its first payment, whenever that is seen", arguments: [true, false])
+    func activation(isSeenUnpaid: Bool) {
+        var ledger = TestLedger()
+        let user = newUser(&ledger)
+        func events(_ paid: BillingLife.Paid?, isFirst: Bool) -> [ApplyBilling.Event] {
+            let snapshot = BillingSnapshot(
+                customerID: "cus_1", subscriptionID: "sub_1", planID: TestLedger.plus.id,
+                status: .active, cancelAtPeriodEnd: false, canceledAt: nil, endedAt: nil,
+                trialEnd: nil,
+                paid: paid.map {
+                    BillingSnapshot.PaidPeriod(
+                        invoiceID: $0.invoice, planID: $0.plan.id, start: BillingLife.day($0.from),
+                        end: BillingLife.day($0.to), isFirst: isFirst)
+                }, isRevoked: false, changedPlanAt: nil)
+            let command = ApplyBilling(userID: user, snapshot: snapshot)
+            guard case .applied(_, let events) = ledger.apply(command) else { return [] }
+            return events
+        }
+        if isSeenUnpaid { #expect(events(nil, isFirst: false) == [.updated]) }
+        #expect(events(BillingLife.trial, isFirst: true) == [.activated])
+        #expect(events(BillingLife.trial, isFirst: true) == [])
+        ledger.now = BillingLife.day(7)
+        #expect(events(BillingLife.first, isFirst: false) == [.renewed])
+    }
+
+    @Test("A plan that follows one that was canceled at once is activated by its first payment")
+    func activationAfterAnEarlyEnd() {
+        var ledger = TestLedger()
+        let user = newUser(&ledger)
+        for stage in BillingLife.all[4].stages {
+            ledger.now = stage.at
+            ledger.apply(ApplyBilling(userID: user, snapshot: stage.snapshot))
+        }
+        func events(paid: Bool) -> [ApplyBilling.Event] {
+            let snapshot = BillingSnapshot(
+                customerID: "cus_1", subscriptionID: "sub_2", planID: TestLedger.pro.id,
+                status: .unpaid, cancelAtPeriodEnd: false, canceledAt: nil, endedAt: nil,
+                trialEnd: nil,
+                paid: paid
+                    ? BillingSnapshot.PaidPeriod(
+                        invoiceID: "in_9", planID: TestLedger.pro.id, start: BillingLife.day(3),
+                        end: BillingLife.day(33), isFirst: true) : nil,
+                isRevoked: false, changedPlanAt: nil)
+            let command = ApplyBilling(userID: user, snapshot: snapshot)
+            guard case .applied(_, let events) = ledger.apply(command) else { return [] }
+            return events
+        }
+        #expect(!events(paid: false).contains(.activated))
+        #expect(events(paid: true) == [.activated])
+    }
+
     private func permutations(of items: [Int]) -> [[Int]] {
         guard let last = items.last else { return [[]] }
         return permutations(of: Array(items.dropLast())).flatMap { shorter in

@@ -40,7 +40,7 @@ enum Fixture {
 
     static let invoice = """
         {"id":"in_1","object":"invoice","amount_due":1334,"amount_paid":0,\
-        "amount_remaining":1334,"billing_reason":"subscription_update",\
+        "amount_remaining":1334,"attempt_count":1,"billing_reason":"subscription_update",\
         "created":1768089600,"currency":"usd","customer":"cus_1",\
         "hosted_invoice_url":null,"lines":{"object":"list","data":[\
         \(line(-1333, price: "price_1")),\(line(2667, price: "price_2"))],"has_more":false},\

@@ -42,7 +42,8 @@ struct DecodingCase: Sendable, CustomTestStringConvertible {
         DecodingCase(
             type: "invoice", text: Fixture.invoice,
             required: [
-                "id", "amount_due", "amount_paid", "total", "currency", "lines", "lines.data",
+                "id", "attempt_count", "amount_due", "amount_paid", "total", "currency", "lines",
+                "lines.data",
                 "lines.has_more", "lines.data[1].id", "lines.data[1].amount",
                 "lines.data[1].currency", "lines.data[1].period", "lines.data[1].period.start",
                 "lines.data[1].period.end", "period_start", "period_end", "created",
@@ -171,6 +172,16 @@ struct StripeDecodingTests {
         #expect(subscription.customerID == "cus_1")
         #expect(subscription.latestInvoiceID == "in_1")
         #expect(subscription.latestInvoice?.amountDue == 1334)
+    }
+
+    @Test("An expanded payment intent tells whether the bank waits for its owner")
+    func paymentIntentStatus() throws {
+        let plain = try JSONValue.parse(Fixture.payment)
+        #expect(try StripeInvoicePayment(plain).paymentIntentStatus == nil)
+        let intent: JSONValue = ["id": "pi_1", "status": "requires_action"]
+        let expanded = plain.setting("payment.payment_intent", to: intent)
+        #expect(try StripeInvoicePayment(expanded).paymentIntentStatus == "requires_action")
+        #expect(try StripeInvoicePayment(expanded).paymentIntentID == "pi_1")
     }
 
     @Test("A fault inside an expanded object is named by its whole path")

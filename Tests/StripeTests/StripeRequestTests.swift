@@ -69,7 +69,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase(
             "POST /v1/prices",
             "product=prod_1&currency=usd&unit_amount=2000&recurring[interval]=month"
-                + "&lookup_key=career_plus_monthly",
+                + "&lookup_key=career_plus_monthly&transfer_lookup_key=true",
             answer: Fixture.price
         ) { client throws(StripeError) in
             let new = NewStripePrice(
@@ -153,7 +153,8 @@ struct WireCase: Sendable, CustomTestStringConvertible {
             _ = try await client.listInvoicePayments(.paymentIntent("pi_1"))
         },
         WireCase(
-            "GET /v1/invoice_payments?invoice=in_1&limit=100",
+            "GET /v1/invoice_payments?invoice=in_1"
+                + "&expand%5B0%5D=data.payment.payment_intent&limit=100",
             answer: Fixture.list([Fixture.payment])
         ) { client throws(StripeError) in
             _ = try await client.listInvoicePayments(.invoice("in_1"))

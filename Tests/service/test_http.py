@@ -1,12 +1,14 @@
 """What every address has in common: refusals, bad input, tokens."""
 
 import base64
+import hashlib
 import json
+import re
 
 import jwt
 import pytest
 
-from conftest import KEY, SECRET
+from conftest import KEY, PASSWORD, SECRET
 
 VALIDATE = "/career/internal/usage/validate"
 GOOD = {"request_id": "r", "feature_key": "career.job_match", "endpoint": "/x",
@@ -207,3 +209,47 @@ def test_the_document_is_served_and_readable(service):
     metrics = service.call("GET", "/metrics").bytes.decode()
     assert "cuebx_ledger_operations_total" in metrics
     assert service.call("GET", "/ready").json == {"status": "ready"}
+
+
+def test_every_answer_is_kept_out_of_caches_and_taken_for_what_it_says(service, user):
+    tokens = service.call(
+        "POST", "/auth/signin", {"email": user.email, "password": PASSWORD})
+    assert tokens.status == 200 and tokens.json["access_token"]
+    answers = [
+        tokens, user.get("/auth/me"), service.call("GET", "/health"),
+        service.call("GET", "/nowhere"), service.call("PUT", "/auth/me"),
+        service.call("GET", "/auth/me"), service.call("GET", "/docs"),
+        service.call("GET", "/metrics"), service.call("POST", VALIDATE, raw=b"x" * 2_000_000)]
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff", answer
+        assert answer.headers["cache-control"] == "no-store", answer
+    no_request = service.raw(b"NOT HTTP AT ALL\r\n\r\n").lower()
+    assert b"x-content-type-options: nosniff" in no_request
+
+
+def test_the_docs_page_runs_nothing_and_stands_in_no_frame(service):
+    page = service.call("GET", "/docs")
+    policy = dict(part.strip().split(" ", 1)
+                  for part in page.headers["content-security-policy"].split(";"))
+    style = re.search(b"<style>(.*?)</style>", page.bytes, re.DOTALL).group(1)
+    hash = base64.b64encode(hashlib.sha256(style).digest()).decode()
+    assert policy == {
+        "default-src": "'none'", "style-src": f"'sha256-{hash}'", "base-uri": "'none'",
+        "form-action": "'none'", "frame-ancestors": "'none'"}
+    assert page.headers["referrer-policy"] == "no-referrer"
+    # What the policy would forbid is not in the page.
+    for forbidden in (b"<script", b" style=", b" onclick=", b"<img", b"<link", b"<form"):
+        assert forbidden not in page.bytes
+
+
+def test_the_document_lists_what_any_address_may_answer(service):
+    paths = service.call("GET", "/openapi.json").json["paths"]
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            answers = operation["responses"]
+            assert "method_not_allowed" in answers["405"]["description"], (method, path)
+            assert "request_timeout" in answers["408"]["description"], (method, path)
+            # Any other parameter is a resource of that name, or none: an empty one is no address.
+            assert ("404" in answers) >= ("{" in path), (method, path)
+    deletion = paths["/auth/sessions/{session_id}"]["delete"]["responses"]["404"]["description"]
+    assert "session_not_found" in deletion and "`not_found`" in deletion

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sqlite3
 import threading
 import time
 
@@ -84,8 +83,7 @@ def test_the_audit_names_a_planted_row_and_fails(tmp_path, sql):
     user = service.sign_up()
     user.spend()
     assert service.audit().returncode == 0
-    with sqlite3.connect(service.database) as connection:
-        connection.execute(sql)
+    service.rows(sql)
     audit = service.audit()
     assert audit.returncode == 1 and "invariant" in audit.stdout
     service.stop()
@@ -164,13 +162,3 @@ def test_no_secret_code_or_email_gets_into_the_log(tmp_path):
         "dev-jwt-secret"]
     assert [secret for secret in secrets if secret in log] == []
     assert f'"{code}"' not in log and f" {code} " not in log
-
-
-def test_operators_are_made_at_the_command_line(service):
-    made = service.command(
-        "users", "create-operator", "op@example.test", CUEBX_OPERATOR_PASSWORD="Operator-1")
-    assert made.returncode == 0, made.stderr
-    assert "operator  yes" in service.command("users", "find", "OP@example.test").stdout
-    weak = service.command(
-        "users", "create-operator", "op2@example.test", CUEBX_OPERATOR_PASSWORD="weak")
-    assert weak.returncode == 1

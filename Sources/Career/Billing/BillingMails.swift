@@ -43,11 +43,15 @@ struct BillingMails: Sendable {
         }
     }
 
-    /// - Parameter id: the mail's, so that asking again mails once.
+    /// Stripe tells of one failed try by up to two events, and of an event by up to two ids: each
+    /// of Stripe's own tries is told of once.
+    ///
+    /// - Parameter needsAction: whether the bank wants to hear from the card's owner.
     func paymentFailed(
-        _ invoice: StripeInvoice, needsAction: Bool, id: UUID, now: Timestamp
+        _ invoice: StripeInvoice, needsAction: Bool, now: Timestamp
     ) async throws {
         guard let customer = invoice.customerID else { return }
+        let id = UUID(named: "payment failed", invoice.id, "\(invoice.attemptCount)")
         let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(seconds: $0) }
         try await send(to: ("stripe_customer_id", customer), id: id, now: now) { plan, _ in
             needsAction
@@ -58,10 +62,9 @@ struct BillingMails: Sendable {
 
     /// Stripe tells three days before, and also where a trial was ended at once; who has canceled
     /// is not charged and hears nothing.
-    ///
-    /// - Parameter id: the mail's, so that asking again mails once.
-    func trialEnds(_ subscriptionID: String, id: UUID, now: Timestamp) async throws {
+    func trialEnds(_ subscriptionID: String, now: Timestamp) async throws {
         let column = "stripe_subscription_id"
+        let id = UUID(named: "trial ends", subscriptionID)
         try await send(to: (column, subscriptionID), id: id, now: now) { plan, trial in
             guard let end = trial.end, now < end, !trial.isCanceled else { return nil }
             return .trialEnds(plan, at: end)
@@ -74,7 +77,8 @@ struct BillingMails: Sendable {
         let isCanceled: Bool
     }
 
-    /// Mails the owner of the subscription that is found by a column of Stripe's ids.
+    /// Mails the owner of the subscription that is found by a column of Stripe's ids; a mail of
+    /// this id that is there already is not written again.
     private func send(
         to owner: (column: String, value: String), id: UUID, now: Timestamp,
         _ content: @escaping @Sendable (Plan, Trial) -> MailContent?

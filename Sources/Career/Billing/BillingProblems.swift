@@ -1,3 +1,4 @@
+import CareerDomain
 import HTTPEndpoint
 import Stripe
 
@@ -5,6 +6,9 @@ extension Problem {
     static let alreadySubscribed = Problem(
         409, "already_subscribed", "Already subscribed",
         "This user is on a paid plan; upgrade it instead.")
+    static let checkoutSuperseded = Problem(
+        409, "checkout_superseded", "Checkout superseded",
+        "Another checkout of this user's was begun meanwhile; ask again.")
     static let checkoutRequired = Problem(
         409, "checkout_required", "Checkout required",
         "The Free plan has nothing to upgrade; buy a plan by checkout.")
@@ -18,6 +22,12 @@ extension Problem {
         "The subscription is about to end; resume it first.")
     static let paymentPastDue = Problem(
         402, "payment_past_due", "Payment past due", "The last payment failed; settle it first.")
+    static let paymentIncomplete = Problem(
+        402, "payment_incomplete", "Payment incomplete",
+        "The first payment has not gone through yet; complete it first.")
+    static let subscriptionPaused = Problem(
+        409, "subscription_paused", "Subscription paused",
+        "The trial ended without a card; add one on the billing page first.")
     static let cardDeclined = Problem(
         402, "card_declined", "Card declined", "The card was declined; nothing has changed.")
     static let nothingToCancel = Problem(
@@ -31,6 +41,19 @@ extension Problem {
     static let paymentProviderError = Problem(
         502, "payment_provider_error", "Payment provider error",
         "The payment provider refused the request.")
+
+    init(_ refusal: UpgradeRefusal) {
+        self =
+            switch refusal {
+            case .samePlan: .samePlan
+            case .checkoutRequired: .checkoutRequired
+            case .downgrade: .downgradeNotAllowed
+            case .cancellationPending: .cancellationPending
+            case .paymentPastDue: .paymentPastDue
+            case .paymentIncomplete: .paymentIncomplete
+            case .paused: .subscriptionPaused
+            }
+    }
 
     /// What a failed call to Stripe means to a client. Of Stripe's own text nothing is passed on
     /// but the two codes.

@@ -70,9 +70,13 @@ public struct CareerBillingService: Sendable {
                 metadata: ["user_id": user.text]),
             "checkout-\(user.text)-\(attempt)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
-        try await checkouts.opened(
+        let isLatest = try await checkouts.opened(
             session.id, url: url, user: user, attempt: attempt,
             expiresAt: Timestamp(seconds: session.expiresAt))
+        guard isLatest else {
+            try await expire(session.id)
+            throw Problem.checkoutSuperseded
+        }
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
     }
 
@@ -177,20 +181,37 @@ public struct CareerBillingService: Sendable {
         guard let new = try await catalog.current(in: database).plan(newPlanID), new.isActive else {
             throw Problem.planNotFound
         }
-        if new.id == current.id { throw Problem.samePlan }
-        guard let subscriptionID = account.subscription.stripeSubscriptionID else {
-            throw Problem.checkoutRequired
-        }
-        if new.rank < current.rank { throw Problem.downgradeNotAllowed }
-        if account.subscription.cancelAtPeriodEnd { throw Problem.cancellationPending }
-        if account.subscription.status == .pastDue { throw Problem.paymentPastDue }
+        let subscriptionID = account.subscription.stripeSubscriptionID
+        let standing = UpgradeStanding(
+            plan: current, isBilled: subscriptionID != nil,
+            status: account.subscription.status,
+            cancelAtPeriodEnd: account.subscription.cancelAtPeriodEnd)
+        if let refusal = standing.refusal(of: new) { throw Problem(refusal) }
+        guard let subscriptionID else { throw Problem.checkoutRequired }
         let subscription = try await stripe.retrieveSubscription(subscriptionID)
         guard let item = subscription.items.first else {
             throw Problem.paymentProviderUnavailable
         }
+        try await judge(subscription, item, current, upgradeTo: new, user: user)
         return PlannedUpgrade(
             current: current, new: new, subscription: subscription, item: item,
             price: try await prices.price(of: new))
+    }
+
+    /// Stripe may know what we have not heard yet: a payment that failed a moment ago, an upgrade
+    /// whose answer was lost. Then the mirror catches up and the upgrade is judged by that.
+    private func judge(
+        _ subscription: StripeSubscription, _ item: StripeSubscription.Item, _ current: Plan,
+        upgradeTo new: Plan, user: UUID
+    ) async throws {
+        let planID = try await prices.plan(of: item.price)
+        let plan = try await catalog.current(in: database).plan(planID ?? current.id) ?? current
+        let standing = UpgradeStanding(
+            plan: plan, isBilled: true, status: Subscription.Status(subscription.status),
+            cancelAtPeriodEnd: subscription.isEnding)
+        guard let refusal = standing.refusal(of: new) else { return }
+        try await mirror.refresh(subscription.id, userID: user)
+        throw Problem(refusal)
     }
 
     /// The instant that the user was shown a price for, where that was a moment ago.

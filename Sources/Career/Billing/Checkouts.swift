@@ -60,10 +60,11 @@ struct Checkouts: Sendable {
         }
     }
 
+    /// - Returns: false where a later attempt has begun meanwhile, in another process.
     func opened(
         _ sessionID: String, url: String, user: UUID, attempt: Int64, expiresAt: Timestamp
-    ) async throws {
-        _ = try await database.write { connection in
+    ) async throws -> Bool {
+        try await database.write { connection in
             try connection.execute(
                 """
                 UPDATE checkouts SET session_id = ?, url = ?, expires_at = ?
@@ -72,7 +73,7 @@ struct Checkouts: Sendable {
                 [
                     .text(sessionID), .text(url), .time(expiresAt), .uuid(user),
                     .integer(attempt),
-                ])
+                ]) > 0
         }
     }
 

@@ -39,20 +39,24 @@ public struct StripeMirror: Sendable {
     ///
     /// - Parameter userID: whose it is, where the caller knows; else its metadata and customer
     ///   tell.
+    /// - Returns: false where Stripe does not know the subscription; nothing has changed then.
     /// - Throws: ``StripeError`` where Stripe cannot be asked, what the ledger throws.
-    public func refresh(_ subscriptionID: String, userID: UUID? = nil) async throws {
+    @discardableResult
+    public func refresh(_ subscriptionID: String, userID: UUID? = nil) async throws -> Bool {
         let ticket = try await takeTicket(subscriptionID)
         let subscription: StripeSubscription
         do {
             subscription = try await stripe.retrieveSubscription(subscriptionID)
         } catch {
-            if case .notFound = error.kind { return }
+            if case .notFound = error.kind { return false }
             throw error
         }
         guard let owner = try await owner(of: subscription, hint: userID) else {
             logger.info("a subscription of no user of ours", metadata: ["id": "\(subscription.id)"])
-            return
+            return true
         }
+        // In a burst a later fetch has often been applied by now; that spares the rest of the calls.
+        guard try await isNewest(ticket, of: subscriptionID) else { return true }
         let snapshot = try await snapshot(of: subscription)
         do {
             let outcome = try await ledger.perform(
@@ -66,8 +70,17 @@ public struct StripeMirror: Sendable {
                 })
             try await settle(outcome, subscription, snapshot, owner: owner)
         } catch is StaleTicket {
-            return
+            // A newer fetch has been applied; there is nothing left to write.
         }
+        return true
+    }
+
+    /// Until when a subscription is paid at Stripe and its money was not returned; `nil` where it
+    /// is not, or no longer.
+    func paidUntil(_ subscription: StripeSubscription) async throws -> Timestamp? {
+        let snapshot = try await snapshot(of: subscription)
+        guard let end = snapshot.paid?.end, end > clock.now() else { return nil }
+        return end
     }
 
     /// What follows at Stripe from what was decided here.
@@ -88,11 +101,17 @@ public struct StripeMirror: Sendable {
 
     /// Two checkouts were paid: the first keeps, the second is canceled and refunded. What is taken
     /// for the first may have ended meanwhile without our knowing; then the second takes its place.
+    /// Where Stripe does not know the first, nothing is taken from the user: that is an operator's.
     private func settleSecond(
         _ second: StripeSubscription, _ snapshot: BillingSnapshot, current: String, owner: UUID
     ) async throws {
         guard !second.isOver else { return }
-        try await refresh(current, userID: owner)
+        guard try await refresh(current, userID: owner) else {
+            return try await notices.add(
+                "unknown_subscription", subject: current,
+                "\(current) is linked to user \(owner.text) and unknown to Stripe, where "
+                    + "\(second.id) is live: look which of the two is right.")
+        }
         let linked = try await linkedSubscription(of: owner)
         guard let linked, linked != second.id else {
             if linked == nil { try await refresh(second.id, userID: owner) }
@@ -164,7 +183,7 @@ public struct StripeMirror: Sendable {
     // MARK: Tickets
 
     private func takeTicket(_ subscriptionID: String) async throws -> Int64 {
-        try await database.write { connection in
+        try await ledger.write { connection in
             let row = try connection.queryOne(
                 """
                 INSERT INTO stripe_tickets (stripe_subscription_id, issued, applied)
@@ -174,6 +193,15 @@ public struct StripeMirror: Sendable {
                 """, [.text(subscriptionID)])
             guard var reader = row?.reader else { throw DatabaseError.other("no ticket") }
             return try reader.integer()
+        }
+    }
+
+    private func isNewest(_ ticket: Int64, of subscriptionID: String) async throws -> Bool {
+        try await database.read { connection in
+            try connection.query(
+                "SELECT 1 FROM stripe_tickets WHERE stripe_subscription_id = ? AND applied > ?",
+                [.text(subscriptionID), .integer(ticket)]
+            ).isEmpty
         }
     }
 
@@ -230,7 +258,7 @@ public struct StripeMirror: Sendable {
         guard let item = subscription.items.first else {
             throw PoisonMessage("\(subscription.id) has no item")
         }
-        let planID = try await prices.plan(of: item.price.id, lookupKey: item.price.lookupKey)
+        let planID = try await prices.plan(of: item.price)
         guard let planID else {
             throw PoisonMessage("\(subscription.id) has a price of no plan: \(item.price.id)")
         }
@@ -262,12 +290,15 @@ public struct StripeMirror: Sendable {
         guard let latest else { return nil }
         var planID = fallback
         if let priceID = latest.line.priceID {
-            planID = try await prices.plan(of: priceID, lookupKey: nil) ?? fallback
+            planID =
+                try await prices.plan(
+                    of: priceID, product: latest.line.productID, lookupKey: nil) ?? fallback
         }
         return BillingSnapshot.PaidPeriod(
             invoiceID: latest.invoice.id, planID: planID,
             start: Timestamp(seconds: latest.line.periodStart),
-            end: Timestamp(seconds: latest.line.periodEnd))
+            end: Timestamp(seconds: latest.line.periodEnd),
+            isFirst: latest.invoice.billingReason == "subscription_create")
     }
 
     /// When the present price began to be charged, as its paid proration says.

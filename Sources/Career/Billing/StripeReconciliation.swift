@@ -1,6 +1,7 @@
 import CareerDomain
 import Database
 import Foundation
+import Messaging
 import Stripe
 
 /// Finds where our mirror and Stripe differ, and mends it by fetching anew.
@@ -8,6 +9,8 @@ public struct StripeReconciliation: Sendable {
     public struct Report: Sendable {
         public let checked: Int
         public let differences: [String]
+        /// What still differed after it was mended; all of them where nothing was to be mended.
+        public let remaining: [String]
     }
 
     /// Accounts that are read at a time.
@@ -25,79 +28,136 @@ public struct StripeReconciliation: Sendable {
         let planID: UUID
         let status: Subscription.Status
         let cancelAtPeriodEnd: Bool
+        let periodEnd: Timestamp
+        let isPeriodPaid: Bool
     }
 
     public func run(repair: Bool) async throws -> Report {
         var differences: [String] = []
+        var remaining: [String] = []
         var checked = 0
         var last = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
         while true {
-            let page = try await accounts(after: last)
+            let page = try await accounts("user_id > ?", [.uuid(last)])
             guard let end = page.last else { break }
             last = end.userID
             for account in page {
                 checked += 1
-                for (subscriptionID, difference) in try await drift(of: account) {
-                    differences.append("user \(account.userID.text): \(difference)")
-                    if repair {
-                        try await mirror.refresh(subscriptionID, userID: account.userID)
-                    }
+                let found = try await drift(of: account)
+                differences += found.map { "user \(account.userID.text): \($0.difference)" }
+                if repair && !found.isEmpty {
+                    remaining += try await mend(found, of: account)
                 }
             }
         }
-        return Report(checked: checked, differences: differences)
+        return Report(
+            checked: checked, differences: differences,
+            remaining: repair ? remaining : differences)
     }
 
-    private func accounts(after last: UUID) async throws -> [Mirrored] {
+    /// - Returns: what differs still, e.g. a subscription that Stripe has never heard of.
+    private func mend(_ found: [Drift], of account: Mirrored) async throws -> [String] {
+        for subscriptionID in Set(found.map(\.subscriptionID)).sorted() {
+            do {
+                try await mirror.refresh(subscriptionID, userID: account.userID)
+            } catch is PoisonMessage {
+                // It is none that we could mirror; the second look tells.
+                continue
+            }
+        }
+        guard
+            let mended = try await accounts("user_id = ?", [.uuid(account.userID)]).first
+        else { return [] }
+        return try await drift(of: mended).map {
+            "user \(account.userID.text): \($0.difference)"
+        }
+    }
+
+    private func accounts(_ filter: String, _ arguments: [SQLValue]) async throws -> [Mirrored] {
         try await database.read { connection in
             try connection.query(
                 """
                 SELECT user_id, stripe_customer_id, stripe_subscription_id, plan_id, status,
-                    cancel_at_period_end
-                FROM subscriptions WHERE stripe_customer_id IS NOT NULL AND user_id > ?
+                    cancel_at_period_end, period_end, period_source
+                FROM (SELECT s.*, c.period_end, c.period_source
+                    FROM subscriptions s
+                    JOIN career_subscription_contexts c ON c.subscription_id = s.id) AS mirrored
+                WHERE stripe_customer_id IS NOT NULL AND \(filter)
                 ORDER BY user_id LIMIT ?
-                """, [.uuid(last), .integer(Self.pageSize)]
+                """, arguments + [.integer(Self.pageSize)]
             ).map { row in
                 var reader = row.reader
                 return try Mirrored(
                     userID: reader.uuid(), customerID: reader.text(),
                     subscriptionID: reader.optionalText(), planID: reader.uuid(),
                     status: reader.oneOf(Subscription.Status.self),
-                    cancelAtPeriodEnd: reader.bool())
+                    cancelAtPeriodEnd: reader.bool(), periodEnd: reader.time(),
+                    isPeriodPaid: reader.oneOf(BillingPeriod.Source.self) == .paid)
             }
         }
     }
 
-    /// Each with the subscription that is to be fetched anew.
-    private func drift(of account: Mirrored) async throws -> [(String, String)] {
-        let live = try await stripe.listSubscriptions(account.customerID)
-            .filter { !$0.isOver }
+    private struct Drift {
+        /// The one that is to be fetched anew.
+        let subscriptionID: String
+        let difference: String
+
+        init(_ subscriptionID: String, _ difference: String) {
+            self.subscriptionID = subscriptionID
+            self.difference = "\(subscriptionID) \(difference)"
+        }
+    }
+
+    private func drift(of account: Mirrored) async throws -> [Drift] {
+        let live = try await subscriptions(of: account.customerID)
         guard let known = account.subscriptionID else {
-            return live.map { ($0.id, "\($0.id) is \($0.status.text) at Stripe, unknown here") }
+            return live.filter { $0.status != .incomplete }.map {
+                Drift($0.id, "is \($0.status.text) at Stripe, unknown here")
+            }
         }
+        let others = live.filter { $0.id != known && $0.status != .incomplete }
+            .map { Drift($0.id, "is a second live subscription") }
         guard let theirs = live.first(where: { $0.id == known }) else {
-            return [(known, "\(known) is over at Stripe, \(account.status.rawValue) here")]
+            let here = account.status.rawValue
+            return [Drift(known, "is over at Stripe, \(here) here")] + others
         }
-        var found: [(String, String)] = []
+        return try await drift(of: account, from: theirs) + others
+    }
+
+    private func drift(
+        of account: Mirrored, from theirs: StripeSubscription
+    ) async throws -> [Drift] {
+        var found: [Drift] = []
+        let here = account.status.rawValue
         if Subscription.Status(theirs.status) != account.status {
-            found.append(
-                (
-                    known,
-                    "\(known) is \(theirs.status.text) at Stripe, \(account.status.rawValue) here"
-                ))
+            found.append(Drift(theirs.id, "is \(theirs.status.text) at Stripe, \(here) here"))
         }
         if theirs.isEnding != account.cancelAtPeriodEnd {
-            found.append((known, "\(known) ends with its period on one side only"))
+            let place = theirs.isEnding ? "at Stripe" : "here"
+            found.append(Drift(theirs.id, "ends with its period only \(place)"))
         }
-        if let item = theirs.items.first,
-            let plan = try await prices.plan(of: item.price.id, lookupKey: item.price.lookupKey),
-            plan != account.planID
+        guard let price = theirs.items.first?.price,
+            let plan = try await prices.plan(of: price)
+        else { return found + [Drift(theirs.id, "has a price of no plan of ours at Stripe")] }
+        if plan != account.planID {
+            found.append(Drift(theirs.id, "is on another plan at Stripe"))
+        }
+        if let paidUntil = try await mirror.paidUntil(theirs),
+            !account.isPeriodPaid || paidUntil > account.periodEnd
         {
-            found.append((known, "\(known) is on another plan at Stripe"))
-        }
-        for other in live where other.id != known {
-            found.append((other.id, "\(other.id) is a second live subscription"))
+            found.append(
+                Drift(theirs.id, "is paid until \(paidUntil.rfc3339) at Stripe, not here"))
         }
         return found
+    }
+
+    /// Those that are not over. A customer who is gone subscribes to nothing.
+    private func subscriptions(of customerID: String) async throws -> [StripeSubscription] {
+        do {
+            return try await stripe.listSubscriptions(customerID).filter { !$0.isOver }
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return []
+        }
     }
 }

@@ -77,6 +77,15 @@ struct AuthThrottle: Sendable {
         return nil
     }
 
+    /// Judges an attempt and counts it. Where a bucket was full it is refused before it is looked
+    /// at and counts for nothing, so that a client that repeats itself locks nothing more.
+    func begin(
+        _ buckets: [Bucket], in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> Problem? {
+        if let refusal = try refusal(buckets, in: connection, now: now) { return refusal }
+        return try count(buckets, in: connection, now: now)
+    }
+
     /// Counts one in each bucket.
     /// - Returns: the refusal, where a bucket had been full before.
     func count(

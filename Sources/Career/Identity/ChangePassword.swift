@@ -31,25 +31,29 @@ struct ChangePassword: Action {
             try identity.throttle.refusal(buckets, in: $0, now: now)
         }
         if let refusal { throw refusal }
-        guard try await identity.passwords.matches(request.currentPassword, hash) else {
-            let counted = try await identity.database.write { [identity] in
-                try identity.throttle.count(buckets, in: $0, now: now)
+        let isRight = try await identity.passwords.matches(request.currentPassword, hash)
+        let newHash = isRight ? try await identity.passwords.hash(request.newPassword) : nil
+        let refused = try await identity.database.write { [identity] connection -> Problem? in
+            // A right guess counts too until it is known to be in time: many that are sent at
+            // once learn no more than the same many in turn.
+            if let refusal = try identity.throttle.begin(buckets, in: connection, now: now) {
+                return refusal
             }
-            throw counted ?? Problem.wrongPassword
-        }
-        let newHash = try await identity.passwords.hash(request.newPassword)
-        try await identity.database.write { [identity] connection in
             // Only where the password is still the one that was shown.
-            let changed = try connection.execute(
-                """
-                UPDATE users SET password_hash = ?, updated_at = ?
-                WHERE id = ? AND password_hash = ?
-                """, [.text(newHash), .time(now), .uuid(user.id), .text(hash)])
-            guard changed == 1 else { throw Problem.wrongPassword }
+            guard let newHash,
+                try connection.execute(
+                    """
+                    UPDATE users SET password_hash = ?, updated_at = ?
+                    WHERE id = ? AND password_hash = ?
+                    """, [.text(newHash), .time(now), .uuid(user.id), .text(hash)]) == 1
+            else { return .wrongPassword }
+            try identity.throttle.forgive(buckets, in: connection)
             try Sessions.revokeAll(
                 of: user.id, except: caller.sessionID, in: connection, now: now)
             try identity.outbox.enqueue(.passwordChanged, to: user, in: connection, now: now)
+            return nil
         }
+        if let refused { throw refused }
         return Reply(MessageResponse("The password is changed."))
     }
 }

@@ -8,7 +8,7 @@ struct ConfirmPasswordReset: Action {
 
     static let about = About(
         "Choose a new password with the mailed code", details: "Signs out everywhere.",
-        access: .open, refusals: [.wrongCode, .tooManyAttempts])
+        access: .open, refusals: [.wrongCode, .accountDeactivated, .tooManyAttempts])
 
     func read(_ input: inout InputReader) -> ConfirmPasswordResetRequest {
         input.body(ConfirmPasswordResetRequest.self)
@@ -17,11 +17,15 @@ struct ConfirmPasswordReset: Action {
     func perform(
         _ request: ConfirmPasswordResetRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
-        let user = try await identity.checkCode(
+        let known = try await identity.checkCode(
             request.code, .passwordReset, request.email, call)
         let hash = try await identity.passwords.hash(request.newPassword)
         let now = identity.clock.now()
         try await identity.database.write { [identity] connection in
+            guard let user = try UserRow.findLocked(id: known.id, in: connection) else {
+                throw Problem.wrongCode
+            }
+            guard user.isActive else { throw Problem.accountDeactivated }
             guard
                 try identity.codes.redeem(
                     request.code, .passwordReset, of: user.id, in: connection)

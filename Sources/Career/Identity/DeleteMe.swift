@@ -1,6 +1,5 @@
 import CareerDomain
 import Database
-import FoundationEssentials
 import HTTPEndpoint
 
 struct DeleteMe: Action {
@@ -29,27 +28,8 @@ struct DeleteMe: Action {
                     former, under: identity.formerAccounts.key(of: user), in: connection,
                     now: now)
             }
-            try Self.erase(user, in: connection)
+            try UserTraces.erase(user, in: connection)
         }
-        if let subject = user.subject { identity.external?.forget(subject: subject) }
         return Reply(MessageResponse("The account is deleted."))
-    }
-
-    /// Children first; codes, sessions, checkouts and previews go with the user's row.
-    private static func erase(_ user: UserRow, in connection: any DatabaseConnection) throws {
-        let id = [SQLValue.uuid(user.id)]
-        try connection.execute("DELETE FROM career_usage_logs WHERE user_id = ?", id)
-        try connection.execute("DELETE FROM credit_grants WHERE user_id = ?", id)
-        try connection.execute(
-            """
-            DELETE FROM subscription_changes WHERE subscription_id IN (
-                SELECT id FROM subscriptions WHERE user_id = ?)
-            """, id)
-        try connection.execute("DELETE FROM career_subscription_contexts WHERE user_id = ?", id)
-        try connection.execute("DELETE FROM subscriptions WHERE user_id = ?", id)
-        if let email = user.email {
-            try connection.execute("DELETE FROM mails WHERE recipient = ?", [.text(email)])
-        }
-        try connection.execute("DELETE FROM users WHERE id = ?", id)
     }
 }

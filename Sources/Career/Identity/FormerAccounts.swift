@@ -16,8 +16,12 @@ struct FormerAccounts: Sendable {
         if let issuer = user.issuer, let subject = user.subject {
             return key(issuer: issuer, subject: subject)
         }
-        return secret.hash("former email", user.emailKey ?? "")
+        return key(emailKey: user.emailKey ?? "")
     }
+
+    func key(email: EmailAddress) -> [UInt8] { key(emailKey: email.key) }
+
+    private func key(emailKey: String) -> [UInt8] { secret.hash("former email", emailKey) }
 
     func key(issuer: String, subject: String) -> [UInt8] {
         secret.hash("former subject", issuer, subject)

@@ -24,5 +24,5 @@ extension Problem {
     static let identityProviderUnavailable = Problem(
         503, "identity_provider_unavailable", "Identity provider unavailable",
         "The identity provider's keys cannot be fetched; try again shortly."
-    ).retry(afterSeconds: 60)
+    ).retry(afterSeconds: 10)
 }

@@ -3,6 +3,7 @@ import Database
 import Foundation
 import HTTPEndpoint
 import Logging
+import ServiceLifecycle
 
 /// What sign-up, sign-in and sessions are made of.
 struct IdentityServices: Sendable {
@@ -15,7 +16,8 @@ struct IdentityServices: Sendable {
     let codes: OneTimeCodes
     let formerAccounts: FormerAccounts
     let accessTokens: AccessTokens
-    let external: ExternalIssuer?
+    /// What runs as long as the server does.
+    let services: [any Service]
     let outbox: MailOutbox
     let gatekeeper: CareerGatekeeper
     /// Ends what the user pays for, before the account is erased.
@@ -40,15 +42,17 @@ struct IdentityServices: Sendable {
         formerAccounts = FormerAccounts(secret: secret)
         accessTokens = try await AccessTokens(secret: settings.jwtSecret)
         var external: ExternalIssuer?
+        var services: [any Service] = []
         if let source = settings.authJWKS, let issuer = settings.authIssuer,
             let audience = settings.authAudience
         {
             let keys = JSONWebKeys(source: source, logger: core.logger)
+            services.append(keys)
             external = ExternalIssuer(
                 issuer: issuer, audience: audience, keys: keys, database: core.database,
                 subscriptions: subscriptions, formerAccounts: formerAccounts, clock: core.clock)
         }
-        self.external = external
+        self.services = services
         gatekeeper = CareerGatekeeper(
             tokens: TokenVerifier(
                 accessTokens: accessTokens, external: external, clock: core.clock),
@@ -66,13 +70,26 @@ struct IdentityServices: Sendable {
             refreshToken: refreshToken)
     }
 
-    /// Mails a code, where the address was not mailed too often. The tries count anew.
-    func mailCode(
-        _ purpose: OneTimeCodes.Purpose, to user: UserRow, email: EmailAddress,
+    /// Judges a request for a mail with a code, before anything is looked up: whether one more
+    /// may go to this address. From then on the tries of such a code count anew. Both are so for
+    /// every address, with an account or without, since a stranger could tell them apart by it.
+    /// An account that gets no code has none that is running.
+    func mayMailCode(
+        _ purpose: OneTimeCodes.Purpose, to email: EmailAddress,
         in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> Bool {
+        let mails = [throttle.mails(to: email.key)]
+        guard try throttle.count(mails, in: connection, now: now) == nil else { return false }
+        try throttle.clear(throttle.tries(purpose, of: email.key), in: connection)
+        return true
+    }
+
+    /// Mails a code that ``mayMailCode(_:to:in:now:)`` has let through.
+    func mailCode(
+        _ purpose: OneTimeCodes.Purpose, to user: UserRow, in connection: any DatabaseConnection,
+        now: Timestamp
     ) throws {
         let code = try codes.issue(purpose, for: user.id, in: connection, now: now)
-        try throttle.clear(throttle.tries(purpose, of: email.key), in: connection)
         let minutes = OneTimeCodes.lifetimeSeconds / 60
         // To the address as its account has it, which is the one that was proven.
         try outbox.enqueue(
@@ -82,7 +99,8 @@ struct IdentityServices: Sendable {
     }
 
     /// Judges a code, counting a wrong one. The code itself is used up by whoever acts on it.
-    /// - Throws: ``Problem`` 400 or 429, alike for an address without an account.
+    /// - Throws: ``Problem`` 429 before the code is looked at, 400 for a wrong one, both alike for
+    ///   an address without an account; 403 for the right code of a deactivated account.
     func checkCode(
         _ code: String, _ purpose: OneTimeCodes.Purpose, _ email: EmailAddress, _ call: Call
     ) async throws -> UserRow {
@@ -90,14 +108,14 @@ struct IdentityServices: Sendable {
         let now = clock.now()
         let verdict = try await database.write {
             [self] connection -> Result<UserRow, Problem> in
-            if let refusal = try throttle.count(buckets, in: connection, now: now) {
+            if let refusal = try throttle.begin(buckets, in: connection, now: now) {
                 return .failure(refusal)
             }
             guard let user = try UserRow.find(emailKey: email.key, in: connection),
                 try codes.accepts(code, purpose, of: user.id, in: connection, now: now)
             else { return .failure(.wrongCode) }
             try throttle.forgive(buckets, in: connection)
-            return .success(user)
+            return user.isActive ? .success(user) : .failure(.accountDeactivated)
         }
         return try verdict.get()
     }

@@ -4,13 +4,22 @@ import HTTPClient
 import JSON
 import JWTKit
 import Logging
+import ServiceLifecycle
 
 /// The public keys of another identity provider (RFC 7517), from a URL or a file. They are fetched
-/// at the start and, since providers rotate them, again when a token names a key that is not
-/// there, though not more than once a minute.
+/// at the start, now and then, since providers withdraw keys, and when a token names a key that is
+/// not there, since they add some. A provider that is away delays nothing but its own tokens: the
+/// start does not wait, and the keys that are known stay good.
 actor JSONWebKeys {
-    static let minimumPause = Duration.seconds(60)
-    static let fetchTimeout = Duration.seconds(10)
+    /// Whatever tokens name, there is one fetch in this time in the long run …
+    static let fetchInterval = Duration.seconds(10)
+    /// … and so many at once after a rest.
+    static let fetchesAtOnce = 5
+    /// From one unasked fetch to the next.
+    static let refreshInterval = Duration.seconds(3600)
+    static let fetchTimeout = Duration.seconds(5)
+    /// Tokens that may wait for a fetch; others are refused at once.
+    static let maximumWaiting = 64
     static let maximumBytes = 256 * 1024
     static let maximumKeys = 100
 
@@ -23,8 +32,11 @@ actor JSONWebKeys {
     private let logger: Logger
     private let client = HTTPClient(maximumInFlight: 1, maximumQueued: 4)
     private var keys: [KeyName: any JWTAlgorithm] = [:]
-    private var lastFetch: ContinuousClock.Instant?
+    /// When the fetches so far would have been done, had each waited for its turn.
+    private var paidUntil = ContinuousClock.now
+    private var lastFetchFailed = false
     private var running: Task<Void, Never>?
+    private var waiting = 0
 
     /// - Parameter source: an `http` or `https` URL, or a path.
     init(source: String, logger: Logger) {
@@ -32,23 +44,35 @@ actor JSONWebKeys {
         self.logger = logger
     }
 
-    /// Whether there has been no set of keys yet.
-    var isEmpty: Bool { keys.isEmpty }
-
-    /// The key of this name, for this algorithm and no other.
-    func key(_ id: String, algorithm: String) async -> (any JWTAlgorithm)? {
-        let name = KeyName(id: id, algorithm: algorithm)
-        if let key = keys[name] { return key }
-        await refresh()
-        return keys[name]
+    /// What is known of a key that a token names.
+    enum Answer {
+        case key(any JWTAlgorithm)
+        /// The provider has no such key.
+        case unknown
+        /// The provider cannot be asked.
+        case unavailable
     }
 
-    /// Fetches the keys unless that was done a moment ago. Whoever asks meanwhile waits for the
-    /// same fetch. A failure leaves the keys as they were.
+    /// The key of this name, for this algorithm and no other.
+    func key(_ id: String, algorithm: String) async -> Answer {
+        let name = KeyName(id: id, algorithm: algorithm)
+        if let key = keys[name] { return .key(key) }
+        guard waiting < Self.maximumWaiting else { return .unavailable }
+        waiting += 1
+        await refresh()
+        waiting -= 1
+        if let key = keys[name] { return .key(key) }
+        return lastFetchFailed ? .unavailable : .unknown
+    }
+
+    /// Fetches the keys unless that was done too often of late. Whoever asks meanwhile waits for
+    /// the same fetch. A failure leaves the keys as they were.
     func refresh() async {
         if let running { return await running.value }
-        if let lastFetch, ContinuousClock.now - lastFetch < Self.minimumPause { return }
-        lastFetch = ContinuousClock.now
+        let now = ContinuousClock.now
+        let start = max(paidUntil, now)
+        guard start - now <= Self.fetchInterval * (Self.fetchesAtOnce - 1) else { return }
+        paidUntil = start + Self.fetchInterval
         let task = Task { await self.fetch() }
         running = task
         await task.value
@@ -60,8 +84,10 @@ actor JSONWebKeys {
             let found = try await Self.keys(in: try await text())
             guard !found.isEmpty else { throw Failure("it has no usable key") }
             keys = found
+            lastFetchFailed = false
             logger.info("identity provider's keys loaded", metadata: ["keys": "\(found.count)"])
         } catch {
+            lastFetchFailed = true
             logger.error("identity provider's keys not loaded", metadata: ["error": "\(error)"])
         }
     }
@@ -134,5 +160,22 @@ actor JSONWebKeys {
         jwk.prime2 = nil
         return try await JWTKeyCollection().add(jwk: jwk)
             .getKey(for: JWKIdentifier(string: id), alg: algorithm.rawValue)
+    }
+}
+
+extension JSONWebKeys: Service {
+    /// Fetches at the start and then now and then.
+    nonisolated func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            while !Task.isCancelled {
+                await refresh()
+                do {
+                    try await Task.sleep(for: Self.refreshInterval)
+                } catch {
+                    // A shutdown was asked for.
+                    return
+                }
+            }
+        }
     }
 }

@@ -35,39 +35,66 @@ struct RefreshToken: Action {
     private func rotate(
         _ token: String, to next: String, in connection: any DatabaseConnection, now: Timestamp
     ) throws -> Result<(UserRow, UUID), Problem> {
-        let hash = SQLValue.blob(RefreshTokens.hash(token))
-        let row = try connection.queryOne(
-            """
-            SELECT t.session_id, t.expires_at, t.used_at, s.user_id, s.remember_me, s.revoked_at
-            FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
-            WHERE t.token_hash = ?
-            """, [hash])
-        guard var reader = row?.reader else { return .failure(.invalidRefreshToken) }
-        let sessionID = try reader.uuid()
-        let expiresAt = try reader.time()
-        let usedAt = try reader.optionalTime()
-        let userID = try reader.uuid()
-        let isRemembered = try reader.bool()
-        let revokedAt = try reader.optionalTime()
-        if usedAt != nil {
-            _ = try Sessions.revoke(sessionID, of: userID, in: connection, now: now)
+        let hash = RefreshTokens.hash(token)
+        // The user first: what is read of the token after that is no longer about to change.
+        guard let owner = try Self.owner(of: hash, in: connection),
+            let user = try UserRow.findLocked(id: owner, in: connection),
+            let shown = try Self.find(hash, in: connection)
+        else { return .failure(.invalidRefreshToken) }
+        if shown.isUsed {
+            _ = try Sessions.revoke(shown.sessionID, of: user.id, in: connection, now: now)
             return .failure(.invalidRefreshToken)
         }
-        guard revokedAt == nil, now < expiresAt,
-            let user = try UserRow.find(id: userID, in: connection)
-        else { return .failure(.invalidRefreshToken) }
+        guard !shown.isRevoked, now < shown.expiresAt else {
+            return .failure(.invalidRefreshToken)
+        }
         guard user.isActive else { return .failure(.accountDeactivated) }
-        let marked = try connection.execute(
-            "UPDATE refresh_tokens SET used_at = ? WHERE token_hash = ? AND used_at IS NULL",
-            [.time(now), hash])
-        guard marked == 1 else { return .failure(.invalidRefreshToken) }
-        let expiry = NewSession.expiry(isRemembered: isRemembered, now: now)
+        try connection.execute(
+            "UPDATE refresh_tokens SET used_at = ? WHERE token_hash = ?",
+            [.time(now), .blob(hash)])
+        let expiry = NewSession.expiry(isRemembered: shown.isRemembered, now: now)
         try RefreshTokens.insert(
-            next, sessionID: sessionID, expiresAt: expiry, in: connection, now: now)
+            next, sessionID: shown.sessionID, expiresAt: expiry, in: connection, now: now)
         try connection.execute(
             "UPDATE sessions SET expires_at = ? WHERE id = ?",
-            [.time(expiry), .uuid(sessionID)])
-        return .success((user, sessionID))
+            [.time(expiry), .uuid(shown.sessionID)])
+        return .success((user, shown.sessionID))
+    }
+
+    private static func owner(
+        of hash: [UInt8], in connection: any DatabaseConnection
+    ) throws -> UUID? {
+        let row = try connection.queryOne(
+            """
+            SELECT s.user_id FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+            WHERE t.token_hash = ?
+            """, [.blob(hash)])
+        guard var reader = row?.reader else { return nil }
+        return try reader.uuid()
+    }
+
+    private struct Shown {
+        let sessionID: UUID
+        let expiresAt: Timestamp
+        let isUsed: Bool
+        let isRemembered: Bool
+        let isRevoked: Bool
+    }
+
+    private static func find(
+        _ hash: [UInt8], in connection: any DatabaseConnection
+    ) throws -> Shown? {
+        let row = try connection.queryOne(
+            """
+            SELECT t.session_id, t.expires_at, t.used_at, s.remember_me, s.revoked_at
+            FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+            WHERE t.token_hash = ?
+            """, [.blob(hash)])
+        guard var reader = row?.reader else { return nil }
+        return try Shown(
+            sessionID: reader.uuid(), expiresAt: reader.time(),
+            isUsed: reader.optionalTime() != nil, isRemembered: reader.bool(),
+            isRevoked: reader.optionalTime() != nil)
     }
 }
 

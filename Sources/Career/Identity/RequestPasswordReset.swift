@@ -16,14 +16,14 @@ struct RequestPasswordReset: Action {
     func perform(_ request: EmailRequest, _ call: Call) async throws -> Reply<MessageResponse> {
         let now = identity.clock.now()
         try await identity.database.write { [identity] connection in
-            let mails = [identity.throttle.mails(to: request.email.key)]
             // An address that was never verified has no account to be let into.
-            guard try identity.throttle.count(mails, in: connection, now: now) == nil,
+            guard
+                try identity.mayMailCode(
+                    .passwordReset, to: request.email, in: connection, now: now),
                 let user = try UserRow.find(emailKey: request.email.key, in: connection),
                 user.emailVerifiedAt != nil
             else { return }
-            try identity.mailCode(
-                .passwordReset, to: user, email: request.email, in: connection, now: now)
+            try identity.mailCode(.passwordReset, to: user, in: connection, now: now)
         }
         return Reply(MessageResponse("If this address has an account, a code is on its way."))
     }

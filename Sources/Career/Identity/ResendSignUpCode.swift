@@ -15,13 +15,12 @@ struct ResendSignUpCode: Action {
     func perform(_ request: EmailRequest, _ call: Call) async throws -> Reply<MessageResponse> {
         let now = identity.clock.now()
         try await identity.database.write { [identity] connection in
-            let mails = [identity.throttle.mails(to: request.email.key)]
-            guard try identity.throttle.count(mails, in: connection, now: now) == nil,
+            guard
+                try identity.mayMailCode(.signUp, to: request.email, in: connection, now: now),
                 let user = try UserRow.find(emailKey: request.email.key, in: connection),
                 user.emailVerifiedAt == nil
             else { return }
-            try identity.mailCode(
-                .signUp, to: user, email: request.email, in: connection, now: now)
+            try identity.mailCode(.signUp, to: user, in: connection, now: now)
         }
         return Reply(
             MessageResponse("If this address awaits verification, a new code is on its way."))

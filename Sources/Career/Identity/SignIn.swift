@@ -18,7 +18,7 @@ struct SignIn: Action {
         let now = identity.clock.now()
         let buckets = identity.throttle.password(
             of: request.email.key, from: call.remoteAddress)
-        let (refusal, user) = try await identity.database.read { [identity] connection in
+        let (refusal, found) = try await identity.database.read { [identity] connection in
             (
                 try identity.throttle.refusal(buckets, in: connection, now: now),
                 try UserRow.find(emailKey: request.email.key, in: connection)
@@ -26,16 +26,18 @@ struct SignIn: Action {
         }
         if let refusal { throw refusal }
         let isRight = try await identity.passwords.matches(
-            request.password, user?.passwordHash)
+            request.password, found?.passwordHash)
         let session = NewSession(on: call, isRemembered: request.rememberMe, now: now)
         let verdict = try await identity.database.write {
             [identity] connection -> Result<UserRow, Problem> in
-            if let refusal = try identity.throttle.count(buckets, in: connection, now: now) {
+            if let refusal = try identity.throttle.begin(buckets, in: connection, now: now) {
                 return .failure(refusal)
             }
-            guard isRight, let user, user.emailVerifiedAt != nil else {
-                return .failure(.wrongCredentials)
-            }
+            // Hashing took its time: the user is looked at again as they are now.
+            guard isRight, let found,
+                let user = try UserRow.findLocked(id: found.id, in: connection),
+                user.passwordHash == found.passwordHash, user.emailVerifiedAt != nil
+            else { return .failure(.wrongCredentials) }
             try identity.throttle.forgive(buckets, in: connection)
             guard user.isActive else { return .failure(.accountDeactivated) }
             try session.insert(for: user.id, in: connection)

@@ -31,32 +31,29 @@ struct SignUp: Action {
         now: Timestamp
     ) throws {
         let email = request.email
-        let mails = [identity.throttle.mails(to: email.key)]
-        let isMailedTooOften =
-            try identity.throttle.count(mails, in: connection, now: now) != nil
-        guard !isMailedTooOften else { return }
-        let known = try UserRow.find(emailKey: email.key, in: connection)
-        if let known, known.emailVerifiedAt != nil {
-            try identity.outbox.enqueue(.alreadyRegistered, to: known, in: connection, now: now)
-            return
-        }
-        let id = known?.id ?? .version7(at: now, randomness: .random(in: .min ... .max))
-        // Until the address is verified, whoever signs up last decides.
-        try connection.execute(
+        guard try identity.mayMailCode(.signUp, to: email, in: connection, now: now) else { return }
+        let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
+        // One statement, so that of two sign-ups at the same time one comes second. Until the
+        // address is verified, whoever signs up last decides.
+        let kept = try connection.queryOne(
             """
             INSERT INTO users (id, email, email_key, password_hash, full_name, created_at,
                 updated_at)
             VALUES (?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET email = excluded.email,
+            ON CONFLICT (email_key) DO UPDATE SET email = excluded.email,
                 password_hash = excluded.password_hash, full_name = excluded.full_name,
                 updated_at = excluded.updated_at
+            WHERE users.email_verified_at IS NULL
+            RETURNING \(UserRow.columns)
             """,
             [
                 .uuid(id), .text(email.text), .text(email.key), .text(hash),
                 .text(request.fullName), .time(now), .time(now),
             ])
-        if let user = try UserRow.find(id: id, in: connection) {
-            try identity.mailCode(.signUp, to: user, email: email, in: connection, now: now)
+        if let kept {
+            try identity.mailCode(.signUp, to: UserRow(kept), in: connection, now: now)
+        } else if let owner = try UserRow.find(emailKey: email.key, in: connection) {
+            try identity.outbox.enqueue(.alreadyRegistered, to: owner, in: connection, now: now)
         }
     }
 }

@@ -10,18 +10,22 @@ public struct UserAdministration: Sendable {
         public let summary: String
     }
 
-    /// Why an operator could not be created.
+    /// Why an account could not be created.
     public struct Refusal: Error, CustomStringConvertible {
         public let description: String
     }
 
     private let database: any Database
     private let clock: DecisionClock
+    private let subscriptions: CareerSubscriptionService
     private let passwords = PasswordHasher()
 
     public init(_ core: CareerCore) {
         database = core.database
         clock = core.clock
+        subscriptions = CareerSubscriptionService(
+            database: core.database, ledger: core.ledger, catalog: core.catalog,
+            clock: core.clock)
     }
 
     /// The user of this email or id.
@@ -37,35 +41,84 @@ public struct UserAdministration: Sendable {
         }
     }
 
-    /// Creates a user who is an operator, or makes an existing one an operator; their password
-    /// then stays.
-    public func createOperator(email: String, password: String) async throws -> UserSummary {
+    /// What came of ``create(email:password:)``.
+    public enum Creation: Sendable {
+        case created(UserSummary)
+        /// Somebody had signed up with the address and not proven it.
+        case verified(UserSummary)
+        /// There was such an account; it stays as it is, its password too.
+        case existing(UserSummary)
+    }
+
+    /// Makes an account whose address counts as proven, with the Free plan, without a mail.
+    ///
+    /// Where somebody has signed up with the address and not proven it, whoever that was, the
+    /// account gets this password, and what they left is forgotten. A command that was cut off
+    /// may be repeated.
+    ///
+    /// - Throws: ``Refusal`` for a bad address or password and for a deactivated account.
+    public func create(email: String, password: String) async throws -> Creation {
         guard let address = EmailAddress(email) else {
             throw Refusal(description: "\(email) is no email address")
         }
         guard PasswordRule.accepts(password) else {
-            throw Refusal(description: "the password \(PasswordRule.message)")
+            throw Refusal(
+                description: PasswordRule.length.contains(password.unicodeScalars.count)
+                    ? "the password \(PasswordRule.message)"
+                    : "the password must have 8 to 128 characters")
         }
         let hash = try await passwords.hash(password)
         let now = clock.now()
-        let user = try await database.write { connection -> UserRow? in
-            let known = try UserRow.find(emailKey: address.key, in: connection)
-            let id = known?.id ?? .version7(at: now, randomness: .random(in: .min ... .max))
+        let creation = try await database.write { connection in
+            try Self.keep(address, hash, in: connection, now: now)
+        }
+        let former = FormerAccounts(secret: try await InstallationSecret.load(from: database))
+        let known = try await database.read { connection in
+            try former.find(former.key(email: address), in: connection)?.account
+        }
+        _ = try await subscriptions.createFreeSubscription(
+            for: creation.summary.id, former: known)
+        return creation
+    }
+
+    private static func keep(
+        _ address: EmailAddress, _ hash: String, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws -> Creation {
+        let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
+        let isNew =
             try connection.execute(
                 """
                 INSERT INTO users (id, email, email_key, email_verified_at, password_hash,
-                    is_operator, created_at, updated_at)
-                VALUES (?, ?, ?, ?, ?, 1, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET is_operator = 1, updated_at = excluded.updated_at
+                    created_at, updated_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING
                 """,
                 [
                     .uuid(id), .text(address.text), .text(address.key), .time(now), .text(hash),
                     .time(now), .time(now),
-                ])
-            return try UserRow.find(id: id, in: connection)
+                ]) == 1
+        guard let found = try UserRow.find(emailKey: address.key, in: connection),
+            let user = try UserRow.findLocked(id: found.id, in: connection)
+        else { throw DatabaseError.decoding("a user who was just inserted") }
+        if isNew { return .created(summary(user)) }
+        guard user.isActive else {
+            throw Refusal(
+                description: "\(address.text) is deactivated; cuebx users reactivate lets it in")
         }
-        guard let user else { throw DatabaseError.decoding("a user who was just inserted") }
-        return Self.summary(user)
+        guard user.emailVerifiedAt == nil else { return .existing(summary(user)) }
+        try connection.execute(
+            """
+            UPDATE users SET email = ?, email_verified_at = ?, password_hash = ?,
+                full_name = NULL, updated_at = ?
+            WHERE id = ?
+            """,
+            [.text(address.text), .time(now), .text(hash), .time(now), .uuid(user.id)])
+        try connection.execute(
+            "DELETE FROM one_time_codes WHERE user_id = ?", [.uuid(user.id)])
+        guard let verified = try UserRow.find(id: user.id, in: connection) else {
+            throw DatabaseError.decoding("a user who was just updated")
+        }
+        return .verified(summary(verified))
     }
 
     /// Locks a user out, or lets them in again. Locking out ends every session; metering stops
@@ -89,8 +142,15 @@ public struct UserAdministration: Sendable {
                 verified  \(user.emailVerifiedAt?.rfc3339 ?? "no")
                 name      \(user.fullName ?? "-")
                 active    \(user.isActive ? "yes" : "no")
-                operator  \(user.isOperator ? "yes" : "no")
                 created   \(user.createdAt.rfc3339)
                 """)
+    }
+}
+
+extension UserAdministration.Creation {
+    public var summary: UserAdministration.UserSummary {
+        switch self {
+        case .created(let summary), .verified(let summary), .existing(let summary): summary
+        }
     }
 }

@@ -16,13 +16,12 @@ struct UserRow: Sendable, Equatable {
     let issuer: String?
     let subject: String?
     let isActive: Bool
-    let isOperator: Bool
     let createdAt: Timestamp
     let updatedAt: Timestamp
 
     static let columns = """
         id, email, email_key, email_verified_at, password_hash, full_name, issuer, subject, \
-        is_active, is_operator, created_at, updated_at
+        is_active, created_at, updated_at
         """
 
     init(_ row: Row) throws {
@@ -36,7 +35,6 @@ struct UserRow: Sendable, Equatable {
         issuer = try reader.optionalText()
         subject = try reader.optionalText()
         isActive = try reader.bool()
-        isOperator = try reader.bool()
         createdAt = try reader.time()
         updatedAt = try reader.time()
     }
@@ -44,6 +42,17 @@ struct UserRow: Sendable, Equatable {
     static func find(id: UUID, in connection: any DatabaseConnection) throws -> UserRow? {
         try connection.queryOne("SELECT \(columns) FROM users WHERE id = ?", [.uuid(id)])
             .map(UserRow.init)
+    }
+
+    /// The user as they stand until this database transaction ends: nobody changes or erases them
+    /// meanwhile. For whatever gives out a session. What else a transaction locks comes after it.
+    static func findLocked(
+        id: UUID, in connection: any DatabaseConnection
+    ) throws -> UserRow? {
+        try connection.queryOne(
+            "SELECT \(columns) FROM users WHERE id = ?" + connection.dialect.lockRows,
+            [.uuid(id)]
+        ).map(UserRow.init)
     }
 
     static func find(

@@ -9,7 +9,7 @@ struct VerifySignUp: Action {
     static let about = About(
         "Verify the email with the mailed code",
         details: "Gives the user the Free plan and signs them in.", access: .open,
-        refusals: [.wrongCode, .tooManyAttempts])
+        refusals: [.wrongCode, .accountDeactivated, .tooManyAttempts])
 
     func read(_ input: inout InputReader) -> VerifySignUpRequest {
         input.body(VerifySignUpRequest.self)
@@ -30,6 +30,10 @@ struct VerifySignUp: Action {
         _ = try await identity.subscriptions.createFreeSubscription(
             for: user.id, former: former
         ) { [identity] connection, _ in
+            guard let user = try UserRow.findLocked(id: user.id, in: connection) else {
+                throw Problem.wrongCode
+            }
+            guard user.isActive else { throw Problem.accountDeactivated }
             guard
                 try identity.codes.redeem(
                     request.code, .signUp, of: user.id, in: connection)

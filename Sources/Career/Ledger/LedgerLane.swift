@@ -108,11 +108,16 @@ final class LedgerLane: Sendable {
     }
 
     /// A refusal is an outcome inside the batch and disturbs no other. An operation that throws
-    /// undoes the batch; it is found by carrying the operations out one by one.
+    /// undoes the batch; it is found by carrying the operations out one by one. Where the database
+    /// is away they all fail: whether they were committed may not even be known, and whoever
+    /// repeats one is told how it stands.
     private func carryOut(_ batch: [any LedgerOperation]) {
         let start = ContinuousClock.now
         do {
             try transact(batch)
+        } catch DatabaseError.unavailable(let reason) {
+            for operation in batch { operation.fail(with: DatabaseError.unavailable(reason)) }
+            return
         } catch {
             guard batch.count > 1 else {
                 batch[0].fail(with: error)

@@ -58,8 +58,11 @@ struct MailOutbox: Sendable {
                 .text(mail.html), .time(now),
             ])
         guard added > 0 else { return }
-        try broker?.enqueue(
-            .emails, JSONValue.object(["mail": .string(id.text)]).compactText, in: connection,
-            now: now)
+        try broker?.enqueue(.emails, Self.messageBody(id), in: connection, now: now)
+    }
+
+    /// The message that asks for a mail to be sent.
+    static func messageBody(_ mail: UUID) -> String {
+        JSONValue.object(["mail": .string(mail.text)]).compactText
     }
 }

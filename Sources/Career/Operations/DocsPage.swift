@@ -1,3 +1,6 @@
+import Crypto
+import FoundationEssentials
+import HTTPTypes
 import JSON
 
 /// The OpenAPI document as one readable page: no scripts, nothing from outside.
@@ -7,6 +10,19 @@ struct DocsPage {
     init(_ document: JSONValue) {
         self.document = document
     }
+
+    /// The page holds its own style and nothing else: no script, nothing from outside, no frame
+    /// around it (CSP Level 3).
+    static let headers: HTTPFields = {
+        let hash = Data(SHA256.hash(data: Data(style.utf8))).base64EncodedString()
+        var headers = HTTPFields()
+        headers[.contentSecurityPolicy] = """
+            default-src 'none'; style-src 'sha256-\(hash)'; base-uri 'none'; \
+            form-action 'none'; frame-ancestors 'none'
+            """
+        headers[.referrerPolicy] = "no-referrer"
+        return headers
+    }()
 
     var html: String {
         let title = escape(document["info"]?["title"]?.string ?? "")
@@ -172,4 +188,9 @@ struct DocsPage {
         .delete{color:#b3261e}.needs{font-size:.9rem;opacity:.8;margin:.2rem 0}
         @media(max-width:60rem){body{display:block}nav{position:static;max-height:none}}
         """
+}
+
+extension HTTPField.Name {
+    // The name is a valid one, which the initializer cannot know.
+    fileprivate static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
 }

@@ -31,6 +31,7 @@ public struct LedgerAudit: Sendable {
 
     public func run() async throws -> Report {
         try await database.read { connection in
+            try connection.liftTimeLimits()
             var findings: [Finding] = []
             for check in LedgerAudit.checks {
                 let sql = check.sql + " LIMIT \(LedgerAudit.maximumFindings)"

@@ -22,7 +22,7 @@ struct ReadMailbox: Action {
             return try connection.query(
                 """
                 SELECT recipient, subject, text, html, created_at FROM mails
-                \(condition) ORDER BY id DESC LIMIT \(Self.maximumMails)
+                \(condition) ORDER BY created_at DESC, id DESC LIMIT \(Self.maximumMails)
                 """, recipient.map { [.text($0.lowercased())] } ?? []
             ).map { row in
                 var reader = row.reader

@@ -16,11 +16,16 @@ public struct CatalogSync: Sendable {
     }
 
     /// - Returns: one sentence for each change; none where nothing differs.
+    /// - Throws: ``CatalogError`` where a plan would lose the key by which its subscribers are known.
     public func sync(_ wanted: Catalog, dryRun: Bool) async throws -> [String] {
         let now = clock.now()
         return try await database.write { [store] connection in
-            let changes = CatalogSync.differences(
-                from: try CatalogSync.stored(store, connection), to: wanted)
+            // Processes that start at the same time, or operators, take turns.
+            _ = try connection.query(
+                "SELECT catalog_revision FROM installation" + connection.dialect.lockRows)
+            let old = try CatalogSync.stored(store, connection)
+            try CatalogSync.refuseNewLookupKeys(from: old, to: wanted)
+            let changes = CatalogSync.differences(from: old, to: wanted)
             if !dryRun && !changes.isEmpty {
                 try CatalogTables.write(wanted, to: connection, now: now)
             }
@@ -42,6 +47,20 @@ public struct CatalogSync: Sendable {
     ) throws -> Catalog? {
         let isEmpty = try connection.query("SELECT id FROM plans LIMIT 1").isEmpty
         return isEmpty ? nil : try store.current(in: connection)
+    }
+
+    /// Whoever pays the price that a plan's lookup key finds would be on no plan of ours.
+    private static func refuseNewLookupKeys(
+        from old: Catalog?, to new: Catalog
+    ) throws(CatalogError) {
+        let flaws = new.plans.compactMap { plan -> String? in
+            guard let key = old?.plan(plan.id)?.lookupKey, plan.lookupKey != key else {
+                return nil
+            }
+            return "plan \(plan.name) must keep its lookup_key \(key), by which its subscribers "
+                + "are known; another price of the plan needs no other key"
+        }
+        if !flaws.isEmpty { throw CatalogError(flaws: flaws) }
     }
 
     static func differences(from old: Catalog?, to new: Catalog) -> [String] {

@@ -8,6 +8,9 @@ public let migrations: [Migration] = [
     Migration("ledger", ledgerTables),
     Migration("messages", messageTables),
     Migration("billing", billingTables),
+    Migration("operator mark", dropOperatorMark),
+    Migration("identity sweeping", sweepIndexes),
+    Migration("rabbitmq", rabbitMQTables),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

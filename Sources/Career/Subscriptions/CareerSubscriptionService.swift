@@ -1,6 +1,7 @@
 import CareerDomain
 import Database
 import FoundationEssentials
+import HTTPEndpoint
 
 /// What a user does with their one Career subscription.
 public struct CareerSubscriptionService: Sendable {
@@ -24,6 +25,7 @@ public struct CareerSubscriptionService: Sendable {
     /// - Parameters:
     ///   - former: what is remembered of an earlier account of the same email.
     ///   - alongside: runs in the same database transaction.
+    /// - Throws: ``Problem`` 401 where the user is gone.
     public func createFreeSubscription(
         for userID: UUID, former: FormerAccount?,
         alongside: (
@@ -36,7 +38,8 @@ public struct CareerSubscriptionService: Sendable {
             former: former)
         switch try await ledger.perform(command, alongside: alongside) {
         case .existing(let account), .created(let account): return account
-        case .unknownUser: throw DatabaseError.constraint("the user is gone")
+        // Deleted since their token was looked at.
+        case .unknownUser: throw Problem.unauthorized
         }
     }
 

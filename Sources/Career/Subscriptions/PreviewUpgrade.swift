@@ -25,7 +25,8 @@ struct PreviewUpgrade: Action {
 
 let upgradeRefusals: [Problem] = [
     .subscriptionNotFound, .planNotFound, .checkoutRequired, .samePlan, .downgradeNotAllowed,
-    .cancellationPending, .paymentPastDue, .paymentProviderUnavailable, .paymentProviderError,
+    .cancellationPending, .paymentPastDue, .paymentIncomplete, .subscriptionPaused,
+    .paymentProviderUnavailable, .paymentProviderError,
 ]
 
 struct CareerUpgradePreviewRequest: JSONInput {

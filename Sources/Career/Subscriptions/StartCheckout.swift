@@ -12,7 +12,8 @@ struct StartCheckout: Action {
             """,
         access: .user,
         refusals: [
-            .planNotFound, .alreadySubscribed, .paymentProviderUnavailable, .paymentProviderError,
+            .planNotFound, .alreadySubscribed, .checkoutSuperseded, .paymentProviderUnavailable,
+            .paymentProviderError,
         ])
 
     func read(_ input: inout InputReader) -> CareerCheckoutRequest {

@@ -45,7 +45,7 @@ struct StripeEventHandlers: Sendable {
         guard let subscription = work["subscription"]?.string else { return }
         try await mirror.refresh(subscription)
         if work["type"]?.string == "customer.subscription.trial_will_end" {
-            try await mails.trialEnds(subscription, id: message.id, now: clock.now())
+            try await mails.trialEnds(subscription, now: clock.now())
         }
     }
 
@@ -57,9 +57,14 @@ struct StripeEventHandlers: Sendable {
         let invoice = try await stripe.retrieveInvoice(invoiceID)
         // Paid meanwhile: nobody needs to hear of it.
         guard invoice.status == .open else { return }
-        try await mails.paymentFailed(
-            invoice, needsAction: work["type"]?.string == "invoice.payment_action_required",
-            id: message.id, now: clock.now())
+        // A try that the bank wants confirmed is told by two events, in any order: whichever
+        // comes first must say so.
+        var needsAction = work["type"]?.string == "invoice.payment_action_required"
+        if !needsAction {
+            needsAction = try await stripe.listInvoicePayments(.invoice(invoiceID))
+                .contains { $0.paymentIntentStatus == "requires_action" }
+        }
+        try await mails.paymentFailed(invoice, needsAction: needsAction, now: clock.now())
     }
 
     /// A dispute is the operator's to answer, and its loss theirs to know.

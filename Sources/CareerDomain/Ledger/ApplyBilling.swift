@@ -10,12 +10,18 @@ public struct BillingSnapshot: Sendable, Hashable {
         public let planID: UUID
         public let start: Timestamp
         public let end: Timestamp
+        /// Whether it is the first one of its subscription.
+        public let isFirst: Bool
 
-        public init(invoiceID: String, planID: UUID, start: Timestamp, end: Timestamp) {
+        public init(
+            invoiceID: String, planID: UUID, start: Timestamp, end: Timestamp,
+            isFirst: Bool = false
+        ) {
             self.invoiceID = invoiceID
             self.planID = planID
             self.start = start
             self.end = end
+            self.isFirst = isFirst
         }
     }
 
@@ -173,7 +179,10 @@ private struct BillingChange {
                 BillingPeriod(
                     number: running.number + 1, start: paid.start, end: paid.end, source: .paid),
                 on: plan, cause: paid.invoiceID, at: now))
-        if !snapshot.isOver { events.append(isFirst ? .activated : .renewed) }
+        // A subscription may be known before its first payment is: the plan is activated by the
+        // payment, whichever refresh sees it.
+        let isActivation = isFirst || running.source == .free || paid.isFirst
+        if !snapshot.isOver { events.append(isActivation ? .activated : .renewed) }
     }
 
     /// One trial a user, ever: it is used up by a subscription that is not taken over too.

@@ -1,0 +1,73 @@
+import Database
+import FoundationEssentials
+import JSON
+import Messaging
+
+/// All that this database holds of a user, and how it is erased.
+enum UserTraces {
+    /// Messages that one statement looks for.
+    static let maximumMessages = 500
+
+    /// Children first; codes, sessions, checkouts and previews go with the user's row.
+    static func erase(_ user: UserRow, in connection: any DatabaseConnection) throws {
+        let id = [SQLValue.uuid(user.id)]
+        try connection.execute("DELETE FROM career_usage_logs WHERE user_id = ?", id)
+        try connection.execute("DELETE FROM credit_grants WHERE user_id = ?", id)
+        try connection.execute(
+            """
+            DELETE FROM subscription_changes WHERE subscription_id IN (
+                SELECT id FROM subscriptions WHERE user_id = ?)
+            """, id)
+        try connection.execute("DELETE FROM career_subscription_contexts WHERE user_id = ?", id)
+        try connection.execute("DELETE FROM subscriptions WHERE user_id = ?", id)
+        try eraseMails(to: user, in: connection)
+        try eraseMessages(naming: user.id, in: connection)
+        try connection.execute("DELETE FROM users WHERE id = ?", id)
+    }
+
+    /// Mails in whatever case the address was written, with the messages that were to send them: a
+    /// mail server's refusal, which is kept with a dead letter, may quote the address. A user of
+    /// another issuer may share the address with an account of ours; its mails then stay.
+    private static func eraseMails(
+        to user: UserRow, in connection: any DatabaseConnection
+    ) throws {
+        guard let email = user.email?.lowercased() else { return }
+        let bodies = try connection.query(
+            """
+            DELETE FROM mails WHERE lower(recipient) = ?
+                AND NOT EXISTS (SELECT 1 FROM users WHERE email_key = ? AND id <> ?)
+            RETURNING id
+            """, [.text(email), .text(email), .uuid(user.id)]
+        ).map { row in
+            var reader = row.reader
+            return SQLValue.text(MailOutbox.messageBody(try reader.uuid()))
+        }
+        for start in stride(from: 0, to: bodies.count, by: maximumMessages) {
+            let some = bodies[start..<min(start + maximumMessages, bodies.count)]
+            let places = Array(repeating: "?", count: some.count).joined(separator: ", ")
+            try connection.execute(
+                "DELETE FROM messages WHERE queue = ? AND body IN (\(places))",
+                [.text(MessageQueue.emails.rawValue)] + some)
+        }
+    }
+
+    /// Commits have nothing left to settle. What Stripe told is still to be worked off, or to be
+    /// tried again by an operator, since money hangs on it: it keeps Stripe's ids and loses ours.
+    private static func eraseMessages(
+        naming id: UUID, in connection: any DatabaseConnection
+    ) throws {
+        let pattern = SQLValue.text("%\(id.text)%")
+        try connection.execute(
+            "DELETE FROM messages WHERE queue = ? AND body LIKE ?",
+            [.text(MessageQueue.usageCommits.rawValue), pattern])
+        try connection.execute(
+            """
+            UPDATE messages SET body = replace(body, ?, 'null'),
+                reason = replace(reason, ?, 'a deleted user')
+            WHERE body LIKE ? OR reason LIKE ?
+            """,
+            [
+                .text(JSONValue.string(id.text).compactText), .text(id.text), pattern, pattern,
+            ])
+    }
+}

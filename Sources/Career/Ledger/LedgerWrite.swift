@@ -1,0 +1,52 @@
+import CareerDomain
+import Database
+
+extension CareerLedger {
+    /// Writes in the lane's next database transaction, together with whatever else is waiting for
+    /// it, so that a burst of small writes shares one fsync: durable when it returns.
+    ///
+    /// - Parameter body: may run twice, where a neighbour undoes the first try; what it throws
+    ///   undoes its own writes alone.
+    /// - Throws: ``Problem/overloaded`` where too much is waiting; what the database throws.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value
+    ) async throws -> Value {
+        try await withUnsafeThrowingContinuation { continuation in
+            submit(PendingWrite(body, continuation: continuation)) {
+                continuation.resume(throwing: $0)
+            }
+        }
+    }
+}
+
+/// A write that decides nothing, on its way through a lane.
+private final class PendingWrite<Value: Sendable>: LedgerOperation, @unchecked Sendable {
+    private let body: @Sendable (any DatabaseConnection) throws -> Value
+    private let continuation: UnsafeContinuation<Value, any Error>
+    /// Written and read by the lane's thread only.
+    private var value: Value?
+
+    init(
+        _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value,
+        continuation: UnsafeContinuation<Value, any Error>
+    ) {
+        self.body = body
+        self.continuation = continuation
+    }
+
+    func add(to needs: inout LedgerNeeds) {}
+
+    func decide(in batch: inout LedgerBatch, _ rules: LedgerRules, clock: Timestamp) {}
+
+    func runAlongside(in connection: any DatabaseConnection) throws {
+        value = try body(connection)
+    }
+
+    func succeed() {
+        if let value { continuation.resume(returning: value) }
+    }
+
+    func fail(with error: any Error) {
+        continuation.resume(throwing: error)
+    }
+}

@@ -1,0 +1,17 @@
+import Database
+
+/// Operators are whoever may run `cuebx` on the database; the mark said nothing.
+func dropOperatorMark(_ sql: SQLDialect) -> [String] {
+    ["ALTER TABLE users DROP COLUMN is_operator"]
+}
+
+/// What ``IdentitySweeper`` looks for, in the order in which it erases.
+func sweepIndexes(_ sql: SQLDialect) -> [String] {
+    [
+        "CREATE INDEX auth_throttles_by_start ON auth_throttles (window_started_at)",
+        "CREATE INDEX one_time_codes_by_expiry ON one_time_codes (expires_at)",
+        "CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at)",
+        "CREATE INDEX sessions_by_expiry ON sessions (expires_at)",
+        "CREATE INDEX mails_by_age ON mails (created_at)",
+    ]
+}

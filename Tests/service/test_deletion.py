@@ -1,0 +1,97 @@
+"""What is left of a user who has deleted their account: a keyed hash, and nothing else."""
+
+import json
+import time
+import uuid
+
+from conftest import PASSWORD, PLUS, Service
+from test_identity import email
+
+
+def everything(service):
+    """All rows of all tables as text, ids in the form that messages have them in."""
+    tables = service.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+    lines = []
+    for (table,) in tables:
+        for row in service.rows(f'SELECT * FROM "{table}"'):
+            shown = [
+                str(uuid.UUID(bytes=value)) if isinstance(value, bytes) and len(value) == 16
+                else str(value) for value in row]
+            lines.append(f"{table}: {' '.join(shown)}")
+    return lines
+
+
+def traces(service, user):
+    return [line for line in everything(service)
+            if user.id in line or user.email.lower() in line.lower()]
+
+
+def letter(service, queue, body, reason=None):
+    """A dead letter, or with no reason a message that is due in a thousand years."""
+    now = int(time.time() * 1_000_000)
+    far = now + 1_000 * 365 * 86_400 * 1_000_000
+    service.write(
+        "INSERT INTO messages VALUES (?, ?, ?, 0, ?, ?, ?, 0, ?)", uuid.uuid4().bytes, queue,
+        json.dumps(body, separators=(",", ":")), reason, now, far, now if reason else None)
+
+
+def test_deletion_leaves_nothing_that_names_the_user(own_service):
+    service = own_service
+    address = "Ada." + email()
+    # Until it is verified an address may be written anew, in another case.
+    for text in (address, address.upper()):
+        service.call("POST", "/auth/signup", {"email": text, "password": PASSWORD})
+    user = service.sign_up("aDA." + address.removeprefix("Ada."))
+    service.call("POST", "/auth/password/reset", {"email": address})
+    user.spend()
+    user.validate()
+    user.adjust("1.50")
+    pages = {"success_url": "https://x.test/s", "cancel_url": "https://x.test/c"}
+    checkout = user.post("/career/subscriptions/checkout", {"plan_id": PLUS, **pages})
+    assert checkout.status == 200
+    assert traces(service, user)
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    # What Stripe tells of it is worked off too.
+    service.advance(0)
+    assert traces(service, user) == []
+
+
+def test_deletion_reaches_messages_and_dead_letters(own_service):
+    service = own_service
+    user, other = service.sign_up(), service.sign_up()
+    (mail,), = service.rows("SELECT id FROM mails WHERE recipient = ?", user.email)
+    commit = {"user_id": user.id, "usage_id": str(uuid.uuid4()), "success": True}
+    paid = {"event": "evt_1", "session": "cs_1", "subscription": "sub_1", "user": user.id}
+    for reason in (None, f"refused for {user.id}"):
+        letter(service, "career_usage_commits", commit, reason)
+        letter(service, "stripe_checkout_completed", paid, reason)
+    letter(service, "career_emails", {"mail": str(uuid.UUID(bytes=mail))},
+           f"550 no such user {user.email}")
+    letter(service, "career_usage_commits", {**commit, "user_id": other.id}, "another's")
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert traces(service, user) == []
+    # Money hangs on what Stripe told: an operator can still try it again, without our id.
+    left = service.rows("SELECT queue, body, died_at IS NOT NULL FROM messages ORDER BY 3, 1")
+    anonymous = {**paid, "user": None}
+    assert [(queue, json.loads(body), is_dead) for queue, body, is_dead in left] == [
+        ("stripe_checkout_completed", anonymous, 0),
+        ("career_usage_commits", {**commit, "user_id": other.id}, 1),
+        ("stripe_checkout_completed", anonymous, 1)]
+
+
+def test_a_mail_that_waits_for_its_server_goes_with_its_user(tmp_path):
+    # Nothing listens there, so the mail is tried again later.
+    service = Service(tmp_path, SMTP_URL="smtp://127.0.0.1:9").start()
+    user = service.sign_up()
+    queued = "SELECT count(*) FROM messages WHERE queue = 'career_emails'"
+    assert service.rows(queued) == [(1,)]
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert service.rows(queued) == [(0,)]
+    assert traces(service, user) == []
+    service.stop()
+
+
+def test_deletion_leaves_others_mails_alone(service):
+    user, other = service.sign_up(), service.sign_up()
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert service.mail(user.email) == [] and len(service.mail(other.email)) == 1

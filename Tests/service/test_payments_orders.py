@@ -1,0 +1,117 @@
+"""Every order of Stripe's events, each twice, comes to the same."""
+
+import itertools
+import json
+import time
+import uuid
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from conftest import DAY, PLUS, Service, User
+from test_payments import knob, post_event, press, sdk, settle, checkout
+
+ISSUER = "https://issuer.example.test"
+# What tells of a checkout, of the trial's end and of the first month's payment. The others carry
+# nothing that asks for work, or come to the same queue with the same words.
+BOUGHT = ("checkout.session.completed", "customer.subscription.created", "invoice.paid")
+BEGUN = ("customer.subscription.updated", "invoice.paid")
+
+
+@pytest.fixture
+def issuer(tmp_path):
+    """A service that takes users from an issuer of the test's, so that a hundred are quickly made."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    public = jwt.get_algorithm_by_name("EdDSA").to_jwk(key.public_key(), as_dict=True)
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [{**public, "kid": "k", "alg": "EdDSA", "use": "sig"}]}))
+    service = Service(
+        tmp_path, AUTH_JWKS=str(keys), AUTH_ISSUER=ISSUER, AUTH_AUDIENCE="career",
+        LOG_LEVEL="warning").start()
+
+    class IssuersUser(User):
+        @property
+        def token(self):
+            now = int(time.time()) + getattr(service, "offset", 0)
+            return jwt.encode(
+                {"iss": ISSUER, "aud": "career", "sub": self.email, "iat": now, "exp": now + 900},
+                key, algorithm="EdDSA", headers={"kid": "k"})
+
+    def user(name):
+        made = IssuersUser(service, name, {}, None)
+        made.id = made.subscription["user_id"]
+        return made
+
+    yield service, user
+    audit = service.audit()
+    service.stop()
+    assert audit.returncode == 0, audit.stdout
+
+
+def told(service, types, known=()):
+    """The events of each customer, by their type."""
+    found = {}
+    for event in sdk(service).v1.events.list({"limit": 100}).auto_paging_iter():
+        if event.type in types and event.id not in known:
+            customer = event.data.object["customer"]
+            found.setdefault(customer, {})[event.type] = json.loads(str(event))
+    return found
+
+
+def deliver(service, event, number):
+    """Twice, under two ids."""
+    for id in (event["id"], f"{event['id']}_{number}"):
+        assert post_event(service, {**event, "id": id}).status == 200
+
+
+def test_every_order_of_a_subscriptions_events_each_twice_ends_in_the_same_state(issuer):
+    service, new_user = issuer
+    names = [("bought", kind) for kind in BOUGHT] + [("begun", kind) for kind in BEGUN]
+    orders = list(itertools.permutations(names))
+    users = [new_user(f"user-{number}") for number in range(len(orders))]
+    knob(service, "/_test/webhooks", {"mode": "hold"})
+    for user in users:
+        assert press(checkout(user, PLUS).json["checkout_url"], "pay")[0] == 303
+    customers = dict(service.rows("SELECT user_id, stripe_customer_id FROM subscriptions"))
+    customers = {str(uuid.UUID(bytes=id)): value for id, value in customers.items()}
+    bought = told(service, BOUGHT)
+    # What comes before the first event of the second stage is delivered before it has happened.
+    late = []
+    for number, (user, order) in enumerate(zip(users, orders)):
+        early = list(itertools.takewhile(lambda name: name[0] == "bought", order))
+        for _, kind in early:
+            deliver(service, bought[customers[user.id]][kind], number)
+        late.append(order[len(early):])
+    settle(service)
+    known = {event["id"] for kinds in bought.values() for event in kinds.values()}
+    service.advance(8 * DAY)
+    begun = told(service, BEGUN, known)
+    stages = {"bought": bought, "begun": begun}
+    for number, (user, order) in enumerate(zip(users, late)):
+        for stage, kind in order:
+            deliver(service, stages[stage][customers[user.id]][kind], number)
+    settle(service)
+    ends = {item.customer: item["items"]["data"][0]["current_period_end"]
+            for item in sdk(service).v1.subscriptions.list({"limit": 100}).auto_paging_iter()}
+    different = []
+    for user, order in zip(users, orders):
+        standing = service.rows(
+            """
+            SELECT p.name, s.status, s.trial_used, c.period_source, c.credits_allocated,
+                c.credits_used, c.period_end / 1000000
+            FROM subscriptions s JOIN plans p ON p.id = s.plan_id
+            JOIN career_subscription_contexts c ON c.user_id = s.user_id
+            WHERE s.user_id = ?
+            """, uuid.UUID(user.id).bytes)
+        expected = ("Plus", "active", 1, "paid", 500_000_000, 0, ends[customers[user.id]])
+        if standing != [expected]:
+            different.append((order, standing))
+    assert not different, (len(different), different[:3])
+    # The trial and the month, each granted once, whatever was heard of first.
+    assert service.rows(
+        """
+        SELECT max(number) FROM (SELECT count(*) AS number FROM credit_grants
+            WHERE cause LIKE 'in_%' GROUP BY user_id, cause)
+        """) == [(1,)]
+    assert service.rows("SELECT count(*) FROM messages") == [(0,)]

@@ -1,0 +1,305 @@
+"""What an operator does about Stripe: reconcile, the catalog's prices, a sandbox of its own."""
+
+import json
+import re
+import socket
+import subprocess
+
+import pytest
+
+from conftest import BINARY, DAY, ROOT, Service
+from test_payments import buy, checkout, knob, press, sdk, settle
+
+
+def stripe(service, *arguments, **settings):
+    return service.command(*arguments, STRIPE_API_BASE=service.sandbox, **settings)
+
+
+def reconcile(service, *flags):
+    return stripe(service, "stripe", "reconcile", *flags)
+
+
+def live(service):
+    [subscription] = sdk(service).v1.subscriptions.list().data
+    return subscription
+
+
+def price(service, name):
+    return sdk(service).v1.prices.list({"lookup_keys": [name]}).data[0].id
+
+
+def subscriber(service):
+    user = service.sign_up()
+    buy(service, user)
+    service.advance(8 * DAY)
+    knob(service, "/_test/webhooks", {"mode": "hold"})
+    return user
+
+
+# Each makes the two sides differ while no webhook comes through, and says how it is told.
+
+
+def bought(service):
+    user = service.sign_up()
+    page = checkout(user).json["checkout_url"]
+    knob(service, "/_test/webhooks", {"mode": "hold"})
+    press(page, "pay")
+    return user, "is trialing at Stripe, unknown here", "Plus"
+
+
+def ended(service):
+    user = subscriber(service)
+    sdk(service).v1.subscriptions.cancel(live(service).id)
+    return user, "is over at Stripe, active here", "Free"
+
+
+def ending(service):
+    user = subscriber(service)
+    sdk(service).v1.subscriptions.update(live(service).id, {"cancel_at_period_end": True})
+    return user, "ends with its period only at Stripe", "Plus"
+
+
+def not_ending(service):
+    user = subscriber(service)
+    service.rows("UPDATE subscriptions SET cancel_at_period_end = 1")
+    return user, "ends with its period only here", "Plus"
+
+
+def upgraded(service):
+    user = subscriber(service)
+    subscription = live(service)
+    sdk(service).v1.subscriptions.update(subscription.id, {
+        "items": [{"id": subscription["items"]["data"][0]["id"],
+                   "price": price(service, "career_pro_monthly")}],
+        "proration_behavior": "always_invoice"})
+    return user, "is on another plan at Stripe", "Pro"
+
+
+def renewed(service):
+    user = subscriber(service)
+    service.advance(31 * DAY)
+    return user, "at Stripe, not here", "Plus"
+
+
+def failed(service):
+    user = subscriber(service)
+    knob(service, f"/_test/customers/{live(service).customer}", {"card": "decline"})
+    service.advance(30 * DAY)
+    return user, "is past_due at Stripe, active here", "Plus"
+
+
+def imagined(service):
+    user = subscriber(service)
+    service.rows("UPDATE subscriptions SET status = 'unpaid'")
+    return user, "is active at Stripe, unpaid here", "Plus"
+
+
+def second(service):
+    user = subscriber(service)
+    first = live(service)
+    sdk(service).v1.subscriptions.create({
+        "customer": first.customer, "default_payment_method": first.default_payment_method,
+        "items": [{"price": price(service, "career_pro_monthly")}]})
+    return user, "is a second live subscription", "Plus"
+
+
+@pytest.mark.parametrize("drift", [
+    bought, ended, ending, not_ending, upgraded, renewed, failed, imagined, second])
+def test_where_the_mirror_and_stripe_differ_is_told_and_mended(own_service, drift):
+    user, words, plan = drift(own_service)
+    before = own_service.rows("SELECT * FROM subscriptions")
+    told = reconcile(own_service)
+    assert told.returncode == 1, told
+    assert words in told.stdout and f"user {user.id}: sub_" in told.stdout
+    # Telling changes nothing.
+    assert own_service.rows("SELECT * FROM subscriptions") == before
+    assert reconcile(own_service).returncode == 1
+    mended = reconcile(own_service, "--repair")
+    assert mended.returncode == 0 and "All are mended." in mended.stdout, mended
+    assert user.subscription["plan"]["name"] == plan
+    again = reconcile(own_service)
+    assert again.returncode == 0 and "1 customers, 0 differences" in again.stdout, again
+    # The webhooks that come after all change nothing more.
+    standing = (user.subscription, user.balance)
+    knob(own_service, "/_test/webhooks", {"mode": "release"})
+    settle(own_service)
+    assert (user.subscription, user.balance) == standing
+
+
+def test_what_cannot_be_mended_is_told_and_takes_nothing_from_the_user(own_service):
+    user = subscriber(own_service)
+    own_service.rows("UPDATE subscriptions SET stripe_subscription_id = 'sub_gone'")
+    mended = reconcile(own_service, "--repair")
+    assert mended.returncode == 1 and "not mended" in mended.stdout, mended
+    assert live(own_service).status == "active"
+    assert [invoice.status for invoice in sdk(own_service).v1.invoices.list().data] \
+        == ["paid", "paid"]
+    assert user.balance["credits_remaining"] == "500.00"
+    assert "unknown_subscription" in stripe(own_service, "stripe", "notices").stdout
+
+
+def test_with_stripe_away_nothing_is_told_to_differ(own_service):
+    subscriber(own_service)
+    away = own_service.command("stripe", "reconcile", STRIPE_API_BASE="http://127.0.0.1:9")
+    assert away.returncode not in (0,) and "differences" not in away.stdout
+
+
+# Prices
+
+
+def test_a_catalog_sync_makes_what_stripe_lacks_once(own_service):
+    knob(own_service, "/_test/reset", {})
+    assert sdk(own_service).v1.prices.list().data == []
+    dry = stripe(own_service, "catalog", "sync", "--stripe", "--dry-run")
+    assert dry.returncode == 0 and sdk(own_service).v1.prices.list().data == []
+    made = stripe(own_service, "catalog", "sync", "--stripe")
+    assert made.returncode == 0, made
+    assert made.stdout.count("created") == 2
+    prices = {item.lookup_key: (item.unit_amount, item.currency, item.recurring.interval)
+              for item in sdk(own_service).v1.prices.list().data}
+    assert prices == {"career_plus_monthly": (2000, "usd", "month"),
+                      "career_pro_monthly": (4000, "usd", "month")}
+    again = stripe(own_service, "catalog", "sync", "--stripe")
+    assert again.returncode == 0 and "created" not in again.stdout
+    assert len(sdk(own_service).v1.prices.list().data) == 2
+    assert len(sdk(own_service).v1.products.list().data) == 2
+    user = own_service.sign_up()
+    assert buy(own_service, user)["plan"]["name"] == "Plus"
+
+
+def test_one_price_that_is_missing_is_made_and_the_other_left(own_service):
+    client = sdk(own_service)
+    plus = price(own_service, "career_plus_monthly")
+    client.v1.prices.update(price(own_service, "career_pro_monthly"), {"active": False})
+    made = stripe(own_service, "catalog", "sync", "--stripe")
+    assert "career_pro_monthly created" in made.stdout and "plus" not in made.stdout
+    assert price(own_service, "career_plus_monthly") == plus
+
+
+def catalog_with(tmp_path, **changes):
+    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog["plans"][1].update(changes)
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(catalog))
+    return str(path)
+
+
+def test_another_price_is_for_new_subscribers_and_the_old_ones_keep_their_plan(
+        own_service, tmp_path):
+    early = own_service.sign_up()
+    assert buy(own_service, early)["plan"]["name"] == "Plus"
+    old = price(own_service, "career_plus_monthly")
+    catalog = catalog_with(tmp_path, price="25.00", display_price="$25")
+    synced = stripe(own_service, "catalog", "sync", CATALOG=catalog)
+    assert synced.returncode == 0, synced
+    late = own_service.sign_up()
+    refused = checkout(late)
+    assert refused.status == 502 and refused.json["code"] == "payment_provider_error"
+
+    synced = stripe(own_service, "catalog", "sync", "--stripe", CATALOG=catalog)
+    assert synced.returncode == 0, synced
+    assert "career_plus_monthly is now 2500 usd, was 2000 usd" in synced.stdout
+    new = price(own_service, "career_plus_monthly")
+    client = sdk(own_service)
+    assert new != old and client.v1.prices.retrieve(new).unit_amount == 2500
+    assert client.v1.prices.retrieve(old).active
+    assert len(client.v1.products.list().data) == 2
+    again = stripe(own_service, "catalog", "sync", "--stripe", CATALOG=catalog)
+    assert again.stdout.strip() == "Nothing differs."
+
+    assert buy(own_service, late)["plan"]["name"] == "Plus"
+    # The first renewal after the trial, at the old price.
+    own_service.advance(8 * DAY)
+    assert (early.subscription["status"], early.subscription["plan"]["name"]) == ("active", "Plus")
+    assert stripe(own_service, "dead-letters", "list").stdout.strip() == "No dead letters."
+
+
+def test_a_plan_keeps_the_lookup_key_by_which_its_subscribers_are_known(own_service, tmp_path):
+    refused = stripe(
+        own_service, "catalog", "sync",
+        CATALOG=catalog_with(tmp_path, lookup_key="career_plus_new"))
+    assert refused.returncode == 1
+    assert "must keep its lookup_key career_plus_monthly" in refused.stderr
+    dry = stripe(own_service, "catalog", "sync", "--dry-run")
+    assert "Nothing differs." in dry.stdout
+
+
+# A sandbox of its own
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_sandbox_of_its_own_shares_the_clock_of_every_process(tmp_path):
+    port, stripe_port = free_port(), free_port()
+    settings = {"STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}"}
+    first = Service(tmp_path, PORT=str(port), **settings)
+    second = Service(tmp_path, **settings)
+    first.sandbox = second.sandbox = settings["STRIPE_API_BASE"]
+    sandbox = subprocess.Popen(
+        [BINARY, "sandbox", "--port", str(stripe_port), "--webhook-url",
+         f"http://127.0.0.1:{port}/webhooks/stripe"],
+        env=first.environment, cwd=tmp_path, text=True, stdout=subprocess.PIPE,
+        stderr=open(tmp_path / "sandbox-log", "ab"))
+    try:
+        assert re.search(r"http://127.0.0.1:\d+", sandbox.stdout.readline())
+        first.start()
+        second.start()
+        user = first.sign_up()
+        assert buy(first, user)["status"] == "trialing"
+        # Whichever process is asked, all that falls due is done when it answers.
+        second.advance(8 * DAY)
+        first.offset = second.offset
+        assert user.subscription["status"] == "active"
+        assert user.balance["credits_remaining"] == "500.00"
+        moved = sdk(first).v1.customers.create().created
+        assert abs(moved - second.now) <= 2
+        # It finds the clock where it was after a restart.
+        sandbox.terminate()
+        assert sandbox.wait(30) == 0
+        sandbox = subprocess.Popen(
+            [BINARY, "sandbox", "--port", str(stripe_port)], env=first.environment,
+            cwd=tmp_path, text=True, stdout=subprocess.PIPE,
+            stderr=open(tmp_path / "sandbox-log", "ab"))
+        assert sandbox.stdout.readline()
+        assert abs(sdk(first).v1.customers.create().created - second.now) <= 2
+        assert live(first).status == "active"
+    finally:
+        first.stop()
+        second.stop()
+        sandbox.terminate()
+        assert sandbox.wait(30) == 0
+    assert first.audit().returncode == 0
+
+
+def test_the_sandbox_is_refused_in_production(tmp_path):
+    refused = Service(tmp_path).command(
+        "sandbox", CUEBX_ENV="production", JWT_SECRET="p" * 40, INTERNAL_API_KEYS="a" * 20,
+        STRIPE_SECRET_KEY="sk_test_x", STRIPE_WEBHOOK_SECRET="whsec_x")
+    assert refused.returncode == 1 and "development only" in refused.stderr
+
+
+# The tour
+
+
+def tour(service, *arguments):
+    return service.command("tour", "--url", service.url, *arguments)
+
+
+def test_the_tour_ends_with_a_page_to_pay_on(own_service):
+    walked = tour(own_service)
+    assert walked.returncode == 0, walked
+    page = re.search(own_service.sandbox + r"/c/pay/cs_test_\w+", walked.stdout)
+    assert page and "24.00 left" in walked.stdout
+    assert press(page.group(), "pay")[0] == 303
+
+
+def test_the_tour_can_go_the_whole_way_by_itself(own_service):
+    walked = tour(own_service, "--pay")
+    assert walked.returncode == 0, walked
+    assert "Free, a trial of Plus, Pro, and Free again" in walked.stdout
+    assert '"status": "trialing"' in walked.stdout
+    assert own_service.rows("SELECT count(*) FROM subscriptions WHERE trial_used = 1") == [(1,)]
