@@ -159,13 +159,13 @@ let package = Package(
         .executableTarget(
             name: "cuebx-sim",
             dependencies: [
-                "Simulator", "SimulatorDatabase", "Database",
+                "Simulator", "SimulatorDatabase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .testTarget(
             name: "SimulatorTests",
-            dependencies: ["Simulator", "SimulatorDatabase", "CareerDomain", "Database"],
+            dependencies: ["Simulator", "SimulatorDatabase"],
             swiftSettings: settings),
         .executableTarget(
             name: "cuebx",
