@@ -17,6 +17,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         try target.run(input)
     } catch {
         print("\(target.rawValue): \(error)")
+        fflush(nil)
         abort()
     }
     return 0
