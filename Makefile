@@ -22,10 +22,18 @@ tour: build
 tour-pay: build
 	@$(BINARY) tour --pay
 
-## make bench    measure metering and webhooks, each against a bare loop of the same statements
+## make bench    measure metering and webhooks, each against the bare database; SQLite, PostgreSQL
 bench: build
 	@$(BINARY) bench metering
 	@$(BINARY) bench webhooks
+	@python3 Tests/postgresql.py --durable \
+		sh -c '$(BINARY) bench metering --database "$$CUEBX_TEST_POSTGRESQL"'
+
+## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run
+sim: install
+	@swift build $(SWIFT_FLAGS) --product cuebx-sim
+	@.build/release/cuebx-sim $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(STEPS),--steps $(STEPS)) $(if $(ENGINE),--engine $(ENGINE)) $(SIM_FLAGS)
 
 ## make lint     formatting and tidiness
 lint: install
@@ -46,10 +54,14 @@ clean:
 install:
 	@scripts/install.sh
 
+install-tests:
+	@scripts/install.sh tests
+
 build: install
 	@swift build $(SWIFT_FLAGS) --product cuebx
 
-build-tests: install
+build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour tour-pay bench lint format openapi clean install build build-tests
+.PHONY: help run test tour tour-pay bench sim lint format openapi clean install install-tests build \
+	build-tests

@@ -34,10 +34,12 @@ let package = Package(
         .target(name: "CareerDomain", swiftSettings: settings),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
         .target(name: "JSON", swiftSettings: settings),
+        // libpq, PostgreSQL's own client.
+        .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "Database",
             dependencies: [
-                "CareerDomain",
+                "CareerDomain", "CPQ",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
@@ -66,17 +68,24 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "DatabaseTests", dependencies: ["Database"], swiftSettings: settings),
+        // rabbitmq-c, for the RabbitMQ broker.
+        .systemLibrary(
+            name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         // Messages between parts of the service, durable and tried until handled.
         .target(
             name: "Messaging",
             dependencies: [
-                "CareerDomain", "Database",
+                "CRabbitMQ", "CareerDomain", "Database",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "MessagingTests", dependencies: ["Messaging", "Database", "CareerDomain"],
+            name: "MessagingTests",
+            dependencies: [
+                "Messaging", "Database", "CareerDomain",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         // The calls to Stripe: a client, the webhooks' signature, the wire's types.
         .target(
@@ -120,6 +129,24 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: settings),
+        // The ledger under faults, held against a model of its rules. The model and the engine in
+        // memory know the domain alone.
+        .target(name: "Simulator", dependencies: ["CareerDomain"], swiftSettings: settings),
+        .target(
+            name: "SimulatorDatabase",
+            dependencies: ["Simulator", "CareerDomain", "Database", "Career"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cuebx-sim",
+            dependencies: [
+                "Simulator", "SimulatorDatabase", "Database",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SimulatorTests",
+            dependencies: ["Simulator", "SimulatorDatabase", "CareerDomain", "Database"],
             swiftSettings: settings),
         .executableTarget(
             name: "cuebx",

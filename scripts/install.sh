@@ -1,8 +1,17 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the project needs and this machine lacks, saying so first.
+# Installs the Debian packages that the project needs and this machine lacks, saying so first. With
+# "tests", those that only the tests need too.
 set -euo pipefail
 
-packages=(libsqlite3-dev libcurl4-openssl-dev pkg-config)
+packages=(libsqlite3-dev libcurl4-openssl-dev libpq-dev librabbitmq-dev pkg-config)
+
+# The tests, and the bench where it measures PostgreSQL, start servers of their own in private folders;
+# the machine's are left alone. A PostgreSQL that is already here will do, whatever package it came
+# with.
+if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null; then
+    packages+=(postgresql)
+fi
+if [ "${1:-}" = tests ]; then packages+=(rabbitmq-server); fi
 
 if ! command -v swift >/dev/null; then
     echo "A Swift 6.3 toolchain is needed and not on PATH: see https://www.swift.org/install" >&2

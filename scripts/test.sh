@@ -1,15 +1,38 @@
 #!/usr/bin/env bash
-# Runs every test: the Swift ones, then the built binaries over real HTTP. The build has been made
-# before.
+# Runs every test: the Swift ones, then the built binaries over real HTTP, on each of the databases.
+# The build has been made before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-swift test -c release --skip-build
-
-# The clients of the black-box tests: pytest, and Stripe's own SDK.
+# The clients of the black-box tests: pytest, PostgreSQL's for Python, and Stripe's own SDK.
 if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
 .venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
-for suite in service sandbox; do
-    .venv/bin/python -m pytest --quiet -p no:cacheprovider -o faulthandler_timeout=120 \
-        "Tests/$suite"
-done
+
+# The rest runs with a PostgreSQL of its own, which ends with it.
+if [ -z "${CUEBX_TEST_POSTGRESQL:-}" ]; then
+    exec .venv/bin/python Tests/postgresql.py "$0"
+fi
+
+python3 Tests/servers/rabbitmq.py swift test -c release --skip-build
+
+suite() {
+    .venv/bin/python -m pytest --quiet -p no:cacheprovider -o faulthandler_timeout=120 "$@"
+}
+
+# The tests wait for one another's clocks more than they compute, so the engines share the machine.
+processes=Tests/service/test_several_processes.py
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+suite --engine postgresql Tests/service --ignore "$processes" >"$log" 2>&1 &
+on_postgresql=$!
+failed=0
+suite --engine sqlite Tests/service --ignore "$processes" || failed=1
+wait "$on_postgresql" || failed=1
+cat "$log"
+suite "$processes" || failed=1
+# Once more, with RabbitMQ for the broker, what goes through queues.
+CUEBX_TEST_BROKER=rabbitmq suite --engine sqlite Tests/service/test_payments.py \
+    Tests/service/test_payments_events.py Tests/service/test_mail.py Tests/service/test_usage.py \
+    || failed=1
+suite Tests/sandbox || failed=1
+exit "$failed"

@@ -4,6 +4,7 @@ import Foundation
 import HTTPEndpoint
 import HummingbirdCore
 import Logging
+import Messaging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -67,7 +68,7 @@ public struct CareerApplication: Sendable {
             configuration: ServiceGroupConfiguration(
                 services: beside
                     + [services.sweeper, services.identitySweeper, ClockKeeper(core)]
-                    + services.identity.services
+                    + services.identity.services + relays
                     + (runsWorker ? [services.worker] : []) + [server],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
         do {
@@ -86,10 +87,22 @@ extension CareerApplication {
     public func work() async throws {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [services.worker, ClockKeeper(core)],
+                services: [ClockKeeper(core)] + relays + [services.worker],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
         try await group.run()
         try core.close()
+    }
+
+    private var relays: [any Service] { services.relay.map { [$0] } ?? [] }
+
+    /// Makes sure that the broker is there and takes us, before anything is touched.
+    public static func checkBroker(_ settings: Settings) async throws {
+        guard let url = try settings.rabbitMQ() else { return }
+        do {
+            try await RabbitMQBroker.checkServer(url)
+        } catch {
+            throw SettingsError("BROKER_URL", "\(error)")
+        }
     }
 
     /// The OpenAPI document of the product's addresses, as it lies in the repository.
@@ -118,6 +131,7 @@ extension CareerApplication {
 private func problem(for error: any Error) -> Problem? {
     if let error = error as? StripeError { return Problem(error) }
     if error is StripeCatalogGap { return .paymentProviderError.retry(afterSeconds: 30) }
+    if error is RabbitMQError { return .brokerUnavailable }
     guard let error = error as? DatabaseError else { return nil }
     if case .unavailable = error { return .databaseUnavailable }
     return nil

@@ -40,12 +40,14 @@ public struct CareerCore: Sendable {
 
     /// Opens the database that `DATABASE_URL` names and migrates it.
     public static func openDatabase(_ settings: Settings) async throws -> any Database {
-        let url = settings.databaseURL
-        guard let path = url.wholeMatch(of: /sqlite:(.+)/)?.1 else {
-            throw DatabaseError.unavailable(
-                "DATABASE_URL must be sqlite:PATH; this version has no other engine")
-        }
-        let database = try SQLiteDatabase(path: String(path))
+        let database = try engine(settings.databaseURL)
+        try await prepare(database)
+        try await database.read { try ImportMark.refuseUnfinished($0) }
+        return database
+    }
+
+    /// Migrates the database and gives a new one its secret.
+    static func prepare(_ database: any Database) async throws {
         try await Migrator(migrations).migrate(database, now: DecisionClock.wall.now())
         _ = try await database.write { connection in
             let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
@@ -53,7 +55,19 @@ public struct CareerCore: Sendable {
                 "INSERT INTO installation (id, secret) VALUES (1, ?) ON CONFLICT DO NOTHING",
                 [.blob(secret)])
         }
-        return database
+    }
+
+    /// The engine that the URL's scheme names. The URL itself is never told: it may hold a
+    /// password.
+    static func engine(_ url: String) throws -> any Database {
+        if let path = url.wholeMatch(of: /sqlite:(.+)/)?.1 {
+            return try SQLiteDatabase(path: String(path))
+        }
+        if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
+            return try PostgreSQLDatabase(url: url)
+        }
+        throw SettingsError(
+            "DATABASE_URL", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
     }
 
     public func close() throws {

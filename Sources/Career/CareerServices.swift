@@ -25,6 +25,9 @@ public struct CareerServices: Sendable {
     let receiver: ReceiveStripeEvent
     /// Lets the sandbox, where there is one, do what has fallen due.
     let settleSandbox: @Sendable () async throws -> Void
+    let readiness: CheckReadiness
+    /// Sends messages on their way, where the broker is not the database itself.
+    let relay: OutboxRelay?
     public let worker: MessageWorker
     public let prices: StripePrices
     public let mirror: StripeMirror
@@ -36,7 +39,9 @@ public struct CareerServices: Sendable {
     public init(_ core: CareerCore, requests: RequestLog) async throws {
         self.core = core
         let (database, clock) = (core.database, core.clock)
-        let broker = EmbeddedBroker(database: database, wall: DecisionClock.wall.now)
+        let (broker, relay) = try Self.broker(core)
+        self.relay = relay
+        readiness = CheckReadiness(database: database, broker: broker, logger: core.logger)
         let outbox = MailOutbox(
             broker: core.settings.smtpURL == nil ? nil : broker, templates: try MailTemplates())
         let stripe = try Self.stripe(core.settings)
@@ -50,7 +55,9 @@ public struct CareerServices: Sendable {
         identitySweeper = IdentitySweeper(
             database: database, clock: clock, keepsMails: core.settings.isDevelopment,
             logger: core.logger)
-        metrics = MetricsPage(requests: requests, lane: core.laneMetrics)
+        metrics = MetricsPage(
+            requests: requests, lane: core.laneMetrics,
+            queues: QueueMetrics(broker: broker, clock: clock))
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)
         let mails = BillingMails(database: database, outbox: outbox, catalog: core.catalog)
@@ -85,6 +92,18 @@ public struct CareerServices: Sendable {
         identity = try await IdentityServices(
             core, subscriptions: subscriptions, outbox: outbox,
             beforeErasing: { try await billing.forget(user: $0) })
+    }
+
+    private static func broker(
+        _ core: CareerCore
+    ) throws -> (any MessageBroker, OutboxRelay?) {
+        let wall = DecisionClock.wall.now
+        guard let url = try core.settings.rabbitMQ() else {
+            return (EmbeddedBroker(database: core.database, wall: wall), nil)
+        }
+        let broker = RabbitMQBroker(
+            url, database: core.database, wall: wall, logger: core.logger)
+        return (broker, OutboxRelay(broker: broker, now: core.clock.now, logger: core.logger))
     }
 
     private static func sandboxSettler(

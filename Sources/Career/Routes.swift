@@ -76,12 +76,12 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
     let document = openAPIDocument(services)
     return [
         Endpoint(.get, "/health", tag: tag, CheckHealth()),
-        Endpoint(.get, "/ready", tag: tag, CheckReadiness(database: services.core.database)),
+        Endpoint(.get, "/ready", tag: tag, services.readiness),
         Endpoint(
             .get, "/metrics", tag: tag, name: "GetMetrics",
             about: About("Counters in Prometheus' text format", access: .open),
             contentType: "text/plain; version=0.0.4"
-        ) { _, _ in Array(metrics.text().utf8) },
+        ) { _, _ in Array(await metrics.text().utf8) },
         Endpoint(
             .get, "/openapi.json", tag: tag, name: "GetOpenAPI",
             about: About("This document", access: .open), contentType: "application/json"

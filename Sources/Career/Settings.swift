@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Logging
+import Messaging
 import Stripe
 import SystemPackage
 
@@ -165,8 +166,19 @@ extension Settings {
         return settings
     }
 
+    /// Where RabbitMQ is; `nil` for the embedded broker.
+    public func rabbitMQ() throws -> RabbitMQURL? {
+        guard brokerURL != "embedded:" else { return nil }
+        do {
+            return try RabbitMQURL(brokerURL)
+        } catch {
+            throw SettingsError("BROKER_URL", "\(error)")
+        }
+    }
+
     /// Refuses what would be unsafe, naming the first setting that is.
     func check() throws {
+        _ = try rabbitMQ()
         if authJWKS != nil {
             guard authIssuer != nil else { throw SettingsError("AUTH_ISSUER", "is missing") }
             guard authAudience != nil else { throw SettingsError("AUTH_AUDIENCE", "is missing") }

@@ -42,9 +42,46 @@ public protocol DatabaseConnection: AnyObject {
     @discardableResult
     func executeMany(_ sql: String, _ arguments: [[SQLValue]]) throws -> [Int]
 
+    /// Several queries, none of which needs another's answer, in their order: the answers to each
+    /// of the arguments of each. An engine with a server asks them all at once.
+    func queryBatches(_ batches: [StatementBatch]) throws -> [[[Row]]]
+
+    /// Like ``executeMany(_:_:)`` for a caller that needs no counts: an engine with a server may
+    /// send it along with what comes next, at the latest with the commit. An error is then thrown
+    /// there.
+    func enqueueMany(_ sql: String, _ arguments: [[SQLValue]]) throws
+
+    /// Lets the statements of this database transaction take as long as they need: for walks over
+    /// whole tables and for migrations.
+    func liftTimeLimits() throws
+
     /// Hands over row by row and keeps none: for walks over whole tables.
     func forEachRow(
         _ sql: String, _ arguments: [SQLValue], _ body: (Row) throws -> Void) throws
+}
+
+/// One statement and the arguments of each of its runs.
+public struct StatementBatch: Sendable {
+    public let sql: String
+    public let arguments: [[SQLValue]]
+
+    public init(_ sql: String, _ arguments: [[SQLValue]]) {
+        self.sql = sql
+        self.arguments = arguments
+    }
+}
+
+/// What an engine without a server does.
+extension DatabaseConnection {
+    public func queryBatches(_ batches: [StatementBatch]) throws -> [[[Row]]] {
+        try batches.map { try queryMany($0.sql, $0.arguments) }
+    }
+
+    public func enqueueMany(_ sql: String, _ arguments: [[SQLValue]]) throws {
+        try executeMany(sql, arguments)
+    }
+
+    public func liftTimeLimits() throws {}
 }
 
 extension DatabaseConnection {
@@ -58,7 +95,8 @@ extension DatabaseConnection {
     }
 }
 
-/// Where the engines' languages differ: the types of columns.
+/// Where the engines' languages differ: the types of columns, and the locks that an engine with
+/// several writers needs.
 public enum SQLDialect: Sendable {
     case sqlite
     case postgresql
@@ -67,6 +105,11 @@ public enum SQLDialect: Sendable {
     /// 64 bits: micro-credits, microseconds, counters.
     public var bigint: String { self == .sqlite ? "INTEGER" : "BIGINT" }
     public var blob: String { self == .sqlite ? "BLOB" : "BYTEA" }
+    /// Ends a SELECT in a write whose rows are to stay as they were read until the commit. SQLite
+    /// has one writer, for whom they do.
+    public var lockRows: String { self == .sqlite ? "" : " FOR NO KEY UPDATE" }
+    /// The same, passing over rows that another has locked: for work that several share.
+    public var lockFreeRows: String { self == .sqlite ? "" : " FOR NO KEY UPDATE SKIP LOCKED" }
     /// Follows each CREATE TABLE: SQLite is told to hold columns to their declared types.
     public var tableOptions: String { self == .sqlite ? " STRICT" : "" }
     /// The same for a table of small rows that are looked up by their primary key: SQLite then

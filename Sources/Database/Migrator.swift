@@ -11,8 +11,8 @@ public struct Migration: Sendable {
     }
 }
 
-/// Applies the migrations that a database lacks, each in one database transaction with the row
-/// that records it.
+/// Applies the migrations that a database lacks, with the rows that record them, in one database
+/// transaction.
 public struct Migrator: Sendable {
     let migrations: [Migration]
 
@@ -25,24 +25,13 @@ public struct Migrator: Sendable {
     @discardableResult
     public func migrate(_ database: any Database, now: Timestamp) async throws -> [String] {
         let migrations = self.migrations
-        let isNew = try await database.read { try Migrator.version($0) == nil }
-        if isNew {
-            _ = try await database.write { connection in
-                try connection.execute(
-                    """
-                    CREATE TABLE IF NOT EXISTS schema_migrations (
-                        version \(connection.dialect.bigint) PRIMARY KEY,
-                        name TEXT NOT NULL,
-                        applied_at \(connection.dialect.bigint) NOT NULL
-                    )\(connection.dialect.tableOptions)
-                    """)
-            }
-        }
         return try await database.write { connection in
+            try Migrator.waitForOthers(connection)
             let version = try Migrator.version(connection) ?? 0
             guard version <= migrations.count else {
                 throw DatabaseError.newerSchema(found: version, known: Int64(migrations.count))
             }
+            try Migrator.createTable(connection)
             var applied: [String] = []
             for (index, migration) in migrations.enumerated().dropFirst(Int(version)) {
                 for statement in migration.statements(connection.dialect) {
@@ -57,13 +46,38 @@ public struct Migrator: Sendable {
         }
     }
 
+    /// One process migrates, those that start at the same time wait and find it done. SQLite's
+    /// write transaction is that lock already.
+    private static func waitForOthers(_ connection: any DatabaseConnection) throws {
+        guard connection.dialect == .postgresql else { return }
+        try connection.liftTimeLimits()
+        _ = try connection.query("SELECT pg_advisory_xact_lock(?)", [.integer(lock)])
+    }
+
+    /// Any number that no other program on the same database locks: "CueBX" in ASCII.
+    private static let lock: Int64 = 0x43_7565_4258
+
+    private static func createTable(_ connection: any DatabaseConnection) throws {
+        try connection.execute(
+            """
+            CREATE TABLE IF NOT EXISTS schema_migrations (
+                version \(connection.dialect.bigint) PRIMARY KEY,
+                name TEXT NOT NULL,
+                applied_at \(connection.dialect.bigint) NOT NULL
+            )\(connection.dialect.tableOptions)
+            """)
+    }
+
     /// The number of migrations that were applied; `nil` in an empty database.
-    private static func version(_ connection: any DatabaseConnection) throws -> Int64? {
+    public static func version(_ connection: any DatabaseConnection) throws -> Int64? {
         let catalog =
             switch connection.dialect {
             case .sqlite: "SELECT count(*) FROM sqlite_master WHERE name = 'schema_migrations'"
             case .postgresql:
-                "SELECT count(*) FROM pg_tables WHERE tablename = 'schema_migrations'"
+                """
+                SELECT count(*) FROM pg_tables
+                WHERE schemaname = current_schema() AND tablename = 'schema_migrations'
+                """
             }
         var count = try connection.query(catalog)[0].reader
         guard try count.integer() > 0 else { return nil }

@@ -78,6 +78,22 @@ public final class SQLiteDatabase: Database {
         try pool.close()
     }
 
+    /// Copies the whole database as it is at this moment into another file, page by page, while
+    /// others go on reading and writing.
+    ///
+    /// - Parameter path: an empty file.
+    public func backUp(to path: String) throws {
+        do {
+            var configuration = Configuration()
+            configuration.label = "cuebx backup"
+            let copy = try DatabaseQueue(path: path, configuration: configuration)
+            try pool.backup(to: copy)
+            try copy.close()
+        } catch let error as GRDB.DatabaseError {
+            throw DatabaseError(error)
+        }
+    }
+
     private func translatingErrors<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()

@@ -23,15 +23,7 @@ public struct EmbeddedBroker: MessageBroker {
         _ queue: MessageQueue, _ body: String, in connection: any DatabaseConnection,
         now: Timestamp
     ) throws {
-        try connection.execute(
-            """
-            INSERT INTO messages (id, queue, body, attempts, enqueued_at, due_at, leased_until)
-            VALUES (?, ?, ?, 0, ?, ?, 0)
-            """,
-            [
-                .uuid(.version7(at: now, randomness: .random(in: .min ... .max))),
-                .text(queue.rawValue), .text(body), .time(now), .time(now),
-            ])
+        try MessageTable.insert(queue, body, in: connection, now: now)
     }
 
     public func claim(_ limit: Int, now: Timestamp) async throws -> [Message] {
@@ -56,15 +48,16 @@ public struct EmbeddedBroker: MessageBroker {
             // The try is counted before it is made: a worker that dies has used it up.
             try connection.query(
                 """
-                UPDATE messages SET attempts = attempts + 1, leased_until = ?
-                WHERE id IN (SELECT id FROM messages
+                WITH due AS MATERIALIZED (SELECT id FROM messages
                     WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
-                    ORDER BY due_at, id LIMIT ?)
+                    ORDER BY due_at, id LIMIT ?\(connection.dialect.lockFreeRows))
+                UPDATE messages SET attempts = attempts + 1, leased_until = ?
+                WHERE id IN (SELECT id FROM due)
                 RETURNING id, queue, body, attempts, enqueued_at
                 """,
                 [
-                    .time(wallNow.adding(seconds: Self.lease)), .time(now), .time(wallNow),
-                    .integer(limit),
+                    .time(now), .time(wallNow), .integer(limit),
+                    .time(wallNow.adding(seconds: Self.lease)),
                 ]
             ).map { row in
                 var reader = row.reader
@@ -103,5 +96,42 @@ public struct EmbeddedBroker: MessageBroker {
                 ])
         }
         return isDead && changed > 0
+    }
+
+    public func postpone(_ message: Message, reason: String, until dueAt: Timestamp) async throws {
+        _ = try await database.write { connection in
+            try connection.execute(
+                """
+                UPDATE messages SET attempts = ?, reason = ?, due_at = ?, leased_until = 0
+                WHERE id = ? AND attempts = ? AND died_at IS NULL
+                """,
+                [
+                    .integer(message.attempts), .text(String(reason.prefix(Self.maximumReason))),
+                    .time(dueAt), .uuid(message.id), .integer(message.attempts + 1),
+                ])
+        }
+    }
+
+    public var handsOutOnDemand: Bool { true }
+
+    public func stopClaiming() {}
+
+    public func catchUp(now: Timestamp) -> Bool { true }
+
+    public func check() async throws {
+        _ = try await database.read { try $0.query("SELECT 1 FROM messages LIMIT 1") }
+    }
+
+    public func depths(now: Timestamp) async throws -> [QueueDepth] {
+        let wallNow = wall()
+        return try await database.read { connection in
+            try MessageTable.depths(in: connection, now: now, wall: wallNow).map { counts in
+                var depth = QueueDepth(queue: counts.queue)
+                (depth.waiting, depth.inWork) = (counts.due, counts.leased)
+                (depth.paused, depth.dead) = (counts.later, counts.dead)
+                depth.oldest = counts.oldest
+                return depth
+            }
+        }
     }
 }

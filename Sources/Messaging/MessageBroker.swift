@@ -13,10 +13,14 @@ public struct Message: Sendable, Equatable {
     public let attempts: Int64
     /// When it was accepted.
     public let enqueuedAt: Timestamp
+    /// By what the broker that handed it out knows it again.
+    let receipt: Int64
 
     public init(
-        id: UUID, queue: MessageQueue, body: String, attempts: Int64, enqueuedAt: Timestamp
+        id: UUID, queue: MessageQueue, body: String, attempts: Int64, enqueuedAt: Timestamp,
+        receipt: Int64 = 0
     ) {
+        self.receipt = receipt
         self.id = id
         self.queue = queue
         self.body = body
@@ -31,6 +35,30 @@ public struct PoisonMessage: Error, CustomStringConvertible {
 
     public init(_ reason: String) {
         description = reason
+    }
+}
+
+/// The message could not be handled because another service is away: it comes again, after longer
+/// and longer pauses, and no try is used up.
+public struct PostponedMessage: Error, CustomStringConvertible {
+    /// The longest pause, in seconds.
+    static let longestPause: Int64 = 15 * 60
+    /// How long a message is kept coming again, in seconds. RFC 5321 §4.5.4.1 asks four days at
+    /// least of those who deliver mail.
+    static let patience: Int64 = 4 * 86_400
+
+    public let description: String
+
+    public init(_ reason: String) {
+        description = reason
+    }
+
+    /// Seconds until the message comes again: about as long as it has waited already, so that the
+    /// pauses double; `nil` where it has waited long enough.
+    static func pause(of message: Message, now: Timestamp) -> Int64? {
+        let age = message.enqueuedAt.secondsRoundedUp(until: now)
+        guard age < patience else { return nil }
+        return min(max(age, message.queue.retryDelay), longestPause)
     }
 }
 
@@ -55,4 +83,44 @@ public protocol MessageBroker: Sendable {
     func reject(
         _ message: Message, reason: String, isPoison: Bool, now: Timestamp
     ) async throws -> Bool
+
+    /// The try does not count: the message comes again at that time.
+    func postpone(_ message: Message, reason: String, until dueAt: Timestamp) async throws
+
+    /// Whether ``claim(_:now:)`` has messages for whoever asks. Where it is false, messages are
+    /// sent ahead to who has asked once, and only a worker that goes on asking may.
+    var handsOutOnDemand: Bool { get }
+
+    /// Nobody claims any more here: gives back what was sent ahead.
+    func stopClaiming() async
+
+    /// For a clock that was moved: sends on its way what is due by now.
+    /// - Returns: whether nothing due is left that a claim has not handed out yet.
+    func catchUp(now: Timestamp) async throws -> Bool
+
+    /// Throws where the broker does not answer.
+    func check() async throws
+
+    func depths(now: Timestamp) async throws -> [QueueDepth]
+}
+
+/// How many messages a queue has, and where they are.
+public struct QueueDepth: Sendable, Equatable {
+    public let queue: String
+    /// In the database, on their way to the broker.
+    public var outbox = 0
+    /// Due, and in no worker's hands.
+    public var waiting = 0
+    /// In a worker's hands. RabbitMQ tells only of this process's own.
+    public var inWork = 0
+    /// Waiting for their next try.
+    public var paused = 0
+    /// Given up on.
+    public var dead = 0
+    /// When the oldest that is not dead was accepted, as far as it can be seen.
+    public var oldest: Timestamp?
+
+    public init(queue: String) {
+        self.queue = queue
+    }
 }

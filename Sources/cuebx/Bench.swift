@@ -7,11 +7,12 @@ import JSON
 import Logging
 
 /// A closed loop of validate + commit cycles over real HTTP with real tokens, against a server of
-/// its own, beside a bare loop of the same statements on the same disk.
+/// its own, beside the bare database: on SQLite a loop of the same statements on the same disk, on
+/// PostgreSQL its own pgbench with as many clients on the same server.
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metering",
-        abstract: "Measure metering cycles against a bare loop of the same statements.")
+        abstract: "Measure metering cycles against the bare database.")
 
     @Option(help: "Clients that wait for one answer before the next request.")
     var clients = 64
@@ -24,6 +25,12 @@ struct Bench: AsyncParsableCommand {
 
     @Option(help: "Where to work; a folder on the disk to be measured.")
     var folder = "var/bench"
+
+    @Option(
+        help:
+            "A PostgreSQL to measure on, as a URL; it gets schemas of the bench's own, for a while."
+    )
+    var database: String?
 
     @Option(help: "Write the figures as JSON to this file.")
     var json: String?
@@ -53,7 +60,7 @@ struct Bench: AsyncParsableCommand {
             "validate_ms": percentiles(served.load.validate),
             "commit_ms": percentiles(served.load.commit),
             "lone_validate_ms": percentiles(lone.validate),
-            "bare_transaction_ms": number(bare.millisecondsPerTransaction),
+            "bare_transaction_ms": number(bare.loneMilliseconds),
             "server_cpu_us_per_cycle": number(served.cpuMicrosecondsPerCycle),
             "resident_mib": number(served.residentMiB),
             "start_ms": number(served.startMilliseconds),
@@ -85,11 +92,12 @@ struct Bench: AsyncParsableCommand {
     }
 
     private struct Bare {
-        var cycles = 0
+        var cycles = 0.0
         var seconds = 0.0
+        /// Of one transaction with nobody beside it.
+        var loneMilliseconds = 0.0
 
-        var rate: Double { Double(cycles) / seconds }
-        var millisecondsPerTransaction: Double { seconds * 1000 / Double(cycles * 2) }
+        var rate: Double { cycles / seconds }
     }
 
     private struct Served {
@@ -104,16 +112,29 @@ struct Bench: AsyncParsableCommand {
         }
     }
 
-    /// The bare loop and the server take turns, so that a machine that is slower for a while is
+    /// The bare database and the server take turns, so that a machine that is slower for a while is
     /// slower for both.
     private func measure(path: String, catalog: String) async throws -> (Bare, Served) {
-        var settings = Settings()
-        settings.databaseURL = "sqlite:\(path)/bare.db"
-        settings.catalogPath = catalog
-        let core = try await CareerCore.open(settings, logger: Logger(label: "bench"))
-        let loop = BareLoop(core)
-        let accounts = try await (0..<clients).asyncMap { try await loop.addUser(number: $0) }
-        var server = try await BenchServer.start(database: "\(path)/served.db", catalog: catalog)
+        let ground: any BenchGround
+        if let database {
+            ground = try await PostgreSQLGround(url: database, folder: path, clients: clients)
+        } else {
+            ground = try await SQLiteGround(folder: path, catalog: catalog, clients: clients)
+        }
+        do {
+            let figures = try await measure(on: ground, catalog: catalog)
+            try await ground.close()
+            return figures
+        } catch {
+            try await ground.close()
+            throw error
+        }
+    }
+
+    private func measure(
+        on ground: any BenchGround, catalog: String
+    ) async throws -> (Bare, Served) {
+        var server = try await BenchServer.start(database: ground.url, catalog: catalog)
         var bare = Bare()
         var served = Served()
         do {
@@ -121,13 +142,14 @@ struct Bench: AsyncParsableCommand {
             let users = try await server.signUp(clients)
             // The first start made the database; the one that is timed finds it there.
             server.stop()
-            server = try await BenchServer.start(
-                database: "\(path)/served.db", catalog: catalog)
+            server = try await BenchServer.start(database: ground.url, catalog: catalog)
             served.startMilliseconds = server.startMilliseconds
             let span = max(1, seconds / rounds)
             for round in 1...rounds {
-                note("round \(round): the bare loop, one durable transaction an operation …")
-                try run(loop, accounts, seconds: span, into: &bare)
+                note("round \(round): \(ground.bareName) …")
+                let (cycles, elapsed) = try await ground.bareCycles(seconds: span)
+                bare.cycles += cycles
+                bare.seconds += elapsed
                 note("round \(round): the server, \(clients) clients …")
                 let cpu = server.cpuSeconds()
                 served.load += try await LoadGenerator(
@@ -137,6 +159,7 @@ struct Bench: AsyncParsableCommand {
             }
             served.residentMiB = server.residentMiB()
             note("one client alone …")
+            bare.loneMilliseconds = try await ground.loneMilliseconds()
             served.lone = try await LoadGenerator(
                 port: server.port, users: Array(users.prefix(1)), seconds: min(seconds, 3)
             ).run(progress: note)
@@ -145,21 +168,7 @@ struct Bench: AsyncParsableCommand {
             throw error
         }
         server.stop()
-        try core.close()
         return (bare, served)
-    }
-
-    private func run(
-        _ loop: BareLoop, _ accounts: [UUID], seconds: Int, into bare: inout Bare
-    ) throws {
-        let start = ContinuousClock.now
-        while ContinuousClock.now - start < .seconds(seconds) {
-            try loop.cycle(
-                user: accounts[bare.cycles % accounts.count], featureKey: "career.job_match",
-                number: bare.cycles)
-            bare.cycles += 1
-        }
-        bare.seconds += (ContinuousClock.now - start) / .seconds(1)
     }
 }
 

@@ -35,7 +35,7 @@ final class BenchServer {
         process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = arguments
         process.environment = [
-            "DATABASE_URL": "sqlite:\(database)", "CATALOG": catalog, "PORT": String(port),
+            "DATABASE_URL": database, "CATALOG": catalog, "PORT": String(port),
             "LOG_LEVEL": "warning", "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
         ].merging(environment) { $1 }
         process.standardOutput = FileHandle.nullDevice

@@ -15,7 +15,8 @@ struct CueBX: AsyncParsableCommand {
         subcommands: [
             Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Audit.self,
             DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
-            OpenAPICommand.self, Tour.self, BenchCommand.self,
+            OpenAPICommand.self, Tour.self, BenchCommand.self, Export.self, Import.self,
+            Backup.self,
         ])
 
     static func main() async {
@@ -30,7 +31,7 @@ struct CueBX: AsyncParsableCommand {
             }
         } catch let error as any CustomStringConvertible & Error
             where error is SettingsError || error is DatabaseError || error is FriendlyError
-            || error is CatalogError || error is UserAdministration.Refusal
+            || error is MoveRefusal || error is CatalogError || error is UserAdministration.Refusal
         {
             FileHandle.standardError.write(Data("cuebx: \(error)\n".utf8))
             Foundation.exit(1)

@@ -36,7 +36,7 @@ struct SandboxCommand: AsyncParsableCommand {
         let clock = core.clock
         let sandbox = try StripeSandbox(
             configuration: SandboxConfiguration(
-                port: port, databasePath: database ?? SandboxService.path(settings.databaseURL),
+                port: port, databasePath: try database ?? SandboxService.path(settings.databaseURL),
                 webhookEndpoints: [
                     .init(url: webhookURL, secret: settings.stripe.webhookSecrets.first ?? "")
                 ],
@@ -72,7 +72,7 @@ struct SandboxService: Service {
         let clock = core.clock
         let sandbox = try StripeSandbox(
             configuration: SandboxConfiguration(
-                port: settings.sandboxPort, databasePath: path(settings.databaseURL),
+                port: settings.sandboxPort, databasePath: try path(settings.databaseURL),
                 webhookEndpoints: [
                     .init(
                         url: settings.listenURL + "/webhooks/stripe",
@@ -83,8 +83,12 @@ struct SandboxService: Service {
     }
 
     /// Beside the service's own file; in `var` for a server's database.
-    static func path(_ databaseURL: String) -> String {
-        guard databaseURL.hasPrefix("sqlite:") else { return "var/stripe-sandbox.db" }
+    static func path(_ databaseURL: String) throws -> String {
+        guard databaseURL.hasPrefix("sqlite:") else {
+            try FileManager.default.createDirectory(
+                atPath: "var", withIntermediateDirectories: true)
+            return "var/stripe-sandbox.db"
+        }
         return String(databaseURL.dropFirst("sqlite:".count)) + ".stripe-sandbox"
     }
 

@@ -17,6 +17,7 @@ struct Serve: AsyncParsableCommand {
             settings.sandboxPort = try LoopbackPort.free()
             settings.publicURL = settings.listenURL
         }
+        try await CareerApplication.checkBroker(settings)
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         if !settings.isDevelopment && settings.smtpURL == nil {
             core.logger.warning("SMTP_URL is not set: mails are kept in the database, not sent")
@@ -63,7 +64,9 @@ struct Worker: AsyncParsableCommand {
         abstract: "Work messages off, without serving, until SIGTERM.")
 
     func run() async throws {
-        let core = try await CareerCore.openFromEnvironment()
+        let settings = try await Settings.load()
+        try await CareerApplication.checkBroker(settings)
+        let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         let application = try await CareerApplication(core)
         print("CueBX Career works messages off")
         fflush(nil)
@@ -91,23 +94,6 @@ struct OpenAPICommand: AsyncParsableCommand {
         let settings = try await Settings.load()
         print(
             try await CareerApplication.openAPIText(settings, logger: makeLogger(settings)))
-    }
-}
-
-struct Audit: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Check the ledger's four invariants over the whole database.",
-        discussion: "Exits with 1 and names the rows where one is broken.")
-
-    func run() async throws {
-        let core = try await CareerCore.openFromEnvironment()
-        let report = try await LedgerAudit(database: core.database).run()
-        try core.close()
-        for finding in report.findings { print(finding) }
-        print(
-            "\(report.accounts) accounts, \(report.logs) logs, "
-                + "\(report.findings.count) findings")
-        if !report.findings.isEmpty { throw ExitCode(1) }
     }
 }
 

@@ -32,7 +32,7 @@ final class WebhookStage {
         let port = try LoopbackPort.free()
         let stripePort = try LoopbackPort.free()
         let sandbox = try await BenchServer.start(
-            database: file, catalog: catalog, port: stripePort,
+            database: "sqlite:\(file)", catalog: catalog, port: stripePort,
             arguments: [
                 "sandbox", "--port", String(stripePort),
                 "--webhook-url", "http://127.0.0.1:\(port)/webhooks/stripe",
@@ -53,7 +53,7 @@ final class WebhookStage {
         _ file: String, port: Int, stripePort: Int, worksOff: Bool
     ) async throws -> BenchServer {
         try await BenchServer.start(
-            database: file, catalog: catalog, port: port,
+            database: "sqlite:\(file)", catalog: catalog, port: port,
             arguments: worksOff ? ["serve"] : ["serve", "--no-worker"],
             environment: ["STRIPE_API_BASE": "http://127.0.0.1:\(stripePort)"])
     }

@@ -3,127 +3,278 @@ import Database
 import Foundation
 import Testing
 
+/// What every engine promises; each case runs on each of them.
 @Suite("The database seam")
-final class DatabaseTests {
-    private let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    private let database: SQLiteDatabase
-
-    init() throws {
-        database = try SQLiteDatabase(path: folder.appending(path: "test.db").path)
+struct DatabaseTests {
+    @Test("A write that throws leaves nothing", arguments: Engine.all)
+    func rollback(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            await #expect(throws: CancellationError.self) {
+                try await test.database.write { connection in
+                    try connection.execute("INSERT INTO t (id) VALUES (1)")
+                    throw CancellationError()
+                }
+            }
+            #expect(try await test.integer("SELECT count(*) FROM t") == 0)
+        }
     }
 
-    deinit {
+    @Test("Every kind of value comes back as it went in", arguments: Engine.all)
+    func values(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            let rows: [[SQLValue]] = [
+                [.integer(1), .integer(.max), .text(""), .uuid(UUID()), .blob([])],
+                [.integer(.min), .null, .text("é 😀 \u{1} ?'"), .null, .blob([0, 255])],
+                [.integer(0), .null, .null, .null, .null],
+            ]
+            let back = try await test.database.write { connection in
+                try connection.executeMany("INSERT INTO t VALUES (?, ?, ?, ?, ?)", rows)
+                return try rows.map {
+                    try connection.query("SELECT * FROM t WHERE id = ?", [$0[0]])[0].values
+                }
+            }
+            #expect(back == rows)
+        }
+    }
+
+    @Test("A constraint that is met says which kind it is", arguments: Engine.all)
+    func constraints(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...1)
+            #expect(await failure(test, "INSERT INTO t (id) VALUES (1)").hasPrefix("duplicate"))
+            #expect(
+                await failure(test, "INSERT INTO t (id, n) VALUES (2, 0)")
+                    .hasPrefix("constraint"))
+            #expect(
+                await failure(test, "INSERT INTO nowhere VALUES (1)").hasPrefix("database error"))
+            #expect(await failure(test, "NONSENSE").hasPrefix("database error"))
+            #expect(try await test.integer("SELECT count(*) FROM t") == 1)
+        }
+    }
+
+    private func failure(_ test: TestDatabase, _ sql: String) async -> String {
         do {
-            try database.close()
-            try FileManager.default.removeItem(at: folder)
+            _ = try await test.database.write { try $0.execute(sql) }
+            return "none"
+        } catch let error as DatabaseError {
+            return error.description
         } catch {
-            print("a temporary folder stays: \(error)")
+            return "other"
         }
     }
 
-    private func table() async throws {
-        _ = try await database.write { connection in
-            try connection.execute(
-                "CREATE TABLE t (id INTEGER PRIMARY KEY, v ANY, n INTEGER CHECK (n > 0)) STRICT")
+    @Test("Many statements answer in the order of their arguments", arguments: Engine.all)
+    func many(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...3)
+            let (counts, rows) = try await test.database.write { connection in
+                (
+                    try connection.executeMany(
+                        "UPDATE t SET s = 'x' WHERE id >= ?", [[.integer(2)], [.integer(9)]]),
+                    try connection.queryMany(
+                        "SELECT id FROM t WHERE id = ?",
+                        [[.integer(3)], [.integer(9)], [.integer(1)]])
+                )
+            }
+            #expect(counts == [2, 0])
+            #expect(rows.map { $0.map(\.values) } == [[[.integer(3)]], [], [[.integer(1)]]])
         }
     }
 
-    @Test("A write that throws leaves nothing")
-    func rollback() async throws {
-        try await table()
-        await #expect(throws: CancellationError.self) {
-            try await self.database.write { connection in
-                try connection.execute("INSERT INTO t (id) VALUES (1)")
-                throw CancellationError()
+    @Test("Queries asked together answer each for itself", arguments: Engine.all)
+    func batches(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...3)
+            let answers = try await test.database.write { connection in
+                try connection.enqueueMany(
+                    "UPDATE t SET n = n + ?", [[.integer(1)], [.integer(2)]])
+                return try connection.queryBatches([
+                    StatementBatch("SELECT n FROM t WHERE id = ?", [[.integer(1)]]),
+                    StatementBatch("SELECT s FROM t WHERE id = ?", []),
+                    StatementBatch(
+                        "SELECT id FROM t WHERE id > ?", [[.integer(9)], [.integer(2)]]),
+                ])
+            }
+            #expect(
+                answers.map { $0.map { $0.map(\.values) } }
+                    == [[[[.integer(4)]]], [], [[], [[.integer(3)]]]])
+        }
+    }
+
+    @Test(
+        "A statement sent along fails the write at the latest with its commit",
+        arguments: Engine.all)
+    func enqueued(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...1)
+            await #expect {
+                try await test.database.write { connection in
+                    try connection.enqueueMany(
+                        "INSERT INTO t (id) VALUES (?)", [[.integer(2)], [.integer(1)]])
+                }
+            } throws: {
+                guard case DatabaseError.duplicate = $0 else { return false }
+                return true
+            }
+            #expect(try await test.integer("SELECT count(*) FROM t") == 1)
+        }
+    }
+
+    @Test("Thousands of statements go through in one write", arguments: Engine.all)
+    func thousands(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...3500)
+            let found = try await test.database.write { connection in
+                try connection.enqueueMany(
+                    "UPDATE t SET n = id WHERE id = ?", (1...3500).map { [.integer($0)] })
+                return try connection.queryMany(
+                    "SELECT n FROM t WHERE id = ?", (1...3500).map { [.integer($0)] })
+            }
+            #expect(found.map { $0.first?.values } == (1...3500).map { [.integer($0)] })
+        }
+    }
+
+    @Test("A walk hands over every row, and its body may ask and may stop", arguments: Engine.all)
+    func walks(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...2500)
+            let total = try await test.database.read { connection in
+                var total: Int64 = 0
+                try connection.forEachRow(
+                    "SELECT id FROM t WHERE id > ? ORDER BY id", [.integer(1000)]
+                ) { row in
+                    var reader = row.reader
+                    let id = try reader.integer()
+                    if id == 1500 {
+                        #expect(try connection.query("SELECT 1").count == 1)
+                    }
+                    total += id
+                }
+                return total
+            }
+            #expect(total == (1001...2500).reduce(0, +))
+            await #expect(throws: CancellationError.self) {
+                try await test.database.read { connection in
+                    try connection.forEachRow("SELECT id FROM t", []) { _ in
+                        throw CancellationError()
+                    }
+                }
+            }
+            #expect(try await test.integer("SELECT count(*) FROM t") == 2500)
+        }
+    }
+
+    @Test("A read sees one snapshot, and cannot write", arguments: Engine.all)
+    func snapshot(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...1)
+            let counts = try await test.database.read { connection in
+                func count() throws -> Int64 {
+                    var reader = try connection.query("SELECT count(*) FROM t")[0].reader
+                    return try reader.integer()
+                }
+                let before = try count()
+                let written = DispatchSemaphore(value: 0)
+                Thread {
+                    do {
+                        _ = try test.database.writeBlocking {
+                            try $0.execute("INSERT INTO t (id) VALUES (2)")
+                        }
+                    } catch {
+                        Issue.record("the write failed: \(error)")
+                    }
+                    written.signal()
+                }.start()
+                written.wait()
+                return [before, try count()]
+            }
+            #expect(counts == [1, 1])
+            #expect(try await test.integer("SELECT count(*) FROM t") == 2)
+            await #expect(throws: DatabaseError.self) {
+                try await test.database.read { try $0.execute("DELETE FROM t") }
             }
         }
-        #expect(try await database.read { try $0.query("SELECT * FROM t").isEmpty })
     }
 
-    @Test("Every kind of value comes back as it went in")
-    func values() async throws {
-        try await table()
-        let values: [SQLValue] = [
-            .null, .integer(.min), .text(""), .text("é 😀 \u{1}"), .uuid(UUID()), .blob([]),
-            .blob([0, 255]),
-        ]
-        let back = try await database.write { connection in
-            try connection.executeMany(
-                "INSERT INTO t (id, v) VALUES (?, ?)",
-                values.enumerated().map { [.integer($0.offset), $0.element] })
-            return try connection.query("SELECT v FROM t ORDER BY id").map(\.values[0])
-        }
-        #expect(back == values)
-    }
-
-    @Test("A constraint that is met says which kind it is")
-    func constraints() async throws {
-        try await table()
-        func failure(_ sql: String) async -> String {
-            do {
-                _ = try await database.write { try $0.execute(sql) }
-                return "none"
-            } catch let error as DatabaseError {
-                return error.description
-            } catch {
-                return "other"
+    @Test("Whoever reads in order to write loses nobody's change", arguments: Engine.all)
+    func lostUpdates(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...1)
+            let other = try test.open()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for index in 0..<60 {
+                    let database = index % 2 == 0 ? test.database : other
+                    group.addTask {
+                        _ = try await database.write { connection in
+                            var reader = try connection.query(
+                                "SELECT n FROM t WHERE id = 1" + connection.dialect.lockRows)[0]
+                                .reader
+                            return try connection.execute(
+                                "UPDATE t SET n = ? WHERE id = 1",
+                                [.integer(try reader.integer() + 1)])
+                        }
+                    }
+                }
+                try await group.waitForAll()
             }
+            try other.close()
+            #expect(try await test.integer("SELECT n FROM t") == 61)
         }
-        _ = await failure("INSERT INTO t (id) VALUES (1)")
-        #expect(await failure("INSERT INTO t (id) VALUES (1)").hasPrefix("duplicate"))
-        #expect(await failure("INSERT INTO t (id, n) VALUES (2, 0)").hasPrefix("constraint"))
-        #expect(await failure("INSERT INTO nowhere VALUES (1)").hasPrefix("database error"))
     }
 
-    @Test("Many statements answer in the order of their arguments")
-    func many() async throws {
-        try await table()
-        let (counts, rows) = try await database.write { connection in
-            try connection.executeMany(
-                "INSERT INTO t (id, v) VALUES (?, ?)",
-                (1...3).map { [.integer($0), .text("v\($0)")] })
-            return (
-                try connection.executeMany(
-                    "UPDATE t SET v = 'x' WHERE id >= ?", [[.integer(2)], [.integer(9)]]),
-                try connection.queryMany(
-                    "SELECT id FROM t WHERE id = ?", [[.integer(3)], [.integer(9)], [.integer(1)]])
-            )
+    @Test("A wrong number of arguments, or one of another kind, is an error", arguments: Engine.all)
+    func mistakes(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            for arguments: [SQLValue] in [[], [.integer(1), .integer(2)], [.text("x")]] {
+                await #expect(throws: DatabaseError.self) {
+                    try await test.database.write {
+                        try $0.execute("INSERT INTO t (id) VALUES (?)", arguments)
+                    }
+                }
+            }
+            #expect(try await test.integer("SELECT count(*) FROM t") == 0)
         }
-        #expect(counts == [2, 0])
-        #expect(rows.map { $0.map(\.values) } == [[[.integer(3)]], [], [[.integer(1)]]])
     }
 
-    @Test("A wrong number of arguments, or a column of another kind, is an error")
-    func mistakes() async throws {
-        await #expect(throws: DatabaseError.self) {
-            try await self.database.read { try $0.query("SELECT ?", []) }
+    @Test("A question mark in a string is no parameter", arguments: Engine.all)
+    func questionMarks(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            let row = try await test.database.read { connection in
+                try connection.query(
+                    "SELECT 'it''s ?', \"?\" -- what?\n FROM (SELECT 1 AS \"?\") AS x WHERE 1 = ?",
+                    [.integer(1)])[0]
+            }
+            #expect(row.values == [.text("it's ?"), .integer(1)])
         }
-        let row = Row(values: [.text("x")])
-        var reader = row.reader
+    }
+
+    @Test("A column of another kind is an error, and so is one too many")
+    func columns() {
+        var reader = Row(values: [.text("x")]).reader
         #expect(throws: DatabaseError.self) { try reader.integer() }
         var second = Row(values: []).reader
         #expect(throws: DatabaseError.self) { try second.text() }
     }
 
-    @Test("Migrations run once, a failing one leaves nothing, a newer schema is refused")
-    func migrations() async throws {
-        let first = Migration("first") { _ in ["CREATE TABLE one (id INTEGER)"] }
-        let broken = Migration("broken") { _ in ["CREATE TABLE two (id INTEGER)", "NONSENSE"] }
-        let now = Timestamp(micros: 1)
-        #expect(try await Migrator([first]).migrate(database, now: now) == ["first"])
-        #expect(try await Migrator([first]).migrate(database, now: now) == [])
-        await #expect(throws: (any Error).self) {
-            try await Migrator([first, broken]).migrate(self.database, now: now)
-        }
-        let tables = try await database.read { connection in
-            try connection.query("SELECT name FROM sqlite_master WHERE name = 'two'")
-        }
-        #expect(tables.isEmpty)
-        do {
-            try await Migrator([]).migrate(database, now: now)
-            Issue.record("a newer schema was accepted")
-        } catch DatabaseError.newerSchema(let found, let known) {
-            #expect((found, known) == (1, 0))
+    @Test("What is closed is unavailable", arguments: [Engine.postgresql])
+    func closed(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            let other = try test.open()
+            try other.close()
+            await #expect(throws: DatabaseError.self) {
+                try await other.read { try $0.query("SELECT 1") }
+            }
         }
     }
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,15 +18,90 @@ import uuid
 from pathlib import Path
 
 import jwt
+import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path += [str(ROOT / "Tests"), str(ROOT / "Tests/servers")]
+import postgresql  # noqa: E402
+from rabbitmq import RabbitMQ  # noqa: E402
+
 BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
 SECRET = "dev-jwt-secret-change-me-0123456789abcdef"
 KEY = {"X-Internal-API-Key": "dev-internal-key"}
 PASSWORD = "Passw0rd-x"
 DAY = 86_400
 FREE, PLUS, PRO = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--engine", choices=["sqlite", "postgresql"],
+        default=os.environ.get("CUEBX_TEST_ENGINE", "sqlite"),
+        help="the database that the services under test use")
+
+
+class Databases:
+    """Makes a database for each service: a file, or one on a PostgreSQL of the tests' own."""
+
+    def __init__(self):
+        self.engine = "sqlite"
+        self.server = None
+        self.made = []
+
+    def make(self, folder):
+        if self.engine == "sqlite":
+            return f"sqlite:{folder / 'cuebx.db'}"
+        url = postgresql.new_database(self.server_url)
+        self.made.append(url)
+        return url
+
+    @property
+    def server_url(self):
+        if postgresql.VARIABLE in os.environ:
+            return os.environ[postgresql.VARIABLE]
+        if self.server is None:
+            self.server = postgresql.PostgreSQL()
+        return self.server.url
+
+    def drop(self, number):
+        """Drops those beyond the first so many."""
+        while len(self.made) > number:
+            postgresql.drop_database(self.made.pop())
+
+
+databases = Databases()
+
+
+def pytest_configure(config):
+    databases.engine = config.getoption("--engine")
+
+
+def pytest_unconfigure():
+    if databases.server:
+        databases.server.remove()
+
+
+@pytest.fixture(autouse=True)
+def dropped_databases():
+    """What a test made for itself goes when it ends; what was there before it stays."""
+    number = len(databases.made)
+    yield
+    databases.drop(number)
+# With CUEBX_TEST_BROKER=rabbitmq each service has RabbitMQ for its broker.
+BROKER = None
+
+
+def pytest_sessionstart(session):
+    global BROKER
+    if os.environ.get("CUEBX_TEST_BROKER") == "rabbitmq":
+        BROKER = RabbitMQ()
+        BROKER.start()
+
+
+def pytest_sessionfinish(session):
+    if BROKER:
+        BROKER.close()
 
 
 class Answer:
@@ -102,18 +178,21 @@ class Service:
 
     def __init__(self, folder, **settings):
         self.folder = Path(folder)
+        # On SQLite, the file.
         self.database = self.folder / "cuebx.db"
+        if "DATABASE_URL" not in settings:
+            settings["DATABASE_URL"] = databases.make(self.folder)
         self.environment = {
             "PATH": os.environ["PATH"], "PORT": "0", "LOG_LEVEL": "debug",
-            "DATABASE_URL": f"sqlite:{self.database}", "CATALOG": str(ROOT / "catalog.json"),
-            **settings,
+            "CATALOG": str(ROOT / "catalog.json"),
+            **({"BROKER_URL": BROKER.new_vhost()[0]} if BROKER else {}), **settings,
         }
         self.log = self.folder / "log"
         self.process = None
 
-    def start(self):
+    def start(self, *arguments):
         self.process = subprocess.Popen(
-            [BINARY, "serve"], env=self.environment, cwd=self.folder, text=True,
+            [BINARY, "serve", *arguments], env=self.environment, cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=open(self.log, "ab"))
         line = self.process.stdout.readline()
         assert "http://" in line, self.log.read_text()
@@ -206,22 +285,38 @@ class Service:
         payload = {name: value for name, value in payload.items() if value is not None}
         return jwt.encode(payload, secret, algorithm=algorithm)
 
+    def metric(self, name):
+        page = self.call("GET", "/metrics").bytes.decode()
+        return float(re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE).group(1))
+
     def rows(self, sql, *arguments):
-        with sqlite3.connect(self.database) as connection:
-            return connection.execute(sql, arguments).fetchall()
+        """Runs a statement on the database itself, past the service."""
+        scheme, path = self.environment["DATABASE_URL"].split(":", 1)
+        if scheme == "sqlite":
+            with sqlite3.connect(path) as connection:
+                return connection.execute(sql, arguments).fetchall()
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            cursor = connection.execute(sql.replace("?", "%s"), arguments or None)
+            return cursor.fetchall() if cursor.description else []
 
     def write(self, sql, *arguments):
         """Changes rows beside the running server, as another process may."""
-        with sqlite3.connect(self.database, timeout=30) as connection:
-            connection.execute(sql, arguments)
+        self.rows(sql, *arguments)
 
     @contextlib.contextmanager
     def seized(self, table):
         """Meanwhile another process keeps the table, or on SQLite the whole database, to itself."""
-        with contextlib.closing(sqlite3.connect(self.database)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.rollback()
+        scheme, path = self.environment["DATABASE_URL"].split(":", 1)
+        if scheme == "sqlite":
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield
+                connection.rollback()
+        else:
+            with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+                connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                yield
+                connection.rollback()
 
     def audit(self):
         return self.command("audit")

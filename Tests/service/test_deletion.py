@@ -31,7 +31,8 @@ def letter(service, queue, body, reason=None):
     now = int(time.time() * 1_000_000)
     far = now + 1_000 * 365 * 86_400 * 1_000_000
     service.write(
-        "INSERT INTO messages VALUES (?, ?, ?, 0, ?, ?, ?, 0, ?)", uuid.uuid4().bytes, queue,
+        """INSERT INTO messages (id, queue, body, attempts, reason, enqueued_at, due_at,
+            leased_until, died_at) VALUES (?, ?, ?, 0, ?, ?, ?, 0, ?)""", uuid.uuid4().bytes, queue,
         json.dumps(body, separators=(",", ":")), reason, now, far, now if reason else None)
 
 

@@ -7,7 +7,6 @@ import html
 import queue
 import re
 import socket
-import sqlite3
 import threading
 
 import pytest
@@ -360,16 +359,55 @@ def test_a_mail_arrives_by_smtp_with_both_parts(mailing_service, mail_server):
 def test_a_mail_server_that_is_away_delays_the_mail_and_nothing_else(
         mailing_service, mail_server):
     user = mailing_service.sign_up()
-    wait_for_messages(mailing_service, (1, "waiting"))
+    wait_for_messages(mailing_service, (0, "waiting"))
     assert user.spend().status == 200
     assert mailing_service.call("GET", "/ready").status == 200
     mail_server.start()
     # Not before its time.
     mailing_service.advance(10)
-    assert messages(mailing_service) == [(1, "waiting")] and mail_server.arrived.empty()
+    assert messages(mailing_service) == [(0, "waiting")] and mail_server.arrived.empty()
     mailing_service.advance(21)
     envelope, message = mail_server.next()
     assert envelope.rcpt_tos == [user.email] and message["Subject"] == CODE_MAIL
+    wait_for_messages(mailing_service)
+    assert mail_server.arrived.empty()
+
+
+def test_a_mail_server_that_is_away_for_days_uses_up_no_tries(mailing_service, mail_server):
+    user = mailing_service.sign_up()
+    for hours in (1, 1, 6, 24, 60):
+        wait_for_messages(mailing_service, (0, "waiting"))
+        mailing_service.advance(hours * 3600)
+    wait_for_messages(mailing_service, (0, "waiting"))
+    assert mailing_service.command("dead-letters", "list").stdout.strip() == "No dead letters."
+    # The pause is never longer than a quarter of an hour.
+    mail_server.start()
+    mailing_service.advance(15 * 60)
+    assert mail_server.next()[0].rcpt_tos == [user.email]
+    wait_for_messages(mailing_service)
+    assert mail_server.arrived.empty()
+
+
+def test_a_mail_that_could_not_be_sent_for_four_days_is_kept_for_the_operator(
+        mailing_service, mail_server):
+    mailing_service.sign_up()
+    wait_for_messages(mailing_service, (0, "waiting"))
+    mailing_service.advance(4 * DAY)
+    wait_for_messages(mailing_service, (1, "dead"))
+    assert "waited too long" in mailing_service.command("dead-letters", "list").stdout
+
+
+def test_a_mail_whose_message_comes_twice_is_sent_once(mailing_service, mail_server):
+    user = mailing_service.sign_up()
+    wait_for_messages(mailing_service, (0, "waiting"))
+    with sqlite3.connect(mailing_service.database) as connection:
+        connection.execute("""
+            INSERT INTO messages SELECT randomblob(16), queue, body, attempts, reason,
+                enqueued_at, due_at + 60000000, leased_until, died_at FROM messages""")
+    mail_server.start()
+    mailing_service.advance(31)
+    assert mail_server.next()[0].rcpt_tos == [user.email]
+    mailing_service.advance(60)
     wait_for_messages(mailing_service)
     assert mail_server.arrived.empty()
 
@@ -388,7 +426,7 @@ def test_a_refusal_for_now_is_tried_again(mailing_service, mail_server):
     mail_server.refusal = "450 4.2.1 too many mails"
     mail_server.start()
     mailing_service.sign_up()
-    wait_for_messages(mailing_service, (1, "waiting"))
+    wait_for_messages(mailing_service, (0, "waiting"))
     mail_server.refusal = None
     mailing_service.advance(31)
     assert mail_server.next()[1]["Subject"] == CODE_MAIL
@@ -401,10 +439,9 @@ def test_no_name_can_add_a_header(mailing_service, mail_server):
     page = checkout(user).json["checkout_url"]
     # Neither gets in from outside; whatever lies in the tables must do no harm.
     inside = "x\r\nBcc: evil@example.test\r\n\r\nword"
-    with sqlite3.connect(mailing_service.database) as connection:
-        connection.execute("UPDATE users SET full_name = ?", (inside,))
-        connection.execute("UPDATE plans SET name = ? WHERE name = 'Plus'", ("Plüs " + inside,))
-        connection.execute("UPDATE installation SET catalog_revision = catalog_revision + 1")
+    mailing_service.rows("UPDATE users SET full_name = ?", inside)
+    mailing_service.rows("UPDATE plans SET name = ? WHERE name = 'Plus'", "Plüs " + inside)
+    mailing_service.rows("UPDATE installation SET catalog_revision = catalog_revision + 1")
     assert press(page, "pay")[0] == 303
     settle(mailing_service)
     envelope, message = mail_server.next()
@@ -442,13 +479,13 @@ def test_a_sender_that_is_no_address_stops_the_start(tmp_path, sender):
 def test_no_address_and_no_code_gets_into_the_log(mailing_service, mail_server):
     user = mailing_service.sign_up()
     code = mailing_service.code(user.email)
-    wait_for_messages(mailing_service, (1, "waiting"))
+    wait_for_messages(mailing_service, (0, "waiting"))
     mail_server.refusal = f"550 5.1.1 <{user.email}> unknown, said {code}"
     mail_server.start()
     mailing_service.advance(31)
-    wait_for_messages(mailing_service, (2, "dead"))
+    wait_for_messages(mailing_service, (1, "dead"))
     log = mailing_service.log.read_text()
     # Both tries are there, so the log was written and looked at.
-    assert "message will be tried again" in log and "message is dead" in log
+    assert "message is postponed" in log and "message is dead" in log
     assert user.email not in log and user.email.split("@")[0] not in log
     assert not re.search(rf"\b{code}\b", log)

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sqlite3
 import threading
 import time
 
@@ -84,8 +83,7 @@ def test_the_audit_names_a_planted_row_and_fails(tmp_path, sql):
     user = service.sign_up()
     user.spend()
     assert service.audit().returncode == 0
-    with sqlite3.connect(service.database) as connection:
-        connection.execute(sql)
+    service.rows(sql)
     audit = service.audit()
     assert audit.returncode == 1 and "invariant" in audit.stdout
     service.stop()

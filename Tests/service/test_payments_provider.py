@@ -71,7 +71,9 @@ def test_a_checkout_whose_answer_is_lost_is_opened_once(own_service):
     assert page.status == 200
     keys = [request["idempotency_key"] for request in requests(own_service)
             if request["path"] == "/v1/checkout/sessions" and request["method"] == "POST"]
-    assert len(keys) >= 2 and len(set(keys)) == 1
+    assert len(keys) >= 2 and len(set(keys)) == 1 and None not in keys
+    assert [item.id for item in sdk(own_service).v1.checkout.sessions.list().data] \
+        == [page.json["session_id"]]
     assert checkout(user).json == page.json
 
 

@@ -38,6 +38,31 @@ def test_a_try_whose_worker_is_killed_counts_and_the_last_leaves_a_dead_letter(o
     assert "5 tries" in letters and "the last try never ended" in letters
 
 
+def test_the_queues_depth_age_and_dead_letters_are_measured(own_service):
+    def measure(queue):
+        return [own_service.metric(f'cuebx_queue_messages{{queue="{queue}",state="{state}"}}')
+                for state in ("outbox", "waiting", "in_work", "paused")] + [
+                    own_service.metric(f'cuebx_dead_letters{{queue="{queue}"}}')]
+
+    user = own_service.sign_up()
+    usage = user.validate().json["usage_id"]
+    assert own_service.metric("cuebx_broker_up") == 1
+    assert measure("career_usage_commits") == [0, 0, 0, 0, 0]
+    occupy_worker(own_service)
+    assert user.commit(usage, headers=ASYNC).status == 202
+    until(lambda: measure("career_usage_commits") == [0, 1, 0, 0, 0])
+    assert measure("stripe_subscription_updated") == [0, 0, 1, 0, 0]
+    age = 'cuebx_queue_oldest_age_seconds{queue="career_usage_commits"}'
+    assert 0 < own_service.metric(age) < 60
+    assert own_service.metric('cuebx_queue_oldest_age_seconds{queue="career_emails"}') == 0
+    own_service.rows(
+        "UPDATE messages SET died_at = due_at WHERE queue = 'career_usage_commits'")
+    until(lambda: measure("career_usage_commits") == [0, 0, 0, 0, 1])
+    # Nothing waits for the call to Stripe that hangs.
+    own_service.kill()
+    own_service.start()
+
+
 def test_a_commit_that_was_accepted_is_not_contradicted(own_service):
     user = own_service.sign_up()
     usage, other = (user.validate().json["usage_id"] for _ in range(2))

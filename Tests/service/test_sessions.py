@@ -72,7 +72,8 @@ def test_more_than_one_batch_is_swept(own_service):
     service = own_service
     service.write(
         """WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number LIMIT 1777)
-        INSERT INTO auth_throttles SELECT randomblob(32), 1, n FROM number""")
+        INSERT INTO auth_throttles (bucket, failures, window_started_at)
+            SELECT randomblob(32), 1, n FROM number""")
     service.advance(0)
     assert count(service, "auth_throttles") == 0
 
@@ -84,8 +85,8 @@ def test_in_production_mails_are_kept_for_thirty_days(tmp_path):
     for days in (29, 31):
         created = int((now - days * DAY) * 1_000_000)
         service.write(
-            "INSERT INTO mails VALUES (?, ?, 's', 't', 'h', ?)", uuid.uuid4().bytes,
-            f"{days}@example.test", created)
+            """INSERT INTO mails (id, recipient, subject, text, html, created_at)
+            VALUES (?, ?, 's', 't', 'h', ?)""", uuid.uuid4().bytes, f"{days}@example.test", created)
     service.start()
     deadline = time.monotonic() + 20
     while count(service, "mails") == 2 and time.monotonic() < deadline:

@@ -61,6 +61,9 @@ public struct CareerBillingService: Sendable {
         let price = try await prices.price(of: plan)
         let attempt = try await checkouts.begin(
             request, user: user, expiresAt: now.adding(seconds: Self.checkoutLifetime))
+        if let replaced = attempt.replaced, replaced != earlier?.sessionID {
+            try await expire(replaced)
+        }
         let trialDays = account.subscription.trialUsed ? 0 : plan.trialDays
         let session = try await stripe.createCheckoutSession(
             NewStripeCheckoutSession(
@@ -68,7 +71,7 @@ public struct CareerBillingService: Sendable {
                 successURL: request.successURL, cancelURL: request.cancelURL,
                 trialDays: trialDays > 0 ? Int(trialDays) : nil,
                 metadata: ["user_id": user.text]),
-            "checkout-\(user.text)-\(attempt)")
+            "checkout-\(user.text)-\(attempt.number)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
         let isLatest = try await checkouts.opened(
             session.id, url: url, user: user, attempt: attempt,

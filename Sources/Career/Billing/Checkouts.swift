@@ -35,10 +35,17 @@ struct Checkouts: Sendable {
         }
     }
 
-    /// - Returns: the number of this attempt, which makes its idempotency key.
+    struct Attempt: Sendable {
+        /// Makes its idempotency key.
+        let number: Int64
+        /// The page that was the latest until now.
+        let replaced: String?
+    }
+
+    /// From now on this attempt is the user's latest, whichever process makes another.
     func begin(
         _ request: CareerCheckoutRequest, user: UUID, expiresAt: Timestamp
-    ) async throws -> Int64 {
+    ) async throws -> Attempt {
         try await database.write { connection in
             let row = try connection.queryOne(
                 """
@@ -46,23 +53,23 @@ struct Checkouts: Sendable {
                     expires_at)
                 VALUES (?, 1, ?, ?, ?, ?)
                 ON CONFLICT (user_id) DO UPDATE SET attempt = checkouts.attempt + 1,
-                    session_id = NULL, url = NULL, plan_id = excluded.plan_id,
+                    url = NULL, plan_id = excluded.plan_id,
                     success_url = excluded.success_url, cancel_url = excluded.cancel_url,
                     expires_at = excluded.expires_at
-                RETURNING attempt
+                RETURNING attempt, session_id
                 """,
                 [
                     .uuid(user), .uuid(request.planID), .text(request.successURL),
                     .text(request.cancelURL), .time(expiresAt),
                 ])
             guard var reader = row?.reader else { throw DatabaseError.other("no attempt") }
-            return try reader.integer()
+            return try Attempt(number: reader.integer(), replaced: reader.optionalText())
         }
     }
 
-    /// - Returns: false where a later attempt has begun meanwhile, in another process.
+    /// - Returns: false where a later attempt has begun meanwhile; the page is then not kept.
     func opened(
-        _ sessionID: String, url: String, user: UUID, attempt: Int64, expiresAt: Timestamp
+        _ sessionID: String, url: String, user: UUID, attempt: Attempt, expiresAt: Timestamp
     ) async throws -> Bool {
         try await database.write { connection in
             try connection.execute(
@@ -72,7 +79,7 @@ struct Checkouts: Sendable {
                 """,
                 [
                     .text(sessionID), .text(url), .time(expiresAt), .uuid(user),
-                    .integer(attempt),
+                    .integer(attempt.number),
                 ]) > 0
         }
     }

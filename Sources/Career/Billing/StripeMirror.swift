@@ -33,7 +33,7 @@ public struct StripeMirror: Sendable {
     }
 
     /// A newer fetch has been applied meanwhile; there is nothing left to write.
-    private struct StaleTicket: Error {}
+    package struct StaleTicket: Error {}
 
     /// Fetches the subscription and applies it.
     ///
@@ -205,13 +205,16 @@ public struct StripeMirror: Sendable {
         }
     }
 
-    private static func redeem(
+    /// Writes nothing after a newer fetch. The very ticket that was applied last may be redeemed
+    /// again: its database transaction was committed, the answer was lost, and what follows at
+    /// Stripe from the outcome is still to be done.
+    package static func redeem(
         _ ticket: Int64, of subscriptionID: String, in connection: any DatabaseConnection
     ) throws {
         let changed = try connection.execute(
             """
             UPDATE stripe_tickets SET applied = ?
-            WHERE stripe_subscription_id = ? AND applied < ?
+            WHERE stripe_subscription_id = ? AND applied <= ?
             """, [.integer(ticket), .text(subscriptionID), .integer(ticket)])
         if changed == 0 { throw StaleTicket() }
     }

@@ -30,7 +30,6 @@ struct DeleteMe: Action {
             }
             try UserTraces.erase(user, in: connection)
         }
-        if let subject = user.subject { identity.external?.forget(subject: subject) }
         return Reply(MessageResponse("The account is deleted."))
     }
 }

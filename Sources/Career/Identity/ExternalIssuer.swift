@@ -11,8 +11,6 @@ import JWTKit
 final class ExternalIssuer: Sendable {
     static let algorithms: Set<String> = ["RS256", "ES256", "EdDSA"]
     static let maximumSubjectBytes = 255
-    /// Users in each of the cache's two generations.
-    static let cachedUsers = 8192
 
     private let issuer: String
     private let audience: String
@@ -21,7 +19,6 @@ final class ExternalIssuer: Sendable {
     private let subscriptions: CareerSubscriptionService
     private let formerAccounts: FormerAccounts
     private let clock: DecisionClock
-    private let users = GenerationCache<String, UUID>(limit: cachedUsers)
 
     init(
         issuer: String, audience: String, keys: JSONWebKeys, database: any Database,
@@ -59,15 +56,7 @@ final class ExternalIssuer: Sendable {
             // A signature of another shape is thrown; it is no better than a wrong one.
             throw Problem.invalidToken
         }
-        if let known = users.value(for: subject) { return Caller(userID: known, sessionID: nil) }
-        let userID = try await user(subject, jwt)
-        users.insert(userID, for: subject)
-        return Caller(userID: userID, sessionID: nil)
-    }
-
-    /// Called when a user is erased: a token that is issued later makes a new account.
-    func forget(subject: String) {
-        users.remove(subject)
+        return Caller(userID: try await user(subject, jwt), sessionID: nil)
     }
 
     private func isForUs(_ claim: JSONValue?) -> Bool {
@@ -78,7 +67,8 @@ final class ExternalIssuer: Sendable {
         }
     }
 
-    /// Finds the user or makes them. A token from before a deletion does not bring the account
+    /// Finds the user or makes them: in the database each time, since another process may have
+    /// erased them; a token that has been seen is remembered by ``TokenVerifier``. A token from before a deletion does not bring the account
     /// back.
     private func user(_ subject: String, _ jwt: CompactJWT) async throws -> UUID {
         let key = formerAccounts.key(issuer: issuer, subject: subject)

@@ -16,7 +16,6 @@ struct IdentityServices: Sendable {
     let codes: OneTimeCodes
     let formerAccounts: FormerAccounts
     let accessTokens: AccessTokens
-    let external: ExternalIssuer?
     /// What runs as long as the server does.
     let services: [any Service]
     let outbox: MailOutbox
@@ -53,7 +52,6 @@ struct IdentityServices: Sendable {
                 issuer: issuer, audience: audience, keys: keys, database: core.database,
                 subscriptions: subscriptions, formerAccounts: formerAccounts, clock: core.clock)
         }
-        self.external = external
         self.services = services
         gatekeeper = CareerGatekeeper(
             tokens: TokenVerifier(

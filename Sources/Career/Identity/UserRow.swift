@@ -49,9 +49,8 @@ struct UserRow: Sendable, Equatable {
     static func findLocked(
         id: UUID, in connection: any DatabaseConnection
     ) throws -> UserRow? {
-        // Changes nothing and so holds the row, on either engine.
         try connection.queryOne(
-            "UPDATE users SET updated_at = updated_at WHERE id = ? RETURNING \(columns)",
+            "SELECT \(columns) FROM users WHERE id = ?" + connection.dialect.lockRows,
             [.uuid(id)]
         ).map(UserRow.init)
     }

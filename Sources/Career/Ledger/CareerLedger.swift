@@ -7,16 +7,27 @@ import Logging
 /// The way to every account: whatever moves credits, a period or a plan is a command that goes
 /// through here.
 public final class CareerLedger: Sendable {
-    private let lane: LedgerLane
+    /// Lanes on an engine that has several writers.
+    static let lanes = 2
+
+    private let lanes: [LedgerLane]
 
     public init(
         database: any Database, catalog: CatalogStore, clock: DecisionClock, spans: LedgerSpans,
         metrics: LaneMetrics, logger: Logger
     ) {
-        lane = LedgerLane(
-            database: database, catalog: catalog, clock: clock, spans: spans, metrics: metrics,
-            logger: logger)
-        lane.start()
+        lanes = (0..<(database.dialect == .sqlite ? 1 : Self.lanes)).map { _ in
+            LedgerLane(
+                database: database, catalog: catalog, clock: clock, spans: spans,
+                metrics: metrics, logger: logger)
+        }
+        for lane in lanes { lane.start() }
+    }
+
+    /// One user's operations all go through one lane, where they do not wait for each other's
+    /// locks.
+    private func lane(of user: UUID) -> LedgerLane {
+        lanes.count == 1 ? lanes[0] : lanes[Int(user.uuid.15) % lanes.count]
     }
 
     /// Carries a command out: durable when it returns.
@@ -31,18 +42,25 @@ public final class CareerLedger: Sendable {
         try await withUnsafeThrowingContinuation { continuation in
             let operation = PendingCommand(
                 command, alongside: alongside, continuation: continuation)
-            submit(operation) { continuation.resume(throwing: $0) }
+            if !lane(of: command.userID).submit(operation) {
+                continuation.resume(throwing: Problem.overloaded)
+            }
         }
     }
 
+    /// For what is about no one user: it all goes through one lane, where it does not wait for its
+    /// own kind.
+    ///
     /// - Parameter refuse: is told where too much is waiting; the operation is then not touched.
     func submit(_ operation: any LedgerOperation, refuse: (Problem) -> Void) {
-        if !lane.submit(operation) { refuse(.overloaded) }
+        if !lanes[0].submit(operation) { refuse(.overloaded) }
     }
 
     /// Takes nothing more, finishes what was taken and returns once it is durable, or once
     /// ``LedgerLane/closingTime`` is over: the database may then be closed.
     public func close() {
-        lane.close()
+        for lane in lanes { lane.takeNoMore() }
+        let deadline = Date(timeIntervalSinceNow: LedgerLane.closingTime)
+        for lane in lanes { lane.finish(before: deadline) }
     }
 }

@@ -86,14 +86,18 @@ final class LedgerLane: Sendable {
         loop.execute { [condition] in condition.signal() }
     }
 
-    /// Takes nothing more and waits until what has been taken is worked off, or until
-    /// ``closingTime`` is over.
-    func close() {
+    /// What has been taken is still worked off.
+    func takeNoMore() {
         condition.lock()
-        defer { condition.unlock() }
         queue.isClosed = true
         condition.broadcast()
-        let deadline = Date(timeIntervalSinceNow: Self.closingTime)
+        condition.unlock()
+    }
+
+    /// Waits until a lane that takes no more has worked off what it took, or until the deadline.
+    func finish(before deadline: Date) {
+        condition.lock()
+        defer { condition.unlock() }
         while queue.isWorking {
             guard condition.wait(until: deadline) else {
                 logger.error(
@@ -130,11 +134,16 @@ final class LedgerLane: Sendable {
     }
 
     /// A refusal is an outcome inside the batch and disturbs no other. An operation that throws
-    /// undoes the batch; it is found by carrying the operations out one by one.
+    /// undoes the batch; it is found by carrying the operations out one by one. Where the database
+    /// is away they all fail: whether they were committed may not even be known, and whoever
+    /// repeats one is told how it stands.
     private func carryOut(_ batch: [any LedgerOperation]) {
         let start = ContinuousClock.now
         do {
             try transact(batch)
+        } catch DatabaseError.unavailable(let reason) {
+            for operation in batch { operation.fail(with: DatabaseError.unavailable(reason)) }
+            return
         } catch {
             guard batch.count > 1 else {
                 batch[0].fail(with: error)

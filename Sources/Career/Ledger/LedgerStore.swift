@@ -19,8 +19,9 @@ struct LedgerNeeds {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most six queries and seven statements, each run once for all of
-/// its rows, and two statements for each new account.
+/// its hot path. A batch costs at most seven queries and seven statements, each run once for all of
+/// its rows, and two statements for each new account; with a server, they take three trips, or five
+/// where something is overdue.
 enum LedgerStore {
     /// Overdue reservations that one batch takes up for one user; the sweeper comes again.
     static let maximumOverduePerUser = 500
@@ -31,35 +32,47 @@ enum LedgerStore {
     ) throws -> LedgerBatch {
         var entries: [UUID: LedgerBatch.Entry] = [:]
         var logs: [UsageLog] = []
-        // In the order of their keys, so that an engine that locks rows cannot deadlock.
         let users = needs.users.sorted()
-        let positions = try connection.queryMany(selectPosition, users.map { [.uuid($0)] })
-        for (user, rows) in zip(users, positions) {
+        let subjects = SubjectQueries(needs.subjects)
+        let grants = Array(needs.grants)
+        // One trip to a server. The locks come first and the accounts are read by a later
+        // statement, which sees what whoever held them has written.
+        let found = try connection.queryBatches([
+            lock(users, connection.dialect),
+            StatementBatch(selectPosition, users.map { [.uuid($0)] }),
+            subjects.byKey, subjects.byID, selectGrants(grants),
+        ])
+        for (user, rows) in zip(users, found[1]) {
             if let row = rows.first { entries[user] = try entry(row) }
         }
-        try loadSubjects(needs.subjects, into: &logs, from: connection)
+        for rows in found[2] + found[3] { logs += try rows.map(UsageLogRow.read) }
         let holders = users.filter { user in
             guard let account = entries[user]?.account else { return false }
             // Who holds no reservation can have no overdue one of the running period.
             return needs.overdue.contains(user)
-                || account.context.reserved > .zero && watch.mustLook(for: user, at: now)
+                || account.context.reserved > .zero
+                    && watch.mustLook(for: user, at: max(now, account.context.decidedAt))
         }
-        let overdue = try findOverdue(holders, from: connection, now: now, &watch)
-        try loadOverdue(overdue, into: &logs, &entries, from: connection, now: now)
-        return LedgerBatch(
-            entries: entries, logs: logs,
-            knownGrants: try loadGrants(needs.grants, from: connection))
+        let decidedAt = entries.compactMapValues { $0.account?.context.decidedAt }
+        let overdue = try findOverdue(holders, decidedAt, from: connection, now: now, &watch)
+        try loadOverdue(overdue, decidedAt, into: &logs, &entries, from: connection, now: now)
+        let known = zip(grants, found[4]).filter { !$0.1.isEmpty }.map(\.0)
+        return LedgerBatch(entries: entries, logs: logs, knownGrants: Set(known))
     }
 
-    private static func loadGrants(
-        _ keys: Set<GrantKey>, from connection: any DatabaseConnection
-    ) throws -> Set<GrantKey> {
-        guard !keys.isEmpty else { return [] }
-        let keys = Array(keys)
-        let found = try connection.queryMany(
+    /// Locks the users in the order of their keys, so that no two batches, of this process or of
+    /// others, wait for each other. Whoever decides on an account holds its user's row; an engine
+    /// with one writer needs none of it.
+    private static func lock(_ users: [UUID], _ dialect: SQLDialect) -> StatementBatch {
+        StatementBatch(
+            "SELECT 1 FROM users WHERE id = ?" + dialect.lockRows,
+            dialect.lockRows.isEmpty ? [] : users.map { [.uuid($0)] })
+    }
+
+    private static func selectGrants(_ keys: [GrantKey]) -> StatementBatch {
+        StatementBatch(
             "SELECT 1 FROM credit_grants WHERE user_id = ? AND kind = ? AND cause = ? LIMIT 1",
             keys.map { [.uuid($0.userID), .text($0.kind.rawValue), .text($0.cause)] })
-        return Set(zip(keys, found).filter { !$0.1.isEmpty }.map(\.0))
     }
 
     private static let selectPosition = """
@@ -106,40 +119,38 @@ enum LedgerStore {
             overdue: [])
     }
 
-    private static func loadSubjects(
-        _ subjects: Set<LedgerSubject>, into logs: inout [UsageLog],
-        from connection: any DatabaseConnection
-    ) throws {
-        var keys: [[SQLValue]] = []
-        var ids: [[SQLValue]] = []
-        for subject in subjects {
-            switch subject {
-            case .key(let key):
-                keys.append([.uuid(key.userID), .text(key.requestID), .text(key.payloadHash)])
-            case .id(let id): ids.append([.uuid(id)])
+    /// Finds the logs that commands name.
+    private struct SubjectQueries {
+        let byKey: StatementBatch
+        let byID: StatementBatch
+
+        init(_ subjects: Set<LedgerSubject>) {
+            var keys: [[SQLValue]] = []
+            var ids: [[SQLValue]] = []
+            for subject in subjects {
+                switch subject {
+                case .key(let key):
+                    keys.append([.uuid(key.userID), .text(key.requestID), .text(key.payloadHash)])
+                case .id(let id): ids.append([.uuid(id)])
+                }
             }
-        }
-        if !keys.isEmpty {
-            let sql = """
+            byKey = StatementBatch(
+                """
                 SELECT \(UsageLogRow.columns) FROM career_usage_logs
                 WHERE user_id = ? AND request_id = ? AND payload_hash = ?
-                """
-            for rows in try connection.queryMany(sql, keys) {
-                logs += try rows.map(UsageLogRow.read)
-            }
-        }
-        if !ids.isEmpty {
-            let sql = "SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE id = ?"
-            for rows in try connection.queryMany(sql, ids) {
-                logs += try rows.map(UsageLogRow.read)
-            }
+                """, keys)
+            byID = StatementBatch(
+                "SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE id = ?", ids)
         }
     }
 
+    /// What is overdue is judged at the instant of the decisions to come, which is the account's
+    /// last one where the clock is behind that.
+    ///
     /// - Returns: those of the users who have an overdue reservation.
     private static func findOverdue(
-        _ users: [UUID], from connection: any DatabaseConnection, now: Timestamp,
-        _ watch: inout OverdueWatch
+        _ users: [UUID], _ decidedAt: [UUID: Timestamp],
+        from connection: any DatabaseConnection, now: Timestamp, _ watch: inout OverdueWatch
     ) throws -> [UUID] {
         guard !users.isEmpty else { return [] }
         let sql = """
@@ -151,17 +162,18 @@ enum LedgerStore {
         for (user, rows) in zip(users, try connection.queryMany(sql, users.map { [.uuid($0)] })) {
             var reader = rows.first?.reader
             let firstEnd = try reader?.time()
-            if let firstEnd, firstEnd <= now {
+            let last = decidedAt[user] ?? now
+            if let firstEnd, firstEnd <= max(now, last) {
                 overdue.append(user)
             } else {
-                watch.looked(for: user, at: now, firstEnd: firstEnd)
+                watch.looked(for: user, decidedAt: last, firstEnd: firstEnd)
             }
         }
         return overdue
     }
 
     private static func loadOverdue(
-        _ users: [UUID], into logs: inout [UsageLog],
+        _ users: [UUID], _ decidedAt: [UUID: Timestamp], into logs: inout [UsageLog],
         _ entries: inout [UUID: LedgerBatch.Entry], from connection: any DatabaseConnection,
         now: Timestamp
     ) throws {
@@ -172,7 +184,8 @@ enum LedgerStore {
                 AND commit_accepted_at IS NULL
             ORDER BY expires_at LIMIT \(maximumOverduePerUser)
             """
-        let found = try connection.queryMany(sql, users.map { [.uuid($0), .time(now)] })
+        let found = try connection.queryMany(
+            sql, users.map { [.uuid($0), .time(max(now, decidedAt[$0] ?? now))] })
         for (user, rows) in zip(users, found) where !rows.isEmpty {
             let overdue = try rows.map(UsageLogRow.read)
             entries[user]?.overdue = overdue.map(\.id)
@@ -205,10 +218,10 @@ enum LedgerStore {
         }
         for account in newAccounts { try insert(account, to: connection) }
         if !subscriptions.isEmpty {
-            try connection.executeMany(updateSubscription, subscriptions)
+            try connection.enqueueMany(updateSubscription, subscriptions)
         }
-        if !contexts.isEmpty { try connection.executeMany(updateContext, contexts) }
-        if !counters.isEmpty { try connection.executeMany(updateCounters, counters) }
+        if !contexts.isEmpty { try connection.enqueueMany(updateContext, contexts) }
+        if !counters.isEmpty { try connection.enqueueMany(updateCounters, counters) }
         try writeLogs(batch, to: connection)
         try writeGrants(batch, to: connection)
     }
@@ -217,7 +230,7 @@ enum LedgerStore {
         _ account: Account, to connection: any DatabaseConnection
     ) throws {
         let subscription = account.subscription
-        try connection.execute(
+        try connection.enqueueMany(
             """
             INSERT INTO subscriptions (id, user_id, plan_id, status, stripe_customer_id,
                 stripe_subscription_id, cancel_at_period_end, canceled_at, trial_end, trial_used,
@@ -225,21 +238,24 @@ enum LedgerStore {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
-                .uuid(subscription.id), .uuid(subscription.userID), .uuid(subscription.planID),
-                .text(subscription.status.rawValue), .text(subscription.stripeCustomerID),
-                .text(subscription.stripeSubscriptionID), .bool(subscription.cancelAtPeriodEnd),
-                .time(subscription.canceledAt), .time(subscription.trialEnd),
-                .bool(subscription.trialUsed), .time(subscription.createdAt),
-                .time(subscription.updatedAt),
+                [
+                    .uuid(subscription.id), .uuid(subscription.userID),
+                    .uuid(subscription.planID), .text(subscription.status.rawValue),
+                    .text(subscription.stripeCustomerID),
+                    .text(subscription.stripeSubscriptionID),
+                    .bool(subscription.cancelAtPeriodEnd), .time(subscription.canceledAt),
+                    .time(subscription.trialEnd), .bool(subscription.trialUsed),
+                    .time(subscription.createdAt), .time(subscription.updatedAt),
+                ]
             ])
-        try connection.execute(
+        try connection.enqueueMany(
             """
             INSERT INTO career_subscription_contexts (period_number, period_start, period_end,
                 period_source, period_plan_id, period_anchor, credits_allocated, credits_used, credits_reserved,
                 minute_started_at, minute_count, day_started_at, day_count, decided_at, user_id,
                 subscription_id)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, update(account) + [.uuid(subscription.id)])
+            """, [update(account) + [.uuid(subscription.id)]])
     }
 
     private static let updateSubscription = """
@@ -304,13 +320,13 @@ enum LedgerStore {
     ) throws {
         let inserted = batch.insertedLogs.compactMap { batch.logs[$0] }
         if !inserted.isEmpty {
-            try connection.executeMany(UsageLogRow.insert, inserted.map(UsageLogRow.values))
+            try connection.enqueueMany(UsageLogRow.insert, inserted.map(UsageLogRow.values))
         }
         // A log that was made and settled in this very batch is written once, as it stands.
         let changed = batch.changedLogs.subtracting(batch.insertedLogs)
             .compactMap { batch.logs[$0] }
         if !changed.isEmpty {
-            try connection.executeMany(UsageLogRow.settle, changed.map(UsageLogRow.settlement))
+            try connection.enqueueMany(UsageLogRow.settle, changed.map(UsageLogRow.settlement))
         }
     }
 
@@ -323,7 +339,7 @@ enum LedgerStore {
                     created_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?)
                 """
-            try connection.executeMany(
+            try connection.enqueueMany(
                 sql,
                 batch.grants.map {
                     [
@@ -338,7 +354,7 @@ enum LedgerStore {
                 INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status, at)
                 VALUES (?, ?, ?, ?, ?, ?)
                 """
-            try connection.executeMany(
+            try connection.enqueueMany(
                 sql,
                 batch.history.map {
                     let id = UUID.version7(at: $0.at, randomness: .random(in: .min ... .max))

@@ -5,8 +5,9 @@ import FoundationEssentials
 /// not look for one. Used by one thread.
 ///
 /// At a look, every reservation there is ends no earlier than the first that was seen; whatever is
-/// reserved later, by any process, lasts for the reservations' whole span. The earlier of the two
-/// is a time before which nothing can be overdue. Settling an account always looks, so that the
+/// reserved later, by any process however late its clock, is reserved no earlier than the
+/// account's last decision and lasts for the reservations' whole span. The earlier of the two is a
+/// time before which nothing can be overdue. Settling an account always looks, so that the
 /// sweeper stands on nothing that is remembered here.
 struct OverdueWatch {
     /// Users that are remembered; then all are forgotten and looked at anew.
@@ -25,10 +26,12 @@ struct OverdueWatch {
         return now >= end
     }
 
-    /// - Parameter firstEnd: when the first of the user's reservations ends; `nil` without any.
-    mutating func looked(for user: UUID, at now: Timestamp, firstEnd: Timestamp?) {
+    /// - Parameters:
+    ///   - decidedAt: the instant of the account's last decision.
+    ///   - firstEnd: when the first of the user's reservations ends; `nil` without any.
+    mutating func looked(for user: UUID, decidedAt: Timestamp, firstEnd: Timestamp?) {
         if clearUntil.count >= Self.maximumUsers { clearUntil = [:] }
-        let newest = now.adding(seconds: reservationTTL)
+        let newest = decidedAt.adding(seconds: reservationTTL)
         clearUntil[user] = min(firstEnd ?? newest, newest)
     }
 }

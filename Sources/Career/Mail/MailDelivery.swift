@@ -6,7 +6,7 @@ import JSON
 import Messaging
 
 /// Sends mails by SMTP, worked off by the worker: a mail server that is away delays mails and
-/// nothing else.
+/// nothing else. It uses up no tries either, for days.
 struct MailDelivery: Sendable {
     private let client: SMTPClient
     private let sender: Mailbox
@@ -40,21 +40,30 @@ struct MailDelivery: Sendable {
             MailEnvelope(
                 from: sender.address, to: mail.recipient,
                 message: mail.message(from: sender, id: id, at: clock.now())))
+        let sentAt = clock.now()
+        _ = try await database.write { connection in
+            try connection.execute(
+                "UPDATE mails SET sent_at = ? WHERE id = ?", [.time(sentAt), .uuid(id)])
+        }
     }
 
     private func send(_ envelope: MailEnvelope) async throws {
         do {
             try await client.send(envelope)
         } catch {
-            if error.isTemporary { throw error }
+            if error.isTemporary { throw PostponedMessage("\(error)") }
             throw PoisonMessage("\(error)")
         }
     }
 
+    /// `nil` where it is gone, or was sent before: messages may be delivered twice.
     private func mail(_ id: UUID) async throws -> Mail? {
         try await database.read { connection in
             let row = try connection.queryOne(
-                "SELECT recipient, subject, text, html FROM mails WHERE id = ?", [.uuid(id)])
+                """
+                SELECT recipient, subject, text, html FROM mails
+                WHERE id = ? AND sent_at IS NULL
+                """, [.uuid(id)])
             guard var reader = row?.reader else { return nil }
             return try Mail(
                 recipient: reader.text(), subject: reader.text(), text: reader.text(),

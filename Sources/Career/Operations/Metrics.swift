@@ -77,8 +77,9 @@ public final class RequestLog: RequestObserver {
 struct MetricsPage: Sendable {
     let requests: RequestLog
     let lane: LaneMetrics
+    let queues: QueueMetrics
 
-    func text() -> String {
+    func text() async -> String {
         let lane = self.lane.snapshot
         let lines =
             requests.lines() + [
@@ -91,7 +92,7 @@ struct MetricsPage: Sendable {
                 "# HELP cuebx_ledger_seconds_total Time that they took, in seconds.",
                 "# TYPE cuebx_ledger_seconds_total counter",
                 "cuebx_ledger_seconds_total \(Double(lane.nanoseconds) / 1e9)",
-            ]
+            ] + (await queues.lines())
         return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -20,6 +20,9 @@ public struct CatalogSync: Sendable {
     public func sync(_ wanted: Catalog, dryRun: Bool) async throws -> [String] {
         let now = clock.now()
         return try await database.write { [store] connection in
+            // Processes that start at the same time, or operators, take turns.
+            _ = try connection.query(
+                "SELECT catalog_revision FROM installation" + connection.dialect.lockRows)
             let old = try CatalogSync.stored(store, connection)
             try CatalogSync.refuseNewLookupKeys(from: old, to: wanted)
             let changes = CatalogSync.differences(from: old, to: wanted)

@@ -21,6 +21,21 @@ func messageTables(_ sql: SQLDialect) -> [String] {
     ]
 }
 
+/// What the RabbitMQ broker needs beside `messages`, and what keeps a message that is delivered
+/// twice from mailing twice.
+func rabbitMQTables(_ sql: SQLDialect) -> [String] {
+    [
+        // Tries that were begun of messages that RabbitMQ had handed out before.
+        """
+        CREATE TABLE message_tries (
+            id \(sql.uuid) PRIMARY KEY,
+            tries \(sql.bigint) NOT NULL
+        )\(sql.keyedTableOptions)
+        """,
+        "ALTER TABLE mails ADD COLUMN sent_at \(sql.bigint)",
+    ]
+}
+
 /// What is known of Stripe beside the subscription itself.
 func billingTables(_ sql: SQLDialect) -> [String] {
     [

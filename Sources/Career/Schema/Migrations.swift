@@ -10,6 +10,8 @@ public let migrations: [Migration] = [
     Migration("billing", billingTables),
     Migration("operator mark", dropOperatorMark),
     Migration("identity sweeping", sweepIndexes),
+    Migration("rabbitmq", rabbitMQTables),
+    Migration("import mark", importMark),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -1,0 +1,56 @@
+import CareerDomain
+import Database
+import FoundationEssentials
+
+/// The ledger's database transaction for a caller that forms its batches itself and holds the
+/// connection: load → decide → write with the same store as the lane's. The simulator drives it.
+package struct DirectLedger {
+    private var watch: OverdueWatch
+
+    package init(reservationTTL: Int64) {
+        watch = OverdueWatch(reservationTTL: reservationTTL)
+    }
+
+    /// - Parameter decide: decides on the commands, in their order; where it throws, nothing is
+    ///   written.
+    package mutating func carryOut<Value>(
+        _ commands: [any LedgerCommand], in connection: any DatabaseConnection, clock: Timestamp,
+        decide: (inout LedgerBatch) throws -> Value
+    ) throws -> Value {
+        var needs = LedgerNeeds()
+        for command in commands { needs.add(command) }
+        let loaded = try LedgerStore.load(needs, from: connection, now: clock, &watch)
+        var ledger = loaded
+        let value = try decide(&ledger)
+        try LedgerStore.write(ledger, over: loaded, to: connection)
+        return value
+    }
+
+    package static func install(
+        _ catalog: Catalog, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try CatalogTables.write(catalog, to: connection, now: now)
+    }
+
+    /// The user's account as it is stored; `nil` where there is no such user.
+    package static func entry(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> LedgerBatch.Entry? {
+        var needs = LedgerNeeds()
+        needs.users = [user]
+        // A watch of its own, so that looking changes nothing.
+        var watch = OverdueWatch(reservationTTL: 0)
+        return try LedgerStore.load(
+            needs, from: connection, now: Timestamp(micros: 0), &watch
+        ).entries[user]
+    }
+
+    /// All of the user's logs, in the order of their ids.
+    package static func logs(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> [UsageLog] {
+        let sql =
+            "SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE user_id = ? ORDER BY id"
+        return try connection.query(sql, [.uuid(user)]).map(UsageLogRow.read)
+    }
+}

@@ -1,0 +1,227 @@
+import CareerDomain
+import Database
+import Foundation
+import Logging
+
+/// Messages by RabbitMQ. `enqueue` writes to the table `messages` within the caller's database
+/// transaction; a relay sends what is there on its way and deletes it once RabbitMQ has confirmed
+/// that it is durable. So a broker that is away delays messages and loses none.
+///
+/// Two connections, each on a thread of its own: one publishes, one is delivered to.
+public struct RabbitMQBroker: MessageBroker {
+    /// Messages of one queue that are sent ahead: those in work and as many behind them, so that
+    /// a worker does not wait for the network.
+    static let prefetch: UInt16 = 16
+
+    let database: any Database
+    let queues: RabbitMQQueues
+    let wall: @Sendable () -> Timestamp
+    let publisher: RabbitMQSession
+    let consumer: RabbitMQSession
+    let inbox: RabbitMQInbox
+
+    /// Connects when it is first used.
+    public init(
+        _ url: RabbitMQURL, database: any Database, wall: @escaping @Sendable () -> Timestamp,
+        logger: Logger
+    ) {
+        self.init(url, RabbitMQQueues(), database: database, wall: wall, logger: logger)
+    }
+
+    package init(
+        _ url: RabbitMQURL, _ queues: RabbitMQQueues, database: any Database,
+        wall: @escaping @Sendable () -> Timestamp, logger: Logger
+    ) {
+        self.database = database
+        self.wall = wall
+        self.queues = queues
+        let inbox = RabbitMQInbox()
+        self.inbox = inbox
+        publisher = RabbitMQSession(
+            "rabbitmq-out", url,
+            hooks: .init(prepare: { connection in
+                try queues.declare(on: connection)
+                try connection.confirmPublishing()
+            }), logger: logger)
+        consumer = RabbitMQSession(
+            "rabbitmq-in", url,
+            hooks: .init(
+                prepare: { connection in
+                    try queues.declare(on: connection)
+                    for name in queues.consumedNames {
+                        try connection.consume(name, prefetch: Self.prefetch)
+                    }
+                },
+                deliver: { inbox.add($0, isDead: queues.isDead($0)) },
+                lost: { inbox.forgetAll() }), logger: logger)
+    }
+
+    public func enqueue(
+        _ queue: MessageQueue, _ body: String, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws {
+        try MessageTable.insert(queue, body, in: connection, now: now)
+    }
+
+    public func claim(_ limit: Int, now: Timestamp) async throws -> [Message] {
+        consumer.start()
+        try await keepDeadLetters(now: now)
+        let taken = inbox.take(limit)
+        do {
+            // Only what comes alone was delivered before.
+            let begun = try await beginAgain(taken.filter(\.delivery.isRedelivered))
+            return taken.compactMap { message($0, lostTries: begun, now: now) }
+        } catch {
+            inbox.putBack(taken, isDead: false)
+            throw error
+        }
+    }
+
+    private func message(
+        _ held: RabbitMQInbox.Held, lostTries: Int64, now: Timestamp
+    ) -> Message? {
+        let delivery = held.delivery
+        guard let queue = queues.queue(named: delivery.queue)?.queue else { return nil }
+        return Message(
+            id: delivery.id, queue: queue, body: delivery.body,
+            attempts: delivery.attempts + lostTries, enqueuedAt: delivery.enqueuedAt(now: now),
+            receipt: held.receipt)
+    }
+
+    public func acknowledge(_ message: Message) async throws {
+        guard let delivery = inbox.delivery(message.receipt) else {
+            throw RabbitMQError.away("the connection was lost; the message comes again")
+        }
+        try await settling(message, delivery) {
+            try await settle(delivery, receipt: message.receipt)
+        }
+    }
+
+    public func reject(
+        _ message: Message, reason: String, isPoison: Bool, now: Timestamp
+    ) async throws -> Bool {
+        // A message whose connection was lost is another worker's by now.
+        guard let delivery = inbox.delivery(message.receipt) else { return false }
+        let attempts = min(message.attempts + 1, message.queue.maximumAttempts)
+        let isDead = isPoison || attempts >= message.queue.maximumAttempts
+        var next = OutgoingMessage(
+            queue: isDead ? queues.deadName(message.queue) : queues.retryName(message.queue),
+            id: message.id, body: message.body, attempts: attempts, enqueuedAt: message.enqueuedAt)
+        if isDead {
+            next.reason = String(reason.prefix(EmbeddedBroker.maximumReason))
+            next.diedAt = now
+        } else {
+            next.dueAt = now.adding(seconds: message.queue.retryDelay)
+        }
+        try await settling(message, delivery) {
+            try await publish([next])
+            try await settle(delivery, receipt: message.receipt)
+        }
+        return isDead
+    }
+
+    /// The message goes back to the outbox until its time has come: queues of RabbitMQ have one
+    /// pause for all of their messages.
+    public func postpone(_ message: Message, reason: String, until dueAt: Timestamp) async throws {
+        guard let delivery = inbox.delivery(message.receipt) else { return }
+        try await settling(message, delivery) {
+            try await keep(message, reason: reason, until: dueAt)
+            try await settle(delivery, receipt: message.receipt)
+        }
+    }
+
+    private func keep(_ message: Message, reason: String, until dueAt: Timestamp) async throws {
+        _ = try await database.write { connection in
+            // The row may still be there, where the relay has not deleted it yet.
+            try connection.execute(
+                """
+                INSERT INTO messages
+                    (id, queue, body, attempts, reason, enqueued_at, due_at, leased_until)
+                VALUES (?, ?, ?, ?, ?, ?, ?, 0)
+                ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts,
+                    reason = excluded.reason, due_at = excluded.due_at, leased_until = 0
+                """,
+                [
+                    .uuid(message.id), .text(message.queue.rawValue), .text(message.body),
+                    .integer(message.attempts),
+                    .text(String(reason.prefix(EmbeddedBroker.maximumReason))),
+                    .time(message.enqueuedAt), .time(dueAt),
+                ])
+        }
+    }
+
+    /// Where an outcome cannot be told, the message is given back: nobody else would have it while
+    /// its connection lives.
+    private func settling(
+        _ message: Message, _ delivery: Delivery, _ tell: () async throws -> Void
+    ) async throws {
+        do {
+            try await tell()
+        } catch {
+            inbox.remove(message.receipt)
+            do {
+                try await consumer.perform { connection in
+                    guard connection.id == delivery.connection else { return }
+                    try connection.requeue(delivery.tag)
+                }
+            } catch {
+                // The connection is lost, and the message comes again by that.
+            }
+            throw error
+        }
+    }
+
+    public var handsOutOnDemand: Bool { false }
+
+    /// What nobody has begun goes back as it came: closing the connection alone would count as a
+    /// delivery.
+    public func stopClaiming() async {
+        guard consumer.isStarted else { return }
+        let (queues, inbox) = (self.queues, self.inbox)
+        do {
+            try await consumer.perform { connection in
+                for name in queues.consumedNames { try connection.stopConsuming(name) }
+                while case .delivery(let delivery) = try connection.nextEvent(milliseconds: 0) {
+                    inbox.add(delivery, isDead: queues.isDead(delivery))
+                }
+            }
+            for held in inbox.takeWaiting() {
+                let delivery = held.delivery
+                try await publish([
+                    OutgoingMessage(
+                        queue: delivery.queue, id: delivery.id, body: delivery.body,
+                        attempts: delivery.attempts,
+                        enqueuedAt: delivery.enqueuedAt(now: wall()))
+                ])
+                try await settle(delivery, receipt: held.receipt)
+            }
+        } catch {
+            // It comes again by itself, as what was delivered before.
+        }
+        await consumer.stop()
+    }
+
+    /// Closes what is still open.
+    package func close() async {
+        await consumer.stop()
+        await publisher.stop()
+    }
+
+    /// - Throws: ``RabbitMQError`` unless RabbitMQ has taken all of them.
+    func publish(_ messages: [OutgoingMessage]) async throws {
+        let taken = try await publisher.perform { try $0.publishConfirmed(messages) }
+        guard taken.allSatisfy({ $0 }) else {
+            throw RabbitMQError.refused("a queue takes no more messages")
+        }
+    }
+
+    func settle(_ delivery: Delivery, receipt: Int64) async throws {
+        if delivery.isRedelivered { try await forgetTries(delivery.id) }
+        // On another connection the tag would mean another message.
+        try await consumer.perform { connection in
+            guard connection.id == delivery.connection else { return }
+            try connection.acknowledge(delivery.tag)
+        }
+        inbox.remove(receipt)
+    }
+}

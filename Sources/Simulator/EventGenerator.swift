@@ -1,0 +1,146 @@
+import CareerDomain
+
+/// Draws a run's events from its seed, before anything happens. It knows nothing of answers; it
+/// only remembers which ids it has used.
+struct EventGenerator {
+    private var random: SimulationRandom
+    private let profile: SimulationProfile
+    private var steps: [SimulationStep] = []
+    /// The validates drawn so far: serial, person, request, hash, feature.
+    private var validates: [(serial: Int, person: Int, request: Int, hash: Int, feature: Int)] = []
+    private var adjustments = 0
+
+    init(_ profile: SimulationProfile, _ random: SimulationRandom) {
+        self.profile = profile
+        self.random = random
+    }
+
+    mutating func draw() -> [SimulationStep] {
+        for person in 0..<profile.persons { add(.signUp(person: person)) }
+        add(.flush(nil))
+        let kinds = SimulationProfile.Kind.allCases
+        let weights = kinds.map { profile.weights[$0] ?? 0 }
+        while steps.count < profile.length {
+            add(event(kinds[random.weighted(weights)]))
+        }
+        return steps
+    }
+
+    private mutating func add(_ event: SimulationEvent) {
+        steps.append(SimulationStep(serial: steps.count, event: event))
+    }
+
+    private mutating func person() -> Int { random.zipf(profile.persons) }
+
+    private mutating func event(_ kind: SimulationProfile.Kind) -> SimulationEvent {
+        switch kind {
+        case .flush: .flush(fault())
+        case .validate: validate()
+        case .commit: commit()
+        case .clock: .clock(clock())
+        case .balance: .readBalance(person: person())
+        case .sweep: .sweep
+        case .stripe: .stripe(person: person(), stripe())
+        case .fetch: .fetch(random.below(1000))
+        case .applyFetched: .applyFetched(random.below(1000))
+        case .message:
+            .handleMessage(
+                random.below(1000), random.pick(.handle, .handle, .handleTwice, .discard))
+        case .adjust: adjust()
+        case .standing: .setActive(person: person(), random.chance(0.85))
+        case .signUp: .signUp(person: person())
+        case .erase: .erase(person: person())
+        case .catalog: .useCatalog(random.below(profile.catalogs.count))
+        }
+    }
+
+    private mutating func fault() -> SimulatedFault? {
+        guard random.chance(profile.faultRate), !profile.faultKinds.isEmpty else { return nil }
+        return SimulatedFault(
+            kind: profile.faultKinds[random.below(profile.faultKinds.count)],
+            step: random.below(8), again: random.chance(0.3) ? random.below(4) : nil)
+    }
+
+    private mutating func validate() -> SimulationEvent {
+        let person = person()
+        var request = validates.count
+        var hash = 0
+        var feature = random.below(SimulationProfile.features.count)
+        if !validates.isEmpty, random.chance(profile.poison) {
+            let earlier = validates[validates.count - 1 - random.zipf(validates.count)]
+            request = earlier.request
+            hash = random.chance(0.5) ? earlier.hash : earlier.hash + 1
+            if random.chance(0.8) { feature = earlier.feature }
+            validates.append((steps.count, earlier.person, request, hash, feature))
+            return .validate(
+                person: earlier.person, request: request, hash: hash, feature: feature)
+        }
+        validates.append((steps.count, person, request, hash, feature))
+        // Now and then a feature that the catalog does not have.
+        if random.chance(0.01) { feature = -1 }
+        return .validate(person: person, request: request, hash: hash, feature: feature)
+    }
+
+    private mutating func commit() -> SimulationEvent {
+        guard !validates.isEmpty else {
+            return .commit(of: 0, success: true, .ofUnknownCall(person: person()))
+        }
+        // Mostly of a call that has just begun; sometimes of one long ago.
+        let age = random.chance(0.7) ? random.below(min(6, validates.count)) : nil
+        let call = validates[
+            age.map { validates.count - 1 - $0 } ?? random.below(validates.count)]
+        let manner: CommitManner =
+            switch random.weighted([70, 24, 4, 2]) {
+            case 0: .direct
+            case 1: .queued
+            case 2: .byAnother(person: person())
+            default: .ofUnknownCall(person: person())
+            }
+        return .commit(of: call.serial, success: random.chance(0.8), manner)
+    }
+
+    private mutating func clock() -> ClockChange {
+        if profile.isSkewed, random.chance(0.3) {
+            return .skew(micros: random.chance(0.5) ? 0 : Int64(random.below(600_000_000)))
+        }
+        if random.chance(0.3) {
+            return .to(
+                Boundary.allCases[random.below(Boundary.allCases.count)], person: person(),
+                offset: Int64(random.pick(-1, 0, 0, 1)))
+        }
+        let seconds: Int64 =
+            switch random.weighted([40, 25, 10, 8, 2, 1]) {
+            case 0: Int64(random.below(10))
+            case 1: Int64(random.below(1200))
+            case 2: Int64(random.below(86_400))
+            case 3: Int64(random.below(8 * 86_400))
+            case 4: Int64(random.below(40 * 86_400))
+            default: Int64(random.below(100 * 86_400))
+            }
+        return .advance(micros: seconds * 1_000_000 + Int64(random.below(1_000_000)))
+    }
+
+    private mutating func stripe() -> StripeAction {
+        switch random.weighted([30, 15, 8, 8, 4, 5, 15, 10]) {
+        case 0:
+            .subscribe(
+                plan: random.pick(1, 2), trial: random.chance(0.4), isPaid: random.chance(0.8),
+                isSecond: random.chance(0.25))
+        case 1: .changePlan(random.pick(1, 2))
+        case 2: .cancelAtEnd(true)
+        case 3: .cancelAtEnd(false)
+        case 4: .cancelNow
+        case 5: .refund
+        case 6: .card(isGood: random.chance(0.6))
+        default: .notify
+        }
+    }
+
+    private mutating func adjust() -> SimulationEvent {
+        if adjustments == 0 || random.chance(0.7) { adjustments += 1 }
+        return .adjust(
+            person: person(),
+            micros: Int64(random.pick(-30, -3, 1, 10)) * 1_000_000 + Int64(random.pick(0, 250_000)),
+            cause: random.chance(0.8) ? adjustments : 1 + random.below(adjustments))
+    }
+}

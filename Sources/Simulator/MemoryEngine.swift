@@ -1,0 +1,143 @@
+import CareerDomain
+import FoundationEssentials
+
+/// The ledger over dictionaries, for speed: what is written becomes visible at the commit, in one
+/// piece, and a crash loses everything else.
+package final class MemoryEngine: LedgerEngine {
+    package let name = "memory"
+    private var users: [UUID: Rows] = [:]
+    private var owners: [UUID: UUID] = [:]
+    private var redeemedTickets: [String: Int64] = [:]
+
+    private struct Rows {
+        var user: StoredUser
+        var placeOfLog: [UUID: Int] = [:]
+        var placeOfKey: [IdempotencyKey: Int] = [:]
+    }
+
+    package init() {}
+
+    package func install(_ catalog: Catalog) {}
+
+    package func insertUser(_ id: UUID, at now: Timestamp) {
+        users[id] = Rows(user: StoredUser(isActive: true, account: nil, logs: [], grants: []))
+    }
+
+    package func setActive(_ id: UUID, _ isActive: Bool) {
+        users[id]?.user.isActive = isActive
+    }
+
+    package func stored(_ user: UUID) -> StoredUser? { users[user]?.user }
+    package func decidedAt(_ user: UUID) -> Timestamp? {
+        users[user]?.user.account?.context.decidedAt
+    }
+    package func restart() {}
+
+    package func transact(
+        _ operations: [SimulatedOperation], _ rules: LedgerRules, clock: Timestamp,
+        fault: SimulatedFault?
+    ) throws -> [Answer] {
+        try fault?.strike(after: 0)
+        var batch = load(operations, clock: clock)
+        try fault?.strike(after: 1)
+        let answers = try operations.enumerated().map { index, operation in
+            let answer = operation.decide(in: &batch, rules, clock: clock)
+            try fault?.strike(after: 2 + index)
+            return answer
+        }
+        let tickets = try redeem(operations)
+        try fault?.strike(after: 2 + operations.count)
+        write(batch, tickets)
+        try fault?.strike(afterCommit: answers)
+        return answers
+    }
+
+    /// Loads what the service's store loads, under the same conditions.
+    private func load(_ operations: [SimulatedOperation], clock: Timestamp) -> LedgerBatch {
+        var entries: [UUID: LedgerBatch.Entry] = [:]
+        var logs: [UsageLog] = []
+        var grants: Set<GrantKey> = []
+        var sweeping: Set<UUID> = []
+        for operation in operations {
+            let command = operation.command
+            if command.seesAllOverdue { sweeping.insert(command.userID) }
+            if entries[command.userID] == nil, let rows = users[command.userID] {
+                entries[command.userID] = LedgerBatch.Entry(
+                    user: rows.user.isActive ? .active : .deactivated, account: rows.user.account,
+                    overdue: [])
+            }
+            if let log = find(command.subject) { logs.append(log) }
+            if let key = command.onceOnly, wasGranted(key) { grants.insert(key) }
+        }
+        for (id, entry) in entries {
+            guard let account = entry.account,
+                sweeping.contains(id) || account.context.reserved > .zero
+            else { continue }
+            let now = max(clock, account.context.decidedAt)
+            for log in users[id]?.user.logs ?? [] where log.isOverdue(at: now) {
+                entries[id]?.overdue.append(log.id)
+                logs.append(log)
+            }
+        }
+        return LedgerBatch(entries: entries, logs: logs, knownGrants: grants)
+    }
+
+    private func find(_ subject: LedgerSubject?) -> UsageLog? {
+        switch subject {
+        case .key(let key):
+            guard let rows = users[key.userID] else { return nil }
+            return rows.placeOfKey[key].map { rows.user.logs[$0] }
+        case .id(let id):
+            guard let owner = owners[id], let rows = users[owner] else { return nil }
+            return rows.placeOfLog[id].map { rows.user.logs[$0] }
+        case nil: return nil
+        }
+    }
+
+    private func wasGranted(_ key: GrantKey) -> Bool {
+        users[key.userID]?.user.grants.contains { $0.kind == key.kind && $0.cause == key.cause }
+            ?? false
+    }
+
+    private func redeem(_ operations: [SimulatedOperation]) throws -> [String: Int64] {
+        var redeemed: [String: Int64] = [:]
+        for case .applyBilling(let command, let ticket) in operations {
+            let id = command.snapshot.subscriptionID
+            // The same ticket again is that of a commit whose answer was lost.
+            guard ticket >= redeemed[id] ?? redeemedTickets[id] ?? 0 else {
+                throw TransactionFailure.staleTicket
+            }
+            redeemed[id] = ticket
+        }
+        return redeemed
+    }
+
+    private func write(_ batch: LedgerBatch, _ tickets: [String: Int64]) {
+        for (id, entry) in batch.entries {
+            if entry.user == .missing {
+                for log in users[id]?.user.logs ?? [] { owners[log.id] = nil }
+                users[id] = nil
+            } else {
+                users[id]?.user.account = entry.account
+            }
+        }
+        for id in batch.insertedLogs { if let log = batch.logs[id] { insert(log) } }
+        for id in batch.changedLogs {
+            guard let log = batch.logs[id], let owner = owners[id],
+                let place = users[owner]?.placeOfLog[id]
+            else { continue }
+            users[owner]?.user.logs[place] = log
+        }
+        for grant in batch.grants { users[grant.userID]?.user.grants.append(grant) }
+        redeemedTickets.merge(tickets) { _, new in new }
+    }
+
+    private func insert(_ log: UsageLog) {
+        let owner = log.key.userID
+        guard let place = users[owner]?.user.logs.count else { return }
+        users[owner]?.user.logs.append(log)
+        users[owner]?.placeOfLog[log.id] = place
+        users[owner]?.placeOfKey[log.key] = place
+        owners[log.id] = owner
+    }
+}

@@ -1,0 +1,275 @@
+import CareerDomain
+import FoundationEssentials
+
+/// The rules of the design once more, plainly: one thread, no batches, no faults, no counters.
+/// What is used, reserved or left is added up from the calls each time, and whatever the clock
+/// decides (an expired reservation, a new month) is worked out from the clock. It shares values
+/// with the domain and no decision.
+///
+/// Each operation is told its instant: the clock's, or that of the account's last decision where
+/// that is later.
+final class ReferenceModel {
+    struct Call {
+        let id: UUID
+        let feature: String
+        let period: Int
+        let cost: Int64
+        let createdAt: Int64
+        let expiresAt: Int64
+        /// SUCCESS or FAILED once the call has ended.
+        var ended: UsageLog.Status?
+        /// The outcome of a commit that was taken in for later.
+        var acceptedAs: UsageLog.Status?
+
+        func isExpired(at now: Int64) -> Bool {
+            ended == nil && acceptedAs == nil && expiresAt <= now
+        }
+
+        func status(at now: Int64) -> UsageLog.Status {
+            ended ?? (isExpired(at: now) ? .expired : .pending)
+        }
+    }
+
+    struct Period: Equatable {
+        var number = 1
+        var start: Int64
+        var end: Int64
+        var isPaid = false
+        /// The plan whose allocation it was granted.
+        var planID: UUID
+        /// The sum of its grants.
+        var granted: Int64
+    }
+
+    struct Account: Equatable {
+        var planID: UUID
+        var status = Subscription.Status.active
+        var customerID: String?
+        var subscriptionID: String?
+        var cancelAtPeriodEnd = false
+        var canceledAt: Timestamp?
+        var trialEnd: Timestamp?
+        var trialUsed = false
+        var anchor: Int64
+        var period: Period
+    }
+
+    final class User {
+        var isActive = true
+        var account: Account?
+        /// In the order of their creation.
+        var calls: [Call] = []
+        var placeOfKey: [IdempotencyKey: Int] = [:]
+        /// Invoices and adjustments that were granted.
+        var granted: Set<String> = []
+        /// The instant of the latest operation that changed something.
+        var changedAt: Int64 = 0
+    }
+
+    private(set) var users: [UUID: User] = [:]
+    private(set) var placeOfCall: [UUID: (user: UUID, place: Int)] = [:]
+
+    func insertUser(_ id: UUID) { users[id] = User() }
+    func setActive(_ id: UUID, _ isActive: Bool) { users[id]?.isActive = isActive }
+
+    /// - Parameter fresh: the id that the code under test gave, for a call that is new.
+    func apply(
+        _ operation: SimulatedOperation, _ rules: LedgerRules, at now: Int64, fresh: UUID?
+    ) -> Answer {
+        switch operation {
+        case .activate(let command): activate(command, rules, at: now)
+        case .validate(let command): validate(command, rules, at: now, fresh: fresh)
+        case .commit(let command): commit(command, at: now)
+        case .accept(let command): accept(command.commit, at: now)
+        case .withdraw(let command): withdraw(command.commit, at: now)
+        case .settle(let command): settle(command.userID, rules, at: now)
+        case .adjust(let command): adjust(command, rules, at: now)
+        case .linkCustomer(let command): link(command)
+        case .applyBilling(let command, _): mirror(command, rules, at: now)
+        case .erase(let command): erase(command.userID, rules, at: now)
+        }
+    }
+
+    // MARK: Validate: subscription, rate limits, idempotency, quota, reservation
+
+    private func validate(
+        _ command: ValidateUsage, _ rules: LedgerRules, at now: Int64, fresh: UUID?
+    ) -> Answer {
+        guard let user = users[command.userID] else { return .unknownUser }
+        guard user.isActive else { return .deactivatedUser }
+        guard let feature = rules.catalog.features[command.featureKey] else {
+            return .unknownFeature
+        }
+        guard catchUp(user, rules, at: now), let account = user.account,
+            let plan = rules.catalog.plan(account.planID)
+        else { return .denied(.noSubscription, []) }
+        func limits() -> [LimitView] { Self.limits(of: user, plan, at: now) }
+        let known = user.placeOfKey[command.key].map { user.calls[$0] }
+
+        guard Self.isEntitled(account, at: now, grace: rules.pastDueGrace) else {
+            return .denied(.subscriptionInactive, limits())
+        }
+        if let reset = limits().filter({ $0.remaining == 0 }).map(\.resetAt).max() {
+            return .denied(.rateLimited(retryAfter: Self.seconds(from: now, to: reset)), limits())
+        }
+        if let known {
+            let status = known.status(at: now)
+            if known.feature != command.featureKey {
+                return .denied(.requestMismatch(usageID: known.id, status), limits())
+            }
+            if status != .pending || known.acceptedAs != nil {
+                return .denied(.requestAlreadyFinished(usageID: known.id, status), limits())
+            }
+            return .granted(
+                known.id, credits: known.cost, expiresAt: known.expiresAt, isReplay: true,
+                limits())
+        }
+        let cost = feature.internalCost.micros * plan.pricing.multiplier.millionths / 1_000_000
+        let taken = Self.used(by: user) + Self.reserved(by: user, at: now)
+        if taken + cost > account.period.granted {
+            let end = account.period.end
+            let reset = now < end ? end : end + rules.pastDueGrace * 1_000_000
+            return .denied(
+                .quotaExceeded(
+                    used: Credits(micros: taken), limit: Credits(micros: account.period.granted),
+                    needed: Credits(micros: cost),
+                    retryAfter: Self.seconds(from: now, to: reset)),
+                limits())
+        }
+        guard let id = fresh, placeOfCall[id] == nil else { return .unknownUsage }
+        placeOfCall[id] = (command.userID, user.calls.count)
+        user.placeOfKey[command.key] = user.calls.count
+        let call = Call(
+            id: id, feature: command.featureKey, period: account.period.number, cost: cost,
+            createdAt: now, expiresAt: now + rules.reservationTTL * 1_000_000)
+        user.calls.append(call)
+        user.changedAt = now
+        return .granted(
+            id, credits: cost, expiresAt: call.expiresAt, isReplay: false, limits())
+    }
+
+    /// Active, trialing or past due within the grace; what was paid for is theirs whatever the
+    /// status says, for the grace after its end.
+    private static func isEntitled(_ account: Account, at now: Int64, grace: Int64) -> Bool {
+        let mayRun: [Subscription.Status] = [.active, .trialing, .pastDue]
+        return now < account.period.end + grace * 1_000_000
+            && (account.period.isPaid || mayRun.contains(account.status))
+    }
+
+    /// Counts the reservations of the UTC calendar minute and day; nothing else counts.
+    static func limits(of user: User, _ plan: Plan, at now: Int64) -> [LimitView] {
+        [
+            (Int64(60), plan.pricing.rateLimitPerMinute),
+            (Int64(86_400), plan.pricing.rateLimitPerDay),
+        ].compactMap { span, limit in
+            guard let limit else { return nil }
+            let start = now - now % (span * 1_000_000)
+            let count = user.calls.reversed().prefix { $0.createdAt >= start }.count
+            return LimitView(
+                seconds: span, limit: limit, remaining: max(0, limit - Int64(count)),
+                resetAt: start + span * 1_000_000)
+        }
+    }
+
+    private static func seconds(from now: Int64, to later: Int64) -> Int64 {
+        (later - now + 999_999) / 1_000_000
+    }
+
+    private static func callsOfPeriod(_ user: User) -> some Sequence<Call> {
+        let number = user.account?.period.number
+        return user.calls.reversed().prefix { $0.period == number }
+    }
+
+    static func used(by user: User) -> Int64 {
+        callsOfPeriod(user).reduce(0) { $0 + ($1.ended == .success ? $1.cost : 0) }
+    }
+
+    static func reserved(by user: User, at now: Int64) -> Int64 {
+        callsOfPeriod(user).reduce(0) { $0 + ($1.status(at: now) == .pending ? $1.cost : 0) }
+    }
+
+    // MARK: Commit
+
+    private func commit(_ command: CommitUsage, at now: Int64) -> Answer {
+        guard let (owner, place) = placeOfCall[command.usageID], let user = users[owner] else {
+            return .unknownUsage
+        }
+        guard owner == command.userID else { return .notTheirs }
+        let call = user.calls[place]
+        let result = Self.status(of: command.result)
+        func charged(_ status: UsageLog.Status) -> Int64 { status == .success ? call.cost : 0 }
+        if let ended = call.ended {
+            return ended == result
+                ? .committed(ended, charged: charged(ended), isReplay: true)
+                : .commitRefused(ended, charged: charged(ended))
+        }
+        // What was accepted for later is judged by the time at which it was accepted.
+        if call.isExpired(at: now) { return .commitRefused(.expired, charged: 0) }
+        if let accepted = call.acceptedAs, accepted != result {
+            return .commitRefused(accepted, charged: charged(accepted))
+        }
+        user.calls[place].ended = result
+        user.changedAt = now
+        return .committed(result, charged: charged(result), isReplay: false)
+    }
+
+    private static func status(of result: CommitUsage.Result) -> UsageLog.Status {
+        result == .success ? .success : .failed
+    }
+
+    private func accept(_ command: CommitUsage, at now: Int64) -> Answer {
+        let result = Self.status(of: command.result)
+        guard let (owner, place) = placeOfCall[command.usageID], owner == command.userID,
+            let user = users[owner], user.calls[place].status(at: now) == .pending,
+            user.calls[place].acceptedAs ?? result == result
+        else { return commit(command, at: now) }
+        user.calls[place].acceptedAs = result
+        return .accepted
+    }
+
+    private func withdraw(_ command: CommitUsage, at now: Int64) -> Answer {
+        guard let (owner, place) = placeOfCall[command.usageID], owner == command.userID,
+            let user = users[owner], user.calls[place].ended == nil,
+            user.calls[place].acceptedAs == Self.status(of: command.result)
+        else { return .notWaiting }
+        user.calls[place].acceptedAs = nil
+        return .withdrawn(user.calls[place].status(at: now))
+    }
+
+    // MARK: Reading
+
+    /// Starts the free month in which `now` lies, where the one before is over.
+    ///
+    /// - Returns: whether there is an account.
+    private func catchUp(_ user: User, _ rules: LedgerRules, at now: Int64) -> Bool {
+        guard var account = user.account else { return false }
+        Self.startMonthIfDue(&account, rules, at: now)
+        if account != user.account { user.changedAt = now }
+        user.account = account
+        return true
+    }
+
+    private func settle(_ id: UUID, _ rules: LedgerRules, at now: Int64) -> Answer {
+        guard let user = users[id], catchUp(user, rules, at: now), let account = user.account
+        else { return .balance(nil, reserved: 0, []) }
+        return .balance(
+            view(user), reserved: Self.reserved(by: user, at: now),
+            rules.catalog.plan(account.planID).map { Self.limits(of: user, $0, at: now) } ?? [])
+    }
+
+    func view(_ user: User) -> AccountView? {
+        user.account.map {
+            AccountView(
+                planID: $0.planID, status: $0.status, customerID: $0.customerID,
+                stripeSubscriptionID: $0.subscriptionID,
+                cancelAtPeriodEnd: $0.cancelAtPeriodEnd, canceledAt: $0.canceledAt,
+                trialEnd: $0.trialEnd, trialUsed: $0.trialUsed, periodStart: $0.period.start,
+                periodEnd: $0.period.end, allocated: $0.period.granted, used: Self.used(by: user))
+        }
+    }
+
+    func forget(_ id: UUID) {
+        for call in users[id]?.calls ?? [] { placeOfCall[call.id] = nil }
+        users[id] = nil
+    }
+}

@@ -1,0 +1,210 @@
+import CareerDomain
+import FoundationEssentials
+
+/// The model's accounts: periods, grants, and what Stripe says.
+extension ReferenceModel {
+    func activate(
+        _ command: ActivateFreeSubscription, _ rules: LedgerRules, at now: Int64
+    ) -> Answer {
+        guard let user = users[command.userID] else { return .unknownUser }
+        if user.account == nil {
+            user.account = newAccount(command.former, rules, at: now)
+            user.changedAt = now
+            return view(user).map { .activated($0, isNew: true) } ?? .noAccount
+        }
+        return view(user).map { .activated($0, isNew: false) } ?? .noAccount
+    }
+
+    /// Monthly from activation. Whoever comes back while the period of their deleted account still
+    /// runs goes on with it and with what it had left: nothing is minted.
+    private func newAccount(
+        _ former: FormerAccount?, _ rules: LedgerRules, at now: Int64
+    ) -> Account {
+        let free = rules.catalog.freePlan
+        let allocation = free.pricing.creditsAllocation.micros
+        let month = ReferenceCalendar.month(anchor: now, containing: now)
+        var account = Account(
+            planID: free.id, trialUsed: former?.trialUsed ?? false, anchor: now,
+            period: Period(start: month.start, end: month.end, planID: free.id, granted: allocation)
+        )
+        if let former, now < former.periodEnd.micros {
+            account.anchor = former.anchor.micros
+            account.period.start = former.periodStart.micros
+            account.period.end = former.periodEnd.micros
+            account.period.granted = min(allocation, former.remaining.micros)
+        }
+        return account
+    }
+
+    static func startMonthIfDue(_ account: inout Account, _ rules: LedgerRules, at now: Int64) {
+        let free = rules.catalog.freePlan
+        guard account.planID == free.id, now >= account.period.end else { return }
+        let month = ReferenceCalendar.month(anchor: account.anchor, containing: now)
+        account.period = Period(
+            number: account.period.number + 1, start: month.start, end: month.end,
+            planID: free.id, granted: free.pricing.creditsAllocation.micros)
+    }
+
+    func adjust(_ command: AdjustCredits, _ rules: LedgerRules, at now: Int64) -> Answer {
+        guard let user = users[command.userID], var account = user.account else {
+            return .noSubscription
+        }
+        guard !user.granted.contains("adjustment " + command.cause) else {
+            return .alreadyAdjusted
+        }
+        Self.startMonthIfDue(&account, rules, at: now)
+        account.period.granted += command.credits.micros
+        guard account.period.granted >= 0 else { return .wouldBeNegative }
+        user.account = account
+        user.granted.insert("adjustment " + command.cause)
+        user.changedAt = now
+        return view(user).map { .adjusted($0) } ?? .noAccount
+    }
+
+    /// One customer a user, ever: the first one stays.
+    func link(_ command: LinkCustomer) -> Answer {
+        guard let user = users[command.userID], user.account != nil else { return .customer(nil) }
+        if user.account?.customerID == nil { user.account?.customerID = command.customerID }
+        return .customer(user.account?.customerID)
+    }
+
+    /// What is kept of a deleted account: whether the trial was used, and the running period with
+    /// what the Free plan would have left of it.
+    func erase(_ id: UUID, _ rules: LedgerRules, at now: Int64) -> Answer {
+        defer { forget(id) }
+        guard let user = users[id], var account = user.account else { return .erased(nil) }
+        Self.startMonthIfDue(&account, rules, at: now)
+        user.account = account
+        let taken = Self.used(by: user) + Self.reserved(by: user, at: now)
+        let free = rules.catalog.freePlan.pricing.creditsAllocation.micros
+        return .erased(
+            FormerView(
+                trialUsed: account.trialUsed,
+                anchor: account.period.isPaid ? account.period.end : account.anchor,
+                periodStart: account.period.start, periodEnd: account.period.end,
+                remaining: max(0, min(account.period.granted, free) - taken)))
+    }
+
+    // MARK: Stripe
+
+    func mirror(_ command: ApplyBilling, _ rules: LedgerRules, at now: Int64) -> Answer {
+        let snapshot = command.snapshot
+        guard let user = users[command.userID], var account = user.account else {
+            return .noAccount
+        }
+        // Two checkouts paid: the first keeps.
+        if let linked = account.subscriptionID, linked != snapshot.subscriptionID {
+            return .otherSubscription(linked)
+        }
+        let before = account
+        let newlyPaid = snapshot.paid.flatMap {
+            user.granted.contains("invoice " + $0.invoiceID) || snapshot.isRevoked ? nil : $0
+        }
+        let isOver =
+            snapshot.isRevoked || snapshot.status == .canceled
+            || snapshot.status == .incompleteExpired
+        let isLinked = account.subscriptionID != nil
+        // Nobody has a subscription before its first payment. One that is over before it was heard
+        // of matters if it paid for a time that is not already past here.
+        let matters =
+            isOver
+            ? newlyPaid.map { $0.end.micros > account.period.start } ?? false
+            : snapshot.status != .incomplete
+        // One trial a user, ever.
+        if snapshot.trialEnd != nil { account.trialUsed = true }
+        guard isLinked || matters else {
+            if account != before { user.changedAt = now }
+            user.account = account
+            return .subscriptionNotTheirs
+        }
+        Self.startMonthIfDue(&account, rules, at: now)
+        if let paid = newlyPaid, isOver || paid.end.micros > now,
+            Self.follows(paid, account.period, ofSame: isLinked)
+        {
+            startPaid(paid, &account, rules, user)
+        }
+        if isOver {
+            end(snapshot, &account, rules, at: now)
+        } else {
+            takeOver(snapshot, &account)
+            upgrade(snapshot, &account, rules, at: now)
+        }
+        if account != before { user.changedAt = now }
+        user.account = account
+        return view(user).map { .mirrored($0) } ?? .noAccount
+    }
+
+    /// Within one subscription a period follows an earlier one; what was paid for always takes
+    /// the place of a free month, and so does a new subscription.
+    private static func follows(
+        _ paid: BillingSnapshot.PaidPeriod, _ running: Period, ofSame isLinked: Bool
+    ) -> Bool {
+        !isLinked || !running.isPaid || paid.start.micros > running.start
+            || paid.end.micros > running.end
+    }
+
+    /// A paid period starts with its plan's allocation and nothing used.
+    private func startPaid(
+        _ paid: BillingSnapshot.PaidPeriod, _ account: inout Account, _ rules: LedgerRules,
+        _ user: User
+    ) {
+        guard let plan = rules.catalog.plan(paid.planID) else { return }
+        user.granted.insert("invoice " + paid.invoiceID)
+        account.period = Period(
+            number: account.period.number + 1, start: paid.start.micros, end: paid.end.micros,
+            isPaid: true, planID: plan.id, granted: plan.pricing.creditsAllocation.micros)
+    }
+
+    private func takeOver(_ snapshot: BillingSnapshot, _ account: inout Account) {
+        account.planID = snapshot.planID
+        account.status = snapshot.status
+        account.customerID = snapshot.customerID
+        account.subscriptionID = snapshot.subscriptionID
+        account.cancelAtPeriodEnd = snapshot.cancelAtPeriodEnd
+        account.canceledAt = snapshot.canceledAt
+        account.trialEnd = snapshot.trialEnd
+    }
+
+    /// (new − old allocation) × the part of the period that is left, down to the hundredth. A
+    /// lower plan takes nothing away, and coming up again to what was granted gives nothing.
+    private func upgrade(
+        _ snapshot: BillingSnapshot, _ account: inout Account, _ rules: LedgerRules, at now: Int64
+    ) {
+        let mayRun: [Subscription.Status] = [.active, .trialing, .pastDue]
+        guard account.period.isPaid, mayRun.contains(snapshot.status),
+            let new = rules.catalog.plan(snapshot.planID),
+            let old = rules.catalog.plan(account.period.planID), new.rank > old.rank
+        else { return }
+        account.period.planID = new.id
+        let difference = new.pricing.creditsAllocation.micros - old.pricing.creditsAllocation.micros
+        let (start, end) = (account.period.start, account.period.end)
+        let from = min(max(snapshot.changedPlanAt?.micros ?? now, start), end)
+        let hundredths = Int128(difference) * Int128(end - from) / Int128(end - start) / 10_000
+        account.period.granted += max(0, Int64(hundredths) * 10_000)
+    }
+
+    /// Back to Free. Ended with its period: free months from then on. Earlier, or the money went
+    /// back: the period goes on to its end with no more than Free would have.
+    private func end(
+        _ snapshot: BillingSnapshot, _ account: inout Account, _ rules: LedgerRules, at now: Int64
+    ) {
+        let free = rules.catalog.freePlan
+        let endedAt = snapshot.endedAt?.micros ?? now
+        if account.period.isPaid {
+            if snapshot.isRevoked || endedAt < account.period.end {
+                account.period.granted = min(
+                    account.period.granted, free.pricing.creditsAllocation.micros)
+                account.anchor = account.period.end
+            } else {
+                account.anchor = endedAt
+            }
+        }
+        account.planID = free.id
+        account.status = .active
+        account.subscriptionID = nil
+        account.cancelAtPeriodEnd = false
+        account.canceledAt = snapshot.canceledAt
+        account.trialEnd = snapshot.trialEnd
+        Self.startMonthIfDue(&account, rules, at: now)
+    }
+}

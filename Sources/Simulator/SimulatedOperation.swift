@@ -1,0 +1,287 @@
+import CareerDomain
+import FoundationEssentials
+
+/// What waits for the lane: one of the ledger's commands, and the ticket that a billing effect was
+/// fetched under.
+package enum SimulatedOperation: Sendable {
+    case activate(ActivateFreeSubscription)
+    case validate(ValidateUsage)
+    case commit(CommitUsage)
+    case accept(AcceptCommit)
+    case withdraw(WithdrawCommit)
+    case settle(SettleAccount)
+    case adjust(AdjustCredits)
+    case linkCustomer(LinkCustomer)
+    case applyBilling(ApplyBilling, ticket: Int64)
+    case erase(EraseAccount)
+
+    package var command: any LedgerCommand {
+        switch self {
+        case .activate(let command): command
+        case .validate(let command): command
+        case .commit(let command): command
+        case .accept(let command): command
+        case .withdraw(let command): command
+        case .settle(let command): command
+        case .adjust(let command): command
+        case .linkCustomer(let command): command
+        case .applyBilling(let command, _): command
+        case .erase(let command): command
+        }
+    }
+
+    package var userID: UUID { command.userID }
+
+    /// Has the code under test decide, as the lane does.
+    package func decide(
+        in batch: inout LedgerBatch, _ rules: LedgerRules, clock: Timestamp
+    ) -> Answer {
+        switch self {
+        case .activate(let command): Answer(batch.apply(command, rules, clock: clock))
+        case .validate(let command): Answer(batch.apply(command, rules, clock: clock))
+        case .commit(let command): Answer(batch.apply(command, rules, clock: clock))
+        case .accept(let command): Answer(batch.apply(command, rules, clock: clock))
+        case .withdraw(let command): Answer(batch.apply(command, rules, clock: clock))
+        case .settle(let command): Answer(batch.apply(command, rules, clock: clock), rules, clock)
+        case .adjust(let command): Answer(batch.apply(command, rules, clock: clock))
+        case .linkCustomer(let command): .customer(batch.apply(command, rules, clock: clock))
+        case .applyBilling(let command, _): Answer(batch.apply(command, rules, clock: clock))
+        case .erase(let command):
+            .erased(batch.apply(command, rules, clock: clock).map(FormerView.init))
+        }
+    }
+}
+
+/// An answer in a form that the model can make too. Credits are micro-credits, times microseconds.
+package enum Answer: Equatable, Sendable {
+    case unknownUser
+    case deactivatedUser
+    case unknownFeature
+    case granted(UUID, credits: Int64, expiresAt: Int64, isReplay: Bool, [LimitView])
+    case denied(ValidateUsage.Denial, [LimitView])
+    case unknownUsage
+    case notTheirs
+    case committed(UsageLog.Status, charged: Int64, isReplay: Bool)
+    case commitRefused(UsageLog.Status, charged: Int64)
+    case accepted
+    case notWaiting
+    case withdrawn(UsageLog.Status)
+    case balance(AccountView?, reserved: Int64, [LimitView])
+    case activated(AccountView, isNew: Bool)
+    case noSubscription
+    case alreadyAdjusted
+    case wouldBeNegative
+    case adjusted(AccountView)
+    case customer(String?)
+    case noAccount
+    case otherSubscription(String)
+    case subscriptionNotTheirs
+    case mirrored(AccountView)
+    case erased(FormerView?)
+
+    /// The usage log that the answer names, if any.
+    package var usageID: UUID? {
+        switch self {
+        case .granted(let id, _, _, _, _), .denied(.requestAlreadyFinished(let id, _), _),
+            .denied(.requestMismatch(let id, _), _):
+            id
+        default: nil
+        }
+    }
+}
+
+extension Answer {
+    /// The kind of answer, without its figures.
+    var label: String {
+        switch self {
+        case .granted(_, _, _, let isReplay, _): isReplay ? "replayed" : "reserved"
+        case .denied(let denial, _):
+            switch denial {
+            case .noSubscription: "no_subscription"
+            case .subscriptionInactive: "subscription_inactive"
+            case .rateLimited: "rate_limited"
+            case .requestAlreadyFinished(_, let status):
+                "request_already_finished \(status.rawValue)"
+            case .requestMismatch: "request_mismatch"
+            case .quotaExceeded: "quota_exceeded"
+            }
+        case .committed(let status, _, let isReplay):
+            "\(status.rawValue)\(isReplay ? " again" : "")"
+        case .commitRefused(let status, _): "refused, \(status.rawValue)"
+        case .withdrawn(let status): "withdrawn, \(status.rawValue)"
+        case .activated(_, let isNew): isNew ? "created" : "existing"
+        case .balance(let view, _, _): view == nil ? "none" : "shown"
+        case .erased(let former): former == nil ? "nobody" : "remembered"
+        case .customer(let id): id == nil ? "none" : "linked"
+        case .unknownUser: "unknown user"
+        case .deactivatedUser: "deactivated"
+        case .unknownFeature: "unknown feature"
+        case .unknownUsage: "unknown usage"
+        case .notTheirs: "not theirs"
+        case .accepted: "accepted"
+        case .notWaiting: "not waiting"
+        case .noSubscription, .noAccount: "no account"
+        case .alreadyAdjusted: "already adjusted"
+        case .wouldBeNegative: "would be negative"
+        case .adjusted: "adjusted"
+        case .otherSubscription: "other subscription"
+        case .subscriptionNotTheirs: "not taken over"
+        case .mirrored: "applied"
+        }
+    }
+}
+
+/// What is observable of an account; not how it is kept.
+package struct AccountView: Equatable, Sendable {
+    var planID: UUID
+    var status: Subscription.Status
+    var customerID: String?
+    var stripeSubscriptionID: String?
+    var cancelAtPeriodEnd: Bool
+    var canceledAt: Timestamp?
+    var trialEnd: Timestamp?
+    var trialUsed: Bool
+    var periodStart: Int64
+    var periodEnd: Int64
+    var allocated: Int64
+    var used: Int64
+}
+
+/// A rate limit as its header shows it.
+package struct LimitView: Equatable, Sendable {
+    var seconds: Int64
+    var limit: Int64
+    var remaining: Int64
+    var resetAt: Int64
+}
+
+/// What is remembered of a deleted account.
+package struct FormerView: Equatable, Sendable {
+    var trialUsed: Bool
+    var anchor: Int64
+    var periodStart: Int64
+    var periodEnd: Int64
+    var remaining: Int64
+}
+
+extension AccountView {
+    init(_ account: Account) {
+        let subscription = account.subscription
+        let context = account.context
+        self.init(
+            planID: subscription.planID, status: subscription.status,
+            customerID: subscription.stripeCustomerID,
+            stripeSubscriptionID: subscription.stripeSubscriptionID,
+            cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
+            canceledAt: subscription.canceledAt, trialEnd: subscription.trialEnd,
+            trialUsed: subscription.trialUsed, periodStart: context.period.start.micros,
+            periodEnd: context.period.end.micros, allocated: context.allocated.micros,
+            used: context.used.micros)
+    }
+}
+
+extension LimitView {
+    init(_ standing: RateLimitStanding) {
+        self.init(
+            seconds: standing.span.seconds, limit: standing.limit, remaining: standing.remaining,
+            resetAt: standing.resetAt.micros)
+    }
+}
+
+extension FormerView {
+    init(_ former: FormerAccount) {
+        self.init(
+            trialUsed: former.trialUsed, anchor: former.anchor.micros,
+            periodStart: former.periodStart.micros, periodEnd: former.periodEnd.micros,
+            remaining: former.remaining.micros)
+    }
+
+    var account: FormerAccount {
+        FormerAccount(
+            trialUsed: trialUsed, anchor: Timestamp(micros: anchor),
+            periodStart: Timestamp(micros: periodStart), periodEnd: Timestamp(micros: periodEnd),
+            remaining: Credits(micros: remaining))
+    }
+}
+
+extension Answer {
+    fileprivate init(_ outcome: ActivateFreeSubscription.Outcome) {
+        switch outcome {
+        case .unknownUser: self = .unknownUser
+        case .existing(let account): self = .activated(AccountView(account), isNew: false)
+        case .created(let account): self = .activated(AccountView(account), isNew: true)
+        }
+    }
+
+    fileprivate init(_ outcome: ValidateUsage.Outcome) {
+        switch outcome {
+        case .unknownUser: self = .unknownUser
+        case .deactivatedUser: self = .deactivatedUser
+        case .unknownFeature: self = .unknownFeature
+        case .denied(let denial, let limits): self = .denied(denial, limits.map(LimitView.init))
+        case .granted(let grant, let limits):
+            self = .granted(
+                grant.usageID, credits: grant.creditsReserved.micros,
+                expiresAt: grant.expiresAt.micros, isReplay: grant.isReplay,
+                limits.map(LimitView.init))
+        }
+    }
+
+    /// Which mails a commit causes is not looked at.
+    fileprivate init(_ outcome: CommitUsage.Outcome) {
+        switch outcome {
+        case .unknownUsage: self = .unknownUsage
+        case .notTheirs: self = .notTheirs
+        case .applied(let status, let charged, let isReplay, _):
+            self = .committed(status, charged: charged.micros, isReplay: isReplay)
+        case .refused(let status, let charged):
+            self = .commitRefused(status, charged: charged.micros)
+        }
+    }
+
+    fileprivate init(_ outcome: AcceptCommit.Outcome) {
+        switch outcome {
+        case .accepted: self = .accepted
+        case .settled(let outcome): self.init(outcome)
+        }
+    }
+
+    fileprivate init(_ outcome: WithdrawCommit.Outcome) {
+        switch outcome {
+        case .notWaiting: self = .notWaiting
+        case .withdrawn(let status): self = .withdrawn(status)
+        }
+    }
+
+    /// How many reservations the settling found overdue depends on who came before, and is not
+    /// looked at.
+    fileprivate init(_ outcome: SettleAccount.Outcome, _ rules: LedgerRules, _ clock: Timestamp) {
+        guard let account = outcome.account else {
+            self = .balance(nil, reserved: 0, [])
+            return
+        }
+        let now = max(clock, account.context.decidedAt)
+        let pricing = rules.catalog.plan(account.subscription.planID)?.pricing
+        self = .balance(
+            AccountView(account), reserved: account.context.reserved.micros,
+            pricing.map { account.context.rateLimits($0, at: now).map(LimitView.init) } ?? [])
+    }
+
+    fileprivate init(_ outcome: AdjustCredits.Outcome) {
+        switch outcome {
+        case .noSubscription: self = .noSubscription
+        case .alreadyAdjusted: self = .alreadyAdjusted
+        case .wouldBeNegative: self = .wouldBeNegative
+        case .adjusted(let account): self = .adjusted(AccountView(account))
+        }
+    }
+
+    fileprivate init(_ outcome: ApplyBilling.Outcome) {
+        switch outcome {
+        case .noAccount: self = .noAccount
+        case .otherSubscription(let current): self = .otherSubscription(current)
+        case .notTheirs: self = .subscriptionNotTheirs
+        case .applied(let account, _): self = .mirrored(AccountView(account))
+        }
+    }
+}

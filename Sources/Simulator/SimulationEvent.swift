@@ -1,0 +1,100 @@
+import CareerDomain
+
+/// One event of a run. A run is a list of them: none draws a random number when it happens, so a
+/// list with some taken out is a run too, and the shortest that still fails can be searched for.
+package struct SimulationStep: Sendable {
+    /// The event's place in the run as it was drawn; later events refer to it.
+    package let serial: Int
+    package let event: SimulationEvent
+}
+
+/// People, requests and calls are numbers; what they mean is looked up when the event happens. An
+/// event whose time has not come (a commit of a call that was never granted) does nothing.
+package enum SimulationEvent: Sendable {
+    /// The person signs up, unless they have an account, and gets a free subscription.
+    case signUp(person: Int)
+    /// A tool server asks; a number that was used before is a retry or a poisoned key.
+    case validate(person: Int, request: Int, hash: Int, feature: Int)
+    /// A tool server tells how the call ended that the step `of` was granted.
+    case commit(of: Int, success: Bool, CommitManner)
+    case readBalance(person: Int)
+    case sweep
+    /// The lane carries out what is waiting, in one database transaction.
+    case flush(SimulatedFault?)
+    case clock(ClockChange)
+    case stripe(person: Int, StripeAction)
+    /// A worker takes a waiting notification, a ticket, and then the current object.
+    case fetch(Int)
+    /// What a worker has fetched reaches the lane; not in the order of the fetches.
+    case applyFetched(Int)
+    case handleMessage(Int, MessageHandling)
+    /// The cause is a number: one that was used before must change nothing.
+    case adjust(person: Int, micros: Int64, cause: Int)
+    case setActive(person: Int, Bool)
+    /// The person's account is deleted, what they pay for canceled at Stripe.
+    case erase(person: Int)
+    case useCatalog(Int)
+}
+
+package enum CommitManner: Sendable {
+    case direct
+    /// Accepted for later (`Prefer: respond-async`).
+    case queued
+    /// By a tool server that names another user.
+    case byAnother(person: Int)
+    case ofUnknownCall(person: Int)
+}
+
+package enum ClockChange: Sendable {
+    case advance(micros: Int64)
+    /// To where something ends, so many microseconds before or after it.
+    case to(Boundary, person: Int, offset: Int64)
+    /// Decisions come from a process whose clock is behind by this much, from now on.
+    case skew(micros: Int64)
+}
+
+package enum Boundary: Sendable, CaseIterable {
+    case minute, day, month, expiry, period, grace
+}
+
+package enum StripeAction: Sendable {
+    /// A checkout; the second one of somebody with two tabs is paid though the first was.
+    case subscribe(plan: Int, trial: Bool, isPaid: Bool, isSecond: Bool)
+    case changePlan(Int)
+    case cancelAtEnd(Bool)
+    case cancelNow
+    /// The latest paid invoice is refunded in full, or its dispute lost.
+    case refund
+    /// Whether the card pays from now on; a good one pays what is open.
+    case card(isGood: Bool)
+    /// The event is sent again.
+    case notify
+}
+
+package enum MessageHandling: Sendable {
+    case handle
+    /// Handled, and delivered again later.
+    case handleTwice
+    /// Thrown away by an operator.
+    case discard
+}
+
+/// What goes wrong with one database transaction of the lane.
+package struct SimulatedFault: Sendable {
+    package enum Kind: String, Sendable, CaseIterable {
+        /// The database refuses a statement: the lane carries the batch out one by one.
+        case databaseError
+        /// The process dies: what was not committed is gone, and so is the queue.
+        case crash
+        /// The database transaction is committed, its answer is lost.
+        case answerLost
+        /// Committed; then the process dies before it answers anybody.
+        case crashAfterCommit
+    }
+
+    package let kind: Kind
+    /// After how many steps of the transaction it happens, where it happens before the commit.
+    package let step: Int
+    /// Which of the operations, carried out alone afterwards, fails once more.
+    package let again: Int?
+}

@@ -1,0 +1,125 @@
+import CareerDomain
+import FoundationEssentials
+
+/// Holds what is stored of a user against the four invariants of the ledger, which it adds up from
+/// the rows alone, and against the model. It remembers each log as it was last seen, so that it
+/// notices one that leaves PENDING twice.
+struct StoredRowsChecker {
+    private var seen: [UUID: (status: UsageLog.Status, charged: Credits?)] = [:]
+    private var grantsSeen: [UUID: [CreditGrant]] = [:]
+
+    mutating func check(_ id: UUID, stored: StoredUser?, model: ReferenceModel) throws {
+        guard let stored, let expected = model.users[id] else {
+            if (stored == nil) != (model.users[id] == nil) {
+                throw Disagreement(kind: "user erased", detail: "\(id) is stored or is not")
+            }
+            return
+        }
+        try checkLogs(stored)
+        try checkGrants(id, stored)
+        guard let account = stored.account else {
+            if expected.account != nil {
+                throw Disagreement(kind: "account lost", detail: "\(id) has no stored account")
+            }
+            return
+        }
+        try checkCounters(account, stored)
+        let view = AccountView(account)
+        guard view == model.view(expected) else {
+            throw Disagreement(
+                kind: "stored account",
+                detail: """
+                    stored \(view)
+                      model  \(model.view(expected).map { "\($0)" } ?? "none")
+                    """)
+        }
+        if account.context.decidedAt.micros < expected.changedAt {
+            throw Disagreement(
+                kind: "time runs backwards",
+                detail: "decided at \(account.context.decidedAt.micros), changed later")
+        }
+        let ended = stored.logs.count { $0.status == .success || $0.status == .failed }
+        if ended != expected.calls.count(where: { $0.ended != nil })
+            || stored.logs.count != expected.calls.count
+        {
+            throw Disagreement(kind: "stored logs", detail: "the model has other logs")
+        }
+    }
+
+    /// 1 and 2: the counters are the sums of the period's rows.
+    private func checkCounters(_ account: Account, _ stored: StoredUser) throws {
+        let context = account.context
+        var used: Int64 = 0
+        var reserved: Int64 = 0
+        for index in stored.logs.indices
+        where stored.logs[index].periodNumber == context.period.number {
+            used += stored.logs[index].creditsCharged?.micros ?? 0
+            if stored.logs[index].status == .pending {
+                reserved += stored.logs[index].creditsReserved.micros
+            }
+        }
+        let granted = stored.grants.reduce(0) {
+            $0 + ($1.periodNumber == context.period.number ? $1.credits.micros : 0)
+        }
+        for (what, counter, sum) in [
+            ("credits_used", context.used.micros, used),
+            ("credits_reserved", context.reserved.micros, reserved),
+            ("credits_allocated", context.allocated.micros, granted),
+        ] where counter != sum {
+            throw Disagreement(
+                kind: "invariant: \(what)", detail: "\(what) is \(counter), its rows say \(sum)")
+        }
+        let everGranted = stored.grants.reduce(0) {
+            $0 + ($1.periodNumber == context.period.number ? max(0, $1.credits.micros) : 0)
+        }
+        if used + reserved > everGranted {
+            throw Disagreement(
+                kind: "invariant: over budget",
+                detail: "\(used) used and \(reserved) reserved of \(everGranted) ever granted")
+        }
+    }
+
+    /// 3: a log leaves PENDING at most once, and is charged at most once, what it reserved.
+    private mutating func checkLogs(_ stored: StoredUser) throws {
+        for index in stored.logs.indices {
+            let status = stored.logs[index].status
+            let charged = stored.logs[index].creditsCharged
+            let before = seen[stored.logs[index].id]
+            if let before, before.status == status, before.charged == charged { continue }
+            if let before, before.status != .pending {
+                throw Disagreement(
+                    kind: "invariant: settled twice",
+                    detail: "\(before.status) became \(status): \(stored.logs[index])")
+            }
+            if charged != (status == .success ? stored.logs[index].creditsReserved : nil) {
+                throw Disagreement(
+                    kind: "invariant: charge", detail: "charged wrongly: \(stored.logs[index])")
+            }
+            seen[stored.logs[index].id] = (status, charged)
+        }
+    }
+
+    /// 4: each (user, period, kind, cause) is granted at most once; a grant stays as it was made.
+    private mutating func checkGrants(_ id: UUID, _ stored: StoredUser) throws {
+        let before = grantsSeen[id] ?? []
+        if stored.grants.count == before.count, stored.grants == before { return }
+        guard Set(before).isSubset(of: stored.grants) else {
+            throw Disagreement(kind: "invariant: grant changed", detail: "\(stored.grants)")
+        }
+        struct Cause: Hashable {
+            let period: Int64
+            let kind: CreditGrant.Kind
+            let cause: String
+        }
+        let causes = stored.grants.map {
+            // An invoice and an adjustment count once in all periods.
+            let isPeriodic = $0.kind != .adjustment && !$0.cause.hasPrefix("in_")
+            return Cause(
+                period: isPeriodic ? $0.periodNumber : 0, kind: $0.kind, cause: $0.cause)
+        }
+        if Set(causes).count != causes.count {
+            throw Disagreement(kind: "invariant: granted twice", detail: "\(stored.grants)")
+        }
+        grantsSeen[id] = stored.grants
+    }
+}

@@ -1,0 +1,193 @@
+import Career
+import CareerDomain
+import Database
+import FoundationEssentials
+import Simulator
+
+/// The ledger's own store over a real database. A fault inside a database transaction rolls it
+/// back; after a crash the database is opened anew.
+package final class DatabaseEngine: LedgerEngine {
+    package let name: String
+    private let open: () throws -> any Database
+    private var database: any Database
+    private var ledger = DirectLedger(reservationTTL: 900)
+    private var reservationTTL: Int64 = 900
+
+    /// - Parameter open: opens the database, which is the simulation's alone.
+    package init(name: String, open: @escaping () throws -> any Database) async throws {
+        self.name = name
+        self.open = open
+        database = try open()
+        try await Migrator(migrations).migrate(database, now: Timestamp(micros: 0))
+    }
+
+    package func close() throws {
+        try database.close()
+    }
+
+    /// Everything that a run leaves behind, children first.
+    private static let tables = [
+        "career_usage_logs", "credit_grants", "subscription_changes",
+        "career_subscription_contexts", "subscriptions", "stripe_tickets", "users",
+    ]
+
+    /// Forgets the runs before, for the next one.
+    package func clear() throws {
+        try database.writeBlocking { connection in
+            for table in Self.tables { try connection.execute("DELETE FROM \(table)") }
+        }
+        ledger = DirectLedger(reservationTTL: reservationTTL)
+    }
+
+    package func install(_ catalog: Catalog) throws {
+        try database.writeBlocking { connection in
+            try DirectLedger.install(catalog, in: connection, now: Timestamp(micros: 0))
+        }
+    }
+
+    package func insertUser(_ id: UUID, at now: Timestamp) throws {
+        try database.writeBlocking { connection in
+            _ = try connection.execute(
+                """
+                INSERT INTO users (id, email, email_key, password_hash, created_at, updated_at)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    .uuid(id), .text(id.text), .text(id.text), .text("-"), .time(now), .time(now),
+                ])
+        }
+    }
+
+    package func setActive(_ id: UUID, _ isActive: Bool) throws {
+        try database.writeBlocking { connection in
+            _ = try connection.execute(
+                "UPDATE users SET is_active = ? WHERE id = ?", [.bool(isActive), .uuid(id)])
+        }
+    }
+
+    package func transact(
+        _ operations: [SimulatedOperation], _ rules: LedgerRules, clock: Timestamp,
+        fault: SimulatedFault?
+    ) throws -> [Answer] {
+        if reservationTTL != rules.reservationTTL {
+            reservationTTL = rules.reservationTTL
+            ledger = DirectLedger(reservationTTL: reservationTTL)
+        }
+        try fault?.strike(after: 0)
+        let answers: [Answer]
+        do {
+            answers = try write(operations, rules, clock: clock, fault: fault)
+        } catch let error as DatabaseError {
+            // Commands that are decided on together may break a constraint though each alone does
+            // not: of two fetches the stale one is only found when its ticket is redeemed.
+            guard operations.count > 1 else { throw error }
+            throw TransactionFailure.database
+        }
+        try fault?.strike(afterCommit: answers)
+        return answers
+    }
+
+    private func write(
+        _ operations: [SimulatedOperation], _ rules: LedgerRules, clock: Timestamp,
+        fault: SimulatedFault?
+    ) throws -> [Answer] {
+        try database.writeBlocking { connection in
+            let answers = try ledger.carryOut(
+                operations.map(\.command), in: connection, clock: clock
+            ) { batch in
+                try fault?.strike(after: 1)
+                return try operations.enumerated().map { index, operation in
+                    let answer = operation.decide(in: &batch, rules, clock: clock)
+                    try fault?.strike(after: 2 + index)
+                    return answer
+                }
+            }
+            try writeAlongside(operations, connection)
+            try fault?.strike(after: 2 + operations.count)
+            return answers
+        }
+    }
+
+    /// What the service's callers write in the same database transaction.
+    private func writeAlongside(
+        _ operations: [SimulatedOperation], _ connection: any DatabaseConnection
+    ) throws {
+        for operation in operations {
+            switch operation {
+            case .applyBilling(let command, let ticket):
+                try redeem(ticket, of: command.snapshot.subscriptionID, connection)
+            case .erase(let command): try erase(command.userID, connection)
+            default: break
+            }
+        }
+    }
+
+    private func redeem(
+        _ ticket: Int64, of subscription: String, _ connection: any DatabaseConnection
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO stripe_tickets (stripe_subscription_id, issued, applied) VALUES (?, ?, 0)
+            ON CONFLICT (stripe_subscription_id) DO UPDATE SET issued = excluded.issued
+            """, [.text(subscription), .integer(ticket)])
+        do {
+            try StripeMirror.redeem(ticket, of: subscription, in: connection)
+        } catch is StripeMirror.StaleTicket {
+            throw TransactionFailure.staleTicket
+        }
+    }
+
+    private func erase(_ user: UUID, _ connection: any DatabaseConnection) throws {
+        let id = [SQLValue.uuid(user)]
+        try connection.execute("DELETE FROM career_usage_logs WHERE user_id = ?", id)
+        try connection.execute("DELETE FROM credit_grants WHERE user_id = ?", id)
+        try connection.execute(
+            """
+            DELETE FROM subscription_changes WHERE subscription_id IN (
+                SELECT id FROM subscriptions WHERE user_id = ?)
+            """, id)
+        try connection.execute("DELETE FROM career_subscription_contexts WHERE user_id = ?", id)
+        try connection.execute("DELETE FROM subscriptions WHERE user_id = ?", id)
+        try connection.execute("DELETE FROM users WHERE id = ?", id)
+    }
+
+    package func decidedAt(_ user: UUID) throws -> Timestamp? {
+        try database.readBlocking { connection in
+            let row = try connection.queryOne(
+                "SELECT decided_at FROM career_subscription_contexts WHERE user_id = ?",
+                [.uuid(user)])
+            guard var reader = row?.reader else { return nil }
+            return try reader.time()
+        }
+    }
+
+    package func stored(_ user: UUID) throws -> StoredUser? {
+        try database.readBlocking { connection in
+            guard let entry = try DirectLedger.entry(of: user, in: connection) else { return nil }
+            let grants = try connection.query(
+                """
+                SELECT period_number, kind, cause, credits, reason, created_at FROM credit_grants
+                WHERE user_id = ? ORDER BY created_at, kind, cause
+                """, [.uuid(user)]
+            ).map { row in
+                var reader = row.reader
+                let period = try reader.integer()
+                let kind = try reader.oneOf(CreditGrant.Kind.self)
+                let cause = try reader.text()
+                return try CreditGrant(
+                    userID: user, periodNumber: period, kind: kind, cause: cause,
+                    credits: reader.credits(), reason: reader.optionalText(),
+                    createdAt: reader.time())
+            }
+            return StoredUser(
+                isActive: entry.user == .active, account: entry.account,
+                logs: try DirectLedger.logs(of: user, in: connection), grants: grants)
+        }
+    }
+
+    package func restart() throws {
+        try database.close()
+        database = try open()
+        ledger = DirectLedger(reservationTTL: reservationTTL)
+    }
+}

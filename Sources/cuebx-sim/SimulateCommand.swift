@@ -1,0 +1,83 @@
+import ArgumentParser
+import Database
+import Foundation
+import Simulator
+import SimulatorDatabase
+
+/// Simulates the ledger: each seed is a world of people, tool servers, Stripe, a clock and faults,
+/// and the code's answers are held against a plain model of the rules.
+@main
+struct SimulateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cuebx-sim",
+        abstract: "Simulate the ledger under faults and hold it against a model of its rules.")
+
+    enum Engine: String, ExpressibleByArgument, CaseIterable {
+        case memory
+        case sqlite
+    }
+
+    @Option(help: "The first seed; one drawn at random if not given.")
+    var seed: UInt64?
+
+    @Option(help: "How many seeds, one after the other: 1 with a seed, 1000 without.")
+    var runs: UInt64?
+
+    @Option(help: "Events of a run, at most.")
+    var steps = Simulation.usualLength
+
+    @Option(help: "Where the accounts are kept: memory or sqlite.")
+    var engine = Engine.memory
+
+    @Flag(help: "Tell how often each kind of answer was given.")
+    var coverage = false
+
+    func run() async throws {
+        let runs = self.runs ?? (seed == nil ? 1000 : 1)
+        let first = seed ?? UInt64.random(in: 1...UInt64(UInt32.max))
+        print("\(runs) runs of \(steps) steps from seed \(first) on \(engine.rawValue)")
+        let start = ContinuousClock.now
+        let report = try await simulate(first..<first + runs)
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        if coverage {
+            for (kind, count) in report.coverage.sorted(by: { $0.key < $1.key }) {
+                print("\(count)\t\(kind)")
+            }
+        }
+        if let failure = report.failure {
+            print(failure)
+            throw ExitCode.failure
+        }
+        print(
+            """
+            \(report.runs) runs, \(report.steps) steps, nothing wrong; \
+            \(Int(Double(report.steps) / max(seconds, 0.001))) steps/s
+            """)
+    }
+
+    private func simulate(_ seeds: Range<UInt64>) async throws -> SimulationRunner.Report {
+        switch engine {
+        case .memory:
+            return try SimulationRunner(
+                length: steps, makeEngine: { MemoryEngine() }, print: { print($0) }
+            ).run(seeds)
+        case .sqlite:
+            let folder = FileManager.default.temporaryDirectory
+                .appending(path: "cuebx-sim-\(UUID().uuidString)")
+            let path = folder.appending(path: "sim.db").path
+            let database = try await DatabaseEngine(name: "sqlite") {
+                try SQLiteDatabase(path: path)
+            }
+            let report = try SimulationRunner(
+                length: steps,
+                makeEngine: {
+                    try database.clear()
+                    return database
+                }, print: { print($0) }
+            ).run(seeds)
+            try database.close()
+            try FileManager.default.removeItem(at: folder)
+            return report
+        }
+    }
+}

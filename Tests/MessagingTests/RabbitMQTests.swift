@@ -1,0 +1,131 @@
+import CareerDomain
+import Database
+import Foundation
+import Logging
+import Messaging
+import Testing
+
+@Suite("RabbitMQ")
+struct RabbitMQTests {
+    private let now = Timestamp(seconds: 1_800_000_000)
+
+    @Test("RabbitMQ itself brings a failed message back after its pause")
+    func pauseIsTheBrokers() async throws {
+        let tested = try await BrokerUnderTest(.rabbitMQ, now: now, retryMilliseconds: 300)
+        try await tested.enqueue(["a"], at: now)
+        let message = try #require(try await tested.claim(at: now).first)
+        _ = try await tested.broker.reject(message, reason: "no", isPoison: false, now: now)
+        // The clock of decisions stands still; only the wall's moves it.
+        let again = try #require(try await tested.claim(at: now).first)
+        #expect(again.id == message.id && again.attempts == 1)
+        try await tested.close()
+    }
+
+    @Test("One connection carries more messages than it could open channels")
+    func manyOnOneConnection() async throws {
+        let tested = try await BrokerUnderTest(.rabbitMQ, now: now)
+        let broker = tested.broker
+        _ = try await tested.database.write { [now] connection in
+            for number in 0..<2500 {
+                try broker.enqueue(.usageCommits, "\(number)", in: connection, now: now)
+            }
+        }
+        var seen: Set<String> = []
+        while seen.count < 2500 {
+            let messages = try await tested.claim(at: now)
+            try #require(!messages.isEmpty)
+            for message in messages {
+                seen.insert(message.body)
+                try await tested.broker.acknowledge(message)
+            }
+        }
+        #expect(try await tested.claim(of: 0, at: now).isEmpty)
+        try await tested.close()
+    }
+
+    @Test("A worker that stops gives back what it has not begun, and no try is used up")
+    func stopped() async throws {
+        let tested = try await BrokerUnderTest(.rabbitMQ, now: now)
+        try await tested.enqueue(["a", "b", "c"], at: now)
+        let first = try await tested.claim(1, of: 3, at: now)
+        for message in first { try await tested.broker.acknowledge(message) }
+        await tested.broker.stopClaiming()
+        try await tested.loseWorker()
+        let others = try await tested.claim(of: 2, at: now)
+        #expect(others.count == 2 && others.allSatisfy { $0.attempts == 0 })
+        try await tested.close()
+    }
+
+    @Test("A message that was published twice is told by its id")
+    func publishedTwice() async throws {
+        let tested = try await BrokerUnderTest(.rabbitMQ, now: now)
+        try await tested.enqueue(["a"], at: now)
+        let rabbitMQ = try #require(tested.broker as? RabbitMQBroker)
+        // The relay dies between RabbitMQ's confirmation and its own mark: its lease runs out.
+        _ = try await tested.database.write { connection in
+            try connection.execute("CREATE TABLE kept AS SELECT * FROM messages")
+        }
+        #expect(try await rabbitMQ.flush(now: now) == 1)
+        _ = try await tested.database.write { connection in
+            try connection.execute("INSERT INTO messages SELECT * FROM kept")
+        }
+        let twice = try await tested.claim(of: 2, at: now)
+        #expect(twice.count == 2 && twice[0].id == twice[1].id)
+        // Dead twice over is one dead letter.
+        for message in twice {
+            #expect(
+                try await tested.broker.reject(message, reason: "x", isPoison: true, now: now))
+        }
+        #expect(try await tested.letters(1, at: now).count == 1)
+        #expect(try await tested.claim(of: 0, at: now).isEmpty)
+        #expect(try await tested.letters(1, at: now).count == 1)
+        try await tested.close()
+    }
+
+    @Test("Who is not there is told of at once, and what was enqueued stays")
+    func away() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        let database = try SQLiteDatabase(path: folder.appending(path: "test.db").path)
+        let url = try RabbitMQURL("amqp://127.0.0.1:1")
+        let now = self.now
+        let broker = RabbitMQBroker(
+            url, database: database, wall: { now }, logger: Logger(label: "test"))
+        await #expect(throws: RabbitMQError.self) { try await broker.check() }
+        await #expect(throws: RabbitMQError.self) { try await RabbitMQBroker.checkServer(url) }
+        await broker.close()
+        try database.close()
+        try FileManager.default.removeItem(at: folder)
+    }
+
+    @Test(
+        "An address that is not one is refused, and no part of it is told",
+        arguments: [
+            "", "embedded", "amqp:", "amqp://", "amqps://host", "http://u:secret@host",
+            "amqp://u:secret@host:0", "amqp://u:secret@host:70000", "amqp://u:secret@host:x",
+            "amqp://u:secret@host/a/b", "amqp://u:secret@host/v?x=secret",
+            "amqp://u:secret@host/#a",
+            "amqp://u:secret@host/%00",
+            "amqp://u:secret@host/" + String(repeating: "v", count: 256),
+        ])
+    func badURL(text: String) {
+        do {
+            _ = try RabbitMQURL(text)
+            Issue.record("\(text) was taken")
+        } catch {
+            #expect(!"\(error)".contains("secret"))
+        }
+    }
+
+    @Test(
+        "A virtual host is named after the host, / where none is",
+        arguments: [
+            ("amqp://h", "/"), ("amqp://h/", "/"), ("amqp://h/%2F", "/"), ("AMQP://h/a", "a"),
+            ("amqp://u:p@[::1]:5671/a%2Fb", "a/b"),
+        ])
+    func virtualHost(text: String, name: String) throws {
+        let url = try RabbitMQURL(text)
+        #expect(url.virtualHost == name)
+        #expect(["h", "::1"].contains(url.host) && [5671, 5672].contains(url.port))
+        #expect(!"\(url)".contains("p@"))
+    }
+}

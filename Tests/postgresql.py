@@ -1,0 +1,148 @@
+"""A real PostgreSQL of the tests' own: Debian's, in a private temporary folder, on a free port of
+the loopback interface, stopped when it is done.
+
+    python Tests/postgresql.py COMMAND…    runs the command with CUEBX_TEST_POSTGRESQL set
+"""
+
+import glob
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+HELP = """PostgreSQL's server programs are needed for the tests and were not found.
+Install them with:  apt-get install postgresql
+They are looked for on PATH and in /usr/lib/postgresql/*/bin."""
+VARIABLE = "CUEBX_TEST_POSTGRESQL"
+
+
+class PostgreSQL:
+    """One server. Durable settings are off unless asked for: the tests end processes, not
+    machines."""
+
+    def __init__(self, durable=False):
+        self.bin = find_programs()
+        self.folder = tempfile.mkdtemp(prefix="cuebx-postgresql-")
+        self.data = os.path.join(self.folder, "data")
+        self.log = os.path.join(self.folder, "log")
+        self.user = unprivileged_user()
+        if self.user:
+            shutil.chown(self.folder, self.user)
+        self.run("initdb", "--pgdata", self.data, "--username", "cuebx", "--auth", "scram-sha-256",
+                 "--pwfile", self.password_file(), "--encoding", "UTF8", "--locale", "C.UTF-8",
+                 "--no-sync")
+        self.port = free_port()
+        settings = {
+            "listen_addresses": "'127.0.0.1'", "port": self.port, "max_connections": 300,
+            "unix_socket_directories": "''", "shared_buffers": "'128MB'",
+            "log_min_messages": "warning",
+        }
+        if not durable:
+            settings |= {"fsync": "off", "full_page_writes": "off"}
+        with open(os.path.join(self.data, "postgresql.conf"), "a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        self.start()
+
+    def password_file(self):
+        path = os.path.join(self.folder, "password")
+        with open(path, "w") as file:
+            file.write("cuebx-test")
+        os.chmod(path, 0o644)
+        return path
+
+    def run(self, program, *arguments):
+        command = [os.path.join(self.bin, program), *arguments]
+        if self.user:
+            command = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups",
+                       *command]
+        result = subprocess.run(
+            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=60)
+        if result.returncode != 0:
+            raise RuntimeError(f"{program} failed: {result.stdout}")
+
+    def start(self):
+        self.run("pg_ctl", "start", "--wait", "--silent", "--pgdata", self.data,
+                 "--log", self.log)
+
+    def stop(self, mode="fast"):
+        self.run("pg_ctl", "stop", "--wait", "--silent", "--pgdata", self.data, "--mode", mode)
+
+    def remove(self):
+        try:
+            self.stop("immediate")
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def url(self):
+        return f"postgres://cuebx:cuebx-test@127.0.0.1:{self.port}/postgres?sslmode=disable"
+
+
+def new_database(url):
+    """Makes an empty database on the server of this URL and returns its URL."""
+    import psycopg
+    name = f"t_{uuid.uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return re.sub(r"/[^/?]*\?", f"/{name}?", url)
+
+
+def drop_database(url):
+    import psycopg
+    name = re.search(r"/([^/?]*)\?", url).group(1)
+    with psycopg.connect(re.sub(r"/[^/?]*\?", "/postgres?", url), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def find_programs():
+    found = shutil.which("initdb")
+    folders = [os.path.dirname(found)] if found else []
+    folders += sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
+    for folder in folders:
+        if os.access(os.path.join(folder, "initdb"), os.X_OK):
+            return folder
+    sys.exit(HELP)
+
+
+def unprivileged_user():
+    """PostgreSQL refuses to run as root; its package makes a user for it."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            pwd.getpwnam(name)
+            return name
+        except KeyError:
+            continue
+    sys.exit("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def main(arguments):
+    durable = arguments[:1] == ["--durable"]
+    command = arguments[1:] if durable else arguments
+    # Whoever ends this ends the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    server = PostgreSQL(durable)
+    try:
+        environment = {**os.environ, VARIABLE: server.url}
+        return subprocess.run(command, env=environment).returncode
+    finally:
+        server.remove()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

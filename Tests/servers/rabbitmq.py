@@ -1,0 +1,172 @@
+"""A real RabbitMQ for the tests: Debian's server on loopback ports of its own, with its data in a
+private folder that goes with it. Nothing of a RabbitMQ that the machine may run is touched.
+
+As a command it runs another with the server's address in CUEBX_TEST_AMQP_URL:
+
+    python3 Tests/servers/rabbitmq.py swift test
+"""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+# Beside the wrapper in /usr/sbin, which would run it as another user on system folders.
+SERVER = Path(os.environ.get("RABBITMQ_SERVER", "/usr/lib/rabbitmq/bin/rabbitmq-server"))
+START_SECONDS = 120
+USER, PASSWORD = "career", "p@ss/word"
+
+
+class MissingServer(Exception):
+    def __init__(self):
+        super().__init__(
+            f"there is no RabbitMQ server at {SERVER}: \"scripts/install.sh tests\" installs "
+            "Debian's rabbitmq-server; another one is named by RABBITMQ_SERVER")
+
+
+def free_ports(number):
+    sockets = [socket.socket() for _ in range(number)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class RabbitMQ:
+    def __init__(self):
+        if not SERVER.exists():
+            raise MissingServer()
+        self.folder = Path(tempfile.mkdtemp(prefix="cuebx-rabbitmq-"))
+        self.port, self.distribution, self.names, self.management = free_ports(4)
+        self.vhosts = 0
+        self.server = None
+        (self.folder / "plugins").write_text("[rabbitmq_management].\n")
+        # What it tells of its queues is no older than that.
+        (self.folder / "advanced.config").write_text(
+            "[{rabbit, [{quorum_tick_interval, 500}]}].\n")
+        # No other environment file is read, nor /etc.
+        (self.folder / "environment").write_text("")
+        (self.folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+            "management.tcp.ip = 127.0.0.1\n"
+            f"management.tcp.port = {self.management}\n"
+            f"default_user = {USER}\ndefault_pass = {PASSWORD}\n"
+            "log.file.level = info\n"
+            "collect_statistics_interval = 1000\n"
+            "disk_free_limit.absolute = 1MB\nvm_memory_high_watermark.relative = 0.8\n")
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(self.names), "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": "cuebx@localhost", "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self.distribution),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "environment"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS":
+                "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2",
+        }
+        # The server would leave one of its own running behind it.
+        self.name_server = subprocess.Popen(
+            ["epmd", "-port", str(self.names), "-address", "127.0.0.1"], env=self.environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start(self):
+        with open(self.folder / "output", "ab") as output:
+            self.server = subprocess.Popen(
+                [str(SERVER)], env=self.environment, cwd=self.folder, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self.server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(
+                    "RabbitMQ did not start:\n" + (self.folder / "output").read_text()[-4000:])
+            time.sleep(0.1)
+        return self
+
+    def answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+                connection.sendall(b"AMQP\0\0\x09\x01")
+                if not connection.recv(1):
+                    return False
+            return self.api("GET", "/overview")["node"] == "cuebx@localhost"
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def stop(self):
+        """As an operator stops it."""
+        self.end(signal.SIGTERM)
+
+    def kill(self):
+        """As a machine that loses its power does."""
+        self.end(signal.SIGKILL)
+
+    def end(self, how):
+        if self.server and self.server.poll() is None:
+            os.killpg(self.server.pid, how)
+            try:
+                self.server.wait(60)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.server.pid, signal.SIGKILL)
+                self.server.wait(10)
+
+    def close(self):
+        self.kill()
+        self.name_server.terminate()
+        self.name_server.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, vhost="%2F"):
+        return f"amqp://{USER}:p%40ss%2Fword@127.0.0.1:{self.port}/{vhost}"
+
+    def new_vhost(self):
+        """The address of a virtual host that nobody has used yet, and its name."""
+        self.vhosts += 1
+        name = f"test-{self.vhosts}"
+        self.api("PUT", f"/vhosts/{name}", {})
+        return self.url(name), name
+
+    def api(self, method, path, body=None):
+        """The management plugin's HTTP interface."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.management}/api{path}", method=method,
+            data=None if body is None else json.dumps(body).encode())
+        credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        request.add_header("Authorization", f"Basic {credentials}")
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+
+def main():
+    server = RabbitMQ()
+    try:
+        server.start()
+        return subprocess.run(
+            sys.argv[1:], env={**os.environ, "CUEBX_TEST_AMQP_URL": server.url()}).returncode
+    finally:
+        server.close()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MissingServer as error:
+        sys.exit(f"rabbitmq.py: {error}")

@@ -1,0 +1,139 @@
+"""A large ledger, made by hand and consistent, and what it costs to audit and to move it.
+
+    python Tests/service/ledger_data.py --logs 1000000 --folder var/moving
+
+makes a database with so many usage logs and prints how long `audit`, `export`, `import` and
+`backup` take and how much memory each holds at most.
+"""
+
+import argparse
+import os
+import random
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
+FREE = bytes.fromhex("0198c0de000070008000000000000001")
+CREDIT = 1_000_000
+SECOND = 1_000_000
+MONTH = 30 * 86_400 * SECOND
+# Logs of an account, over all of its periods.
+LOGS_AN_ACCOUNT = 100
+PERIODS = 3
+
+
+def environment(database):
+    return {
+        "PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:{database}", "LOG_LEVEL": "warning",
+        "CATALOG": str(ROOT / "catalog.json"),
+    }
+
+
+def uuid7(micros, random):
+    head = (micros // 1000 << 16) | 0x7000 | random.getrandbits(12)
+    return ((head << 64) | (0b10 << 62) | random.getrandbits(62)).to_bytes(16, "big")
+
+
+def fill(database, logs, seed=1):
+    """Makes a database of so many logs; returns the number of accounts."""
+    subprocess.run([BINARY, "catalog", "sync"], env=environment(database), check=True,
+                   capture_output=True)
+    dice = random.Random(seed)
+    start = 1_700_000_000 * SECOND
+    accounts = max(1, logs // LOGS_AN_ACCOUNT)
+    users = [uuid7(start, dice) for _ in range(accounts)]
+    subscriptions = [uuid7(start, dice) for _ in range(accounts)]
+    held, used = [0] * accounts, [0] * accounts
+    connection = sqlite3.connect(database)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA foreign_keys = OFF")
+    columns = (
+        "id, user_id, subscription_id, period_number, request_id, payload_hash, feature_key, "
+        "status, credits_reserved, credits_charged, endpoint, method, created_at, expires_at, "
+        "committed_at, model_used, input_tokens, output_tokens, latency_ms, failure_type, "
+        "failure_reason")
+    insert = (f"INSERT INTO career_usage_logs ({columns}) "
+              f"VALUES ({', '.join('?' * (columns.count(',') + 1))})")
+    step = PERIODS * MONTH // logs
+    rows = []
+    for number in range(logs):
+        at = start + number * step
+        period = min(PERIODS, 1 + (at - start) // MONTH)
+        account = dice.randrange(accounts)
+        cost = dice.choice([CREDIT // 2, CREDIT, 2 * CREDIT])
+        status = dice.choices(["SUCCESS", "FAILED", "EXPIRED", "PENDING"], [85, 9, 4, 2])[0]
+        if status == "PENDING" and period < PERIODS:
+            status = "EXPIRED"
+        if period == PERIODS:
+            used[account] += cost if status == "SUCCESS" else 0
+            held[account] += cost if status == "PENDING" else 0
+        settled = at + SECOND if status in ("SUCCESS", "FAILED") else None
+        rows.append((
+            uuid7(at, dice), users[account], subscriptions[account], period, f"request-{number}",
+            f"{dice.getrandbits(256):064x}", "career.job_match", status, cost,
+            cost if status == "SUCCESS" else None, "/v1/job-match", "POST", at, at + 900 * SECOND,
+            settled, *(("some-model-2", 1200, 400, 850) if settled else (None,) * 4),
+            *(("timeout", "the model was too slow") if status == "FAILED" else (None, None))))
+        if len(rows) == 20_000:
+            connection.executemany(insert, rows)
+            rows.clear()
+    connection.executemany(insert, rows)
+    allocation = 1_000_000 * CREDIT
+    for number, (user, subscription) in enumerate(zip(users, subscriptions)):
+        email = f"user-{number}@example.test"
+        connection.execute(
+            "INSERT INTO users (id, email, email_key, password_hash, created_at, updated_at) "
+            "VALUES (?, ?, ?, 'none', ?, ?)", (user, email, email, start, start))
+        connection.execute(
+            "INSERT INTO subscriptions VALUES (?, ?, ?, 'active', NULL, NULL, 0, NULL, NULL, 0, "
+            "?, ?)", (subscription, user, FREE, start, start))
+        connection.execute(
+            "INSERT INTO career_subscription_contexts VALUES (?, ?, ?, ?, ?, 'free', ?, ?, ?, ?, "
+            "?, 0, 0, 0, 0, ?)",
+            (user, subscription, PERIODS, start + (PERIODS - 1) * MONTH, start + PERIODS * MONTH,
+             FREE, start, allocation, used[number], held[number], start))
+        for period in range(1, PERIODS + 1):
+            connection.execute(
+                "INSERT INTO credit_grants VALUES (?, ?, 'plan', 'free_month', ?, NULL, ?)",
+                (user, period, allocation, start))
+    connection.commit()
+    connection.close()
+    return accounts
+
+
+def measure(database, *arguments):
+    """Runs a command; returns its seconds and the most memory it held, in MiB."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [BINARY, *arguments], env=environment(database), stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, arguments
+    return time.monotonic() - began, usage.ru_maxrss / 1024
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--logs", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, default=Path("var/moving"))
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    names = ("from.db", "to.db", "copy.db", "export.jsonl")
+    source, target, copy, stream = (options.folder / name for name in names)
+    for path in (source, target, copy, stream):
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+    accounts = fill(source, options.logs)
+    print(f"{accounts} accounts, {options.logs} logs, {source.stat().st_size >> 20} MiB")
+    for database, *arguments in (
+            (source, "audit"), (source, "export", str(stream)), (target, "import", str(stream)),
+            (target, "audit"), (source, "backup", str(copy)), (copy, "audit")):
+        seconds, memory = measure(database, *arguments)
+        print(f"{arguments[0]:8} {seconds:7.1f} s {memory:7.0f} MiB", flush=True)
+    print(f"the export has {stream.stat().st_size >> 20} MiB")
+
+
+if __name__ == "__main__":
+    main()

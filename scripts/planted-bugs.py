@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""Shows that the simulator finds bugs: plants each of those below in a copy of the sources, runs
+seeds until one fails, and prints how many runs that took.
+
+    scripts/planted-bugs.py [--seed 1] [--runs 20000] [--only WORD]
+
+Exits 1 where a bug was not found, or could no longer be planted because the code has changed.
+"""
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOMAIN = "CareerDomain"
+FLAGS = (
+    "-O -wmo -swift-version 6 -package-name main -enable-upcoming-feature ExistentialAny "
+    "-parse-as-library -I ."
+).split()
+
+# The simulator without a database and without any other package, so that it builds in seconds.
+MAIN = """
+import Simulator
+
+@main
+struct Main {
+    static func main() throws {
+        let first = UInt64(CommandLine.arguments[1]) ?? 1
+        let runs = UInt64(CommandLine.arguments[2]) ?? 1
+        let simulation = SimulationRunner(makeEngine: { MemoryEngine() }, print: { _ in })
+        let report = try simulation.run(first..<first + runs)
+        print(report.runs)
+        print(report.failure ?? "")
+    }
+}
+"""
+
+
+@dataclass
+class Bug:
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+BUGS = [
+    Bug(
+        "the quota does not count what is reserved",
+        "CareerDomain/Ledger/ValidateUsage.swift",
+        "if context.used + context.reserved + cost > context.allocated {",
+        "if context.used + cost > context.allocated {",
+    ),
+    Bug(
+        "the last credit cannot be spent",
+        "CareerDomain/Ledger/ValidateUsage.swift",
+        "if context.used + context.reserved + cost > context.allocated {",
+        "if context.used + context.reserved + cost >= context.allocated {",
+    ),
+    Bug(
+        "a repeated commit charges again",
+        "CareerDomain/Ledger/CommitUsage.swift",
+        "if log.status == result.status {",
+        "if log.status == result.status, result != .success {",
+    ),
+    Bug(
+        "a failed call can still be committed as a success",
+        "CareerDomain/Ledger/CommitUsage.swift",
+        "guard log.status == .pending else {",
+        "guard log.status == .pending || log.status == .failed else {",
+    ),
+    Bug(
+        "a late commit of an overdue reservation is applied",
+        "CareerDomain/Ledger/CommitUsage.swift",
+        "if log.isOverdue(at: min(now, acceptedAt ?? now)) {",
+        "if log.status == .expired {",
+    ),
+    Bug(
+        "a commit of an earlier period moves the running one's counters",
+        "CareerDomain/Ledger/CommitUsage.swift",
+        "let isOfRunningPeriod = log.periodNumber == account.context.period.number",
+        "let isOfRunningPeriod = true",
+    ),
+    Bug(
+        "a commit that was accepted for later can be contradicted",
+        "CareerDomain/Ledger/CommitUsage.swift",
+        "if let accepted = log.commitAcceptedAs, accepted != result.status {",
+        "if let accepted = log.commitAcceptedAs, accepted == .expired {",
+    ),
+    Bug(
+        "an accepted commit expires in its queue",
+        "CareerDomain/UsageLog.swift",
+        "status == .pending && commitAcceptedAt == nil && expiresAt <= now",
+        "status == .pending && expiresAt <= now",
+    ),
+    Bug(
+        "a reservation lasts a microsecond too long",
+        "CareerDomain/UsageLog.swift",
+        "status == .pending && commitAcceptedAt == nil && expiresAt <= now",
+        "status == .pending && commitAcceptedAt == nil && expiresAt < now",
+    ),
+    Bug(
+        "only the sweeper gives back what is overdue",
+        "CareerDomain/Ledger/ValidateUsage.swift",
+        "for log in position.overdue { decision.logs.append(account.expire(log)) }",
+        "",
+    ),
+    Bug(
+        "replays count against the rate limit",
+        "CareerDomain/Ledger/ValidateUsage.swift",
+        "            if known == nil { decision.logs.append(log) }",
+        "            if known == nil { decision.logs.append(log) } else {\n"
+        "                account.context.minuteWindow = account.context.minuteWindow.current(at: now)\n"
+        "                account.context.minuteWindow.countOne()\n            }",
+    ),
+    Bug(
+        "a finished request is granted again",
+        "CareerDomain/Ledger/ValidateUsage.swift",
+        "if status != .pending || known.commitAcceptedAt != nil {",
+        "if status == .expired || known.commitAcceptedAt != nil {",
+    ),
+    Bug(
+        "a replay with another feature passes",
+        "CareerDomain/Ledger/ValidateUsage.swift",
+        "if !known.featureKey.utf8.elementsEqual(featureKey.utf8) {",
+        "if known.featureKey.isEmpty {",
+    ),
+    Bug(
+        "the 31st drifts to the 28th for good",
+        "CareerDomain/Account.swift",
+        "        return start(month, on: plan, cause: \"free_month\", at: now)",
+        "        context.anchor = month.start\n"
+        "        return start(month, on: plan, cause: \"free_month\", at: now)",
+    ),
+    Bug(
+        "an upgrade grants the whole difference however late it comes",
+        "CareerDomain/Ledger/ApplyBilling.swift",
+        "period.end.micros - from.micros, of:",
+        "period.end.micros - period.start.micros, of:",
+    ),
+    Bug(
+        "down and up again grants the upgrade twice",
+        "CareerDomain/Ledger/ApplyBilling.swift",
+        "        account.subscription.planID = plan.id\n"
+        "        account.subscription.status = snapshot.status",
+        "        account.subscription.planID = plan.id\n"
+        "        if plan.rank < 3 { account.context.periodPlanID = plan.id }\n"
+        "        account.subscription.status = snapshot.status",
+    ),
+    Bug(
+        "an invoice that is heard of twice grants twice",
+        "CareerDomain/Ledger/ApplyBilling.swift",
+        "guard let paid = snapshot.paid, !wasGranted, !snapshot.isRevoked,\n"
+        "            let plan = rules.catalog.plan(paid.planID),\n"
+        "            snapshot.isOver || paid.end > now,\n"
+        "            isFirst || running.source == .free || paid.start > running.start\n"
+        "                || paid.end > running.end\n"
+        "        else { return }",
+        "guard let paid = snapshot.paid, !snapshot.isRevoked,\n"
+        "            let plan = rules.catalog.plan(paid.planID),\n"
+        "            snapshot.isOver || paid.end > now\n"
+        "        else { return }",
+    ),
+    Bug(
+        "what was paid for ends with its period, without the grace",
+        "CareerDomain/Account.swift",
+        "&& now < context.period.end.adding(seconds: grace)",
+        "&& now < context.period.end",
+    ),
+    Bug(
+        "the grace never ends",
+        "CareerDomain/Account.swift",
+        "&& now < context.period.end.adding(seconds: grace)",
+        "",
+    ),
+    Bug(
+        "money that went back leaves the credits",
+        "CareerDomain/Ledger/ApplyBilling.swift",
+        "if surplus > .zero {",
+        "if surplus > .zero && !snapshot.isRevoked {",
+    ),
+    Bug(
+        "deleting the account while calls run gives their credits back at the next sign-up",
+        "CareerDomain/Ledger/AccountCommands.swift",
+        "remaining: max(.zero, left - context.used - context.reserved))",
+        "remaining: max(.zero, left - context.used))",
+    ),
+    Bug(
+        "an operator's adjustment that is sent twice counts twice in one batch",
+        "CareerDomain/Ledger/Ledger.swift",
+        "            knownGrants.insert(\n"
+        "                GrantKey(userID: grant.userID, kind: grant.kind, cause: grant.cause))",
+        "            if grant.kind != .adjustment {\n"
+        "                knownGrants.insert(\n"
+        "                    GrantKey(userID: grant.userID, kind: grant.kind, cause: grant.cause))\n"
+        "            }",
+    ),
+    Bug(
+        "an account's time runs backwards with the clock",
+        "CareerDomain/Ledger/Ledger.swift",
+        "let now = max(clock, entry.account?.context.decidedAt ?? clock)",
+        "let now = clock",
+    ),
+    Bug(
+        "a stale fetch of a subscription is written over a newer one",
+        "Simulator/MemoryEngine.swift",
+        "guard ticket >= redeemed[id] ?? redeemedTickets[id] ?? 0 else {",
+        "guard ticket > 0 else {",
+    ),
+    Bug(
+        "after a commit whose answer was lost, what follows at Stripe is never done",
+        "Simulator/MemoryEngine.swift",
+        "guard ticket >= redeemed[id] ?? redeemedTickets[id] ?? 0 else {",
+        "guard ticket > redeemed[id] ?? redeemedTickets[id] ?? 0 else {",
+    ),
+    Bug(
+        "what is overdue is looked for by a clock that is behind the account's last decision",
+        "Simulator/MemoryEngine.swift",
+        "let now = max(clock, account.context.decidedAt)",
+        "let now = clock",
+    ),
+    Bug(
+        "a crash loses what was committed last",
+        "Simulator/MemoryEngine.swift",
+        "        write(batch, tickets)\n",
+        "        if fault?.kind == .crashAfterCommit { try fault?.strike(afterCommit: answers) }\n"
+        "        write(batch, tickets)\n",
+    ),
+]
+
+
+def compile_module(name: str, sources: pathlib.Path, folder: pathlib.Path) -> None:
+    files = [str(path) for path in sorted((sources / name).rglob("*.swift"))]
+    subprocess.run(
+        ["swiftc", *FLAGS, "-module-name", name, "-emit-module", "-emit-module-path",
+         f"{name}.swiftmodule", "-c", *files, "-o", f"{name}.o"],
+        cwd=folder, check=True)
+
+
+def link(folder: pathlib.Path) -> None:
+    subprocess.run(
+        ["swiftc", *FLAGS, "-module-name", "planted", "Main.swift", "CareerDomain.o",
+         "Simulator.o", "-o", "planted"],
+        cwd=folder, check=True)
+
+
+def simulate(folder: pathlib.Path, seed: int, runs: int) -> tuple[int, str]:
+    result = subprocess.run(
+        [folder / "planted", str(seed), str(runs)], capture_output=True, text=True)
+    if result.returncode != 0:
+        # The code under test trapped, which is a way of finding a bug too; in which run is lost.
+        return 0, f"trapped: {result.stderr.strip().splitlines()[:1]}"
+    count, _, failure = result.stdout.partition("\n")
+    return int(count), failure.strip()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=20000)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    missed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        sources = folder / "Sources"
+        for module in (DOMAIN, "Simulator"):
+            shutil.copytree(ROOT / "Sources" / module, sources / module)
+        (folder / "Main.swift").write_text(MAIN)
+        for module in (DOMAIN, "Simulator"):
+            compile_module(module, sources, folder)
+        link(folder)
+        runs, failure = simulate(folder, options.seed, 200)
+        if failure:
+            print(f"without any planted bug, run {runs} fails:\n{failure}")
+            return 1
+        planted = ""
+        for bug in BUGS:
+            if options.only not in bug.name:
+                continue
+            path = sources / bug.file
+            original = path.read_text()
+            if original.count(bug.old) != 1:
+                print(f"CANNOT BE PLANTED  {bug.name}")
+                missed += 1
+                continue
+            path.write_text(original.replace(bug.old, bug.new))
+            # What was planted before in the other module must go too.
+            for module in {bug.file.split("/")[0], planted} - {""}:
+                compile_module(module, sources, folder)
+            link(folder)
+            runs, failure = simulate(folder, options.seed, options.runs)
+            path.write_text(original)
+            planted = bug.file.split("/")[0]
+            if not failure:
+                missed += 1
+                print(f"NOT FOUND in {runs} runs  {bug.name}", flush=True)
+                continue
+            lines = failure.splitlines()
+            shortest = next((line for line in lines if line.startswith("the shortest")), "")
+            events = shortest.rstrip(":").split()[-2] if shortest else "?"
+            print(f"run {runs}, {events} events  {bug.name}  [{lines[0]}]", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
