@@ -318,14 +318,6 @@ class Service:
                 yield
                 connection.rollback()
 
-    @contextlib.contextmanager
-    def seized(self, table):
-        """Meanwhile another process keeps the table, or on SQLite the whole database, to itself."""
-        with contextlib.closing(sqlite3.connect(self.database)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.rollback()
-
     def audit(self):
         return self.command("audit")
 
