@@ -13,7 +13,8 @@ if [ -z "${CUEBX_TEST_POSTGRESQL:-}" ]; then
     exec .venv/bin/python Tests/postgresql.py "$0"
 fi
 
-python3 Tests/servers/rabbitmq.py swift test -c release --skip-build
+failed=0
+python3 Tests/servers/rabbitmq.py swift test -c release --skip-build || failed=1
 
 suite() {
     .venv/bin/python -m pytest --quiet -p no:cacheprovider -o faulthandler_timeout=120 "$@"
@@ -25,7 +26,6 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 suite --engine postgresql Tests/service --ignore "$processes" >"$log" 2>&1 &
 on_postgresql=$!
-failed=0
 suite --engine sqlite Tests/service --ignore "$processes" || failed=1
 wait "$on_postgresql" || failed=1
 cat "$log"

@@ -7,6 +7,7 @@ import html
 import queue
 import re
 import socket
+import sqlite3
 import threading
 
 import pytest

@@ -252,8 +252,9 @@ def test_a_status_that_nobody_knows_yet_entitles_to_nothing(own_service):
               if path.suffix in (".stripe-sandbox", ".db")]
     with contextlib.closing(sqlite3.connect(kept, timeout=30)) as sandbox, sandbox:
         sandbox.execute(
-            "UPDATE objects SET status = 'frozen', body = json_set(body, '$.status', 'frozen') "
-            "WHERE id = ?", (bought,))
+            "UPDATE objects SET status = 'frozen', "
+            "body = json_set(body, '$.status', 'frozen', '$.latest_invoice', NULL) WHERE id = ?",
+            (bought,))
         sandbox.execute("DELETE FROM objects WHERE kind = 'invoice'")
     assert client.v1.subscriptions.retrieve(bought).status == "frozen"
     updated(service, bought, "evt_frozen")
