@@ -47,6 +47,8 @@ struct WebhookBurst: Sendable {
                 channels.append(channel)
             }
             for channel in channels { try await channel.closeFuture.get() }
+            // What the closing has left on the loops comes to its end before they do.
+            for _ in 0..<2 { try await group.next().submit {}.get() }
         } catch {
             try await group.shutdownGracefully()
             throw error
