@@ -247,7 +247,7 @@ def test_a_status_that_nobody_knows_yet_entitles_to_nothing(own_service):
          "default_payment_method": card.id}).id
     # The sandbox knows no such status, so it is written into what the sandbox keeps; nothing
     # has been paid for either.
-    with sqlite3.connect(f"{service.database}.stripe-sandbox", timeout=30) as sandbox:
+    with sqlite3.connect(service.sandbox_file, timeout=30) as sandbox:
         sandbox.execute(
             "UPDATE objects SET status = 'frozen', body = json_set(body, '$.status', 'frozen') "
             "WHERE id = ?", (bought,))
