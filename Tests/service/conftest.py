@@ -222,13 +222,6 @@ class Service:
                 break
         return self
 
-    @property
-    def sandbox_file(self):
-        """Where the local Stripe inside keeps its state."""
-        if self.environment["DATABASE_URL"].startswith("sqlite:"):
-            return Path(f"{self.database}.stripe-sandbox")
-        return self.folder / "var/stripe-sandbox.db"
-
     def stop(self, expected=0):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -18,8 +18,8 @@ SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
 # right one, a feature in the catalog. So "valid by its schema" does not promise a 2xx here.
 BEYOND_SCHEMAS = "positive_data_acceptance"
 # How many requests an operation gets of each kind; `make fuzz` asks for more.
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "8")
-FRESH_EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "2")
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "4")
+FRESH_EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "1")
 
 
 def run(service, user, seed, examples, *selection):

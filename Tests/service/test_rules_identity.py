@@ -1,4 +1,4 @@
-"""What is counted against an address, which address that is, and how many mails anybody can cause."""
+"""What is counted against an address, and how many mails anybody can cause to another."""
 
 import itertools
 import tempfile
@@ -18,7 +18,7 @@ NUMBERS = itertools.count(1)
 def proxied():
     """A server behind a proxy at 127.0.0.1, which tells the clients' addresses."""
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(folder, TRUSTED_PROXIES="127.0.0.1,198.51.100.200").start()
+        service = Service(folder, TRUSTED_PROXIES="127.0.0.1").start()
         yield service
         audit = service.audit()
         service.stop()
@@ -49,28 +49,6 @@ def test_fifty_failures_from_one_address_wait_a_quarter_of_an_hour(proxied):
     assert fail(proxied, f"203.0.113.{next(NUMBERS)}").status == 400
     proxied.advance(MINUTES)
     assert fail(proxied, address).status == 400
-
-
-def test_an_ipv6_network_of_64_bits_counts_as_one_address(proxied):
-    network = f"2001:db8:0:{next(NUMBERS)}"
-    spread = [f"{network}:{number:x}::{number:x}" for number in range(50)]
-    assert statuses(proxied, spread) == [400] * 50
-    assert fail(proxied, f"{network}:ffff::1").status == 429
-    assert fail(proxied, f"2001:db8:1:{next(NUMBERS)}::1").status == 400
-
-
-def test_the_address_is_the_last_that_no_trusted_proxy_added(proxied):
-    address = f"203.0.113.{next(NUMBERS)}"
-    # What a client writes there itself stands further left, and changes nothing.
-    forged = [f"192.0.2.{number}, {address}, 198.51.100.200" for number in range(50)]
-    assert statuses(proxied, forged) == [400] * 50
-    assert fail(proxied, f"192.0.2.99, {address}").status == 429
-    assert fail(proxied, f"{address}, 203.0.113.{next(NUMBERS)}").status == 400
-
-
-def test_from_anybody_else_a_forwarded_address_is_not_believed(service):
-    # The tests' own address is loopback, which in development has no throttle.
-    assert set(statuses(service, [f"203.0.113.{next(NUMBERS)}"] * 52)) == {400}
 
 
 def test_in_development_loopback_addresses_have_no_throttle(proxied):

@@ -82,7 +82,7 @@ def test_with_the_database_away_or_too_much_waiting_it_is_503_and_nothing_is_don
     service = own_service
     user, other = service.sign_up(), service.sign_up()
     one = request(user, validation("waiting"))
-    with service.seized("users"):
+    with service.seized("career_usage_logs"):
         away = []
         lone = threading.Thread(target=lambda: away.append(user.validate(request_id="away")))
         lone.start()
@@ -115,7 +115,7 @@ def test_a_shutdown_finishes_what_the_ledger_has_taken_though_nobody_waits_for_i
     usages = [user.validate().json["usage_id"] for user in users]
     bodies = [{"user_id": user.id, "usage_id": usage, "success": True}
               for user, usage in zip(users, usages)]
-    with service.seized("users"):
+    with service.seized("career_usage_logs"):
         # The first is in work and waits for the database, the others wait for the first.
         for user, body in zip(users, bodies):
             connection = send(service, request(user, body, COMMIT))

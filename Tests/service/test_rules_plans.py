@@ -1,5 +1,6 @@
 """Rules of a subscription's life, on the local Stripe that a file's tests share."""
 
+import contextlib
 import json
 import sqlite3
 import uuid
@@ -247,7 +248,9 @@ def test_a_status_that_nobody_knows_yet_entitles_to_nothing(own_service):
          "default_payment_method": card.id}).id
     # The sandbox knows no such status, so it is written into what the sandbox keeps; nothing
     # has been paid for either.
-    with sqlite3.connect(service.sandbox_file, timeout=30) as sandbox:
+    [kept] = [path for path in service.folder.rglob("*stripe-sandbox*")
+              if path.suffix in (".stripe-sandbox", ".db")]
+    with contextlib.closing(sqlite3.connect(kept, timeout=30)) as sandbox, sandbox:
         sandbox.execute(
             "UPDATE objects SET status = 'frozen', body = json_set(body, '$.status', 'frozen') "
             "WHERE id = ?", (bought,))

@@ -59,6 +59,8 @@ public final class CareerLedger: Sendable {
     /// Takes nothing more, finishes what was taken and returns once it is durable, or once
     /// ``LedgerLane/closingTime`` is over: the database may then be closed.
     public func close() {
-        for lane in lanes { lane.close() }
+        for lane in lanes { lane.takeNoMore() }
+        let deadline = Date(timeIntervalSinceNow: LedgerLane.closingTime)
+        for lane in lanes { lane.finish(before: deadline) }
     }
 }

@@ -86,14 +86,18 @@ final class LedgerLane: Sendable {
         loop.execute { [condition] in condition.signal() }
     }
 
-    /// Takes nothing more and waits until what has been taken is worked off, or until
-    /// ``closingTime`` is over.
-    func close() {
+    /// What has been taken is still worked off.
+    func takeNoMore() {
         condition.lock()
-        defer { condition.unlock() }
         queue.isClosed = true
         condition.broadcast()
-        let deadline = Date(timeIntervalSinceNow: Self.closingTime)
+        condition.unlock()
+    }
+
+    /// Waits until a lane that takes no more has worked off what it took, or until the deadline.
+    func finish(before deadline: Date) {
+        condition.lock()
+        defer { condition.unlock() }
         while queue.isWorking {
             guard condition.wait(until: deadline) else {
                 logger.error(

@@ -19,7 +19,7 @@ struct LedgerNeeds {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most seven queries and eight statements, each run once for all of
+/// its hot path. A batch costs at most seven queries and seven statements, each run once for all of
 /// its rows, and two statements for each new account; with a server, they take three trips, or five
 /// where something is overdue.
 enum LedgerStore {
