@@ -45,9 +45,16 @@ class Databases:
     """Makes a database for each service: a file, or one on a PostgreSQL of the tests' own."""
 
     def __init__(self):
-        self.engine = "sqlite"
+        self.chosen = self.engine = "sqlite"
         self.server = None
         self.made = []
+
+    @contextlib.contextmanager
+    def as_chosen(self):
+        """For what outlives the test that asks for it first."""
+        engine, self.engine = self.engine, self.chosen
+        yield
+        self.engine = engine
 
     def make(self, folder):
         if self.engine == "sqlite":
@@ -74,7 +81,13 @@ databases = Databases()
 
 
 def pytest_configure(config):
-    databases.engine = config.getoption("--engine")
+    databases.chosen = databases.engine = config.getoption("--engine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """A file of tests about one engine's own files says so by `ENGINE`."""
+    databases.engine = getattr(item.module, "ENGINE", databases.chosen)
 
 
 def pytest_unconfigure():
@@ -294,7 +307,9 @@ class Service:
         scheme, path = self.environment["DATABASE_URL"].split(":", 1)
         if scheme == "sqlite":
             with sqlite3.connect(path) as connection:
-                return connection.execute(sql, arguments).fetchall()
+                return connection.execute(sql, [
+                    argument.bytes if isinstance(argument, uuid.UUID) else argument
+                    for argument in arguments]).fetchall()
         with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
             cursor = connection.execute(sql.replace("?", "%s"), arguments or None)
             return cursor.fetchall() if cursor.description else []
@@ -367,7 +382,8 @@ def together(number, work):
 def service():
     """The server that tests share; nobody moves its clock."""
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(folder).start()
+        with databases.as_chosen():
+            service = Service(folder).start()
         service.slow = SlowRequest(service)
         yield service
         service.slow.close()

@@ -9,6 +9,9 @@ import pytest
 from conftest import Service, together
 from ledger_data import fill
 
+# What is moved, broken or looked at here are SQLite's files.
+ENGINE = "sqlite"
+
 HELD, CHARGED, FAILED = "PENDING", "SUCCESS", "FAILED"
 
 

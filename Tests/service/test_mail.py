@@ -9,6 +9,7 @@ import re
 import socket
 import sqlite3
 import threading
+import uuid
 
 import pytest
 from aiosmtpd.smtp import SMTP
@@ -401,10 +402,9 @@ def test_a_mail_that_could_not_be_sent_for_four_days_is_kept_for_the_operator(
 def test_a_mail_whose_message_comes_twice_is_sent_once(mailing_service, mail_server):
     user = mailing_service.sign_up()
     wait_for_messages(mailing_service, (0, "waiting"))
-    with sqlite3.connect(mailing_service.database) as connection:
-        connection.execute("""
-            INSERT INTO messages SELECT randomblob(16), queue, body, attempts, reason,
-                enqueued_at, due_at + 60000000, leased_until, died_at FROM messages""")
+    mailing_service.rows("""
+        INSERT INTO messages SELECT ?, queue, body, attempts, reason,
+            enqueued_at, due_at + 60000000, leased_until, died_at FROM messages""", uuid.uuid4())
     mail_server.start()
     mailing_service.advance(31)
     assert mail_server.next()[0].rcpt_tos == [user.email]

@@ -11,6 +11,9 @@ import pytest
 
 from conftest import BINARY, PASSWORD, Service, together
 
+# What is moved, broken or looked at here are SQLite's files.
+ENGINE = "sqlite"
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):

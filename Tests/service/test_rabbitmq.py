@@ -17,6 +17,9 @@ from test_mail import SENDER, MailServer
 from test_payments import EVENT, checkout, knob, post_event, press, sdk, settle
 from test_payments_queue import ASYNC, until
 
+# What is moved, broken or looked at here are SQLite's files.
+ENGINE = "sqlite"
+
 QUEUES = {
     "stripe_checkout_completed": 60_000, "stripe_subscription_updated": 60_000,
     "stripe_subscription_deleted": 60_000, "stripe_payment_failed": 60_000,
