@@ -1,6 +1,7 @@
 # What a person runs; continuous integration runs the same.
 .DEFAULT_GOAL := help
 SWIFT_FLAGS := -c release
+SECONDS_EACH ?= 60
 BINARY := .build/release/cuebx
 
 help:
@@ -21,6 +22,13 @@ tour: build
 ## make tour-pay the same, and then pay, upgrade and cancel; moves the clock 40 days on
 tour-pay: build
 	@$(BINARY) tour --pay
+
+## make fuzz     look for inputs that break a parser or the document, for some minutes
+fuzz: build-tests
+	@FUZZ_INPUTS=2000000 swift test -c release --skip-build --filter FuzzTests
+	@scripts/fuzz.py $(SECONDS_EACH)
+	@FUZZ_INPUTS=200000 FUZZ_EXAMPLES=200 .venv/bin/python -m pytest --quiet -p no:cacheprovider \
+		-s Tests/service/test_document.py Tests/service/test_parsers.py
 
 ## make bench    measure metering and webhooks, each against the bare database; SQLite, PostgreSQL
 bench: build
@@ -63,5 +71,5 @@ build: install
 build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour tour-pay bench sim lint format openapi clean install install-tests build \
-	build-tests
+.PHONY: help run test tour tour-pay fuzz bench sim lint format openapi clean install install-tests \
+	build build-tests

@@ -68,6 +68,25 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "DatabaseTests", dependencies: ["Database"], swiftSettings: settings),
+        .testTarget(
+            name: "HTTPEndpointTests",
+            dependencies: [
+                "HTTPEndpoint", "JSON",
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        // Every parser of ours on mutated input. `make fuzz` runs the same targets under libFuzzer.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "Career", "CareerDomain", "HTTPEndpoint", "JSON", "Stripe",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
         // rabbitmq-c, for the RabbitMQ broker.
         .systemLibrary(
             name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
@@ -140,13 +159,13 @@ let package = Package(
         .executableTarget(
             name: "cuebx-sim",
             dependencies: [
-                "Simulator", "SimulatorDatabase", "Database",
+                "Simulator", "SimulatorDatabase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .testTarget(
             name: "SimulatorTests",
-            dependencies: ["Simulator", "SimulatorDatabase", "CareerDomain", "Database"],
+            dependencies: ["Simulator", "SimulatorDatabase"],
             swiftSettings: settings),
         .executableTarget(
             name: "cuebx",

@@ -45,18 +45,20 @@ public struct CareerServices: Sendable {
         let outbox = MailOutbox(
             broker: core.settings.smtpURL == nil ? nil : broker, templates: try MailTemplates())
         let stripe = try Self.stripe(core.settings)
+        let lags = LagMetrics()
         subscriptions = CareerSubscriptionService(
             database: database, ledger: core.ledger, catalog: core.catalog, clock: clock)
         quota = CareerQuotaService(
             database: database, ledger: core.ledger, catalog: core.catalog, broker: broker,
             mails: CreditMails(outbox: outbox), clock: clock)
         sweeper = ExpirySweeper(
-            database: database, ledger: core.ledger, clock: clock, logger: core.logger)
+            database: database, ledger: core.ledger, clock: clock, lags: lags,
+            logger: core.logger)
         identitySweeper = IdentitySweeper(
             database: database, clock: clock, keepsMails: core.settings.isDevelopment,
             logger: core.logger)
         metrics = MetricsPage(
-            requests: requests, lane: core.laneMetrics,
+            requests: requests, lane: core.laneMetrics, lags: lags,
             queues: QueueMetrics(broker: broker, clock: clock))
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)
@@ -75,8 +77,8 @@ public struct CareerServices: Sendable {
         receiver = ReceiveStripeEvent(
             ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
             secrets: core.settings.stripe.webhookSecrets,
-            mode: StripeMode(secretKey: core.settings.stripe.secretKey), logger: core.logger,
-            clock: clock, wall: .wall)
+            mode: StripeMode(secretKey: core.settings.stripe.secretKey), lags: lags,
+            logger: core.logger, clock: clock, wall: .wall)
         let handlers = StripeEventHandlers(
             database: database, stripe: stripe, mirror: mirror, notices: notices, mails: mails,
             clock: clock)
@@ -88,7 +90,9 @@ public struct CareerServices: Sendable {
             ).handle
         }
         worker = MessageWorker(
-            broker: broker, handlers: all, now: clock.now, logger: core.logger)
+            broker: broker,
+            handlers: TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all),
+            now: clock.now, logger: core.logger)
         identity = try await IdentityServices(
             core, subscriptions: subscriptions, outbox: outbox,
             beforeErasing: { try await billing.forget(user: $0) })

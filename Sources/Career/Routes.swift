@@ -73,7 +73,7 @@ private func internalRoutes(_ services: CareerServices) -> [Endpoint] {
 private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
     let tag = "Operations"
     let metrics = services.metrics
-    let document = openAPIDocument(services)
+    let documentation = Documentation(services)
     return [
         Endpoint(.get, "/health", tag: tag, CheckHealth()),
         Endpoint(.get, "/ready", tag: tag, services.readiness),
@@ -85,12 +85,12 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
         Endpoint(
             .get, "/openapi.json", tag: tag, name: "GetOpenAPI",
             about: About("This document", access: .open), contentType: "application/json"
-        ) { _, _ in Array(document().json.compactText.utf8) },
+        ) { _, _ in documentation.document.value },
         Endpoint(
             .get, "/docs", tag: tag, name: "GetDocs",
             about: About("This document as a page", access: .open),
             contentType: "text/html; charset=utf-8", headers: DocsPage.headers
-        ) { _, _ in Array(DocsPage(document().json).html.utf8) },
+        ) { _, _ in documentation.page.value },
     ]
 }
 
@@ -117,9 +117,17 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
     ]
 }
 
-/// The document of the product's addresses, made when it is first asked for.
-private func openAPIDocument(_ services: CareerServices) -> @Sendable () -> OpenAPIDocument {
-    { openAPIDocument(of: routes(services)) }
+/// The document of the product's addresses and its page, each made when it is first asked for.
+private struct Documentation: Sendable {
+    let document: Once<[UInt8]>
+    let page: Once<[UInt8]>
+
+    init(_ services: CareerServices) {
+        document = Once {
+            Array(openAPIDocument(of: routes(services)).json.compactText.utf8)
+        }
+        page = Once { Array(DocsPage(openAPIDocument(of: routes(services)).json).html.utf8) }
+    }
 }
 
 func openAPIDocument(of endpoints: [Endpoint]) -> OpenAPIDocument {

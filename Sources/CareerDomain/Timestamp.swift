@@ -2,6 +2,8 @@
 /// both databases store, so a value read back equals the value written.
 public struct Timestamp: Sendable, Hashable, Comparable {
     public static let microsPerSecond: Int64 = 1_000_000
+    /// 9999-12-31T23:59:59Z.
+    static let lastSecond: Int64 = 253_402_300_799
 
     public let micros: Int64
 
@@ -100,6 +102,8 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         }
         guard let offset = Timestamp.offset(rest.map { $0 }) else { return nil }
         let seconds = midnight + hour * 3600 + minute * 60 + second - offset
+        // An offset may lead out of the years that can be written.
+        guard (0...Timestamp.lastSecond).contains(seconds) else { return nil }
         self.init(micros: seconds * Timestamp.microsPerSecond + fraction)
     }
 

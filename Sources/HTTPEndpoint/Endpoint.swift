@@ -27,10 +27,13 @@ public struct About: Sendable {
     /// Further statuses whose answer has the same schema: decisions, not errors.
     public let decisions: [(status: Int, meaning: String)]
     public let refusals: [Problem]
+    /// Where the answer leads.
+    public let links: [Link]
 
     public init(
         _ summary: String, details: String = "", access: Access, status: Int = 200,
-        decisions: [(status: Int, meaning: String)] = [], refusals: [Problem] = []
+        decisions: [(status: Int, meaning: String)] = [], refusals: [Problem] = [],
+        links: [Link] = []
     ) {
         self.summary = summary
         self.details = details
@@ -38,6 +41,26 @@ public struct About: Sendable {
         self.status = status
         self.decisions = decisions
         self.refusals = refusals
+        self.links = links
+    }
+}
+
+/// Something in an answer that another endpoint, or the same, takes as a parameter.
+public struct Link: Sendable {
+    /// The other endpoint's name.
+    let endpoint: String
+    let parameter: String
+    /// Where in the answer's body the value stands: a JSON pointer (RFC 6901).
+    let pointer: String
+    let description: String
+
+    public init(
+        to endpoint: String, _ parameter: String, from pointer: String, _ description: String
+    ) {
+        self.endpoint = endpoint
+        self.parameter = parameter
+        self.pointer = pointer
+        self.description = description
     }
 }
 

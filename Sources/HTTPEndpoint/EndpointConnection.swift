@@ -22,6 +22,9 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         /// The head is here, the body is arriving.
         case reading(HTTPRequestHead, ByteBuffer)
         case answering
+        /// The client reads its answer slowly: its next request waits until the answer is gone, so
+        /// that the answers of one connection cannot pile up in memory.
+        case draining
         /// A request that did not arrive whole is being answered; no other is taken.
         case refusing
         case closing
@@ -30,6 +33,7 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     private let responder: EndpointResponder
     private let executor: EventLoopExecutor
     private let idleTimeout: TimeAmount
+    private let bodyDeadline: TimeAmount
     private var state = State.idle
     private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var deadline: Scheduled<Void>?
@@ -37,12 +41,21 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     private var lastMove = NIODeadline.now()
     /// The client says that this request is its last, or the server is shutting down.
     private var isLastRequest = false
+    /// The client will send no more; what it has sent is still answered.
+    private var isInputClosed = false
+    /// An answer that is written while the next request is taken leaves the next to the loop that
+    /// took it: thousands of requests sent ahead must not become thousands of stack frames.
+    private var isGoingOn = false
     private var address = "unknown"
 
-    init(_ responder: EndpointResponder, executor: EventLoopExecutor, idleTimeout: TimeAmount) {
+    init(
+        _ responder: EndpointResponder, executor: EventLoopExecutor, idleTimeout: TimeAmount,
+        bodyDeadline: TimeAmount = bodyDeadline
+    ) {
         self.responder = responder
         self.executor = executor
         self.idleTimeout = idleTimeout
+        self.bodyDeadline = bodyDeadline
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -60,12 +73,12 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastMove = .now()
         let part = unwrapInboundIn(data)
-        guard case .answering = state else {
-            take(part, context)
-            return
+        switch state {
+        case .answering, .draining:
+            waiting.append(part)
+            if waiting.count == Self.maximumWaiting { setReading(false, context) }
+        default: take(part, context)
         }
-        waiting.append(part)
-        if waiting.count == Self.maximumWaiting { setReading(false, context) }
     }
 
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
@@ -93,7 +106,9 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         state = .reading(head, ByteBuffer())
         if !head.isKeepAlive { isLastRequest = true }
         let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-        if length > Self.maximumBodyBytes {
+        if !head.isUnambiguous {
+            refuse(.badRequest, context)
+        } else if length > Self.maximumBodyBytes {
             refuse(.tooLarge, context)
         } else if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
             let goOn = context.channel.allocator.buffer(string: "HTTP/1.1 100 Continue\r\n\r\n")
@@ -102,13 +117,16 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if case .reading = state, deadline == nil {
-            let context = NIOLoopBound(context, eventLoop: context.eventLoop)
-            deadline = context.eventLoop.scheduleTask(in: Self.bodyDeadline) {
-                self.refuse(.requestTimeout, context.value)
-            }
-        }
+        waitForBody(context)
         context.fireChannelReadComplete()
+    }
+
+    private func waitForBody(_ context: ChannelHandlerContext) {
+        guard case .reading = state, deadline == nil else { return }
+        let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: bodyDeadline) {
+            self.refuse(.requestTimeout, context.value)
+        }
     }
 
     /// Answers a request that did not arrive whole, and takes no other.
@@ -135,15 +153,15 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         lastMove = .now()
         guard context.channel.isActive else { return }
         switch state {
-        case .answering where !isLastRequest:
+        case .answering where !isLastRequest && !(isInputClosed && waiting.isEmpty):
             context.writeAndFlush(
                 wrapOutboundOut(answer.bytes(isHead: isHead, closes: false)), promise: nil)
-            state = .idle
-            takeWaiting(context)
+            state = .draining
+            goOn(context)
         case let former:
             state = .closing
             let channel = context.channel
-            var linger = Self.linger
+            var linger = isInputClosed ? .zero : Self.linger
             if case .answering = former { linger = .zero }
             context.writeAndFlush(wrapOutboundOut(answer.bytes(isHead: isHead, closes: true)))
                 .whenComplete { [linger] _ in
@@ -152,14 +170,41 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        goOn(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Takes the next request once the client has read enough of the last answer.
+    private func goOn(_ context: ChannelHandlerContext) {
+        guard !isGoingOn else { return }
+        isGoingOn = true
+        defer { isGoingOn = false }
+        while case .draining = state, context.channel.isWritable {
+            state = .idle
+            takeWaiting(context)
+        }
+        waitForBody(context)
+        if case .idle = state, isInputClosed || isLastRequest { closeWhenWritten(context) }
+    }
+
     private func takeWaiting(_ context: ChannelHandlerContext) {
         guard !waiting.isEmpty else { return }
         let wasFull = waiting.count >= Self.maximumWaiting
         while let part = waiting.popFirst() {
             take(part, context)
             if case .answering = state { break }
+            if case .draining = state { break }
         }
         if wasFull && waiting.count < Self.maximumWaiting { setReading(true, context) }
+    }
+
+    private func closeWhenWritten(_ context: ChannelHandlerContext) {
+        state = .closing
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+            channel.close(promise: nil)
+        }
     }
 
     private func setReading(_ isReading: Bool, _ context: ChannelHandlerContext) {
@@ -185,17 +230,20 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
 
     /// The client will send no more, or the server is shutting down: what is at work is finished.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        let isEnd =
-            switch event {
-            case ChannelEvent.inputClosed: true
-            default: event is ChannelShouldQuiesceEvent
-            }
-        guard isEnd else {
+        switch event {
+        case ChannelEvent.inputClosed: isInputClosed = true
+        case is ChannelShouldQuiesceEvent: isLastRequest = true
+        default:
             context.fireUserInboundEventTriggered(event)
             return
         }
-        isLastRequest = true
-        if case .idle = state { context.close(promise: nil) }
+        switch state {
+        case .idle: context.close(promise: nil)
+        case .draining where isLastRequest || waiting.isEmpty: closeWhenWritten(context)
+        // Nothing more comes that closing could answer with a reset.
+        case .closing where isInputClosed: closeWhenWritten(context)
+        default: break
+        }
     }
 
     /// What is not HTTP is answered with 400; a connection that failed is closed.
@@ -209,7 +257,7 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         case .idle:
             state = .refusing
             write(responder.answerToNoRequest(.badRequest), isHead: false, context)
-        case .answering: isLastRequest = true
+        case .answering, .draining: isLastRequest = true
         case .refusing, .closing: break
         }
     }

@@ -174,16 +174,17 @@ extension Problem {
 }
 
 /// The name of a request: the client's own where it is a decent one, else a new one.
-enum RequestID {
+public enum RequestID {
     static let maximumLength = 128
 
-    static func accept(_ headers: RequestHeaders) -> String {
-        if let given = headers[.xRequestID], (1...maximumLength).contains(given.utf8.count),
-            given.utf8.allSatisfy(isSafe)
-        {
-            return given
-        }
+    package static func accept(_ headers: RequestHeaders) -> String {
+        if let given = headers[.xRequestID], isDecent(given) { return given }
         return new()
+    }
+
+    /// Whether a text may stand for a request in logs and headers.
+    public static func isDecent(_ text: String) -> Bool {
+        (1...maximumLength).contains(text.utf8.count) && text.utf8.allSatisfy(isSafe)
     }
 
     static func new() -> String {

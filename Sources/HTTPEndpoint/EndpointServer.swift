@@ -17,17 +17,21 @@ public struct EndpointServer: ServerChildChannel {
     private let responder: EndpointResponder
     private let idleTimeout: TimeAmount
     private let maximumHeaderBytes: Int
+    private let bodyDeadline: TimeAmount
     private let executors = EventLoopExecutors()
 
     /// - Parameters:
     ///   - idleTimeout: a connection on which nothing moves for this long is closed.
     ///   - maximumHeaderBytes: of one header, and of all headers of a request.
+    ///   - bodyDeadline: how long a body may take to arrive; half a minute if not given.
     public init(
-        _ responder: EndpointResponder, idleTimeout: TimeAmount, maximumHeaderBytes: Int
+        _ responder: EndpointResponder, idleTimeout: TimeAmount, maximumHeaderBytes: Int,
+        bodyDeadline: TimeAmount? = nil
     ) {
         self.responder = responder
         self.idleTimeout = idleTimeout
         self.maximumHeaderBytes = maximumHeaderBytes
+        self.bodyDeadline = bodyDeadline ?? EndpointConnection.bodyDeadline
     }
 
     public func setup(
@@ -44,7 +48,7 @@ public struct EndpointServer: ServerChildChannel {
             try pipeline.addHandler(
                 EndpointConnection(
                     responder, executor: executors.executor(of: channel.eventLoop),
-                    idleTimeout: idleTimeout))
+                    idleTimeout: idleTimeout, bodyDeadline: bodyDeadline))
             return Connection(channel: channel)
         }
     }

@@ -40,6 +40,13 @@ public struct InputKind<Value: Sendable>: Sendable {
         }
     }
 
+    /// The same kind, with further members of its JSON Schema, for a rule that the kind's own
+    /// schema does not tell.
+    public func documented(_ members: JSONObject) -> InputKind {
+        let (document, placeholder, read) = (self.document, self.placeholder, self.read)
+        return InputKind(document().adding(members), placeholder: placeholder(), read)
+    }
+
     /// The same kind, turned into another type.
     public func map<Other: Sendable>(
         placeholder: @autoclosure @escaping @Sendable () -> Other,

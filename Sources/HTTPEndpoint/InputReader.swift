@@ -83,7 +83,7 @@ public struct ObjectReader {
         _ name: String, _ kind: InputKind<Value>, _ description: String
     ) -> Value? {
         guard let object else {
-            _ = document(name, kind, description)
+            _ = document(name, kind, description, kind.schema.orNull())
             return nil
         }
         guard let json = object[name], json != .null else { return nil }
@@ -109,9 +109,9 @@ public struct ObjectReader {
     }
 
     private mutating func document<Value>(
-        _ name: String, _ kind: InputKind<Value>, _ description: String
+        _ name: String, _ kind: InputKind<Value>, _ description: String, _ schema: Schema? = nil
     ) -> Value {
-        let schema = kind.schema
+        let schema = schema ?? kind.schema
         properties.append((name, .object(schema.described(description))))
         components.merge(schema.components) { first, _ in first }
         return kind.placeholder()

@@ -73,9 +73,9 @@ public struct OpenAPIDocument: Sendable {
         if endpoint.about.status == 204 {
             responses["204"] = ["description": "Done; there is nothing to tell."]
         } else {
-            responses[String(endpoint.about.status)] = [
-                "description": "Success.", "content": answer,
-            ]
+            var success: JSONObject = ["description": "Success.", "content": answer]
+            if !endpoint.about.links.isEmpty { success["links"] = links(endpoint.about) }
+            responses[String(endpoint.about.status)] = .object(success)
         }
         for decision in endpoint.about.decisions {
             responses[String(decision.status)] = [
@@ -94,6 +94,23 @@ public struct OpenAPIDocument: Sendable {
             ]
         }
         return responses
+    }
+
+    private static func links(_ about: About) -> JSONValue {
+        .object(
+            JSONObject(
+                about.links.map { link in
+                    let value = JSONValue.string("$response.body#\(link.pointer)")
+                    return (
+                        key: link.endpoint,
+                        value: [
+                            "operationId": .string(link.endpoint),
+                            "description": .string(link.description),
+                            "parameters": .object(
+                                JSONObject([(key: link.parameter, value: value)])),
+                        ]
+                    )
+                }))
     }
 
     /// The endpoint's own refusals and those that its input and access bring with them.

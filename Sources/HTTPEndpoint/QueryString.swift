@@ -1,13 +1,13 @@
 import Foundation
 
 /// The query of a URL, decoded (WHATWG's `application/x-www-form-urlencoded`).
-enum QueryString {
+package enum QueryString {
     /// Names and values in one query.
-    static let maximumPairs = 64
+    package static let maximumPairs = 64
 
     /// - Throws: ``Problem`` 400 for a broken percent-encoding, text that is not UTF-8, or more
     ///   pairs than any endpoint has.
-    static func parse(_ query: Substring) throws -> [String: [String]] {
+    package static func parse(_ query: Substring) throws -> [String: [String]] {
         guard !query.isEmpty else { return [:] }
         var values: [String: [String]] = [:]
         let pairs = query.split(separator: "&")

@@ -5,7 +5,7 @@ import NIOHTTP1
 public struct RequestHeaders: Sendable {
     private let headers: HTTPHeaders
 
-    init(_ headers: HTTPHeaders) {
+    package init(_ headers: HTTPHeaders) {
         self.headers = headers
     }
 

@@ -26,6 +26,12 @@ public struct Schema: Sendable {
         return copy
     }
 
+    func adding(_ members: JSONObject) -> Schema {
+        var copy = object
+        for member in members.members { copy[member.key] = member.value }
+        return Schema(copy, components: components)
+    }
+
     func orNull() -> Schema {
         Schema(["anyOf": [.object(object), ["type": "null"]]], components: components)
     }

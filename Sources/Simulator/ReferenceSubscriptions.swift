@@ -3,6 +3,9 @@ import FoundationEssentials
 
 /// The model's accounts: periods, grants, and what Stripe says.
 extension ReferenceModel {
+    /// Credits of one period, in micro-credits: a thousand million credits.
+    private static let maximumGranted: Int64 = 1_000_000_000_000_000
+
     func activate(
         _ command: ActivateFreeSubscription, _ rules: LedgerRules, at now: Int64
     ) -> Answer {
@@ -55,6 +58,7 @@ extension ReferenceModel {
         Self.startMonthIfDue(&account, rules, at: now)
         account.period.granted += command.credits.micros
         guard account.period.granted >= 0 else { return .wouldBeNegative }
+        guard account.period.granted <= Self.maximumGranted else { return .wouldExceedMaximum }
         user.account = account
         user.granted.insert("adjustment " + command.cause)
         user.changedAt = now

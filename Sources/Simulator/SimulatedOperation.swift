@@ -71,6 +71,7 @@ package enum Answer: Equatable, Sendable {
     case noSubscription
     case alreadyAdjusted
     case wouldBeNegative
+    case wouldExceedMaximum
     case adjusted(AccountView)
     case customer(String?)
     case noAccount
@@ -123,6 +124,7 @@ extension Answer {
         case .noSubscription, .noAccount: "no account"
         case .alreadyAdjusted: "already adjusted"
         case .wouldBeNegative: "would be negative"
+        case .wouldExceedMaximum: "would exceed the maximum"
         case .adjusted: "adjusted"
         case .otherSubscription: "other subscription"
         case .subscriptionNotTheirs: "not taken over"
@@ -272,6 +274,7 @@ extension Answer {
         case .noSubscription: self = .noSubscription
         case .alreadyAdjusted: self = .alreadyAdjusted
         case .wouldBeNegative: self = .wouldBeNegative
+        case .wouldExceedMaximum: self = .wouldExceedMaximum
         case .adjusted(let account): self = .adjusted(AccountView(account))
         }
     }

@@ -162,7 +162,8 @@ package final class DatabaseEngine: LedgerEngine {
     }
 
     package func stored(_ user: UUID) throws -> StoredUser? {
-        try database.readBlocking { connection in
+        // The store locks what it loads, which only a writing database transaction may.
+        try database.writeBlocking { connection in
             guard let entry = try DirectLedger.entry(of: user, in: connection) else { return nil }
             let grants = try connection.query(
                 """

@@ -1,12 +1,14 @@
 /// The fields of a request in the form that Stripe's API reads: `a[b]=v` for members, `a[0][b]=v`
 /// for elements (https://docs.stripe.com/api). The bytes are those that the official Python
 /// library 16.1.0 sends.
-struct StripeForm {
-    private(set) var fields: [(name: String, value: String)] = []
+package struct StripeForm {
+    package private(set) var fields: [(name: String, value: String)] = []
+
+    package init() {}
 
     /// Adds one field; a field without a value is left out. An empty value is sent: where Stripe
     /// allows it, it unsets the field.
-    mutating func add(_ name: String, _ value: String?) {
+    package mutating func add(_ name: String, _ value: String?) {
         if let value { fields.append((name, value)) }
     }
 
@@ -26,10 +28,10 @@ struct StripeForm {
     }
 
     /// For a body: the brackets of names stay as they are.
-    var body: String { encoded(keeping: "[]") }
+    package var body: String { encoded(keeping: "[]") }
 
     /// For a URL, in which RFC 3986 has no place for brackets.
-    var query: String { encoded(keeping: "") }
+    package var query: String { encoded(keeping: "") }
 
     private func encoded(keeping brackets: String) -> String {
         fields

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Database
 import Foundation
 import Simulator
 import SimulatorDatabase
@@ -15,6 +14,7 @@ struct SimulateCommand: AsyncParsableCommand {
     enum Engine: String, ExpressibleByArgument, CaseIterable {
         case memory
         case sqlite
+        case postgresql
     }
 
     @Option(help: "The first seed; one drawn at random if not given.")
@@ -26,8 +26,11 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "Events of a run, at most.")
     var steps = Simulation.usualLength
 
-    @Option(help: "Where the accounts are kept: memory or sqlite.")
+    @Option(help: "Where the accounts are kept: memory, sqlite or postgresql.")
     var engine = Engine.memory
+
+    @Option(help: "The PostgreSQL server; CUEBX_TEST_POSTGRESQL if not given.")
+    var database: String?
 
     @Flag(help: "Tell how often each kind of answer was given.")
     var coverage = false
@@ -56,28 +59,24 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     private func simulate(_ seeds: Range<UInt64>) async throws -> SimulationRunner.Report {
+        let length = steps
+        func run(
+            _ makeEngine: @escaping DatabaseEngine.MakeEngine
+        ) throws -> SimulationRunner.Report {
+            try SimulationRunner(
+                length: length, makeEngine: makeEngine, print: { print($0) }
+            ).run(seeds)
+        }
         switch engine {
-        case .memory:
-            return try SimulationRunner(
-                length: steps, makeEngine: { MemoryEngine() }, print: { print($0) }
-            ).run(seeds)
-        case .sqlite:
-            let folder = FileManager.default.temporaryDirectory
-                .appending(path: "cuebx-sim-\(UUID().uuidString)")
-            let path = folder.appending(path: "sim.db").path
-            let database = try await DatabaseEngine(name: "sqlite") {
-                try SQLiteDatabase(path: path)
+        case .memory: return try run { MemoryEngine() }
+        case .sqlite: return try await DatabaseEngine.withSQLite(run)
+        case .postgresql:
+            let environment = ProcessInfo.processInfo.environment
+            guard let url = database ?? environment["CUEBX_TEST_POSTGRESQL"] else {
+                throw ValidationError(
+                    "--engine postgresql needs --database or CUEBX_TEST_POSTGRESQL")
             }
-            let report = try SimulationRunner(
-                length: steps,
-                makeEngine: {
-                    try database.clear()
-                    return database
-                }, print: { print($0) }
-            ).run(seeds)
-            try database.close()
-            try FileManager.default.removeItem(at: folder)
-            return report
+            return try await DatabaseEngine.withPostgreSQL(url: url, run)
         }
     }
 }

@@ -1,5 +1,3 @@
-import CareerDomain
-import Database
 import Foundation
 import Simulator
 import SimulatorDatabase
@@ -11,32 +9,31 @@ struct SimulatorTests {
     enum Engine: String, CaseIterable {
         case memory
         case sqlite
+        case postgresql
 
         /// Seeds of the fixed set, and fresh ones.
         var seeds: (fixed: ClosedRange<UInt64>, fresh: UInt64) {
             switch self {
             case .memory: (1...1000, 200)
-            case .sqlite: (1...6, 2)
+            case .sqlite, .postgresql: (1...6, 2)
             }
         }
 
-        func withEngine(_ body: (@escaping () throws -> any LedgerEngine) throws -> Void)
-            async throws
-        {
+        struct Missing: Error, CustomStringConvertible {
+            let description = """
+                CUEBX_TEST_POSTGRESQL is not set: it names the PostgreSQL that the tests may use. \
+                scripts/test.sh starts one
+                """
+        }
+
+        func withEngine(_ body: (@escaping DatabaseEngine.MakeEngine) throws -> Void) async throws {
             switch self {
             case .memory: try body { MemoryEngine() }
-            case .sqlite:
-                let folder = FileManager.default.temporaryDirectory
-                    .appending(path: "cuebx-sim-test-\(UUID().uuidString)")
-                defer { try? FileManager.default.removeItem(at: folder) }
-                let database = try await DatabaseEngine(name: "sqlite") {
-                    try SQLiteDatabase(path: folder.appending(path: "sim.db").path)
-                }
-                try body {
-                    try database.clear()
-                    return database
-                }
-                try database.close()
+            case .sqlite: try await DatabaseEngine.withSQLite(body)
+            case .postgresql:
+                let environment = ProcessInfo.processInfo.environment
+                guard let url = environment["CUEBX_TEST_POSTGRESQL"] else { throw Missing() }
+                try await DatabaseEngine.withPostgreSQL(url: url, body)
             }
         }
     }
@@ -52,9 +49,10 @@ struct SimulatorTests {
 
     /// A commit whose answer was lost, and two whose process has a clock that is behind.
     @Test(
-        "In runs that once failed on the database's store", arguments: [UInt64(4205), 5125, 6874])
-    func mendedSeeds(seed: UInt64) async throws {
-        try await Engine.sqlite.withEngine { makeEngine in
+        "In runs that once failed on the database's store", arguments: [UInt64(4205), 5125, 6874],
+        [Engine.sqlite, .postgresql])
+    func mendedSeeds(seed: UInt64, engine: Engine) async throws {
+        try await engine.withEngine { makeEngine in
             let report = try SimulationRunner(makeEngine: makeEngine, print: { print($0) })
                 .run(CollectionOfOne(seed))
             #expect(report.failure == nil)

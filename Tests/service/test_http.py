@@ -207,7 +207,7 @@ def test_the_document_is_served_and_readable(service):
     assert page.headers["content-type"].startswith("text/html")
     assert b"/career/internal/usage/validate" in page.bytes and b"<script" not in page.bytes
     metrics = service.call("GET", "/metrics").bytes.decode()
-    assert "cuebx_ledger_operations_total" in metrics
+    assert "cuebx_ledger_decisions_total" in metrics
     assert service.call("GET", "/ready").json == {"status": "ready"}
 
 

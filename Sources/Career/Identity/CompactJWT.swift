@@ -3,19 +3,19 @@ import FoundationEssentials
 import JSON
 
 /// A JWT in its compact form (RFC 7519, RFC 7515 §3.1), taken apart strictly and not yet believed.
-struct CompactJWT {
+package struct CompactJWT {
     static let maximumBytes = 8 * 1024
 
-    let algorithm: String
-    let keyID: String?
-    let claims: JSONObject
+    package let algorithm: String
+    package let keyID: String?
+    package let claims: JSONObject
     /// What the signature is over.
-    let signedBytes: [UInt8]
-    let signature: [UInt8]
+    package let signedBytes: [UInt8]
+    package let signature: [UInt8]
 
     /// - Returns: `nil` for whatever is not exactly such a token: other parts, padding, JSON that
     ///   repeats a name, a header that asks for extensions.
-    init?(_ token: String) {
+    package init?(_ token: String) {
         let bytes = Array(token.utf8)
         guard bytes.count <= Self.maximumBytes else { return nil }
         let parts = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
@@ -47,7 +47,7 @@ struct CompactJWT {
 
     /// A NumericDate (RFC 7519 §2): seconds, with a fraction where the issuer writes one.
     /// - Returns: `nil` where the claim is missing, of another kind or beyond the year 9999.
-    func time(_ name: String) -> Timestamp? {
+    package func time(_ name: String) -> Timestamp? {
         guard case .number(let text) = claims[name], let seconds = Double(text),
             (0...253_402_300_799).contains(seconds)
         else { return nil }
@@ -55,7 +55,7 @@ struct CompactJWT {
     }
 
     /// Whether the token is good at `now`, by `exp` and, where it is there, `nbf`. No leeway.
-    func isCurrent(at now: Timestamp) -> Bool {
+    package func isCurrent(at now: Timestamp) -> Bool {
         guard let expiresAt = time("exp"), now < expiresAt else { return false }
         guard claims["nbf"] != nil else { return true }
         guard let notBefore = time("nbf") else { return false }

@@ -6,17 +6,17 @@ import HTTPEndpoint
 /// Addresses are ASCII (RFC 5321 §4.1.2 without quoted local parts; a domain in another script has
 /// its ASCII form). Outside ASCII two different addresses can have the same lower case, and then
 /// one person's reset code would open another person's account.
-struct EmailAddress: Sendable, Hashable {
+package struct EmailAddress: Sendable, Hashable {
     /// RFC 5321 §4.5.3.1, and RFC 3696 erratum 1690 for the whole.
     static let maximumLength = 254
     static let maximumLocalLength = 64
     static let maximumLabelLength = 63
 
-    let text: String
+    package let text: String
     /// The address in lower case: one account whatever its case.
-    let key: String
+    package let key: String
 
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard text.utf8.count <= Self.maximumLength else { return nil }
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         guard parts.count == 2, Self.isLocal(parts[0]), Self.isDomain(parts[1]) else { return nil }
@@ -64,7 +64,7 @@ struct EmailAddress: Sendable, Hashable {
     }
 
     /// What may stand in a log, e.g. `a***@example.test`.
-    var redacted: String {
+    package var redacted: String {
         let parts = text.split(separator: "@")
         guard let first = parts.first?.first, let domain = parts.last else { return "***" }
         return "\(first)***@\(domain)"

@@ -45,15 +45,15 @@ func equalInConstantTime(_ left: [UInt8], _ right: [UInt8]) -> Bool {
 }
 
 /// Base64 in the alphabet for URLs, without padding (RFC 4648 §5).
-enum Base64URL {
-    static func encode(_ bytes: [UInt8]) -> String {
+package enum Base64URL {
+    package static func encode(_ bytes: [UInt8]) -> String {
         Data(bytes).base64EncodedString()
             .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
     /// - Returns: `nil` unless this is the one text that encodes the bytes: padding, other
     ///   characters and set bits after the end are refused, so a token has one spelling only.
-    static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
+    package static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         var buffer: UInt32 = 0
         var bits = 0

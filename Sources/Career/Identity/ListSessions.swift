@@ -6,7 +6,11 @@ import HTTPEndpoint
 struct ListSessions: Action {
     let identity: IdentityServices
 
-    static let about = About("Where I am signed in", access: .user)
+    static let about = About(
+        "Where I am signed in", access: .user,
+        links: [
+            Link(to: "DeleteSession", "session_id", from: "/sessions/0/id", "Ends it there.")
+        ])
 
     func read(_ input: inout InputReader) {}
 

@@ -153,7 +153,7 @@ final class LedgerLane: Sendable {
             for operation in batch { carryOut([operation]) }
             return
         }
-        metrics.record(batchSize: batch.count, elapsed: ContinuousClock.now - start)
+        metrics.record(batch.lazy.compactMap(\.name), elapsed: ContinuousClock.now - start)
         for operation in batch { operation.succeed() }
     }
 
@@ -194,6 +194,8 @@ protocol LedgerOperation: Sendable {
     func runAlongside(in connection: any DatabaseConnection) throws
     func succeed()
     func fail(with error: any Error)
+    /// What was decided, as metrics count it; `nil` before `decide`.
+    var name: DecisionName? { get }
 }
 
 final class PendingCommand<Command: LedgerCommand>: LedgerOperation, @unchecked Sendable {
@@ -225,6 +227,8 @@ final class PendingCommand<Command: LedgerCommand>: LedgerOperation, @unchecked 
     func runAlongside(in connection: any DatabaseConnection) throws {
         if let alongside, let outcome { try alongside(connection, outcome) }
     }
+
+    var name: DecisionName? { outcome.map(Command.name) }
 
     func succeed() {
         if let outcome { continuation.resume(returning: outcome) }

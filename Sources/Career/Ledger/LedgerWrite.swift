@@ -42,6 +42,8 @@ private final class PendingWrite<Value: Sendable>: LedgerOperation, @unchecked S
         value = try body(connection)
     }
 
+    var name: DecisionName? { value.map { _ in DecisionName("write", "done") } }
+
     func succeed() {
         if let value { continuation.resume(returning: value) }
     }

@@ -120,7 +120,7 @@ extension PortableTable {
             "mails", key: "id",
             columns: [
                 .uuid("id"), .text("recipient"), .text("subject"), .text("text"), .text("html"),
-                .integer("created_at"),
+                .integer("created_at"), .integer("sent_at"),
             ]),
         PortableTable(
             "former_accounts", key: "email_hash",
@@ -187,6 +187,8 @@ extension PortableTable {
                 .text("reason"), .integer("enqueued_at"), .integer("due_at"),
                 .integer("leased_until", as: "CAST(0 AS BIGINT)"), .integer("died_at"),
             ]),
+        PortableTable(
+            "message_tries", key: "id", columns: [.uuid("id"), .integer("tries")]),
         PortableTable(
             "stripe_events", key: "id",
             columns: [

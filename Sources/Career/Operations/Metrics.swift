@@ -77,22 +77,11 @@ public final class RequestLog: RequestObserver {
 struct MetricsPage: Sendable {
     let requests: RequestLog
     let lane: LaneMetrics
+    let lags: LagMetrics
     let queues: QueueMetrics
 
     func text() async -> String {
-        let lane = self.lane.snapshot
-        let lines =
-            requests.lines() + [
-                "# HELP cuebx_ledger_batches_total Database transactions of the ledger.",
-                "# TYPE cuebx_ledger_batches_total counter",
-                "cuebx_ledger_batches_total \(lane.batches)",
-                "# HELP cuebx_ledger_operations_total Operations that they carried out.",
-                "# TYPE cuebx_ledger_operations_total counter",
-                "cuebx_ledger_operations_total \(lane.operations)",
-                "# HELP cuebx_ledger_seconds_total Time that they took, in seconds.",
-                "# TYPE cuebx_ledger_seconds_total counter",
-                "cuebx_ledger_seconds_total \(Double(lane.nanoseconds) / 1e9)",
-            ] + (await queues.lines())
+        let lines = requests.lines() + lane.lines() + lags.lines() + (await queues.lines())
         return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -6,7 +6,9 @@ struct ListPlans: Action {
     let database: any Database
     let catalog: CatalogStore
 
-    static let about = About("The active Career plans, cheapest first", access: .open)
+    static let about = About(
+        "The active Career plans, cheapest first", access: .open,
+        links: [Link(to: "GetPlan", "plan_id", from: "/plans/0/id", "One of them.")])
 
     func read(_ input: inout InputReader) {}
 

@@ -39,7 +39,9 @@ struct CommitUsageCall: Action {
     func perform(_ input: Input, _ call: Call) async throws -> Reply<UsageCommitResponse> {
         let command = input.request.command
         guard input.isAsynchronous else { return try reply(to: await quota.commit(command)) }
-        switch try await quota.accept(command, message: input.request.message) {
+        switch try await quota.accept(
+            command, message: input.request.message(requestID: call.id))
+        {
         case .settled(let outcome): return try reply(to: outcome)
         case .accepted:
             return Reply(
@@ -105,8 +107,11 @@ struct UsageCommitRequest: JSONInput {
 extension UsageCommitRequest {
     /// The request as the message that carries it: the same fields, so that tool servers may also
     /// send it to the queue themselves.
-    var message: String {
+    ///
+    /// - Parameter requestID: of the request that brought it, for the worker's log.
+    func message(requestID: String) -> String {
         var body: JSONObject = [
+            TracedHandlers.requestID: .string(requestID),
             "user_id": .string(command.userID.text), "usage_id": .string(command.usageID.text),
             "success": .bool(command.result == .success),
         ]

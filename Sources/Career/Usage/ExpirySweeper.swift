@@ -14,14 +14,17 @@ public struct ExpirySweeper: Service {
     private let database: any Database
     private let ledger: CareerLedger
     private let clock: DecisionClock
+    private let lags: LagMetrics
     private let logger: Logger
 
-    public init(
-        database: any Database, ledger: CareerLedger, clock: DecisionClock, logger: Logger
+    init(
+        database: any Database, ledger: CareerLedger, clock: DecisionClock, lags: LagMetrics,
+        logger: Logger
     ) {
         self.database = database
         self.ledger = ledger
         self.clock = clock
+        self.lags = lags
         self.logger = logger
     }
 
@@ -48,26 +51,31 @@ public struct ExpirySweeper: Service {
     @discardableResult
     public func sweep() async throws -> Int {
         var expired = 0
+        var oldest: Timestamp?
         while true {
             let now = clock.now()
-            let users = try await database.read { connection in
+            let overdue = try await database.read { connection in
                 try connection.query(
                     """
-                    SELECT DISTINCT user_id FROM career_usage_logs
+                    SELECT user_id, min(expires_at) FROM career_usage_logs
                     WHERE status = 'PENDING' AND expires_at <= ? AND commit_accepted_at IS NULL
-                    LIMIT \(Self.maximumUsers)
+                    GROUP BY user_id LIMIT \(Self.maximumUsers)
                     """, [.time(now)]
                 ).map { row in
                     var reader = row.reader
-                    return try reader.uuid()
+                    return (user: try reader.uuid(), since: try reader.time())
                 }
             }
             var progress = 0
-            for user in users {
+            for (user, since) in overdue {
+                oldest = min(oldest ?? since, since)
                 progress += try await ledger.perform(SettleAccount(userID: user)).expired
             }
             expired += progress
-            if progress == 0 { return expired }
+            if progress == 0 {
+                lags.swept(at: now, oldest: oldest)
+                return expired
+            }
         }
     }
 }

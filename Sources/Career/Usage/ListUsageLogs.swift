@@ -7,7 +7,9 @@ struct ListUsageLogs: Action {
     let quota: CareerQuotaService
     let database: any Database
 
-    static let about = About("My usage logs, newest first", access: .user)
+    static let about = About(
+        "My usage logs, newest first", access: .user,
+        links: [Link(to: "ListUsageLogs", "cursor", from: "/next_cursor", "The next page.")])
 
     struct Page: Sendable {
         let before: UUID?
@@ -64,25 +66,28 @@ struct ListUsageLogs: Action {
 }
 
 /// Where a page ended: opaque to clients.
-enum Cursor {
-    static func text(_ id: UUID) -> String {
+package enum Cursor {
+    package static func text(_ id: UUID) -> String {
         withUnsafeBytes(of: id.uuid) { Data($0) }.base64EncodedString()
             .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
-    static func parse(_ text: String) -> UUID? {
+    /// - Returns: `nil` for whatever is not exactly the text of a cursor: 22 characters carry four
+    ///   bits more than an id has, and one id has one cursor.
+    package static func parse(_ text: String) -> UUID? {
         guard text.utf8.count == 22,
             let data = Data(
                 base64Encoded: text.replacing("-", with: "+").replacing("_", with: "/") + "=="),
             data.count == 16
         else { return nil }
-        return data.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+        let id = data.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+        return Cursor.text(id) == text ? id : nil
     }
 }
 
 extension InputKind where Value == UUID {
     static var cursor: InputKind<UUID> {
-        InputKind<String>.text(1...64)
+        InputKind<String>.text(1...64).documented(["pattern": "^[A-Za-z0-9_-]{22}$"])
             .satisfying("cursor", "is not a cursor of ours") { Cursor.parse($0) != nil }
             .map(placeholder: UUID()) { Cursor.parse($0) ?? UUID() }
     }

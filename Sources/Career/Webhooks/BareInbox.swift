@@ -21,7 +21,7 @@ public final class BareInbox {
     public func keep(_ range: Range<Int>) throws {
         for event in events[range] {
             let now = core.clock.now()
-            try core.database.writeBlocking { try inbox.keep(event, in: $0, now: now) }
+            try core.database.writeBlocking { try inbox.keep(event, of: "bare", in: $0, now: now) }
         }
     }
 }

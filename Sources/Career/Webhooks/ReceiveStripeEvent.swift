@@ -16,6 +16,7 @@ struct ReceiveStripeEvent: Sendable {
     let secrets: [String]
     /// The mode of our own key: events of the other one are about another world's objects.
     let mode: StripeMode?
+    let lags: LagMetrics
     let logger: Logger
     let clock: DecisionClock
     /// Signatures are checked against the wall clock: a retry is signed anew.
@@ -41,7 +42,7 @@ struct ReceiveStripeEvent: Sendable {
         }
         guard event.id.utf8.count <= Self.maximumIDLength else { throw Problem.malformedJSON }
         if StripeMode(livemode: event.livemode) == mode {
-            try await keep(event)
+            try await keep(event, call.id)
         } else {
             // Refusing it would have Stripe repeat it for days and then close the endpoint.
             logger.error(
@@ -54,11 +55,12 @@ struct ReceiveStripeEvent: Sendable {
         return Array(#"{"received":true}"#.utf8)
     }
 
-    private func keep(_ event: StripeEvent) async throws {
+    private func keep(_ event: StripeEvent, _ requestID: String) async throws {
         let now = clock.now()
         try await ledger.write { [inbox] connection in
-            try inbox.keep(event, in: connection, now: now)
+            try inbox.keep(event, of: requestID, in: connection, now: now)
         }
+        lags.webhookReceived(now.seconds - event.createdAt)
     }
 }
 

@@ -11,7 +11,12 @@ struct StripeEventInbox: Sendable {
 
     /// Keeps an event and enqueues its work, within the caller's database transaction. One that
     /// has come before changes nothing.
-    func keep(_ event: StripeEvent, in connection: any DatabaseConnection, now: Timestamp) throws {
+    ///
+    /// - Parameter requestID: of the request that brought it.
+    func keep(
+        _ event: StripeEvent, of requestID: String, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws {
         let isNew = try connection.execute(
             """
             INSERT INTO stripe_events (id, type, object_id, created_at, received_at)
@@ -21,7 +26,7 @@ struct StripeEventInbox: Sendable {
                 .text(event.id), .text(event.type), .text(event.objectID),
                 .time(Timestamp(seconds: event.createdAt)), .time(now),
             ])
-        guard isNew > 0, let work = StripeWork(event) else { return }
+        guard isNew > 0, let work = StripeWork(event, requestID: requestID) else { return }
         try broker.enqueue(work.queue, work.body, in: connection, now: now)
     }
 }
@@ -33,8 +38,13 @@ struct StripeWork: Sendable, Equatable {
     let body: String
 
     /// `nil` for an event that is only kept.
-    init?(_ event: StripeEvent) {
-        var work: JSONObject = ["event": .string(event.id), "type": .string(event.type)]
+    ///
+    /// - Parameter requestID: of the request that brought it, for the worker's log.
+    init?(_ event: StripeEvent, requestID: String) {
+        var work: JSONObject = [
+            "event": .string(event.id), "type": .string(event.type),
+            TracedHandlers.requestID: .string(requestID),
+        ]
         let object = event.object
         switch event.type {
         case "checkout.session.completed", "checkout.session.async_payment_succeeded",

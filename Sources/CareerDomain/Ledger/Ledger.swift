@@ -19,6 +19,9 @@ public protocol LedgerCommand: Sendable {
     /// Says what to do; does nothing itself. `now` is never before the account's last decision.
     func decide(_ position: Position, _ rules: LedgerRules, at now: Timestamp)
         -> Decision<Outcome>
+
+    /// What metrics count it as.
+    static func name(of outcome: Outcome) -> DecisionName
 }
 
 extension LedgerCommand {

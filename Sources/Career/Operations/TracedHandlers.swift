@@ -1,0 +1,63 @@
+import CareerDomain
+import HTTPEndpoint
+import JSON
+import Logging
+import Messaging
+
+/// Follows a request into the worker: where a message names the request that brought it, the log of
+/// its handling names that request too.
+struct TracedHandlers: Sendable {
+    /// The member of a message's body that names the request.
+    static let requestID = "x_request_id"
+
+    let lags: LagMetrics
+    let clock: DecisionClock
+    let logger: Logger
+
+    func trace(
+        _ handlers: [MessageQueue: MessageWorker.Handler]
+    ) -> [MessageQueue: MessageWorker.Handler] {
+        handlers.mapValues { handler in
+            { message in try await handle(message, by: handler) }
+        }
+    }
+
+    private func handle(_ message: Message, by handler: MessageWorker.Handler) async throws {
+        do {
+            try await handler(message)
+        } catch {
+            // What went wrong is told by the worker, under the message's id.
+            log(.warning, "message failed", message)
+            throw error
+        }
+        log(.debug, "message handled", message)
+        switch message.queue {
+        case .checkoutCompleted, .subscriptionUpdated, .subscriptionDeleted, .paymentFailed:
+            let waited = clock.now().micros - message.enqueuedAt.micros
+            lags.webhookApplied(secondsSinceReceived: Double(waited) / 1e6)
+        case .usageCommits, .emails: break
+        }
+    }
+
+    private func log(_ level: Logger.Level, _ text: Logger.Message, _ message: Message) {
+        guard logger.logLevel <= level else { return }
+        var metadata: Logger.Metadata = [
+            "message": "\(message.id.text)", "queue": "\(message.queue.rawValue)",
+            "attempt": "\(message.attempts + 1)",
+        ]
+        if let requestID = requestID(of: message) { metadata["request_id"] = "\(requestID)" }
+        logger.log(level: level, text, metadata: metadata)
+    }
+
+    /// `nil` for a message that no request of ours brought: one that a tool server sent itself may
+    /// hold anything, and what gets into a log must not.
+    private func requestID(of message: Message) -> String? {
+        let given: String?
+        do {
+            given = try JSONValue.parse(message.body)[Self.requestID]?.string
+        } catch {
+            return nil
+        }
+        return given.flatMap { RequestID.isDecent($0) ? $0 : nil }
+    }
+}

@@ -1,0 +1,82 @@
+/// How metrics name an operation and what was decided on it: few, stable, and free of anything that
+/// belongs to a user.
+public struct DecisionName: Sendable, Hashable {
+    public let operation: String
+    public let code: String
+
+    public init(_ operation: String, _ code: String) {
+        self.operation = operation
+        self.code = code
+    }
+}
+
+extension LedgerCommand {
+    /// Commands that nobody watches by their outcome share one name.
+    public static func name(of outcome: Outcome) -> DecisionName { DecisionName("other", "done") }
+}
+
+extension ValidateUsage {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        DecisionName("validate", code(of: outcome))
+    }
+
+    /// The codes of the wire, and those of what is refused before a decision has one.
+    private static func code(of outcome: Outcome) -> String {
+        switch outcome {
+        case .unknownUser: "unknown_user"
+        case .deactivatedUser: "deactivated_user"
+        case .unknownFeature: "unknown_feature"
+        case .granted(let grant, _): grant.isReplay ? "replayed" : "reserved"
+        case .denied(let denial, _):
+            switch denial {
+            case .noSubscription: "no_subscription"
+            case .subscriptionInactive: "subscription_inactive"
+            case .rateLimited: "rate_limited"
+            case .requestAlreadyFinished: "request_already_finished"
+            case .requestMismatch: "request_mismatch"
+            case .quotaExceeded: "quota_exceeded"
+            }
+        }
+    }
+}
+
+extension CommitUsage {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        DecisionName("commit", code(of: outcome))
+    }
+
+    static func code(of outcome: Outcome) -> String {
+        switch outcome {
+        case .unknownUsage: "unknown_usage"
+        case .notTheirs: "usage_of_another_user"
+        case .refused: "already_ended"
+        case .applied(_, _, isReplay: true, _): "replayed"
+        case .applied(.success, _, _, _): "success"
+        case .applied: "failed"
+        }
+    }
+}
+
+extension AcceptCommit {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        switch outcome {
+        case .accepted: DecisionName("accept_commit", "accepted")
+        case .settled(let commit): DecisionName("accept_commit", CommitUsage.code(of: commit))
+        }
+    }
+}
+
+extension SettleAccount {
+    public static func name(of outcome: Outcome) -> DecisionName { DecisionName("settle", "done") }
+}
+
+extension ApplyBilling {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        switch outcome {
+        case .noAccount: DecisionName("apply_billing", "no_account")
+        case .otherSubscription: DecisionName("apply_billing", "other_subscription")
+        case .notTheirs: DecisionName("apply_billing", "not_theirs")
+        case .applied: DecisionName("apply_billing", "applied")
+        }
+    }
+}

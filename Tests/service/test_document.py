@@ -1,0 +1,78 @@
+"""The document against the running binary: generated requests, good and bad, alone and in the order
+that the document's links give, never meet a 5xx nor an answer that the document does not know."""
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import Service
+
+SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
+# A document cannot say all that a request must be: that a code is the mailed one, a signature the
+# right one, a feature in the catalog. So "valid by its schema" does not promise a 2xx here.
+BEYOND_SCHEMAS = "positive_data_acceptance"
+# How many requests an operation gets of each kind; `make fuzz` asks for more.
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "4")
+FRESH_EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "1")
+
+
+def run(service, user, seed, examples, *selection):
+    token = service.mint(sub=user.id, email=user.email, exp=int(time.time()) + 86_400)
+    result = subprocess.run(
+        [SCHEMATHESIS, "run", f"{service.url}/openapi.json", "--no-color",
+         "--header", f"Authorization: Bearer {token}",
+         "--header", "X-Internal-API-Key: dev-internal-key",
+         "--checks", "all", "--exclude-checks", BEYOND_SCHEMAS, "--continue-on-failure",
+         "--max-examples", examples, "--seed", str(seed), *selection],
+        cwd=service.folder, text=True, capture_output=True, timeout=3600)
+    summary = re.search(r"(\d+) generated.*", result.stdout)
+    print(f"seed {seed}: {summary.group() if summary else 'nothing ran'}")
+    assert result.returncode == 0, result.stdout[-20_000:] + result.stderr[-2000:]
+    assert summary and int(summary.group(1)) > 0
+
+
+@pytest.fixture
+def quiet(tmp_path):
+    service = Service(tmp_path, LOG_LEVEL="error").start()
+    yield service
+    audit = service.audit()
+    service.stop()
+    assert audit.returncode == 0, audit.stdout
+    # What went wrong inside would be told here, whatever the answer said.
+    assert service.log.read_text() == ""
+
+
+def test_no_generated_request_meets_an_answer_outside_the_document(quiet):
+    run(quiet, quiet.sign_up(), 20_261_123, EXAMPLES, "--exclude-operation-id", "DeleteMe")
+
+
+def test_nor_does_one_of_a_seed_that_nobody_has_tried(quiet):
+    run(quiet, quiet.sign_up(), secrets.randbelow(1 << 32), FRESH_EXAMPLES,
+        "--phases", "fuzzing,stateful", "--exclude-operation-id", "DeleteMe")
+
+
+def test_nor_does_a_user_who_deletes_the_account_in_between(quiet):
+    run(quiet, quiet.sign_up(), 1, "2",
+        "--phases", "coverage,fuzzing", "--include-operation-id", "DeleteMe")
+
+
+def test_a_member_that_may_be_left_out_may_be_null_and_the_document_says_so(quiet):
+    document = quiet.call("GET", "/openapi.json").json
+    name = document["components"]["schemas"]["UpdateMeRequest"]["properties"]["full_name"]
+    assert {"type": "null"} in name["anyOf"]
+    user = quiet.sign_up(full_name="Ada")
+    answer = quiet.call("PATCH", "/auth/me", {"full_name": None}, headers=user.auth)
+    assert answer.status == 200 and answer.json["full_name"] == "Ada"
+
+
+@pytest.mark.parametrize("cursor", ["A" * 21, "A" * 23, "=" * 22, "A" * 21 + "B", "+" * 22, "%20" * 22])
+def test_a_cursor_is_only_what_was_given_out(quiet, cursor):
+    user = quiet.sign_up()
+    answer = user.get("/career/usage/logs?cursor=" + cursor)
+    assert answer.status == 422 and answer.json["errors"][0]["loc"] == ["query", "cursor"]
