@@ -118,14 +118,14 @@ def test_a_plan_that_is_no_longer_offered_stays_with_those_who_are_on_it(module_
 
 
 def test_a_feature_that_is_no_longer_offered_is_refused_and_its_logs_stay(module_service, sync):
-    user = module_service.sign_up()
+    user, other = module_service.sign_up(), module_service.sign_up()
     held = user.validate(feature="career.career_path").json
 
     def without_paths(catalog):
         catalog["features"].remove(feature(catalog, "career.career_path"))
 
     assert "career.career_path is no longer offered" in sync(without_paths).stdout
-    until(lambda: user.validate(feature="career.career_path").status == 422)
+    until(lambda: other.validate(feature="career.career_path").status == 422)
     assert module_service.rows(
         "SELECT is_active FROM feature_cost_configs WHERE feature_key = ?",
         "career.career_path") == [(0,)]

@@ -1,6 +1,8 @@
 """Rules of running the service: clocks that do not move, a database that is away, a shutdown."""
 
 import json
+import resource
+import select
 import signal
 import socket
 import threading
@@ -78,35 +80,39 @@ def validation(name):
             "method": "POST", "payload_hash": "ab" * 32}
 
 
-def test_with_the_database_away_or_too_much_waiting_it_is_503_and_nothing_is_done(own_service):
-    service = own_service
+def test_with_the_database_away_or_too_much_waiting_it_is_503_and_nothing_is_done(tmp_path):
+    # Each of the many connections is an open file, here and there.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(8192, hard)), hard))
+    service = Service(tmp_path, LOG_LEVEL="error").start()
     user, other = service.sign_up(), service.sign_up()
     one = request(user, validation("waiting"))
+    away, waiting, answered = [], {}, select.poll()
+    lone = threading.Thread(target=lambda: away.append(user.validate(request_id="away")))
     with service.seized("career_usage_logs"):
-        away = []
-        lone = threading.Thread(target=lambda: away.append(user.validate(request_id="away")))
         lone.start()
-        # Each waits for the database; 2048 of them are all that the server takes in.
-        waiting = [send(service, one) for _ in range(2100)]
-        answers = []
-        for connection in waiting[-20:]:
-            answers.append(connection.recv(65536))
-        refused = [answer for answer in answers if answer]
-        assert len(refused) == 20
-        for answer in refused:
-            head, _, body = answer.partition(b"\r\n\r\n")
+        # 2048 requests are all that the server takes in; none of them can be answered yet.
+        for _ in range(2100):
+            connection = send(service, one)
+            waiting[connection.fileno()] = connection
+            answered.register(connection, select.POLLIN)
+        until(lambda: len(answered.poll(0)) >= 20)
+        for number, _ in answered.poll(0)[:20]:
+            head, _, body = waiting[number].recv(65536).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 503") and b"\r\nretry-after: 1" in head.lower()
             assert json.loads(body)["code"] == "overloaded"
         lone.join()
-        [answer] = away
-        assert answer.status == 503 and answer.code == "database_unavailable"
-        assert int(answer.headers["retry-after"]) > 0
-        for connection in waiting:
+        for connection in waiting.values():
             connection.close()
+    [refused] = away
+    assert refused.status == 503 and refused.code == "database_unavailable"
+    assert int(refused.headers["retry-after"]) > 0
     until(lambda: other.validate().status == 200)
     # All that waited asked the same thing, so it was done once at most; the lone one never was.
     names = [log["request_id"] for log in user.get("/career/usage/logs").json["items"]]
     assert names in ([], ["waiting"])
+    assert service.audit().returncode == 0
+    service.stop()
 
 
 def test_a_shutdown_finishes_what_the_ledger_has_taken_though_nobody_waits_for_it(tmp_path):
@@ -115,15 +121,17 @@ def test_a_shutdown_finishes_what_the_ledger_has_taken_though_nobody_waits_for_i
     usages = [user.validate().json["usage_id"] for user in users]
     bodies = [{"user_id": user.id, "usage_id": usage, "success": True}
               for user, usage in zip(users, usages)]
+    connections = []
     with service.seized("career_usage_logs"):
         # The first is in work and waits for the database, the others wait for the first.
         for user, body in zip(users, bodies):
-            connection = send(service, request(user, body, COMMIT))
-            # Answered by the same event loop, after it has taken in what came before.
+            connections.append(send(service, request(user, body, COMMIT)))
+            # What came before has been read by the time that this is answered.
             assert service.call("GET", "/health").status == 200
-            connection.close()
         service.process.send_signal(signal.SIGTERM)
         until(lambda: is_refused(service))
+        for connection in connections:
+            connection.close()
         assert service.process.poll() is None
     assert service.process.wait(30) == 0
     assert service.rows("SELECT DISTINCT status FROM career_usage_logs") == [("SUCCESS",)]
