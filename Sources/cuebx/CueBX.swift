@@ -34,10 +34,18 @@ struct CueBX: AsyncParsableCommand {
             || error is MoveRefusal || error is CatalogError || error is UserAdministration.Refusal
         {
             FileHandle.standardError.write(Data("cuebx: \(error)\n".utf8))
-            Foundation.exit(1)
+            leave(1)
         } catch {
             exit(withError: error)
         }
+        leave(0)
+    }
+
+    /// Ends the process without the C libraries' own cleaning up: OpenSSL frees at `exit` what the
+    /// threads of libcurl and libpq may still be using. All that must be kept has been closed before.
+    private static func leave(_ status: Int32) -> Never {
+        fflush(nil)
+        _exit(status)
     }
 }
 

@@ -179,6 +179,11 @@ class User:
         return self.get("/career/usage/").json
 
     @property
+    def credits(self):
+        """The balance without the rate windows, which turn by the wall's minute."""
+        return {name: value for name, value in self.balance.items() if name != "rate_limits"}
+
+    @property
     def subscription(self):
         return self.get("/career/subscriptions/").json
 
@@ -225,7 +230,8 @@ class Service:
     def stop(self, expected=0):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            assert self.process.wait(30) == expected, self.log.read_text()[-2000:]
+            status = self.process.wait(30)
+        assert status == expected, self.last_words()
 
     def kill(self):
         self.process.kill()
@@ -332,6 +338,11 @@ class Service:
                 connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
                 yield
                 connection.rollback()
+
+    def last_words(self):
+        """What the log says of a crash, else its end."""
+        before, crash, report = self.log.read_text().partition("Program crashed")
+        return before[-1000:] + crash + report[:6000] if crash else before[-2000:]
 
     def audit(self):
         return self.command("audit")

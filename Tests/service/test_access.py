@@ -203,10 +203,10 @@ class Victim:
 
     def seen(self):
         user = self.user
-        return {
+        seen = {
             path: user.get(path).json for path in (
-                "/auth/me", "/auth/sessions", "/career/subscriptions", "/career/usage",
-                "/career/usage/logs")}
+                "/auth/me", "/auth/sessions", "/career/subscriptions", "/career/usage/logs")}
+        return {**seen, "/career/usage": user.credits}
 
     @property
     def marks(self):

@@ -249,11 +249,11 @@ def paused(service):
 def test_a_subscription_that_is_not_in_order_cannot_be_upgraded(own_service, state, refusal):
     user = state(own_service)
     assert user.subscription["status"] == state.__name__
-    before = (user.subscription, user.balance)
+    before = (user.subscription, user.credits)
     for call in (preview, upgrade):
         answer = call(user)
         assert (answer.status, answer.code) == refusal
-    assert (user.subscription, user.balance) == before
+    assert (user.subscription, user.credits) == before
     item = live(own_service)["items"]["data"][0]
     assert item["price"]["lookup_key"] == "career_plus_monthly"
 

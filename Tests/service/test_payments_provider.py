@@ -50,13 +50,13 @@ CALLS = {
 @pytest.mark.parametrize("call", ["preview", "upgrade", "cancel", "end", "portal"])
 def test_with_stripe_away_a_call_to_it_is_refused_and_changes_nothing(own_service, call):
     user = subscriber(own_service)
-    before = (user.subscription, user.balance)
+    before = (user.subscription, user.credits)
     for method in ("GET", "POST", "DELETE"):
         fault(own_service, "/v1/", method, kind="drop_before")
     refused = CALLS[call](user)
     assert refused.status in AWAY and int(refused.headers["retry-after"]) > 0
     assert refused.headers["content-type"] == "application/problem+json"
-    assert (user.subscription, user.balance) == before
+    assert (user.subscription, user.credits) == before
 
 
 def requests(service):

@@ -85,11 +85,11 @@ def test_every_change_is_a_line_of_a_history_that_only_grows(module_service):
 def test_activation_returns_the_paid_subscription_too(module_service):
     user = module_service.sign_up()
     bought = buy(module_service, user)
-    balance = user.balance
+    balance = user.credits
     for _ in range(2):
         activated = user.post(f"{AT}/activate")
         assert activated.status == 200 and activated.json == bought
-    assert user.balance == balance
+    assert user.credits == balance
 
 
 def test_two_checkouts_at_once_open_one_page_for_one_customer(module_service):
@@ -122,7 +122,7 @@ def test_a_preview_changes_nothing_and_its_price_holds_for_ten_minutes(module_se
 
     def standing():
         invoices = client.v1.invoices.list({"customer": customer}).data
-        return (user.subscription, user.balance, str(client.v1.subscriptions.retrieve(bought)),
+        return (user.subscription, user.credits, str(client.v1.subscriptions.retrieve(bought)),
                 [invoice.id for invoice in invoices], history(service, user))
 
     before = standing()
@@ -157,13 +157,13 @@ def test_while_a_cancellation_is_pending_an_upgrade_has_to_wait_for_the_resumpti
         module_service):
     user = subscriber(module_service)
     user.post(f"{AT}/cancel")
-    before = (user.subscription, user.balance)
+    before = (user.subscription, user.credits)
     for call in (preview, upgrade):
         refused = call(user)
         assert refused.status == 409 and refused.code == "cancellation_pending"
     # What makes no sense in any case is told first.
     assert upgrade(user, PLUS).code == "same_plan"
-    assert (user.subscription, user.balance) == before
+    assert (user.subscription, user.credits) == before
     assert user.post(f"{AT}/resume").status == 200
     assert upgrade(user).json["plan"]["name"] == "Pro"
 
@@ -191,10 +191,10 @@ def test_a_resumption_with_nothing_pending_changes_nothing(module_service, paid)
     user = module_service.sign_up()
     if paid:
         buy(module_service, user)
-    before = (user.subscription, user.balance, history(module_service, user))
+    before = (user.subscription, user.credits, history(module_service, user))
     resumed = user.post(f"{AT}/resume")
     assert resumed.status == 200 and resumed.json == before[0]
-    assert (user.subscription, user.balance, history(module_service, user)) == before
+    assert (user.subscription, user.credits, history(module_service, user)) == before
 
 
 def test_a_window_without_a_limit_has_no_headers_and_is_not_listed(module_service):
