@@ -1,5 +1,6 @@
 """The built binary as its users meet it: a process on a free port, driven over real HTTP."""
 
+import calendar
 import contextlib
 import http.client
 import json
@@ -231,7 +232,7 @@ class Service:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             status = self.process.wait(30)
-        assert status == expected, self.last_words()
+            assert status == expected, self.last_words()
 
     def kill(self):
         self.process.kill()
@@ -294,6 +295,12 @@ class Service:
         assert answer.status == 200, answer
         self.offset = getattr(self, "offset", 0) + seconds
         return time.time() + self.offset
+
+    def advance_past_period(self, user, beyond=DAY):
+        """Months differ in length: moves the clock to a day after the user's period has ended."""
+        end = user.subscription["current_period_end"][:19]
+        end = calendar.timegm(time.strptime(end, "%Y-%m-%dT%H:%M:%S"))
+        return self.advance(int(end - self.now) + beyond)
 
     def mint(self, secret=SECRET, algorithm="HS256", **claims):
         now = int(time.time()) + getattr(self, "offset", 0)

@@ -152,7 +152,7 @@ def test_a_failed_renewal_keeps_the_old_remainder_for_three_days_and_mints_nothi
     user.spend()
     customer = sdk(own_service).v1.subscriptions.list().data[0].customer
     knob(own_service, f"/_test/customers/{customer}", {"card": "decline"})
-    own_service.advance(30 * DAY)
+    own_service.advance_past_period(user)
     assert user.subscription["status"] == "past_due"
     assert user.balance["credits_remaining"] == "499.00"
     assert user.validate().status == 200

@@ -138,7 +138,7 @@ def test_a_renewal_is_paid_within_its_grace_and_the_next_one_never(own_service):
     id = customer(own_service)
     first = user.subscription["current_period_end"]
     knob(own_service, f"/_test/customers/{id}", {"card": "decline"})
-    own_service.advance(30 * DAY)
+    own_service.advance_past_period(user)
     assert user.subscription["status"] == "past_due"
     assert user.balance["credits_remaining"] == "499.00"
     # The first retry, a day later, is still within the grace.
@@ -149,7 +149,7 @@ def test_a_renewal_is_paid_within_its_grace_and_the_next_one_never(own_service):
     assert user.subscription["current_period_end"] > first
     user.spend()
     knob(own_service, f"/_test/customers/{id}", {"card": "decline"})
-    own_service.advance(30 * DAY)
+    own_service.advance_past_period(user)
     assert user.subscription["status"] == "past_due"
     assert user.balance["credits_remaining"] == "499.00"
     own_service.advance(4 * DAY)
@@ -225,7 +225,7 @@ def unpaid(service):
     user = subscriber(service)
     knob(service, "/_test/dunning", {"ends_as": "unpaid"})
     knob(service, f"/_test/customers/{customer(service)}", {"card": "decline"})
-    service.advance(30 * DAY)
+    service.advance_past_period(user)
     service.advance(6 * DAY)
     return user
 
@@ -276,7 +276,7 @@ def test_an_upgrade_is_judged_by_what_stripe_knows_though_no_event_has_come(own_
     user = subscriber(own_service)
     knob(own_service, f"/_test/customers/{customer(own_service)}", {"card": "decline"})
     knob(own_service, "/_test/webhooks", {"mode": "hold"})
-    own_service.advance(30 * DAY)
+    own_service.advance_past_period(user)
     assert user.subscription["status"] == "active"
     assert preview(user).code == "payment_past_due"
     assert user.subscription["status"] == "past_due"
@@ -314,7 +314,7 @@ def test_each_failed_try_of_an_invoice_is_told_of_once(own_service):
     user = subscriber(own_service)
     knob(own_service, "/_test/webhooks", {"mode": "deliver", "two_event_ids": True})
     knob(own_service, f"/_test/customers/{customer(own_service)}", {"card": "decline"})
-    own_service.advance(30 * DAY)
+    own_service.advance_past_period(user)
 
     def failures():
         return [mail["subject"] for mail in own_service.mail(user.email)].count(

@@ -84,7 +84,7 @@ def renewed(service):
 def failed(service):
     user = subscriber(service)
     knob(service, f"/_test/customers/{live(service).customer}", {"card": "decline"})
-    service.advance(30 * DAY)
+    service.advance_past_period(user)
     return user, "is past_due at Stripe, active here", "Plus"
 
 
