@@ -33,6 +33,13 @@ done
 sudo=()
 if [ "$(id -u)" -ne 0 ]; then sudo=(sudo); fi
 echo "Installing with apt: ${missing[*]}"
+# A server that is installed for the tests is not started: Debian asks this file, where there is one.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+    "${sudo[@]}" chmod 755 "$policy"
+    trap '"${sudo[@]}" rm -f "$policy"' EXIT
+fi
 "${sudo[@]}" apt-get update --quiet --quiet
 DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install --quiet --quiet --yes \
     --no-install-recommends "${missing[@]}"

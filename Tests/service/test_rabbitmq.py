@@ -5,7 +5,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import threading
 import time
 import uuid
 
@@ -303,33 +302,6 @@ def test_while_the_broker_is_away_webhooks_are_taken_and_messages_wait(service):
     until(lambda: user.subscription["plan"]["name"] == "Plus", 60)
     until(lambda: service.rows("SELECT 1 FROM messages") == [])
     assert service.metric("cuebx_broker_up") == 1
-
-
-@pytest.mark.parametrize("how", ["stop", "kill"])
-def test_a_broker_that_is_restarted_under_load_loses_nothing(service, how):
-    bodies = [f"message {number}" for number in range(1200)]
-    stopped = threading.Event()
-
-    def load():
-        for start in range(0, len(bodies), 10):
-            service.enqueue(bodies[start:start + 10])
-            if stopped.wait(0.02):
-                return
-
-    loading = threading.Thread(target=load)
-    loading.start()
-    try:
-        until(lambda: len(service.dead_bodies()) > 100, 60)
-        getattr(service.rabbitmq, how)()
-        service.rabbitmq.start()
-    finally:
-        loading.join()
-    until(lambda: len(service.dead_bodies()) >= len(bodies), 90)
-    until(lambda: service.call("POST", "/dev/clock", {"advance_seconds": 0}).status == 200, 30)
-    assert service.dead_bodies() == sorted(bodies)
-    # Each for its own reason, none for the restart's.
-    reasons = service.rows("SELECT DISTINCT reason FROM messages")
-    assert all(reason.startswith("not JSON") for reason, in reasons)
 
 
 def test_messages_that_arrive_twice_change_nothing_twice(unworked):
