@@ -24,17 +24,17 @@ tour-pay: build
 	@$(BINARY) tour --pay
 
 ## make fuzz     look for inputs that break a parser or the document, for some minutes
-fuzz: build-tests
+fuzz: build-tests .venv
 	@FUZZ_INPUTS=2000000 swift test -c release --skip-build --filter FuzzTests
 	@scripts/fuzz.py $(SECONDS_EACH)
 	@FUZZ_INPUTS=200000 FUZZ_EXAMPLES=200 .venv/bin/python -m pytest --quiet -p no:cacheprovider \
 		-s Tests/service/test_document.py Tests/service/test_parsers.py
 
 ## make bench    measure metering and webhooks, each against the bare database; SQLite, PostgreSQL
-bench: build
+bench: build .venv
 	@$(BINARY) bench metering
 	@$(BINARY) bench webhooks
-	@python3 Tests/postgresql.py --durable \
+	@.venv/bin/python Tests/postgresql.py --durable \
 		sh -c '$(BINARY) bench metering --database "$$CUEBX_TEST_POSTGRESQL"'
 
 ## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run
@@ -58,6 +58,12 @@ openapi: build
 ## make clean    forget what was built
 clean:
 	@rm -rf .build
+
+# The Python that fuzzing and measuring need; the tests bring theirs up to date themselves.
+.venv: Tests/requirements.txt
+	@python3 -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch .venv
 
 install:
 	@scripts/install.sh
