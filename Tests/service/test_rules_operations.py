@@ -5,7 +5,7 @@ import resource
 import select
 import signal
 import socket
-import threading
+import struct
 import time
 
 import pytest
@@ -67,6 +67,12 @@ def send(service, data):
     return connection
 
 
+def hang_up(connection):
+    """Resets the connection: an orderly end would have the server wait to answer."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
 def is_refused(service):
     try:
         send(service, b"").close()
@@ -80,6 +86,12 @@ def validation(name):
             "method": "POST", "payload_hash": "ab" * 32}
 
 
+def refused(answer, code):
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ") and b"\r\nretry-after: " in head.lower()
+    assert json.loads(body)["code"] == code
+
+
 def test_with_the_database_away_or_too_much_waiting_it_is_503_and_nothing_is_done(tmp_path):
     # Each of the many connections is an open file, here and there.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -87,10 +99,10 @@ def test_with_the_database_away_or_too_much_waiting_it_is_503_and_nothing_is_don
     service = Service(tmp_path, LOG_LEVEL="error").start()
     user, other = service.sign_up(), service.sign_up()
     one = request(user, validation("waiting"))
-    away, waiting, answered = [], {}, select.poll()
-    lone = threading.Thread(target=lambda: away.append(user.validate(request_id="away")))
-    with service.seized("career_usage_logs"):
-        lone.start()
+    waiting, answered = {}, select.poll()
+    with service.seized("career_subscription_contexts"):
+        lone = send(service, request(user, validation("away")))
+        assert service.call("GET", "/health").status == 200
         # 2048 requests are all that the server takes in; none of them can be answered yet.
         for _ in range(2100):
             connection = send(service, one)
@@ -98,15 +110,11 @@ def test_with_the_database_away_or_too_much_waiting_it_is_503_and_nothing_is_don
             answered.register(connection, select.POLLIN)
         until(lambda: len(answered.poll(0)) >= 20)
         for number, _ in answered.poll(0)[:20]:
-            head, _, body = waiting[number].recv(65536).partition(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 503") and b"\r\nretry-after: 1" in head.lower()
-            assert json.loads(body)["code"] == "overloaded"
-        lone.join()
-        for connection in waiting.values():
-            connection.close()
-    [refused] = away
-    assert refused.status == 503 and refused.code == "database_unavailable"
-    assert int(refused.headers["retry-after"]) > 0
+            refused(waiting[number].recv(65536), "overloaded")
+        # The database has been waited for.
+        refused(lone.recv(65536), "database_unavailable")
+        for connection in (lone, *waiting.values()):
+            hang_up(connection)
     until(lambda: other.validate().status == 200)
     # All that waited asked the same thing, so it was done once at most; the lone one never was.
     names = [log["request_id"] for log in user.get("/career/usage/logs").json["items"]]
@@ -116,13 +124,13 @@ def test_with_the_database_away_or_too_much_waiting_it_is_503_and_nothing_is_don
 
 
 def test_a_shutdown_finishes_what_the_ledger_has_taken_though_nobody_waits_for_it(tmp_path):
-    service = Service(tmp_path, LOG_LEVEL="warning").start()
+    service = Service(tmp_path).start()
     users = [service.sign_up() for _ in range(6)]
     usages = [user.validate().json["usage_id"] for user in users]
     bodies = [{"user_id": user.id, "usage_id": usage, "success": True}
               for user, usage in zip(users, usages)]
     connections = []
-    with service.seized("career_usage_logs"):
+    with service.seized("career_subscription_contexts"):
         # The first is in work and waits for the database, the others wait for the first.
         for user, body in zip(users, bodies):
             connections.append(send(service, request(user, body, COMMIT)))
@@ -131,7 +139,8 @@ def test_a_shutdown_finishes_what_the_ledger_has_taken_though_nobody_waits_for_i
         service.process.send_signal(signal.SIGTERM)
         until(lambda: is_refused(service))
         for connection in connections:
-            connection.close()
+            hang_up(connection)
+        until(lambda: "the ledger finishes what it has taken" in service.log.read_text())
         assert service.process.poll() is None
     assert service.process.wait(30) == 0
     assert service.rows("SELECT DISTINCT status FROM career_usage_logs") == [("SUCCESS",)]

@@ -19,7 +19,7 @@ def at_stripe(service, user):
     """The ids of the user's customer and subscription."""
     [ids] = service.rows(
         "SELECT stripe_customer_id, stripe_subscription_id FROM subscriptions WHERE user_id = ?",
-        uuid.UUID(user.id).bytes)
+        uuid.UUID(user.id))
     return ids
 
 
@@ -29,7 +29,7 @@ def history(service, user):
         SELECT c.event, p.name, c.status FROM subscription_changes c
         JOIN subscriptions s ON s.id = c.subscription_id JOIN plans p ON p.id = c.plan_id
         WHERE s.user_id = ? ORDER BY c.at, c.id
-        """, uuid.UUID(user.id).bytes)
+        """, uuid.UUID(user.id))
 
 
 def requests(service, method, path):

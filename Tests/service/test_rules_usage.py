@@ -12,12 +12,12 @@ TABLES = ("career_subscription_contexts", "credit_grants", "subscriptions")
 
 def status(service, usage):
     [(found,)] = service.rows(
-        "SELECT status FROM career_usage_logs WHERE id = ?", uuid.UUID(usage).bytes)
+        "SELECT status FROM career_usage_logs WHERE id = ?", uuid.UUID(usage))
     return found
 
 
 def test_without_a_subscription_every_call_is_402_until_there_is_one(service, user):
-    id = uuid.UUID(user.id).bytes
+    id = uuid.UUID(user.id)
     service.write(
         """DELETE FROM subscription_changes WHERE subscription_id IN
         (SELECT id FROM subscriptions WHERE user_id = ?)""", id)
@@ -67,7 +67,7 @@ def test_an_adjustment_has_a_reason_of_at_most_a_thousand_characters(service, us
         assert refused.returncode == 1 and "1 to 1000 characters" in refused.stderr
     assert user.balance["credits_allocated"] == "25.00"
     assert adjust("--reason", "\u00e4" * 1000).returncode == 0
-    id = uuid.UUID(user.id).bytes
+    id = uuid.UUID(user.id)
     grants = "SELECT reason FROM credit_grants WHERE user_id = ? AND kind = 'adjustment'"
     assert service.rows(grants, id) == [("\u00e4" * 1000,)]
     with pytest.raises(Exception, match="(?i)check"):
@@ -125,7 +125,7 @@ def test_the_sweeper_expires_what_nobody_reads_and_reading_does_not_wait_for_it(
     until(lambda: status(service, first) == "EXPIRED")
     assert service.rows(
         "SELECT credits_reserved FROM career_subscription_contexts WHERE user_id = ?",
-        uuid.UUID(unread.id).bytes) == [(0,)]
+        uuid.UUID(unread.id)) == [(0,)]
     # The sweeper has just been there, and comes again five seconds later.
     usages = {path: user.validate().json["usage_id"] for path, user in users.items()}
     pass_by(unread, 1000)

@@ -98,6 +98,11 @@ final class LedgerLane: Sendable {
     func finish(before deadline: Date) {
         condition.lock()
         defer { condition.unlock() }
+        if !queue.operations.isEmpty {
+            logger.info(
+                "the ledger finishes what it has taken",
+                metadata: ["waiting": "\(queue.operations.count)"])
+        }
         while queue.isWorking {
             guard condition.wait(until: deadline) else {
                 logger.error(
