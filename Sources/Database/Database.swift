@@ -46,14 +46,14 @@ public protocol DatabaseConnection: AnyObject {
     /// of the arguments of each. An engine with a server asks them all at once.
     func queryBatches(_ batches: [StatementBatch]) throws -> [[[Row]]]
 
-    /// Like ``executeMany(_:_:)`` for a caller that needs no counts: an engine with a server may
-    /// send it along with what comes next, at the latest with the commit. An error is then thrown
-    /// there.
+    /// Like ``executeMany(_:_:)`` for a caller that needs no counts and whose arguments concern a
+    /// row each: an engine with a server may carry out all of them at once, and may send them along
+    /// with what comes next, at the latest with the commit. An error is then thrown there.
     func enqueueMany(_ sql: String, _ arguments: [[SQLValue]]) throws
 
-    /// Lets the statements of this database transaction take as long as they need: for walks over
-    /// whole tables and for migrations.
-    func liftTimeLimits() throws
+    /// Lets the statements of this database transaction take as long as they need, and read tables
+    /// whole: for walks over them and for migrations.
+    func liftLimits() throws
 
     /// Hands over row by row and keeps none: for walks over whole tables.
     func forEachRow(
@@ -81,7 +81,7 @@ extension DatabaseConnection {
         try executeMany(sql, arguments)
     }
 
-    public func liftTimeLimits() throws {}
+    public func liftLimits() throws {}
 }
 
 extension DatabaseConnection {

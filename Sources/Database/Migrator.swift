@@ -50,7 +50,7 @@ public struct Migrator: Sendable {
     /// write transaction is that lock already.
     private static func waitForOthers(_ connection: any DatabaseConnection) throws {
         guard connection.dialect == .postgresql else { return }
-        try connection.liftTimeLimits()
+        try connection.liftLimits()
         _ = try connection.query("SELECT pg_advisory_xact_lock(?)", [.integer(lock)])
     }
 

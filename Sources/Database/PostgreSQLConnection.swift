@@ -18,6 +18,11 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// How long a database transaction may idle: one whose process was stopped in the middle must
     /// not hold its locks for good.
     static let idleTransactionMilliseconds = 30_000
+    /// What the planner shall not choose for the service's small statements: each finds its rows by
+    /// an index, and a plan that was made while a table was small must still be good when it has
+    /// grown. Where no index fits, the planner reads the table none the less, and would think that
+    /// dear enough to compile it to machine code first.
+    static let avoidedPlans = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"]
 
     struct Answer {
         var rows: [Row] = []
@@ -30,9 +35,18 @@ final class PostgreSQLConnection: DatabaseConnection {
         let parameters: [PostgreSQLType]
     }
 
+    /// How the runs of a statement are sent.
+    private enum Form {
+        case single(Statement)
+        case arrays(name: String, elements: [PostgreSQLType])
+    }
+
     let dialect = SQLDialect.postgresql
     private let handle: OpaquePointer
     private var statements: [String: Statement] = [:]
+    /// The names of statements for many runs, by the single one's text; `nil` for what has none.
+    private var queriesOfMany: [String: String?] = [:]
+    private var changesOfMany: [String: String?] = [:]
     private var prepared = 0
     /// Commands that were sent and whose answers were not read.
     private var awaited = 0
@@ -61,6 +75,7 @@ final class PostgreSQLConnection: DatabaseConnection {
         ] {
             try sendText("SET \(name) = \(value)")
         }
+        for name in Self.avoidedPlans { try sendText("SET \(name) = off") }
         // What is answered must be durable, whatever the server's settings say; a stronger promise
         // that they make is left alone.
         try sendText(
@@ -132,25 +147,100 @@ final class PostgreSQLConnection: DatabaseConnection {
     }
 
     func executeMany(_ sql: String, _ arguments: [[SQLValue]]) throws -> [Int] {
-        try answers([StatementBatch(sql, arguments)])[0].map(\.changed)
+        guard !arguments.isEmpty else { return [] }
+        var changed: [Int] = []
+        // The first time, this reads what is outstanding.
+        let statement = try statement(sql)
+        var expected = 0
+        func collect() throws {
+            changed += try receive().suffix(expected).map(\.changed)
+            expected = 0
+        }
+        for values in arguments {
+            if awaited >= Self.maximumPipelined { try collect() }
+            try send(statement, values)
+            expected += 1
+        }
+        try collect()
+        return changed
     }
 
     func queryBatches(_ batches: [StatementBatch]) throws -> [[[Row]]] {
-        try answers(batches).map { $0.map(\.rows) }
+        // Preparing reads what is outstanding, so it comes before all that is asked.
+        let forms = try batches.map { batch in
+            batch.arguments.isEmpty ? nil : try form(batch)
+        }
+        var answers: [Answer] = []
+        var expected = 0
+        func collect() throws {
+            answers += try receive().suffix(expected)
+            expected = 0
+        }
+        for (batch, form) in zip(batches, forms) {
+            switch form {
+            case nil: break
+            case .arrays(let name, let elements):
+                try send(name, elements, columnsOf: batch.arguments)
+                expected += 1
+            case .single(let statement):
+                for values in batch.arguments {
+                    if awaited >= Self.maximumPipelined { try collect() }
+                    try send(statement, values)
+                    expected += 1
+                }
+            }
+        }
+        if expected > 0 { try collect() }
+        return try zip(batches, forms).map { batch, form in
+            switch form {
+            case nil: return []
+            case .arrays:
+                return try Self.split(answers.removeFirst().rows, into: batch.arguments.count)
+            case .single:
+                defer { answers.removeFirst(batch.arguments.count) }
+                return answers.prefix(batch.arguments.count).map(\.rows)
+            }
+        }
+    }
+
+    private func form(_ batch: StatementBatch) throws -> Form {
+        let statement = try statement(batch.sql)
+        guard batch.arguments.count > 1, let name = try queryOfMany(batch.sql, statement) else {
+            return .single(statement)
+        }
+        return .arrays(name: name, elements: statement.parameters)
+    }
+
+    /// The answers of each run, whose number stands in the last column.
+    private static func split(_ rows: [Row], into runs: Int) throws -> [[Row]] {
+        var answers = [[Row]](repeating: [], count: runs)
+        for row in rows {
+            guard case .integer(let run)? = row.values.last, (1...runs).contains(Int(run)) else {
+                throw DatabaseError.decoding("an answer to none of the runs")
+            }
+            answers[Int(run) - 1].append(Row(values: row.values.dropLast()))
+        }
+        return answers
     }
 
     func enqueueMany(_ sql: String, _ arguments: [[SQLValue]]) throws {
         let statement = try statement(sql)
+        if arguments.count > 1, let name = try changeOfMany(sql, statement) {
+            if awaited >= Self.maximumPipelined { _ = try receive() }
+            try send(name, statement.parameters, columnsOf: arguments)
+            return
+        }
         for values in arguments {
             if awaited >= Self.maximumPipelined { _ = try receive() }
-            try send(sql, statement, values)
+            try send(statement, values)
         }
     }
 
-    func liftTimeLimits() throws {
+    func liftLimits() throws {
         for name in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
             try sendText("SET LOCAL \(name) = 0")
         }
+        for name in Self.avoidedPlans { try sendText("SET LOCAL \(name) = on") }
     }
 
     /// A cursor, so that neither side ever holds more than some of the rows, and the body may run
@@ -160,7 +250,7 @@ final class PostgreSQLConnection: DatabaseConnection {
     ) throws {
         walks += 1
         let cursor = "walk_\(walks)"
-        try liftTimeLimits()
+        try liftLimits()
         _ = try run("DECLARE \(cursor) NO SCROLL CURSOR FOR \(sql)", arguments)
         let fetch = "FETCH \(Self.walkedRows) FROM \(cursor)"
         while true {
@@ -172,34 +262,8 @@ final class PostgreSQLConnection: DatabaseConnection {
     }
 
     private func run(_ sql: String, _ arguments: [SQLValue]) throws -> Answer {
-        try send(sql, statement(sql), arguments)
+        try send(statement(sql), arguments)
         return try receive().last ?? Answer()
-    }
-
-    private func answers(_ batches: [StatementBatch]) throws -> [[Answer]] {
-        var collected: [Answer] = []
-        var expected = 0
-        func collect() throws {
-            let answers = try receive()
-            collected += answers.suffix(expected)
-            expected = 0
-        }
-        for batch in batches where !batch.arguments.isEmpty {
-            // The first time, this reads what is outstanding.
-            if statements[batch.sql] == nil, expected > 0 { try collect() }
-            let statement = try statement(batch.sql)
-            for values in batch.arguments {
-                if awaited >= Self.maximumPipelined { try collect() }
-                try send(batch.sql, statement, values)
-                expected += 1
-            }
-        }
-        if expected > 0 { try collect() }
-        var rest = collected[...]
-        return batches.map { batch in
-            defer { rest = rest.dropFirst(batch.arguments.count) }
-            return Array(rest.prefix(batch.arguments.count))
-        }
     }
 
     // MARK: Prepared statements
@@ -214,12 +278,37 @@ final class PostgreSQLConnection: DatabaseConnection {
         if let known = statements[sql] { return known }
         let isKept = Self.isKept(sql)
         if isKept, statements.count >= Self.maximumPrepared { try forgetPrepared() }
-        prepared += isKept ? 1 : 0
-        let name = isKept ? "s\(prepared)" : ""
-        guard PQsendPrepare(handle, name, PostgreSQLPlaceholders.numbered(sql), 0, nil) == 1 else {
-            throw lost()
-        }
-        awaited += 1
+        let statement = try prepare(PostgreSQLPlaceholders.numbered(sql), isKept: isKept)
+        if isKept { statements[sql] = statement }
+        return statement
+    }
+
+    private func queryOfMany(_ sql: String, _ single: Statement) throws -> String? {
+        if let known = queriesOfMany[sql] { return known }
+        let text = PostgreSQLArrays.query(sql, single.parameters)
+        let name = try text.map(prepareForMany)
+        queriesOfMany[sql] = .some(name)
+        return name
+    }
+
+    private func changeOfMany(_ sql: String, _ single: Statement) throws -> String? {
+        if let known = changesOfMany[sql] { return known }
+        let text = PostgreSQLArrays.change(sql, single.parameters)
+        let name = try text.map(prepareForMany)
+        changesOfMany[sql] = .some(name)
+        return name
+    }
+
+    /// Its arrays are of the single statement's types, so nothing has to be asked about it. Until it
+    /// is known to be there it must not be used: the server skips what follows an error.
+    private func prepareForMany(_ text: String) throws -> String {
+        let name = try sendPrepare(text, isKept: true)
+        _ = try receive()
+        return name
+    }
+
+    private func prepare(_ text: String, isKept: Bool) throws -> Statement {
+        let name = try sendPrepare(text, isKept: isKept)
         guard PQsendDescribePrepared(handle, name) == 1 else { throw lost() }
         awaited += 1
         var parameters: [PostgreSQLType] = []
@@ -228,14 +317,23 @@ final class PostgreSQLConnection: DatabaseConnection {
                 try PostgreSQLType(PQparamtype(result, $0))
             }
         }
-        let statement = Statement(name: name, parameters: parameters)
-        if isKept { statements[sql] = statement }
-        return statement
+        return Statement(name: name, parameters: parameters)
+    }
+
+    /// - Returns: the statement's name.
+    private func sendPrepare(_ text: String, isKept: Bool) throws -> String {
+        prepared += isKept ? 1 : 0
+        let name = isKept ? "s\(prepared)" : ""
+        guard PQsendPrepare(handle, name, text, 0, nil) == 1 else { throw lost() }
+        awaited += 1
+        return name
     }
 
     private func forgetPrepared() throws {
         try sendText("DEALLOCATE ALL")
         statements = [:]
+        queriesOfMany = [:]
+        changesOfMany = [:]
     }
 
     private func sendText(_ sql: String) throws {
@@ -243,26 +341,44 @@ final class PostgreSQLConnection: DatabaseConnection {
         awaited += 1
     }
 
-    private func send(
-        _ sql: String, _ statement: Statement, _ arguments: [SQLValue]
-    ) throws {
-        let parameters = statement.parameters
-        guard parameters.count == arguments.count else {
-            throw DatabaseError.other(
-                "\(parameters.count) parameters, \(arguments.count) arguments")
+    private func send(_ statement: Statement, _ arguments: [SQLValue]) throws {
+        try check(arguments.count, against: statement.parameters)
+        try send(statement.name, statement.parameters) { index, type in
+            guard arguments[index] != .null else { return false }
+            try type.append(arguments[index], to: &bytes)
+            return true
         }
+    }
+
+    /// Sends the arguments of many runs as an array for each parameter.
+    private func send(
+        _ name: String, _ elements: [PostgreSQLType], columnsOf rows: [[SQLValue]]
+    ) throws {
+        for row in rows { try check(row.count, against: elements) }
+        try send(name, elements) { index, type in
+            try type.append(column: index, of: rows, to: &bytes)
+            return true
+        }
+    }
+
+    private func check(_ count: Int, against parameters: [PostgreSQLType]) throws {
+        guard parameters.count == count else {
+            throw DatabaseError.other("\(parameters.count) parameters, \(count) arguments")
+        }
+    }
+
+    /// - Parameter append: adds a parameter to `bytes`, or returns false for NULL.
+    private func send(
+        _ name: String, _ parameters: [PostgreSQLType],
+        append: (Int, PostgreSQLType) throws -> Bool
+    ) throws {
         bytes.removeAll(keepingCapacity: true)
         offsets.removeAll(keepingCapacity: true)
         lengths.removeAll(keepingCapacity: true)
-        for (value, type) in zip(arguments, parameters) {
-            guard value != .null else {
-                offsets.append(-1)
-                lengths.append(0)
-                continue
-            }
-            offsets.append(bytes.count)
-            try type.append(value, to: &bytes)
-            lengths.append(Int32(bytes.count - (offsets.last ?? 0)))
+        for (index, type) in parameters.enumerated() {
+            let start = bytes.count
+            offsets.append(try append(index, type) ? start : -1)
+            lengths.append(Int32(bytes.count - start))
         }
         // An empty value still needs an address that is not NULL.
         bytes.append(0)
@@ -272,8 +388,7 @@ final class PostgreSQLConnection: DatabaseConnection {
                     offset < 0 ? nil : characters.baseAddress.map { $0 + offset }
                 }
                 return PQsendQueryPrepared(
-                    handle, statement.name, Int32(arguments.count), values, lengths,
-                    Self.binary, 1) == 1
+                    handle, name, Int32(parameters.count), values, lengths, Self.binary, 1) == 1
             }
         }
         guard isSent else { throw lost() }

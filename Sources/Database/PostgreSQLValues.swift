@@ -15,6 +15,9 @@ enum PostgreSQLType: UInt32 {
     case void = 2278
     case uuid = 2950
 
+    /// Its name in SQL.
+    var name: String { "\(self)" }
+
     init(_ oid: Oid) throws {
         guard let type = PostgreSQLType(rawValue: oid) else {
             throw DatabaseError.decoding(
@@ -40,6 +43,29 @@ enum PostgreSQLType: UInt32 {
         case (.blob(let bytes), .uuid) where bytes.count == 16:
             buffer.append(contentsOf: bytes)
         default: throw DatabaseError.other("a parameter of type \(self) cannot be \(value.kind)")
+        }
+    }
+
+    /// Appends the values of one parameter of many runs as an array in its binary format.
+    func append(column: Int, of rows: [[SQLValue]], to buffer: inout [UInt8]) throws {
+        let hasNull = rows.contains { $0[column] == .null }
+        let dimensions: Int32 = 1
+        let firstIndex: Int32 = 1
+        for number in [
+            dimensions, hasNull ? 1 : 0, Int32(rawValue), Int32(rows.count), firstIndex,
+        ] { buffer.append(bigEndian: number) }
+        for row in rows {
+            guard row[column] != .null else {
+                buffer.append(bigEndian: Int32(-1))
+                continue
+            }
+            let place = buffer.count
+            buffer.append(bigEndian: Int32(0))
+            let start = buffer.count
+            try append(row[column], to: &buffer)
+            withUnsafeBytes(of: Int32(buffer.count - start).bigEndian) { length in
+                for offset in length.indices { buffer[place + offset] = length[offset] }
+            }
         }
     }
 

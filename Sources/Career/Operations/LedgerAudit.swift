@@ -37,7 +37,7 @@ public struct LedgerAudit: Sendable {
 
     public func run() async throws -> Report {
         try await database.read { connection in
-            try connection.liftTimeLimits()
+            try connection.liftLimits()
             var offences = Offences()
             // Named after the walk: a row's logs are looked up by other statements.
             var suspects: [(sums: PeriodSums, kind: LogOffence)] = []
