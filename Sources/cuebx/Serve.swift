@@ -51,8 +51,9 @@ struct Serve: AsyncParsableCommand {
             lines.append(
                 "  payments      a local Stripe on http://127.0.0.1:\(settings.sandboxPort)")
         }
+        let port = settings.port == Settings().port ? "" : "PORT=\(settings.port) "
         lines += [
-            "  take a tour   make tour      (in another terminal)",
+            "  take a tour   \(port)make tour      (in another terminal)",
             "  stop          Ctrl-C",
         ]
         return lines.joined(separator: "\n")

@@ -154,7 +154,8 @@ final class LedgerLane: Sendable {
                 batch[0].fail(with: error)
                 return
             }
-            logger.warning("batch rolled back", metadata: ["error": "\(error)"])
+            // Whose operation it was is told, and tells what it means.
+            logger.debug("batch rolled back", metadata: ["error": "\(error)"])
             for operation in batch { carryOut([operation]) }
             return
         }
