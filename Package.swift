@@ -31,7 +31,10 @@ let package = Package(
     ],
     targets: [
         // The rules: no I/O, no clock, no randomness.
-        .target(name: "CareerDomain", swiftSettings: settings),
+        .target(
+            name: "CareerDomain",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: settings),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
         .target(name: "JSON", swiftSettings: settings),
         // libpq, PostgreSQL's own client.

@@ -25,17 +25,11 @@ public struct CareerApplication: Sendable {
 
     public init(_ core: CareerCore) async throws {
         self.core = core
-        let settings = core.settings
-        let requests = RequestLog(logger: core.logger)
-        let services = try await CareerServices(core, requests: requests)
+        let services = try await CareerServices(core, requests: RequestLog(logger: core.logger))
         self.services = services
-        endpoints = routes(services) + (settings.isDevelopment ? developmentRoutes(services) : [])
-        responder = EndpointResponder(
-            endpoints: endpoints, gatekeeper: services.gatekeeper,
-            policy: HTTPPolicy(
-                corsOrigins: Set(settings.corsOrigins),
-                trustedProxies: Set(settings.trustedProxies)),
-            observer: requests, logger: core.logger, translate: problem(for:))
+        endpoints =
+            routes(services) + (core.settings.isDevelopment ? developmentRoutes(services) : [])
+        responder = Self.responder(for: endpoints, core, services)
     }
 
     /// Serves until a shutdown is asked for (SIGTERM, SIGINT, or the task's cancellation), then
@@ -49,28 +43,64 @@ public struct CareerApplication: Sendable {
         beside: [any Service] = [], runsWorker: Bool = true,
         onRunning: @escaping @Sendable (Int) async -> Void
     ) async throws {
-        let settings = core.settings
         let loops = MultiThreadedEventLoopGroup(
             numberOfThreads: max(1, System.coreCount / 2))
-        let server = EndpointServer(
+        let server = server(responder, port: core.settings.port, on: loops, onRunning: onRunning)
+        try await run(
+            beside + sweepers + [core.refresher] + services.identity.services + relays
+                + (runsWorker ? [services.worker] : []) + [server])
+        try await loops.shutdownGracefully()
+    }
+
+    /// Works messages off until a shutdown is asked for. Serves nothing, but what a monitor asks
+    /// for where `WORKER_METRICS_PORT` is set.
+    ///
+    /// - Parameter onRunning: is told that port, once requests are answered.
+    public func work(onRunning: @escaping @Sendable (Int) async -> Void) async throws {
+        let working: [any Service] = [core.refresher] + relays + [services.worker]
+        guard let port = core.settings.workerMetricsPort else { return try await run(working) }
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let responder = Self.responder(for: monitoringRoutes(services), core, services)
+        try await run(working + [server(responder, port: port, on: loops, onRunning: onRunning)])
+        try await loops.shutdownGracefully()
+    }
+}
+
+extension CareerApplication {
+    private static func responder(
+        for endpoints: [Endpoint], _ core: CareerCore, _ services: CareerServices
+    ) -> EndpointResponder {
+        EndpointResponder(
+            endpoints: endpoints, gatekeeper: services.gatekeeper,
+            policy: HTTPPolicy(
+                corsOrigins: Set(core.settings.corsOrigins),
+                trustedProxies: Set(core.settings.trustedProxies)),
+            observer: services.metrics.requests, logger: core.logger, translate: problem(for:))
+    }
+
+    private func server(
+        _ responder: EndpointResponder, port: Int, on loops: MultiThreadedEventLoopGroup,
+        onRunning: @escaping @Sendable (Int) async -> Void
+    ) -> any Service {
+        EndpointServer(
             responder, idleTimeout: Self.idleTimeout, maximumHeaderBytes: Self.maximumHeaderBytes
         ).server(
             configuration: ServerConfiguration(
-                address: .hostname(settings.host, port: settings.port), backlog: 1024,
+                address: .hostname(core.settings.host, port: port), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(
                     Self.maximumConnections)),
             onServerRunning: { channel in
-                await onRunning(channel.localAddress?.port ?? settings.port)
+                await onRunning(channel.localAddress?.port ?? port)
             }, eventLoopGroup: loops, logger: core.logger)
-        // Shut down from the last to the first: the server finishes its requests before what they
-        // need stops.
+    }
+
+    /// Runs the services until a shutdown is asked for, and closes the database. They are shut
+    /// down from the last to the first: a server finishes its requests before what they need stops.
+    private func run(_ services: [any Service]) async throws {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: beside
-                    + [services.sweeper, services.identitySweeper, ClockKeeper(core)]
-                    + services.identity.services + relays
-                    + (runsWorker ? [services.worker] : []) + [server],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: core.logger))
         do {
             try await group.run()
         } catch {
@@ -78,19 +108,17 @@ public struct CareerApplication: Sendable {
             throw error
         }
         try core.close()
-        try await loops.shutdownGracefully()
     }
-}
 
-extension CareerApplication {
-    /// Works messages off without serving, until a shutdown is asked for.
-    public func work() async throws {
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [ClockKeeper(core)] + relays + [services.worker],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: core.logger))
-        try await group.run()
-        try core.close()
+    private var sweepers: [any Service] {
+        [
+            PeriodicService(
+                "expiry sweep", pause: ExpirySweeper.pause, logger: core.logger
+            ) { [services] in try await services.sweeper.sweep() },
+            PeriodicService(
+                "identity sweep", pause: IdentitySweeper.pause, logger: core.logger
+            ) { [services] in try await services.identitySweeper.sweep() },
+        ]
     }
 
     private var relays: [any Service] { services.relay.map { [$0] } ?? [] }
@@ -135,36 +163,4 @@ private func problem(for error: any Error) -> Problem? {
     guard let error = error as? DatabaseError else { return nil }
     if case .unavailable = error { return .databaseUnavailable }
     return nil
-}
-
-/// Takes over what other processes change: the development clock's offset and the catalog.
-public struct ClockKeeper: Service {
-    static let catalogInterval = Duration.seconds(1)
-
-    private let core: CareerCore
-
-    public init(_ core: CareerCore) {
-        self.core = core
-    }
-
-    public func run() async throws {
-        let pause =
-            core.developmentClock == nil ? Self.catalogInterval : DevelopmentClock.refreshInterval
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await core.developmentClock?.refresh()
-                    _ = try await core.catalog.current(in: core.database)
-                } catch {
-                    core.logger.warning("clock or catalog not refreshed: \(error)")
-                }
-                do {
-                    try await Task.sleep(for: pause)
-                } catch {
-                    // A shutdown was asked for.
-                    return
-                }
-            }
-        }
-    }
 }

@@ -38,6 +38,19 @@ public struct CareerCore: Sendable {
             laneMetrics: metrics)
     }
 
+    /// How long another process's change of the catalog may go unnoticed.
+    static let catalogPause = Duration.seconds(1)
+
+    /// Takes over what other processes change: the development clock's offset and the catalog.
+    public var refresher: PeriodicService {
+        let pause =
+            developmentClock == nil ? Self.catalogPause : DevelopmentClock.refreshInterval
+        return PeriodicService("refreshing clock and catalog", pause: pause, logger: logger) {
+            try await developmentClock?.refresh()
+            _ = try await catalog.current(in: database)
+        }
+    }
+
     /// Opens the database that `DATABASE_URL` names and migrates it.
     public static func openDatabase(_ settings: Settings) async throws -> any Database {
         let database = try engine(settings.databaseURL)

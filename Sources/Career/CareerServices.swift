@@ -52,11 +52,9 @@ public struct CareerServices: Sendable {
             database: database, ledger: core.ledger, catalog: core.catalog, broker: broker,
             mails: CreditMails(outbox: outbox), clock: clock)
         sweeper = ExpirySweeper(
-            database: database, ledger: core.ledger, clock: clock, lags: lags,
-            logger: core.logger)
+            database: database, ledger: core.ledger, clock: clock, lags: lags)
         identitySweeper = IdentitySweeper(
-            database: database, clock: clock, keepsMails: core.settings.isDevelopment,
-            logger: core.logger)
+            database: database, clock: clock, keepsMails: core.settings.isDevelopment)
         metrics = MetricsPage(
             requests: requests, lane: core.laneMetrics, lags: lags,
             queues: QueueMetrics(broker: broker, clock: clock))

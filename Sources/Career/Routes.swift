@@ -72,16 +72,8 @@ private func internalRoutes(_ services: CareerServices) -> [Endpoint] {
 
 private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
     let tag = "Operations"
-    let metrics = services.metrics
     let documentation = Documentation(services)
-    return [
-        Endpoint(.get, "/health", tag: tag, CheckHealth()),
-        Endpoint(.get, "/ready", tag: tag, services.readiness),
-        Endpoint(
-            .get, "/metrics", tag: tag, name: "GetMetrics",
-            about: About("Counters in Prometheus' text format", access: .open),
-            contentType: "text/plain; version=0.0.4"
-        ) { _, _ in Array(await metrics.text().utf8) },
+    return monitoringRoutes(services) + [
         Endpoint(
             .get, "/openapi.json", tag: tag, name: "GetOpenAPI",
             about: About("This document", access: .open), contentType: "application/json"
@@ -91,6 +83,21 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
             about: About("This document as a page", access: .open),
             contentType: "text/html; charset=utf-8", headers: DocsPage.headers
         ) { _, _ in documentation.page.value },
+    ]
+}
+
+/// What a monitor asks for; all that a worker serves, where it serves at all.
+func monitoringRoutes(_ services: CareerServices) -> [Endpoint] {
+    let tag = "Operations"
+    let metrics = services.metrics
+    return [
+        Endpoint(.get, "/health", tag: tag, CheckHealth()),
+        Endpoint(.get, "/ready", tag: tag, services.readiness),
+        Endpoint(
+            .get, "/metrics", tag: tag, name: "GetMetrics",
+            about: About("Counters in Prometheus' text format", access: .open),
+            contentType: "text/plain; version=0.0.4"
+        ) { _, _ in Array(await metrics.text().utf8) },
     ]
 }
 

@@ -16,6 +16,8 @@ public struct Settings: Sendable {
     public var environment = Environment.development
     public var host = "127.0.0.1"
     public var port = 8080
+    /// Where `cuebx worker` serves its metrics; `nil` where it serves nothing.
+    public var workerMetricsPort: Int?
     /// Where the sandbox listens, in development without a Stripe key.
     public var sandboxPort = 8081
     public var databaseURL = "sqlite:var/cuebx.db"
@@ -53,7 +55,10 @@ public struct Settings: Sendable {
     /// Where the service listens, as a URL: an IPv6 address stands in brackets (RFC 3986 §3.2.2).
     public var listenURL: String { "http://\(listenAddress)" }
 
-    public var listenAddress: String {
+    public var listenAddress: String { address(port: port) }
+
+    /// The address of another port of the service's.
+    public func address(port: Int) -> String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
@@ -133,6 +138,10 @@ extension Settings {
         settings.environment = mode
         settings.host = try host(text(config, "host") ?? settings.host)
         settings.port = try integer(config, "port", "PORT", 8080, 0...65_535)
+        if text(config, "worker.metrics.port") != nil {
+            settings.workerMetricsPort = try integer(
+                config, "worker.metrics.port", "WORKER_METRICS_PORT", 0, 1...65_535)
+        }
         settings.sandboxPort = settings.port + 1
         settings.publicURL = settings.listenURL
         settings.databaseURL = text(config, "database.url") ?? settings.databaseURL

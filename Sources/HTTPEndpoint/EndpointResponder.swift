@@ -90,9 +90,11 @@ public struct EndpointResponder: Sendable {
         try await gatekeeper.admit(&call, to: endpoint.about.access)
         do {
             let bytes = try body.get()
+            // The content type (415) is judged before the query (400).
+            let json = try json(bytes, call.headers, for: endpoint)
             let source = InputReader.Source(
                 path: parameters, query: try QueryString.parse(query),
-                headers: call.headers, body: try json(bytes, call.headers, for: endpoint),
+                headers: call.headers, body: json,
                 bytes: endpoint.outputSchema == nil ? Array(bytes.readableBytesView) : [])
             return try await endpoint.perform(source, call)
         } catch let problem as Problem where problem.isAboutInput {

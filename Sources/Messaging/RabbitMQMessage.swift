@@ -55,7 +55,7 @@ struct Delivery: Sendable {
     /// message, so that each delivery of it has the same.
     var id: UUID {
         messageID.flatMap { UUID(uuidString: $0) }
-            ?? UUID.fingerprint("\(queue)\0\(messageID ?? "")\0\(timestamp ?? 0)\0\(body)")
+            ?? UUID(named: queue, messageID ?? "", "\(timestamp ?? 0)", body)
     }
 
     /// When it was accepted. What others publish has AMQP's timestamp or none, and cannot have
@@ -79,19 +79,5 @@ struct Delivery: Sendable {
         guard let micros = integers[header], (0...253_402_300_799_999_999).contains(micros)
         else { return nil }
         return Timestamp(micros: micros)
-    }
-}
-
-extension UUID {
-    /// FNV-1a over the text, twice from different beginnings. It tells messages apart, and guards
-    /// against nobody.
-    fileprivate static func fingerprint(_ text: String) -> UUID {
-        func hash(from start: UInt64) -> UInt64 {
-            text.utf8.reduce(start) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
-        }
-        let halves = (
-            hash(from: 0xcbf2_9ce4_8422_2325).bigEndian, hash(from: 0x9e37_79b9_7f4a_7c15).bigEndian
-        )
-        return withUnsafeBytes(of: halves) { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
     }
 }

@@ -1,10 +1,7 @@
 import ArgumentParser
 import Career
-import CareerDomain
 import Foundation
-import HTTPClient
 import JSON
-import Logging
 
 /// A closed loop of validate + commit cycles over real HTTP with real tokens, against a server of
 /// its own, beside the bare database: on SQLite a loop of the same statements on the same disk, on
@@ -14,8 +11,7 @@ struct Bench: AsyncParsableCommand {
         commandName: "metering",
         abstract: "Measure metering cycles against the bare database.")
 
-    @Option(help: "Clients that wait for one answer before the next request.")
-    var clients = 64
+    @OptionGroup var options: BenchOptions
 
     @Option(help: "Seconds of each measurement, over all rounds.")
     var seconds = 12
@@ -23,36 +19,27 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "Rounds in which the bare loop and the server take turns.")
     var rounds = 3
 
-    @Option(help: "Where to work; a folder on the disk to be measured.")
-    var folder = "var/bench"
-
     @Option(
         help:
             "A PostgreSQL to measure on, as a URL; it gets schemas of the bench's own, for a while."
     )
     var database: String?
 
-    @Option(help: "Write the figures as JSON to this file.")
-    var json: String?
-
     func validate() throws {
-        guard (1...1024).contains(clients) else { throw ValidationError("1 to 1024 clients") }
         guard (1...600).contains(seconds) else { throw ValidationError("1 to 600 seconds") }
         guard (1...seconds).contains(rounds) else { throw ValidationError("1 to SECONDS rounds") }
     }
 
     func run() async throws {
-        let path = folder + "/" + UUID().text
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true)
-        defer {
-            do { try FileManager.default.removeItem(atPath: path) } catch { print("\(error)") }
-        }
+        try await options.inNewFolder { try await run(in: $0) }
+    }
+
+    private func run(in path: String) async throws {
         let catalog = try Self.writeCatalog(to: path)
         let (bare, served) = try await measure(path: path, catalog: catalog)
         let lone = served.lone
         let figures: JSONValue = [
-            "clients": .int(Int64(clients)),
+            "clients": .int(Int64(options.clients)),
             "cycles_per_second": number(served.load.cyclesPerSecond),
             "bare_cycles_per_second": number(bare.rate),
             "ratio": number(served.load.cyclesPerSecond / bare.rate),
@@ -66,8 +53,7 @@ struct Bench: AsyncParsableCommand {
             "start_ms": number(served.startMilliseconds),
             "errors": .int(Int64(served.load.errors + lone.errors)),
         ]
-        print(figures.prettyText)
-        if let json { try Data((figures.prettyText + "\n").utf8).write(to: URL(filePath: json)) }
+        try options.report(figures)
         guard served.load.errors + lone.errors == 0 else {
             throw FriendlyError("some requests were not granted")
         }
@@ -115,6 +101,7 @@ struct Bench: AsyncParsableCommand {
     /// The bare database and the server take turns, so that a machine that is slower for a while is
     /// slower for both.
     private func measure(path: String, catalog: String) async throws -> (Bare, Served) {
+        let clients = options.clients
         let ground: any BenchGround
         if let database {
             ground = try await PostgreSQLGround(url: database, folder: path, clients: clients)
@@ -134,6 +121,7 @@ struct Bench: AsyncParsableCommand {
     private func measure(
         on ground: any BenchGround, catalog: String
     ) async throws -> (Bare, Served) {
+        let clients = options.clients
         var server = try await BenchServer.start(database: ground.url, catalog: catalog)
         var bare = Bare()
         var served = Served()

@@ -2,7 +2,6 @@ import Career
 import CareerDomain
 import Database
 import Foundation
-import Logging
 
 /// Where the bench measures: a database for the server, and the bare database beside it.
 protocol BenchGround {
@@ -34,10 +33,7 @@ final class SQLiteGround: BenchGround {
 
     init(folder: String, catalog: String, clients: Int) async throws {
         url = "sqlite:\(folder)/served.db"
-        var settings = Settings()
-        settings.databaseURL = "sqlite:\(folder)/bare.db"
-        settings.catalogPath = catalog
-        core = try await CareerCore.open(settings, logger: Logger(label: "bench"))
+        core = try await CareerCore.openBare(in: folder, catalog: catalog)
         let loop = BareLoop(core)
         self.loop = loop
         accounts = try await (0..<clients).asyncMap { try await loop.addUser(number: $0) }

@@ -1,11 +1,8 @@
 import ArgumentParser
 import Career
-import CareerDomain
 import Database
 import Foundation
-import HTTPClient
 import JSON
-import Logging
 import Stripe
 
 /// The two things that are measured.
@@ -25,8 +22,7 @@ struct BenchWebhooks: AsyncParsableCommand {
     @Option(help: "Events that are taken in turns, and again as many in the burst.")
     var events = 10_000
 
-    @Option(help: "Connections on which they arrive.")
-    var clients = 64
+    @OptionGroup var options: BenchOptions
 
     @Option(help: "Subscriptions that the events are about.")
     var subscriptions = 16
@@ -34,18 +30,11 @@ struct BenchWebhooks: AsyncParsableCommand {
     @Option(help: "Rounds in which the bare loop and the server take turns.")
     var rounds = 5
 
-    @Option(help: "Where to work; a folder on the disk to be measured.")
-    var folder = "var/bench"
-
-    @Option(help: "Write the figures as JSON to this file.")
-    var json: String?
-
     /// How long the burst may take to be worked off.
     private static let deadline = Duration.seconds(600)
 
     func validate() throws {
         guard (2...1_000_000).contains(events) else { throw ValidationError("2 to 1000000 events") }
-        guard (1...1024).contains(clients) else { throw ValidationError("1 to 1024 clients") }
         guard (1...events).contains(rounds) else { throw ValidationError("1 to EVENTS rounds") }
         guard (1...100).contains(subscriptions) else {
             throw ValidationError("1 to 100 subscriptions")
@@ -53,12 +42,10 @@ struct BenchWebhooks: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let path = folder + "/" + UUID().text
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true)
-        defer {
-            do { try FileManager.default.removeItem(atPath: path) } catch { print("\(error)") }
-        }
+        try await options.inNewFolder { try await run(in: $0) }
+    }
+
+    private func run(in path: String) async throws {
         let stage = try await WebhookStage.start(folder: path)
         do {
             try await measure(stage, path: path)
@@ -83,11 +70,11 @@ struct BenchWebhooks: AsyncParsableCommand {
         // Then a burst on top of what is waiting, taken and worked off by one process.
         try await stage.restart(worksOff: true)
         let residentBefore = stage.server.residentMiB()
-        note("a burst of \(events) events on \(clients) connections …")
+        note("a burst of \(events) events on \(options.clients) connections …")
         let start = ContinuousClock.now
         let burst = try await WebhookBurst(
             port: stage.server.port, events: stage.sign(Array(bodies[events...])),
-            connections: clients
+            connections: options.clients
         ).run()
         let taken = ContinuousClock.now - start
         let waiting = try await stage.standing().waiting
@@ -95,8 +82,8 @@ struct BenchWebhooks: AsyncParsableCommand {
         let after = try await workOff(stage, since: start)
         let kept = after.kept - before.kept
         let workedOff = after.fetches - before.fetches
-        try report([
-            "events_each": .int(Int64(events)), "connections": .int(Int64(clients)),
+        try options.report([
+            "events_each": .int(Int64(events)), "connections": .int(Int64(options.clients)),
             "acknowledged_per_second": number(rates.served),
             "bare_inserts_per_second": number(rates.bare),
             "ratio": number(rates.served / rates.bare),
@@ -123,10 +110,7 @@ struct BenchWebhooks: AsyncParsableCommand {
     private func takeTurns(
         _ stage: WebhookStage, _ bodies: [[UInt8]], path: String
     ) async throws -> Rates {
-        var settings = Settings()
-        settings.databaseURL = "sqlite:\(path)/bare.db"
-        settings.catalogPath = WebhookStage.catalog
-        let core = try await CareerCore.open(settings, logger: Logger(label: "bench"))
+        let core = try await CareerCore.openBare(in: path, catalog: WebhookStage.catalog)
         let bare = try BareInbox(core, bodies: bodies)
         var (bareTime, servedTime, refused) = (Duration.zero, Duration.zero, 0)
         for round in 0..<rounds {
@@ -136,7 +120,7 @@ struct BenchWebhooks: AsyncParsableCommand {
             let signed = stage.sign(Array(bodies[slice]))
             let start = ContinuousClock.now
             refused += try await WebhookBurst(
-                port: stage.server.port, events: signed, connections: clients
+                port: stage.server.port, events: signed, connections: options.clients
             ).run().refused
             servedTime += ContinuousClock.now - start
         }
@@ -155,30 +139,5 @@ struct BenchWebhooks: AsyncParsableCommand {
             try await Task.sleep(for: .milliseconds(50))
         }
         throw FriendlyError("the burst was not worked off in \(Self.deadline)")
-    }
-
-    private func report(_ figures: JSONValue) throws {
-        print(figures.prettyText)
-        if let json { try Data((figures.prettyText + "\n").utf8).write(to: URL(filePath: json)) }
-    }
-}
-
-/// What both benches print.
-extension ParsableCommand {
-    func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
-    }
-
-    func number(_ value: Double) -> JSONValue {
-        .number(String(format: "%.2f", value))
-    }
-
-    func percentiles(_ samples: [Double]) -> JSONValue {
-        let sorted = samples.sorted()
-        func at(_ share: Double) -> JSONValue {
-            sorted.isEmpty
-                ? .null : number(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))])
-        }
-        return ["p50": at(0.5), "p95": at(0.95), "p99": at(0.99), "max": at(1)]
     }
 }

@@ -52,7 +52,7 @@ struct SandboxCommand: AsyncParsableCommand {
                 }))
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [ClockKeeper(core), sandbox],
+                services: [core.refresher, sandbox],
                 gracefulShutdownSignals: [.sigint, .sigterm], logger: core.logger))
         try await group.run()
         try core.close()

@@ -51,8 +51,9 @@ struct Serve: AsyncParsableCommand {
             lines.append(
                 "  payments      a local Stripe on http://127.0.0.1:\(settings.sandboxPort)")
         }
+        let port = settings.port == Settings().port ? "" : "PORT=\(settings.port) "
         lines += [
-            "  take a tour   make tour      (in another terminal)",
+            "  take a tour   \(port)make tour      (in another terminal)",
             "  stop          Ctrl-C",
         ]
         return lines.joined(separator: "\n")
@@ -68,9 +69,21 @@ struct Worker: AsyncParsableCommand {
         try await CareerApplication.checkBroker(settings)
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         let application = try await CareerApplication(core)
-        print("CueBX Career works messages off")
+        if settings.workerMetricsPort == nil { Self.greet("") }
+        do {
+            try await application.work { port in
+                Self.greet(", metrics on http://\(settings.address(port: port))/metrics")
+            }
+        } catch  where "\(error)".contains("bind") {
+            throw FriendlyError(
+                "WORKER_METRICS_PORT: cannot listen on "
+                    + "\(settings.address(port: settings.workerMetricsPort ?? 0)): \(error)")
+        }
+    }
+
+    private static func greet(_ more: String) {
+        print("CueBX Career works messages off" + more)
         fflush(nil)
-        try await application.work()
     }
 }
 

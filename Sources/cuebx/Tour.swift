@@ -1,4 +1,5 @@
 import ArgumentParser
+import Career
 import CareerDomain
 import Foundation
 import HTTPClient
@@ -13,21 +14,23 @@ struct Tour: AsyncParsableCommand {
             cancels, and moves the development clock 40 days on to see the plan end.
             """)
 
-    @Option(help: "Where the server is.")
-    var url = "http://127.0.0.1:\(ProcessInfo.processInfo.environment["PORT"] ?? "8080")"
+    @Option(help: "Where the server is; if not given, where the settings have it listen.")
+    var url: String?
 
-    @Option(help: "A key of the tool server.")
-    var internalKey = "dev-internal-key"
+    @Option(help: "A key of the tool server; if not given, the first of the settings.")
+    var internalKey: String?
 
     @Flag(help: "Pay, upgrade, cancel and move the clock too; on the local Stripe only.")
     var pay = false
 
     func run() async throws {
+        let settings = try await Settings.load()
+        let url = url ?? settings.listenURL
         let client = HTTPClient()
         defer { client.shutdown() }
         let guide = TourGuide(url: url, client: client)
         do {
-            let visitor = try await meter(guide)
+            let visitor = try await meter(guide, internalKey ?? settings.internalAPIKeys[0])
             try await TourPaying(guide: guide, visitor: visitor).walk(paying: pay)
         } catch let error as HTTPClientError {
             throw FriendlyError("no answer from \(url) (\(error)); is `make run` running?")
@@ -35,7 +38,7 @@ struct Tour: AsyncParsableCommand {
     }
 
     /// From sign-up to a charged credit.
-    private func meter(_ guide: TourGuide) async throws -> TourVisitor {
+    private func meter(_ guide: TourGuide, _ internalKey: String) async throws -> TourVisitor {
         let email = "tour-\(UInt32.random(in: .min ... .max))@example.test"
         let password = "Career-2026"
         guide.say("A career seeker signs up")

@@ -64,6 +64,14 @@ def test_refusals_come_in_the_order_of_the_contract(service, user):
     problem(service.call("POST", VALIDATE, {}, headers=both), 422)
 
 
+def test_a_wrong_content_type_is_told_before_an_unreadable_query(service, user):
+    headers = {**user.auth, **KEY, "Content-Type": "text/plain"}
+    body = json.dumps(GOOD).encode()
+    problem(service.call("POST", VALIDATE + "?q=%zz", raw=body, headers=headers), 415)
+    headers["Content-Type"] = "application/json"
+    problem(service.call("POST", VALIDATE + "?q=%zz", raw=body, headers=headers), 400)
+
+
 @pytest.mark.parametrize("type", [
     "text/plain", "application/xml", "application/json; charset=utf-16",
     "application/x-www-form-urlencoded", "application/jsonx", ""])

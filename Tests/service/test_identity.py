@@ -1,6 +1,9 @@
 """Sign-up, sign-in, sessions, deletion."""
 
+import base64
+import hashlib
 import json
+import re
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +22,20 @@ def email():
 def sign_in(service, address, password=PASSWORD, **more):
     return service.call(
         "POST", "/auth/signin", {"email": address, "password": password, **more})
+
+
+def test_a_password_is_kept_as_its_scrypt_hash_with_a_salt_of_its_own(service):
+    kept = []
+    for _ in range(2):
+        (text,), = service.rows(
+            "SELECT password_hash FROM users WHERE id = ?", uuid.UUID(service.sign_up().id))
+        salt, hash = re.fullmatch(
+            r"\$scrypt\$ln=14,r=8,p=5\$([\w-]{22})\$([\w-]{43})", text).groups()
+        salt, hash = (base64.urlsafe_b64decode(part + "==") for part in (salt, hash))
+        assert hash == hashlib.scrypt(
+            PASSWORD.encode(), salt=salt, n=2**14, r=8, p=5, maxmem=2**25, dklen=32)
+        kept.append(salt)
+    assert kept[0] != kept[1]
 
 
 def test_a_new_user_has_the_free_plan_and_an_account(service, user):

@@ -358,6 +358,46 @@ def test_a_mail_arrives_by_smtp_with_both_parts(mailing_service, mail_server):
     wait_for_messages(mailing_service)
 
 
+def lines_about_mails(service, request_id):
+    return re.findall(
+        rf"queue=career_emails .*request_id={request_id} .*message handled",
+        service.log.read_text())
+
+
+def test_a_mail_is_followed_into_the_worker_by_the_request_that_gave_its_reason(
+        mailing_service, mail_server):
+    mail_server.start()
+    user = mailing_service.sign_up()
+    mail_server.next()
+
+    def ask(name, path, body, headers={}):
+        answer = mailing_service.call(
+            "POST", path, body, headers={**headers, "X-Request-ID": name})
+        assert answer.status in (200, 201), answer
+
+    ask("taken", "/auth/signup", {"email": user.email, "password": PASSWORD})
+    ask("reset", "/auth/password/reset", {"email": user.email})
+    ask("change", "/auth/password/change",
+        {"current_password": PASSWORD, "new_password": "Newer-Pass1"},
+        {"Authorization": f"Bearer {user.tokens['access_token']}"})
+    buy(mailing_service, user)
+    ask("cancel", "/career/subscriptions/cancel", {}, user.auth)
+    # One commit is answered at once, one is worked off later.
+    for name, credits, prefer in (("eighty", "-498.80", {}),
+                                  ("hundred", "0.80", {"Prefer": "respond-async"})):
+        user.adjust(credits)
+        usage = user.validate().json["usage_id"]
+        user.commit(usage, headers={**prefer, "X-Request-ID": name})
+        mailing_service.advance(0)
+    wait_for_messages(mailing_service)
+    for name in ("taken", "reset", "change", "cancel", "eighty", "hundred"):
+        assert len(lines_about_mails(mailing_service, name)) == 1, name
+    # Stripe's events are requests too: one of them gave the reason for the mail on the new plan.
+    events = re.findall(
+        r"queue=stripe_\w+ .*?request_id=(\S+) .*message handled", mailing_service.log.read_text())
+    assert sum(len(lines_about_mails(mailing_service, name)) for name in events) == 1
+
+
 def test_a_mail_server_that_is_away_delays_the_mail_and_nothing_else(
         mailing_service, mail_server):
     user = mailing_service.sign_up()

@@ -1,11 +1,20 @@
 """What is counted, and how a request is followed into the worker."""
 
+import json
 import re
+import socket
+import subprocess
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 import uuid
 
-from conftest import Service
+import pytest
+
+from conftest import BINARY, Service
 from test_payments import buy, post_event
+from test_stripe_commands import free_port
 
 
 def numbers(service):
@@ -107,6 +116,60 @@ def test_a_request_is_followed_into_the_worker_by_its_id(tmp_path):
         r"debug .*queue=career_usage_commits .*request_id=follow-me-1.* message handled", log)
     event = answer.headers["x-request-id"]
     assert re.search(rf"queue=stripe_subscription_updated .*request_id={event}\b", log)
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """A worker process beside a server without one, and the port of its metrics."""
+    service = Service(tmp_path)
+    service.start("--no-worker")
+    port = free_port()
+    process = subprocess.Popen(
+        [BINARY, "worker"], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
+        env={**service.environment, "STRIPE_API_BASE": service.sandbox,
+             "WORKER_METRICS_PORT": str(port)},
+        stderr=open(tmp_path / "worker-log", "ab"))
+    process.service = service
+    try:
+        process.url = f"http://127.0.0.1:{port}/metrics"
+        assert process.stdout.readline().endswith(f"works messages off, metrics on {process.url}\n")
+        yield process
+        process.terminate()
+        assert process.wait(30) == 0
+        service.stop()
+    finally:
+        process.kill()
+
+
+def test_a_worker_tells_its_own_metrics_where_it_is_given_a_port(worker):
+    def fetch(path):
+        with urllib.request.urlopen(urllib.parse.urljoin(worker.url, path)) as response:
+            return response.read().decode()
+
+    assert json.loads(fetch("/health")) == {"status": "ok"}
+    assert json.loads(fetch("/ready")) == {"status": "ready"}
+    user = worker.service.sign_up()
+    usage = user.validate().json["usage_id"]
+    assert user.commit(usage, headers={"Prefer": "respond-async"}).status == 202
+    # The decision is the worker's: it counts there and not at the server.
+    counted = '\ncuebx_ledger_decisions_total{operation="commit",code="success"} 1\n'
+    deadline = time.monotonic() + 30
+    while counted not in fetch("/metrics") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert counted in fetch("/metrics")
+    assert decisions(worker.service, "commit", "success") == 0
+    for path in ("/docs", "/career/subscriptions/plans", "/dev/mailbox"):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            fetch(path)
+
+
+def test_a_worker_whose_port_is_taken_says_so_in_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = Service(tmp_path).command("worker", WORKER_METRICS_PORT=str(port))
+    assert result.returncode == 1
+    assert f"WORKER_METRICS_PORT: cannot listen on 127.0.0.1:{port}" \
+        in result.stderr.splitlines()[-1]
 
 
 def test_what_somebody_else_put_into_a_message_is_not_logged_as_a_request(tmp_path):

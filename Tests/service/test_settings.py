@@ -36,6 +36,7 @@ def test_production_does_not_start_with_what_everybody_knows(tmp_path, name, val
 
 @pytest.mark.parametrize("name,value", [
     ("PORT", "65536"), ("PORT", "-1"), ("PORT", "8080x"), ("PORT", "1e3"), ("PORT", " 80"),
+    ("WORKER_METRICS_PORT", "0"), ("WORKER_METRICS_PORT", "65536"),
     ("RESERVATION_TTL", "-900"), ("RESERVATION_TTL", "0"), ("RESERVATION_TTL", "1.5"),
     ("PAST_DUE_GRACE", "-1"), ("LOG_LEVEL", "loud"), ("CUEBX_ENV", "Production"),
     ("HOST", "0.0.0.0"), ("HOST", "::"), ("HOST", "127.evil.example.test"),

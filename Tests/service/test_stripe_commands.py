@@ -297,6 +297,13 @@ def test_the_tour_ends_with_a_page_to_pay_on(own_service):
     assert press(page.group(), "pay")[0] == 303
 
 
+def test_the_tour_finds_the_server_by_the_settings(own_service):
+    (own_service.folder / ".env").write_text(f"PORT={own_service.port}\n")
+    del own_service.environment["PORT"]
+    walked = own_service.command("tour")
+    assert walked.returncode == 0 and "24.00 left" in walked.stdout, walked
+
+
 def test_the_tour_can_go_the_whole_way_by_itself(own_service):
     walked = tour(own_service, "--pay")
     assert walked.returncode == 0, walked

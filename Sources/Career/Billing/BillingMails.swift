@@ -17,7 +17,7 @@ struct BillingMails: Sendable {
 
     func enqueue(
         _ events: [ApplyBilling.Event], of account: Account, snapshot: BillingSnapshot,
-        in connection: any DatabaseConnection, now: Timestamp
+        requestID: String?, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         let catalog = try catalog.current(in: connection)
         guard let plan = catalog.plan(account.subscription.planID) else { return }
@@ -26,7 +26,8 @@ struct BillingMails: Sendable {
             let user = try UserRow.find(id: account.subscription.userID, in: connection)
         else { return }
         for content in contents {
-            try outbox.enqueue(content, to: user, in: connection, now: now)
+            try outbox.enqueue(
+                content, to: user, requestID: requestID, in: connection, now: now)
         }
     }
 
@@ -48,12 +49,14 @@ struct BillingMails: Sendable {
     ///
     /// - Parameter needsAction: whether the bank wants to hear from the card's owner.
     func paymentFailed(
-        _ invoice: StripeInvoice, needsAction: Bool, now: Timestamp
+        _ invoice: StripeInvoice, needsAction: Bool, requestID: String?, now: Timestamp
     ) async throws {
         guard let customer = invoice.customerID else { return }
         let id = UUID(named: "payment failed", invoice.id, "\(invoice.attemptCount)")
         let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(seconds: $0) }
-        try await send(to: ("stripe_customer_id", customer), id: id, now: now) { plan, _ in
+        try await send(
+            to: ("stripe_customer_id", customer), id: id, requestID: requestID, now: now
+        ) { plan, _ in
             needsAction
                 ? .paymentNeedsAction(plan, invoiceURL: invoice.hostedURL)
                 : .paymentFailed(plan, invoiceURL: invoice.hostedURL, retryAt: retryAt)
@@ -62,10 +65,14 @@ struct BillingMails: Sendable {
 
     /// Stripe tells three days before, and also where a trial was ended at once; who has canceled
     /// is not charged and hears nothing.
-    func trialEnds(_ subscriptionID: String, now: Timestamp) async throws {
+    func trialEnds(
+        _ subscriptionID: String, requestID: String?, now: Timestamp
+    ) async throws {
         let column = "stripe_subscription_id"
         let id = UUID(named: "trial ends", subscriptionID)
-        try await send(to: (column, subscriptionID), id: id, now: now) { plan, trial in
+        try await send(
+            to: (column, subscriptionID), id: id, requestID: requestID, now: now
+        ) { plan, trial in
             guard let end = trial.end, now < end, !trial.isCanceled else { return nil }
             return .trialEnds(plan, at: end)
         }
@@ -80,7 +87,7 @@ struct BillingMails: Sendable {
     /// Mails the owner of the subscription that is found by a column of Stripe's ids; a mail of
     /// this id that is there already is not written again.
     private func send(
-        to owner: (column: String, value: String), id: UUID, now: Timestamp,
+        to owner: (column: String, value: String), id: UUID, requestID: String?, now: Timestamp,
         _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
     ) async throws {
         try await database.write { [self] connection in
@@ -99,7 +106,8 @@ struct BillingMails: Sendable {
                 let user = try UserRow.find(id: userID, in: connection),
                 let content = content(plan, trial)
             else { return }
-            try outbox.enqueue(content, to: user, id: id, in: connection, now: now)
+            try outbox.enqueue(
+                content, to: user, id: id, requestID: requestID, in: connection, now: now)
         }
     }
 }

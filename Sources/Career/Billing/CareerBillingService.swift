@@ -123,9 +123,9 @@ public struct CareerBillingService: Sendable {
     // MARK: Upgrade
 
     func preview(
-        _ newPlanID: UUID, user: UUID
+        _ newPlanID: UUID, user: UUID, requestID: String
     ) async throws -> CareerUpgradePreviewResponse {
-        let upgrade = try await planned(newPlanID, user: user)
+        let upgrade = try await planned(newPlanID, user: user, requestID: requestID)
         let prorationDate = max(clock.now().seconds, upgrade.item.currentPeriodStart)
         let change = upgrade.change(prorationDate)
         let invoice = try await stripe.previewUpgrade(change)
@@ -152,14 +152,14 @@ public struct CareerBillingService: Sendable {
     }
 
     /// Upgrades now, prorated and charged now. A declined card changes nothing, here or there.
-    func upgrade(_ newPlanID: UUID, user: UUID) async throws {
-        let upgrade = try await planned(newPlanID, user: user)
+    func upgrade(_ newPlanID: UUID, user: UUID, requestID: String) async throws {
+        let upgrade = try await planned(newPlanID, user: user, requestID: requestID)
         let shown = try await previewedDate(upgrade, user: user)
         let prorationDate = shown ?? max(clock.now().seconds, upgrade.item.currentPeriodStart)
         let change = upgrade.change(prorationDate)
         _ = try await stripe.updateSubscriptionPrice(
             change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
-        try await mirror.refresh(change.subscriptionID, userID: user)
+        try await mirror.refresh(change.subscriptionID, userID: user, requestID: requestID)
     }
 
     private struct PlannedUpgrade {
@@ -176,7 +176,9 @@ public struct CareerBillingService: Sendable {
         }
     }
 
-    private func planned(_ newPlanID: UUID, user: UUID) async throws -> PlannedUpgrade {
+    private func planned(
+        _ newPlanID: UUID, user: UUID, requestID: String
+    ) async throws -> PlannedUpgrade {
         guard let found = try await subscriptions.subscription(of: user) else {
             throw Problem.subscriptionNotFound
         }
@@ -195,7 +197,8 @@ public struct CareerBillingService: Sendable {
         guard let item = subscription.items.first else {
             throw Problem.paymentProviderUnavailable
         }
-        try await judge(subscription, item, current, upgradeTo: new, user: user)
+        try await judge(
+            subscription, item, current, upgradeTo: new, user: user, requestID: requestID)
         return PlannedUpgrade(
             current: current, new: new, subscription: subscription, item: item,
             price: try await prices.price(of: new))
@@ -205,7 +208,7 @@ public struct CareerBillingService: Sendable {
     /// whose answer was lost. Then the mirror catches up and the upgrade is judged by that.
     private func judge(
         _ subscription: StripeSubscription, _ item: StripeSubscription.Item, _ current: Plan,
-        upgradeTo new: Plan, user: UUID
+        upgradeTo new: Plan, user: UUID, requestID: String
     ) async throws {
         let planID = try await prices.plan(of: item.price)
         let plan = try await catalog.current(in: database).plan(planID ?? current.id) ?? current
@@ -213,7 +216,7 @@ public struct CareerBillingService: Sendable {
             plan: plan, isBilled: true, status: Subscription.Status(subscription.status),
             cancelAtPeriodEnd: subscription.isEnding)
         guard let refusal = standing.refusal(of: new) else { return }
-        try await mirror.refresh(subscription.id, userID: user)
+        try await mirror.refresh(subscription.id, userID: user, requestID: requestID)
         throw Problem(refusal)
     }
 
@@ -240,7 +243,7 @@ public struct CareerBillingService: Sendable {
     // MARK: Cancel, resume, portal
 
     /// - Returns: one sentence on what will happen.
-    func cancel(atPeriodEnd: Bool, user: UUID) async throws -> String {
+    func cancel(atPeriodEnd: Bool, user: UUID, requestID: String) async throws -> String {
         guard let found = try await subscriptions.subscription(of: user) else {
             throw Problem.subscriptionNotFound
         }
@@ -255,7 +258,7 @@ public struct CareerBillingService: Sendable {
         } else {
             try await end(subscriptionID)
         }
-        try await mirror.refresh(subscriptionID, userID: user)
+        try await mirror.refresh(subscriptionID, userID: user, requestID: requestID)
         return atPeriodEnd
             ? "The subscription ends with its period; until then nothing changes."
             : "The subscription has ended; you are on the Free plan."
@@ -270,7 +273,7 @@ public struct CareerBillingService: Sendable {
     }
 
     /// Takes a cancellation at the period's end back; where none is pending nothing changes.
-    func resume(user: UUID) async throws {
+    func resume(user: UUID, requestID: String) async throws {
         guard let found = try await subscriptions.subscription(of: user) else {
             throw Problem.subscriptionNotFound
         }
@@ -279,7 +282,7 @@ public struct CareerBillingService: Sendable {
         else { return }
         _ = try await stripe.setCancelAtPeriodEnd(
             subscriptionID, false, "resume-\(subscriptionID)-\(UUID().text)")
-        try await mirror.refresh(subscriptionID, userID: user)
+        try await mirror.refresh(subscriptionID, userID: user, requestID: requestID)
     }
 
     func portalURL(user: UUID, returnURL: String) async throws -> String {

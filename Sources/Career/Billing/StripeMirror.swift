@@ -37,12 +37,15 @@ public struct StripeMirror: Sendable {
 
     /// Fetches the subscription and applies it.
     ///
-    /// - Parameter userID: whose it is, where the caller knows; else its metadata and customer
-    ///   tell.
+    /// - Parameters:
+    ///   - userID: whose it is, where the caller knows; else its metadata and customer tell.
+    ///   - requestID: of the request, or of the event's, that asks for it; `nil` for a command.
     /// - Returns: false where Stripe does not know the subscription; nothing has changed then.
     /// - Throws: ``StripeError`` where Stripe cannot be asked, what the ledger throws.
     @discardableResult
-    public func refresh(_ subscriptionID: String, userID: UUID? = nil) async throws -> Bool {
+    public func refresh(
+        _ subscriptionID: String, userID: UUID? = nil, requestID: String?
+    ) async throws -> Bool {
         let ticket = try await takeTicket(subscriptionID)
         let subscription: StripeSubscription
         do {
@@ -65,10 +68,11 @@ public struct StripeMirror: Sendable {
                     try StripeMirror.redeem(ticket, of: subscriptionID, in: connection)
                     guard case .applied(let account, let events) = outcome else { return }
                     try mails.enqueue(
-                        events, of: account, snapshot: snapshot, in: connection,
-                        now: clock.now())
+                        events, of: account, snapshot: snapshot, requestID: requestID,
+                        in: connection, now: clock.now())
                 })
-            try await settle(outcome, subscription, snapshot, owner: owner)
+            try await settle(
+                outcome, subscription, snapshot, owner: owner, requestID: requestID)
         } catch is StaleTicket {
             // A newer fetch has been applied; there is nothing left to write.
         }
@@ -86,7 +90,7 @@ public struct StripeMirror: Sendable {
     /// What follows at Stripe from what was decided here.
     private func settle(
         _ outcome: ApplyBilling.Outcome, _ subscription: StripeSubscription,
-        _ snapshot: BillingSnapshot, owner: UUID
+        _ snapshot: BillingSnapshot, owner: UUID, requestID: String?
     ) async throws {
         switch outcome {
         case .applied(_, let events) where events.contains(.revoked):
@@ -94,7 +98,8 @@ public struct StripeMirror: Sendable {
         case .notTheirs where snapshot.isRevoked:
             if !subscription.isOver { try await cancel(subscription.id) }
         case .otherSubscription(let current):
-            try await settleSecond(subscription, snapshot, current: current, owner: owner)
+            try await settleSecond(
+                subscription, snapshot, current: current, owner: owner, requestID: requestID)
         default: break
         }
     }
@@ -103,10 +108,11 @@ public struct StripeMirror: Sendable {
     /// for the first may have ended meanwhile without our knowing; then the second takes its place.
     /// Where Stripe does not know the first, nothing is taken from the user: that is an operator's.
     private func settleSecond(
-        _ second: StripeSubscription, _ snapshot: BillingSnapshot, current: String, owner: UUID
+        _ second: StripeSubscription, _ snapshot: BillingSnapshot, current: String, owner: UUID,
+        requestID: String?
     ) async throws {
         guard !second.isOver else { return }
-        guard try await refresh(current, userID: owner) else {
+        guard try await refresh(current, userID: owner, requestID: requestID) else {
             return try await notices.add(
                 "unknown_subscription", subject: current,
                 "\(current) is linked to user \(owner.text) and unknown to Stripe, where "
@@ -114,7 +120,9 @@ public struct StripeMirror: Sendable {
         }
         let linked = try await linkedSubscription(of: owner)
         guard let linked, linked != second.id else {
-            if linked == nil { try await refresh(second.id, userID: owner) }
+            if linked == nil {
+                try await refresh(second.id, userID: owner, requestID: requestID)
+            }
             return
         }
         try await notices.add(
@@ -126,11 +134,11 @@ public struct StripeMirror: Sendable {
 
     /// Forgets a customer who was deleted at Stripe, once what they subscribed to has ended here
     /// too: their deletion ended it there.
-    func forget(_ customerID: String) async throws {
+    func forget(_ customerID: String, requestID: String?) async throws {
         let owner = try await database.read { try Self.user(ofCustomer: customerID, in: $0) }
         guard let owner else { return }
         if let subscriptionID = try await linkedSubscription(of: owner) {
-            try await refresh(subscriptionID, userID: owner)
+            try await refresh(subscriptionID, userID: owner, requestID: requestID)
         }
         let outcome = try await ledger.perform(
             UnlinkCustomer(userID: owner, customerID: customerID),

@@ -59,7 +59,8 @@ public struct StripeReconciliation: Sendable {
     private func mend(_ found: [Drift], of account: Mirrored) async throws -> [String] {
         for subscriptionID in Set(found.map(\.subscriptionID)).sorted() {
             do {
-                try await mirror.refresh(subscriptionID, userID: account.userID)
+                try await mirror.refresh(
+                    subscriptionID, userID: account.userID, requestID: nil)
             } catch is PoisonMessage {
                 // It is none that we could mirror; the second look tells.
                 continue

@@ -50,7 +50,8 @@ struct ChangePassword: Action {
             try identity.throttle.forgive(buckets, in: connection)
             try Sessions.revokeAll(
                 of: user.id, except: caller.sessionID, in: connection, now: now)
-            try identity.outbox.enqueue(.passwordChanged, to: user, in: connection, now: now)
+            try identity.outbox.enqueue(
+                .passwordChanged, to: user, requestID: call.id, in: connection, now: now)
             return nil
         }
         if let refused { throw refused }

@@ -34,7 +34,8 @@ struct ConfirmPasswordReset: Action {
                 "UPDATE users SET password_hash = ?, updated_at = ? WHERE id = ?",
                 [.text(hash), .time(now), .uuid(user.id)])
             try Sessions.revokeAll(of: user.id, in: connection, now: now)
-            try identity.outbox.enqueue(.passwordChanged, to: user, in: connection, now: now)
+            try identity.outbox.enqueue(
+                .passwordChanged, to: user, requestID: call.id, in: connection, now: now)
         }
         return Reply(MessageResponse("The password is changed; sign in with it."))
     }

@@ -86,8 +86,8 @@ struct IdentityServices: Sendable {
 
     /// Mails a code that ``mayMailCode(_:to:in:now:)`` has let through.
     func mailCode(
-        _ purpose: OneTimeCodes.Purpose, to user: UserRow, in connection: any DatabaseConnection,
-        now: Timestamp
+        _ purpose: OneTimeCodes.Purpose, to user: UserRow, _ call: Call,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         let code = try codes.issue(purpose, for: user.id, in: connection, now: now)
         let minutes = OneTimeCodes.lifetimeSeconds / 60
@@ -95,7 +95,7 @@ struct IdentityServices: Sendable {
         try outbox.enqueue(
             purpose == .signUp
                 ? .signUpCode(code, minutes: minutes) : .passwordReset(code, minutes: minutes),
-            to: user, in: connection, now: now)
+            to: user, requestID: call.id, in: connection, now: now)
     }
 
     /// Judges a code, counting a wrong one. The code itself is used up by whoever acts on it.

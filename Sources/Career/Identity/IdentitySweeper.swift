@@ -1,13 +1,11 @@
 import CareerDomain
 import Database
-import Logging
-import ServiceLifecycle
 
 /// Erases what identity needs no longer: throttles whose window is over, codes and refresh tokens
 /// that have expired, sessions without any, old mails. Nothing depends on it, since each of them
 /// is judged by its time wherever it is used; without it the tables would grow for good.
-public struct IdentitySweeper: Service {
-    static let interval = Duration.seconds(60)
+struct IdentitySweeper: Sendable {
+    static let pause = Duration.seconds(60)
     /// Rows of one database transaction, so that no request waits long for its turn to write.
     static let maximumBatch: Int64 = 500
     /// How long a mail is kept. It has been sent, or given up on, minutes after it was written.
@@ -16,32 +14,12 @@ public struct IdentitySweeper: Service {
     private let database: any Database
     private let clock: DecisionClock
     private let keepsMails: Bool
-    private let logger: Logger
 
     /// - Parameter keepsMails: in development, where they are the mailbox.
-    init(database: any Database, clock: DecisionClock, keepsMails: Bool, logger: Logger) {
+    init(database: any Database, clock: DecisionClock, keepsMails: Bool) {
         self.database = database
         self.clock = clock
         self.keepsMails = keepsMails
-        self.logger = logger
-    }
-
-    public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await sweep()
-                } catch {
-                    logger.warning("identity sweep failed", metadata: ["error": "\(error)"])
-                }
-                do {
-                    try await Task.sleep(for: Self.interval)
-                } catch {
-                    // A shutdown was asked for.
-                    return
-                }
-            }
-        }
     }
 
     /// Erases all that is over now.

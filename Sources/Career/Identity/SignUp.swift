@@ -22,13 +22,15 @@ struct SignUp: Action {
         // The same work whether or not the address is taken.
         let hash = try await identity.passwords.hash(request.password)
         let now = identity.clock.now()
-        try await identity.database.write { try keep(request, hash, in: $0, now: now) }
+        try await identity.database.write { connection in
+            try keep(request, hash, call, in: connection, now: now)
+        }
         return Reply(SignUpResponse(email: request.email.text), status: 201)
     }
 
     private func keep(
-        _ request: SignUpRequest, _ hash: String, in connection: any DatabaseConnection,
-        now: Timestamp
+        _ request: SignUpRequest, _ hash: String, _ call: Call,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         let email = request.email
         guard try identity.mayMailCode(.signUp, to: email, in: connection, now: now) else { return }
@@ -51,9 +53,10 @@ struct SignUp: Action {
                 .text(request.fullName), .time(now), .time(now),
             ])
         if let kept {
-            try identity.mailCode(.signUp, to: UserRow(kept), in: connection, now: now)
+            try identity.mailCode(.signUp, to: UserRow(kept), call, in: connection, now: now)
         } else if let owner = try UserRow.find(emailKey: email.key, in: connection) {
-            try identity.outbox.enqueue(.alreadyRegistered, to: owner, in: connection, now: now)
+            try identity.outbox.enqueue(
+                .alreadyRegistered, to: owner, requestID: call.id, in: connection, now: now)
         }
     }
 }

@@ -32,7 +32,7 @@ enum UserTraces {
         to user: UserRow, in connection: any DatabaseConnection
     ) throws {
         guard let email = user.email?.lowercased() else { return }
-        let bodies = try connection.query(
+        let prefixes = try connection.query(
             """
             DELETE FROM mails WHERE lower(recipient) = ?
                 AND NOT EXISTS (SELECT 1 FROM users WHERE email_key = ? AND id <> ?)
@@ -40,13 +40,16 @@ enum UserTraces {
             """, [.text(email), .text(email), .uuid(user.id)]
         ).map { row in
             var reader = row.reader
-            return SQLValue.text(MailOutbox.messageBody(try reader.uuid()))
+            return SQLValue.text(MailOutbox.messagePrefix(try reader.uuid()))
         }
-        for start in stride(from: 0, to: bodies.count, by: maximumMessages) {
-            let some = bodies[start..<min(start + maximumMessages, bodies.count)]
+        for start in stride(from: 0, to: prefixes.count, by: maximumMessages) {
+            let some = prefixes[start..<min(start + maximumMessages, prefixes.count)]
             let places = Array(repeating: "?", count: some.count).joined(separator: ", ")
             try connection.execute(
-                "DELETE FROM messages WHERE queue = ? AND body IN (\(places))",
+                """
+                DELETE FROM messages WHERE queue = ?
+                    AND substr(body, 1, \(MailOutbox.messagePrefixLength)) IN (\(places))
+                """,
                 [.text(MessageQueue.emails.rawValue)] + some)
         }
     }

@@ -2,8 +2,8 @@ import CareerDomain
 import Database
 import FoundationEssentials
 
-/// The ledger's database transaction for a caller that forms its batches itself and holds the
-/// connection: load → decide → write with the same store as the lane's. The simulator drives it.
+/// The ledger's database transaction for a caller that forms the batches and holds the connection:
+/// load → decide → write. The lane and the simulator drive it.
 package struct DirectLedger {
     private var watch: OverdueWatch
 
@@ -19,6 +19,14 @@ package struct DirectLedger {
     ) throws -> Value {
         var needs = LedgerNeeds()
         for command in commands { needs.add(command) }
+        return try carryOut(needs, in: connection, clock: clock, decide: decide)
+    }
+
+    /// The same, once it is known what the commands need.
+    mutating func carryOut<Value>(
+        _ needs: LedgerNeeds, in connection: any DatabaseConnection, clock: Timestamp,
+        decide: (inout LedgerBatch) throws -> Value
+    ) throws -> Value {
         let loaded = try LedgerStore.load(needs, from: connection, now: clock, &watch)
         var ledger = loaded
         let value = try decide(&ledger)

@@ -35,7 +35,7 @@ final class LedgerLane: Sendable {
     private let clock: DecisionClock
     private let spans: LedgerSpans
     /// Used by the lane's thread only.
-    private nonisolated(unsafe) var watch: OverdueWatch
+    private nonisolated(unsafe) var ledger: DirectLedger
     private let logger: Logger
     let metrics: LaneMetrics
 
@@ -47,7 +47,7 @@ final class LedgerLane: Sendable {
         self.catalog = catalog
         self.clock = clock
         self.spans = spans
-        self.watch = OverdueWatch(reservationTTL: spans.reservationTTL)
+        self.ledger = DirectLedger(reservationTTL: spans.reservationTTL)
         self.metrics = metrics
         self.logger = logger
     }
@@ -154,7 +154,8 @@ final class LedgerLane: Sendable {
                 batch[0].fail(with: error)
                 return
             }
-            logger.warning("batch rolled back", metadata: ["error": "\(error)"])
+            // Whose operation it was is told, and tells what it means.
+            logger.debug("batch rolled back", metadata: ["error": "\(error)"])
             for operation in batch { carryOut([operation]) }
             return
         }
@@ -171,10 +172,9 @@ final class LedgerLane: Sendable {
             let now = clock.now()
             var needs = LedgerNeeds()
             for operation in batch { operation.add(to: &needs) }
-            let loaded = try LedgerStore.load(needs, from: connection, now: now, &watch)
-            var ledger = loaded
-            for operation in batch { operation.decide(in: &ledger, rules, clock: now) }
-            try LedgerStore.write(ledger, over: loaded, to: connection)
+            try ledger.carryOut(needs, in: connection, clock: now) { positions in
+                for operation in batch { operation.decide(in: &positions, rules, clock: now) }
+            }
             for operation in batch { try operation.runAlongside(in: connection) }
         }
     }

@@ -8,11 +8,13 @@ struct CreditMails: Sendable {
     let outbox: MailOutbox
 
     func enqueue(
-        _ alert: CreditAlert, to userID: UUID, in connection: any DatabaseConnection,
+        _ alert: CreditAlert, to userID: UUID, requestID: String?,
+        in connection: any DatabaseConnection,
         now: Timestamp
     ) throws {
         guard let user = try UserRow.find(id: userID, in: connection) else { return }
         try outbox.enqueue(
-            .creditsUsed(alert, now: now), to: user, in: connection, now: now)
+            .creditsUsed(alert, now: now), to: user, requestID: requestID, in: connection,
+            now: now)
     }
 }

@@ -39,10 +39,13 @@ struct MailOutbox: Sendable {
 
     /// A user without an address gets no mail.
     ///
-    /// - Parameter id: the mail's own, where the reason for it may be worked off twice: the second
-    ///   time adds nothing.
+    /// - Parameters:
+    ///   - id: the mail's own, where the reason for it may be worked off twice: the second time
+    ///     adds nothing.
+    ///   - requestID: of the request that gave the reason, for the worker's log; `nil` where none
+    ///     did.
     func enqueue(
-        _ content: MailContent, to user: UserRow, id: UUID? = nil,
+        _ content: MailContent, to user: UserRow, id: UUID? = nil, requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         guard let recipient = user.mailRecipient else { return }
@@ -58,11 +61,21 @@ struct MailOutbox: Sendable {
                 .text(mail.html), .time(now),
             ])
         guard added > 0 else { return }
-        try broker?.enqueue(.emails, Self.messageBody(id), in: connection, now: now)
+        let body = Self.messageBody(id, requestID: requestID)
+        try broker?.enqueue(.emails, body, in: connection, now: now)
     }
 
-    /// The message that asks for a mail to be sent.
-    static func messageBody(_ mail: UUID) -> String {
-        JSONValue.object(["mail": .string(mail.text)]).compactText
+    /// The message that asks for a mail to be sent; it begins with ``messagePrefix(_:)``.
+    private static func messageBody(_ mail: UUID, requestID: String?) -> String {
+        var body: JSONObject = ["mail": .string(mail.text)]
+        if let requestID { body[TracedHandlers.requestID] = .string(requestID) }
+        return JSONValue.object(body).compactText
     }
+
+    /// By what the messages about a mail are known: their first ``messagePrefixLength`` characters.
+    static func messagePrefix(_ mail: UUID) -> String {
+        "{\"mail\":\"\(mail.text)\""
+    }
+
+    static let messagePrefixLength = 46
 }

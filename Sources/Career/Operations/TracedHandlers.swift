@@ -5,7 +5,7 @@ import Logging
 import Messaging
 
 /// Follows a request into the worker: where a message names the request that brought it, the log of
-/// its handling names that request too.
+/// its handling names that request too, and so do the messages that its handler enqueues.
 struct TracedHandlers: Sendable {
     /// The member of a message's body that names the request.
     static let requestID = "x_request_id"
@@ -45,16 +45,18 @@ struct TracedHandlers: Sendable {
             "message": "\(message.id.text)", "queue": "\(message.queue.rawValue)",
             "attempt": "\(message.attempts + 1)",
         ]
-        if let requestID = requestID(of: message) { metadata["request_id"] = "\(requestID)" }
+        if let requestID = message.requestID { metadata["request_id"] = "\(requestID)" }
         logger.log(level: level, text, metadata: metadata)
     }
+}
 
-    /// `nil` for a message that no request of ours brought: one that a tool server sent itself may
-    /// hold anything, and what gets into a log must not.
-    private func requestID(of message: Message) -> String? {
+extension Message {
+    /// The request that brought it. `nil` for a message that no request of ours brought: one that a
+    /// tool server sent itself may hold anything, and what gets into a log must not.
+    var requestID: String? {
         let given: String?
         do {
-            given = try JSONValue.parse(message.body)[Self.requestID]?.string
+            given = try JSONValue.parse(body)[TracedHandlers.requestID]?.string
         } catch {
             return nil
         }

@@ -18,7 +18,8 @@ struct CancelSubscription: Action {
         _ request: CareerCancelRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
         let message = try await billing.cancel(
-            atPeriodEnd: request.cancelAtPeriodEnd, user: call.user().userID)
+            atPeriodEnd: request.cancelAtPeriodEnd, user: call.user().userID,
+            requestID: call.id)
         return Reply(MessageResponse(message))
     }
 }

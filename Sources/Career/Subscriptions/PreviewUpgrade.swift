@@ -19,7 +19,9 @@ struct PreviewUpgrade: Action {
     func perform(
         _ request: CareerUpgradePreviewRequest, _ call: Call
     ) async throws -> Reply<CareerUpgradePreviewResponse> {
-        Reply(try await billing.preview(request.newPlanID, user: call.user().userID))
+        Reply(
+            try await billing.preview(
+                request.newPlanID, user: call.user().userID, requestID: call.id))
     }
 }
 

@@ -15,7 +15,7 @@ struct ResumeSubscription: Action {
         _ input: Void, _ call: Call
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
-        try await billing.resume(user: user)
+        try await billing.resume(user: user, requestID: call.id)
         return try await subscriptions.reply(user)
     }
 }

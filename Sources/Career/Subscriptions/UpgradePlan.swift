@@ -18,7 +18,7 @@ struct UpgradePlan: Action {
         _ request: CareerUpgradeRequest, _ call: Call
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
-        try await billing.upgrade(request.newPlanID, user: user)
+        try await billing.upgrade(request.newPlanID, user: user, requestID: call.id)
         return try await subscriptions.reply(user)
     }
 }

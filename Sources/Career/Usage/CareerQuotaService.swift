@@ -33,10 +33,15 @@ public struct CareerQuotaService: Sendable {
                 randomness: .random(in: .min ... .max)))
     }
 
-    public func commit(_ command: CommitUsage) async throws -> CommitUsage.Outcome {
+    /// - Parameter requestID: of the request that tells how the call ended; `nil` for a message
+    ///   that none of ours brought.
+    public func commit(
+        _ command: CommitUsage, requestID: String?
+    ) async throws -> CommitUsage.Outcome {
         try await ledger.perform(command) { [mails, clock] connection, outcome in
             guard case .applied(_, _, _, let alert?) = outcome else { return }
-            try mails.enqueue(alert, to: command.userID, in: connection, now: clock.now())
+            try mails.enqueue(
+                alert, to: command.userID, requestID: requestID, in: connection, now: clock.now())
         }
     }
 

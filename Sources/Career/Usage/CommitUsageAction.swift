@@ -38,7 +38,9 @@ struct CommitUsageCall: Action {
 
     func perform(_ input: Input, _ call: Call) async throws -> Reply<UsageCommitResponse> {
         let command = input.request.command
-        guard input.isAsynchronous else { return try reply(to: await quota.commit(command)) }
+        guard input.isAsynchronous else {
+            return try reply(to: await quota.commit(command, requestID: call.id))
+        }
         switch try await quota.accept(
             command, message: input.request.message(requestID: call.id))
         {

@@ -1,13 +1,11 @@
 import CareerDomain
 import Database
 import FoundationEssentials
-import Logging
-import ServiceLifecycle
 
 /// Tidies up: moves overdue reservations to EXPIRED, so that rows say what decisions already take
 /// for granted. Nothing depends on it.
-public struct ExpirySweeper: Service {
-    static let interval = Duration.seconds(5)
+struct ExpirySweeper: Sendable {
+    static let pause = Duration.seconds(5)
     /// Users that one sweep asks for at a time.
     static let maximumUsers = 200
 
@@ -15,41 +13,20 @@ public struct ExpirySweeper: Service {
     private let ledger: CareerLedger
     private let clock: DecisionClock
     private let lags: LagMetrics
-    private let logger: Logger
 
     init(
-        database: any Database, ledger: CareerLedger, clock: DecisionClock, lags: LagMetrics,
-        logger: Logger
+        database: any Database, ledger: CareerLedger, clock: DecisionClock, lags: LagMetrics
     ) {
         self.database = database
         self.ledger = ledger
         self.clock = clock
         self.lags = lags
-        self.logger = logger
-    }
-
-    public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await sweep()
-                } catch {
-                    logger.warning("sweep failed", metadata: ["error": "\(error)"])
-                }
-                do {
-                    try await Task.sleep(for: Self.interval)
-                } catch {
-                    // A shutdown was asked for.
-                    return
-                }
-            }
-        }
     }
 
     /// Expires all that is overdue now.
     /// - Returns: how many reservations were expired.
     @discardableResult
-    public func sweep() async throws -> Int {
+    func sweep() async throws -> Int {
         var expired = 0
         var oldest: Timestamp?
         while true {

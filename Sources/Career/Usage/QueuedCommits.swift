@@ -19,7 +19,8 @@ struct QueuedCommits: Sendable {
         } catch {
             throw PoisonMessage("not JSON: \(error)")
         }
-        let outcome = try await quota.commit(request.command.accepted(at: message.enqueuedAt))
+        let outcome = try await quota.commit(
+            request.command.accepted(at: message.enqueuedAt), requestID: message.requestID)
         switch outcome {
         case .applied: return
         case .unknownUsage: throw PoisonMessage("no such usage log")

@@ -31,28 +31,34 @@ struct StripeEventHandlers: Sendable {
         }
         guard let subscription = work["subscription"]?.string else { return }
         let user = work["user"]?.string.flatMap { UUID(uuidString: $0) }
-        try await mirror.refresh(subscription, userID: user)
+        try await mirror.refresh(subscription, userID: user, requestID: message.requestID)
     }
 
     private func subscription(_ message: Message) async throws {
         let work = try parse(message)
-        if let customer = work["customer"]?.string { return try await mirror.forget(customer) }
+        if let customer = work["customer"]?.string {
+            return try await mirror.forget(customer, requestID: message.requestID)
+        }
         if let dispute = work["dispute"]?.string { try await tell(of: dispute, work) }
         if let intent = work["payment_intent"]?.string {
-            if work["is_final"] == true { try await revoke(intent, type: work["type"]?.string) }
+            if work["is_final"] == true {
+                try await revoke(
+                    intent, type: work["type"]?.string, requestID: message.requestID)
+            }
             return
         }
         guard let subscription = work["subscription"]?.string else { return }
-        try await mirror.refresh(subscription)
+        try await mirror.refresh(subscription, requestID: message.requestID)
         if work["type"]?.string == "customer.subscription.trial_will_end" {
-            try await mails.trialEnds(subscription, now: clock.now())
+            try await mails.trialEnds(
+                subscription, requestID: message.requestID, now: clock.now())
         }
     }
 
     private func paymentFailed(_ message: Message) async throws {
         let work = try parse(message)
         guard let subscription = work["subscription"]?.string else { return }
-        try await mirror.refresh(subscription)
+        try await mirror.refresh(subscription, requestID: message.requestID)
         guard let invoiceID = work["invoice"]?.string else { return }
         let invoice = try await stripe.retrieveInvoice(invoiceID)
         // Paid meanwhile: nobody needs to hear of it.
@@ -64,7 +70,8 @@ struct StripeEventHandlers: Sendable {
             needsAction = try await stripe.listInvoicePayments(.invoice(invoiceID))
                 .contains { $0.paymentIntentStatus == "requires_action" }
         }
-        try await mails.paymentFailed(invoice, needsAction: needsAction, now: clock.now())
+        try await mails.paymentFailed(
+            invoice, needsAction: needsAction, requestID: message.requestID, now: clock.now())
     }
 
     /// A dispute is the operator's to answer, and its loss theirs to know.
@@ -83,7 +90,7 @@ struct StripeEventHandlers: Sendable {
     }
 
     /// The money of a payment went back: what its invoice paid for ends now.
-    private func revoke(_ intent: String, type: String?) async throws {
+    private func revoke(_ intent: String, type: String?, requestID: String?) async throws {
         let now = clock.now()
         for payment in try await stripe.listInvoicePayments(.paymentIntent(intent)) {
             let invoice = try await stripe.retrieveInvoice(payment.invoiceID)
@@ -96,7 +103,7 @@ struct StripeEventHandlers: Sendable {
                     """,
                     [.text(invoice.id), .text(type ?? "unknown"), .time(now)])
             }
-            try await mirror.refresh(subscription)
+            try await mirror.refresh(subscription, requestID: requestID)
         }
     }
 
