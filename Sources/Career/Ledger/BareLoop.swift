@@ -58,17 +58,18 @@ public final class BareLoop {
         _ command: Command
     ) throws -> Command.Outcome {
         try core.database.writeBlocking { connection in
-            let rules = LedgerRules(
-                catalog: try core.catalog.current(in: connection),
-                reservationTTL: core.settings.reservationTTL,
-                pastDueGrace: core.settings.pastDueGrace)
             var needs = LedgerNeeds()
             needs.add(command)
             let now = core.clock.now()
             let loaded = try LedgerStore.load(needs, from: connection, now: now, &watch)
-            var batch = loaded
+            let rules = LedgerRules(
+                catalog: try core.catalog.current(
+                    revision: loaded.catalogRevision, in: connection),
+                reservationTTL: core.settings.reservationTTL,
+                pastDueGrace: core.settings.pastDueGrace)
+            var batch = loaded.batch
             let outcome = batch.apply(command, rules, clock: now)
-            try LedgerStore.write(batch, over: loaded, to: connection)
+            try LedgerStore.write(batch, over: loaded.batch, to: connection)
             return outcome
         }
     }

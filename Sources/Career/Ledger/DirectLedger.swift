@@ -19,18 +19,21 @@ package struct DirectLedger {
     ) throws -> Value {
         var needs = LedgerNeeds()
         for command in commands { needs.add(command) }
-        return try carryOut(needs, in: connection, clock: clock, decide: decide)
+        return try carryOut(needs, in: connection, clock: clock) { batch, _ in
+            try decide(&batch)
+        }
     }
 
-    /// The same, once it is known what the commands need.
+    /// The same, once it is known what the commands need. Whoever decides is told the revision of the
+    /// catalog too.
     mutating func carryOut<Value>(
         _ needs: LedgerNeeds, in connection: any DatabaseConnection, clock: Timestamp,
-        decide: (inout LedgerBatch) throws -> Value
+        decide: (inout LedgerBatch, _ catalogRevision: Int64) throws -> Value
     ) throws -> Value {
         let loaded = try LedgerStore.load(needs, from: connection, now: clock, &watch)
-        var ledger = loaded
-        let value = try decide(&ledger)
-        try LedgerStore.write(ledger, over: loaded, to: connection)
+        var batch = loaded.batch
+        let value = try decide(&batch, loaded.catalogRevision)
+        try LedgerStore.write(batch, over: loaded.batch, to: connection)
         return value
     }
 
@@ -50,7 +53,7 @@ package struct DirectLedger {
         var watch = OverdueWatch(reservationTTL: 0)
         return try LedgerStore.load(
             needs, from: connection, now: Timestamp(micros: 0), &watch
-        ).entries[user]
+        ).batch.entries[user]
     }
 
     /// All of the user's logs, in the order of their ids.

@@ -166,13 +166,13 @@ final class LedgerLane: Sendable {
     /// load → decide → write, in one database transaction.
     private func transact(_ batch: [any LedgerOperation]) throws {
         try database.writeBlocking { connection in
-            let rules = LedgerRules(
-                catalog: try catalog.current(in: connection),
-                reservationTTL: spans.reservationTTL, pastDueGrace: spans.pastDueGrace)
             let now = clock.now()
             var needs = LedgerNeeds()
             for operation in batch { operation.add(to: &needs) }
-            try ledger.carryOut(needs, in: connection, clock: now) { positions in
+            try ledger.carryOut(needs, in: connection, clock: now) { positions, revision in
+                let rules = LedgerRules(
+                    catalog: try catalog.current(revision: revision, in: connection),
+                    reservationTTL: spans.reservationTTL, pastDueGrace: spans.pastDueGrace)
                 for operation in batch { operation.decide(in: &positions, rules, clock: now) }
             }
             for operation in batch { try operation.runAlongside(in: connection) }

@@ -18,9 +18,16 @@ struct LedgerNeeds {
     }
 }
 
+/// What a batch of commands found.
+struct LoadedLedger {
+    let batch: LedgerBatch
+    /// Of the catalog, by which the batch is to be decided.
+    let catalogRevision: Int64
+}
+
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most seven queries and seven statements, each run once for all of
-/// its rows, and two statements for each new account; with a server, they take three trips, or five
+/// its hot path. A batch costs at most eight queries and seven statements, each run once for all of
+/// its rows, and two statements for each new account; with a server, they take two trips, or four
 /// where something is overdue.
 enum LedgerStore {
     /// Overdue reservations that one batch takes up for one user; the sweeper comes again.
@@ -29,7 +36,7 @@ enum LedgerStore {
     static func load(
         _ needs: LedgerNeeds, from connection: any DatabaseConnection, now: Timestamp,
         _ watch: inout OverdueWatch
-    ) throws -> LedgerBatch {
+    ) throws -> LoadedLedger {
         var entries: [UUID: LedgerBatch.Entry] = [:]
         var logs: [UsageLog] = []
         let users = needs.users.sorted()
@@ -41,6 +48,7 @@ enum LedgerStore {
             lock(users, connection.dialect),
             StatementBatch(selectPosition, users.map { [.uuid($0)] }),
             subjects.byKey, subjects.byID, selectGrants(grants),
+            StatementBatch(CatalogStore.selectRevision, [[]]),
         ])
         for (user, rows) in zip(users, found[1]) {
             if let row = rows.first { entries[user] = try entry(row) }
@@ -57,7 +65,12 @@ enum LedgerStore {
         let overdue = try findOverdue(holders, decidedAt, from: connection, now: now, &watch)
         try loadOverdue(overdue, decidedAt, into: &logs, &entries, from: connection, now: now)
         let known = zip(grants, found[4]).filter { !$0.1.isEmpty }.map(\.0)
-        return LedgerBatch(entries: entries, logs: logs, knownGrants: Set(known))
+        guard var installation = found[5].first?.first?.reader else {
+            throw DatabaseError.decoding("the database belongs to no installation")
+        }
+        return LoadedLedger(
+            batch: LedgerBatch(entries: entries, logs: logs, knownGrants: Set(known)),
+            catalogRevision: try installation.integer())
     }
 
     /// Locks the users in the order of their keys, so that no two batches, of this process or of

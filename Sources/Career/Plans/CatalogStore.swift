@@ -13,8 +13,17 @@ public final class CatalogStore: Sendable {
 
     /// The catalog as this database transaction sees it.
     public func current(in connection: any DatabaseConnection) throws -> Catalog {
-        var row = try connection.query("SELECT catalog_revision FROM installation")[0].reader
-        let revision = try row.integer()
+        var row = try connection.query(Self.selectRevision)[0].reader
+        return try current(revision: row.integer(), in: connection)
+    }
+
+    /// The number of the catalog's last change.
+    static let selectRevision = "SELECT catalog_revision FROM installation"
+
+    /// The same for a caller that has read the revision together with what else it asked for.
+    func current(
+        revision: Int64, in connection: any DatabaseConnection
+    ) throws -> Catalog {
         if let catalog = cached.withLock({ $0 }), catalog.revision == revision { return catalog }
         let catalog = try CatalogTables.read(from: connection, revision: revision)
         cached.withLock { $0 = catalog }
