@@ -20,16 +20,21 @@ suite() {
     .venv/bin/python -m pytest --quiet -p no:cacheprovider -o faulthandler_timeout=120 "$@"
 }
 
-# On PostgreSQL, what its engine could do otherwise: not what reads pages, parsers or SQLite's file.
-on_postgresql=()
-for name in several_processes usage identity identity_provider users catalog operations payments \
-    payments_events payments_queue payments_life mail rules_catalog rules_queue; do
-    on_postgresql+=("Tests/service/test_$name.py")
+# Half of the time a test waits, so that twice as many processes as there are cores keep them busy.
+spread() {
+    suite --numprocesses $((2 * $(nproc))) --dist loadgroup "$@"
+}
+
+# Each file on each engine, but for what is of one engine alone, and for what another database makes
+# no difference to: pages, parsers, bytes on the wire, settings.
+not_on_postgresql=(--ignore Tests/service/test_sqlite_files.py)
+for name in docs parsers settings threats waiting wire; do
+    not_on_postgresql+=(--ignore "Tests/service/test_$name.py")
 done
-suite --engine postgresql "${on_postgresql[@]}" || failed=1
-suite --engine sqlite Tests/service --ignore Tests/service/test_several_processes.py || failed=1
+spread --engine postgresql Tests/service "${not_on_postgresql[@]}" || failed=1
+spread --engine sqlite Tests/service --ignore Tests/service/test_several_processes.py || failed=1
 # Once more, with RabbitMQ for the broker, what goes through queues.
-CUEBX_TEST_BROKER=rabbitmq suite --engine sqlite Tests/service/test_payments.py \
+CUEBX_TEST_BROKER=rabbitmq spread --engine sqlite Tests/service/test_payments.py \
     Tests/service/test_payments_events.py Tests/service/test_mail.py Tests/service/test_usage.py \
     || failed=1
 suite Tests/sandbox || failed=1

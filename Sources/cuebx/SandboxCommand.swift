@@ -65,11 +65,14 @@ struct SandboxService: Service {
     private static let attempts = 100
 
     private let sandbox: StripeSandbox
+    /// Ends when the sandbox listens.
+    private let untilListening: AsyncStream<Void>
 
     static func make(_ application: CareerApplication) throws -> SandboxService {
         let core = application.core
         let settings = core.settings
         let clock = core.clock
+        let (untilListening, listening) = AsyncStream.makeStream(of: Void.self)
         let sandbox = try StripeSandbox(
             configuration: SandboxConfiguration(
                 port: settings.sandboxPort, databasePath: try path(settings.databaseURL),
@@ -78,8 +81,9 @@ struct SandboxService: Service {
                         url: settings.listenURL + "/webhooks/stripe",
                         secret: settings.stripe.webhookSecrets.first ?? "")
                 ],
-                clock: { clock.now().seconds }, logger: core.logger))
-        return SandboxService(sandbox: sandbox)
+                clock: { clock.now().seconds }, logger: core.logger,
+                onListening: { _ in listening.finish() }))
+        return SandboxService(sandbox: sandbox, untilListening: untilListening)
     }
 
     /// Beside the service's own file; in `var` for a server's database.
@@ -94,6 +98,15 @@ struct SandboxService: Service {
 
     func run() async throws {
         try await sandbox.run()
+    }
+
+    /// Waits until the sandbox listens or is told to stop: a call that came too early would be made
+    /// again only half a second later.
+    func waitUntilListening() async {
+        let untilListening = untilListening
+        await cancelWhenGracefulShutdown {
+            for await _ in untilListening {}
+        }
     }
 
     /// Asks until the sandbox answers; then what can be bought has a price there.

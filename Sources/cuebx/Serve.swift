@@ -25,12 +25,14 @@ struct Serve: AsyncParsableCommand {
         let application = try await CareerApplication(core)
         let sandbox = settings.usesSandbox ? try SandboxService.make(application) : nil
         let greeting = Self.greeting(settings)
-        let usesSandbox = settings.usesSandbox
         do {
             try await application.serve(
                 beside: sandbox.map { [$0] } ?? [], runsWorker: worker
             ) { _ in
-                if usesSandbox { await SandboxService.createPrices(application) }
+                if let sandbox {
+                    await sandbox.waitUntilListening()
+                    await SandboxService.createPrices(application)
+                }
                 print(greeting)
                 fflush(nil)
             }

@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 
 # Beside the wrapper in /usr/sbin, which would run it as another user on system folders.
@@ -44,13 +45,50 @@ def free_ports(number):
             one.close()
 
 
-class RabbitMQ:
+class RunningRabbitMQ:
+    """A server that somebody else has started."""
+
+    def __init__(self, port, management):
+        self.port, self.management = port, management
+        self.vhosts = []
+
+    def url(self, vhost="%2F"):
+        return f"amqp://{USER}:p%40ss%2Fword@127.0.0.1:{self.port}/{vhost}"
+
+    def new_vhost(self):
+        """The address of a virtual host that nobody has used yet, and its name."""
+        name = f"test-{uuid.uuid4().hex}"
+        self.api("PUT", f"/vhosts/{name}", {})
+        self.vhosts.append(name)
+        return self.url(name), name
+
+    def drop_vhosts(self, number):
+        """Drops those beyond the first so many: what lies in a hundred of them keeps it busy."""
+        while len(self.vhosts) > number:
+            self.api("DELETE", f"/vhosts/{self.vhosts.pop()}")
+
+    def api(self, method, path, body=None):
+        """The management plugin's HTTP interface."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.management}/api{path}", method=method,
+            data=None if body is None else json.dumps(body).encode())
+        credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        request.add_header("Authorization", f"Basic {credentials}")
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+
+class RabbitMQ(RunningRabbitMQ):
+    """A server of its own."""
+
     def __init__(self):
         if not SERVER.exists():
             raise MissingServer()
         self.folder = Path(tempfile.mkdtemp(prefix="cuebx-rabbitmq-"))
-        self.port, self.distribution, self.names, self.management = free_ports(4)
-        self.vhosts = 0
+        port, self.distribution, self.names, management = free_ports(4)
+        super().__init__(port, management)
         self.server = None
         (self.folder / "plugins").write_text("[rabbitmq_management].\n")
         # What it tells of its queues is no older than that.
@@ -131,28 +169,6 @@ class RabbitMQ:
         self.name_server.terminate()
         self.name_server.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def url(self, vhost="%2F"):
-        return f"amqp://{USER}:p%40ss%2Fword@127.0.0.1:{self.port}/{vhost}"
-
-    def new_vhost(self):
-        """The address of a virtual host that nobody has used yet, and its name."""
-        self.vhosts += 1
-        name = f"test-{self.vhosts}"
-        self.api("PUT", f"/vhosts/{name}", {})
-        return self.url(name), name
-
-    def api(self, method, path, body=None):
-        """The management plugin's HTTP interface."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.management}/api{path}", method=method,
-            data=None if body is None else json.dumps(body).encode())
-        credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        request.add_header("Authorization", f"Basic {credentials}")
-        request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            content = answer.read()
-        return json.loads(content) if content else None
 
 
 def main():

@@ -21,11 +21,12 @@ from pathlib import Path
 import jwt
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "Tests"), str(ROOT / "Tests/servers")]
 import postgresql  # noqa: E402
-from rabbitmq import RabbitMQ  # noqa: E402
+from rabbitmq import RabbitMQ, RunningRabbitMQ  # noqa: E402
 
 BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
 SECRET = "dev-jwt-secret-change-me-0123456789abcdef"
@@ -60,7 +61,18 @@ class Databases:
     def make(self, folder):
         if self.engine == "sqlite":
             return f"sqlite:{folder / 'cuebx.db'}"
-        url = postgresql.new_database(self.server_url)
+        return self.keep(postgresql.new_database(self.server_url))
+
+    def make_other(self, folder):
+        """One of the other engine."""
+        if self.engine == "postgresql":
+            return f"sqlite:{folder / 'cuebx.db'}"
+        return self.keep(postgresql.new_database(self.server_url))
+
+    def copy(self, url):
+        return self.keep(postgresql.copy_database(url))
+
+    def keep(self, url):
         self.made.append(url)
         return url
 
@@ -83,6 +95,23 @@ databases = Databases()
 
 def pytest_configure(config):
     databases.chosen = databases.engine = config.getoption("--engine")
+    if databases.chosen == "postgresql":
+        # One for all the processes that the tests are spread over; those inherit the environment.
+        os.environ[postgresql.VARIABLE] = databases.server_url
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Spread over processes (`-n 4 --dist loadgroup`), the tests that share what was made for their
+    file stay together; the others go wherever there is time."""
+    def is_of_file(fixture):
+        return fixture.scope == "module" \
+            or fixture.scope == "session" and fixture.baseid.endswith(".py")
+
+    for item in items:
+        fixtures = item._fixtureinfo.name2fixturedefs.values()
+        if any(is_of_file(definitions[-1]) for definitions in fixtures):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -97,24 +126,35 @@ def pytest_unconfigure():
 
 
 @pytest.fixture(autouse=True)
-def dropped_databases():
-    """What a test made for itself goes when it ends; what was there before it stays."""
-    number = len(databases.made)
+def dropped():
+    """The databases and virtual hosts that a test made for itself go when it ends; what was there
+    before it stays."""
+    number, vhosts = len(databases.made), len(BROKER.vhosts) if BROKER else 0
     yield
     databases.drop(number)
-# With CUEBX_TEST_BROKER=rabbitmq each service has RabbitMQ for its broker.
+    if BROKER:
+        BROKER.drop_vhosts(vhosts)
+
+
+# With CUEBX_TEST_BROKER=rabbitmq each service has RabbitMQ for its broker. It is started once; by
+# its ports the processes that the tests are spread over find it.
 BROKER = None
+BROKER_PORTS = "CUEBX_TEST_BROKER_PORTS"
 
 
 def pytest_sessionstart(session):
     global BROKER
-    if os.environ.get("CUEBX_TEST_BROKER") == "rabbitmq":
-        BROKER = RabbitMQ()
-        BROKER.start()
+    if os.environ.get("CUEBX_TEST_BROKER") != "rabbitmq":
+        return
+    if BROKER_PORTS in os.environ:
+        BROKER = RunningRabbitMQ(*os.environ[BROKER_PORTS].split())
+    else:
+        BROKER = RabbitMQ().start()
+        os.environ[BROKER_PORTS] = f"{BROKER.port} {BROKER.management}"
 
 
 def pytest_sessionfinish(session):
-    if BROKER:
+    if isinstance(BROKER, RabbitMQ):
         BROKER.close()
 
 
@@ -192,6 +232,31 @@ class User:
         return self.service.command("users", "adjust", self.id, "--reason", reason, "--", credits)
 
 
+class IdentityProvider:
+    """Issues tokens; its keys are a file."""
+
+    issuer, audience = "https://issuer.example.test", "career"
+
+    def __init__(self):
+        self.key = ed25519.Ed25519PrivateKey.generate()
+
+    def settings(self, folder):
+        """With which a service accepts its tokens."""
+        public = jwt.get_algorithm_by_name("EdDSA").to_jwk(self.key.public_key(), as_dict=True)
+        keys = Path(folder) / "keys.json"
+        keys.write_text(json.dumps({"keys": [{**public, "kid": "k", "alg": "EdDSA"}]}))
+        return {
+            "AUTH_JWKS": str(keys), "AUTH_ISSUER": self.issuer, "AUTH_AUDIENCE": self.audience}
+
+    def token(self, now, **claims):
+        return jwt.encode(
+            {"iss": self.issuer, "aud": self.audience, "iat": now, "exp": now + 900, **claims},
+            self.key, algorithm="EdDSA", headers={"kid": "k"})
+
+
+PROVIDER = IdentityProvider()
+
+
 class Service:
     """One server process with a database of its own."""
 
@@ -208,6 +273,20 @@ class Service:
         }
         self.log = self.folder / "log"
         self.process = None
+
+    def copy(self, folder):
+        """A service at rest with a copy of this one's database, which is at rest too."""
+        if not self.uses_sqlite:
+            return Service(folder, DATABASE_URL=databases.copy(self.environment["DATABASE_URL"]))
+        other = Service(folder)
+        assert self.command("backup", str(other.database)).returncode == 0
+        return other
+
+    def beside(self, **settings):
+        """Another process on the same database and broker."""
+        shared = {name: self.environment[name] for name in ("DATABASE_URL", "BROKER_URL")
+                  if name in self.environment}
+        return Service(self.folder, **shared, **settings)
 
     def start(self, *arguments):
         self.process = subprocess.Popen(
@@ -286,6 +365,21 @@ class Service:
         id = jwt.decode(tokens["access_token"], options={"verify_signature": False})["sub"]
         return User(self, email, tokens, id)
 
+    def new_user(self, email=None):
+        """A user of the tests' own identity provider, for tests that ask nothing of sign-up and
+        passwords: there at once, where a sign-up takes a core a tenth of a second to hash the
+        password. Nothing has been mailed to them, and no refresh token is theirs."""
+        email = email or f"{uuid.uuid4().hex}@example.test"
+        token = PROVIDER.token(sub=email, email=email, email_verified=True, now=self.time)
+        me = self.call("GET", "/auth/me", headers={"Authorization": f"Bearer {token}"})
+        assert me.status == 200, me
+        return User(self, email, {"access_token": token}, me.json["id"])
+
+    @property
+    def time(self):
+        """What time it is there, without asking."""
+        return int(time.time()) + getattr(self, "offset", 0)
+
     @property
     def now(self):
         return int(self.advance(0))
@@ -303,7 +397,7 @@ class Service:
         return self.advance(int(end - self.now) + beyond)
 
     def mint(self, secret=SECRET, algorithm="HS256", **claims):
-        now = int(time.time()) + getattr(self, "offset", 0)
+        now = self.time
         payload = {
             "type": "access", "iat": now, "exp": now + 900, "jti": str(uuid.uuid4()),
             "email": "", **claims,
@@ -315,14 +409,22 @@ class Service:
         page = self.call("GET", "/metrics").bytes.decode()
         return float(re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE).group(1))
 
+    @property
+    def uses_sqlite(self):
+        return self.environment["DATABASE_URL"].startswith("sqlite:")
+
     def rows(self, sql, *arguments):
-        """Runs a statement on the database itself, past the service."""
-        scheme, path = self.environment["DATABASE_URL"].split(":", 1)
-        if scheme == "sqlite":
-            with sqlite3.connect(path) as connection:
-                return connection.execute(sql, [
+        """Runs a statement on the database itself, past the service. Ids are `uuid.UUID`, both in
+        what is handed over and in what comes back."""
+        if self.uses_sqlite:
+            with contextlib.closing(sqlite3.connect(self.database)) as connection, connection:
+                found = connection.execute(sql, [
                     argument.bytes if isinstance(argument, uuid.UUID) else argument
                     for argument in arguments]).fetchall()
+            # What else is kept as bytes is longer.
+            return [tuple(
+                uuid.UUID(bytes=value) if isinstance(value, bytes) and len(value) == 16 else value
+                for value in row) for row in found]
         with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
             cursor = connection.execute(sql.replace("?", "%s"), arguments or None)
             return cursor.fetchall() if cursor.description else []
@@ -331,12 +433,53 @@ class Service:
         """Changes rows beside the running server, as another process may."""
         self.rows(sql, *arguments)
 
+    def break_by_hand(self, *statements):
+        """Writes past the rules that the schema knows."""
+        if self.uses_sqlite:
+            # Foreign keys are heeded only where they are asked for.
+            with contextlib.closing(sqlite3.connect(self.database)) as connection, connection:
+                connection.execute("PRAGMA ignore_check_constraints = ON")
+                for statement in statements:
+                    connection.execute(statement)
+            return
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            for table, name in connection.execute(
+                    """SELECT conrelid::regclass::text, quote_ident(conname) FROM pg_constraint
+                    WHERE contype IN ('c', 'f') AND connamespace = 'public'::regnamespace""")\
+                    .fetchall():
+                connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+            for statement in statements:
+                connection.execute(statement)
+
+    @property
+    def columns(self):
+        """The columns of every table that there is."""
+        if self.uses_sqlite:
+            tables = self.rows(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            return {table: [row[1] for row in self.rows(f"PRAGMA table_info({table})")]
+                    for (table,) in tables}
+        columns = {}
+        for table, column in self.rows(
+                """SELECT table_name, column_name FROM information_schema.columns
+                WHERE table_schema = 'public' ORDER BY table_name, ordinal_position"""):
+            columns.setdefault(table, []).append(column)
+        return columns
+
+    def plan(self, sql):
+        """The steps by which the database would find the rows. A small table is read as a whole by
+        PostgreSQL, so it is asked as if all were large."""
+        if self.uses_sqlite:
+            return [row[3] for row in self.rows("EXPLAIN QUERY PLAN " + sql)]
+        with psycopg.connect(
+                self.environment["DATABASE_URL"], options="-c enable_seqscan=off") as connection:
+            return [row[0] for row in connection.execute("EXPLAIN " + sql).fetchall()]
+
     @contextlib.contextmanager
     def seized(self, table):
         """Meanwhile another process keeps the table, or on SQLite the whole database, to itself."""
-        scheme, path = self.environment["DATABASE_URL"].split(":", 1)
-        if scheme == "sqlite":
-            with contextlib.closing(sqlite3.connect(path)) as connection:
+        if self.uses_sqlite:
+            with contextlib.closing(sqlite3.connect(self.database)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 yield
                 connection.rollback()
@@ -414,7 +557,7 @@ def service():
 def module_service():
     """The server that a file's tests share; whoever needs it later moves its clock on."""
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(folder).start()
+        service = Service(folder, **PROVIDER.settings(folder)).start()
         yield service
         audit = service.audit()
         service.stop()
@@ -425,7 +568,7 @@ def module_service():
 def own_service():
     """A server of the test's own, whose clock may be moved."""
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(folder).start()
+        service = Service(folder, **PROVIDER.settings(folder)).start()
         yield service
         audit = service.audit()
         service.stop()
@@ -434,4 +577,10 @@ def own_service():
 
 @pytest.fixture
 def user(service):
+    return service.sign_up()
+
+
+@pytest.fixture(scope="session")
+def somebody(service):
+    """A user for requests that are refused whoever makes them."""
     return service.sign_up()

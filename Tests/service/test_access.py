@@ -133,19 +133,19 @@ def test_nobody_gets_in_without_credentials(service, operation):
 
 
 @each(OF_USERS)
-def test_a_token_is_heeded_only_in_its_header(service, user, operation):
-    key = KEY if operation.needs_key else {}
+def test_a_token_is_heeded_only_in_its_header(service, somebody, operation):
+    key, token = KEY if operation.needs_key else {}, somebody.token
     for headers, query in (
-            ({"Cookie": f"access_token={user.token}; Authorization=Bearer {user.token}"}, ""),
-            ({"X-Authorization": f"Bearer {user.token}"}, ""),
-            ({"Authorization": f"Basic {user.token}"}, ""),
-            ({}, f"access_token={user.token}&token={user.token}")):
+            ({"Cookie": f"access_token={token}; Authorization=Bearer {token}"}, ""),
+            ({"X-Authorization": f"Bearer {token}"}, ""),
+            ({"Authorization": f"Basic {token}"}, ""),
+            ({}, f"access_token={token}&token={token}")):
         assert operation.call(service, {**headers, **key}, query=query).status == 401
 
 
 @each(OF_USERS)
-def test_a_refresh_token_opens_nothing_but_a_refresh(service, user, operation):
-    headers = {"Authorization": f"Bearer {user.tokens['refresh_token']}", **KEY}
+def test_a_refresh_token_opens_nothing_but_a_refresh(service, somebody, operation):
+    headers = {"Authorization": f"Bearer {somebody.tokens['refresh_token']}", **KEY}
     assert operation.call(service, headers).status == 401
 
 
@@ -168,15 +168,15 @@ def test_the_internal_key_stands_for_no_user(service, operation):
 
 
 @each(OF_KEYS)
-def test_the_internal_key_cannot_be_replaced_nor_guessed(service, user, operation):
+def test_the_internal_key_cannot_be_replaced_nor_guessed(service, somebody, operation):
     wrong = [
         {}, {"X-Internal-API-Key": ""}, {"X-Internal-API-Key": "dev-internal-kez"},
         {"X-Internal-API-Key": "dev-internal-key, dev-internal-key"},
-        {"X-Internal-API-Key": "dev-internal-ke"}, {"X-Internal-API-Key": user.token},
+        {"X-Internal-API-Key": "dev-internal-ke"}, {"X-Internal-API-Key": somebody.token},
         {"X-Internal-API-Key": "DEV-INTERNAL-KEY"}, {"X-API-Key": "dev-internal-key"},
         {"Authorization": "Bearer dev-internal-key"}]
     for headers in wrong:
-        assert operation.call(service, {**user.auth, **headers}).status == 401, headers
+        assert operation.call(service, {**somebody.auth, **headers}).status == 401, headers
 
 
 @each([operation for operation in OF_KEYS if operation.needs_user])

@@ -18,7 +18,7 @@ def test_a_plan_that_stripe_has_no_price_for_is_502_until_it_has_one(own_service
     path.write_text(json.dumps(catalog))
     settings = {"CATALOG": str(path), "STRIPE_API_BASE": service.sandbox}
     assert service.command("catalog", "sync", **settings).returncode == 0
-    user = service.sign_up()
+    user = service.new_user()
     before = user.subscription
     answer = user.post("/career/subscriptions/checkout", {"plan_id": TEAM, **PAGES})
     assert answer.status == 502 and answer.code == "payment_provider_error"

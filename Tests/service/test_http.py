@@ -53,8 +53,8 @@ def test_a_request_id_is_echoed_only_where_it_is_a_decent_one(service):
             .headers["x-request-id"] != bad
 
 
-def test_refusals_come_in_the_order_of_the_contract(service, user):
-    both = {**user.auth, **KEY}
+def test_refusals_come_in_the_order_of_the_contract(service, somebody):
+    both = {**somebody.auth, **KEY}
     problem(service.call("POST", "/nowhere", raw=b"{"), 404)
     problem(service.call("POST", VALIDATE, raw=b"x" * 2_000_000), 401)
     problem(service.call("POST", VALIDATE, raw=b"x" * 2_000_000, headers=both), 413)
@@ -75,37 +75,37 @@ def test_a_wrong_content_type_is_told_before_an_unreadable_query(service, user):
 @pytest.mark.parametrize("type", [
     "text/plain", "application/xml", "application/json; charset=utf-16",
     "application/x-www-form-urlencoded", "application/jsonx", ""])
-def test_other_content_types_are_415(service, user, type):
+def test_other_content_types_are_415(service, somebody, type):
     answer = service.call(
         "POST", VALIDATE, raw=json.dumps(GOOD).encode(),
-        headers={**user.auth, **KEY, "Content-Type": type})
+        headers={**somebody.auth, **KEY, "Content-Type": type})
     problem(answer, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("body", [
     b"", b"{", b"[", b"nul", b'{"a":1,"a":2}', b'{"a":01}', b'{"a":"\xff"}', b'{"a":"\\ud800"}',
     b"{} {}", b'{"a":' * 5000, b"[" * 100_000, b'{"a":"\x00"}', b"\xef\xbb\xbf{}"])
-def test_what_is_not_strict_json_is_400(service, user, body):
+def test_what_is_not_strict_json_is_400(service, somebody, body):
     answer = service.call(
         "POST", VALIDATE, raw=body,
-        headers={**user.auth, **KEY, "Content-Type": "application/json"})
+        headers={**somebody.auth, **KEY, "Content-Type": "application/json"})
     problem(answer, 400, "malformed_json")
 
 
 @pytest.mark.parametrize("body", ["[]", '"x"', "1", "null", "true"])
-def test_json_that_is_no_object_is_422(service, user, body):
+def test_json_that_is_no_object_is_422(service, somebody, body):
     answer = service.call(
         "POST", VALIDATE, raw=body.encode(),
-        headers={**user.auth, **KEY, "Content-Type": "application/json"})
+        headers={**somebody.auth, **KEY, "Content-Type": "application/json"})
     assert problem(answer, 422).json["errors"][0]["loc"] == ["body"]
 
 
-def test_all_that_is_wrong_is_told_at_once(service, user):
+def test_all_that_is_wrong_is_told_at_once(service, somebody):
     body = {
         "request_id": "x" * 5000, "feature_key": 7, "endpoint": "", "method": "FETCH",
         "payload_hash": "AB" * 32, "client": [], "usage_estimate": {},
     }
-    answer = problem(service.call("POST", VALIDATE, body, headers={**user.auth, **KEY}), 422)
+    answer = problem(service.call("POST", VALIDATE, body, headers={**somebody.auth, **KEY}), 422)
     errors = {".".join(error["loc"]): error["type"] for error in answer.json["errors"]}
     assert errors == {
         "body.request_id": "string_too_long", "body.feature_key": "string_type",
@@ -121,10 +121,10 @@ def test_all_that_is_wrong_is_told_at_once(service, user):
     {"usage_estimate": {"input_chars": 1.0}}, {"usage_estimate": {"input_chars": "1"}},
     {"usage_estimate": {"input_chars": 10 ** 30}}, {"usage_estimate": {"model": "m" * 101}},
     {"usage_estimate": {"max_output_tokens": True}}, {"client": {"ip": 1}}])
-def test_a_bad_field_is_422_and_reserves_nothing(service, user, change):
-    answer = service.call("POST", VALIDATE, {**GOOD, **change}, headers={**user.auth, **KEY})
+def test_a_bad_field_is_422_and_reserves_nothing(service, somebody, change):
+    answer = service.call("POST", VALIDATE, {**GOOD, **change}, headers={**somebody.auth, **KEY})
     problem(answer, 422, "validation_error")
-    assert user.balance["credits_reserved"] == "0.00"
+    assert somebody.balance["credits_reserved"] == "0.00"
 
 
 @pytest.mark.parametrize("change", [
@@ -197,8 +197,8 @@ def forged(user):
     }
 
 
-def test_no_other_token_lets_anybody_in(service, user):
-    for name, token in forged(user).items():
+def test_no_other_token_lets_anybody_in(service, somebody):
+    for name, token in forged(somebody).items():
         for headers in ({"Authorization": f"Bearer {token}"}, {"Authorization": token}):
             answer = service.call("GET", "/auth/me", headers=headers)
             assert answer.status == 401, name

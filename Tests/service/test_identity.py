@@ -275,7 +275,7 @@ def provider(tmp_path):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     service = Service(
         tmp_path, AUTH_JWKS=f"http://127.0.0.1:{server.server_port}/keys",
         AUTH_ISSUER="https://issuer.example.test", AUTH_AUDIENCE="career").start()

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_a_locked_account_is_refused_before_its_code_is_looked_at(service, user)
         answer = try_code(service, CONFIRM, user.email, code)
         assert answer.status == 429 and int(answer.headers["retry-after"]) > 0
     assert service.rows("SELECT count(*) FROM one_time_codes WHERE user_id = ?",
-                        bytes.fromhex(user.id.replace("-", ""))) == [(1,)]
+                        uuid.UUID(user.id)) == [(1,)]
 
 
 def test_a_deactivated_account_is_let_in_by_no_code(service):
@@ -147,33 +148,30 @@ def begin(number, work):
     return answers, threads
 
 
-def blob(user):
-    return bytes.fromhex(user.id.replace("-", ""))
-
-
 @pytest.mark.parametrize("change", ["deactivated", "deleted", "password"])
 def test_who_changes_while_a_password_is_hashed_gets_no_session(own_service, change):
     service = own_service
     user, other = service.sign_up(), service.sign_up()
+    id = uuid.UUID(user.id)
     # Two passwords are hashed at a time, so most of these are still waiting for their turn.
     answers, threads = begin(10, lambda: sign_in(service, user.email))
     if change == "deactivated":
         service.write(
-            "UPDATE users SET is_active = 0 WHERE id = ?", blob(user))
+            "UPDATE users SET is_active = 0 WHERE id = ?", id)
     elif change == "deleted":
         assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
     else:
         service.write(
             """UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE id = ?)
-            WHERE id = ?""", blob(other), blob(user))
-    service.write("UPDATE sessions SET revoked_at = 1 WHERE user_id = ?", blob(user))
+            WHERE id = ?""", uuid.UUID(other.id), id)
+    service.write("UPDATE sessions SET revoked_at = 1 WHERE user_id = ?", id)
     for thread in threads:
         thread.join()
     refusal = 403 if change == "deactivated" else 401
     assert {answer.status for answer in answers} == {200, refusal}
     assert service.rows(
         "SELECT count(*) FROM sessions WHERE user_id = ? AND revoked_at IS NULL",
-        blob(user)) == [(0,)]
+        id) == [(0,)]
 
 
 def test_guesses_sent_at_once_learn_no_more_than_one_after_another(service):

@@ -40,7 +40,7 @@ def decisions(service, operation, code):
 
 
 def test_decisions_are_counted_by_their_code(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     usage = user.validate(request_id="a").json["usage_id"]
     user.validate(request_id="a")
     user.commit(usage)
@@ -60,7 +60,7 @@ def test_decisions_are_counted_by_their_code(own_service):
 
 
 def test_batches_are_a_histogram_of_size_and_of_time(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     before = numbers(own_service)
     for _ in range(5):
         user.spend()
@@ -80,7 +80,7 @@ def test_batches_are_a_histogram_of_size_and_of_time(own_service):
 
 
 def test_the_lag_of_stripes_events_is_counted_from_event_to_effect(own_service):
-    buy(own_service, own_service.sign_up())
+    buy(own_service, own_service.new_user())
     counted = numbers(own_service)
     for stage in ("received", "applied"):
         assert counted[f'cuebx_webhook_lag_seconds_count{{stage="{stage}"}}'] > 0
@@ -88,7 +88,7 @@ def test_the_lag_of_stripes_events_is_counted_from_event_to_effect(own_service):
 
 
 def test_the_sweeper_tells_how_late_it_was(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     user.validate()
     own_service.advance(15 * 60 + 42)
     counted = numbers(own_service)

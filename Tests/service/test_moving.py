@@ -1,4 +1,4 @@
-"""Moving a database: export, import and backup, and all that can go wrong with them."""
+"""Moving a database: export and import, and all that can go wrong with them."""
 
 import hashlib
 import json
@@ -6,13 +6,12 @@ import sqlite3
 import subprocess
 import threading
 import time
+import uuid
 
+import psycopg
 import pytest
 
-from conftest import BINARY, PASSWORD, Service, together
-
-# What is moved, broken or looked at here are SQLite's files.
-ENGINE = "sqlite"
+from conftest import BINARY, PASSWORD, Service, databases, together
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +28,12 @@ def source(tmp_path_factory):
     service.pending = users[0].validate().json["usage_id"]
     service.users = users
     service.stop()
-    with sqlite3.connect(service.database) as connection:
-        # A message that a worker holds.
-        connection.execute(
-            "INSERT INTO messages VALUES (?, 'career_usage_commits', '{}', 1, NULL, 5, 5, "
-            "9000000000000000, 7)", (b"m" * 16,))
+    # A message that a worker holds.
+    service.write(
+        """INSERT INTO messages (id, queue, body, attempts, reason, enqueued_at, due_at,
+            leased_until, died_at)
+        VALUES (?, 'career_usage_commits', '{}', 1, NULL, 5, 5, 9000000000000000, 7)""",
+        uuid.uuid4())
     service.export = service.folder / "export.jsonl"
     result = service.command("export", str(service.export))
     assert result.returncode == 0, result.stderr
@@ -95,13 +95,16 @@ def edited(lines, table, edit, row=1):
     return lines
 
 
+def is_untouched(service):
+    """No file, or a database without a schema."""
+    return not service.database.exists() if service.uses_sqlite else service.columns == {}
+
+
 def is_empty(service):
     """A database with a schema and nothing in it, or none at all."""
-    if not service.database.exists():
+    if is_untouched(service):
         return True
-    tables = [name for (name,) in service.rows(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
-    filled = [name for name in tables if service.rows(f"SELECT 1 FROM {name} LIMIT 1")]
+    filled = [name for name in service.columns if service.rows(f"SELECT 1 FROM {name} LIMIT 1")]
     mark = service.rows("SELECT import_started_at FROM installation")
     return sorted(filled) == ["installation", "schema_migrations"] and mark == [(None,)]
 
@@ -124,8 +127,6 @@ def test_a_stream_through_a_pipe_is_as_good_as_a_file(source, target):
 
 
 def test_users_go_on_where_they_were(source, target):
-    with sqlite3.connect(source.database) as connection:
-        connection.execute("UPDATE messages SET died_at = 7 WHERE id = ?", (b"m" * 16,))
     assert bring(target, source.export).returncode == 0
     target.start()
     first = source.users[0]
@@ -148,10 +149,7 @@ def test_the_export_has_every_table_and_column_of_the_schema(source):
         if line.startswith("{"):
             value = json.loads(line)
             here[value["table"]] = set(value["columns"])
-    schema = {}
-    for (table,) in source.rows(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"):
-        schema[table] = {row[1] for row in source.rows(f"PRAGMA table_info({table})")}
+    schema = {table: set(columns) for table, columns in source.columns.items()}
     # The header speaks for the migrations; the mark of an import belongs to the import.
     del schema["schema_migrations"]
     schema["installation"].remove("import_started_at")
@@ -173,6 +171,30 @@ def test_numbers_are_integers_and_bytes_are_text(source):
     ((secret,),) = source.rows("SELECT secret FROM installation")
     assert row["secret"] == secret.hex() and type(row["catalog_revision"]) is int
     assert "." not in source.lines[heading(source.lines, "credit_grants") + 1]
+
+
+def test_a_database_that_goes_to_the_other_engine_and_back_is_the_same(source, target, tmp_path):
+    """From SQLite to PostgreSQL and back, or the other way round, as the tests' engine is."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    other = Service(elsewhere, DATABASE_URL=databases.make_other(elsewhere))
+    assert other.uses_sqlite != source.uses_sqlite
+    stream = elsewhere / "export.jsonl"
+    for place, origin in ((other, source.export), (target, stream)):
+        assert bring(place, origin).returncode == 0
+        assert place.audit().returncode == 0
+        assert place.audit().stdout == source.audit().stdout
+        if place is other:
+            assert place.command("export", str(stream)).returncode == 0
+        exported = place.command("export").stdout.splitlines()
+        assert exported[1:-1] == source.lines[1:-1]
+        assert json.loads(exported[0])["schema"] == json.loads(source.lines[0])["schema"]
+    # Whoever was there goes on there.
+    other.start()
+    user = source.users[1]
+    signed_in = other.call("POST", "/auth/signin", {"email": user.email, "password": PASSWORD})
+    assert signed_in.status == 200, signed_in
+    other.stop()
 
 
 def test_an_export_beside_a_live_server_is_one_snapshot(tmp_path):
@@ -230,30 +252,18 @@ def test_an_export_that_cannot_be_written_says_so(source):
     assert refused(source.command("export", "no/such/folder/x"), "No such file")
 
 
-def test_an_export_of_no_database_makes_none(target):
-    assert refused(target.command("export", "x.jsonl"), "there is no database")
-    assert list(target.folder.iterdir()) == []
-
-
-def test_a_file_that_is_no_database_is_not_exported(target):
-    target.database.write_text("x" * 10_000)
-    result = target.command("export", "x.jsonl")
-    assert result.returncode == 1 and result.stderr.count("\n") == 1
-    assert target.database.read_text() == "x" * 10_000
-    assert not (target.folder / "x.jsonl").exists()
-
-
-@pytest.mark.parametrize("command", [["export"], ["backup", "copy.db"]])
-@pytest.mark.parametrize("sql,reason", [
+OTHER_SCHEMAS = pytest.mark.parametrize("sql,reason", [
     ("INSERT INTO schema_migrations VALUES (999, 'of tomorrow', 0)", "schema version 999"),
     ("DELETE FROM schema_migrations WHERE version > 3", "cuebx migrate"),
     ("DROP TABLE schema_migrations", "no schema")])
-def test_a_database_of_another_schema_is_not_read(source, target, command, sql, reason):
+
+
+@OTHER_SCHEMAS
+def test_a_database_of_another_schema_is_not_exported(source, target, sql, reason):
     assert bring(target, source.export).returncode == 0
-    with sqlite3.connect(target.database) as connection:
-        connection.execute(sql)
-    assert refused(target.command(*command), reason)
-    assert not (target.folder / "copy.db").exists()
+    target.write(sql)
+    assert refused(target.command("export", "x.jsonl"), reason)
+    assert not (target.folder / "x.jsonl").exists()
 
 
 # Imports that are refused before anything is touched
@@ -358,6 +368,7 @@ def test_a_damaged_file_is_refused_before_a_database_is_made(source, target, dam
     path.write_text("".join(line + "\n" for line in edit(source.lines)))
     assert refused(bring(target, path), reason)
     assert [entry.name for entry in target.folder.iterdir()] == ["damaged.jsonl"]
+    assert is_untouched(target)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -372,13 +383,13 @@ def test_a_file_cut_in_a_line_is_refused(source, target):
         path = target.folder / "cut.jsonl"
         path.write_bytes(source.export.read_bytes()[:length])
         assert refused(bring(target, path), "cut off" if length > 1 else "")
-        assert not target.database.exists()
+        assert is_untouched(target)
 
 
 def test_no_file_is_refused(target):
     assert refused(bring(target, "missing.jsonl"), "No such file")
     assert refused(bring(target, str(target.folder)), "cannot read")
-    assert not target.database.exists()
+    assert is_untouched(target)
 
 
 def test_a_refusal_tells_no_row(source, target):
@@ -410,8 +421,7 @@ def test_a_second_import_is_refused(source, target):
     ("DELETE FROM schema_migrations WHERE version > 3", "cuebx migrate")])
 def test_a_database_of_another_schema_is_not_imported_into(source, target, sql, reason):
     assert target.command("migrate").returncode == 0
-    with sqlite3.connect(target.database) as connection:
-        connection.execute(sql)
+    target.write(sql)
     before = target.rows("SELECT * FROM schema_migrations")
     assert refused(bring(target, source.export), reason)
     assert target.rows("SELECT * FROM schema_migrations") == before
@@ -462,7 +472,7 @@ def begun(service, lines):
         try:
             if service.rows("SELECT 1 FROM credit_grants"):
                 return process
-        except sqlite3.OperationalError:
+        except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):
             # Not made yet.
             pass
         assert process.poll() is None, process.stderr.read()
@@ -475,11 +485,10 @@ def test_what_a_killed_import_left_serves_nobody_until_it_is_begun_anew(source, 
     process = begun(target, source.lines)
     process.kill()
     process.communicate()
-    commands = (["serve"], ["worker"], ["audit"], ["export"], ["backup", "copy.db"], ["migrate"],
+    commands = (["serve"], ["worker"], ["audit"], ["export"], ["migrate"],
                 ["import", str(source.export)], ["users", "find", "x"])
     for command in commands:
         assert refused(target.command(*command), "--start-over"), command
-    assert not (target.folder / "copy.db").exists()
     assert bring(target, source.export, "--start-over").returncode == 0
     assert target.audit().returncode == 0
     assert target.command("export").stdout.splitlines()[1:-1] == source.lines[1:-1]
@@ -514,74 +523,3 @@ def test_nothing_is_begun_anew_where_nothing_was_broken_off(source, target):
     assert bring(target, source.export).returncode == 0
     assert refused(bring(target, source.export, "--start-over"), "no import was broken off")
     assert target.audit().returncode == 0
-
-
-# Backups
-
-def test_a_backup_beside_a_live_server_passes_the_audit_and_starts(tmp_path):
-    service = Service(tmp_path, LOG_LEVEL="warning").start()
-    users = [service.sign_up() for _ in range(3)]
-    copied = threading.Event()
-    copies = [tmp_path / f"copy-{number}" / "cuebx.db" for number in range(3)]
-
-    def work(index):
-        if index == len(users):
-            for copy in copies:
-                copy.parent.mkdir()
-                result = service.command("backup", str(copy))
-                assert result.returncode == 0, result.stderr
-            return copied.set()
-        while not copied.is_set():
-            answer = users[index].validate(feature="career.extract_keywords")
-            assert answer.status in (200, 429), answer
-            if answer.status == 200:
-                assert users[index].commit(answer.json["usage_id"]).status == 200
-
-    together(len(users) + 1, work)
-    service.stop()
-    for copy in copies:
-        assert [entry.name for entry in copy.parent.iterdir()] == ["cuebx.db"]
-        assert copy.stat().st_mode & 0o777 == 0o600
-        other = Service(copy.parent)
-        assert other.rows("PRAGMA integrity_check") == [("ok",)]
-        assert other.audit().returncode == 0
-        other.start()
-        assert other.call("GET", "/ready").status == 200
-        users[0].service = other
-        assert users[0].balance["credits_allocated"] == "25.00"
-        other.stop()
-
-
-def test_a_backup_overwrites_nothing(source):
-    existing = source.folder / "existing.db"
-    existing.write_text("precious")
-    assert refused(source.command("backup", str(existing)), "File exists")
-    assert refused(source.command("backup", str(source.database)), "File exists")
-    assert existing.read_text() == "precious" and source.audit().returncode == 0
-
-
-def test_a_backup_that_cannot_be_written_leaves_nothing(source):
-    assert refused(source.command("backup", "no/such/folder/x.db"), "No such file")
-
-
-def test_a_backup_of_no_database_makes_none(target):
-    assert refused(target.command("backup", "copy.db"), "there is no database")
-    assert list(target.folder.iterdir()) == []
-
-
-def test_postgresql_is_backed_up_with_its_own_tool(target):
-    for scheme in ("postgres", "postgresql"):
-        url = f"{scheme}://user:secret@127.0.0.1:1/x"
-        result = target.command("backup", "copy.db", DATABASE_URL=url)
-        assert refused(result, "pg_dump") and "secret" not in result.stderr
-    assert list(target.folder.iterdir()) == []
-
-
-def test_a_full_disk_ends_a_backup_and_leaves_no_file(source):
-    # As much as SQLite's index of the log takes (32 KiB) may be written, and no database.
-    limited = f"trap '' XFSZ; ulimit -f 128; exec {BINARY} backup limited.db"
-    result = subprocess.run(
-        ["sh", "-c", limited], env=source.environment, cwd=source.folder, text=True,
-        capture_output=True, timeout=60)
-    assert refused(result, "database")
-    assert not list(source.folder.glob("limited.db*"))

@@ -102,7 +102,7 @@ def test_a_plan_is_bought_upgraded_canceled_resumed_and_ends(own_service):
 
 
 def test_a_declined_or_left_checkout_changes_nothing(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json["checkout_url"]
     assert press(page, "decline")[0] == 200
     assert press(page, "cancel")[1] == URLS["cancel_url"]
@@ -119,7 +119,7 @@ def test_a_bad_checkout_is_refused(service, user, change, status):
 
 
 def test_upgrades_that_make_no_sense_are_told_apart(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     upgrade = lambda plan: user.post("/career/subscriptions/upgrade", {"new_plan_id": plan})
     assert upgrade(PRO).code == "checkout_required"
     assert upgrade(FREE).code == "same_plan"
@@ -130,7 +130,7 @@ def test_upgrades_that_make_no_sense_are_told_apart(own_service):
 
 
 def test_a_card_declined_on_upgrade_changes_nothing_here_or_there(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     buy(own_service, user)
     own_service.advance(8 * DAY)
     client = sdk(own_service)
@@ -146,7 +146,7 @@ def test_a_card_declined_on_upgrade_changes_nothing_here_or_there(own_service):
 
 
 def test_a_failed_renewal_keeps_the_old_remainder_for_three_days_and_mints_nothing(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     buy(own_service, user)
     own_service.advance(8 * DAY)
     user.spend()
@@ -168,7 +168,7 @@ def test_a_failed_renewal_keeps_the_old_remainder_for_three_days_and_mints_nothi
 
 
 def test_a_full_refund_ends_the_plan_at_once(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     buy(own_service, user)
     own_service.advance(8 * DAY)
     user.spend()
@@ -182,7 +182,7 @@ def test_a_full_refund_ends_the_plan_at_once(own_service):
 
 
 def test_two_paid_checkouts_keep_the_first_and_refund_the_second(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     buy(own_service, user)
     client = sdk(own_service)
     first = client.v1.subscriptions.list().data[0]
@@ -204,7 +204,7 @@ def test_two_paid_checkouts_keep_the_first_and_refund_the_second(own_service):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_events_in_any_order_each_twice_come_to_the_same(own_service, seed):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(own_service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")
@@ -256,7 +256,7 @@ def test_only_signed_fresh_events_are_taken(service):
 
 
 def test_with_stripe_away_only_the_calls_to_it_fail(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     knob(own_service, "/_test/faults",
          {"path_prefix": "/v1/", "method": "POST", "kind": "status", "status": 500, "times": 50,
           "should_retry": False})
@@ -266,7 +266,7 @@ def test_with_stripe_away_only_the_calls_to_it_fail(own_service):
 
 
 def test_a_call_that_acted_and_lost_its_answer_is_made_once(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     knob(own_service, "/_test/faults",
          {"path_prefix": "/v1/customers", "method": "POST", "kind": "drop_after", "times": 1})
     assert checkout(user).status == 200

@@ -20,7 +20,7 @@ def dead_letters(service):
 
 
 def test_an_event_of_the_other_mode_is_answered_and_changes_nothing(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(own_service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")
@@ -37,7 +37,7 @@ def test_an_event_of_the_other_mode_is_answered_and_changes_nothing(own_service)
 
 
 def test_a_customer_deleted_at_stripe_is_not_used_again(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     buy(own_service, user)
     client = sdk(own_service)
     first = client.v1.customers.list().data[0].id
@@ -55,7 +55,7 @@ def test_a_customer_deleted_at_stripe_is_not_used_again(own_service):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_deleted_customer_is_let_go_whatever_the_order_of_the_events(own_service, seed):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(own_service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")
@@ -73,7 +73,7 @@ def test_a_deleted_customer_is_let_go_whatever_the_order_of_the_events(own_servi
 
 
 def test_a_page_opened_for_a_deleted_customer_is_not_handed_out_again(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json
     client = sdk(own_service)
     client.v1.customers.delete(client.v1.customers.list().data[0].id)
@@ -86,7 +86,7 @@ def test_a_page_opened_for_a_deleted_customer_is_not_handed_out_again(own_servic
 
 
 def test_a_dispute_is_told_to_the_operator_and_its_loss_ends_the_plan(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     buy(own_service, user)
     own_service.advance(8 * DAY)
     client = sdk(own_service)
@@ -108,7 +108,7 @@ def test_a_dispute_is_told_to_the_operator_and_its_loss_ends_the_plan(own_servic
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_refund_ends_the_subscription_whatever_is_told_first(own_service, seed):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(own_service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")
@@ -125,7 +125,7 @@ def test_a_refund_ends_the_subscription_whatever_is_told_first(own_service, seed
 
 
 def test_an_account_is_deleted_only_once_its_subscription_is_canceled_at_stripe(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     buy(own_service, user)
     client = sdk(own_service)
     knob(own_service, "/_test/faults",

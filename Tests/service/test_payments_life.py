@@ -24,7 +24,7 @@ def live(service):
 
 
 def subscriber(service, plan=PLUS):
-    user = service.sign_up()
+    user = service.new_user()
     buy(service, user, plan)
     service.advance(8 * DAY)
     return user
@@ -49,7 +49,7 @@ def preview(user, plan=PRO):
 
 
 def test_deleted_before_completed_leaves_free_and_a_used_trial(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(own_service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")
@@ -67,7 +67,7 @@ def test_deleted_before_completed_leaves_free_and_a_used_trial(own_service):
 
 
 def test_an_update_of_a_subscription_not_yet_known_makes_it_the_users(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(own_service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")
@@ -80,7 +80,7 @@ def test_an_update_of_a_subscription_not_yet_known_makes_it_the_users(own_servic
 
 
 def test_an_update_of_a_subscription_of_no_user_of_ours_is_worked_off(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     client = sdk(own_service)
     stranger = client.v1.customers.create({"email": "stranger@example.test"})
     card = client.v1.payment_methods.attach("pm_card_visa", {"customer": stranger.id})
@@ -114,7 +114,7 @@ def test_two_event_ids_for_one_change_change_the_account_and_mail_once(own_servi
 
 
 def test_a_webhook_that_cannot_be_kept_is_not_acknowledged_and_comes_again(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(own_service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")
@@ -231,7 +231,7 @@ def unpaid(service):
 
 
 def paused(service):
-    user = service.sign_up()
+    user = service.new_user()
     checkout(user)
     client = sdk(service)
     price = client.v1.prices.list({"lookup_keys": ["career_plus_monthly"]}).data[0]
@@ -259,7 +259,7 @@ def test_a_subscription_that_is_not_in_order_cannot_be_upgraded(own_service, sta
 
 
 def test_a_subscription_whose_first_payment_failed_is_not_the_users_yet(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     checkout(user)
     client = sdk(own_service)
     id = customer(own_service)
@@ -291,7 +291,7 @@ PAYMENT_MAILS = ("Your payment failed", "Please confirm your payment")
 @pytest.mark.parametrize("first", ["invoice.payment_failed", "invoice.payment_action_required"])
 def test_a_payment_to_be_confirmed_is_told_of_once_whichever_event_comes_first(
         own_service, first):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     buy(own_service, user)
     own_service.advance(6 * DAY)
     knob(own_service, f"/_test/customers/{customer(own_service)}",

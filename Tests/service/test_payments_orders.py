@@ -2,51 +2,15 @@
 
 import itertools
 import json
-import time
 import uuid
 
-import jwt
-import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519
-
-from conftest import DAY, PLUS, Service, User
+from conftest import DAY, PLUS
 from test_payments import knob, post_event, press, sdk, settle, checkout
 
-ISSUER = "https://issuer.example.test"
 # What tells of a checkout, of the trial's end and of the first month's payment. The others carry
 # nothing that asks for work, or come to the same queue with the same words.
 BOUGHT = ("checkout.session.completed", "customer.subscription.created", "invoice.paid")
 BEGUN = ("customer.subscription.updated", "invoice.paid")
-
-
-@pytest.fixture
-def issuer(tmp_path):
-    """A service that takes users from an issuer of the test's, so that a hundred are quickly made."""
-    key = ed25519.Ed25519PrivateKey.generate()
-    public = jwt.get_algorithm_by_name("EdDSA").to_jwk(key.public_key(), as_dict=True)
-    keys = tmp_path / "keys.json"
-    keys.write_text(json.dumps({"keys": [{**public, "kid": "k", "alg": "EdDSA", "use": "sig"}]}))
-    service = Service(
-        tmp_path, AUTH_JWKS=str(keys), AUTH_ISSUER=ISSUER, AUTH_AUDIENCE="career",
-        LOG_LEVEL="warning").start()
-
-    class IssuersUser(User):
-        @property
-        def token(self):
-            now = int(time.time()) + getattr(service, "offset", 0)
-            return jwt.encode(
-                {"iss": ISSUER, "aud": "career", "sub": self.email, "iat": now, "exp": now + 900},
-                key, algorithm="EdDSA", headers={"kid": "k"})
-
-    def user(name):
-        made = IssuersUser(service, name, {}, None)
-        made.id = made.subscription["user_id"]
-        return made
-
-    yield service, user
-    audit = service.audit()
-    service.stop()
-    assert audit.returncode == 0, audit.stdout
 
 
 def told(service, types, known=()):
@@ -65,16 +29,16 @@ def deliver(service, event, number):
         assert post_event(service, {**event, "id": id}).status == 200
 
 
-def test_every_order_of_a_subscriptions_events_each_twice_ends_in_the_same_state(issuer):
-    service, new_user = issuer
+def test_every_order_of_a_subscriptions_events_each_twice_ends_in_the_same_state(own_service):
+    service = own_service
     names = [("bought", kind) for kind in BOUGHT] + [("begun", kind) for kind in BEGUN]
     orders = list(itertools.permutations(names))
-    users = [new_user(f"user-{number}") for number in range(len(orders))]
+    users = [service.new_user() for _ in orders]
     knob(service, "/_test/webhooks", {"mode": "hold"})
     for user in users:
         assert press(checkout(user, PLUS).json["checkout_url"], "pay")[0] == 303
     customers = dict(service.rows("SELECT user_id, stripe_customer_id FROM subscriptions"))
-    customers = {str(uuid.UUID(bytes=id)): value for id, value in customers.items()}
+    customers = {str(id): value for id, value in customers.items()}
     bought = told(service, BOUGHT)
     # What comes before the first event of the second stage is delivered before it has happened.
     late = []
@@ -103,7 +67,7 @@ def test_every_order_of_a_subscriptions_events_each_twice_ends_in_the_same_state
             FROM subscriptions s JOIN plans p ON p.id = s.plan_id
             JOIN career_subscription_contexts c ON c.user_id = s.user_id
             WHERE s.user_id = ?
-            """, uuid.UUID(user.id).bytes)
+            """, uuid.UUID(user.id))
         expected = ("Plus", "active", 1, "paid", 500_000_000, 0, ends[customers[user.id]])
         if standing != [expected]:
             different.append((order, standing))
@@ -112,6 +76,6 @@ def test_every_order_of_a_subscriptions_events_each_twice_ends_in_the_same_state
     assert service.rows(
         """
         SELECT max(number) FROM (SELECT count(*) AS number FROM credit_grants
-            WHERE cause LIKE 'in_%' GROUP BY user_id, cause)
+            WHERE cause LIKE 'in_%' GROUP BY user_id, cause) AS made
         """) == [(1,)]
     assert service.rows("SELECT count(*) FROM messages") == [(0,)]

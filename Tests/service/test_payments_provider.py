@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import DAY, PRO, Service, User, together
+from conftest import DAY, PRO, User, together
 from test_payments import buy, checkout, knob, opener, sdk, settle
 from test_payments_queue import until
 
@@ -28,7 +28,7 @@ def price(service):
 
 def subscriber(service):
     """On Plus, the trial over and the first month paid."""
-    user = service.sign_up()
+    user = service.new_user()
     buy(service, user)
     service.advance(8 * DAY)
     assert user.subscription["status"] == "active"
@@ -65,7 +65,7 @@ def requests(service):
 
 
 def test_a_checkout_whose_answer_is_lost_is_opened_once(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     fault(own_service, "/v1/checkout/sessions", kind="drop_after", times=1)
     page = checkout(user)
     assert page.status == 200
@@ -78,8 +78,8 @@ def test_a_checkout_whose_answer_is_lost_is_opened_once(own_service):
 
 
 def test_checkouts_begun_in_two_processes_leave_one_page_open(own_service):
-    user = own_service.sign_up()
-    other = Service(own_service.folder, STRIPE_API_BASE=own_service.sandbox).start()
+    user = own_service.new_user()
+    other = own_service.beside(STRIPE_API_BASE=own_service.sandbox).start()
     elsewhere = User(other, user.email, user.tokens, user.id)
     fault(own_service, "/v1/checkout/sessions", kind="hang", seconds=2, times=1)
 
@@ -144,7 +144,7 @@ def test_a_cancellation_whose_answer_is_lost_is_made_once(own_service, call, met
 
 
 def test_a_stripe_that_is_slow_is_waited_for(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     fault(own_service, "/v1/customers", kind="hang", seconds=3, times=1)
     started = time.monotonic()
     assert checkout(user).status == 200
@@ -153,7 +153,7 @@ def test_a_stripe_that_is_slow_is_waited_for(own_service):
 
 
 def test_a_hanging_stripe_holds_up_only_a_bounded_number_of_calls_to_it(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     checkout(user)
     fault(own_service, "/v1/billing_portal", kind="hang", seconds=6, times=100)
     answers = []

@@ -44,7 +44,7 @@ def test_the_queues_depth_age_and_dead_letters_are_measured(own_service):
                 for state in ("outbox", "waiting", "in_work", "paused")] + [
                     own_service.metric(f'cuebx_dead_letters{{queue="{queue}"}}')]
 
-    user = own_service.sign_up()
+    user = own_service.new_user()
     usage = user.validate().json["usage_id"]
     assert own_service.metric("cuebx_broker_up") == 1
     assert measure("career_usage_commits") == [0, 0, 0, 0, 0]
@@ -64,7 +64,7 @@ def test_the_queues_depth_age_and_dead_letters_are_measured(own_service):
 
 
 def test_a_commit_that_was_accepted_is_not_contradicted(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     usage, other = (user.validate().json["usage_id"] for _ in range(2))
     occupy_worker(own_service)
     assert user.commit(usage, headers=ASYNC).status == 202
@@ -89,7 +89,7 @@ def test_a_commit_that_was_accepted_is_not_contradicted(own_service):
 
 
 def test_discarding_the_dead_letter_of_an_accepted_commit_gives_its_credits_back(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     usage = user.validate().json["usage_id"]
     occupy_worker(own_service)
     assert user.commit(usage, headers=ASYNC).status == 202

@@ -46,7 +46,7 @@ def rows(service):
 
 
 def test_a_change_of_the_catalog_touches_no_balance_and_no_reservation(module_service, sync):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     user.spend()
     held = user.validate().json["usage_id"]
     before, balance = rows(module_service), user.balance
@@ -62,7 +62,7 @@ def test_a_change_of_the_catalog_touches_no_balance_and_no_reservation(module_se
 
 
 def test_from_the_next_decision_on_the_plans_multiplier_and_costs_apply(module_service, sync):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     held = user.validate(request_id="held").json
     sync(dearer)
     granted = user.validate()
@@ -72,14 +72,14 @@ def test_from_the_next_decision_on_the_plans_multiplier_and_costs_apply(module_s
     assert user.validate(request_id="held").json["credits_reserved"] == "1.00"
     assert user.commit(granted.json["usage_id"]).json["credits_charged"] == "3.50"
     assert user.commit(held["usage_id"]).json["credits_charged"] == "1.00"
-    assert module_service.sign_up().balance["credits_allocated"] == "10.00"
+    assert module_service.new_user().balance["credits_allocated"] == "10.00"
     free = module_service.call("GET", f"{PLANS}/{FREE}").json
     assert free["credits_allocation"] == "10.00" and free["rate_limit_per_minute"] == 7
 
 
 def test_a_running_server_notices_within_a_second_what_another_process_changes(
         module_service, sync):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     letter = {"feature_key": "career.cover_letter", "product_type": "career",
               "internal_cost_credits": "1.25"}
     assert user.validate(feature="career.cover_letter").status == 422
@@ -95,7 +95,7 @@ def test_a_running_server_notices_within_a_second_what_another_process_changes(
 
 
 def test_a_plan_that_is_no_longer_offered_stays_with_those_who_are_on_it(module_service, sync):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     assert buy(module_service, user)["plan"]["name"] == "Plus"
     held = user.validate().json["usage_id"]
 
@@ -110,7 +110,7 @@ def test_a_plan_that_is_no_longer_offered_stays_with_those_who_are_on_it(module_
     assert user.subscription["plan"]["name"] == "Plus"
     assert user.balance["credits_allocated"] == "500.00"
     assert user.commit(held).status == 200 and user.validate().status == 200
-    refused = checkout(module_service.sign_up(), PLUS)
+    refused = checkout(module_service.new_user(), PLUS)
     assert refused.status == 404 and refused.code == "plan_not_found"
     assert "Nothing differs" in sync(without_plus).stdout
     upgraded = user.post("/career/subscriptions/upgrade", {"new_plan_id": PRO})
@@ -118,7 +118,7 @@ def test_a_plan_that_is_no_longer_offered_stays_with_those_who_are_on_it(module_
 
 
 def test_a_feature_that_is_no_longer_offered_is_refused_and_its_logs_stay(module_service, sync):
-    user, other = module_service.sign_up(), module_service.sign_up()
+    user, other = module_service.new_user(), module_service.new_user()
     held = user.validate(feature="career.career_path").json
 
     def without_paths(catalog):

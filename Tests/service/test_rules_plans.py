@@ -48,7 +48,7 @@ def preview(user, plan=PRO):
 
 def subscriber(service, plan=PLUS):
     """The trial is over, the first month paid."""
-    user = service.sign_up()
+    user = service.new_user()
     buy(service, user, plan)
     service.advance(8 * DAY)
     assert user.subscription["status"] == "active"
@@ -57,7 +57,7 @@ def subscriber(service, plan=PLUS):
 
 def test_every_change_is_a_line_of_a_history_that_only_grows(module_service):
     service = module_service
-    user = service.sign_up()
+    user = service.new_user()
     steps = [
         (lambda: None, [("activated", "Free", "active")]),
         (lambda: buy(service, user), [("activated", "Plus", "trialing")]),
@@ -83,7 +83,7 @@ def test_every_change_is_a_line_of_a_history_that_only_grows(module_service):
 
 
 def test_activation_returns_the_paid_subscription_too(module_service):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     bought = buy(module_service, user)
     balance = user.credits
     for _ in range(2):
@@ -93,7 +93,7 @@ def test_activation_returns_the_paid_subscription_too(module_service):
 
 
 def test_two_checkouts_at_once_open_one_page_for_one_customer(module_service):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     answers = together(5, lambda _: checkout(user))
     assert {answer.status for answer in answers} == {200}
     assert len({answer.json["session_id"] for answer in answers}) == 1
@@ -106,7 +106,7 @@ def test_two_checkouts_at_once_open_one_page_for_one_customer(module_service):
 
 
 def test_checkouts_of_two_plans_at_once_leave_one_page_open(module_service):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     answers = together(4, lambda index: checkout(user, (PLUS, PRO)[index % 2]))
     assert {answer.status for answer in answers} == {200}
     customer, _ = at_stripe(module_service, user)
@@ -188,7 +188,7 @@ def test_canceled_at_once_the_period_goes_on_with_what_free_would_have(module_se
 
 @pytest.mark.parametrize("paid", [False, True])
 def test_a_resumption_with_nothing_pending_changes_nothing(module_service, paid):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     if paid:
         buy(module_service, user)
     before = (user.subscription, user.credits, history(module_service, user))
@@ -198,7 +198,7 @@ def test_a_resumption_with_nothing_pending_changes_nothing(module_service, paid)
 
 
 def test_a_window_without_a_limit_has_no_headers_and_is_not_listed(module_service):
-    user = module_service.sign_up()
+    user = module_service.new_user()
     buy(module_service, user, PRO)
     headers = user.validate().headers
     assert headers["x-ratelimit-limit-minute"] == "60"
@@ -236,7 +236,7 @@ def test_what_was_fetched_before_a_newer_fetch_was_applied_is_not_written(own_se
 
 def test_a_status_that_nobody_knows_yet_entitles_to_nothing(own_service):
     service = own_service
-    user = service.sign_up()
+    user = service.new_user()
     checkout(user)
     customer, _ = at_stripe(service, user)
     client = sdk(service)

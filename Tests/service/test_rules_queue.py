@@ -10,7 +10,7 @@ DEAD = "SELECT 1 FROM messages WHERE died_at IS NOT NULL"
 def test_a_message_of_stripes_is_tried_five_times_a_minute_apart_and_five_more_when_asked(
         own_service):
     service = own_service
-    user = service.sign_up()
+    user = service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")

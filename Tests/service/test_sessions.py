@@ -1,5 +1,6 @@
 """Refresh tokens in a race, and what is swept away when its time is over."""
 
+import secrets
 import time
 import uuid
 
@@ -70,10 +71,10 @@ def test_what_is_not_over_stays(own_service):
 
 def test_more_than_one_batch_is_swept(own_service):
     service = own_service
+    buckets = [secrets.token_bytes(32) for _ in range(1777)]
     service.write(
-        """WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number LIMIT 1777)
-        INSERT INTO auth_throttles (bucket, failures, window_started_at)
-            SELECT randomblob(32), 1, n FROM number""")
+        "INSERT INTO auth_throttles (bucket, failures, window_started_at) VALUES "
+        + ", ".join(["(?, 1, 1)"] * len(buckets)), *buckets)
     service.advance(0)
     assert count(service, "auth_throttles") == 0
 
@@ -86,7 +87,7 @@ def test_in_production_mails_are_kept_for_thirty_days(tmp_path):
         created = int((now - days * DAY) * 1_000_000)
         service.write(
             """INSERT INTO mails (id, recipient, subject, text, html, created_at)
-            VALUES (?, ?, 's', 't', 'h', ?)""", uuid.uuid4().bytes, f"{days}@example.test", created)
+            VALUES (?, ?, 's', 't', 'h', ?)""", uuid.uuid4(), f"{days}@example.test", created)
     service.start()
     deadline = time.monotonic() + 20
     while count(service, "mails") == 2 and time.monotonic() < deadline:
@@ -99,6 +100,9 @@ def test_in_production_mails_are_kept_for_thirty_days(tmp_path):
     ("auth_throttles", "window_started_at"), ("one_time_codes", "expires_at"),
     ("refresh_tokens", "expires_at"), ("sessions", "expires_at"), ("mails", "created_at")])
 def test_sweeping_reads_no_whole_table(service, table, time):
-    plan = service.rows(
-        f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {time} <= 1 ORDER BY {time} LIMIT 500")
-    assert all("SEARCH" in row[3] and "INDEX" in row[3] for row in plan), plan
+    plan = service.plan(
+        f"SELECT 1 FROM {table} WHERE {time} <= 1 ORDER BY {time} LIMIT 500")
+    if service.uses_sqlite:
+        assert all("SEARCH" in step and "INDEX" in step for step in plan), plan
+    else:
+        assert any("Index" in step for step in plan) and "Seq Scan" not in str(plan), plan

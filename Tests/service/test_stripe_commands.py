@@ -29,7 +29,7 @@ def price(service, name):
 
 
 def subscriber(service):
-    user = service.sign_up()
+    user = service.new_user()
     buy(service, user)
     service.advance(8 * DAY)
     knob(service, "/_test/webhooks", {"mode": "hold"})
@@ -40,7 +40,7 @@ def subscriber(service):
 
 
 def bought(service):
-    user = service.sign_up()
+    user = service.new_user()
     page = checkout(user).json["checkout_url"]
     knob(service, "/_test/webhooks", {"mode": "hold"})
     press(page, "pay")
@@ -163,7 +163,7 @@ def test_a_catalog_sync_makes_what_stripe_lacks_once(own_service):
     assert again.returncode == 0 and "created" not in again.stdout
     assert len(sdk(own_service).v1.prices.list().data) == 2
     assert len(sdk(own_service).v1.products.list().data) == 2
-    user = own_service.sign_up()
+    user = own_service.new_user()
     assert buy(own_service, user)["plan"]["name"] == "Plus"
 
 
@@ -186,13 +186,13 @@ def catalog_with(tmp_path, **changes):
 
 def test_another_price_is_for_new_subscribers_and_the_old_ones_keep_their_plan(
         own_service, tmp_path):
-    early = own_service.sign_up()
+    early = own_service.new_user()
     assert buy(own_service, early)["plan"]["name"] == "Plus"
     old = price(own_service, "career_plus_monthly")
     catalog = catalog_with(tmp_path, price="25.00", display_price="$25")
     synced = stripe(own_service, "catalog", "sync", CATALOG=catalog)
     assert synced.returncode == 0, synced
-    late = own_service.sign_up()
+    late = own_service.new_user()
     refused = checkout(late)
     assert refused.status == 502 and refused.json["code"] == "payment_provider_error"
 
@@ -237,7 +237,7 @@ def test_a_sandbox_of_its_own_shares_the_clock_of_every_process(tmp_path):
     port, stripe_port = free_port(), free_port()
     settings = {"STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}"}
     first = Service(tmp_path, PORT=str(port), **settings)
-    second = Service(tmp_path, **settings)
+    second = first.beside(**settings)
     first.sandbox = second.sandbox = settings["STRIPE_API_BASE"]
     sandbox = subprocess.Popen(
         [BINARY, "sandbox", "--port", str(stripe_port), "--webhook-url",

@@ -138,7 +138,7 @@ def test_refused_requests_and_replays_do_not_eat_the_rate_limit(user):
 
 
 def test_the_eleventh_call_in_a_minute_waits_for_the_next(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     while 50 < time.time() % 60:
         time.sleep(0.2)
     for _ in range(10):
@@ -159,7 +159,7 @@ def test_an_unknown_feature_is_listed_with_everything_else_that_is_wrong(user):
 
 
 def test_an_overdue_reservation_is_expired_for_replay_commit_and_quota(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     user.adjust("-24.00")
     usage = user.validate(request_id="r").json["usage_id"]
     own_service.advance(15 * 60)
@@ -171,7 +171,7 @@ def test_an_overdue_reservation_is_expired_for_replay_commit_and_quota(own_servi
 
 
 def test_the_free_budget_returns_each_month(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     user.spend()
     user.adjust("5.00", reason="sorry")
     assert user.balance["credits_allocated"] == "30.00"
@@ -186,7 +186,7 @@ def test_the_31st_does_not_drift_to_the_28th(own_service):
     # The last of January that comes next.
     january = time.mktime((day.tm_year + 1, 1, 31, 12, 0, 0, 0, 0, 0)) - time.timezone
     own_service.advance(int(january - now))
-    user = own_service.sign_up()
+    user = own_service.new_user()
     assert user.balance["period_start"][5:10] == "01-31"
     assert user.balance["period_end"][5:10] in ("02-28", "02-29")
     own_service.advance(30 * DAY)
@@ -209,7 +209,7 @@ def test_a_commit_after_the_period_has_turned_leaves_the_new_period_alone():
 
 
 def test_an_accepted_commit_does_not_expire_and_is_applied(own_service):
-    user = own_service.sign_up()
+    user = own_service.new_user()
     usage = user.validate().json["usage_id"]
     accepted = user.commit(usage, headers={"Prefer": "respond-async"})
     assert accepted.status == 202 and accepted.json["status"] in ("PENDING", "SUCCESS")
