@@ -34,7 +34,7 @@ done
 spread --engine postgresql Tests/service "${not_on_postgresql[@]}" || failed=1
 spread --engine sqlite Tests/service --ignore Tests/service/test_several_processes.py || failed=1
 # Once more, with RabbitMQ for the broker, what goes through queues.
-CUEBX_TEST_BROKER=rabbitmq spread --engine sqlite Tests/service/test_payments.py \
+CUEBX_TEST_BROKER=rabbitmq spread --engine postgresql Tests/service/test_payments.py \
     Tests/service/test_payments_events.py Tests/service/test_mail.py Tests/service/test_usage.py \
     || failed=1
 suite Tests/sandbox || failed=1

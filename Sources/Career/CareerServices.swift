@@ -10,8 +10,8 @@ import Stripe
 /// The services that the endpoints are made of, put together once.
 public struct CareerServices: Sendable {
     /// Calls to Stripe under way at once, and those that may wait; a Stripe that hangs holds up
-    /// nothing else.
-    static let stripeCallsInFlight = 16
+    /// nothing else. Messages make 16 at most (``MessageQueue/maximumInFlight``).
+    static let stripeCallsInFlight = 24
     static let stripeCallsWaiting = 256
 
     let core: CareerCore

@@ -41,6 +41,7 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     private var lastMove = NIODeadline.now()
     /// The client says that this request is its last, or the server is shutting down.
     private var isLastRequest = false
+    private var hasAsked = false
     /// The client will send no more; what it has sent is still answered.
     private var isInputClosed = false
     /// An answer that is written while the next request is taken leaves the next to the loop that
@@ -104,6 +105,7 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         state = .reading(head, ByteBuffer())
+        hasAsked = true
         if !head.isKeepAlive { isLastRequest = true }
         let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         if !head.isUnambiguous {
@@ -238,11 +240,21 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
             return
         }
         switch state {
-        case .idle: context.close(promise: nil)
+        case .idle where isInputClosed || hasAsked: context.close(promise: nil)
+        case .idle: closeUnlessAsked(context)
         case .draining where isLastRequest || waiting.isEmpty: closeWhenWritten(context)
         // Nothing more comes that closing could answer with a reset.
         case .closing where isInputClosed: closeWhenWritten(context)
         default: break
+        }
+    }
+
+    /// Who has just connected has mostly sent its request already, and closing would answer that
+    /// with a reset.
+    private func closeUnlessAsked(_ context: ChannelHandlerContext) {
+        let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.linger) {
+            if case .idle = self.state { context.value.channel.close(promise: nil) }
         }
     }
 

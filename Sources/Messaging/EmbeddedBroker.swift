@@ -26,46 +26,39 @@ public struct EmbeddedBroker: MessageBroker {
         try MessageTable.insert(queue, body, in: connection, now: now)
     }
 
-    public func claim(_ limit: Int, now: Timestamp) async throws -> [Message] {
+    public func claim(_ room: ClaimRoom, now: Timestamp) async throws -> [Message] {
         let wallNow = wall()
-        let leases = try await database.read { connection in
-            try connection.query(
-                """
-                SELECT leased_until FROM messages
-                WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
-                ORDER BY due_at, id LIMIT ?
-                """, [.time(now), .time(wallNow), .integer(limit)]
-            ).map { row in
-                var reader = row.reader
-                return try reader.integer()
-            }
+        let open = MessageQueue.allCases.filter { room.free($0) > 0 }
+        guard !open.isEmpty else { return [] }
+        let due = try await database.read { connection in
+            try MessageTable.due(in: connection, now: now, wall: wallNow)
         }
-        guard !leases.isEmpty else { return [] }
-        // A lease that has run out means a worker that died: what it held comes one at a time,
-        // so that a message that kills its worker uses up no other's tries.
-        let limit = leases.allSatisfy { $0 == 0 } ? limit : 1
+        let queues = due.queues.filter(open.contains)
+        let takesSuspect = room.takesSuspect && due.hasOverdue
+        guard !queues.isEmpty || takesSuspect else { return [] }
+        let lease = wallNow.adding(seconds: Self.lease)
         return try await database.write { connection in
             // The try is counted before it is made: a worker that dies has used it up.
-            try connection.query(
-                """
-                WITH due AS MATERIALIZED (SELECT id FROM messages
-                    WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
-                    ORDER BY due_at, id LIMIT ?\(connection.dialect.lockFreeRows))
-                UPDATE messages SET attempts = attempts + 1, leased_until = ?
-                WHERE id IN (SELECT id FROM due)
-                RETURNING id, queue, body, attempts, enqueued_at
-                """,
-                [
-                    .time(now), .time(wallNow), .integer(limit),
-                    .time(wallNow.adding(seconds: Self.lease)),
-                ]
-            ).map { row in
-                var reader = row.reader
-                return try Message(
-                    id: reader.uuid(), queue: reader.oneOf(MessageQueue.self),
-                    body: reader.text(), attempts: reader.integer() - 1, enqueuedAt: reader.time())
+            var messages =
+                try takesSuspect
+                ? MessageTable.leaseOverdue(
+                    of: open, 1, until: lease, countingTries: 1, in: connection, wall: wallNow
+                ).map { Self.message($0, isSuspect: true) } : []
+            for queue in queues {
+                let suspects = messages.count { $0.isSuspect && $0.queue == queue }
+                messages += try MessageTable.lease(
+                    queue, room.free(queue) - suspects, until: lease, countingTries: 1,
+                    in: connection, now: now
+                ).map { Self.message($0, isSuspect: false) }
             }
+            return messages
         }
+    }
+
+    private static func message(_ leased: MessageTable.Leased, isSuspect: Bool) -> Message {
+        Message(
+            id: leased.id, queue: leased.queue, body: leased.body, attempts: leased.attempts - 1,
+            enqueuedAt: leased.enqueuedAt, isSuspect: isSuspect)
     }
 
     public func acknowledge(_ message: Message) async throws {

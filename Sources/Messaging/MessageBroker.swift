@@ -13,13 +13,16 @@ public struct Message: Sendable, Equatable {
     public let attempts: Int64
     /// When it was accepted.
     public let enqueuedAt: Timestamp
+    /// Whether a worker died while it had the message in work: perhaps of it.
+    public let isSuspect: Bool
     /// By what the broker that handed it out knows it again.
     let receipt: Int64
 
     public init(
         id: UUID, queue: MessageQueue, body: String, attempts: Int64, enqueuedAt: Timestamp,
-        receipt: Int64 = 0
+        isSuspect: Bool = false, receipt: Int64 = 0
     ) {
+        self.isSuspect = isSuspect
         self.receipt = receipt
         self.id = id
         self.queue = queue
@@ -62,6 +65,27 @@ public struct PostponedMessage: Error, CustomStringConvertible {
     }
 }
 
+/// What a worker has room for.
+public struct ClaimRoom: Sendable, Equatable {
+    /// How many more messages of each queue.
+    public var free: [MessageQueue: Int]
+    /// Whether it takes a message that a worker may have died of. One of them is handed out at
+    /// once, so that a message that kills its worker takes no other suspect with it.
+    public var takesSuspect: Bool
+
+    public init(free: [MessageQueue: Int], takesSuspect: Bool = true) {
+        self.free = free
+        self.takesSuspect = takesSuspect
+    }
+
+    /// Room for so many of each queue.
+    public init(each limit: Int) {
+        self.init(free: Dictionary(uniqueKeysWithValues: MessageQueue.allCases.map { ($0, limit) }))
+    }
+
+    func free(_ queue: MessageQueue) -> Int { max(0, free[queue] ?? 0) }
+}
+
 /// Carries messages to their handlers. Durable: what `enqueue`'s database transaction committed is
 /// handled or kept as a dead letter.
 public protocol MessageBroker: Sendable {
@@ -70,10 +94,13 @@ public protocol MessageBroker: Sendable {
         _ queue: MessageQueue, _ body: String, in connection: any DatabaseConnection,
         now: Timestamp) throws
 
-    /// Takes messages that are due, so that no other worker takes them before the lease is over.
-    /// The try counts from now on. A message whose last try never ended comes once more, with all
-    /// of its tries behind it, to be rejected.
-    func claim(_ limit: Int, now: Timestamp) async throws -> [Message]
+    /// Takes messages that are due, so that no other worker takes them while this one lives. The
+    /// try counts from now on. A message whose last try never ended comes once more, with all of
+    /// its tries behind it, to be rejected.
+    ///
+    /// A worker that lives calls it over and over, also where it has no room.
+    /// - Returns: no more of each queue than there is room for, and one suspect at most.
+    func claim(_ room: ClaimRoom, now: Timestamp) async throws -> [Message]
 
     /// The message was handled.
     func acknowledge(_ message: Message) async throws
@@ -91,7 +118,8 @@ public protocol MessageBroker: Sendable {
     /// sent ahead to who has asked once, and only a worker that goes on asking may.
     var handsOutOnDemand: Bool { get }
 
-    /// Nobody claims any more here: gives back what was sent ahead.
+    /// Nobody claims any more here: gives back what was sent ahead. What was claimed can still be
+    /// answered for.
     func stopClaiming() async
 
     /// For a clock that was moved: sends on its way what is due by now.

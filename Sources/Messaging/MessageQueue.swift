@@ -13,6 +13,16 @@ public enum MessageQueue: String, Sendable, CaseIterable {
     /// Seconds from a failed try to the next.
     public var retryDelay: Int64 { isStripe ? 60 : 30 }
 
+    /// A queue's share of a worker: its messages that one process has in work at once. Those that
+    /// hang hold up no other queue's.
+    public var maximumInFlight: Int {
+        switch self {
+        case .checkoutCompleted, .subscriptionUpdated, .subscriptionDeleted, .paymentFailed: 4
+        case .usageCommits: 8
+        case .emails: 4
+        }
+    }
+
     private var isStripe: Bool {
         switch self {
         case .checkoutCompleted, .subscriptionUpdated, .subscriptionDeleted, .paymentFailed: true

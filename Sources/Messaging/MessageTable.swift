@@ -20,6 +20,100 @@ enum MessageTable {
             ])
     }
 
+    /// What could be leased.
+    struct Due {
+        /// Those that have messages which nobody holds.
+        var queues: [MessageQueue] = []
+        /// Whether a lease has run out: who held it has died.
+        var hasOverdue = false
+    }
+
+    /// Asks once for all queues. Each question is answered from an index, so a long queue costs no
+    /// more than an empty one.
+    static func due(
+        in connection: any DatabaseConnection, now: Timestamp, wall: Timestamp
+    ) throws -> Due {
+        let columns = MessageQueue.allCases.map { queue in
+            """
+            CASE WHEN EXISTS (SELECT 1 FROM messages WHERE died_at IS NULL AND leased_until = 0
+                AND queue = '\(queue.rawValue)' AND due_at <= ?) THEN 1 ELSE 0 END
+            """
+        }
+        let row = try connection.queryOne(
+            """
+            SELECT \(columns.joined(separator: ", ")),
+                CASE WHEN EXISTS (SELECT 1 FROM messages WHERE died_at IS NULL
+                    AND leased_until > 0 AND leased_until <= ?) THEN 1 ELSE 0 END
+            """,
+            MessageQueue.allCases.map { _ in .time(now) } + [.time(wall)])
+        var due = Due()
+        guard var reader = row?.reader else { return due }
+        for queue in MessageQueue.allCases where try reader.integer() == 1 {
+            due.queues.append(queue)
+        }
+        due.hasOverdue = try reader.integer() == 1
+        return due
+    }
+
+    struct Leased {
+        let id: UUID
+        let queue: MessageQueue
+        let body: String
+        let attempts: Int64
+        let enqueuedAt: Timestamp
+    }
+
+    /// Leases messages of one queue that nobody holds, the longest due first.
+    ///
+    /// PostgreSQL may run a subquery that stands in `IN` more than once, and lock other rows each
+    /// time; one that is materialized it runs once.
+    static func lease(
+        _ queue: MessageQueue, _ limit: Int, until end: Timestamp, countingTries tries: Int,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> [Leased] {
+        try leased(
+            """
+            WITH due AS MATERIALIZED (SELECT id FROM messages
+                WHERE died_at IS NULL AND leased_until = 0 AND queue = ? AND due_at <= ?
+                ORDER BY due_at, id LIMIT ?\(connection.dialect.lockFreeRows))
+            """, [.text(queue.rawValue), .time(now), .integer(limit)], until: end, tries, connection
+        )
+    }
+
+    /// Leases messages of these queues whose lease has run out.
+    static func leaseOverdue(
+        of queues: [MessageQueue], _ limit: Int, until end: Timestamp, countingTries tries: Int,
+        in connection: any DatabaseConnection, wall: Timestamp
+    ) throws -> [Leased] {
+        let names = queues.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        return try leased(
+            """
+            WITH due AS MATERIALIZED (SELECT id FROM messages
+                WHERE died_at IS NULL AND leased_until > 0 AND leased_until <= ?
+                    AND queue IN (\(names))
+                ORDER BY leased_until, id LIMIT ?\(connection.dialect.lockFreeRows))
+            """, [.time(wall), .integer(limit)], until: end, tries, connection)
+    }
+
+    private static func leased(
+        _ due: String, _ arguments: [SQLValue], until end: Timestamp, _ tries: Int,
+        _ connection: any DatabaseConnection
+    ) throws -> [Leased] {
+        try connection.query(
+            """
+            \(due)
+            UPDATE messages SET attempts = attempts + ?, leased_until = ?
+            WHERE id IN (SELECT id FROM due)
+            RETURNING id, queue, body, attempts, enqueued_at
+            """, arguments + [.integer(tries), .time(end)]
+        ).map { row in
+            var reader = row.reader
+            return try Leased(
+                id: reader.uuid(), queue: reader.oneOf(MessageQueue.self), body: reader.text(),
+                attempts: reader.integer(), enqueuedAt: reader.time())
+        }
+    }
+
     /// How many of a queue's messages there are of each kind.
     struct Counts {
         let queue: String

@@ -4,12 +4,12 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Works messages off: takes what is due, hands it to its queue's handler, a few at a time.
+/// Works messages off: takes what is due and hands it to its queue's handler. Each queue has a
+/// share of its own (``MessageQueue/maximumInFlight``), and what becomes free of it is filled
+/// again: a message that takes long holds up nothing but itself.
 public struct MessageWorker: Service {
     public typealias Handler = @Sendable (Message) async throws -> Void
 
-    /// Messages in work at once.
-    static let maximumInFlight = 8
     /// How long an idle worker waits before it looks again.
     static let idlePause = Duration.milliseconds(50)
     /// The reason kept of a message that its worker never answered for.
@@ -25,7 +25,7 @@ public struct MessageWorker: Service {
     private let handlers: [MessageQueue: Handler]
     private let now: @Sendable () -> Timestamp
     private let logger: Logger
-    private let state = WorkerState()
+    private let shares = WorkerShares()
 
     public init(
         broker: any MessageBroker, handlers: [MessageQueue: Handler],
@@ -37,25 +37,22 @@ public struct MessageWorker: Service {
         self.logger = logger
     }
 
+    /// Runs until a shutdown is asked for, then gives back what was not begun and finishes the rest.
     public func run() async throws {
-        state.setRunning(true)
+        shares.setRunning(true)
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    if try await workOff() > 0 { continue }
+                    if try await beginDue() > 0 { continue }
                 } catch {
                     logger.warning("worker pauses", metadata: ["error": "\(error)"])
                 }
-                do {
-                    try await Task.sleep(for: Self.idlePause)
-                } catch {
-                    // A shutdown was asked for.
-                    return
-                }
+                await shares.wait(atMost: Self.idlePause)
             }
         }
-        state.setRunning(false)
+        shares.setRunning(false)
         await broker.stopClaiming()
+        await shares.allEnded()
     }
 
     /// Handles what is due now, and what falls due while it does so; waits for what this process
@@ -63,29 +60,35 @@ public struct MessageWorker: Service {
     public func drain() async throws {
         let deadline = ContinuousClock.now + Self.longestDrain
         while ContinuousClock.now < deadline {
-            let claimed = state.claimed
+            let claimed = shares.claimed
             let isCaughtUp = try await broker.catchUp(now: now())
-            let mayClaim = broker.handsOutOnDemand || state.isRunning
-            if mayClaim, try await workOff() > 0 { continue }
+            let mayClaim = broker.handsOutOnDemand || shares.isRunning
+            if mayClaim, try await beginDue() > 0 { continue }
             // What was in work meanwhile may have enqueued more.
-            if isCaughtUp && !state.isWorking && state.claimed == claimed { return }
+            if isCaughtUp && !shares.isWorking && shares.claimed == claimed { return }
             try await Task.sleep(for: Self.drainPause)
         }
     }
 
-    /// - Returns: how many messages were tried.
-    private func workOff() async throws -> Int {
-        state.begin()
-        defer { state.end() }
-        let messages = try await broker.claim(Self.maximumInFlight, now: now())
-        state.add(claimed: messages.count)
-        // What has been claimed is finished even when a shutdown is asked for meanwhile.
-        await withTaskGroup(of: Void.self) { group in
+    /// Claims what there is room for and lets its handling begin.
+    /// - Returns: how many messages that were.
+    private func beginDue() async throws -> Int {
+        guard let room = shares.beginClaim() else { return 0 }
+        do {
+            let messages = try await broker.claim(room, now: now())
+            shares.endClaim(room, messages)
             for message in messages {
-                group.addTask { await Task { await self.handle(message) }.value }
+                // What has been claimed is finished even when a shutdown is asked for meanwhile.
+                Task {
+                    await handle(message)
+                    shares.end(message)
+                }
             }
+            return messages.count
+        } catch {
+            shares.endClaim(room, [])
+            throw error
         }
-        return messages.count
     }
 
     private func handle(_ message: Message) async {
@@ -141,20 +144,4 @@ public struct MessageWorker: Service {
                 "seconds": "\(pause)", "error": "\(error)",
             ])
     }
-}
-
-/// What a worker does at the moment.
-private final class WorkerState: Sendable {
-    private let state = Mutex((isRunning: false, working: 0, claimed: 0))
-
-    var isRunning: Bool { state.withLock { $0.isRunning } }
-    var isWorking: Bool { state.withLock { $0.working > 0 } }
-
-    /// Messages that were claimed so far.
-    var claimed: Int { state.withLock { $0.claimed } }
-
-    func add(claimed: Int) { state.withLock { $0.claimed += claimed } }
-    func setRunning(_ isRunning: Bool) { state.withLock { $0.isRunning = isRunning } }
-    func begin() { state.withLock { $0.working += 1 } }
-    func end() { state.withLock { $0.working -= 1 } }
 }

@@ -19,6 +19,9 @@ public struct RabbitMQBroker: MessageBroker {
     let publisher: RabbitMQSession
     let consumer: RabbitMQSession
     let inbox: RabbitMQInbox
+    let tries: RabbitMQTries
+    /// ``RabbitMQTries/lostAfter``, which tests do not wait for.
+    private let lostAfter: Duration
 
     /// Connects when it is first used.
     public init(
@@ -30,10 +33,12 @@ public struct RabbitMQBroker: MessageBroker {
 
     package init(
         _ url: RabbitMQURL, _ queues: RabbitMQQueues, database: any Database,
-        wall: @escaping @Sendable () -> Timestamp, logger: Logger
+        wall: @escaping @Sendable () -> Timestamp, lostAfter: Duration? = nil, logger: Logger
     ) {
         self.database = database
         self.wall = wall
+        self.lostAfter = lostAfter ?? RabbitMQTries.lostAfter
+        tries = RabbitMQTries(database: database)
         self.queues = queues
         let inbox = RabbitMQInbox()
         self.inbox = inbox
@@ -63,18 +68,63 @@ public struct RabbitMQBroker: MessageBroker {
         try MessageTable.insert(queue, body, in: connection, now: now)
     }
 
-    public func claim(_ limit: Int, now: Timestamp) async throws -> [Message] {
+    public func claim(_ room: ClaimRoom, now: Timestamp) async throws -> [Message] {
         consumer.start()
+        try await tries.keepAlive()
         try await keepDeadLetters(now: now)
-        let taken = inbox.take(limit)
+        let suspect = room.takesSuspect ? try await claimSuspect(room, now: now) : nil
+        var free = room.free
+        if let suspect { free[suspect.queue] = room.free(suspect.queue) - 1 }
+        let names = free.map { (queues.name($0), $1) }
+        let taken = inbox.take(Dictionary(uniqueKeysWithValues: names))
         do {
-            // Only what comes alone was delivered before.
-            let begun = try await beginAgain(taken.filter(\.delivery.isRedelivered))
-            return taken.compactMap { message($0, lostTries: begun, now: now) }
+            let begun = try await tries.begin(Array(Set(taken.map(\.delivery.id))))
+            return (suspect.map { [$0] } ?? []) + claimed(taken, begun, now: now)
         } catch {
             inbox.putBack(taken, isDead: false)
-            throw error
+            guard let suspect else { throw error }
+            return [suspect]
         }
+    }
+
+    /// Sets aside what somebody else has begun, or the other copy of what comes twice.
+    private func claimed(
+        _ taken: [RabbitMQInbox.Held], _ begun: Set<UUID>, now: Timestamp
+    ) -> [Message] {
+        var left = begun
+        return taken.compactMap { held in
+            guard left.remove(held.delivery.id) != nil else {
+                inbox.contest(held)
+                return nil
+            }
+            return message(held, lostTries: 0, now: now)
+        }
+    }
+
+    /// Looks at what somebody has begun before. Where that worker lives, the message waits until
+    /// it has ended its try; where it has died, the message is a suspect.
+    private func claimSuspect(_ room: ClaimRoom, now: Timestamp) async throws -> Message? {
+        let asked = Set(inbox.contested.map(\.delivery.id))
+        guard !asked.isEmpty else { return nil }
+        inbox.note(try await tries.traces(of: Array(asked)), of: asked)
+        for one in inbox.contested {
+            guard let trace = one.trace,
+                trace.beat == 0 || ContinuousClock.now - one.since >= lostAfter,
+                let queue = queues.queue(named: one.delivery.queue)?.queue, room.free(queue) > 0,
+                let held = inbox.take(one)
+            else { continue }
+            do {
+                guard let lost = try await tries.takeOver(held.delivery.id, trace) else {
+                    inbox.contest(held)
+                    continue
+                }
+                return message(held, lostTries: lost, now: now)
+            } catch {
+                inbox.contest(held)
+                throw error
+            }
+        }
+        return nil
     }
 
     private func message(
@@ -85,23 +135,23 @@ public struct RabbitMQBroker: MessageBroker {
         return Message(
             id: delivery.id, queue: queue, body: delivery.body,
             attempts: delivery.attempts + lostTries, enqueuedAt: delivery.enqueuedAt(now: now),
-            receipt: held.receipt)
+            isSuspect: lostTries > 0, receipt: held.receipt)
     }
 
     public func acknowledge(_ message: Message) async throws {
-        guard let delivery = inbox.delivery(message.receipt) else {
+        guard let delivery = delivery(of: message) else {
             throw RabbitMQError.away("the connection was lost; the message comes again")
         }
         try await settling(message, delivery) {
-            try await settle(delivery, receipt: message.receipt)
+            try await end(message, delivery)
         }
     }
 
     public func reject(
         _ message: Message, reason: String, isPoison: Bool, now: Timestamp
     ) async throws -> Bool {
-        // A message whose connection was lost is another worker's by now.
-        guard let delivery = inbox.delivery(message.receipt) else { return false }
+        // A message whose connection was lost comes again, perhaps to another worker.
+        guard let delivery = delivery(of: message) else { return false }
         let attempts = min(message.attempts + 1, message.queue.maximumAttempts)
         let isDead = isPoison || attempts >= message.queue.maximumAttempts
         var next = OutgoingMessage(
@@ -115,7 +165,7 @@ public struct RabbitMQBroker: MessageBroker {
         }
         try await settling(message, delivery) {
             try await publish([next])
-            try await settle(delivery, receipt: message.receipt)
+            try await end(message, delivery)
         }
         return isDead
     }
@@ -123,11 +173,23 @@ public struct RabbitMQBroker: MessageBroker {
     /// The message goes back to the outbox until its time has come: queues of RabbitMQ have one
     /// pause for all of their messages.
     public func postpone(_ message: Message, reason: String, until dueAt: Timestamp) async throws {
-        guard let delivery = inbox.delivery(message.receipt) else { return }
+        guard let delivery = delivery(of: message) else { return }
         try await settling(message, delivery) {
             try await keep(message, reason: reason, until: dueAt)
-            try await settle(delivery, receipt: message.receipt)
+            try await end(message, delivery)
         }
+    }
+
+    /// `nil` where the connection was lost: then no outcome can be told, and the try does not count.
+    private func delivery(of message: Message) -> Delivery? {
+        if let delivery = inbox.delivery(message.receipt) { return delivery }
+        tries.undo(message.id)
+        return nil
+    }
+
+    private func end(_ message: Message, _ delivery: Delivery) async throws {
+        try await tries.end(message.id)
+        try await settle(delivery, receipt: message.receipt)
     }
 
     private func keep(_ message: Message, reason: String, until dueAt: Timestamp) async throws {
@@ -150,8 +212,8 @@ public struct RabbitMQBroker: MessageBroker {
         }
     }
 
-    /// Where an outcome cannot be told, the message is given back: nobody else would have it while
-    /// its connection lives.
+    /// Where an outcome cannot be told, the message is given back, since nobody else would have it
+    /// while its connection lives; and the try does not count.
     private func settling(
         _ message: Message, _ delivery: Delivery, _ tell: () async throws -> Void
     ) async throws {
@@ -159,6 +221,7 @@ public struct RabbitMQBroker: MessageBroker {
             try await tell()
         } catch {
             inbox.remove(message.receipt)
+            tries.undo(message.id)
             do {
                 try await consumer.perform { connection in
                     guard connection.id == delivery.connection else { return }
@@ -173,8 +236,8 @@ public struct RabbitMQBroker: MessageBroker {
 
     public var handsOutOnDemand: Bool { false }
 
-    /// What nobody has begun goes back as it came: closing the connection alone would count as a
-    /// delivery.
+    /// What nobody has begun goes back at once, and not only when the connection is closed, which
+    /// is when the last that is in work has ended.
     public func stopClaiming() async {
         guard consumer.isStarted else { return }
         let (queues, inbox) = (self.queues, self.inbox)
@@ -196,9 +259,8 @@ public struct RabbitMQBroker: MessageBroker {
                 try await settle(delivery, receipt: held.receipt)
             }
         } catch {
-            // It comes again by itself, as what was delivered before.
+            // It comes again by itself.
         }
-        await consumer.stop()
     }
 
     /// Closes what is still open.
@@ -216,7 +278,6 @@ public struct RabbitMQBroker: MessageBroker {
     }
 
     func settle(_ delivery: Delivery, receipt: Int64) async throws {
-        if delivery.isRedelivered { try await forgetTries(delivery.id) }
         // On another connection the tag would mean another message.
         try await consumer.perform { connection in
             guard connection.id == delivery.connection else { return }

@@ -25,8 +25,6 @@ enum MessageHeader {
     static let dueAt = "cuebx-due-at"
     static let reason = "cuebx-reason"
     static let diedAt = "cuebx-died-at"
-    /// RabbitMQ's: how often a quorum queue has handed the message out before.
-    static let deliveryCount = "x-delivery-count"
     /// RabbitMQ's: why it dead-lettered the message itself.
     static let firstDeathReason = "x-first-death-reason"
 }
@@ -44,9 +42,6 @@ struct Delivery: Sendable {
     let timestamp: UInt64?
     let integers: [String: Int64]
     let texts: [String: String]
-
-    /// Whether a worker was given it before and never answered for it.
-    var isRedelivered: Bool { (integers[MessageHeader.deliveryCount] ?? 0) > 0 }
 
     /// Tries that ended.
     var attempts: Int64 { min(max(0, integers[MessageHeader.attempts] ?? 0), 1_000_000) }

@@ -62,19 +62,14 @@ extension RabbitMQBroker {
     /// - Throws: ``RabbitMQError/away(_:)``; then all of them are still there.
     package func flush(_ limit: Int = maximumBatch, now: Timestamp) async throws -> Int {
         let wallNow = wall()
-        let hasDue = try await database.read { connection in
-            try connection.queryOne(
-                """
-                SELECT 1 FROM messages
-                WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ? LIMIT 1
-                """, [.time(now), .time(wallNow)]) != nil
+        let due = try await database.read { connection in
+            try MessageTable.due(in: connection, now: now, wall: wallNow)
         }
-        guard hasDue else { return 0 }
+        guard !due.queues.isEmpty || due.hasOverdue else { return 0 }
         // Nothing is taken while there is nobody to give it to.
         try await publisher.perform { _ in }
         let lease = wallNow.adding(seconds: Self.relayLease)
-        let messages = try await takeFromOutbox(
-            limit, now: now, wall: wallNow, lease: lease)
+        let messages = try await takeFromOutbox(limit, due, now: now, wall: wallNow, until: lease)
         guard !messages.isEmpty else { return 0 }
         do {
             let taken = try await publisher.perform { try $0.publishConfirmed(messages) }
@@ -91,28 +86,31 @@ extension RabbitMQBroker {
         return messages.count
     }
 
+    /// Leases as much of each queue as of the others, so that one which RabbitMQ does not take
+    /// messages for leaves room for them.
     private func takeFromOutbox(
-        _ limit: Int, now: Timestamp, wall: Timestamp, lease: Timestamp
+        _ limit: Int, _ due: MessageTable.Due, now: Timestamp, wall: Timestamp,
+        until lease: Timestamp
     ) async throws -> [OutgoingMessage] {
-        let queues = self.queues
-        return try await database.write { connection in
-            let lock = connection.dialect == .postgresql ? "FOR UPDATE SKIP LOCKED" : ""
-            return try connection.query(
-                """
-                UPDATE messages SET leased_until = ?
-                WHERE id IN (SELECT id FROM messages
-                    WHERE died_at IS NULL AND due_at <= ? AND leased_until <= ?
-                    ORDER BY due_at, id LIMIT ? \(lock))
-                RETURNING id, queue, body, attempts, enqueued_at
-                """, [.time(lease), .time(now), .time(wall), .integer(limit)]
-            ).map { row in
-                var reader = row.reader
-                let id = try reader.uuid()
-                let queue = try reader.oneOf(MessageQueue.self)
-                return try OutgoingMessage(
-                    queue: queues.name(queue), id: id, body: reader.text(),
-                    attempts: reader.integer(), enqueuedAt: reader.time())
+        let share = max(1, limit / max(1, due.queues.count))
+        let leased = try await database.write { connection in
+            var leased: [MessageTable.Leased] = []
+            if due.hasOverdue {
+                leased += try MessageTable.leaseOverdue(
+                    of: MessageQueue.allCases, limit, until: lease, countingTries: 0,
+                    in: connection, wall: wall)
             }
+            for queue in due.queues.shuffled() where leased.count < limit {
+                leased += try MessageTable.lease(
+                    queue, min(share, limit - leased.count), until: lease, countingTries: 0,
+                    in: connection, now: now)
+            }
+            return leased
+        }
+        return leased.map {
+            OutgoingMessage(
+                queue: queues.name($0.queue), id: $0.id, body: $0.body, attempts: $0.attempts,
+                enqueuedAt: $0.enqueuedAt)
         }
     }
 
@@ -134,31 +132,8 @@ extension RabbitMQBroker {
     }
 }
 
-/// Tries whose worker died, and what was given up on: kept in the database.
+/// What was given up on: kept in the database.
 extension RabbitMQBroker {
-    /// RabbitMQ counts how often it handed a message out, begun or not. So what was handed out
-    /// before is counted here, when it is begun again.
-    ///
-    /// - Returns: tries that never ended.
-    func beginAgain(_ held: [RabbitMQInbox.Held]) async throws -> Int64 {
-        guard let id = held.first?.delivery.id else { return 0 }
-        return try await database.write { connection in
-            let row = try connection.queryOne(
-                """
-                INSERT INTO message_tries (id, tries) VALUES (?, 1)
-                ON CONFLICT (id) DO UPDATE SET tries = message_tries.tries + 1 RETURNING tries
-                """, [.uuid(id)])
-            guard var reader = row?.reader else { return 1 }
-            return try reader.integer()
-        }
-    }
-
-    func forgetTries(_ id: UUID) async throws {
-        _ = try await database.write { connection in
-            try connection.execute("DELETE FROM message_tries WHERE id = ?", [.uuid(id)])
-        }
-    }
-
     /// Takes what was given up on into the database, where it is listed, retried and discarded.
     func keepDeadLetters(now: Timestamp) async throws {
         let held = inbox.takeDead()
@@ -175,6 +150,7 @@ extension RabbitMQBroker {
                     ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts,
                         reason = excluded.reason, leased_until = 0, died_at = excluded.died_at
                     """, held.map { Self.row(of: $0.delivery, queues, now: now) })
+                try RabbitMQTries.strikeOut(held.map(\.delivery.id), in: connection)
             }
             for one in held { try await settle(one.delivery, receipt: one.receipt) }
         } catch {
@@ -243,6 +219,9 @@ extension RabbitMQBroker {
         let queues = self.queues
         try await publisher.perform { connection in
             for queue in MessageQueue.allCases {
+                // A queue that nobody uses is not asked for a message: after a crash of RabbitMQ
+                // it may be without a leader and leave that question unanswered.
+                guard try connection.messageCount(queues.retryName(queue)) > 0 else { continue }
                 try connection.bringForward(queue, queues, now: now)
             }
         }

@@ -204,7 +204,8 @@ struct BrokerTests {
                     == false)
             #expect(try await tested.letters(0, at: now).isEmpty)
             // It is still the other worker's.
-            #expect(try await tested.broker.claim(8, now: now.adding(seconds: 3600)).isEmpty)
+            let later = now.adding(seconds: 3600)
+            #expect(try await tested.broker.claim(ClaimRoom(each: 8), now: later).isEmpty)
         }
     }
 

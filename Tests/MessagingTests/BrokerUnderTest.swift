@@ -48,7 +48,11 @@ final class BrokerUnderTest {
     private let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     private let makeRabbitMQ: (() throws -> RabbitMQBroker)?
 
-    init(_ engine: Engine, now: Timestamp, retryMilliseconds: Int64? = nil) async throws {
+    /// - Parameter lostAfter: when RabbitMQ's other workers take a worker for dead.
+    init(
+        _ engine: Engine, now: Timestamp, retryMilliseconds: Int64? = nil,
+        lostAfter: Duration = .milliseconds(100)
+    ) async throws {
         let database = try SQLiteDatabase(path: folder.appending(path: "test.db").path)
         self.database = database
         let wall = WallClock(from: now)
@@ -63,7 +67,11 @@ final class BrokerUnderTest {
                 ) STRICT
                 """)
             try connection.execute(
-                "CREATE TABLE message_tries (id BLOB PRIMARY KEY, tries INTEGER NOT NULL) STRICT")
+                """
+                CREATE TABLE message_tries (
+                    id BLOB PRIMARY KEY, tries INTEGER NOT NULL, beat INTEGER NOT NULL
+                ) STRICT
+                """)
         }
         switch engine {
         case .embedded:
@@ -79,7 +87,9 @@ final class BrokerUnderTest {
             var logger = Logger(label: "test")
             logger.logLevel = .critical
             let make = { [logger] in
-                RabbitMQBroker(url, queues, database: database, wall: wall.now, logger: logger)
+                RabbitMQBroker(
+                    url, queues, database: database, wall: wall.now,
+                    lostAfter: lostAfter, logger: logger)
             }
             makeRabbitMQ = make
             broker = make()
@@ -95,19 +105,29 @@ final class BrokerUnderTest {
         try FileManager.default.removeItem(at: folder)
     }
 
-    func enqueue(_ bodies: [String], at now: Timestamp) async throws {
+    func enqueue(
+        _ bodies: [String], in queue: MessageQueue = .usageCommits, at now: Timestamp
+    ) async throws {
         for body in bodies {
             try await database.write { [broker] connection in
-                try broker.enqueue(.usageCommits, body, in: connection, now: now)
+                try broker.enqueue(queue, body, in: connection, now: now)
             }
         }
     }
 
-    /// Claims once that many messages are there to be claimed, and none is on its way.
+    /// Sends on its way what was enqueued.
+    func send(at now: Timestamp) async throws {
+        guard let rabbitMQ = broker as? RabbitMQBroker else { return }
+        while try await rabbitMQ.flush(now: now) > 0 {}
+    }
+
+    /// Claims once that many messages are there to be claimed, and none is on its way. What a dead
+    /// worker held is not claimed before it is known to be dead.
     func claim(_ limit: Int = 8, of expected: Int = 1, at now: Timestamp) async throws -> [Message]
     {
+        let room = ClaimRoom(each: limit)
         guard let rabbitMQ = broker as? RabbitMQBroker else {
-            return try await broker.claim(limit, now: now)
+            return try await broker.claim(room, now: now)
         }
         let deadline = ContinuousClock.now + Self.patience
         // Asks for the first time, where nobody has; nothing is there yet.
@@ -117,7 +137,12 @@ final class BrokerUnderTest {
             rabbitMQ.startDelivery()
             try await Task.sleep(for: .milliseconds(2))
         }
-        return try await broker.claim(limit, now: now)
+        var messages = try await broker.claim(room, now: now)
+        while messages.isEmpty, expected > 0, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(2))
+            messages = try await broker.claim(room, now: now)
+        }
+        return messages
     }
 
     /// The worker died: its lease runs out, or its connection is lost.
@@ -134,7 +159,7 @@ final class BrokerUnderTest {
         let deadline = ContinuousClock.now + Self.patience
         while try await letters.list().count < expected, ContinuousClock.now < deadline {
             // On their way into the table they are no messages to be claimed.
-            #expect(try await broker.claim(8, now: now).isEmpty)
+            #expect(try await broker.claim(ClaimRoom(each: 8), now: now).isEmpty)
         }
         return try await letters.list()
     }

@@ -69,16 +69,60 @@ struct RabbitMQTests {
         _ = try await tested.database.write { connection in
             try connection.execute("INSERT INTO messages SELECT * FROM kept")
         }
-        let twice = try await tested.claim(of: 2, at: now)
-        #expect(twice.count == 2 && twice[0].id == twice[1].id)
-        // Dead twice over is one dead letter.
-        for message in twice {
-            #expect(
-                try await tested.broker.reject(message, reason: "x", isPoison: true, now: now))
-        }
-        #expect(try await tested.letters(1, at: now).count == 1)
+        // One is not begun while the other is in work. Dead twice over is one dead letter.
+        let first = try #require(try await tested.claim(of: 2, at: now).first)
+        #expect(try await rabbitMQ.claim(ClaimRoom(each: 8), now: now).isEmpty)
+        #expect(try await rabbitMQ.reject(first, reason: "x", isPoison: true, now: now))
+        let second = try #require(try await tested.claim(at: now).first)
+        #expect(second.id == first.id && second.attempts == 0)
+        #expect(try await rabbitMQ.reject(second, reason: "x", isPoison: true, now: now))
         #expect(try await tested.claim(of: 0, at: now).isEmpty)
         #expect(try await tested.letters(1, at: now).count == 1)
+        try await tested.close()
+    }
+
+    @Test("What was sent ahead to a worker that dies, and never begun, has used up no try")
+    func sentAhead() async throws {
+        let tested = try await BrokerUnderTest(.rabbitMQ, now: now)
+        try await tested.enqueue(["a", "b", "c"], at: now)
+        let begun = try #require(try await tested.claim(1, of: 3, at: now).first)
+        try await tested.loseWorker()
+        var attempts: [UUID: Int64] = [:]
+        while attempts.count < 3 {
+            for message in try await tested.claim(of: 3 - attempts.count, at: now) {
+                attempts[message.id] = message.attempts
+                try await tested.broker.acknowledge(message)
+            }
+        }
+        #expect(attempts[begun.id] == 1 && attempts.values.reduce(0, +) == 1)
+        try await tested.close()
+    }
+
+    @Test("A worker that has only lost its connection keeps its message, and no try is used up")
+    func lostConnection() async throws {
+        let tested = try await BrokerUnderTest(.rabbitMQ, now: now, lostAfter: .seconds(3))
+        try await tested.enqueue(["a"], at: now)
+        let cutOff = try #require(tested.broker as? RabbitMQBroker)
+        let message = try #require(try await tested.claim(at: now).first)
+        try await tested.loseWorker()
+        let other = try #require(tested.broker as? RabbitMQBroker)
+        let room = ClaimRoom(each: 8)
+        // It goes on working, for longer than a dead worker is waited for.
+        let end = ContinuousClock.now + .seconds(4)
+        while ContinuousClock.now < end {
+            #expect(try await cutOff.claim(room, now: now).isEmpty)
+            #expect(try await other.claim(room, now: now).isEmpty)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(other.deliveredAhead == 1)
+        await #expect(throws: RabbitMQError.self) { try await cutOff.acknowledge(message) }
+        var again: [Message] = []
+        while again.isEmpty {
+            _ = try await cutOff.claim(room, now: now)
+            again = try await other.claim(room, now: now)
+        }
+        #expect(again.map(\.id) == [message.id] && again.map(\.attempts) == [0])
+        try await other.acknowledge(again[0])
         try await tested.close()
     }
 

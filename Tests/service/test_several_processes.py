@@ -1,8 +1,13 @@
-"""Several processes on one PostgreSQL: what one process promises, all of them together keep."""
+"""Several processes on one PostgreSQL, and with RabbitMQ on that too: what one process promises, all
+of them together keep."""
 
 import collections
+import contextlib
+import datetime
 import json
 import random
+import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -11,47 +16,85 @@ import psycopg
 import pytest
 
 import postgresql
+import conftest
 from conftest import BINARY, PLUS, PRO, ROOT, Service, User, databases, together
-from test_payments import checkout, sdk
+from rabbitmq import RabbitMQ
+from test_payments import checkout, knob, post_event, press, sdk
+from test_payments_queue import ASYNC, until
 
 PROCESSES = 3
 # The load asks for no more than this user's plan lets it.
 FEATURE = "career.extract_keywords"
 
 
-class Cluster:
-    """Processes that share a database, each with a port of its own."""
+class Worker:
+    """A process that works messages off and serves nobody."""
 
-    def __init__(self, folder, url, number=PROCESSES, **settings):
+    def __init__(self, folder, service):
+        self.service, self.log = service, folder / "log"
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [BINARY, "worker"], env=self.service.environment, cwd=self.log.parent, text=True,
+            stdout=subprocess.PIPE, stderr=open(self.log, "ab"))
+        assert "works messages off" in self.process.stdout.readline(), self.log.read_text()
+        return self
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0, self.log.read_text()[-2000:]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(30)
+
+
+class Cluster:
+    """Processes that share a database, each with a port of its own. With RabbitMQ they leave their
+    messages to two workers."""
+
+    def __init__(self, folder, url, number=PROCESSES, rabbitmq=None, **settings):
         catalog = json.loads((ROOT / "catalog.json").read_text())
         catalog["plans"][0] |= {
             "credits_allocation": "100000.00", "rate_limit_per_minute": None,
             "rate_limit_per_day": None}
         path = folder / "catalog.json"
         path.write_text(json.dumps(catalog))
-        self.services = []
+        self.services, self.workers = [], []
+        if rabbitmq:
+            settings["BROKER_URL"] = rabbitmq.new_vhost()[0]
         for index in range(number):
             place = folder / str(index)
             place.mkdir()
             self.services.append(Service(
-                place, DATABASE_URL=url, CATALOG=str(path), LOG_LEVEL="warning",
-                # Nobody pays here; a sandbox for each would only take time.
-                STRIPE_API_BASE="http://127.0.0.1:1", **settings))
+                place, **{
+                    "DATABASE_URL": url, "CATALOG": str(path), "LOG_LEVEL": "warning",
+                    # Nobody pays here; a sandbox for each would only take time.
+                    "STRIPE_API_BASE": "http://127.0.0.1:1", **settings}))
+        if rabbitmq:
+            for name in ("worker-a", "worker-b"):
+                (folder / name).mkdir()
+                self.workers.append(Worker(folder / name, self.services[0]))
 
     def start(self):
         for service in self.services:
-            service.start()
+            self.start_one(service)
+        for worker in self.workers:
+            worker.start()
         return self
 
+    def start_one(self, service):
+        service.start(*(["--no-worker"] if self.workers else []))
+
     def stop(self):
-        for service in self.services:
-            service.stop()
+        for process in self.workers + self.services:
+            process.stop()
 
     def end(self):
         """Whatever a failed test has left."""
-        for service in self.services:
-            if service.process and service.process.poll() is None:
-                service.kill()
+        for one in self.workers + self.services:
+            if getattr(one, "process", None) and one.process.poll() is None:
+                one.kill()
 
     def __getitem__(self, index):
         return self.services[index % len(self.services)]
@@ -68,16 +111,46 @@ def database_url():
     postgresql.drop_database(url)
 
 
-@pytest.fixture
-def cluster(tmp_path, database_url):
-    cluster = Cluster(tmp_path, database_url)
+@pytest.fixture(scope="session")
+def rabbitmq():
+    if conftest.BROKER:
+        yield conftest.BROKER
+        return
+    server = RabbitMQ()
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+@contextlib.contextmanager
+def running(cluster):
     try:
         yield cluster.start()
         audit = cluster[0].audit()
+        letters = cluster[0].command("dead-letters", "list").stdout
         cluster.stop()
         assert audit.returncode == 0, audit.stdout + audit.stderr
+        assert letters.strip() == "No dead letters."
     finally:
         cluster.end()
+
+
+@pytest.fixture
+def embedded(tmp_path, database_url):
+    with running(Cluster(tmp_path, database_url, BROKER_URL="embedded:")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def queued(tmp_path, database_url, rabbitmq):
+    with running(Cluster(tmp_path, database_url, rabbitmq=rabbitmq)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["embedded", "queued"])
+def cluster(request):
+    return request.getfixturevalue(request.param)
 
 
 def codes(answers):
@@ -164,7 +237,8 @@ def test_a_catalog_changed_by_one_process_binds_all(cluster, tmp_path):
         assert cluster.seen_from(index, user).validate().json["credits_reserved"] == "1.75"
 
 
-def test_each_message_is_claimed_by_one_worker(cluster):
+def test_each_message_is_claimed_by_one_worker(embedded):
+    cluster = embedded
     # The database itself keeps a record of who claims what.
     cluster[0].rows("CREATE TABLE claims (id uuid, attempts bigint)")
     cluster[0].rows("""
@@ -235,12 +309,13 @@ def test_ten_processes_start_at_once_on_an_empty_database(tmp_path, database_url
 
 
 class Load:
-    """Clients that validate and commit on all processes until they are told to stop. A client that
-    got no answer asks another process, as a tool server does."""
+    """Clients that validate and commit on all processes until they are told to stop; every other
+    commit is left to the queue. A client that got no answer asks another process, as a tool server
+    does."""
 
     def __init__(self, cluster, users, clients=12):
         self.cluster, self.users = cluster, users
-        self.reserved, self.committed = {}, set()
+        self.reserved, self.committed, self.accepted = {}, set(), set()
         self.statuses = collections.Counter()
         self.stopped = threading.Event()
         self.threads = [threading.Thread(target=self.work, args=(index,))
@@ -269,37 +344,51 @@ class Load:
                 continue
             usage = validated.json["usage_id"]
             self.reserved[usage] = (user, name)
-            committed = self.ask(
-                lambda process: self.cluster.seen_from(process, user).commit(usage), generator)
+            headers = ASYNC if number % 2 else {}
+            committed = self.ask(lambda process: self.cluster.seen_from(process, user).commit(
+                usage, headers=headers), generator)
             if committed is not None and committed.status == 200:
                 self.committed.add(usage)
+            if committed is not None and committed.status == 202:
+                self.accepted.add(usage)
 
     def ask(self, question, generator):
-        try:
-            answer = question(generator.randrange(len(self.cluster.services)))
-        except (OSError, EOFError, ValueError, ConnectionError) as error:
-            self.statuses[type(error).__name__] += 1
-            return None
-        except Exception as error:
-            self.statuses[repr(error)] += 1
-            return None
-        self.statuses[answer.status] += 1
-        return answer
+        while True:
+            try:
+                answer = question(generator.randrange(len(self.cluster.services)))
+            except ConnectionRefusedError:
+                # Nobody has seen the request.
+                self.statuses["refused"] += 1
+                if self.stopped.is_set():
+                    return None
+                continue
+            except Exception as error:
+                self.statuses[repr(error)] += 1
+                return None
+            self.statuses[answer.status] += 1
+            return answer
 
     def wait(self, more):
         """Until so many more cycles are done."""
-        goal = len(self.committed) + more
-        deadline = time.monotonic() + 60
-        while len(self.committed) < goal:
+        def done():
+            return len(self.committed) + len(self.accepted)
+
+        goal = done() + more
+        deadline = time.monotonic() + 120
+        while done() < goal:
             assert time.monotonic() < deadline, self.statuses
             time.sleep(0.01)
 
     def check(self, service):
-        """What was acknowledged is there, and each call was charged once."""
+        """What was acknowledged is there, what was accepted is carried out, and each call was
+        charged once."""
+        until(lambda: service.rows(
+            "SELECT count(*) FROM career_usage_logs WHERE status = 'PENDING'"
+            " AND commit_accepted_at IS NOT NULL") == [(0,)], 90)
         rows = dict(service.rows(
             "SELECT CAST(id AS TEXT), status FROM career_usage_logs"))
         assert self.reserved.keys() <= rows.keys()
-        assert {rows[usage] for usage in self.committed} <= {"SUCCESS"}
+        assert {rows[usage] for usage in self.committed | self.accepted} <= {"SUCCESS"}
         assert service.rows("""
             SELECT count(*) FROM career_usage_logs
             GROUP BY user_id, request_id HAVING count(*) > 1""") == []
@@ -311,7 +400,7 @@ def test_batches_of_all_processes_never_deadlock(cluster):
     users = [cluster[0].sign_up() for _ in range(6)]
     with Load(cluster, users, clients=24) as load:
         load.wait(1500)
-    assert set(load.statuses) == {200}
+    assert set(load.statuses) == {200, 202}
     assert cluster[0].rows(
         "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(0,)]
     load.check(cluster[0])
@@ -323,10 +412,162 @@ def test_a_process_killed_under_load_loses_nothing_and_holds_up_nobody(cluster):
         load.wait(100)
         cluster[1].kill()
         load.wait(100)
-        cluster[1].start()
+        cluster.start_one(cluster[1])
         load.wait(100)
     assert 500 not in load.statuses
+    release_leases(cluster)
     load.check(cluster[0])
+
+
+def release_leases(cluster):
+    """The embedded broker's lease of a dead worker runs out after five minutes."""
+    if not cluster.workers:
+        cluster[0].rows("UPDATE messages SET leased_until = 1 WHERE leased_until > 0")
+
+
+def test_a_worker_killed_in_mid_batch_loses_nothing_and_does_nothing_twice(queued):
+    users = [queued[0].sign_up() for _ in range(6)]
+    with Load(queued, users) as load:
+        for worker in queued.workers:
+            load.wait(150)
+            worker.kill()
+            load.wait(50)
+            worker.start()
+        load.wait(100)
+    assert set(load.statuses) == {200, 202}
+    load.check(queued[0])
+
+
+def test_rabbitmq_away_under_load_delays_messages_and_fails_no_request(queued, rabbitmq):
+    users = [queued[0].sign_up() for _ in range(6)]
+    with Load(queued, users) as load:
+        for how in ("stop", "kill"):
+            load.wait(100)
+            getattr(rabbitmq, how)()
+            accepted = len(load.accepted)
+            until(lambda: len(load.accepted) >= accepted + 50, 60)
+            rabbitmq.start()
+        load.wait(100)
+    assert set(load.statuses) == {200, 202}
+    load.check(queued[0])
+
+
+def test_a_rolling_restart_fails_no_request_of_who_retries_refused_connections(cluster):
+    users = [cluster[0].sign_up() for _ in range(6)]
+    with Load(cluster, users) as load:
+        for service in cluster.services:
+            load.wait(100)
+            service.stop()
+            cluster.start_one(service)
+        for worker in cluster.workers:
+            load.wait(50)
+            worker.stop()
+            worker.start()
+        load.wait(100)
+    assert set(load.statuses) <= {200, 202, "refused"}
+    load.check(cluster[0])
+
+
+def test_a_webhook_delivered_to_two_processes_is_applied_once(tmp_path, database_url, rabbitmq):
+    cluster = Cluster(tmp_path, database_url, rabbitmq=rabbitmq)
+    first = cluster[0]
+    del first.environment["STRIPE_API_BASE"]
+    try:
+        cluster.start_one(first)
+        for service in cluster.services[1:]:
+            service.environment["STRIPE_API_BASE"] = first.sandbox
+            cluster.start_one(service)
+        user = first.sign_up()
+        page = checkout(user).json["checkout_url"]
+        knob(first, "/_test/webhooks", {"mode": "hold"})
+        assert press(page, "pay")[0] == 303
+        events = sdk(first).v1.events.list({"limit": 100}).data
+        assert "checkout.session.completed" in {event.type for event in events}
+        bodies = [json.dumps(event.to_dict(), default=float) for event in events]
+        answers = together(4 * len(bodies), lambda index: post_event(
+            cluster[index], bodies[index % len(bodies)]))
+        assert {answer.status for answer in answers} == {200}
+        for worker in cluster.workers:
+            worker.service = cluster[1]
+            worker.start()
+        until(lambda: user.subscription["plan"]["name"] == "Plus", 30)
+        until(lambda: first.rows("SELECT 1 FROM messages") == [])
+        assert first.rows("SELECT count(*), count(DISTINCT id) FROM stripe_events") == [
+            (len(bodies), len(bodies))]
+        vhost = first.environment["BROKER_URL"].rsplit("/", 1)[1]
+        until(lambda: all(
+            queue.get("messages") == 0 for queue in rabbitmq.api("GET", f"/queues/{vhost}")))
+        assert user.balance["credits_allocated"] == "500.00"
+        subjects = [mail["subject"] for mail in first.mail(user.email)]
+        assert subjects.count("Your Plus plan is active") == 1
+        assert first.command("dead-letters", "list").stdout.strip() == "No dead letters."
+        assert first.audit().returncode == 0
+        for worker in cluster.workers:
+            worker.stop()
+    finally:
+        cluster.end()
+
+
+SKEW = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(clock, time);
+    const char *seconds = getenv("SKEW_SECONDS");
+    if (result == 0 && clock == CLOCK_REALTIME && seconds) time->tv_sec += atol(seconds);
+    return result;
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def skewing_library(tmp_path_factory):
+    """Makes a process's wall clock wrong."""
+    folder = tmp_path_factory.mktemp("skew")
+    (folder / "skew.c").write_text(SKEW)
+    compiler = shutil.which("clang") or shutil.which("cc")
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-o", folder / "skew.so", folder / "skew.c", "-ldl"],
+        check=True)
+    return str(folder / "skew.so")
+
+
+@pytest.mark.parametrize("broker", ["embedded", "rabbitmq"])
+def test_processes_whose_clocks_are_minutes_apart_grant_and_charge_as_one(
+        tmp_path, database_url, skewing_library, broker, request):
+    rabbitmq = request.getfixturevalue("rabbitmq") if broker == "rabbitmq" else None
+    settings = {} if rabbitmq else {"BROKER_URL": "embedded:"}
+    cluster = Cluster(tmp_path, database_url, rabbitmq=rabbitmq, **settings)
+    for service, seconds in zip(cluster.services, (0, -180, 180)):
+        service.environment |= {"LD_PRELOAD": skewing_library, "SKEW_SECONDS": str(seconds)}
+    if rabbitmq:
+        cluster.workers[1].service = cluster[2]
+    with running(cluster):
+        expiries = [service.sign_up().validate().json["expires_at"]
+                    for service in cluster.services]
+        ahead = [datetime.datetime.fromisoformat(expiry).timestamp() - time.time() - 900
+                 for expiry in expiries]
+        assert ahead == pytest.approx([0, -180, 180], abs=20)
+        user = cluster[0].sign_up()
+        answers = together(30, lambda index: cluster.seen_from(index, user).validate(
+            request_id="raced"))
+        assert codes(answers) == {"reserved": 1, "replayed": 29}
+        usage = answers[0].json["usage_id"]
+        answers = together(30, lambda index: cluster.seen_from(index, user).commit(usage))
+        assert {answer.status for answer in answers} == {200}
+        users = [user] + [cluster[index].sign_up() for index in range(3)]
+        with Load(cluster, users) as load:
+            load.wait(300)
+        assert set(load.statuses) == {200, 202}
+        load.check(cluster[0])
+        poor = cluster[1].sign_up()
+        assert poor.adjust("-99999.00").returncode == 0
+        answers = together(30, lambda index: cluster.seen_from(index, poor).validate())
+        assert codes(answers) == {"reserved": 1, "quota_exceeded": 29}
 
 
 def until_ready(service):
@@ -337,9 +578,14 @@ def until_ready(service):
         time.sleep(0.01)
 
 
-def test_a_restart_of_the_server_under_load_is_an_outage_and_nothing_more(tmp_path):
+@pytest.mark.parametrize("broker", ["embedded", "rabbitmq"])
+def test_a_restart_of_the_server_under_load_is_an_outage_and_nothing_more(
+        tmp_path, broker, request):
     server = postgresql.PostgreSQL()
-    cluster = Cluster(tmp_path, postgresql.new_database(server.url))
+    rabbitmq = request.getfixturevalue("rabbitmq") if broker == "rabbitmq" else None
+    settings = {} if rabbitmq else {"BROKER_URL": "embedded:"}
+    cluster = Cluster(
+        tmp_path, postgresql.new_database(server.url), rabbitmq=rabbitmq, **settings)
     try:
         cluster.start()
         users = [cluster[0].sign_up() for _ in range(6)]
@@ -356,11 +602,14 @@ def test_a_restart_of_the_server_under_load_is_an_outage_and_nothing_more(tmp_pa
                 assert "retry-after" in unready.headers
                 server.start()
             load.wait(100)
-        assert set(load.statuses) == {200, 503}
+        assert set(load.statuses) == {200, 202, 503}
         for index in range(PROCESSES):
             until_ready(cluster[index])
         # What was asked while the server was away may have been done or not; asking again tells.
+        release_leases(cluster)
         load.check(cluster[0])
+        letters = cluster[0].command("dead-letters", "list").stdout
+        assert letters.strip() == "No dead letters."
         cluster.stop()
         assert "cuebx-test" not in "".join(
             service.log.read_text() for service in cluster.services)

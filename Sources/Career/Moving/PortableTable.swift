@@ -188,7 +188,10 @@ extension PortableTable {
                 .integer("leased_until", as: "CAST(0 AS BIGINT)"), .integer("died_at"),
             ]),
         PortableTable(
-            "message_tries", key: "id", columns: [.uuid("id"), .integer("tries")]),
+            "message_tries", key: "id",
+            columns: [
+                .uuid("id"), .integer("tries"), .integer("beat", as: "CAST(0 AS BIGINT)"),
+            ]),
         PortableTable(
             "stripe_events", key: "id",
             columns: [

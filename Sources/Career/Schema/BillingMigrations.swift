@@ -36,6 +36,23 @@ func rabbitMQTables(_ sql: SQLDialect) -> [String] {
     ]
 }
 
+/// What lets each queue be claimed by itself, and tells a worker that died from one that lives.
+func queueShares(_ sql: SQLDialect) -> [String] {
+    [
+        "DROP INDEX messages_due",
+        """
+        CREATE INDEX messages_due ON messages (queue, due_at, id)
+        WHERE died_at IS NULL AND leased_until = 0
+        """,
+        """
+        CREATE INDEX messages_leased ON messages (leased_until, id)
+        WHERE died_at IS NULL AND leased_until > 0
+        """,
+        // Goes on rising while a worker has the message in work; 0 while none has.
+        "ALTER TABLE message_tries ADD COLUMN beat \(sql.bigint) NOT NULL DEFAULT 0",
+    ]
+}
+
 /// What is known of Stripe beside the subscription itself.
 func billingTables(_ sql: SQLDialect) -> [String] {
     [

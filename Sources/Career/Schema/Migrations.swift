@@ -12,6 +12,7 @@ public let migrations: [Migration] = [
     Migration("identity sweeping", sweepIndexes),
     Migration("rabbitmq", rabbitMQTables),
     Migration("import mark", importMark),
+    Migration("queues' shares", queueShares),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

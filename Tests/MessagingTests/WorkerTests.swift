@@ -1,0 +1,91 @@
+import CareerDomain
+import Logging
+import Messaging
+import Synchronization
+import Testing
+
+/// Where handlers wait until they are let through.
+private final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var entered = 0
+        var passed = 0
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    var entered: Int { state.withLock { $0.entered } }
+    var passed: Int { state.withLock { $0.passed } }
+
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                state.entered += 1
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+        state.withLock { $0.passed += 1 }
+    }
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for one in waiting { one.resume() }
+    }
+}
+
+@Suite("A worker")
+struct WorkerTests {
+    private let now = Timestamp(seconds: 1_800_000_000)
+    private let slow = MessageQueue.paymentFailed
+
+    private func until(_ condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + BrokerUnderTest.patience
+        while try await !condition() {
+            try #require(ContinuousClock.now < deadline, "it did not come to pass")
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
+    @Test(
+        "Messages that hang hold up their own queue's share, a shutdown, and nothing else",
+        arguments: Engine.allCases)
+    func hanging(engine: Engine) async throws {
+        let tested = try await BrokerUnderTest(engine, now: now)
+        let share = slow.maximumInFlight
+        try await tested.enqueue((0..<2 * share).map { "\($0)" }, in: slow, at: now)
+        try await tested.enqueue((0..<40).map { "\($0)" }, at: now)
+        try await tested.enqueue((0..<20).map { "\($0)" }, in: .emails, at: now)
+        let gate = Gate()
+        let handled = Mutex<[MessageQueue: Int]>([:])
+        let count: MessageWorker.Handler = { message in
+            handled.withLock { $0[message.queue, default: 0] += 1 }
+        }
+        let worker = MessageWorker(
+            broker: tested.broker,
+            handlers: [
+                slow: { _ in await gate.pass() }, .usageCommits: count, .emails: count,
+            ], now: { [now] in now }, logger: Logger(label: "test"))
+        let running = Task { try await worker.run() }
+        try await tested.send(at: now)
+        try await until { handled.withLock { $0 == [.usageCommits: 40, .emails: 20] } }
+        try await until { gate.entered == share }
+        running.cancel()
+        gate.open()
+        try await running.value
+        // What was in work has ended, and nothing else was begun.
+        #expect(gate.entered == share && gate.passed == share)
+        try await tested.loseWorker()
+        let left = try await tested.claim(of: share, at: now)
+        #expect(left.count == share && left.allSatisfy { $0.attempts == 0 })
+        for message in left { try await tested.broker.acknowledge(message) }
+        #expect(try await tested.claim(of: 0, at: now).isEmpty)
+        try await tested.close()
+    }
+}
