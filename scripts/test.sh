@@ -33,4 +33,5 @@ CUEBX_TEST_BROKER=rabbitmq suite --engine sqlite Tests/service/test_payments.py 
     Tests/service/test_payments_events.py Tests/service/test_mail.py Tests/service/test_usage.py \
     || failed=1
 suite Tests/sandbox || failed=1
+suite Tests/crashes || failed=1
 exit "$failed"
