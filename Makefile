@@ -43,6 +43,11 @@ sim: install
 	@.build/release/cuebx-sim $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) \
 		$(if $(STEPS),--steps $(STEPS)) $(if $(ENGINE),--engine $(ENGINE)) $(SIM_FLAGS)
 
+## make crashes  kill the service at random, KILLS=300 times on each engine, and check what it said
+crashes: build .venv
+	@.venv/bin/python Tests/crashes/run.py $(if $(KILLS),--kills $(KILLS)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE))
+
 ## make lint     formatting and tidiness
 lint: install
 	@scripts/lint.sh
@@ -77,5 +82,5 @@ build: install
 build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour tour-pay fuzz bench sim lint format openapi clean install install-tests \
+.PHONY: help run test tour tour-pay fuzz bench sim crashes lint format openapi clean install install-tests \
 	build build-tests

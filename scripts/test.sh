@@ -38,4 +38,5 @@ CUEBX_TEST_BROKER=rabbitmq spread --engine postgresql Tests/service/test_payment
     Tests/service/test_payments_events.py Tests/service/test_mail.py Tests/service/test_usage.py \
     || failed=1
 suite Tests/sandbox || failed=1
+suite Tests/crashes || failed=1
 exit "$failed"

@@ -62,12 +62,15 @@ public struct CareerCore: Sendable {
     /// Migrates the database and gives a new one its secret.
     static func prepare(_ database: any Database) async throws {
         try await Migrator(migrations).migrate(database, now: DecisionClock.wall.now())
-        _ = try await database.write { connection in
-            let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
-            return try connection.execute(
-                "INSERT INTO installation (id, secret) VALUES (1, ?) ON CONFLICT DO NOTHING",
-                [.blob(secret)])
-        }
+        try await database.write { try establish(in: $0) }
+    }
+
+    /// Gives the database its row of `installation`, with a secret, where it has none.
+    static func establish(in connection: any DatabaseConnection) throws {
+        let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
+        try connection.execute(
+            "INSERT INTO installation (id, secret) VALUES (1, ?) ON CONFLICT DO NOTHING",
+            [.blob(secret)])
     }
 
     /// The engine that the URL's scheme names. The URL itself is never told: it may hold a

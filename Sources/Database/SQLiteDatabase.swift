@@ -27,7 +27,6 @@ public final class SQLiteDatabase: Database {
         configuration.maximumReaderCount = Self.maximumReaders
         configuration.busyMode = .timeout(Self.busyTimeoutSeconds)
         configuration.prepareDatabase { connection in
-            try connection.execute(sql: "PRAGMA synchronous = FULL")
             try connection.execute(sql: "PRAGMA wal_autocheckpoint = \(Self.checkpointPages)")
             if !connection.configuration.readonly {
                 try connection.execute(sql: "PRAGMA cache_size = -\(Self.writerCacheKiB)")
@@ -37,6 +36,11 @@ public final class SQLiteDatabase: Database {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true)
             pool = try DatabasePool(path: path, configuration: configuration)
+            // Not while the connection is prepared: the pool turns it to NORMAL after that, with
+            // which a commit returns before it is durable.
+            try pool.writeWithoutTransaction {
+                try $0.execute(sql: "PRAGMA synchronous = FULL")
+            }
         } catch {
             throw DatabaseError.unavailable("cannot open \(path): \(error)")
         }

@@ -351,6 +351,22 @@ struct DatabaseTests {
         }
     }
 
+    /// https://sqlite.org/pragma.html#pragma_synchronous: with less than FULL a commit in WAL mode
+    /// returns before the disk has it.
+    @Test("A commit on SQLite waits for the disk")
+    func synchronous() async throws {
+        try await Engine.sqlite.withDatabase { test in
+            let (mode, journal) = try await test.database.write {
+                (
+                    try $0.query("PRAGMA synchronous")[0].values,
+                    try $0.query("PRAGMA journal_mode")[0].values
+                )
+            }
+            #expect(mode == [.integer(2)])
+            #expect(journal == [.text("wal")])
+        }
+    }
+
     @Test("A file that cannot be opened is an outage in one line")
     func unavailable() {
         #expect(throws: DatabaseError.self) { try SQLiteDatabase(path: "/proc/none/x.db") }

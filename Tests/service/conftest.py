@@ -260,6 +260,9 @@ PROVIDER = IdentityProvider()
 class Service:
     """One server process with a database of its own."""
 
+    # What is run; a program that runs another may stand before it.
+    program = [BINARY]
+
     def __init__(self, folder, **settings):
         self.folder = Path(folder)
         # On SQLite, the file.
@@ -290,7 +293,7 @@ class Service:
 
     def start(self, *arguments):
         self.process = subprocess.Popen(
-            [BINARY, "serve", *arguments], env=self.environment, cwd=self.folder, text=True,
+            [*self.program, "serve", *arguments], env=self.environment, cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=open(self.log, "ab"))
         line = self.process.stdout.readline()
         assert "http://" in line, self.log.read_text()

@@ -37,6 +37,15 @@ def test_every_rule_names_files_and_tests_that_there_are():
         assert any(path.endswith("/" + name) for path in sources), name
 
 
+def test_every_guarantee_names_tests_that_there_are():
+    named = re.findall(r"`([\w/]+\.(?:py|swift))(?:::(\w+))?`", page("guarantees.md"))
+    assert len(named) > 20
+    for name, function in named:
+        [path] = {*ROOT.glob(f"Tests/{name}"), *ROOT.glob(f"Tests/crashes/{name}"),
+                  *ROOT.glob(f"{name}")}
+        assert not function or re.search(rf"(def|func) {function}\(", path.read_text()), function
+
+
 def test_every_rule_has_a_number_of_its_own():
     numbers = re.findall(r"^- \*\*([A-Z]\d+)\*\*", page("rules.md"), re.M)
     assert len(numbers) > 100 and len(set(numbers)) == len(numbers)

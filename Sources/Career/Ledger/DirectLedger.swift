@@ -37,9 +37,11 @@ package struct DirectLedger {
         return value
     }
 
+    /// Makes a migrated database ready for commands that are judged by this catalog.
     package static func install(
         _ catalog: Catalog, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
+        try CareerCore.establish(in: connection)
         try CatalogTables.write(catalog, to: connection, now: now)
     }
 
