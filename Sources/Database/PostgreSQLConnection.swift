@@ -24,6 +24,10 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// dear enough to compile it to machine code first.
     static let avoidedPlans = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"]
 
+    /// Database transactions after which all plans are made anew for the first time; each time, it takes
+    /// eight times as many until the next, up to the larger number.
+    static let plansLast = 64...32_768
+
     struct Answer {
         var rows: [Row] = []
         var changed = 0
@@ -51,6 +55,8 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// Commands that were sent and whose answers were not read.
     private var awaited = 0
     private var walks = 0
+    private var transactions = 0
+    private var plansUntil = PostgreSQLConnection.plansLast.lowerBound
     /// What the server refused since the database transaction began.
     private(set) var failure: PostgreSQLFailure?
     /// Whether the connection can be used no more.
@@ -76,6 +82,8 @@ final class PostgreSQLConnection: DatabaseConnection {
             try sendText("SET \(name) = \(value)")
         }
         for name in Self.avoidedPlans { try sendText("SET \(name) = off") }
+        // They do not depend on the arguments, which are therefore not worth planning for.
+        try sendText("SET plan_cache_mode = force_generic_plan")
         // What is answered must be durable, whatever the server's settings say; a stronger promise
         // that they make is left alone.
         try sendText(
@@ -98,6 +106,16 @@ final class PostgreSQLConnection: DatabaseConnection {
         hasAnswered = false
         isCommitting = false
         try sendText("BEGIN \(mode)")
+        transactions += 1
+        if transactions >= plansUntil { try forgetPlans() }
+    }
+
+    /// A plan is made when a statement is first used, and so for the tables as they were then: while
+    /// they were small, any index seemed as good as another. The server makes a plan anew when it has
+    /// analyzed a table, a minute later at best.
+    private func forgetPlans() throws {
+        try sendText("DISCARD PLANS")
+        plansUntil += min(plansUntil * 7, Self.plansLast.upperBound)
     }
 
     /// - Throws: ``DatabaseError/unavailable(_:)`` where the answer is lost: whether it was committed is
@@ -241,6 +259,7 @@ final class PostgreSQLConnection: DatabaseConnection {
             try sendText("SET LOCAL \(name) = 0")
         }
         for name in Self.avoidedPlans { try sendText("SET LOCAL \(name) = on") }
+        try sendText("SET LOCAL plan_cache_mode = auto")
     }
 
     /// A cursor, so that neither side ever holds more than some of the rows, and the body may run
