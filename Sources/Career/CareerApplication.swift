@@ -45,10 +45,10 @@ public struct CareerApplication: Sendable {
     ) async throws {
         let loops = MultiThreadedEventLoopGroup(
             numberOfThreads: max(1, System.coreCount / 2))
-        let server = server(responder, port: core.settings.port, on: loops, onRunning: onRunning)
+        let servers = servers(responder, port: core.settings.port, on: loops, onRunning: onRunning)
         try await run(
             beside + sweepers + [core.refresher] + services.identity.services + relays
-                + (runsWorker ? [services.worker] : []) + [server])
+                + (runsWorker ? [services.worker] : []) + servers)
         try await loops.shutdownGracefully()
     }
 
@@ -61,7 +61,7 @@ public struct CareerApplication: Sendable {
         guard let port = core.settings.workerMetricsPort else { return try await run(working) }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let responder = Self.responder(for: monitoringRoutes(services), core, services)
-        try await run(working + [server(responder, port: port, on: loops, onRunning: onRunning)])
+        try await run(working + servers(responder, port: port, on: loops, onRunning: onRunning))
         try await loops.shutdownGracefully()
     }
 }
@@ -78,11 +78,13 @@ extension CareerApplication {
             observer: services.metrics.requests, logger: core.logger, translate: problem(for:))
     }
 
-    private func server(
+    /// The server, and what prepares its shutdown.
+    private func servers(
         _ responder: EndpointResponder, port: Int, on loops: MultiThreadedEventLoopGroup,
         onRunning: @escaping @Sendable (Int) async -> Void
-    ) -> any Service {
-        EndpointServer(
+    ) -> [any Service] {
+        let drain = ListenerDrain()
+        let server = EndpointServer(
             responder, idleTimeout: Self.idleTimeout, maximumHeaderBytes: Self.maximumHeaderBytes
         ).server(
             configuration: ServerConfiguration(
@@ -90,8 +92,10 @@ extension CareerApplication {
                 availableConnectionsDelegate: MaximumAvailableConnections(
                     Self.maximumConnections)),
             onServerRunning: { channel in
+                drain.listening(on: channel)
                 await onRunning(channel.localAddress?.port ?? port)
             }, eventLoopGroup: loops, logger: core.logger)
+        return [server, drain]
     }
 
     /// Runs the services until a shutdown is asked for, and closes the database. They are shut

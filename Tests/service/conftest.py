@@ -269,6 +269,8 @@ class Service:
         self.database = self.folder / "cuebx.db"
         if "DATABASE_URL" not in settings:
             settings["DATABASE_URL"] = databases.make(self.folder)
+        if settings["DATABASE_URL"].startswith("sqlite:"):
+            self.database = Path(settings["DATABASE_URL"].removeprefix("sqlite:"))
         self.environment = {
             "PATH": os.environ["PATH"], "PORT": "0", "LOG_LEVEL": "debug",
             "CATALOG": str(ROOT / "catalog.json"),

@@ -157,7 +157,7 @@ public struct DatabaseImport: Sendable {
             try writeMarked { connection in
                 for start in stride(from: 0, to: rows.count, by: Self.maximumStatementRows) {
                     let end = min(start + Self.maximumStatementRows, rows.count)
-                    try connection.executeMany(table.insert, Array(rows[start..<end]))
+                    try connection.enqueueMany(table.insert, Array(rows[start..<end]))
                 }
             }
         } catch let error as DatabaseError {
