@@ -21,6 +21,18 @@ enum PostgreSQLArrays {
             """
     }
 
+    /// The answers of each run to a ``query(_:_:)``.
+    static func split(_ rows: [Row], into runs: Int) throws -> [[Row]] {
+        var answers = [[Row]](repeating: [], count: runs)
+        for row in rows {
+            guard case .integer(let run)? = row.values.last, (1...runs).contains(Int(run)) else {
+                throw DatabaseError.decoding("an answer to none of the runs")
+            }
+            answers[Int(run) - 1].append(Row(values: row.values.dropLast()))
+        }
+        return answers
+    }
+
     /// An INSERT … VALUES or an UPDATE … WHERE for all of its runs, none of which may concern
     /// another's row.
     ///

@@ -28,11 +28,6 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// eight times as many until the next, up to the larger number.
     static let plansLast = 64...32_768
 
-    struct Answer {
-        var rows: [Row] = []
-        var changed = 0
-    }
-
     private struct Statement {
         /// Empty for one that is sent with its text each time.
         let name: String
@@ -46,66 +41,52 @@ final class PostgreSQLConnection: DatabaseConnection {
     }
 
     let dialect = SQLDialect.postgresql
-    private let handle: OpaquePointer
+    private let pipeline: PostgreSQLPipeline
     private var statements: [String: Statement] = [:]
     /// The names of statements for many runs, by the single one's text; `nil` for what has none.
     private var queriesOfMany: [String: String?] = [:]
     private var changesOfMany: [String: String?] = [:]
     private var prepared = 0
-    /// Commands that were sent and whose answers were not read.
-    private var awaited = 0
     private var walks = 0
     private var transactions = 0
     private var plansUntil = PostgreSQLConnection.plansLast.lowerBound
     /// What the server refused since the database transaction began.
-    private(set) var failure: PostgreSQLFailure?
+    var failure: PostgreSQLFailure? { pipeline.failure }
     /// Whether the connection can be used no more.
-    private(set) var isBroken = false
+    var isBroken: Bool { pipeline.isBroken }
     /// Whether the server has answered anything in this database transaction.
-    private(set) var hasAnswered = false
-    private(set) var isCommitting = false
-
-    private var bytes: [UInt8] = []
-    private var offsets: [Int] = []
-    private var lengths: [Int32] = []
+    var hasAnswered: Bool { pipeline.hasAnswered }
+    var isCommitting: Bool { pipeline.isCommitting }
 
     /// Takes over an open connection.
     init(_ handle: OpaquePointer) throws {
-        self.handle = handle
-        PQsetNoticeProcessor(handle, { _, _ in }, nil)
-        guard PQenterPipelineMode(handle) == 1 else { throw lost() }
+        pipeline = try PostgreSQLPipeline(handle)
         for (name, value) in [
             ("statement_timeout", Self.statementTimeoutMilliseconds),
             ("lock_timeout", Self.lockTimeoutMilliseconds),
             ("idle_in_transaction_session_timeout", Self.idleTransactionMilliseconds),
         ] {
-            try sendText("SET \(name) = \(value)")
+            try pipeline.sendText("SET \(name) = \(value)")
         }
-        for name in Self.avoidedPlans { try sendText("SET \(name) = off") }
+        for name in Self.avoidedPlans { try pipeline.sendText("SET \(name) = off") }
         // They do not depend on the arguments, which are therefore not worth planning for.
-        try sendText("SET plan_cache_mode = force_generic_plan")
+        try pipeline.sendText("SET plan_cache_mode = force_generic_plan")
         // What is answered must be durable, whatever the server's settings say; a stronger promise
         // that they make is left alone.
-        try sendText(
+        try pipeline.sendText(
             """
             SELECT set_config('synchronous_commit', 'on', false)
             WHERE current_setting('synchronous_commit') = 'off'
             """)
-        _ = try receive()
-    }
-
-    deinit {
-        PQfinish(handle)
+        _ = try pipeline.receive()
     }
 
     // MARK: Database transactions
 
     /// Sent with the first statement.
     func begin(_ mode: StaticString) throws {
-        failure = nil
-        hasAnswered = false
-        isCommitting = false
-        try sendText("BEGIN \(mode)")
+        pipeline.forgetTransaction()
+        try pipeline.sendText("BEGIN \(mode)")
         transactions += 1
         if transactions >= plansUntil { try forgetPlans() }
     }
@@ -114,7 +95,7 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// they were small, any index seemed as good as another. The server makes a plan anew when it has
     /// analyzed a table, a minute later at best.
     private func forgetPlans() throws {
-        try sendText("DISCARD PLANS")
+        try pipeline.sendText("DISCARD PLANS")
         plansUntil += min(plansUntil * 7, Self.plansLast.upperBound)
     }
 
@@ -123,28 +104,28 @@ final class PostgreSQLConnection: DatabaseConnection {
     func commit() throws {
         // The server would answer a COMMIT after an error by rolling back, and call it a success.
         if let failure { throw failure.error }
-        isCommitting = true
-        try sendText("COMMIT")
-        _ = try receive()
+        pipeline.isCommitting = true
+        try pipeline.sendText("COMMIT")
+        _ = try pipeline.receive()
     }
 
     /// Undoes what has not been committed. A connection that cannot do even that is broken.
     func rollBack() {
         guard !isBroken else { return }
         do {
-            if awaited > 0 { try discard() }
-            try sendText("ROLLBACK")
-            _ = try receive()
-            if failure?.isStale == true { isBroken = true }
+            if pipeline.awaited > 0 { try discard() }
+            try pipeline.sendText("ROLLBACK")
+            _ = try pipeline.receive()
+            if failure?.isStale == true { pipeline.isBroken = true }
         } catch {
-            isBroken = true
+            pipeline.isBroken = true
         }
     }
 
     /// Reads the answers that nobody waits for any more.
     private func discard() throws {
         do {
-            _ = try receive()
+            _ = try pipeline.receive()
         } catch  where !isBroken {
             // What they say was undone.
         }
@@ -171,12 +152,12 @@ final class PostgreSQLConnection: DatabaseConnection {
         let statement = try statement(sql)
         var expected = 0
         func collect() throws {
-            changed += try receive().suffix(expected).map(\.changed)
+            changed += try pipeline.receive().suffix(expected).map(\.changed)
             expected = 0
         }
         for values in arguments {
-            if awaited >= Self.maximumPipelined { try collect() }
-            try send(statement, values)
+            if pipeline.awaited >= Self.maximumPipelined { try collect() }
+            try pipeline.send(statement.name, statement.parameters, values)
             expected += 1
         }
         try collect()
@@ -188,22 +169,22 @@ final class PostgreSQLConnection: DatabaseConnection {
         let forms = try batches.map { batch in
             batch.arguments.isEmpty ? nil : try form(batch)
         }
-        var answers: [Answer] = []
+        var answers: [PostgreSQLAnswer] = []
         var expected = 0
         func collect() throws {
-            answers += try receive().suffix(expected)
+            answers += try pipeline.receive().suffix(expected)
             expected = 0
         }
         for (batch, form) in zip(batches, forms) {
             switch form {
             case nil: break
             case .arrays(let name, let elements):
-                try send(name, elements, columnsOf: batch.arguments)
+                try pipeline.send(name, elements, columnsOf: batch.arguments)
                 expected += 1
             case .single(let statement):
                 for values in batch.arguments {
-                    if awaited >= Self.maximumPipelined { try collect() }
-                    try send(statement, values)
+                    if pipeline.awaited >= Self.maximumPipelined { try collect() }
+                    try pipeline.send(statement.name, statement.parameters, values)
                     expected += 1
                 }
             }
@@ -213,7 +194,8 @@ final class PostgreSQLConnection: DatabaseConnection {
             switch form {
             case nil: return []
             case .arrays:
-                return try Self.split(answers.removeFirst().rows, into: batch.arguments.count)
+                return try PostgreSQLArrays.split(
+                    answers.removeFirst().rows, into: batch.arguments.count)
             case .single:
                 defer { answers.removeFirst(batch.arguments.count) }
                 return answers.prefix(batch.arguments.count).map(\.rows)
@@ -229,37 +211,25 @@ final class PostgreSQLConnection: DatabaseConnection {
         return .arrays(name: name, elements: statement.parameters)
     }
 
-    /// The answers of each run, whose number stands in the last column.
-    private static func split(_ rows: [Row], into runs: Int) throws -> [[Row]] {
-        var answers = [[Row]](repeating: [], count: runs)
-        for row in rows {
-            guard case .integer(let run)? = row.values.last, (1...runs).contains(Int(run)) else {
-                throw DatabaseError.decoding("an answer to none of the runs")
-            }
-            answers[Int(run) - 1].append(Row(values: row.values.dropLast()))
-        }
-        return answers
-    }
-
     func enqueueMany(_ sql: String, _ arguments: [[SQLValue]]) throws {
         let statement = try statement(sql)
         if arguments.count > 1, let name = try changeOfMany(sql, statement) {
-            if awaited >= Self.maximumPipelined { _ = try receive() }
-            try send(name, statement.parameters, columnsOf: arguments)
+            if pipeline.awaited >= Self.maximumPipelined { _ = try pipeline.receive() }
+            try pipeline.send(name, statement.parameters, columnsOf: arguments)
             return
         }
         for values in arguments {
-            if awaited >= Self.maximumPipelined { _ = try receive() }
-            try send(statement, values)
+            if pipeline.awaited >= Self.maximumPipelined { _ = try pipeline.receive() }
+            try pipeline.send(statement.name, statement.parameters, values)
         }
     }
 
     func liftLimits() throws {
         for name in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
-            try sendText("SET LOCAL \(name) = 0")
+            try pipeline.sendText("SET LOCAL \(name) = 0")
         }
-        for name in Self.avoidedPlans { try sendText("SET LOCAL \(name) = on") }
-        try sendText("SET LOCAL plan_cache_mode = auto")
+        for name in Self.avoidedPlans { try pipeline.sendText("SET LOCAL \(name) = on") }
+        try pipeline.sendText("SET LOCAL plan_cache_mode = auto")
     }
 
     /// A cursor, so that neither side ever holds more than some of the rows, and the body may run
@@ -280,9 +250,10 @@ final class PostgreSQLConnection: DatabaseConnection {
         _ = try run("CLOSE \(cursor)", [])
     }
 
-    private func run(_ sql: String, _ arguments: [SQLValue]) throws -> Answer {
-        try send(statement(sql), arguments)
-        return try receive().last ?? Answer()
+    private func run(_ sql: String, _ arguments: [SQLValue]) throws -> PostgreSQLAnswer {
+        let statement = try statement(sql)
+        try pipeline.send(statement.name, statement.parameters, arguments)
+        return try pipeline.receive().last ?? PostgreSQLAnswer()
     }
 
     // MARK: Prepared statements
@@ -322,16 +293,15 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// is known to be there it must not be used: the server skips what follows an error.
     private func prepareForMany(_ text: String) throws -> String {
         let name = try sendPrepare(text, isKept: true)
-        _ = try receive()
+        _ = try pipeline.receive()
         return name
     }
 
     private func prepare(_ text: String, isKept: Bool) throws -> Statement {
         let name = try sendPrepare(text, isKept: isKept)
-        guard PQsendDescribePrepared(handle, name) == 1 else { throw lost() }
-        awaited += 1
+        try pipeline.sendDescribe(name)
         var parameters: [PostgreSQLType] = []
-        _ = try receive { result in
+        _ = try pipeline.receive { result in
             parameters = try (0..<PQnparams(result)).map {
                 try PostgreSQLType(PQparamtype(result, $0))
             }
@@ -343,158 +313,15 @@ final class PostgreSQLConnection: DatabaseConnection {
     private func sendPrepare(_ text: String, isKept: Bool) throws -> String {
         prepared += isKept ? 1 : 0
         let name = isKept ? "s\(prepared)" : ""
-        guard PQsendPrepare(handle, name, text, 0, nil) == 1 else { throw lost() }
-        awaited += 1
+        try pipeline.sendPrepare(name, text)
         return name
     }
 
     private func forgetPrepared() throws {
-        try sendText("DEALLOCATE ALL")
+        try pipeline.sendText("DEALLOCATE ALL")
         statements = [:]
         queriesOfMany = [:]
         changesOfMany = [:]
     }
 
-    private func sendText(_ sql: String) throws {
-        guard PQsendQueryParams(handle, sql, 0, nil, nil, nil, nil, 1) == 1 else { throw lost() }
-        awaited += 1
-    }
-
-    private func send(_ statement: Statement, _ arguments: [SQLValue]) throws {
-        try check(arguments.count, against: statement.parameters)
-        try send(statement.name, statement.parameters) { index, type in
-            guard arguments[index] != .null else { return false }
-            try type.append(arguments[index], to: &bytes)
-            return true
-        }
-    }
-
-    /// Sends the arguments of many runs as an array for each parameter.
-    private func send(
-        _ name: String, _ elements: [PostgreSQLType], columnsOf rows: [[SQLValue]]
-    ) throws {
-        for row in rows { try check(row.count, against: elements) }
-        try send(name, elements) { index, type in
-            try type.append(column: index, of: rows, to: &bytes)
-            return true
-        }
-    }
-
-    private func check(_ count: Int, against parameters: [PostgreSQLType]) throws {
-        guard parameters.count == count else {
-            throw DatabaseError.other("\(parameters.count) parameters, \(count) arguments")
-        }
-    }
-
-    /// - Parameter append: adds a parameter to `bytes`, or returns false for NULL.
-    private func send(
-        _ name: String, _ parameters: [PostgreSQLType],
-        append: (Int, PostgreSQLType) throws -> Bool
-    ) throws {
-        bytes.removeAll(keepingCapacity: true)
-        offsets.removeAll(keepingCapacity: true)
-        lengths.removeAll(keepingCapacity: true)
-        for (index, type) in parameters.enumerated() {
-            let start = bytes.count
-            offsets.append(try append(index, type) ? start : -1)
-            lengths.append(Int32(bytes.count - start))
-        }
-        // An empty value still needs an address that is not NULL.
-        bytes.append(0)
-        let isSent = bytes.withUnsafeBufferPointer { buffer in
-            buffer.withMemoryRebound(to: CChar.self) { characters in
-                let values = offsets.map { offset in
-                    offset < 0 ? nil : characters.baseAddress.map { $0 + offset }
-                }
-                return PQsendQueryPrepared(
-                    handle, name, Int32(parameters.count), values, lengths, Self.binary, 1) == 1
-            }
-        }
-        guard isSent else { throw lost() }
-        awaited += 1
-    }
-
-    // MARK: Answers
-
-    /// Reads the answers to all that was sent, in its order.
-    ///
-    /// - Parameter inspect: sees each answer that is no error.
-    /// - Throws: the first error; the server skipped what came after it.
-    private func receive(
-        _ inspect: (OpaquePointer) throws -> Void = { _ in }
-    ) throws -> [Answer] {
-        guard PQpipelineSync(handle) == 1 else { throw lost() }
-        var answers: [Answer] = []
-        answers.reserveCapacity(awaited)
-        var firstError: (any Error)?
-        for _ in 0..<awaited {
-            var answer = Answer()
-            while let result = PQgetResult(handle) {
-                defer { PQclear(result) }
-                do {
-                    try read(result, into: &answer)
-                    if firstError == nil { try inspect(result) }
-                } catch {
-                    if isBroken { throw error }
-                    if firstError == nil { firstError = error }
-                }
-            }
-            answers.append(answer)
-        }
-        awaited = 0
-        guard let end = PQgetResult(handle) else { throw lost() }
-        defer { PQclear(end) }
-        guard PQresultStatus(end) == PGRES_PIPELINE_SYNC else { throw lost() }
-        if let firstError { throw firstError }
-        hasAnswered = true
-        return answers
-    }
-
-    private func read(_ result: OpaquePointer, into answer: inout Answer) throws {
-        switch PQresultStatus(result) {
-        case PGRES_COMMAND_OK: answer.changed = changed(result)
-        case PGRES_TUPLES_OK:
-            answer.changed = changed(result)
-            answer.rows = try rows(result)
-        // Skipped after an error, which has been read before.
-        case PGRES_PIPELINE_ABORTED: break
-        default:
-            let failure = PostgreSQLFailure(result)
-            if self.failure == nil { self.failure = failure }
-            if PQstatus(handle) != CONNECTION_OK || failure.state.isEmpty { throw lost() }
-            throw failure.error
-        }
-    }
-
-    private func changed(_ result: OpaquePointer) -> Int {
-        PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0
-    }
-
-    private func rows(_ result: OpaquePointer) throws -> [Row] {
-        let count = PQntuples(result)
-        guard count > 0 else { return [] }
-        let types = try (0..<PQnfields(result)).map { try PostgreSQLType(PQftype(result, $0)) }
-        return try (0..<count).map { row in
-            Row(
-                values: try types.enumerated().map { column, type in
-                    let column = Int32(column)
-                    if PQgetisnull(result, row, column) == 1 { return .null }
-                    return try type.value(
-                        UnsafeRawBufferPointer(
-                            start: PQgetvalue(result, row, column),
-                            count: Int(PQgetlength(result, row, column))))
-                })
-        }
-    }
-
-    /// The connection is gone.
-    private func lost() -> DatabaseError {
-        isBroken = true
-        let reason = PostgreSQLFailure.oneLine(PQerrorMessage(handle))
-        return .unavailable(
-            isCommitting ? "the answer to COMMIT was lost: \(reason)" : reason)
-    }
-
-    /// The format of each parameter; libpq reads as many as there are.
-    private static let binary = [Int32](repeating: 1, count: 100)
 }
