@@ -17,43 +17,6 @@ struct PostgreSQLTests {
         }
     }
 
-    @Test("A lookup that was planned while its table was empty reads no more when it has grown")
-    func plans() async throws {
-        try await Engine.postgresql.withDatabase { test in
-            try await test.createTable()
-            _ = try await test.database.write { connection in
-                try connection.execute("ALTER TABLE t SET (autovacuum_enabled = off)")
-                try connection.execute("CREATE INDEX t_by_both ON t (n, s)")
-                try connection.execute("CREATE INDEX t_by_n ON t (n, id)")
-            }
-            let other = try test.open()
-            let keys: [[SQLValue]] = [[.integer(1), .text("3")], [.integer(1), .text("5")]]
-            func fetched(_ connection: any DatabaseConnection) throws -> Int64 {
-                var reader = try connection.query(
-                    "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 't'"
-                )[0].reader
-                return try reader.integer()
-            }
-            for transaction in 1...100 {
-                let rows = try other.writeBlocking { connection in
-                    let before = try fetched(connection)
-                    _ = try connection.queryMany("SELECT id FROM t WHERE n = ? AND s = ?", keys)
-                    let after = try fetched(connection)
-                    if transaction == 20 {
-                        try connection.execute(
-                            """
-                            INSERT INTO t (id, n, s) SELECT number, 1, CAST(number AS TEXT)
-                            FROM generate_series(1, 5000) AS number
-                            """)
-                    }
-                    return after - before
-                }
-                if transaction == 100 { #expect(rows == Int64(keys.count)) }
-            }
-            try other.close()
-        }
-    }
-
     @Test("A connection that ended while it lay idle is made anew, unseen by its user")
     func idleConnection() async throws {
         try await Engine.postgresql.withDatabase { test in
