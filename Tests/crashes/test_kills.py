@@ -38,7 +38,7 @@ def real(tmp_path_factory):
         world.kill_at_random(1)
         world.load.wait(300)
         # Until the credits have run out, or the day's calls.
-        world.load.wait(1, status=429)
+        world.load.wait(1, status=429, seconds=300)
     return world
 
 
