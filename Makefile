@@ -34,7 +34,7 @@ fuzz: build-tests .venv
 bench: build .venv
 	@$(BINARY) bench metering
 	@$(BINARY) bench webhooks
-	@.venv/bin/python Tests/postgresql.py --durable \
+	@.venv/bin/python Tests/servers/postgresql.py --durable \
 		sh -c '$(BINARY) bench metering --database "$$CUEBX_TEST_POSTGRESQL"'
 
 ## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run

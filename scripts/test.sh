@@ -10,7 +10,7 @@ if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
 
 # The rest runs with a PostgreSQL of its own, which ends with it.
 if [ -z "${CUEBX_TEST_POSTGRESQL:-}" ]; then
-    exec .venv/bin/python Tests/postgresql.py "$0"
+    exec .venv/bin/python Tests/servers/postgresql.py "$0"
 fi
 
 failed=0

@@ -41,6 +41,8 @@ public struct Settings: Sendable {
     public var reservationTTL: Int64 = 15 * 60
     /// Seconds.
     public var pastDueGrace: Int64 = 3 * 86_400
+    /// The logarithm to base 2 of the rounds of a password's hash. Development alone may lower it.
+    public var passwordCost = PasswordHasher.standardExponent
     public var logLevel = Logger.Level.info
 
     public static let developmentJWTSecret = "dev-jwt-secret-change-me-0123456789abcdef"
@@ -116,19 +118,25 @@ extension Settings {
     /// Reads the process environment. A `.env` file in the working directory fills in what the
     /// environment does not set, in development only.
     public static func load() async throws -> Settings {
-        let environment = ConfigReader(provider: EnvironmentVariablesProvider())
-        let mode = try mode(of: environment)
-        guard mode == .development else { return try read(environment, mode) }
+        let environment = EnvironmentVariablesProvider(
+            environmentVariables: ProcessInfo.processInfo.environment.filter {
+                $0.key == modeName || !$0.value.isEmpty
+            })
+        let mode = try mode(of: ConfigReader(provider: environment))
+        guard mode == .development else {
+            return try read(ConfigReader(provider: environment), mode)
+        }
         let file = try await EnvironmentVariablesProvider(
             environmentFilePath: FilePath(".env"), allowMissing: true)
-        return try read(
-            ConfigReader(providers: [EnvironmentVariablesProvider(), file]), mode)
+        return try read(ConfigReader(providers: [environment, file]), mode)
     }
+
+    private static let modeName = "CUEBX_ENV"
 
     private static func mode(of config: ConfigReader) throws -> Environment {
         let name = config.string(forKey: "cuebx.env", default: "development")
         guard let mode = Environment(rawValue: name) else {
-            throw SettingsError("CUEBX_ENV", "must be development or production")
+            throw SettingsError(modeName, "must be development or production")
         }
         return mode
     }
@@ -164,6 +172,13 @@ extension Settings {
             try integer(config, "reservation.ttl", "RESERVATION_TTL", 900, 1...86_400))
         settings.pastDueGrace = Int64(
             try integer(config, "past.due.grace", "PAST_DUE_GRACE", 259_200, 0...31_536_000))
+        if mode == .development {
+            settings.passwordCost = try integer(
+                config, "password.cost", "PASSWORD_COST", settings.passwordCost,
+                PasswordHasher.exponents)
+        } else if text(config, "password.cost") != nil {
+            throw SettingsError("PASSWORD_COST", "is for development only")
+        }
         if let level = text(config, "log.level") {
             guard let known = Logger.Level(rawValue: level.lowercased()) else {
                 let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
@@ -256,7 +271,7 @@ extension Settings {
             || host.hasPrefix("127.") && inet_pton(AF_INET, host, &address) == 1
     }
 
-    /// An empty variable is the same as none.
+    /// An empty value is the same as none.
     private static func text(_ config: ConfigReader, _ key: ConfigKey) -> String? {
         let value = config.string(forKey: key)
         return value?.isEmpty == true ? nil : value

@@ -13,13 +13,15 @@ final class BenchServer {
         let token: String
     }
 
-    let port: Int
+    let reservedPort: ReservedPort
     let startMilliseconds: Double
     private let process: Process
 
-    private init(process: Process, port: Int, startMilliseconds: Double) {
+    var port: Int { reservedPort.number }
+
+    private init(process: Process, port: ReservedPort, startMilliseconds: Double) {
         self.process = process
-        self.port = port
+        self.reservedPort = port
         self.startMilliseconds = startMilliseconds
     }
 
@@ -27,15 +29,15 @@ final class BenchServer {
     ///   - port: a free one if not given.
     ///   - probe: what answers 200 once the process is up.
     static func start(
-        database: String, catalog: String, port: Int? = nil, arguments: [String] = ["serve"],
+        database: String, catalog: String, port: ReservedPort? = nil, arguments: [String] = ["serve"],
         environment: [String: String] = [:], probe: String = "/health"
     ) async throws -> BenchServer {
-        let port = try port ?? LoopbackPort.free()
+        let port = try port ?? ReservedPort()
         let process = Process()
         process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = arguments
         process.environment = [
-            "DATABASE_URL": database, "CATALOG": catalog, "PORT": String(port),
+            "DATABASE_URL": database, "CATALOG": catalog, "PORT": String(port.number),
             "LOG_LEVEL": "warning", "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
         ].merging(environment) { $1 }
         process.standardOutput = FileHandle.nullDevice
@@ -46,7 +48,7 @@ final class BenchServer {
         while ContinuousClock.now - start < startDeadline {
             do {
                 let answer = try await client.send(
-                    HTTPRequest("GET", "http://127.0.0.1:\(port)\(probe)", timeout: .seconds(5)))
+                    HTTPRequest("GET", "http://127.0.0.1:\(port.number)\(probe)", timeout: .seconds(5)))
                 if answer.status == 200 {
                     let elapsed = (ContinuousClock.now - start) / .milliseconds(1)
                     return BenchServer(

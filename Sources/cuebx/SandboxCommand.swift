@@ -28,7 +28,9 @@ struct SandboxCommand: AsyncParsableCommand {
         guard settings.isDevelopment else {
             throw FriendlyError("the sandbox is for development only")
         }
-        let port = port == 0 ? try LoopbackPort.free() : port
+        let reserved = port == 0 ? try ReservedPort() : nil
+        defer { withExtendedLifetime(reserved) {} }
+        let port = reserved?.number ?? port
         settings.stripeSecretKey = Settings.sandboxKey
         settings.stripeAPIBase = "http://127.0.0.1:\(port)"
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))

@@ -12,9 +12,11 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         var settings = try await Settings.load()
         // A port has to be known before the sandbox is told where its webhooks go.
-        if settings.port == 0 {
-            settings.port = try LoopbackPort.free()
-            settings.sandboxPort = try LoopbackPort.free()
+        let reserved = settings.port == 0 ? [try ReservedPort(), try ReservedPort()] : []
+        defer { withExtendedLifetime(reserved) {} }
+        if !reserved.isEmpty {
+            settings.port = reserved[0].number
+            settings.sandboxPort = reserved[1].number
             settings.publicURL = settings.listenURL
         }
         try await CareerApplication.checkBroker(settings)

@@ -29,17 +29,17 @@ final class WebhookStage {
 
     static func start(folder: String) async throws -> WebhookStage {
         let file = "\(folder)/served.db"
-        let port = try LoopbackPort.free()
-        let stripePort = try LoopbackPort.free()
+        let port = try ReservedPort()
+        let stripePort = try ReservedPort()
         let sandbox = try await BenchServer.start(
             database: "sqlite:\(file)", catalog: catalog, port: stripePort,
             arguments: [
-                "sandbox", "--port", String(stripePort),
-                "--webhook-url", "http://127.0.0.1:\(port)/webhooks/stripe",
+                "sandbox", "--port", String(stripePort.number),
+                "--webhook-url", "http://127.0.0.1:\(port.number)/webhooks/stripe",
             ], probe: "/_test/clock")
         do {
             let server = try await start(
-                file, port: port, stripePort: stripePort, worksOff: true)
+                file, port: port, stripePort: stripePort.number, worksOff: true)
             return WebhookStage(
                 server: server, sandbox: sandbox, database: try SQLiteDatabase(path: file),
                 file: file)
@@ -50,7 +50,7 @@ final class WebhookStage {
     }
 
     private static func start(
-        _ file: String, port: Int, stripePort: Int, worksOff: Bool
+        _ file: String, port: ReservedPort, stripePort: Int, worksOff: Bool
     ) async throws -> BenchServer {
         try await BenchServer.start(
             database: "sqlite:\(file)", catalog: catalog, port: port,
@@ -62,7 +62,7 @@ final class WebhookStage {
     func restart(worksOff: Bool) async throws {
         server.stop()
         server = try await Self.start(
-            file, port: server.port, stripePort: sandbox.port, worksOff: worksOff)
+            file, port: server.reservedPort, stripePort: sandbox.port, worksOff: worksOff)
     }
 
     func stop() {

@@ -15,7 +15,7 @@ enum Engine: String, CaseIterable, CustomTestStringConvertible {
         let description = """
             CUEBX_TEST_POSTGRESQL is not set: it names the PostgreSQL that the tests may use. \
             scripts/test.sh starts one; by hand: \
-            .venv/bin/python Tests/postgresql.py swift test -c release --skip-build
+            .venv/bin/python Tests/servers/postgresql.py swift test -c release --skip-build
             """
     }
 

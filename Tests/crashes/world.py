@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import random
-import socket
 import sys
 import tempfile
 import threading
@@ -14,7 +13,7 @@ import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "Tests"), str(ROOT / "Tests/service")]
+sys.path += [str(ROOT / "Tests/servers"), str(ROOT / "Tests/service")]
 
 import jwt  # noqa: E402
 import psycopg  # noqa: E402
@@ -26,6 +25,7 @@ from conftest import BINARY, Service, User  # noqa: E402, F401
 from history import Call, History, micro_credits  # noqa: E402
 from load import Load, Target  # noqa: E402
 from model import Rules  # noqa: E402
+from ports import free_port  # noqa: E402
 
 ISSUER = "https://people.example.test"
 SECONDS_OF_A_DAY = 86_400
@@ -60,7 +60,7 @@ class World:
             self.services.append(Service(
                 place, CATALOG=str(catalog), LOG_LEVEL="warning",
                 # Each time on the same port, as behind a load balancer.
-                PORT=str(steady_port()),
+                PORT=str(free_port()),
                 # Nobody pays here; a sandbox would only take time to start.
                 STRIPE_API_BASE="http://127.0.0.1:1",
                 AUTH_JWKS=str(self.folder / "keys.json"), AUTH_ISSUER=ISSUER,
@@ -290,16 +290,6 @@ class World:
                 name: micro_credits(value) for name, value in answer.json.items()
                 if name.startswith("credits_")}}
         return EndState(logs, adjustments, balances)
-
-
-def steady_port():
-    """A free port that stays free while its process is dead: below those that the kernel gives to
-    outgoing connections."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
 
 
 @contextlib.contextmanager

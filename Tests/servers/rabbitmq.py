@@ -7,10 +7,8 @@ As a command it runs another with the server's address in CUEBX_TEST_AMQP_URL:
 """
 
 import base64
-import contextlib
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -23,6 +21,8 @@ import urllib.request
 import uuid
 from pathlib import Path
 
+from ports import free_ports
+
 # Beside the wrapper in /usr/sbin, which would run it as another user on system folders.
 SERVER = Path(os.environ.get("RABBITMQ_SERVER", "/usr/lib/rabbitmq/bin/rabbitmq-server"))
 START_SECONDS = 120
@@ -34,21 +34,6 @@ class MissingServer(Exception):
         super().__init__(
             f"there is no RabbitMQ server at {SERVER}: \"scripts/install.sh tests\" installs "
             "Debian's rabbitmq-server; another one is named by RABBITMQ_SERVER")
-
-
-def free_ports(number):
-    """Ports below those that the system gives to outgoing connections: a server that is down for a
-    while finds them free when it comes back."""
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    ports = []
-    for port in random.sample(range(lowest // 2, lowest), 200):
-        with socket.socket() as one:
-            with contextlib.suppress(OSError):
-                one.bind(("127.0.0.1", port))
-                ports.append(port)
-        if len(ports) == number:
-            return ports
-    raise RuntimeError("there are no free ports")
 
 
 class RunningRabbitMQ:

@@ -24,7 +24,8 @@ def sign_in(service, address, password=PASSWORD, **more):
         "POST", "/auth/signin", {"email": address, "password": password, **more})
 
 
-def test_a_password_is_kept_as_its_scrypt_hash_with_a_salt_of_its_own(service):
+def test_a_password_is_kept_as_its_scrypt_hash_with_a_salt_of_its_own(tmp_path):
+    service = Service(tmp_path, PASSWORD_COST="").start()
     kept = []
     for _ in range(2):
         (text,), = service.rows(
@@ -36,6 +37,7 @@ def test_a_password_is_kept_as_its_scrypt_hash_with_a_salt_of_its_own(service):
             PASSWORD.encode(), salt=salt, n=2**14, r=8, p=5, maxmem=2**25, dklen=32)
         kept.append(salt)
     assert kept[0] != kept[1]
+    service.stop()
 
 
 def test_a_new_user_has_the_free_plan_and_an_account(service, user):

@@ -89,7 +89,10 @@ def test_wrong_passwords_are_counted_alike_for_every_address(service):
         assert steps == answers["unknown"], kind
 
 
-def test_signing_in_costs_a_hash_whether_or_not_there_is_an_account(service, user):
+def test_signing_in_costs_a_hash_whether_or_not_there_is_an_account(tmp_path):
+    service = Service(tmp_path, PASSWORD_COST="").start()
+    user = service.sign_up()
+
     def fastest(address):
         times = []
         for _ in range(3):
@@ -101,6 +104,7 @@ def test_signing_in_costs_a_hash_whether_or_not_there_is_an_account(service, use
     known, unknown = fastest(user.email), fastest(email())
     # Without a hash it would be a hundredth.
     assert known / 3 < unknown < known * 3
+    service.stop()
 
 
 def test_refused_tries_lock_nothing_more(service):
@@ -149,8 +153,8 @@ def begin(number, work):
 
 
 @pytest.mark.parametrize("change", ["deactivated", "deleted", "password"])
-def test_who_changes_while_a_password_is_hashed_gets_no_session(own_service, change):
-    service = own_service
+def test_who_changes_while_a_password_is_hashed_gets_no_session(tmp_path, change):
+    service = Service(tmp_path, PASSWORD_COST="").start()
     user, other = service.sign_up(), service.sign_up()
     id = uuid.UUID(user.id)
     # Two passwords are hashed at a time, so most of these are still waiting for their turn.
@@ -172,6 +176,7 @@ def test_who_changes_while_a_password_is_hashed_gets_no_session(own_service, cha
     assert service.rows(
         "SELECT count(*) FROM sessions WHERE user_id = ? AND revoked_at IS NULL",
         id) == [(0,)]
+    service.stop()
 
 
 def test_guesses_sent_at_once_learn_no_more_than_one_after_another(service):

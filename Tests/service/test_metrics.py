@@ -13,8 +13,8 @@ import uuid
 import pytest
 
 from conftest import BINARY, Service
+from ports import free_port
 from test_payments import buy, post_event
-from test_stripe_commands import free_port
 
 
 def numbers(service):

@@ -26,7 +26,7 @@ def test_in_production_a_stored_clock_offset_is_ignored(tmp_path):
     asked = {"Authorization": f"Bearer {now}"}
     assert service.call("GET", "/auth/me", headers=asked).status == 401
     service.stop()
-    service.environment.update(PRODUCTION)
+    service.environment.update(PRODUCTION, PASSWORD_COST="")
     service.offset = 0
     service.start()
     secret = PRODUCTION["JWT_SECRET"]

@@ -2,6 +2,8 @@
 
 import http.client
 import socket
+import time
+from datetime import datetime
 
 import pytest
 
@@ -11,8 +13,7 @@ from test_operations import PRODUCTION
 
 def refusal(folder, **settings):
     """What `serve` says on standard error when it does not start."""
-    service = Service(folder)
-    service.environment.update(settings)
+    service = Service(folder, **settings)
     result = service.command("serve")
     assert result.returncode == 1, result
     assert result.stderr.startswith("cuebx: ") and result.stderr.count("\n") == 1, result.stderr
@@ -34,8 +35,13 @@ def test_production_does_not_start_with_what_everybody_knows(tmp_path, name, val
     assert SECRET not in told and "a" * 20 not in told
 
 
+def test_production_hashes_passwords_at_no_other_cost(tmp_path):
+    told = refusal(tmp_path, **PRODUCTION, PASSWORD_COST="14")
+    assert told == "PASSWORD_COST: is for development only\n"
+
+
 @pytest.mark.parametrize("name,value", [
-    ("PORT", "65536"), ("PORT", "-1"), ("PORT", "8080x"), ("PORT", "1e3"), ("PORT", " 80"),
+    ("PASSWORD_COST", "0"), ("PASSWORD_COST", "15"), ("PORT", "65536"), ("PORT", "-1"), ("PORT", "8080x"), ("PORT", "1e3"), ("PORT", " 80"),
     ("WORKER_METRICS_PORT", "0"), ("WORKER_METRICS_PORT", "65536"),
     ("RESERVATION_TTL", "-900"), ("RESERVATION_TTL", "0"), ("RESERVATION_TTL", "1.5"),
     ("PAST_DUE_GRACE", "-1"), ("LOG_LEVEL", "loud"), ("CUEBX_ENV", "Production"),
@@ -43,6 +49,16 @@ def test_production_does_not_start_with_what_everybody_knows(tmp_path, name, val
     ("HOST", "127.0.0.1:8080"), ("HOST", "[::1]:8080"), ("HOST", "a b"), ("HOST", "::1/")])
 def test_a_bad_setting_is_told_in_one_line(tmp_path, name, value):
     assert refusal(tmp_path, **{name: value}).startswith(f"{name}: ")
+
+
+def test_an_empty_variable_leaves_the_choice_to_the_file(tmp_path):
+    (tmp_path / ".env").write_text("LOG_LEVEL=loud\nRESERVATION_TTL=60\n")
+    assert refusal(tmp_path, LOG_LEVEL="", RESERVATION_TTL="0").startswith("RESERVATION_TTL: ")
+    assert refusal(tmp_path, LOG_LEVEL="").startswith("LOG_LEVEL: ")
+    service = Service(tmp_path, LOG_LEVEL="info", RESERVATION_TTL="").start()
+    expires_at = service.sign_up().validate().json["expires_at"]
+    assert 0 < datetime.fromisoformat(expires_at).timestamp() - time.time() <= 61
+    service.stop()
 
 
 def test_an_unknown_log_level_is_told_the_known_ones(tmp_path):

@@ -2,12 +2,12 @@
 
 import json
 import re
-import socket
 import subprocess
 
 import pytest
 
 from conftest import BINARY, DAY, ROOT, Service
+from ports import free_port
 from test_payments import buy, checkout, knob, press, sdk, settle
 
 
@@ -225,12 +225,6 @@ def test_a_plan_keeps_the_lookup_key_by_which_its_subscribers_are_known(own_serv
 
 
 # A sandbox of its own
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_sandbox_of_its_own_shares_the_clock_of_every_process(tmp_path):

@@ -11,7 +11,7 @@ struct IdentityServices: Sendable {
     let clock: DecisionClock
     let ledger: CareerLedger
     let subscriptions: CareerSubscriptionService
-    let passwords = PasswordHasher()
+    let passwords: PasswordHasher
     let throttle: AuthThrottle
     let codes: OneTimeCodes
     let formerAccounts: FormerAccounts
@@ -34,6 +34,7 @@ struct IdentityServices: Sendable {
         clock = core.clock
         ledger = core.ledger
         logger = core.logger
+        passwords = PasswordHasher(exponent: settings.passwordCost)
         self.subscriptions = subscriptions
         self.outbox = outbox
         self.beforeErasing = beforeErasing
@@ -87,8 +88,11 @@ struct IdentityServices: Sendable {
     /// Mails a code that ``mayMailCode(_:to:in:now:)`` has let through.
     func mailCode(
         _ purpose: OneTimeCodes.Purpose, to user: UserRow, _ call: Call,
-        in connection: any DatabaseConnection, now: Timestamp
+        in connection: any DatabaseConnection
     ) throws {
+        // Counting the mail has put those who ask at the same time in turn, and the code that counts
+        // is the last one's. So is the newest mail only by a time that is read here.
+        let now = clock.now()
         let code = try codes.issue(purpose, for: user.id, in: connection, now: now)
         let minutes = OneTimeCodes.lifetimeSeconds / 60
         // To the address as its account has it, which is the one that was proven.

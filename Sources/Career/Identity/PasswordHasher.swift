@@ -19,12 +19,16 @@ final class PasswordHasher: Sendable {
         let rounds: Int
         let blockSize: Int
         let parallelism: Int
-
-        /// One of the equivalent settings of OWASP's Password Storage Cheat Sheet (N = 2^14,
-        /// r = 8, p = 5). Of those it is the one with the least memory, 16 MiB, so that a burst of
-        /// sign-ins does not push the service out of its memory.
-        static let standard = Cost(rounds: 1 << 14, blockSize: 8, parallelism: 5)
     }
+
+    /// With ``blockSize`` and ``parallelism`` one of the equivalent settings of OWASP's Password
+    /// Storage Cheat Sheet (N = 2^14, r = 8, p = 5). Of those it is the one with the least memory,
+    /// 16 MiB, so that a burst of sign-ins does not push the service out of its memory.
+    static let standardExponent = 14
+    /// Hundreds of sign-ups in a test would take most of its time with the standard one.
+    static let exponents = 1...standardExponent
+    private static let blockSize = 8
+    private static let parallelism = 5
 
     private static let saltBytes = 16
 
@@ -39,8 +43,10 @@ final class PasswordHasher: Sendable {
     /// Guarded by `condition`.
     private nonisolated(unsafe) var queue = Queue()
 
-    init(cost: Cost = .standard) {
-        self.cost = cost
+    /// - Parameter exponent: the logarithm to base 2 of the rounds.
+    init(exponent: Int) {
+        cost = Cost(
+            rounds: 1 << exponent, blockSize: Self.blockSize, parallelism: Self.parallelism)
     }
 
     /// A text that tells its parameters: `$scrypt$ln=14,r=8,p=5$salt$hash`.

@@ -23,7 +23,7 @@ struct RequestPasswordReset: Action {
                 let user = try UserRow.find(emailKey: request.email.key, in: connection),
                 user.emailVerifiedAt != nil
             else { return }
-            try identity.mailCode(.passwordReset, to: user, call, in: connection, now: now)
+            try identity.mailCode(.passwordReset, to: user, call, in: connection)
         }
         return Reply(MessageResponse("If this address has an account, a code is on its way."))
     }

@@ -20,7 +20,7 @@ struct ResendSignUpCode: Action {
                 let user = try UserRow.find(emailKey: request.email.key, in: connection),
                 user.emailVerifiedAt == nil
             else { return }
-            try identity.mailCode(.signUp, to: user, call, in: connection, now: now)
+            try identity.mailCode(.signUp, to: user, call, in: connection)
         }
         return Reply(
             MessageResponse("If this address awaits verification, a new code is on its way."))

@@ -53,7 +53,7 @@ struct SignUp: Action {
                 .text(request.fullName), .time(now), .time(now),
             ])
         if let kept {
-            try identity.mailCode(.signUp, to: UserRow(kept), call, in: connection, now: now)
+            try identity.mailCode(.signUp, to: UserRow(kept), call, in: connection)
         } else if let owner = try UserRow.find(emailKey: email.key, in: connection) {
             try identity.outbox.enqueue(
                 .alreadyRegistered, to: owner, requestID: call.id, in: connection, now: now)

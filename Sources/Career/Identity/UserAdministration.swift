@@ -18,11 +18,12 @@ public struct UserAdministration: Sendable {
     private let database: any Database
     private let clock: DecisionClock
     private let subscriptions: CareerSubscriptionService
-    private let passwords = PasswordHasher()
+    private let passwords: PasswordHasher
 
     public init(_ core: CareerCore) {
         database = core.database
         clock = core.clock
+        passwords = PasswordHasher(exponent: core.settings.passwordCost)
         subscriptions = CareerSubscriptionService(
             database: core.database, ledger: core.ledger, catalog: core.catalog,
             clock: core.clock)

@@ -1,7 +1,7 @@
 """A real PostgreSQL of the tests' own: Debian's, in a private temporary folder, on a free port of
 the loopback interface, stopped when it is done.
 
-    python Tests/postgresql.py COMMAND…    runs the command with CUEBX_TEST_POSTGRESQL set
+    python Tests/servers/postgresql.py COMMAND…    runs the command with CUEBX_TEST_POSTGRESQL set
 """
 
 import glob
@@ -10,12 +10,12 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
+
+from ports import free_port
 
 HELP = """PostgreSQL's server programs are needed for the tests and were not found.
 Install them with:  apt-get install postgresql
@@ -154,12 +154,6 @@ def unprivileged_user():
         except KeyError:
             continue
     sys.exit("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def main(arguments):
