@@ -154,16 +154,21 @@ BUGS = [
     Bug(
         "an invoice that is heard of twice grants twice",
         "CareerDomain/Ledger/ApplyBilling.swift",
-        "guard let paid = snapshot.paid, !wasGranted, !snapshot.isRevoked,\n"
-        "            let plan = rules.catalog.plan(paid.planID),\n"
-        "            snapshot.isOver || paid.end > now,\n"
-        "            isFirst || running.source == .free || paid.start > running.start\n"
-        "                || paid.end > running.end\n"
-        "        else { return }",
-        "guard let paid = snapshot.paid, !snapshot.isRevoked,\n"
-        "            let plan = rules.catalog.plan(paid.planID),\n"
-        "            snapshot.isOver || paid.end > now\n"
-        "        else { return }",
+        "guard let paid, !wasGranted else { return false }",
+        "guard let paid else { return false }\n"
+        "        if wasGranted { return true }",
+    ),
+    Bug(
+        "a renewal that is heard of after its period has ended is never started",
+        "CareerDomain/Ledger/ApplyBilling.swift",
+        "guard let paid, !wasGranted else { return false }",
+        "guard let paid, !wasGranted, paid.end > now else { return false }",
+    ),
+    Bug(
+        "an upgrade that nobody has paid for grants its credits",
+        "CareerDomain/Ledger/ApplyBilling.swift",
+        "            snapshot.changedPlanAt != nil || snapshot.status == .trialing,\n",
+        "",
     ),
     Bug(
         "what was paid for ends with its period, without the grace",

@@ -126,7 +126,7 @@ struct EventGenerator {
             .subscribe(
                 plan: random.pick(1, 2), trial: random.chance(0.4), isPaid: random.chance(0.8),
                 isSecond: random.chance(0.25))
-        case 1: .changePlan(random.pick(1, 2))
+        case 1: .changePlan(random.pick(1, 2), isCharged: random.chance(0.75))
         case 2: .cancelAtEnd(true)
         case 3: .cancelAtEnd(false)
         case 4: .cancelNow

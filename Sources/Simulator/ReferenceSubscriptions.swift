@@ -121,11 +121,14 @@ extension ReferenceModel {
             user.account = account
             return .subscriptionNotTheirs
         }
-        Self.startMonthIfDue(&account, rules, at: now)
-        if let paid = newlyPaid, isOver || paid.end.micros > now,
-            Self.follows(paid, account.period, ofSame: isLinked)
+        if let paid = newlyPaid,
+            Self.follows(paid, account.period, ofSame: isLinked),
+            isLinked && account.period.isPaid || isOver
+                || now < paid.end.micros + rules.pastDueGrace * 1_000_000
         {
             startPaid(paid, &account, rules, user)
+        } else {
+            Self.startMonthIfDue(&account, rules, at: now)
         }
         if isOver {
             end(snapshot, &account, rules, at: now)
@@ -138,13 +141,16 @@ extension ReferenceModel {
         return view(user).map { .mirrored($0) } ?? .noAccount
     }
 
-    /// Within one subscription a period follows an earlier one; what was paid for always takes
-    /// the place of a free month, and so does a new subscription.
+    /// Within one subscription a period follows an earlier one. What was paid for takes the place
+    /// of a free month, and a new subscription that of an old one, unless it ended before; and only
+    /// where it, or its grace, is not over, or the whole subscription is.
     private static func follows(
         _ paid: BillingSnapshot.PaidPeriod, _ running: Period, ofSame isLinked: Bool
     ) -> Bool {
-        !isLinked || !running.isPaid || paid.start.micros > running.start
-            || paid.end.micros > running.end
+        if isLinked && running.isPaid {
+            return paid.start.micros > running.start || paid.end.micros > running.end
+        }
+        return paid.end.micros > running.start
     }
 
     /// A paid period starts with its plan's allocation and nothing used.
@@ -170,12 +176,14 @@ extension ReferenceModel {
     }
 
     /// (new − old allocation) × the part of the period that is left, down to the hundredth. A
-    /// lower plan takes nothing away, and coming up again to what was granted gives nothing.
+    /// lower plan takes nothing away, and coming up again to what was granted gives nothing. Nor
+    /// does what was not paid for, except in a trial.
     private func upgrade(
         _ snapshot: BillingSnapshot, _ account: inout Account, _ rules: LedgerRules, at now: Int64
     ) {
         let mayRun: [Subscription.Status] = [.active, .trialing, .pastDue]
         guard account.period.isPaid, mayRun.contains(snapshot.status),
+            snapshot.status == .trialing || snapshot.changedPlanAt != nil,
             let new = rules.catalog.plan(snapshot.planID),
             let old = rules.catalog.plan(account.period.planID), new.rank > old.rank
         else { return }

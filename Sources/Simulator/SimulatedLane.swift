@@ -137,10 +137,10 @@ extension SimulatedWorld {
         guard let index = stripe.current(of: person) else { return }
         switch action {
         case .subscribe: break
-        case .changePlan(let number):
+        case .changePlan(let number, let isCharged):
             let plans = rules.catalog.plans
             stripe.changePlan(
-                index, to: plans[number],
+                index, to: plans[number], isCharged: isCharged,
                 ranks: Dictionary(uniqueKeysWithValues: plans.map { ($0.id, $0.rank) }), at: second)
         case .cancelAtEnd(let atEnd):
             stripe.change(index, at: second) {

@@ -60,7 +60,7 @@ package enum Boundary: Sendable, CaseIterable {
 package enum StripeAction: Sendable {
     /// A checkout; the second one of somebody with two tabs is paid though the first was.
     case subscribe(plan: Int, trial: Bool, isPaid: Bool, isSecond: Bool)
-    case changePlan(Int)
+    case changePlan(Int, isCharged: Bool)
     case cancelAtEnd(Bool)
     case cancelNow
     /// The latest paid invoice is refunded in full, or its dispute lost.

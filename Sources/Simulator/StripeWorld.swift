@@ -95,18 +95,20 @@ struct StripeWorld {
         notifications.append(index)
     }
 
-    /// An upgrade is charged at once, and a declined card changes nothing; a lower plan costs
-    /// nothing now.
-    mutating func changePlan(_ index: Int, to plan: Plan, ranks: [UUID: Int64], at now: Int64) {
+    /// An upgrade of ours is charged at once, and a declined card changes nothing; one made at
+    /// Stripe may be billed later. A lower plan costs nothing now.
+    mutating func changePlan(
+        _ index: Int, to plan: Plan, isCharged: Bool, ranks: [UUID: Int64], at now: Int64
+    ) {
         let subscription = subscriptions[index]
         guard subscription.status == .active || subscription.status == .trialing,
             subscription.plan != plan.id
         else { return }
         let isUpgrade = plan.rank > ranks[subscription.plan] ?? 0
-        if isUpgrade && !subscription.cardIsGood { return }
+        if isUpgrade && isCharged && !subscription.cardIsGood { return }
         change(index, at: now) {
             $0.plan = plan.id
-            if isUpgrade { $0.upgrades.append((plan.id, now)) }
+            if isUpgrade && isCharged { $0.upgrades.append((plan.id, now)) }
         }
     }
 
@@ -220,7 +222,10 @@ struct StripeWorld {
                         end: Timestamp(seconds: $0.end))
                 },
             isRevoked: isRevoked,
-            changedPlanAt: subscription.upgrades.last { $0.plan == subscription.plan }
-                .map { Timestamp(seconds: $0.at) })
+            changedPlanAt: subscription.upgrades.last { upgrade in
+                upgrade.plan == subscription.plan
+                    && latest.map { ($0.start..<$0.end).contains(upgrade.at) } ?? false
+            }
+            .map { Timestamp(seconds: $0.at) })
     }
 }

@@ -145,18 +145,35 @@ extension StripeClient {
         listInvoices = { subscriptionID throws(StripeError) in
             var filter = StripeForm()
             filter.add("subscription", subscriptionID)
-            return try await api.list(
+            var invoices = try await api.list(
                 ["invoices"], filter, StripeInvoice.init, id: { $0.id },
                 livemode: { $0.livemode })
+            // An invoice comes with its first lines only.
+            for index in invoices.indices where invoices[index].hasMoreLines {
+                invoices[index].lines = try await api.list(
+                    ["invoices", invoices[index].id, "lines"], StripeForm(),
+                    StripeInvoice.Line.init, id: { $0.id }, livemode: { _ in nil })
+                invoices[index].hasMoreLines = false
+            }
+            return invoices
         }
         listInvoicePayments = { filter throws(StripeError) in
             try await api.list(
                 ["invoice_payments"], filter.form, StripeInvoicePayment.init, id: { $0.id },
                 livemode: { $0.livemode })
         }
+        listCharges = { paymentIntentID throws(StripeError) in
+            try await api.list(
+                ["charges"], StripeForm(paymentIntent: paymentIntentID), StripeCharge.init,
+                id: { $0.id }, livemode: { $0.livemode })
+        }
+        listDisputes = { paymentIntentID throws(StripeError) in
+            try await api.list(
+                ["disputes"], StripeForm(paymentIntent: paymentIntentID), StripeDispute.init,
+                id: { $0.id }, livemode: { $0.livemode })
+        }
         createRefund = { paymentIntentID, key throws(StripeError) in
-            var form = StripeForm()
-            form.add("payment_intent", paymentIntentID)
+            let form = StripeForm(paymentIntent: paymentIntentID)
             return try await api.object(.post(["refunds"], form, key), StripeRefund.init) { _ in
                 nil
             }
@@ -241,6 +258,13 @@ extension StripePriceChange {
         form.add("subscription_details[proration_behavior]", "always_invoice")
         form.add("subscription_details[proration_date]", prorationDate)
         return form
+    }
+}
+
+extension StripeForm {
+    fileprivate init(paymentIntent id: String) {
+        self.init()
+        add("payment_intent", id)
     }
 }
 

@@ -64,6 +64,10 @@ public struct StripeClient: Sendable {
     /// What was paid toward an invoice, or what a payment was for.
     public var listInvoicePayments:
         @Sendable (StripePaymentFilter) async throws(StripeError) -> [StripeInvoicePayment]
+    /// The charges that this payment intent has led to, failed ones included.
+    public var listCharges: @Sendable (String) async throws(StripeError) -> [StripeCharge]
+    /// The disputes of this payment intent's charges.
+    public var listDisputes: @Sendable (String) async throws(StripeError) -> [StripeDispute]
     /// Gives the whole payment of this payment intent back.
     public var createRefund: @Sendable (String, String) async throws(StripeError) -> StripeRefund
     /// Takes the customer and the URL to come back to; returns a page that may be opened once.

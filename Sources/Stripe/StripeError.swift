@@ -50,6 +50,15 @@ public struct StripeError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether Stripe says no to what was asked for as things stand there: the object is gone, or in
+    /// a state that does not allow it.
+    public var isRefusal: Bool {
+        switch kind {
+        case .invalidRequest, .notFound: true
+        default: false
+        }
+    }
+
     /// Whether the bank wants to hear from the card's owner before it pays (3-D Secure).
     public var needsAuthentication: Bool {
         guard case .card(let code, let declineCode) = kind else { return false }

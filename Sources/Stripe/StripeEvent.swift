@@ -8,9 +8,10 @@ public struct StripeEvent: Sendable, Equatable {
     public let id: String
     /// E.g. `customer.subscription.updated`.
     public let type: String
-    /// Unix seconds; many events share one, so it orders nothing.
-    public let createdAt: Int64
-    public let livemode: Bool
+    /// Unix seconds; many events share one, so it orders nothing. Stripe always tells it, as the
+    /// mode; nobody needs either in order to know what to fetch.
+    public let createdAt: Int64?
+    public let livemode: Bool?
     /// What the event is about, in the version of the API that the endpoint was made with.
     public let object: JSONValue
     /// Its id; nil for the few objects that have none.
@@ -20,8 +21,8 @@ public struct StripeEvent: Sendable, Equatable {
         let wire = try WireObject(value, type: "event")
         id = try wire.string("id")
         type = try wire.string("type")
-        createdAt = try wire.int("created")
-        livemode = try wire.bool("livemode")
+        createdAt = try wire.optionalInt("created")
+        livemode = try wire.optionalBool("livemode")
         let data = try wire.object("data")
         object = try data.value("object")
         objectID = try data.object("object").optionalString("id")

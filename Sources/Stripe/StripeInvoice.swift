@@ -43,9 +43,10 @@ public struct StripeInvoice: Sendable, Equatable {
     public let total: Int64
     /// ISO 4217, lower case.
     public let currency: String
-    public let lines: [Line]
-    /// Whether Stripe has more lines than it sent along.
-    public let hasMoreLines: Bool
+    public internal(set) var lines: [Line]
+    /// Whether Stripe has more lines than it sent along. A list of a subscription's invoices has
+    /// them all.
+    public internal(set) var hasMoreLines: Bool
     /// The period that the invoice looks back on; the lines have the periods that are paid for.
     public let periodStart: Int64
     public let periodEnd: Int64
@@ -89,6 +90,10 @@ public struct StripeInvoice: Sendable, Equatable {
 }
 
 extension StripeInvoice.Line {
+    init(_ value: JSONValue) throws(StripeDecodingError) {
+        try self.init(WireObject(value, type: "line_item"))
+    }
+
     init(_ wire: WireObject) throws(StripeDecodingError) {
         id = try wire.string("id")
         amount = try wire.int("amount")

@@ -5,7 +5,7 @@ import Crypto
 private let maximumHeaderBytes = 4096
 
 /// Why a webhook's signature was not accepted.
-public enum StripeSignatureError: Error, Sendable, Equatable {
+public enum StripeSignatureError: Error, Sendable, Equatable, CustomStringConvertible {
     /// There is no signature header.
     case missing
     /// The header cannot be read, or is too long.
@@ -14,6 +14,16 @@ public enum StripeSignatureError: Error, Sendable, Equatable {
     case noMatch
     /// The signature is right and older than is tolerated: a replay, or a wrong clock.
     case stale
+
+    /// One sentence for a person.
+    public var description: String {
+        switch self {
+        case .missing: "The request has no Stripe-Signature header."
+        case .malformed: "The Stripe-Signature header cannot be read."
+        case .noMatch: "No signature is that of this body under one of our secrets."
+        case .stale: "The signature is too old; is the clock right?"
+        }
+    }
 }
 
 /// The `Stripe-Signature` header of a webhook, as https://docs.stripe.com/webhooks describes it:

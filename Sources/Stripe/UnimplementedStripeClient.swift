@@ -20,6 +20,8 @@ extension StripeClient {
         retrieveInvoice: { _ throws(StripeError) in throw .unimplemented },
         listInvoices: { _ throws(StripeError) in throw .unimplemented },
         listInvoicePayments: { _ throws(StripeError) in throw .unimplemented },
+        listCharges: { _ throws(StripeError) in throw .unimplemented },
+        listDisputes: { _ throws(StripeError) in throw .unimplemented },
         createRefund: { _, _ throws(StripeError) in throw .unimplemented },
         createPortalSession: { _, _ throws(StripeError) in throw .unimplemented },
         retrieveEvent: { _ throws(StripeError) in throw .unimplemented })

@@ -29,7 +29,8 @@ final class BenchServer {
     ///   - port: a free one if not given.
     ///   - probe: what answers 200 once the process is up.
     static func start(
-        database: String, catalog: String, port: ReservedPort? = nil, arguments: [String] = ["serve"],
+        database: String, catalog: String, port: ReservedPort? = nil,
+        arguments: [String] = ["serve"],
         environment: [String: String] = [:], probe: String = "/health"
     ) async throws -> BenchServer {
         let port = try port ?? ReservedPort()
@@ -48,7 +49,8 @@ final class BenchServer {
         while ContinuousClock.now - start < startDeadline {
             do {
                 let answer = try await client.send(
-                    HTTPRequest("GET", "http://127.0.0.1:\(port.number)\(probe)", timeout: .seconds(5)))
+                    HTTPRequest(
+                        "GET", "http://127.0.0.1:\(port.number)\(probe)", timeout: .seconds(5)))
                 if answer.status == 200 {
                     let elapsed = (ContinuousClock.now - start) / .milliseconds(1)
                     return BenchServer(

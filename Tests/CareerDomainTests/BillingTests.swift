@@ -10,7 +10,7 @@ struct BillingTests {
         _ plan: Plan = TestLedger.plus, _ status: Subscription.Status = .active,
         invoice: String? = "in_1", from start: Int64 = 0, days: Int64 = 30,
         endedAfter: Int64? = nil, isRevoked: Bool = false, changedAfter: Int64? = nil,
-        invoicedPlan: Plan? = nil, subscription: String = "sub_1"
+        changedAt: Timestamp? = nil, invoicedPlan: Plan? = nil, subscription: String = "sub_1"
     ) -> BillingSnapshot {
         let begin = TestLedger.start.adding(seconds: start * 86_400)
         return BillingSnapshot(
@@ -24,7 +24,8 @@ struct BillingTests {
                     end: begin.adding(seconds: days * 86_400))
             },
             isRevoked: isRevoked,
-            changedPlanAt: changedAfter.map { TestLedger.start.adding(seconds: $0 * 86_400) })
+            changedPlanAt: changedAt
+                ?? changedAfter.map { TestLedger.start.adding(seconds: $0 * 86_400) })
     }
 
     @Test("A paid invoice starts a period with its plan's grant, once")
@@ -153,10 +154,31 @@ struct BillingTests {
         #expect(ledger.context(user) == before)
     }
 
-    @Test("A paid period that is over does not replace the running free month")
+    @Test("A renewal is due however late it is heard of, and its grace counts from its end")
+    mutating func renewalHeardLate() {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        _ = ledger.commit(user, ledger.reserve(user, "before"))
+        ledger.advance(days: 62)
+        let late = snapshot(TestLedger.plus, .pastDue, invoice: "in_2", from: 30)
+        for _ in 0..<2 { ledger.apply(ApplyBilling(userID: user, snapshot: late)) }
+        #expect(ledger.context(user).remaining.decimal == "500.00")
+        guard case .granted = ledger.validate(user, "in grace") else {
+            Issue.record("refused within the grace")
+            return
+        }
+        ledger.advance(days: 1)
+        guard case .denied(.subscriptionInactive, _) = ledger.validate(user, "late") else {
+            Issue.record("not refused after the grace")
+            return
+        }
+        #expect(ledger.brokenInvariants().isEmpty)
+    }
+
+    @Test("A paid period that is over, its grace too, does not replace the running free month")
     mutating func lapsedPeriod() {
         let user = ledger.newUser()
-        ledger.advance(days: 40)
+        ledger.advance(days: 43)
         _ = ledger.commit(user, ledger.reserve(user))
         let before = ledger.context(user)
         let lapsed = snapshot(TestLedger.plus, .pastDue, from: 10)
@@ -166,16 +188,18 @@ struct BillingTests {
         // The account says what Stripe says, so there is no difference left to report.
         #expect(ledger.accounts[user]!.subscription.status == .pastDue)
         #expect(ledger.accounts[user]!.subscription.stripeSubscriptionID == "sub_1")
-        let paid = snapshot(invoice: "in_2", from: 40)
+        let paid = snapshot(invoice: "in_2", from: 43)
         ledger.apply(ApplyBilling(userID: user, snapshot: paid))
         #expect(ledger.context(user).remaining.decimal == "500.00")
         #expect(ledger.brokenInvariants().isEmpty)
     }
 
-    @Test("A paid period starts up to its last second", arguments: [(0, true), (1, false)])
+    @Test(
+        "A paid period starts up to the last second of its grace",
+        arguments: [(0, true), (1, false)])
     mutating func lapsedAtTheBoundary(second: Int64, starts: Bool) {
         let user = ledger.newUser()
-        ledger.advance(days: 10, seconds: second - 1)
+        ledger.advance(days: 13, seconds: second - 1)
         ledger.apply(ApplyBilling(userID: user, snapshot: snapshot(days: 10)))
         #expect((ledger.context(user).period.source == .paid) == starts)
     }
@@ -232,7 +256,8 @@ struct BillingTests {
         let user = ledger.newUser()
         ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
         ledger.advance(days: 30, seconds: -60)
-        let upgraded = snapshot(TestLedger.pro, invoicedPlan: TestLedger.plus)
+        let upgraded = snapshot(
+            TestLedger.pro, changedAt: ledger.now, invoicedPlan: TestLedger.plus)
         for _ in 0..<2 { ledger.apply(ApplyBilling(userID: user, snapshot: upgraded)) }
         // 1500 × 60 s / 30 days is 0.0347…
         #expect(ledger.context(user).allocated.decimal == "500.03")
@@ -242,6 +267,36 @@ struct BillingTests {
                 userID: user, snapshot: snapshot(TestLedger.pro, invoice: "in_2", from: 30)))
         #expect(ledger.context(user).allocated.decimal == "2000.00")
         #expect(ledger.brokenInvariants().isEmpty)
+    }
+
+    @Test("A higher plan that nobody has paid for grants nothing, until it is paid for")
+    mutating func unpaidUpgrade() {
+        let user = ledger.newUser()
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot()))
+        ledger.advance(days: 15)
+        for status in [Subscription.Status.active, .pastDue] {
+            let unpaid = snapshot(TestLedger.pro, status, invoicedPlan: TestLedger.plus)
+            ledger.apply(ApplyBilling(userID: user, snapshot: unpaid))
+            #expect(ledger.context(user).allocated.decimal == "500.00")
+            #expect(ledger.accounts[user]!.subscription.planID == TestLedger.pro.id)
+        }
+        ledger.advance(days: 5)
+        let paid = snapshot(TestLedger.pro, changedAfter: 15, invoicedPlan: TestLedger.plus)
+        for _ in 0..<2 { ledger.apply(ApplyBilling(userID: user, snapshot: paid)) }
+        #expect(ledger.context(user).allocated.decimal == "1250.00")
+        #expect(ledger.brokenInvariants().isEmpty)
+    }
+
+    @Test("In a trial there is nothing to pay, and a higher plan grants its share")
+    mutating func upgradeInTrial() {
+        let user = ledger.newUser()
+        ledger.apply(
+            ApplyBilling(userID: user, snapshot: snapshot(TestLedger.plus, .trialing, days: 6)))
+        ledger.advance(days: 3)
+        let upgraded = snapshot(
+            TestLedger.pro, .trialing, days: 6, invoicedPlan: TestLedger.plus)
+        ledger.apply(ApplyBilling(userID: user, snapshot: upgraded))
+        #expect(ledger.context(user).allocated.decimal == "1250.00")
     }
 
     @Test("A lost dispute takes away what is left above Free, never what was used")

@@ -149,6 +149,7 @@ extension BillingSnapshot {
                     invoiceID: $0, planID: (invoicedPlan ?? plan).id, start: start,
                     end: start.adding(seconds: 30 * 86_400))
             },
-            isRevoked: isRevoked, changedPlanAt: nil)
+            isRevoked: isRevoked,
+            changedPlanAt: invoicedPlan == nil ? nil : start)
     }
 }

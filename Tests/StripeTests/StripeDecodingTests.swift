@@ -75,7 +75,7 @@ struct DecodingCase: Sendable, CustomTestStringConvertible {
         ) { value throws(StripeDecodingError) in _ = try StripePortalSession(value) },
         DecodingCase(
             type: "event", text: Fixture.event,
-            required: ["id", "type", "created", "livemode", "data", "data.object"]
+            required: ["id", "type", "data", "data.object"]
         ) { value throws(StripeDecodingError) in _ = try StripeEvent(value) },
     ]
 }

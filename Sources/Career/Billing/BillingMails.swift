@@ -45,17 +45,17 @@ struct BillingMails: Sendable {
     }
 
     /// Stripe tells of one failed try by up to two events, and of an event by up to two ids: each
-    /// of Stripe's own tries is told of once.
+    /// of Stripe's own tries is told of once. Of a plan that has ended nothing is to be paid.
     ///
     /// - Parameter needsAction: whether the bank wants to hear from the card's owner.
     func paymentFailed(
         _ invoice: StripeInvoice, needsAction: Bool, requestID: String?, now: Timestamp
     ) async throws {
-        guard let customer = invoice.customerID else { return }
+        guard let subscription = invoice.subscriptionID else { return }
         let id = UUID(named: "payment failed", invoice.id, "\(invoice.attemptCount)")
         let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(seconds: $0) }
         try await send(
-            to: ("stripe_customer_id", customer), id: id, requestID: requestID, now: now
+            to: subscription, id: id, requestID: requestID, now: now
         ) { plan, _ in
             needsAction
                 ? .paymentNeedsAction(plan, invoiceURL: invoice.hostedURL)
@@ -68,10 +68,9 @@ struct BillingMails: Sendable {
     func trialEnds(
         _ subscriptionID: String, requestID: String?, now: Timestamp
     ) async throws {
-        let column = "stripe_subscription_id"
         let id = UUID(named: "trial ends", subscriptionID)
         try await send(
-            to: (column, subscriptionID), id: id, requestID: requestID, now: now
+            to: subscriptionID, id: id, requestID: requestID, now: now
         ) { plan, trial in
             guard let end = trial.end, now < end, !trial.isCanceled else { return nil }
             return .trialEnds(plan, at: end)
@@ -84,18 +83,18 @@ struct BillingMails: Sendable {
         let isCanceled: Bool
     }
 
-    /// Mails the owner of the subscription that is found by a column of Stripe's ids; a mail of
-    /// this id that is there already is not written again.
+    /// Mails the user whose subscription it is; a mail of this id that is there already is not
+    /// written again.
     private func send(
-        to owner: (column: String, value: String), id: UUID, requestID: String?, now: Timestamp,
+        to subscriptionID: String, id: UUID, requestID: String?, now: Timestamp,
         _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
     ) async throws {
         try await database.write { [self] connection in
             let row = try connection.queryOne(
                 """
                 SELECT user_id, plan_id, status, trial_end, cancel_at_period_end
-                FROM subscriptions WHERE \(owner.column) = ?
-                """, [.text(owner.value)])
+                FROM subscriptions WHERE stripe_subscription_id = ?
+                """, [.text(subscriptionID)])
             guard var reader = row?.reader else { return }
             let (userID, planID) = (try reader.uuid(), try reader.uuid())
             let status = try reader.oneOf(Subscription.Status.self)

@@ -27,7 +27,7 @@ public struct CareerBillingService: Sendable {
 
     /// A page on which the user pays for a plan. At most one is open for a user.
     func checkout(
-        _ request: CareerCheckoutRequest, user: UUID
+        _ request: CareerCheckoutRequest, user: UUID, requestID: String
     ) async throws -> CareerCheckoutResponse {
         guard let plan = try await catalog.current(in: database).plan(request.planID),
             plan.isActive, plan.kind == .paid
@@ -37,12 +37,12 @@ public struct CareerBillingService: Sendable {
             guard account.subscription.stripeSubscriptionID == nil else {
                 throw Problem.alreadySubscribed
             }
-            return try await openCheckout(request, plan, account)
+            return try await openCheckout(request, plan, account, requestID: requestID)
         }
     }
 
     private func openCheckout(
-        _ request: CareerCheckoutRequest, _ plan: Plan, _ account: Account
+        _ request: CareerCheckoutRequest, _ plan: Plan, _ account: Account, requestID: String
     ) async throws -> CareerCheckoutResponse {
         let user = account.subscription.userID
         let checkouts = Checkouts(database: database)
@@ -55,14 +55,14 @@ public struct CareerBillingService: Sendable {
             {
                 return CareerCheckoutResponse(checkoutURL: url, sessionID: sessionID)
             }
-            try await expire(sessionID)
+            try await replace(sessionID, of: user, requestID: requestID)
         }
         let customer = try await customer(of: account)
         let price = try await prices.price(of: plan)
         let attempt = try await checkouts.begin(
             request, user: user, expiresAt: now.adding(seconds: Self.checkoutLifetime))
         if let replaced = attempt.replaced, replaced != earlier?.sessionID {
-            try await expire(replaced)
+            try await replace(replaced, of: user, requestID: requestID)
         }
         let trialDays = account.subscription.trialUsed ? 0 : plan.trialDays
         let session = try await stripe.createCheckoutSession(
@@ -83,15 +83,40 @@ public struct CareerBillingService: Sendable {
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
     }
 
-    /// A page that is no longer open needs no end.
-    private func expire(_ sessionID: String) async throws {
+    /// Ends a page that the user was given before. One that was paid a moment ago has no end: what
+    /// it made becomes the user's here and now, and there is nothing left to buy.
+    ///
+    /// - Throws: ``Problem/alreadySubscribed``
+    private func replace(_ sessionID: String, of user: UUID, requestID: String) async throws {
+        guard try await !expire(sessionID),
+            let subscriptionID = try await subscription(madeBy: sessionID)
+        else { return }
+        try await mirror.refresh(subscriptionID, userID: user, requestID: requestID)
+        if try await subscriptions.subscription(of: user)?.account.subscription
+            .stripeSubscriptionID != nil
+        {
+            throw Problem.alreadySubscribed
+        }
+    }
+
+    private func subscription(madeBy sessionID: String) async throws -> String? {
+        do {
+            return try await stripe.retrieveCheckoutSession(sessionID).subscriptionID
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return nil
+        }
+    }
+
+    /// - Returns: false where the page was open no longer.
+    @discardableResult
+    private func expire(_ sessionID: String) async throws -> Bool {
         do {
             _ = try await stripe.expireCheckoutSession(sessionID)
+            return true
         } catch {
-            switch error.kind {
-            case .invalidRequest, .notFound: return
-            default: throw error
-            }
+            guard error.isRefusal else { throw error }
+            return false
         }
     }
 
@@ -251,10 +276,7 @@ public struct CareerBillingService: Sendable {
             throw Problem.nothingToCancel
         }
         if atPeriodEnd {
-            if !found.account.subscription.cancelAtPeriodEnd {
-                _ = try await stripe.setCancelAtPeriodEnd(
-                    subscriptionID, true, "cancel-\(subscriptionID)-\(UUID().text)")
-            }
+            try await endWithPeriod(subscriptionID, user: user, requestID: requestID)
         } else {
             try await end(subscriptionID)
         }
@@ -262,6 +284,24 @@ public struct CareerBillingService: Sendable {
         return atPeriodEnd
             ? "The subscription ends with its period; until then nothing changes."
             : "The subscription has ended; you are on the Free plan."
+    }
+
+    /// Stripe is asked whatever we know: it may have been resumed there a moment ago.
+    ///
+    /// - Throws: ``Problem/nothingToCancel`` where it is over at Stripe; then it is here too.
+    private func endWithPeriod(
+        _ subscriptionID: String, user: UUID, requestID: String
+    ) async throws {
+        do {
+            _ = try await stripe.setCancelAtPeriodEnd(
+                subscriptionID, true, "cancel-\(subscriptionID)-\(UUID().text)")
+        } catch {
+            guard error.isRefusal else { throw error }
+            try await mirror.refresh(subscriptionID, userID: user, requestID: requestID)
+            let found = try await subscriptions.subscription(of: user)
+            guard found?.account.subscription.stripeSubscriptionID == nil else { throw error }
+            throw Problem.nothingToCancel
+        }
     }
 
     private func end(_ subscriptionID: String) async throws {
@@ -272,16 +312,18 @@ public struct CareerBillingService: Sendable {
         }
     }
 
-    /// Takes a cancellation at the period's end back; where none is pending nothing changes.
+    /// Takes a cancellation at the period's end back; where none is pending nothing changes. Stripe
+    /// tells whether one is: it may have been asked for there a moment ago.
     func resume(user: UUID, requestID: String) async throws {
         guard let found = try await subscriptions.subscription(of: user) else {
             throw Problem.subscriptionNotFound
         }
-        guard let subscriptionID = found.account.subscription.stripeSubscriptionID,
-            found.account.subscription.cancelAtPeriodEnd
-        else { return }
-        _ = try await stripe.setCancelAtPeriodEnd(
-            subscriptionID, false, "resume-\(subscriptionID)-\(UUID().text)")
+        guard let subscriptionID = found.account.subscription.stripeSubscriptionID else { return }
+        let theirs = try await stripe.retrieveSubscription(subscriptionID)
+        if theirs.isEnding && !theirs.isOver {
+            _ = try await stripe.setCancelAtPeriodEnd(
+                subscriptionID, false, "resume-\(subscriptionID)-\(UUID().text)")
+        }
         try await mirror.refresh(subscriptionID, userID: user, requestID: requestID)
     }
 
@@ -323,42 +365,5 @@ public struct CareerBillingService: Sendable {
             guard case .notFound = error.kind else { throw error }
             return []
         }
-    }
-}
-
-/// Lets one thing at a time happen for a user in this process.
-actor UserTurns {
-    private var waiting: [UUID: [CheckedContinuation<Void, Never>]] = [:]
-
-    nonisolated func inTurn<Value: Sendable>(
-        _ user: UUID, _ body: () async throws -> Value
-    ) async throws -> Value {
-        await enter(user)
-        do {
-            let value = try await body()
-            await leave(user)
-            return value
-        } catch {
-            await leave(user)
-            throw error
-        }
-    }
-
-    private func enter(_ user: UUID) async {
-        guard waiting[user] != nil else {
-            waiting[user] = []
-            return
-        }
-        await withCheckedContinuation { waiting[user, default: []].append($0) }
-    }
-
-    private func leave(_ user: UUID) {
-        guard var queue = waiting[user], !queue.isEmpty else {
-            waiting[user] = nil
-            return
-        }
-        let next = queue.removeFirst()
-        waiting[user] = queue
-        next.resume()
     }
 }

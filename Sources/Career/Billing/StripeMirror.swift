@@ -9,11 +9,11 @@ import Stripe
 /// under a ticket taken before the fetch, so the order of events, duplicates and parallel workers
 /// cannot matter.
 public struct StripeMirror: Sendable {
-    private let stripe: StripeClient
+    let stripe: StripeClient
     private let database: any Database
     private let ledger: CareerLedger
     private let prices: StripePrices
-    private let notices: OperatorNotices
+    let notices: OperatorNotices
     private let mails: BillingMails
     private let clock: DecisionClock
     private let logger: Logger
@@ -79,12 +79,37 @@ public struct StripeMirror: Sendable {
         return true
     }
 
-    /// Until when a subscription is paid at Stripe and its money was not returned; `nil` where it
-    /// is not, or no longer.
-    func paidUntil(_ subscription: StripeSubscription) async throws -> Timestamp? {
-        let snapshot = try await snapshot(of: subscription)
-        guard let end = snapshot.paid?.end, end > clock.now() else { return nil }
-        return end
+    /// What was paid last for a subscription at Stripe; `nil` where nothing was, or where we know
+    /// that the money went back.
+    func paidPeriod(
+        of subscription: StripeSubscription
+    ) async throws -> BillingSnapshot.PaidPeriod? {
+        try await snapshot(of: subscription).paid
+    }
+
+    /// Whether Stripe says that an invoice's money went back: refunded in full, or lost to a dispute.
+    func isReturned(_ invoiceID: String) async throws -> Bool {
+        for payment in try await stripe.listInvoicePayments(.invoice(invoiceID)) {
+            guard let intent = payment.paymentIntentID else { continue }
+            let charges = try await stripe.listCharges(intent)
+            if charges.contains(where: \.isRefundedInFull) { return true }
+            let disputes = try await stripe.listDisputes(intent)
+            if disputes.contains(where: { $0.status == "lost" }) { return true }
+        }
+        return false
+    }
+
+    /// Keeps in mind that the money of an invoice went back: what it paid for ends with the next
+    /// refresh of its subscription.
+    func noteReturned(_ invoiceID: String, reason: String) async throws {
+        let now = clock.now()
+        _ = try await database.write { connection in
+            try connection.execute(
+                """
+                INSERT INTO revoked_invoices (invoice_id, reason, revoked_at)
+                VALUES (?, ?, ?) ON CONFLICT (invoice_id) DO NOTHING
+                """, [.text(invoiceID), .text(reason), .time(now)])
+        }
     }
 
     /// What follows at Stripe from what was decided here.
@@ -98,38 +123,10 @@ public struct StripeMirror: Sendable {
         case .notTheirs where snapshot.isRevoked:
             if !subscription.isOver { try await cancel(subscription.id) }
         case .otherSubscription(let current):
-            try await settleSecond(
-                subscription, snapshot, current: current, owner: owner, requestID: requestID)
+            try await settleTwo(
+                subscription, current: current, owner: owner, requestID: requestID)
         default: break
         }
-    }
-
-    /// Two checkouts were paid: the first keeps, the second is canceled and refunded. What is taken
-    /// for the first may have ended meanwhile without our knowing; then the second takes its place.
-    /// Where Stripe does not know the first, nothing is taken from the user: that is an operator's.
-    private func settleSecond(
-        _ second: StripeSubscription, _ snapshot: BillingSnapshot, current: String, owner: UUID,
-        requestID: String?
-    ) async throws {
-        guard !second.isOver else { return }
-        guard try await refresh(current, userID: owner, requestID: requestID) else {
-            return try await notices.add(
-                "unknown_subscription", subject: current,
-                "\(current) is linked to user \(owner.text) and unknown to Stripe, where "
-                    + "\(second.id) is live: look which of the two is right.")
-        }
-        let linked = try await linkedSubscription(of: owner)
-        guard let linked, linked != second.id else {
-            if linked == nil {
-                try await refresh(second.id, userID: owner, requestID: requestID)
-            }
-            return
-        }
-        try await notices.add(
-            "duplicate_subscription", subject: second.id,
-            "\(second.id) was paid while \(linked) was running; it was canceled and refunded.")
-        try await cancel(second.id)
-        try await refundAll(of: second.id)
     }
 
     /// Forgets a customer who was deleted at Stripe, once what they subscribed to has ended here
@@ -158,33 +155,12 @@ public struct StripeMirror: Sendable {
         let description: String
     }
 
-    private func cancel(_ subscriptionID: String) async throws {
+    func cancel(_ subscriptionID: String) async throws {
         do {
             _ = try await stripe.cancelSubscription(subscriptionID)
         } catch {
             if case .notFound = error.kind { return }
             throw error
-        }
-    }
-
-    private func refundAll(of subscriptionID: String) async throws {
-        for invoice in try await stripe.listInvoices(subscriptionID) where invoice.amountPaid > 0 {
-            for payment in try await stripe.listInvoicePayments(.invoice(invoice.id)) {
-                guard let intent = payment.paymentIntentID, payment.status == "paid" else {
-                    continue
-                }
-                do {
-                    _ = try await stripe.createRefund(intent, "refund-\(intent)")
-                } catch {
-                    // Refunded before: by us, or by hand.
-                    if case .invalidRequest(let code, _) = error.kind,
-                        code == "charge_already_refunded"
-                    {
-                        continue
-                    }
-                    throw error
-                }
-            }
         }
     }
 
@@ -237,9 +213,14 @@ public struct StripeMirror: Sendable {
         return try await database.read { connection in
             if let linked = try Self.user(ofCustomer: customerID, in: connection) { return linked }
             guard let claimed else { return nil }
-            let known = try connection.queryOne(
-                "SELECT user_id FROM subscriptions WHERE user_id = ?", [.uuid(claimed)])
-            return known == nil ? nil : claimed
+            // One customer a user, ever: what another one subscribes to is not theirs, whatever its
+            // metadata says.
+            let row = try connection.queryOne(
+                """
+                SELECT user_id FROM subscriptions
+                WHERE user_id = ? AND (stripe_customer_id IS NULL OR stripe_customer_id = ?)
+                """, [.uuid(claimed), .text(customerID)])
+            return row == nil ? nil : claimed
         }
     }
 
@@ -252,7 +233,7 @@ public struct StripeMirror: Sendable {
         return try reader.uuid()
     }
 
-    private func linkedSubscription(of userID: UUID) async throws -> String? {
+    func linkedSubscription(of userID: UUID) async throws -> String? {
         try await database.read { connection in
             let row = try connection.queryOne(
                 "SELECT stripe_subscription_id FROM subscriptions WHERE user_id = ?",
@@ -280,7 +261,8 @@ public struct StripeMirror: Sendable {
             canceledAt: time(subscription.canceledAt), endedAt: time(subscription.endedAt),
             trialEnd: time(subscription.trialEnd), paid: revoked ? nil : latest,
             isRevoked: revoked,
-            changedPlanAt: changedPlanAt(invoices, to: item.price.id))
+            changedPlanAt: latest.flatMap { changedPlanAt(invoices, to: item.price.id, within: $0) }
+        )
     }
 
     /// The paid invoice whose period is the latest. Prorations are not periods.
@@ -309,12 +291,16 @@ public struct StripeMirror: Sendable {
             isFirst: latest.invoice.billingReason == "subscription_create")
     }
 
-    /// When the present price began to be charged, as its paid proration says.
-    private func changedPlanAt(_ invoices: [StripeInvoice], to priceID: String) -> Timestamp? {
-        let starts = invoices.filter { $0.status == .paid }.flatMap(\.lines)
+    /// When the present price began to be charged within the period, as its paid proration says. That
+    /// of an earlier period paid for that one.
+    private func changedPlanAt(
+        _ invoices: [StripeInvoice], to priceID: String, within period: BillingSnapshot.PaidPeriod
+    ) -> Timestamp? {
+        invoices.filter { $0.status == .paid }.flatMap(\.lines)
             .filter { $0.isProration && $0.priceID == priceID && $0.amount >= 0 }
-            .map(\.periodStart)
-        return starts.max().map { Timestamp(seconds: $0) }
+            .map { Timestamp(seconds: $0.periodStart) }
+            .filter { period.start <= $0 && $0 < period.end }
+            .max()
     }
 
     private func isRevoked(_ invoiceID: String?) async throws -> Bool {

@@ -28,6 +28,7 @@ public struct StripeReconciliation: Sendable {
         let planID: UUID
         let status: Subscription.Status
         let cancelAtPeriodEnd: Bool
+        let periodStart: Timestamp
         let periodEnd: Timestamp
         let isPeriodPaid: Bool
     }
@@ -57,6 +58,9 @@ public struct StripeReconciliation: Sendable {
 
     /// - Returns: what differs still, e.g. a subscription that Stripe has never heard of.
     private func mend(_ found: [Drift], of account: Mirrored) async throws -> [String] {
+        for invoice in found.compactMap(\.returned) {
+            try await mirror.noteReturned(invoice, reason: "reconciliation")
+        }
         for subscriptionID in Set(found.map(\.subscriptionID)).sorted() {
             do {
                 try await mirror.refresh(
@@ -79,8 +83,8 @@ public struct StripeReconciliation: Sendable {
             try connection.query(
                 """
                 SELECT user_id, stripe_customer_id, stripe_subscription_id, plan_id, status,
-                    cancel_at_period_end, period_end, period_source
-                FROM (SELECT s.*, c.period_end, c.period_source
+                    cancel_at_period_end, period_start, period_end, period_source
+                FROM (SELECT s.*, c.period_start, c.period_end, c.period_source
                     FROM subscriptions s
                     JOIN career_subscription_contexts c ON c.subscription_id = s.id) AS mirrored
                 WHERE stripe_customer_id IS NOT NULL AND \(filter)
@@ -92,7 +96,8 @@ public struct StripeReconciliation: Sendable {
                     userID: reader.uuid(), customerID: reader.text(),
                     subscriptionID: reader.optionalText(), planID: reader.uuid(),
                     status: reader.oneOf(Subscription.Status.self),
-                    cancelAtPeriodEnd: reader.bool(), periodEnd: reader.time(),
+                    cancelAtPeriodEnd: reader.bool(), periodStart: reader.time(),
+                    periodEnd: reader.time(),
                     isPeriodPaid: reader.oneOf(BillingPeriod.Source.self) == .paid)
             }
         }
@@ -102,10 +107,13 @@ public struct StripeReconciliation: Sendable {
         /// The one that is to be fetched anew.
         let subscriptionID: String
         let difference: String
+        /// An invoice whose money went back.
+        let returned: String?
 
-        init(_ subscriptionID: String, _ difference: String) {
+        init(_ subscriptionID: String, _ difference: String, returned: String? = nil) {
             self.subscriptionID = subscriptionID
             self.difference = "\(subscriptionID) \(difference)"
+            self.returned = returned
         }
     }
 
@@ -143,11 +151,15 @@ public struct StripeReconciliation: Sendable {
         if plan != account.planID {
             found.append(Drift(theirs.id, "is on another plan at Stripe"))
         }
-        if let paidUntil = try await mirror.paidUntil(theirs),
-            !account.isPeriodPaid || paidUntil > account.periodEnd
-        {
+        guard let paid = try await mirror.paidPeriod(of: theirs) else { return found }
+        if try await mirror.isReturned(paid.invoiceID) {
             found.append(
-                Drift(theirs.id, "is paid until \(paidUntil.rfc3339) at Stripe, not here"))
+                Drift(
+                    theirs.id, "is paid by \(paid.invoiceID) only here: its money went back",
+                    returned: paid.invoiceID))
+        } else if paid.end > (account.isPeriodPaid ? account.periodEnd : account.periodStart) {
+            found.append(
+                Drift(theirs.id, "is paid until \(paid.end.rfc3339) at Stripe, not here"))
         }
         return found
     }

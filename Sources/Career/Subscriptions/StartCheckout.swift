@@ -23,7 +23,9 @@ struct StartCheckout: Action {
     func perform(
         _ request: CareerCheckoutRequest, _ call: Call
     ) async throws -> Reply<CareerCheckoutResponse> {
-        Reply(try await billing.checkout(request, user: call.user().userID))
+        Reply(
+            try await billing.checkout(
+                request, user: call.user().userID, requestID: call.id))
     }
 }
 

@@ -32,7 +32,7 @@ struct ReceiveStripeEvent: Sendable {
                 header: call.headers[.stripeSignature], body: bytes, secrets: secrets,
                 now: wall.now().seconds)
         } catch {
-            throw Problem.invalidSignature.with(detail: "The signature is \(error).")
+            throw Problem.invalidSignature.with(detail: "\(error)")
         }
         let event: StripeEvent
         do {
@@ -41,7 +41,7 @@ struct ReceiveStripeEvent: Sendable {
             throw Problem.malformedJSON.with(detail: "The body is no event of Stripe's.")
         }
         guard event.id.utf8.count <= Self.maximumIDLength else { throw Problem.malformedJSON }
-        if StripeMode(livemode: event.livemode) == mode {
+        if event.livemode.map({ StripeMode(livemode: $0) == mode }) ?? true {
             try await keep(event, call.id)
         } else {
             // Refusing it would have Stripe repeat it for days and then close the endpoint.
@@ -49,7 +49,7 @@ struct ReceiveStripeEvent: Sendable {
                 "event of the other Stripe mode ignored; check the endpoint and the key",
                 metadata: [
                     "event": "\(event.id)", "type": "\(event.type)",
-                    "livemode": "\(event.livemode)",
+                    "livemode": "\(event.livemode ?? false)",
                 ])
         }
         return Array(#"{"received":true}"#.utf8)
@@ -60,7 +60,7 @@ struct ReceiveStripeEvent: Sendable {
         try await ledger.write { [inbox] connection in
             try inbox.keep(event, of: requestID, in: connection, now: now)
         }
-        lags.webhookReceived(now.seconds - event.createdAt)
+        if let createdAt = event.createdAt { lags.webhookReceived(now.seconds - createdAt) }
     }
 }
 

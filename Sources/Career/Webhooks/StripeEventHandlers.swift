@@ -91,18 +91,10 @@ struct StripeEventHandlers: Sendable {
 
     /// The money of a payment went back: what its invoice paid for ends now.
     private func revoke(_ intent: String, type: String?, requestID: String?) async throws {
-        let now = clock.now()
         for payment in try await stripe.listInvoicePayments(.paymentIntent(intent)) {
             let invoice = try await stripe.retrieveInvoice(payment.invoiceID)
             guard let subscription = invoice.subscriptionID else { continue }
-            _ = try await database.write { connection in
-                try connection.execute(
-                    """
-                    INSERT INTO revoked_invoices (invoice_id, reason, revoked_at)
-                    VALUES (?, ?, ?) ON CONFLICT (invoice_id) DO NOTHING
-                    """,
-                    [.text(invoice.id), .text(type ?? "unknown"), .time(now)])
-            }
+            try await mirror.noteReturned(invoice.id, reason: type ?? "unknown")
             try await mirror.refresh(subscription, requestID: requestID)
         }
     }

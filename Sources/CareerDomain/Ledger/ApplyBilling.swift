@@ -38,7 +38,8 @@ public struct BillingSnapshot: Sendable, Hashable {
     public let paid: PaidPeriod?
     /// Whether the latest paid invoice was refunded in full, or its dispute lost.
     public let isRevoked: Bool
-    /// From when on the present plan was charged, where it was changed within the period.
+    /// From when on the present plan was charged, where it was changed within the paid period and
+    /// the change is paid.
     public let changedPlanAt: Timestamp?
 
     public init(
@@ -120,8 +121,11 @@ public struct ApplyBilling: LedgerCommand {
             decision.outcome = .notTheirs
             return decision
         }
-        change.settleFreeMonth()
-        change.startPaidPeriod(snapshot, wasGranted: position.wasGranted)
+        if change.isDue(snapshot, wasGranted: position.wasGranted) {
+            change.startPaidPeriod(snapshot)
+        } else {
+            change.settleFreeMonth()
+        }
         if snapshot.isOver {
             change.end(snapshot)
         } else {
@@ -161,19 +165,25 @@ private struct BillingChange {
         if let grant = account.startFreePeriodIfDue(plan: plan, at: now) { grants.append(grant) }
     }
 
-    /// A paid period starts when its invoice is paid, once. Within a subscription it must be later
-    /// than the running one; a new subscription's may well end before what it replaces. A period
-    /// that is over starts nothing, unless the subscription is over too: then the free month that
-    /// follows it begins in the same decision.
-    mutating func startPaidPeriod(_ snapshot: BillingSnapshot, wasGranted: Bool) {
+    /// Whether a period that was paid for has yet to start: once for each invoice. Within a
+    /// subscription it must be later than the running one, and may be over by now: the grace is
+    /// counted from its end however late it is heard of. What takes the place of a free month, or of
+    /// another subscription, may well end before it, but must reach into it, and leave something to
+    /// spend: itself or its grace, or the free month that follows a subscription that is over.
+    func isDue(_ snapshot: BillingSnapshot, wasGranted: Bool) -> Bool {
+        guard let paid = snapshot.paid, !wasGranted else { return false }
+        let running = account.context.period
+        if account.subscription.stripeSubscriptionID != nil && running.source == .paid {
+            return paid.start > running.start || paid.end > running.end
+        }
+        return paid.end > running.start
+            && (snapshot.isOver || now < paid.end.adding(seconds: rules.pastDueGrace))
+    }
+
+    mutating func startPaidPeriod(_ snapshot: BillingSnapshot) {
+        guard let paid = snapshot.paid, let plan = rules.catalog.plan(paid.planID) else { return }
         let isFirst = account.subscription.stripeSubscriptionID == nil
         let running = account.context.period
-        guard let paid = snapshot.paid, !wasGranted, !snapshot.isRevoked,
-            let plan = rules.catalog.plan(paid.planID),
-            snapshot.isOver || paid.end > now,
-            isFirst || running.source == .free || paid.start > running.start
-                || paid.end > running.end
-        else { return }
         grants.append(
             account.start(
                 BillingPeriod(
@@ -213,10 +223,12 @@ private struct BillingChange {
         noteTrial(snapshot)
     }
 
-    /// Who pays for a third of a period gets a third of the difference, down to the hundredth.
+    /// Who pays for a third of a period gets a third of the difference, down to the hundredth. A
+    /// higher plan that nobody has paid for yet grants nothing; in a trial there is nothing to pay.
     mutating func grantUpgrade(_ snapshot: BillingSnapshot, to plan: Plan) {
         let period = account.context.period
         guard period.source == .paid, snapshot.status.entitles,
+            snapshot.changedPlanAt != nil || snapshot.status == .trialing,
             let granted = rules.catalog.plan(account.context.periodPlanID),
             plan.rank > granted.rank
         else { return }

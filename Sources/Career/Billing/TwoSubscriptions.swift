@@ -1,0 +1,76 @@
+import CareerDomain
+import Foundation
+import Stripe
+
+/// What follows where one user pays for two subscriptions.
+extension StripeMirror {
+    /// Two checkouts were paid: the first keeps, the second is canceled and refunded. What is taken
+    /// for the first may have ended meanwhile without our knowing; then the other takes its place.
+    /// Where Stripe does not know the first, nothing is taken from the user: that is an operator's.
+    func settleTwo(
+        _ newcomer: StripeSubscription, current: String, owner: UUID, requestID: String?
+    ) async throws {
+        guard !newcomer.isOver else { return }
+        guard try await refresh(current, userID: owner, requestID: requestID) else {
+            return try await notices.add(
+                "unknown_subscription", subject: current,
+                "\(current) is linked to user \(owner.text) and unknown to Stripe, where "
+                    + "\(newcomer.id) is live: look which of the two is right.")
+        }
+        let linked = try await linkedSubscription(of: owner)
+        guard let linked, linked != newcomer.id else {
+            if linked == nil {
+                try await refresh(newcomer.id, userID: owner, requestID: requestID)
+            }
+            return
+        }
+        let known = try await stripe.retrieveSubscription(linked)
+        // Which was paid first is Stripe's to say: their events come in any order.
+        guard try await firstPayment(of: newcomer) < firstPayment(of: known) else {
+            return try await giveBack(newcomer.id, inFavorOf: linked)
+        }
+        try await giveBack(linked, inFavorOf: newcomer.id)
+        try await refresh(linked, userID: owner, requestID: requestID)
+        try await refresh(newcomer.id, userID: owner, requestID: requestID)
+    }
+
+    /// What orders subscriptions by when they were first paid for; a trial's invoice over nothing
+    /// counts. One that never was comes after those that were.
+    private func firstPayment(
+        of subscription: StripeSubscription
+    ) async throws -> (Int64, Int64, String) {
+        let paidAt = try await stripe.listInvoices(subscription.id)
+            .filter { $0.status == .paid }.map { $0.paidAt ?? $0.createdAt }.min()
+        return (paidAt ?? .max, subscription.createdAt, subscription.id)
+    }
+
+    /// The money comes first: once a subscription is over, nobody asks for it again.
+    private func giveBack(_ subscriptionID: String, inFavorOf first: String) async throws {
+        try await notices.add(
+            "duplicate_subscription", subject: subscriptionID,
+            "\(subscriptionID) was paid besides \(first): it is refunded and canceled.")
+        try await refundAll(of: subscriptionID)
+        try await cancel(subscriptionID)
+    }
+
+    private func refundAll(of subscriptionID: String) async throws {
+        for invoice in try await stripe.listInvoices(subscriptionID) where invoice.amountPaid > 0 {
+            for payment in try await stripe.listInvoicePayments(.invoice(invoice.id)) {
+                guard let intent = payment.paymentIntentID, payment.status == "paid" else {
+                    continue
+                }
+                do {
+                    _ = try await stripe.createRefund(intent, "refund-\(intent)")
+                } catch {
+                    // Refunded before: by us, or by hand.
+                    if case .invalidRequest(let code, _) = error.kind,
+                        code == "charge_already_refunded"
+                    {
+                        continue
+                    }
+                    throw error
+                }
+            }
+        }
+    }
+}
