@@ -27,6 +27,9 @@ public final class PostgreSQLDatabase: Database {
         var isClosed = false
     }
 
+    /// How long closing waits for what is under way: longer than a statement may take.
+    private static let closingTime = 20.0
+
     public let dialect = SQLDialect.postgresql
     private let server: PostgreSQLServer
     private let condition = NSCondition()
@@ -66,14 +69,16 @@ public final class PostgreSQLDatabase: Database {
         try withSpareSession { try $0.transact(.read, body) }
     }
 
-    /// Finishes what was taken and takes nothing more.
+    /// Finishes what was taken and takes nothing more. A server that has stopped without a word is
+    /// waited for no longer than ``closingTime``.
     public func close() throws {
         condition.lock()
         defer { condition.unlock() }
         state.isClosed = true
         state.spare = []
         condition.broadcast()
-        while state.threads > 0 { condition.wait() }
+        let deadline = Date(timeIntervalSinceNow: Self.closingTime)
+        while state.threads > 0, condition.wait(until: deadline) {}
     }
 
     private func perform<Value: Sendable>(

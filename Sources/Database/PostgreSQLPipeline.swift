@@ -24,6 +24,8 @@ final class PostgreSQLPipeline {
     private var bytes: [UInt8] = []
     private var offsets: [Int] = []
     private var lengths: [Int32] = []
+    /// The format of each parameter; libpq reads as many as there are parameters.
+    private var formats: [Int32] = []
 
     /// Takes over an open connection.
     init(_ handle: OpaquePointer) throws {
@@ -104,6 +106,7 @@ final class PostgreSQLPipeline {
             offsets.append(try append(index, type) ? start : -1)
             lengths.append(Int32(bytes.count - start))
         }
+        while formats.count < parameters.count { formats.append(Self.binary) }
         // An empty value still needs an address that is not NULL.
         bytes.append(0)
         let isSent = bytes.withUnsafeBufferPointer { buffer in
@@ -112,7 +115,7 @@ final class PostgreSQLPipeline {
                     offset < 0 ? nil : characters.baseAddress.map { $0 + offset }
                 }
                 return PQsendQueryPrepared(
-                    handle, name, Int32(parameters.count), values, lengths, Self.binary, 1) == 1
+                    handle, name, Int32(parameters.count), values, lengths, formats, 1) == 1
             }
         }
         guard isSent else { throw lost() }
@@ -200,6 +203,5 @@ final class PostgreSQLPipeline {
             isCommitting ? "the answer to COMMIT was lost: \(reason)" : reason)
     }
 
-    /// The format of each parameter; libpq reads as many as there are.
-    private static let binary = [Int32](repeating: 1, count: 100)
+    private static let binary: Int32 = 1
 }

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import GRDB
 import GRDBSQLite
 
@@ -8,8 +8,11 @@ import GRDBSQLite
 public final class SQLiteDatabase: Database {
     /// Readers beside the writer.
     static let maximumReaders = 4
-    /// How long another process's write is waited for.
-    static let busyTimeoutSeconds = 5.0
+    /// How often another process's write is looked at before it is given up, about a millisecond
+    /// apart. SQLite's own pauses grow to 100 ms, and would miss the short gaps between the commits
+    /// of a busy server.
+    static let maximumBusyLooks = 5000
+    private static let busyPauseMicroseconds: ClosedRange<UInt32> = 500...1500
     /// The writer's page cache. SQLite's own 2 MB would have it read the same index pages again
     /// and again.
     static let writerCacheKiB = 32 * 1024
@@ -25,7 +28,11 @@ public final class SQLiteDatabase: Database {
         var configuration = Configuration()
         configuration.label = "cuebx"
         configuration.maximumReaderCount = Self.maximumReaders
-        configuration.busyMode = .timeout(Self.busyTimeoutSeconds)
+        configuration.busyMode = .callback { looks in
+            guard looks < Self.maximumBusyLooks else { return false }
+            usleep(.random(in: Self.busyPauseMicroseconds))
+            return true
+        }
         configuration.prepareDatabase { connection in
             try connection.execute(sql: "PRAGMA wal_autocheckpoint = \(Self.checkpointPages)")
             if !connection.configuration.readonly {

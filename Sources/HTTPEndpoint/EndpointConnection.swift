@@ -72,6 +72,9 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // What comes after the last answer moves nothing: a client that sends on and reads nothing
+        // is idle.
+        if case .closing = state { return }
         lastMove = .now()
         let part = unwrapInboundIn(data)
         switch state {

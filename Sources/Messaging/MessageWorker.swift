@@ -12,6 +12,8 @@ public struct MessageWorker: Service {
 
     /// How long an idle worker waits before it looks again.
     static let idlePause = Duration.milliseconds(50)
+    /// How long it waits where it could not look, e.g. while the database is away.
+    static let failurePause = Duration.milliseconds(500)
     /// The reason kept of a message that its worker never answered for.
     static let unendedTry =
         "the last try never ended: its worker was killed, or took longer than its lease"
@@ -42,12 +44,14 @@ public struct MessageWorker: Service {
         shares.setRunning(true)
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
+                var pause = Self.idlePause
                 do {
                     if try await beginDue() > 0 { continue }
                 } catch {
                     logger.warning("worker pauses", metadata: ["error": "\(error)"])
+                    pause = Self.failurePause
                 }
-                await shares.wait(atMost: Self.idlePause)
+                await shares.wait(atMost: pause)
             }
         }
         shares.setRunning(false)

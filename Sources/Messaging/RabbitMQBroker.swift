@@ -20,6 +20,7 @@ public struct RabbitMQBroker: MessageBroker {
     let consumer: RabbitMQSession
     let inbox: RabbitMQInbox
     let tries: RabbitMQTries
+    let relaying = RelaysUnderWay()
     /// ``RabbitMQTries/lostAfter``, which tests do not wait for.
     private let lostAfter: Duration
 

@@ -61,6 +61,10 @@ extension RabbitMQBroker {
     /// - Returns: how many messages were sent.
     /// - Throws: ``RabbitMQError/away(_:)``; then all of them are still there.
     package func flush(_ limit: Int = maximumBatch, now: Timestamp) async throws -> Int {
+        try await relaying.during { try await send(limit, now: now) }
+    }
+
+    private func send(_ limit: Int, now: Timestamp) async throws -> Int {
         let wallNow = wall()
         let due = try await database.read { connection in
             try MessageTable.due(in: connection, now: now, wall: wallNow)
@@ -216,6 +220,8 @@ extension RabbitMQBroker {
     /// moved clock has made due is fetched out of the retry queues.
     public func catchUp(now: Timestamp) async throws -> Bool {
         while try await flush(now: now) > 0 {}
+        // What another relay of this process has taken is neither due here nor at the broker yet.
+        guard !relaying.isUnderWay else { return false }
         let queues = self.queues
         try await publisher.perform { connection in
             for queue in MessageQueue.allCases {

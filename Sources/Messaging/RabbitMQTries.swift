@@ -105,11 +105,15 @@ final class RabbitMQTries: Sendable {
             return (state.begun, state.undone)
         }
         guard !begun.isEmpty || !undone.isEmpty else { return }
+        // Rows are locked in the order of their ids, here and where tries end, so that neither waits
+        // for the other; what is given back would begin that order anew.
+        if !undone.isEmpty {
+            _ = try await database.write { try Self.giveBack(undone, in: $0) }
+        }
         _ = try await database.write { connection in
-            try Self.giveBack(undone, in: connection)
             try connection.executeMany(
                 "UPDATE message_tries SET beat = beat + 1 WHERE id = ?",
-                begun.map { [.uuid($0)] })
+                begun.sorted().map { [.uuid($0)] })
         }
         state.withLock { $0.undone.subtract(undone) }
     }
@@ -161,13 +165,13 @@ final class RabbitMQTries: Sendable {
 
     static func strikeOut(_ ids: [UUID], in connection: any DatabaseConnection) throws {
         try connection.executeMany(
-            "DELETE FROM message_tries WHERE id = ?", ids.map { [.uuid($0)] })
+            "DELETE FROM message_tries WHERE id = ?", ids.sorted().map { [.uuid($0)] })
     }
 
     private static func giveBack(
         _ ids: Set<UUID>, in connection: any DatabaseConnection
     ) throws {
-        let arguments: [[SQLValue]] = ids.map { [.uuid($0)] }
+        let arguments: [[SQLValue]] = ids.sorted().map { [.uuid($0)] }
         try connection.executeMany(
             "UPDATE message_tries SET tries = tries - 1, beat = 0 WHERE id = ?", arguments)
         try connection.executeMany(

@@ -36,7 +36,11 @@ struct CueBX: AsyncParsableCommand {
             FileHandle.standardError.write(Data("cuebx: \(error)\n".utf8))
             leave(1)
         } catch {
-            exit(withError: error)
+            // Help, usage, and whatever else: told as the parser tells it, and left alike.
+            let (status, text) = (exitCode(for: error), fullMessage(for: error))
+            let output = status.isSuccess ? FileHandle.standardOutput : .standardError
+            if !text.isEmpty { output.write(Data((text + "\n").utf8)) }
+            leave(status.rawValue)
         }
         leave(0)
     }

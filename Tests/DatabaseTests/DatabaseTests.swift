@@ -39,6 +39,21 @@ struct DatabaseTests {
         }
     }
 
+    @Test("A statement may have hundreds of parameters", arguments: Engine.all)
+    func manyParameters(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...700)
+            let found = try await test.database.read { connection in
+                let marks = Array(repeating: "?", count: 650).joined(separator: ", ")
+                return try connection.query(
+                    "SELECT id FROM t WHERE id IN (\(marks)) ORDER BY id",
+                    (11...660).map { .integer($0) })
+            }
+            #expect(found.map(\.values) == (11...660).map { [.integer($0)] })
+        }
+    }
+
     @Test("A constraint that is met says which kind it is", arguments: Engine.all)
     func constraints(engine: Engine) async throws {
         try await engine.withDatabase { test in

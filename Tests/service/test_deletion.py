@@ -86,6 +86,20 @@ def test_a_mail_that_waits_for_its_server_goes_with_its_user(tmp_path):
     service.stop()
 
 
+def test_a_user_with_hundreds_of_mails_can_be_deleted(own_service):
+    service = own_service
+    user = service.sign_up()
+    for _ in range(150):
+        mail = uuid.uuid4()
+        service.write(
+            """INSERT INTO mails (id, recipient, subject, text, html, created_at)
+            VALUES (?, ?, 's', 't', 'h', ?)""", mail, user.email, int(time.time() * 1_000_000))
+        letter(service, "career_emails", {"mail": str(mail)})
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert traces(service, user) == []
+    assert service.rows("SELECT count(*) FROM messages WHERE queue = 'career_emails'") == [(0,)]
+
+
 def test_deletion_leaves_others_mails_alone(service):
     user, other = service.sign_up(), service.sign_up()
     assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200

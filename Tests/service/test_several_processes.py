@@ -468,6 +468,44 @@ def test_a_rolling_restart_fails_no_request_of_who_retries_refused_connections(c
     load.check(cluster[0])
 
 
+def test_a_burst_of_webhooks_over_all_processes_never_deadlocks(tmp_path, database_url):
+    cluster = Cluster(tmp_path, database_url)
+    first = cluster[0]
+    del first.environment["STRIPE_API_BASE"]
+    try:
+        cluster.start_one(first)
+        for service in cluster.services[1:]:
+            service.environment["STRIPE_API_BASE"] = first.sandbox
+            cluster.start_one(service)
+        users = [first.sign_up() for _ in range(8)]
+        for user in users:
+            assert press(checkout(user).json["checkout_url"], "pay")[0] == 303
+        until(lambda: all(user.subscription["plan"]["name"] == "Plus" for user in users), 30)
+        subscriptions = [item.id for item in sdk(first).v1.subscriptions.list({"limit": 100}).data]
+        bodies = [{
+            "id": f"evt_{number}_{subscription}", "object": "event", "created": 1,
+            "livemode": False, "type": "customer.subscription.updated",
+            "data": {"object": {"id": subscription, "object": "subscription"}},
+        } for number in range(12) for subscription in subscriptions]
+        # Each process hears of all of it, in an order of its own.
+        orders = [random.Random(index).sample(bodies, len(bodies)) for index in range(PROCESSES)]
+
+        def deliver(index):
+            mine = orders[index % PROCESSES][index // PROCESSES::8]
+            return {post_event(cluster[index], body).status for body in mine}
+
+        assert set.union(*together(8 * PROCESSES, deliver)) == {200}
+        until(lambda: first.rows("SELECT 1 FROM messages LIMIT 1") == [], 60)
+        assert first.rows(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(0,)]
+        assert {user.balance["credits_allocated"] for user in users} == {"500.00"}
+        assert first.command("dead-letters", "list").stdout.strip() == "No dead letters."
+        assert first.audit().returncode == 0
+        cluster.stop()
+    finally:
+        cluster.end()
+
+
 def test_a_webhook_delivered_to_two_processes_is_applied_once(tmp_path, database_url, rabbitmq):
     cluster = Cluster(tmp_path, database_url, rabbitmq=rabbitmq)
     first = cluster[0]

@@ -63,7 +63,7 @@ public struct StripeMirror: Sendable {
         let snapshot = try await snapshot(of: subscription)
         do {
             let outcome = try await ledger.perform(
-                ApplyBilling(userID: owner, snapshot: snapshot),
+                ApplyBilling(userID: owner, snapshot: snapshot), row: subscriptionID,
                 alongside: { [mails, clock] connection, outcome in
                     try StripeMirror.redeem(ticket, of: subscriptionID, in: connection)
                     guard case .applied(let account, let events) = outcome else { return }
@@ -167,7 +167,7 @@ public struct StripeMirror: Sendable {
     // MARK: Tickets
 
     private func takeTicket(_ subscriptionID: String) async throws -> Int64 {
-        try await ledger.write { connection in
+        try await ledger.write(row: subscriptionID) { connection in
             let row = try connection.queryOne(
                 """
                 INSERT INTO stripe_tickets (stripe_subscription_id, issued, applied)

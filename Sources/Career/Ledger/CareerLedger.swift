@@ -32,16 +32,19 @@ public final class CareerLedger: Sendable {
 
     /// Carries a command out: durable when it returns.
     ///
-    /// - Parameter alongside: runs in the same database transaction, after the decision's own
-    ///   writes. Where it throws, nothing of this command is written.
+    /// - Parameters:
+    ///   - row: names the row besides the accounts that `alongside` waits for where somebody else
+    ///     holds it; empty where there is none.
+    ///   - alongside: runs in the same database transaction, after the decision's own writes. Where
+    ///     it throws, nothing of this command is written.
     /// - Throws: ``Problem/overloaded`` where too much is waiting; what the database throws.
     public func perform<Command: LedgerCommand>(
-        _ command: Command,
+        _ command: Command, row: String = "",
         alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
     ) async throws -> Command.Outcome {
         try await withUnsafeThrowingContinuation { continuation in
             let operation = PendingCommand(
-                command, alongside: alongside, continuation: continuation)
+                command, row: row, alongside: alongside, continuation: continuation)
             if !lane(of: command.userID).submit(operation) {
                 continuation.resume(throwing: Problem.overloaded)
             }

@@ -175,7 +175,9 @@ final class LedgerLane: Sendable {
                     reservationTTL: spans.reservationTTL, pastDueGrace: spans.pastDueGrace)
                 for operation in batch { operation.decide(in: &positions, rules, clock: now) }
             }
-            for operation in batch { try operation.runAlongside(in: connection) }
+            for operation in batch.inOrderOfRows() {
+                try operation.runAlongside(in: connection)
+            }
         }
     }
 }
@@ -194,6 +196,9 @@ public struct LedgerSpans: Sendable {
 /// A command on its way through a lane. Used by the lane's thread alone, in the order of the
 /// methods; `decide` may come a second time after a rollback.
 protocol LedgerOperation: Sendable {
+    /// Names the row besides the accounts that others may hold and ``runAlongside(in:)`` waits for;
+    /// empty where there is none.
+    var row: String { get }
     func add(to needs: inout LedgerNeeds)
     func decide(in batch: inout LedgerBatch, _ rules: LedgerRules, clock: Timestamp)
     func runAlongside(in connection: any DatabaseConnection) throws
@@ -203,9 +208,22 @@ protocol LedgerOperation: Sendable {
     var name: DecisionName? { get }
 }
 
+extension [any LedgerOperation] {
+    /// Accounts are locked in the order of their keys, before all else; the rows besides them that
+    /// two lanes, or two processes, may want at once are locked in an order too, so that no two
+    /// batches wait for each other.
+    fileprivate func inOrderOfRows() -> Self {
+        guard count > 1, contains(where: { !$0.row.isEmpty }) else { return self }
+        return enumerated()
+            .sorted { ($0.element.row, $0.offset) < ($1.element.row, $1.offset) }
+            .map(\.element)
+    }
+}
+
 final class PendingCommand<Command: LedgerCommand>: LedgerOperation, @unchecked Sendable {
     typealias Alongside = @Sendable (any DatabaseConnection, Command.Outcome) throws -> Void
 
+    let row: String
     private let command: Command
     private let alongside: Alongside?
     private let continuation: UnsafeContinuation<Command.Outcome, any Error>
@@ -213,10 +231,11 @@ final class PendingCommand<Command: LedgerCommand>: LedgerOperation, @unchecked 
     private var outcome: Command.Outcome?
 
     init(
-        _ command: Command, alongside: Alongside?,
+        _ command: Command, row: String, alongside: Alongside?,
         continuation: UnsafeContinuation<Command.Outcome, any Error>
     ) {
         self.command = command
+        self.row = row
         self.alongside = alongside
         self.continuation = continuation
     }

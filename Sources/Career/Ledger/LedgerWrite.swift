@@ -5,14 +5,16 @@ extension CareerLedger {
     /// Writes in the lane's next database transaction, together with whatever else is waiting for
     /// it, so that a burst of small writes shares one fsync: durable when it returns.
     ///
-    /// - Parameter body: may run twice, where a neighbour undoes the first try; what it throws
-    ///   undoes its own writes alone.
+    /// - Parameters:
+    ///   - row: names the row that the body waits for where somebody else holds it.
+    ///   - body: may run twice, where a neighbour undoes the first try; what it throws undoes its own
+    ///     writes alone.
     /// - Throws: ``Problem/overloaded`` where too much is waiting; what the database throws.
     func write<Value: Sendable>(
-        _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value
+        row: String, _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value
     ) async throws -> Value {
         try await withUnsafeThrowingContinuation { continuation in
-            submit(PendingWrite(body, continuation: continuation)) {
+            submit(PendingWrite(row: row, body, continuation: continuation)) {
                 continuation.resume(throwing: $0)
             }
         }
@@ -21,15 +23,17 @@ extension CareerLedger {
 
 /// A write that decides nothing, on its way through a lane.
 private final class PendingWrite<Value: Sendable>: LedgerOperation, @unchecked Sendable {
+    let row: String
     private let body: @Sendable (any DatabaseConnection) throws -> Value
     private let continuation: UnsafeContinuation<Value, any Error>
     /// Written and read by the lane's thread only.
     private var value: Value?
 
     init(
-        _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value,
+        row: String, _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value,
         continuation: UnsafeContinuation<Value, any Error>
     ) {
+        self.row = row
         self.body = body
         self.continuation = continuation
     }

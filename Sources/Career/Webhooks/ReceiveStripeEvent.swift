@@ -57,7 +57,7 @@ struct ReceiveStripeEvent: Sendable {
 
     private func keep(_ event: StripeEvent, _ requestID: String) async throws {
         let now = clock.now()
-        try await ledger.write { [inbox] connection in
+        try await ledger.write(row: event.id) { [inbox] connection in
             try inbox.keep(event, of: requestID, in: connection, now: now)
         }
         if let createdAt = event.createdAt { lags.webhookReceived(now.seconds - createdAt) }
