@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test: the Swift ones, then the built binaries over real HTTP, on each of the databases.
-# The build has been made before.
+# The build has been made before. What each suite printed is kept in var/test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,35 +8,59 @@ cd "$(dirname "$0")/.."
 if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
 .venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
 
-# The rest runs with a PostgreSQL of its own, which ends with it.
-if [ -z "${CUEBX_TEST_POSTGRESQL:-}" ]; then
-    exec .venv/bin/python Tests/servers/postgresql.py "$0"
-fi
+# The rest runs with a PostgreSQL and a RabbitMQ of its own, which end with it.
+for server in POSTGRESQL:postgresql AMQP_URL:rabbitmq; do
+    variable="CUEBX_TEST_${server%%:*}"
+    if [ -z "${!variable:-}" ]; then
+        exec .venv/bin/python "Tests/servers/${server#*:}.py" "$0"
+    fi
+done
 
-failed=0
-python3 Tests/servers/rabbitmq.py swift test -c release --skip-build || failed=1
+logs=var/test
+mkdir -p "$logs"
+passed=0
+failed=()
 
 suite() {
+    local name=$1 start=$SECONDS
+    shift
+    echo "=== $name"
+    if "$@" 2>&1 | tee "$logs/$name.log"; then passed=$((passed + 1)); else failed+=("$name"); fi
+    echo "=== $name took $((SECONDS - start)) s"
+}
+
+black_box() {
     .venv/bin/python -m pytest --quiet -p no:cacheprovider -o faulthandler_timeout=120 "$@"
 }
 
-# Half of the time a test waits, so that twice as many processes as there are cores keep them busy.
+# A third of the time a test waits, so that more processes than there are cores keep them busy.
 spread() {
-    suite --numprocesses $((2 * $(nproc))) --dist loadgroup "$@"
+    black_box --numprocesses $((3 * $(nproc))) --dist loadgroup "$@"
 }
+
+suite swift swift test -c release --skip-build
 
 # Each file on each engine, but for what is of one engine alone, and for what another database makes
 # no difference to: pages, parsers, bytes on the wire, settings.
-not_on_postgresql=(--ignore Tests/service/test_sqlite_files.py)
-for name in docs parsers settings threats waiting wire; do
+not_on_postgresql=()
+for name in docs parsers rabbitmq settings sqlite_files threats waiting wire; do
     not_on_postgresql+=(--ignore "Tests/service/test_$name.py")
 done
-spread --engine postgresql Tests/service "${not_on_postgresql[@]}" || failed=1
-spread --engine sqlite Tests/service --ignore Tests/service/test_several_processes.py || failed=1
+suite postgresql spread --engine postgresql Tests/service "${not_on_postgresql[@]}"
+suite sqlite spread --engine sqlite Tests/service --ignore Tests/service/test_several_processes.py
 # Once more, with RabbitMQ for the broker, what goes through queues.
-CUEBX_TEST_BROKER=rabbitmq spread --engine postgresql Tests/service/test_payments.py \
-    Tests/service/test_payments_events.py Tests/service/test_mail.py Tests/service/test_usage.py \
-    || failed=1
-suite Tests/sandbox || failed=1
-suite Tests/crashes || failed=1
-exit "$failed"
+export CUEBX_TEST_BROKER=rabbitmq
+suite rabbitmq spread --engine postgresql Tests/service/test_payments.py \
+    Tests/service/test_payments_events.py Tests/service/test_payments_unheard.py \
+    Tests/service/test_mail.py Tests/service/test_usage.py
+unset CUEBX_TEST_BROKER
+suite sandbox black_box Tests/sandbox
+suite crashes black_box Tests/crashes
+
+# The last lines tell what to look at, however long the rest is.
+for name in ${failed[@]+"${failed[@]}"}; do
+    echo "=== $name failed:"
+    grep -E '^(FAILED|ERROR) |✘|error: ' "$logs/$name.log" | head -40 || tail -20 "$logs/$name.log"
+done
+echo "suites: $passed passed, ${#failed[@]} failed"
+[ ${#failed[@]} -eq 0 ]

@@ -74,7 +74,7 @@ extension CareerApplication {
             endpoints: endpoints, gatekeeper: services.gatekeeper,
             policy: HTTPPolicy(
                 corsOrigins: Set(core.settings.corsOrigins),
-                trustedProxies: Set(core.settings.trustedProxies)),
+                trustedProxies: core.settings.trustedProxies),
             observer: services.metrics.requests, logger: core.logger, translate: problem(for:))
     }
 

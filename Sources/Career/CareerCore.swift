@@ -17,15 +17,22 @@ public struct CareerCore: Sendable {
     public let laneMetrics: LaneMetrics
 
     /// Opens the database, brings its schema up to date and gives a new one its catalog.
-    public static func open(_ settings: Settings, logger: Logger) async throws -> CareerCore {
+    ///
+    /// - Parameter needsCatalog: false for who brings a catalog, and has to be able to do so where
+    ///   the database has none, or one that cannot be read.
+    public static func open(
+        _ settings: Settings, logger: Logger, needsCatalog: Bool = true
+    ) async throws -> CareerCore {
         let database = try await openDatabase(settings)
         let developmentClock = settings.isDevelopment ? DevelopmentClock(database: database) : nil
         try await developmentClock?.refresh()
         let clock = developmentClock?.clock ?? .wall
         let catalog = CatalogStore()
-        try await CatalogSync(database: database, store: catalog, clock: clock)
-            .applyAtFirstStart(path: settings.catalogPath)
-        _ = try await catalog.current(in: database)
+        if needsCatalog {
+            try await CatalogSync(database: database, clock: clock)
+                .applyAtFirstStart(path: settings.catalogPath)
+            _ = try await catalog.current(in: database)
+        }
         let metrics = LaneMetrics()
         let ledger = CareerLedger(
             database: database, catalog: catalog, clock: clock,
@@ -61,8 +68,15 @@ public struct CareerCore: Sendable {
 
     /// Migrates the database and gives a new one its secret.
     static func prepare(_ database: any Database) async throws {
+        if try await database.read({ try isPrepared($0) }) { return }
         try await Migrator(migrations).migrate(database, now: DecisionClock.wall.now())
         try await database.write { try establish(in: $0) }
+    }
+
+    /// Whether nothing is left to do: then a command does not wait for a busy server's writes.
+    private static func isPrepared(_ connection: any DatabaseConnection) throws -> Bool {
+        try Migrator.version(connection) == Int64(migrations.count)
+            && connection.queryOne("SELECT 1 FROM installation") != nil
     }
 
     /// Gives the database its row of `installation`, with a secret, where it has none.

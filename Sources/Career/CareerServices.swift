@@ -23,8 +23,7 @@ public struct CareerServices: Sendable {
     let metrics: MetricsPage
     let identity: IdentityServices
     let receiver: ReceiveStripeEvent
-    /// Lets the sandbox, where there is one, do what has fallen due.
-    let settleSandbox: @Sendable () async throws -> Void
+    let localStripe: LocalStripe
     let readiness: CheckReadiness
     /// Sends messages on their way, where the broker is not the database itself.
     let relay: OutboxRelay?
@@ -71,7 +70,7 @@ public struct CareerServices: Sendable {
             subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
             clock: clock)
         self.billing = billing
-        settleSandbox = Self.sandboxSettler(core.settings)
+        localStripe = LocalStripe(core.settings)
         receiver = ReceiveStripeEvent(
             ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
             secrets: core.settings.stripe.webhookSecrets,
@@ -106,15 +105,6 @@ public struct CareerServices: Sendable {
         let broker = RabbitMQBroker(
             url, database: core.database, wall: wall, logger: core.logger)
         return (broker, OutboxRelay(broker: broker, now: core.clock.now, logger: core.logger))
-    }
-
-    private static func sandboxSettler(
-        _ settings: Settings
-    ) -> @Sendable () async throws -> Void {
-        guard settings.isDevelopment, !settings.hasRealStripe else { return {} }
-        let http = HTTPClient(maximumInFlight: 1)
-        let url = settings.stripe.apiBase + "/_test/settle"
-        return { _ = try await http.send(HTTPRequest("POST", url, body: Array("{}".utf8))) }
     }
 
     private static func stripe(_ settings: Settings) throws -> StripeClient {

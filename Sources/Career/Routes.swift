@@ -104,14 +104,13 @@ func monitoringRoutes(_ services: CareerServices) -> [Endpoint] {
 /// Addresses of development; in production they do not exist.
 func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
     guard let clock = services.core.developmentClock else { return [] }
-    let (sweeper, worker, settleSandbox) = (
-        services.sweeper, services.worker, services.settleSandbox
-    )
-    let identitySweeper = services.identitySweeper
+    let (sweeper, worker) = (services.sweeper, services.worker)
+    let (identitySweeper, localStripe) = (services.identitySweeper, services.localStripe)
     let advance = AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
+        confirm: { try await localStripe.confirm() },
         settle: {
-            try await settleSandbox()
+            try await localStripe.settle()
             try await worker.drain()
             try await sweeper.sweep()
             try await identitySweeper.sweep()

@@ -1,9 +1,9 @@
 import Configuration
 import Foundation
+import HTTPEndpoint
 import Logging
 import Messaging
 import Stripe
-import SystemPackage
 
 /// The service's settings, read once at the start from the environment and, in development, from
 /// a `.env` file. See `docs/reference/settings.md`.
@@ -36,7 +36,7 @@ public struct Settings: Sendable {
     public var authJWKS: String?
     public var authIssuer: String?
     public var authAudience: String?
-    public var trustedProxies: [String] = []
+    public var trustedProxies: [IPNetwork] = []
     /// Seconds.
     public var reservationTTL: Int64 = 15 * 60
     /// Seconds.
@@ -126,8 +126,8 @@ extension Settings {
         guard mode == .development else {
             return try read(ConfigReader(provider: environment), mode)
         }
-        let file = try await EnvironmentVariablesProvider(
-            environmentFilePath: FilePath(".env"), allowMissing: true)
+        let file = EnvironmentVariablesProvider(
+            environmentVariables: try EnvironmentFile.read(path: ".env"))
         return try read(ConfigReader(providers: [environment, file]), mode)
     }
 
@@ -167,7 +167,7 @@ extension Settings {
         settings.authJWKS = text(config, "auth.jwks")
         settings.authIssuer = text(config, "auth.issuer")
         settings.authAudience = text(config, "auth.audience")
-        settings.trustedProxies = list(config, "trusted.proxies") ?? []
+        settings.trustedProxies = try networks(config, "trusted.proxies", "TRUSTED_PROXIES")
         settings.reservationTTL = Int64(
             try integer(config, "reservation.ttl", "RESERVATION_TTL", 900, 1...86_400))
         settings.pastDueGrace = Int64(
@@ -179,13 +179,7 @@ extension Settings {
         } else if text(config, "password.cost") != nil {
             throw SettingsError("PASSWORD_COST", "is for development only")
         }
-        if let level = text(config, "log.level") {
-            guard let known = Logger.Level(rawValue: level.lowercased()) else {
-                let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-                throw SettingsError("LOG_LEVEL", "must be one of \(levels)")
-            }
-            settings.logLevel = known
-        }
+        if let name = text(config, "log.level") { settings.logLevel = try level(named: name) }
         try settings.check()
         return settings
     }
@@ -207,12 +201,6 @@ extension Settings {
             guard authIssuer != nil else { throw SettingsError("AUTH_ISSUER", "is missing") }
             guard authAudience != nil else { throw SettingsError("AUTH_AUDIENCE", "is missing") }
         }
-        guard jwtSecret.utf8.count >= Self.minimumJWTSecretBytes else {
-            throw SettingsError(
-                "JWT_SECRET",
-                "must have at least \(Self.minimumJWTSecretBytes) bytes, has "
-                    + "\(jwtSecret.utf8.count)")
-        }
         guard !internalAPIKeys.isEmpty else {
             throw SettingsError("INTERNAL_API_KEYS", "is empty")
         }
@@ -229,11 +217,19 @@ extension Settings {
         }
     }
 
+    /// What makes `JWT_SECRET` weak. Production refuses it, development warns.
+    public var jwtSecretFlaw: String? {
+        let bytes = jwtSecret.utf8.count
+        guard bytes < Self.minimumJWTSecretBytes else { return nil }
+        return "must have at least \(Self.minimumJWTSecretBytes) bytes, has \(bytes)"
+    }
+
     /// What works in development by itself must not work here: everybody knows it.
     private func checkProduction() throws {
         guard jwtSecret.trimmingCharacters(in: .whitespaces) != Self.developmentJWTSecret else {
             throw SettingsError("JWT_SECRET", "is missing, or is the development default")
         }
+        if let flaw = jwtSecretFlaw { throw SettingsError("JWT_SECRET", flaw) }
         guard !internalAPIKeys.contains(Self.developmentInternalKey) else {
             throw SettingsError("INTERNAL_API_KEYS", "is missing, or has the development default")
         }
@@ -250,6 +246,17 @@ extension Settings {
         guard !stripeWebhookSecrets.contains(Self.developmentWebhookSecret) else {
             throw SettingsError("STRIPE_WEBHOOK_SECRET", "has the development default")
         }
+    }
+
+    /// A level by its name in any case; many call `warning` `warn`.
+    private static func level(named name: String) throws -> Logger.Level {
+        let name = name.lowercased()
+        if name == "warn" { return .warning }
+        guard let known = Logger.Level(rawValue: name) else {
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw SettingsError("LOG_LEVEL", "must be one of \(levels)")
+        }
+        return known
     }
 
     /// A name or an address; an IPv6 address may stand in brackets.
@@ -281,6 +288,18 @@ extension Settings {
         text(config, key)?.split(separator: ",")
             .map { $0.trimmingCharacters(in: .whitespaces) }
             .filter { !$0.isEmpty }
+    }
+
+    private static func networks(
+        _ config: ConfigReader, _ key: ConfigKey, _ name: String
+    ) throws -> [IPNetwork] {
+        try (list(config, key) ?? []).map { text in
+            guard let network = IPNetwork(text) else {
+                throw SettingsError(
+                    name, "\(text) is neither an address nor a network such as 10.0.0.0/8")
+            }
+            return network
+        }
     }
 
     private static func integer(

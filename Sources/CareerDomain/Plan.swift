@@ -130,8 +130,9 @@ public struct Catalog: Sendable {
         ] where Set(values).count != values.count {
             flaws.append("\(what) must be unique")
         }
-        for plan in plans {
-            for feature in features
+        // In an order of their own, so that the same flaws make the same sentence.
+        for plan in plans.sorted(by: { $0.name < $1.name }) {
+            for feature in features.sorted(by: { $0.featureKey < $1.featureKey })
             where plan.pricing.multiplier.applied(to: feature.internalCost) == nil {
                 flaws.append(
                     "\(feature.featureKey) on \(plan.name) has no exact cost in micro-credits")

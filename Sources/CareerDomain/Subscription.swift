@@ -61,6 +61,9 @@ public struct SubscriptionChange: Sendable, Hashable {
     public let event: String
     public let planID: UUID
     public let status: Subscription.Status
+    /// The ids at Stripe that the subscription has since.
+    public let stripeCustomerID: String?
+    public let stripeSubscriptionID: String?
     public let at: Timestamp
 
     public init(event: String, subscription: Subscription, at: Timestamp) {
@@ -68,6 +71,8 @@ public struct SubscriptionChange: Sendable, Hashable {
         self.event = event
         self.planID = subscription.planID
         self.status = subscription.status
+        self.stripeCustomerID = subscription.stripeCustomerID
+        self.stripeSubscriptionID = subscription.stripeSubscriptionID
         self.at = at
     }
 }

@@ -64,8 +64,8 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         }
     }
 
-    /// Reads an RFC 3339 date-time (any offset, up to six decimals) or a plain date, which is its
-    /// first instant in UTC. Years 1970 to 9999.
+    /// Reads an RFC 3339 date-time (any offset, decimals beyond the sixth cut off) or a plain date,
+    /// which is its first instant in UTC. Years 1970 to 9999.
     public init?(rfc3339 text: String) {
         let bytes = Array(text.utf8)
         func number(_ range: Range<Int>) -> Int64? {
@@ -95,9 +95,10 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         var fraction: Int64 = 0
         if rest.first == UInt8(ascii: ".") {
             let digits = rest.dropFirst().prefix { (48...57).contains($0) }
-            guard (1...6).contains(digits.count) else { return nil }
-            fraction = digits.reduce(0) { $0 * 10 + Int64($1 - 48) }
-            for _ in digits.count..<6 { fraction *= 10 }
+            guard !digits.isEmpty else { return nil }
+            let kept = digits.prefix(6)
+            fraction = kept.reduce(0) { $0 * 10 + Int64($1 - 48) }
+            for _ in kept.count..<6 { fraction *= 10 }
             rest = rest.dropFirst(1 + digits.count)
         }
         guard let offset = Timestamp.offset(rest.map { $0 }) else { return nil }

@@ -29,11 +29,13 @@ public struct About: Sendable {
     public let refusals: [Problem]
     /// Where the answer leads.
     public let links: [Link]
+    /// Headers of its answers, beside those that any endpoint's have.
+    public let headers: [AnswerHeader]
 
     public init(
         _ summary: String, details: String = "", access: Access, status: Int = 200,
         decisions: [(status: Int, meaning: String)] = [], refusals: [Problem] = [],
-        links: [Link] = []
+        links: [Link] = [], headers: [AnswerHeader] = []
     ) {
         self.summary = summary
         self.details = details
@@ -42,6 +44,7 @@ public struct About: Sendable {
         self.decisions = decisions
         self.refusals = refusals
         self.links = links
+        self.headers = headers
     }
 }
 

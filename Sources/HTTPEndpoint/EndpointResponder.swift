@@ -132,6 +132,11 @@ public struct EndpointResponder: Sendable {
         }
     }
 
+    /// UTF-8 by its name, and as many write it.
+    private static let charsets: Set<Substring> = [
+        "charset=utf-8", "charset=\"utf-8\"", "charset=utf8", "charset=\"utf8\"",
+    ]
+
     private func isJSON(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
         if contentType == "application/json" { return true }
@@ -140,7 +145,7 @@ public struct EndpointResponder: Sendable {
         }
         guard parts.first == "application/json" else { return false }
         return parts.dropFirst().allSatisfy {
-            !$0.hasPrefix("charset=") || $0 == "charset=utf-8" || $0 == "charset=\"utf-8\""
+            !$0.hasPrefix("charset=") || Self.charsets.contains($0)
         }
     }
 

@@ -6,22 +6,27 @@ public struct HTTPPolicy: Sendable {
     /// Pages of these origins may call from a browser.
     public let corsOrigins: Set<String>
     /// Whose `X-Forwarded-For` is believed.
-    public let trustedProxies: Set<String>
+    public let trustedProxies: [IPNetwork]
 
-    public init(corsOrigins: Set<String>, trustedProxies: Set<String>) {
+    public init(corsOrigins: Set<String>, trustedProxies: [IPNetwork]) {
         self.corsOrigins = corsOrigins
         self.trustedProxies = trustedProxies
     }
 
-    /// The last address that was not added by a trusted proxy.
+    /// The last address that was not added by a trusted proxy, in its one spelling. What is no
+    /// address ends the chain: whoever forwarded it counts then.
     func remoteAddress(_ headers: RequestHeaders, peer: String) -> String {
-        guard trustedProxies.contains(peer), let forwarded = headers[.xForwardedFor] else {
-            return peer
+        guard !trustedProxies.isEmpty, var sender = IPAddress(peer) else { return peer }
+        let forwarded = headers[.xForwardedFor] ?? ""
+        for entry in forwarded.split(separator: ",").reversed() where isTrusted(sender) {
+            guard let address = IPAddress(forwarded: entry) else { break }
+            sender = address
         }
-        let addresses = forwarded.split(separator: ",").map {
-            $0.trimmingPrefix(while: { $0 == " " })
-        }
-        return addresses.last { !trustedProxies.contains(String($0)) }.map(String.init) ?? peer
+        return sender.text
+    }
+
+    private func isTrusted(_ address: IPAddress) -> Bool {
+        trustedProxies.contains { $0.contains(address) }
     }
 
     /// The answer to a browser that asks whether a page of another origin may call.
@@ -38,11 +43,19 @@ public struct HTTPPolicy: Sendable {
             ])
     }
 
+    /// What a page may read of an answer beside the few that browsers always show.
+    private static let exposedHeaders = """
+        X-Request-ID, Retry-After, X-RateLimit-Limit-Minute, X-RateLimit-Remaining-Minute, \
+        X-RateLimit-Reset-Minute, X-RateLimit-Limit-Day, X-RateLimit-Remaining-Day, \
+        X-RateLimit-Reset-Day
+        """
+
     func addCrossOriginHeaders(to headers: inout HTTPFields, _ request: RequestHeaders) {
         guard !corsOrigins.isEmpty else { return }
         headers[.vary] = "Origin"
         if let origin = request[.origin], corsOrigins.contains(origin) {
             headers[.accessControlAllowOrigin] = origin
+            headers[.accessControlExposeHeaders] = Self.exposedHeaders
         }
     }
 }

@@ -92,6 +92,17 @@ extension InputKind where Value == String {
         }
     }
 
+    /// Text of any length, of which the first so many Unicode scalars are kept: for what a third
+    /// party wrote, whose length is not the caller's fault.
+    public static func text(cutTo length: Int) -> InputKind<String> {
+        let whole = InputKind<String>.text(0...Int.max)
+        return InputKind(Schema(["type": "string"]), placeholder: "") { json, loc, errors in
+            whole.read(json, loc, &errors).map { text in
+                String(String.UnicodeScalarView(text.unicodeScalars.prefix(length)))
+            }
+        }
+    }
+
     private static func textSchema(_ length: ClosedRange<Int>, format: String?) -> Schema {
         var schema: JSONObject = [
             "type": "string", "minLength": .int(Int64(length.lowerBound)),
@@ -150,9 +161,7 @@ extension InputKind where Value == Int64 {
                 "maximum": .int(range.upperBound),
             ]), placeholder: range.lowerBound
         ) { json, loc, errors in
-            guard case .number(let text) = json, text.utf8.allSatisfy({ $0 == 45 || $0 >= 48 }),
-                !text.utf8.contains(where: { $0 > 57 })
-            else {
+            guard case .number(let text) = json, isWhole(text) else {
                 errors.append(FieldError(loc, "must be an integer", type: "int_type"))
                 return nil
             }
@@ -173,6 +182,13 @@ extension InputKind where Value == Int64 {
     }
 }
 
+/// Whether a number is written with digits alone, and a sign before them where it is negative.
+private func isWhole(_ text: String) -> Bool {
+    let hasSign = text.utf8.first == UInt8(ascii: "-")
+    let digits = text.utf8.dropFirst(hasSign ? 1 : 0)
+    return !digits.isEmpty && digits.allSatisfy { (48...57).contains($0) }
+}
+
 extension InputKind where Value == Bool {
     public static var bool: InputKind<Bool> {
         InputKind(Schema(["type": "boolean"]), placeholder: false) { json, loc, errors in
@@ -185,11 +201,20 @@ extension InputKind where Value == Bool {
 
 extension InputKind where Value == Timestamp {
     /// An RFC 3339 date-time, or a date, which is its first instant in UTC.
-    public static var time: InputKind<Timestamp> {
+    public static var time: InputKind<Timestamp> { instant(secondsAfterDate: 0) }
+
+    /// Where a span ends, which does not cover it: an RFC 3339 date-time, or a date, which is the
+    /// first instant of the next, so that the span covers the whole day in UTC.
+    public static var end: InputKind<Timestamp> { instant(secondsAfterDate: 86_400) }
+
+    private static func instant(secondsAfterDate: Int64) -> InputKind<Timestamp> {
         InputKind(
             Schema(["type": "string", "format": "date-time"]), placeholder: Timestamp(micros: 0)
         ) { json, loc, errors in
-            if let text = json.string, let time = Timestamp(rfc3339: text) { return time }
+            if let text = json.string, let time = Timestamp(rfc3339: text) {
+                let isDate = text.utf8.count == "2026-01-31".utf8.count
+                return isDate ? time.adding(seconds: secondsAfterDate) : time
+            }
             let message = "must be a date or an RFC 3339 date-time"
             errors.append(FieldError(loc, message, type: "datetime_parsing"))
             return nil

@@ -90,10 +90,14 @@ public struct ObjectReader {
         return kind.read(json, FieldPath(location, name), &errors)
     }
 
-    public mutating func optional<Value>(
-        _ name: String, _ kind: InputKind<Value>, default value: Value, _ description: String
-    ) -> Value {
-        optional(name, kind, description) ?? value
+    /// A flag that may be missing or null, and is then `value`.
+    public mutating func optional(
+        _ name: String, _ kind: InputKind<Bool>, default value: Bool, _ description: String
+    ) -> Bool {
+        guard object == nil else { return optional(name, kind, description) ?? value }
+        let schema = kind.schema.orNull().adding(["default": .bool(value)])
+        _ = document(name, kind, description, schema)
+        return value
     }
 
     /// Notes a rule between members that is broken.
@@ -106,6 +110,17 @@ public struct ObjectReader {
     public func has(_ name: String) -> Bool {
         guard let value = object?[name] else { return false }
         return value != .null
+    }
+
+    /// Whether the object has this member, be it null: where null says something of its own.
+    public func mentions(_ name: String) -> Bool { object?[name] != nil }
+
+    /// Whether the object has this member and it is of this kind: for rules between members, which
+    /// make no sense where one of them could not be read.
+    public func has<Value>(_ name: String, _ kind: InputKind<Value>) -> Bool {
+        guard let json = object?[name] else { return false }
+        var flaws: [FieldError] = []
+        return kind.read(json, FieldPath(location, name), &flaws) != nil
     }
 
     private mutating func document<Value>(
@@ -176,6 +191,14 @@ public struct InputReader {
         let isNumber = kind.schema.object["type"] == "integer"
         let json = isNumber ? JSONValue.number(text) : .string(text)
         return kind.read(json, FieldPath(["query"], name), &errors)
+    }
+
+    /// Whether the query has this parameter, good or bad.
+    public func has(query name: String) -> Bool { source?.query[name] != nil }
+
+    /// Notes a rule between parameters of the query that is broken.
+    public mutating func reject(query name: String, _ message: String, type: String) {
+        if source != nil { errors.append(FieldError(["query", name], message, type: type)) }
     }
 
     /// A header that changes what the endpoint does.

@@ -30,6 +30,7 @@ public struct OpenAPIDocument: Sendable {
             "paths": .object(paths),
             "components": [
                 "schemas": .object(JSONObject(schemas)),
+                "headers": AnswerHeader.components,
                 "securitySchemes": [
                     "user": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],
                     "internalKey": [
@@ -71,21 +72,29 @@ public struct OpenAPIDocument: Sendable {
         let schema = endpoint.outputSchema?.object ?? ["type": "string"]
         let answer = JSONValue.object([endpoint.contentType: ["schema": .object(schema)]])
         if endpoint.about.status == 204 {
-            responses["204"] = ["description": "Done; there is nothing to tell."]
+            responses["204"] = [
+                "description": "Done; there is nothing to tell.",
+                "headers": AnswerHeader.json(of: 204, endpoint.about),
+            ]
         } else {
-            var success: JSONObject = ["description": "Success.", "content": answer]
+            var success: JSONObject = [
+                "description": "Success.", "content": answer,
+                "headers": AnswerHeader.json(of: endpoint.about.status, endpoint.about),
+            ]
             if !endpoint.about.links.isEmpty { success["links"] = links(endpoint.about) }
             responses[String(endpoint.about.status)] = .object(success)
         }
         for decision in endpoint.about.decisions {
             responses[String(decision.status)] = [
                 "description": .string(decision.meaning), "content": answer,
+                "headers": AnswerHeader.json(of: decision.status, endpoint.about),
             ]
         }
         for (status, problems) in refusals(endpoint) where responses[String(status)] == nil {
             let codes = problems.map { "`\($0.code)`: \($0.title)" }
             responses[String(status)] = [
                 "description": .string(codes.joined(separator: "; ")),
+                "headers": AnswerHeader.json(of: status, endpoint.about),
                 "content": [
                     "application/problem+json": [
                         "schema": ["$ref": "#/components/schemas/Problem"]

@@ -69,6 +69,26 @@ public struct OutputField<Root: Sendable>: Sendable {
         let write = kind.write
         self.write = { root, writer in write(get(root), &writer) }
     }
+
+    private init(
+        name: String, description: String, schema: Schema,
+        write: @escaping @Sendable (Root, inout JSONWriter) -> Void
+    ) {
+        self.name = name
+        self.description = description
+        self.schema = schema
+        self.write = write
+    }
+
+    /// The same member of an answer that holds this one and tells more.
+    public func of<Outer: Sendable>(
+        _ get: @escaping @Sendable (Outer) -> Root
+    ) -> OutputField<Outer> {
+        let write = self.write
+        return OutputField<Outer>(
+            name: name, description: description, schema: schema,
+            write: { outer, writer in write(get(outer), &writer) })
+    }
 }
 
 /// A kind of value that an answer may carry.

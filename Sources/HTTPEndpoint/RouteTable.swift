@@ -21,7 +21,8 @@ struct RouteTable: Sendable {
             var values: [String: String] = [:]
             for (expected, found) in zip(components, path) {
                 if expected.first == "{" {
-                    guard let value = String(found).removingPercentEncoding else { return nil }
+                    guard !found.isEmpty, let value = String(found).removingPercentEncoding
+                    else { return nil }
                     values[String(expected.dropFirst().dropLast())] = value
                 } else if expected != found {
                     return nil
@@ -40,7 +41,7 @@ struct RouteTable: Sendable {
                 fixed[endpoint.path, default: []].append(endpoint)
                 continue
             }
-            let components = endpoint.path.split(separator: "/")
+            let components = Self.components(endpoint.path[...])
             if let index = patterns.firstIndex(where: { $0.components == components }) {
                 patterns[index].endpoints.append(endpoint)
             } else {
@@ -56,13 +57,18 @@ struct RouteTable: Sendable {
         if let endpoints = fixed[String(path)] {
             return choose(method, endpoints, parameters: [:])
         }
-        let components = path.split(separator: "/", omittingEmptySubsequences: true)
+        let components = Self.components(path)
         for pattern in patterns {
             if let parameters = pattern.match(components) {
                 return choose(method, pattern.endpoints, parameters: parameters)
             }
         }
         return .nothing
+    }
+
+    /// What stands between the slashes, nothing too: a doubled slash is another address.
+    private static func components(_ path: Substring) -> [Substring] {
+        path.split(separator: "/", omittingEmptySubsequences: false)
     }
 
     private func choose(

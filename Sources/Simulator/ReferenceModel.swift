@@ -118,7 +118,9 @@ final class ReferenceModel {
                 return .denied(.requestMismatch(usageID: known.id, status), limits())
             }
             if status != .pending || known.acceptedAs != nil {
-                return .denied(.requestAlreadyFinished(usageID: known.id, status), limits())
+                // What was accepted for later is as good as done.
+                let told = status == .pending ? known.acceptedAs ?? status : status
+                return .denied(.requestAlreadyFinished(usageID: known.id, told), limits())
             }
             return .granted(
                 known.id, credits: known.cost, expiresAt: known.expiresAt, isReplay: true,

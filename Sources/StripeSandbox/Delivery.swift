@@ -3,6 +3,9 @@ import JSON
 
 /// One webhook that is due at one endpoint.
 struct Delivery: Sendable {
+    /// Deliveries that may wait at once; a receiver that is away for longer must be reset.
+    static let maximumWaiting = 50_000
+
     let id: Int64
     let attempts: Int
     let body: String
@@ -89,10 +92,23 @@ struct Delivery: Sendable {
                 """, arguments: [latest]) ?? 0
     }
 
-    /// Lets go of what is held, in the order of the changes or in a shuffled one.
-    static func release(_ db: Database, shuffledBy seed: UInt64?) throws {
-        var ids = try Int64.fetchAll(
+    /// Refuses more than may wait.
+    static func checkRoom(_ db: Database, for number: Int) throws {
+        let waiting =
+            try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM deliveries WHERE state IN ('pending', 'held')") ?? 0
+        guard waiting + number <= maximumWaiting else {
+            throw StripeError(503, "api_error", "Too many webhooks wait to be delivered.")
+        }
+    }
+
+    /// Lets go of what is held, each event so many times, in the order of the changes or in a
+    /// shuffled one.
+    static func release(_ db: Database, times: Int, shuffledBy seed: UInt64?) throws {
+        let held = try Int64.fetchAll(
             db, sql: "SELECT id FROM deliveries WHERE state = 'held' ORDER BY place, id")
+        try checkRoom(db, for: held.count * (times - 1))
+        var ids = held.flatMap { Array(repeating: $0, count: times) }
         if let seed {
             var random = SeededRandom(state: seed)
             ids.shuffle(using: &random)
@@ -101,12 +117,13 @@ struct Delivery: Sendable {
         for (place, id) in ids.enumerated() {
             try db.execute(
                 sql: """
-                    UPDATE deliveries SET state = 'pending', in_order = 1, place = ?,
-                        next_attempt_ms = ?
-                    WHERE id = ?
+                    INSERT INTO deliveries
+                        (event, endpoint, state, next_attempt_ms, place, in_order)
+                    SELECT event, endpoint, 'pending', ?, ?, 1 FROM deliveries WHERE id = ?
                     """,
-                arguments: [(first ?? 0) + Int64(place) + 1, WallClock.milliseconds(), id])
+                arguments: [WallClock.milliseconds(), (first ?? 0) + Int64(place) + 1, id])
         }
+        try db.execute(sql: "DELETE FROM deliveries WHERE state = 'held'")
     }
 }
 

@@ -6,8 +6,6 @@ import JSON
 
 extension Account {
     static let apiVersion = "2026-10-28.endive"
-    /// Deliveries that may wait at once; a receiver that is away for longer must be reset.
-    static let maximumWaiting = 50_000
 
     func emit(_ type: String, _ object: JSONValue, previous: JSONValue? = nil) throws {
         let settings = knobs.webhooks
@@ -26,9 +24,11 @@ extension Account {
                 "type": .string(type),
             ]
             try save(event)
+            // What is held is kept once: the mode that lets go of it says how often it is sent.
+            let isHeld = settings.holds(type)
             for endpoint in endpoints {
-                for _ in 0..<settings.times {
-                    try enqueue(event: id, to: endpoint, held: settings.holds(type))
+                for _ in 0..<(isHeld ? 1 : settings.times) {
+                    try enqueue(event: id, to: endpoint, held: isHeld)
                 }
             }
         }
@@ -45,12 +45,7 @@ extension Account {
     }
 
     private func enqueue(event: String, to endpoint: String, held: Bool) throws {
-        let waiting =
-            try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM deliveries WHERE state IN ('pending', 'held')") ?? 0
-        guard waiting < Self.maximumWaiting else {
-            throw StripeError(503, "api_error", "Too many webhooks wait to be delivered.")
-        }
+        try Delivery.checkRoom(db, for: 1)
         try db.execute(
             sql: """
                 INSERT INTO deliveries (event, endpoint, state, next_attempt_ms, place)

@@ -4,6 +4,7 @@ import JSON
 /// What tests turn, under `/_test`, in JSON. Nothing here exists at Stripe.
 struct KnobRoutes: Sendable {
     static let longestHang: Int64 = 120
+    private static let webhookModes = ["deliver", "hold", "release", "shuffle", "duplicate"]
 
     let sandbox: Sandbox
 
@@ -88,32 +89,35 @@ struct KnobRoutes: Sendable {
         return answer
     }
 
-    /// A mode starts from delivering normally; the other members add to it.
+    /// Every mode but `hold` lets go of what is held. It does so where events are written, one
+    /// database transaction after the other, so that no event falls between the old way and the new.
     private func setWebhooks(_ body: JSONValue) async throws -> JSONValue {
         let mode = body["mode"]?.string
-        let modes = ["deliver", "hold", "release", "shuffle", "duplicate"]
-        guard mode.map({ modes.contains($0) }) ?? true else {
-            throw StripeError.invalid(
-                "mode must be one of \(modes.joined(separator: ", "))", param: "mode")
+        guard mode.map({ Self.webhookModes.contains($0) }) ?? true else {
+            let known = Self.webhookModes.joined(separator: ", ")
+            throw StripeError.invalid("mode must be one of \(known)", param: "mode")
         }
-        sandbox.knobs.changeWebhooks { knobs in
-            if mode == "deliver" { knobs = TestKnobs.Webhooks() }
-            if let mode, mode != "duplicate" {
-                knobs.holdsAll = mode == "hold"
-                knobs.heldTypes = []
+        let seed = mode == "shuffle" ? UInt64(bitPattern: body["seed"]?.int ?? 1) : nil
+        let knobs = sandbox.knobs
+        try await sandbox.queue.write { db in
+            if let mode, mode != "hold" {
+                var settings = TestKnobs.Webhooks()
+                Self.change(&settings, body)
+                try Delivery.release(db, times: settings.times, shuffledBy: seed)
             }
-            if mode == "duplicate" { knobs.times = 2 }
-            change(&knobs, body)
+            knobs.changeWebhooks { Self.change(&$0, body) }
         }
-        if let mode, ["deliver", "release", "shuffle"].contains(mode) {
-            let seed = mode == "shuffle" ? UInt64(bitPattern: body["seed"]?.int ?? 1) : nil
-            try await sandbox.queue.write { try Delivery.release($0, shuffledBy: seed) }
-            sandbox.deliverer.wake()
-        }
+        sandbox.deliverer.wake()
         return try await counts()
     }
 
-    private func change(_ knobs: inout TestKnobs.Webhooks, _ body: JSONValue) {
+    /// A mode starts from delivering normally; the other members add to it.
+    private static func change(_ knobs: inout TestKnobs.Webhooks, _ body: JSONValue) {
+        if let mode = body["mode"]?.string {
+            knobs = TestKnobs.Webhooks()
+            knobs.holdsAll = mode == "hold"
+            if mode == "duplicate" { knobs.times = 2 }
+        }
         if let times = body["times"]?.int {
             knobs.times = Int(min(max(times, 1), Int64(TestKnobs.maximumTimes)))
         }

@@ -33,7 +33,7 @@ struct Pages: Sendable {
             return try await useCheckout(id, action: form.text("action") ?? "")
         }
         if call.path.hasPrefix("/p/session/") {
-            guard let form else { return try await portalPage(id) }
+            guard let form else { return try await openPortal(id) }
             return try await usePortal(id, form)
         }
         guard let form else { return try await invoicePage(id) }
@@ -42,21 +42,25 @@ struct Pages: Sendable {
 
     // MARK: The portal
 
-    private func portalPage(_ id: String, problem: String? = nil) async throws -> Answer {
+    private func openPortal(_ id: String) async throws -> Answer {
         try await sandbox.perform { account in
-            let session = try account.openPortalSession(id)
-            return try account.portalPage(session, problem: problem)
+            try account.portalPage(try account.openPortalLink(id), problem: nil)
         }
     }
 
     private func usePortal(_ id: String, _ form: Parameters) async throws -> Answer {
         do {
             try await sandbox.perform { account in
-                try account.usePortal(try account.openPortalSession(id), form)
+                let session = try account.runningPortalSession(id)
+                try account.usePortal(session, form)
+                try account.renewPortalLink(of: session)
             }
             return HTML.redirect(to: "/p/session/\(id)")
         } catch let error as StripeError where error.status == 402 {
-            return try await portalPage(id, problem: error.message)
+            return try await sandbox.perform { account in
+                let session = try account.runningPortalSession(id)
+                return try account.portalPage(session, problem: error.message)
+            }
         }
     }
 
@@ -125,7 +129,7 @@ extension Account {
                 <form method="post">\(hidden)
                 <input type="hidden" name="price" \
                 value="\(HTML.escape(price["id"]?.string ?? ""))">
-                \(HTML.button("switch", label + Money.spoken(PriceTerms(price))))
+                \(HTML.button("upgrade", label + Money.spoken(PriceTerms(price))))
                 </form>
                 """
         }

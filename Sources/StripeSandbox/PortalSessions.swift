@@ -6,7 +6,7 @@ extension Account {
     static let portalFields = [
         "customer", "return_url", "configuration", "locale", "flow_data*", "expand*",
     ]
-    /// How long the link of a portal session works.
+    /// How long the link and the buttons of a portal session work.
     static let portalLifetime: Int64 = 3_600
 
     func createPortalSession(_ parameters: Parameters) throws -> JSONValue {
@@ -25,8 +25,29 @@ extension Account {
         return session
     }
 
-    /// The session of a link that still works.
-    func openPortalSession(_ id: String) throws -> JSONValue {
+    /// Follows the link, which opens the page once. That it has done so is noted beside what Stripe
+    /// knows of a session; no answer shows it, since a session is answered only when it is created.
+    func openPortalLink(_ id: String) throws -> JSONValue {
+        var session = try runningPortalSession(id)
+        guard session["link_is_used"]?.bool != true else {
+            throw StripeError(
+                410, "invalid_request_error",
+                "This link has been used. Create another portal session.")
+        }
+        session.set("link_is_used", to: true)
+        try save(session)
+        return session
+    }
+
+    /// Lets the page open once more: for the browser that a button has sent back to it.
+    func renewPortalLink(of session: JSONValue) throws {
+        var session = session
+        session.set("link_is_used", to: false)
+        try save(session)
+    }
+
+    /// The session, while its buttons work.
+    func runningPortalSession(_ id: String) throws -> JSONValue {
         let session = try get(.portalSession, id)
         guard now < (session["created"]?.int ?? 0) + Self.portalLifetime else {
             throw StripeError(410, "invalid_request_error", "This link has expired.")
@@ -55,13 +76,16 @@ extension Account {
         switch form.text("action") {
         case "cancel": entries = [(["cancel_at_period_end"], "true")]
         case "resume": entries = [(["cancel_at_period_end"], "false")]
-        case "switch":
+        case "upgrade", "switch":
             guard let item = SubscriptionItem.all(of: subscription).first else { return }
+            let price = try get(.price, try form.required("price"), param: "price")
+            // As a portal should be set up that sells: what costs more is paid for at once.
+            let costsMore = PriceTerms(price).unitAmount > item.terms.unitAmount
             entries = [
                 (["items", "0", "id"], item.id),
-                (["items", "0", "price"], try form.required("price")),
+                (["items", "0", "price"], price["id"]?.string ?? ""),
                 (["items", "0", "quantity"], String(item.quantity)),
-                (["proration_behavior"], "create_prorations"),
+                (["proration_behavior"], costsMore ? "always_invoice" : "create_prorations"),
             ]
         default: throw StripeError.invalid("Unknown action", param: "action")
         }

@@ -204,11 +204,7 @@ struct Route: Sendable {
     private static let clocks: [Route] = [
         Route(
             "POST", "/v1/test_helpers/test_clocks", ["frozen_time", "name", "expand*"],
-            clock: { sandbox, _, p in
-                let clock = try await sandbox.perform { try $0.createTestClock(p) }
-                try await sandbox.moveTestClockToItsTime(clock)
-                return clock
-            }),
+            clock: { sandbox, _, p in try await sandbox.createTestClock(p) }),
         Route("GET", "/v1/test_helpers/test_clocks", Page.parameters) { a, _, p in
             try a.page(.testClock, p, url: "/v1/test_helpers/test_clocks")
         },

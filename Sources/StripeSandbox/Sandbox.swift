@@ -8,8 +8,10 @@ import Synchronization
 /// One queue carries out one operation after the other, each in one database transaction, so no two
 /// of them ever see half of each other.
 final class Sandbox: Sendable {
-    /// How long a caller waits for webhooks to be delivered.
+    /// How long a caller waits for webhooks to be delivered, or for its turn to move the clock.
     static let longestWait: Duration = .seconds(20)
+    /// The furthest that the clock moves at once: ten years.
+    static let furthestMove: Int64 = 10 * 366 * CalendarDates.secondsPerDay
     private static let pollInterval: Duration = .milliseconds(5)
 
     let queue: DatabaseQueue
@@ -18,7 +20,9 @@ final class Sandbox: Sendable {
     let logger: Logger
     private let sharedClock: (@Sendable () -> Int64)?
     private let refreshClock: @Sendable () async throws -> Void
+    private let advanceClock: (@Sendable (_ seconds: Int64) async throws -> Void)?
     private let clockOffset: Mutex<Int64>
+    private let isMovingClock = Atomic<Bool>(false)
     private let origin: Mutex<String>
     private let keysInFlight = Mutex(Set<String>())
 
@@ -31,6 +35,7 @@ final class Sandbox: Sendable {
         logger = configuration.logger
         sharedClock = configuration.clock
         refreshClock = configuration.refreshClock
+        advanceClock = configuration.advanceClock
         origin = Mutex("http://\(configuration.host):\(configuration.port)")
         try Schema.migrator.migrate(queue)
         let offset = try queue.read { db in
@@ -42,20 +47,59 @@ final class Sandbox: Sendable {
 
     // MARK: The clock
 
-    /// Whether the sandbox's clock is its own to move.
-    var ownsClock: Bool { sharedClock == nil }
-
     func now() -> Int64 {
         if let sharedClock { return sharedClock() }
         return WallClock.seconds() + clockOffset.withLock { $0 }
     }
 
-    /// Moves the sandbox's own clock and does all that falls due.
+    /// Moves the clock forward and does all that falls due.
     func advance(by seconds: Int64) async throws {
-        guard ownsClock else {
+        try await move(by: seconds)
+        try await settle()
+    }
+
+    /// Moves the clock to a time, unless it stands there or beyond already, and does all that falls
+    /// due. Returns the time that was reached: the one asked for, or where the clock stood beyond it.
+    func advance(to time: Int64) async throws -> Int64 {
+        let reached = try await move(to: time)
+        try await settle()
+        return reached
+    }
+
+    /// Such moves take turns: two at once would each go the whole way from the same now. A turn ends
+    /// with the move, so that whoever hears of what falls due may move the clock again.
+    private func move(to time: Int64) async throws -> Int64 {
+        let deadline = ContinuousClock.now + Self.longestWait
+        while isMovingClock.exchange(true, ordering: .acquiring) {
+            guard ContinuousClock.now < deadline else {
+                throw StripeError(
+                    429, "invalid_request_error", "The clock is being moved by another request.",
+                    code: "lock_timeout")
+            }
+            try await Task.sleep(for: Self.pollInterval)
+        }
+        defer { isMovingClock.store(false, ordering: .releasing) }
+        try await refreshClock()
+        let start = now()
+        guard time > start else { return start }
+        try await move(by: time - start)
+        return time
+    }
+
+    private func move(by seconds: Int64) async throws {
+        guard seconds >= 0 else { throw StripeError.invalid("The clock only moves forward.") }
+        guard seconds <= Self.furthestMove else {
+            throw StripeError.invalid("The clock moves at most ten years at once.")
+        }
+        guard seconds > 0 else { return }
+        if sharedClock == nil { return try await moveOwnClock(by: seconds) }
+        guard let advanceClock else {
             throw StripeError.invalid("The clock belongs to the process that runs this sandbox.")
         }
-        guard seconds >= 0 else { throw StripeError.invalid("The clock only moves forward.") }
+        try await advanceClock(seconds)
+    }
+
+    private func moveOwnClock(by seconds: Int64) async throws {
         let offset = clockOffset.withLock { offset in
             offset += seconds
             return offset
@@ -67,7 +111,6 @@ final class Sandbox: Sendable {
                     ON CONFLICT (name) DO UPDATE SET value = excluded.value
                     """, arguments: [offset])
         }
-        try await settle()
     }
 
     /// Does all that has fallen due and waits until its webhooks have been sent once.

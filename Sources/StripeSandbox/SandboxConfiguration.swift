@@ -31,6 +31,10 @@ public struct SandboxConfiguration: Sendable {
     /// Has a shared clock that another process has moved take over where it stands now. Asked
     /// before what has fallen due is done on request.
     public var refreshClock: @Sendable () async throws -> Void
+    /// Moves a shared clock forward for every process that goes by it. Without it a shared clock
+    /// cannot be moved from here. It must not ask for anything that waits for this sandbox: whoever
+    /// else moves the clock waits until the sandbox has done what fell due.
+    public var advanceClock: (@Sendable (_ seconds: Int64) async throws -> Void)?
     public var logger: Logger
     /// Called with the port as soon as requests are answered.
     public var onListening: @Sendable (Int) -> Void
@@ -40,7 +44,9 @@ public struct SandboxConfiguration: Sendable {
         webhookEndpoints: [WebhookEndpoint] = [],
         webhookRetryDelays: [Duration] = [.seconds(1), .seconds(5), .seconds(30), .seconds(300)],
         clock: (@Sendable () -> Int64)? = nil,
-        refreshClock: @escaping @Sendable () async throws -> Void = {}, logger: Logger? = nil,
+        refreshClock: @escaping @Sendable () async throws -> Void = {},
+        advanceClock: (@Sendable (_ seconds: Int64) async throws -> Void)? = nil,
+        logger: Logger? = nil,
         onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.host = host
@@ -50,6 +56,7 @@ public struct SandboxConfiguration: Sendable {
         self.webhookRetryDelays = webhookRetryDelays
         self.clock = clock
         self.refreshClock = refreshClock
+        self.advanceClock = advanceClock
         self.logger = logger ?? Logger(label: "stripe-sandbox")
         self.onListening = onListening
     }

@@ -44,6 +44,7 @@ struct SandboxCommand: AsyncParsableCommand {
                 ],
                 clock: { clock.now().seconds },
                 refreshClock: { try await core.developmentClock?.refresh() },
+                advanceClock: SandboxService.mover(of: core.developmentClock),
                 logger: core.logger,
                 onListening: { port in
                     Task {
@@ -83,9 +84,24 @@ struct SandboxService: Service {
                         url: settings.listenURL + "/webhooks/stripe",
                         secret: settings.stripe.webhookSecrets.first ?? "")
                 ],
-                clock: { clock.now().seconds }, logger: core.logger,
+                clock: { clock.now().seconds },
+                refreshClock: { try await core.developmentClock?.refresh() },
+                advanceClock: mover(of: core.developmentClock), logger: core.logger,
                 onListening: { _ in listening.finish() }))
         return SandboxService(sandbox: sandbox, untilListening: untilListening)
+    }
+
+    /// Moves the service's clock in its database, past its HTTP: a request there to move the clock
+    /// waits for the sandbox. What then falls due at the sandbox tells services by webhooks, so each
+    /// process has to have noticed by then.
+    static func mover(
+        of clock: DevelopmentClock?
+    ) -> (@Sendable (_ seconds: Int64) async throws -> Void)? {
+        guard let clock else { return nil }
+        return { seconds in
+            try await clock.advance(seconds: seconds)
+            try await Task.sleep(for: DevelopmentClock.spreadTime)
+        }
     }
 
     /// Beside the service's own file; in `var` for a server's database.

@@ -24,6 +24,9 @@ struct Serve: AsyncParsableCommand {
         if !settings.isDevelopment && settings.smtpURL == nil {
             core.logger.warning("SMTP_URL is not set: mails are kept in the database, not sent")
         }
+        if let flaw = settings.jwtSecretFlaw {
+            core.logger.warning("JWT_SECRET \(flaw): production would refuse it")
+        }
         let application = try await CareerApplication(core)
         let sandbox = settings.usesSandbox ? try SandboxService.make(application) : nil
         let greeting = Self.greeting(settings)
@@ -129,12 +132,13 @@ struct CatalogCommand: AsyncParsableCommand {
         var stripe = false
 
         func run() async throws {
-            let core = try await CareerCore.openFromEnvironment()
+            let settings = try await Settings.load()
+            let core = try await CareerCore.open(
+                settings, logger: makeLogger(settings), needsCatalog: false)
             defer { core.ledger.close() }
             do {
-                let wanted = try CatalogFile.read(path: core.settings.catalogPath)
-                let sync = CatalogSync(
-                    database: core.database, store: core.catalog, clock: core.clock)
+                let wanted = try CatalogFile.read(path: settings.catalogPath)
+                let sync = CatalogSync(database: core.database, clock: core.clock)
                 let changes = try await sync.sync(wanted, dryRun: dryRun)
                 for change in changes { print(change) }
                 let verb = dryRun ? "would be applied" : "applied"

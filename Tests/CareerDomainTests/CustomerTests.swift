@@ -13,6 +13,19 @@ struct CustomerTests {
         #expect(ledger.apply(LinkCustomer(userID: user, customerID: "cus_2")) == "cus_1")
     }
 
+    @Test("The history tells when a customer was linked and when it was deleted, with its id")
+    mutating func history() {
+        let user = ledger.newUser()
+        let before = ledger.history.count
+        ledger.apply(LinkCustomer(userID: user, customerID: "cus_1"))
+        ledger.apply(LinkCustomer(userID: user, customerID: "cus_2"))
+        ledger.apply(UnlinkCustomer(userID: user, customerID: "cus_1"))
+        let lines = ledger.history.dropFirst(before)
+        #expect(lines.map(\.event) == ["customer_linked", "customer_deleted"])
+        #expect(lines.map(\.stripeCustomerID) == ["cus_1", nil])
+        #expect(lines.map(\.stripeSubscriptionID) == [nil, nil])
+    }
+
     @Test("A deleted customer makes room for a new one, and only for its own user")
     mutating func deleted() {
         let user = ledger.newUser()

@@ -84,7 +84,7 @@ struct LedgerTests {
             userID: user, usageID: usage, result: .success, metrics: UsageLog.Metrics())
         #expect(ledger.apply(AcceptCommit(commit)) == .accepted)
         #expect(
-            denial(ledger.validate(user)) == .requestAlreadyFinished(usageID: usage, .pending))
+            denial(ledger.validate(user)) == .requestAlreadyFinished(usageID: usage, .success))
     }
 
     @Test("The quota is exact at its boundary")

@@ -90,10 +90,23 @@ struct ValueTests {
         "What is no RFC 3339 time is refused",
         arguments: [
             "", "2026", "2026-13-01", "2026-02-29", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00",
-            "2026-01-01T00:00:00.1234567Z", "2026-01-01T00:00:00+24:00", "2026-01-01 00:00:00Z",
+            "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+24:00", "2026-01-01 00:00:00Z",
+            "2026-01-01T00:00:00.1234567", "2026-01-01T00:00:00.123456xZ",
         ])
     func noTime(text: String) {
         #expect(Timestamp(rfc3339: text) == nil)
+    }
+
+    @Test(
+        "Of decimals the first six are kept",
+        arguments: [
+            ("1", "100000"), ("123456", "123456"), ("1234567", "123456"), ("9999999", "999999"),
+            ("123456789123456789123456789", "123456"),
+        ])
+    func decimals(written: String, kept: String) {
+        #expect(
+            Timestamp(rfc3339: "2026-01-01T00:00:00.\(written)Z")?.rfc3339
+                == "2026-01-01T00:00:00.\(kept)Z")
     }
 
     @Test("An offset is counted")

@@ -167,7 +167,62 @@ def test_the_portal_cancels_resumes_and_switches(sandbox, api):
     sandbox.press(portal.url, subscription=subscription.id, action="switch", price=pro.id)
     found = api.subscriptions.retrieve(subscription.id)
     assert found["items"].data[0].price.id == pro.id
-    assert found.latest_invoice == subscription.latest_invoice
+    # What costs more is paid for at once, what costs less with the next invoice.
+    charged = api.invoices.retrieve(found.latest_invoice)
+    assert charged.billing_reason == "subscription_update" and charged.status == "paid"
+    sandbox.press(portal.url, subscription=subscription.id, action="switch", price=plus.id)
+    assert api.subscriptions.retrieve(subscription.id).latest_invoice == charged.id
+
+
+def test_the_portals_button_for_another_price_is_upgrade(sandbox, api):
+    customer = sandbox.customer()
+    plus, pro = sandbox.price(2000), sandbox.price(4000)
+    subscription = sandbox.subscription(plus, customer)
+    portal = api.billing_portal.sessions.create({"customer": customer.id})
+    html = sandbox.request("GET", portal.url)[2]
+    assert 'value="upgrade"' in html and f'value="{pro.id}"' in html
+    status, _, _ = sandbox.press(
+        portal.url, subscription=subscription.id, action="upgrade", price=pro.id)
+    assert status == 303
+    found = api.subscriptions.retrieve(subscription.id)
+    assert found["items"].data[0].price.id == pro.id
+
+
+@pytest.mark.parametrize("fields, refused", [
+    ({"action": "upgrade"}, 400), ({"action": "x"}, 400), ({}, 400),
+    ({"action": "upgrade", "price": "price_none"}, 400)])
+def test_a_portal_button_that_is_refused_changes_nothing(sandbox, api, fields, refused):
+    customer = sandbox.customer()
+    subscription = sandbox.subscription(sandbox.price(2000), customer)
+    portal = api.billing_portal.sessions.create({"customer": customer.id})
+    sandbox.request("GET", portal.url)
+    status, _, _ = sandbox.press(portal.url, subscription=subscription.id, **fields)
+    assert status == refused
+    assert api.subscriptions.retrieve(subscription.id).to_dict() == subscription.to_dict()
+    # It leads nowhere, so the link stays used.
+    assert sandbox.request("GET", portal.url)[0] == 410
+
+
+def test_the_portals_link_opens_once_and_again_after_each_of_its_buttons(sandbox, api):
+    customer = sandbox.customer()
+    subscription = sandbox.subscription(sandbox.price(2000), customer)
+    portal = api.billing_portal.sessions.create({"customer": customer.id})
+    assert sandbox.request("GET", portal.url)[0] == 200
+    status, _, html = sandbox.request("GET", portal.url)
+    assert status == 410 and "has been used" in html
+    for action in ["cancel", "resume"]:
+        status, headers, _ = sandbox.press(
+            portal.url, subscription=subscription.id, action=action)
+        assert status == 303
+        assert sandbox.request("GET", headers["Location"])[0] == 200
+        assert sandbox.request("GET", portal.url)[0] == 410
+    # A new session has a link of its own; the buttons of this one work for an hour.
+    other = api.billing_portal.sessions.create({"customer": customer.id})
+    assert sandbox.request("GET", other.url)[0] == 200
+    sandbox.advance(3601)
+    assert sandbox.press(
+        portal.url, subscription=subscription.id, action="cancel")[0] == 410
+    assert not api.subscriptions.retrieve(subscription.id).cancel_at_period_end
 
 
 def test_the_portal_shows_only_the_customers_own(sandbox):

@@ -108,6 +108,63 @@ def test_held_webhooks_are_shuffled_by_a_seed(sandbox, api, receiver):
     assert orders[0] == orders[1] != sorted(orders[0])
 
 
+def names(receiver):
+    return [event["data"]["object"]["name"] for event in receiver.events()]
+
+
+def test_held_webhooks_are_released_in_order_each_twice_and_later_ones_doubled(
+        sandbox, api, receiver):
+    sandbox.knob("webhooks", mode="hold")
+    for name in "abc":
+        api.customers.create({"name": name})
+    sandbox.knob("webhooks", mode="duplicate")
+    sandbox.settle()
+    assert names(receiver) == list("aabbcc")
+    assert len({event["id"] for event in receiver.events()}) == 3
+    api.customers.create({"name": "d"})
+    sandbox.settle()
+    assert names(receiver)[6:] == ["d", "d"]
+    sandbox.knob("webhooks", mode="release")
+    api.customers.create({"name": "e"})
+    sandbox.settle()
+    assert names(receiver)[8:] == ["e"]
+
+
+def test_shuffled_webhooks_can_be_released_each_twice(sandbox, api, receiver):
+    sandbox.knob("webhooks", mode="hold")
+    for name in "abcdefgh":
+        api.customers.create({"name": name})
+    sandbox.knob("webhooks", mode="shuffle", seed=7, times=2)
+    sandbox.settle()
+    order = names(receiver)
+    assert sorted(order) == list("aabbccddeeffgghh") != order
+
+
+@pytest.mark.parametrize("mode", ["release", "deliver", "shuffle"])
+@pytest.mark.parametrize("before", [
+    {"mode": "duplicate", "times": 3}, {"mode": "hold", "times": 3}, {"mode": "hold"},
+    {"hold_types": ["customer.created"], "times": 3}, {"two_event_ids": True},
+    {"bad_signature": True}, {"drop_first": 100}])
+def test_every_mode_starts_from_delivering_normally_once_each(
+        sandbox, api, receiver, before, mode):
+    sandbox.knob("webhooks", **before)
+    sandbox.knob("webhooks", mode="hold")
+    api.customers.create({"name": "held"})
+    sandbox.knob("webhooks", mode=mode)
+    api.customers.create({"name": "later"})
+    sandbox.settle()
+    assert sorted(names(receiver)) == ["held", "later"]
+
+
+def test_hold_holds_what_was_doubled_before(sandbox, api, receiver):
+    sandbox.knob("webhooks", mode="duplicate")
+    sandbox.knob("webhooks", mode="hold")
+    api.customers.create({"name": "a"})
+    sandbox.knob("webhooks", mode="hold")
+    sandbox.settle()
+    assert receiver.deliveries == [] and sandbox.look("webhooks")["held"] == 1
+
+
 def test_one_type_can_be_held_back(sandbox, api, receiver):
     sandbox.knob("webhooks", hold_types=["customer.created"])
     api.customers.create({"name": "a"})
@@ -207,7 +264,8 @@ def test_calls_are_logged(sandbox, api):
 
 @pytest.mark.parametrize("path, body", [
     ("webhooks", {"mode": "x"}), ("faults", {"kind": "x"}), ("faults", {}),
-    ("clock", {"advance_seconds": -1}), ("clock", {}), ("refunds", {}),
+    ("clock", {"advance_seconds": -1}), ("clock", {"advance_seconds": 2 ** 62}), ("clock", {}),
+    ("refunds", {}),
     ("customers/cus_none", {"card": "decline"})])
 def test_knobs_refuse_what_they_do_not_know(sandbox, path, body):
     status, _, _ = sandbox.request("POST", "/_test/" + path, body)

@@ -15,14 +15,13 @@ import sys
 import tempfile
 import uuid
 
+from memory import memory_folder
 from ports import free_port
 
 HELP = """PostgreSQL's server programs are needed for the tests and were not found.
 Install them with:  apt-get install postgresql
 They are looked for on PATH and in /usr/lib/postgresql/*/bin."""
 VARIABLE = "CUEBX_TEST_POSTGRESQL"
-# Bytes that the tests' databases and their log may take.
-ROOM = 2 << 30
 
 
 class PostgreSQL:
@@ -121,16 +120,6 @@ def administer(url, sql):
     import psycopg
     with psycopg.connect(re.sub(r"/[^/?]*\?", "/postgres?", url), autocommit=True) as connection:
         connection.execute(sql)
-
-
-def memory_folder():
-    """A file system in memory, where there is one with room: each database is some four hundred
-    files, which a disk takes longer to make and to remove than the tests take to use them."""
-    folder = "/dev/shm"
-    try:
-        return folder if shutil.disk_usage(folder).free >= ROOM else None
-    except OSError:
-        return None
 
 
 def find_programs():

@@ -1,7 +1,8 @@
 """A real RabbitMQ for the tests: Debian's server on loopback ports of its own, with its data in a
 private folder that goes with it. Nothing of a RabbitMQ that the machine may run is touched.
 
-As a command it runs another with the server's address in CUEBX_TEST_AMQP_URL:
+As a command it runs another with the server's address in CUEBX_TEST_AMQP_URL, and its ports in
+CUEBX_TEST_RABBITMQ_PORTS:
 
     python3 Tests/servers/rabbitmq.py swift test
 """
@@ -21,12 +22,14 @@ import urllib.request
 import uuid
 from pathlib import Path
 
+from memory import memory_folder
 from ports import free_ports
 
 # Beside the wrapper in /usr/sbin, which would run it as another user on system folders.
 SERVER = Path(os.environ.get("RABBITMQ_SERVER", "/usr/lib/rabbitmq/bin/rabbitmq-server"))
 START_SECONDS = 120
 USER, PASSWORD = "career", "p@ss/word"
+PORTS = "CUEBX_TEST_RABBITMQ_PORTS"
 
 
 class MissingServer(Exception):
@@ -42,6 +45,10 @@ class RunningRabbitMQ:
     def __init__(self, port, management):
         self.port, self.management = port, management
         self.vhosts = []
+
+    @property
+    def ports(self):
+        return f"{self.port} {self.management}"
 
     def url(self, vhost="%2F"):
         return f"amqp://{USER}:p%40ss%2Fword@127.0.0.1:{self.port}/{vhost}"
@@ -77,7 +84,7 @@ class RabbitMQ(RunningRabbitMQ):
     def __init__(self):
         if not SERVER.exists():
             raise MissingServer()
-        self.folder = Path(tempfile.mkdtemp(prefix="cuebx-rabbitmq-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="cuebx-rabbitmq-", dir=memory_folder()))
         port, self.distribution, self.names, management = free_ports(4)
         super().__init__(port, management)
         self.server = None
@@ -163,11 +170,13 @@ class RabbitMQ(RunningRabbitMQ):
 
 
 def main():
+    # Whoever ends this ends the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     server = RabbitMQ()
     try:
         server.start()
-        return subprocess.run(
-            sys.argv[1:], env={**os.environ, "CUEBX_TEST_AMQP_URL": server.url()}).returncode
+        environment = {**os.environ, "CUEBX_TEST_AMQP_URL": server.url(), PORTS: server.ports}
+        return subprocess.run(sys.argv[1:], env=environment).returncode
     finally:
         server.close()
 

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "Tests/servers"))
 import postgresql  # noqa: E402
-from rabbitmq import RabbitMQ, RunningRabbitMQ  # noqa: E402
+import rabbitmq as rabbitmq_server  # noqa: E402
 
 BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
 SECRET = "dev-jwt-secret-change-me-0123456789abcdef"
@@ -110,7 +110,10 @@ def pytest_collection_modifyitems(items):
 
     for item in items:
         fixtures = item._fixtureinfo.name2fixturedefs.values()
-        if any(is_of_file(definitions[-1]) for definitions in fixtures):
+        if "rabbitmq_to_stop" in item.fixturenames:
+            # One such server is enough.
+            item.add_marker(pytest.mark.xdist_group("rabbitmq_to_stop"))
+        elif any(is_of_file(definitions[-1]) for definitions in fixtures):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
@@ -129,33 +132,70 @@ def pytest_unconfigure():
 def dropped():
     """The databases and virtual hosts that a test made for itself go when it ends; what was there
     before it stays."""
-    number, vhosts = len(databases.made), len(BROKER.vhosts) if BROKER else 0
+    number, vhosts = len(databases.made), brokers.number
     yield
     databases.drop(number)
-    if BROKER:
-        BROKER.drop_vhosts(vhosts)
+    brokers.drop(vhosts)
 
 
-# With CUEBX_TEST_BROKER=rabbitmq each service has RabbitMQ for its broker. It is started once; by
-# its ports the processes that the tests are spread over find it.
-BROKER = None
-BROKER_PORTS = "CUEBX_TEST_BROKER_PORTS"
+class Brokers:
+    """The RabbitMQ that the tests share: one that is running, by its ports in the environment, or
+    one of this process's own, started when it is first asked for. With CUEBX_TEST_BROKER=rabbitmq
+    each service has it for its broker."""
+
+    is_chosen = os.environ.get("CUEBX_TEST_BROKER") == "rabbitmq"
+
+    def __init__(self):
+        self.server = None
+
+    @property
+    def shared(self):
+        if self.server is None:
+            ports = os.environ.get(rabbitmq_server.PORTS)
+            self.server = rabbitmq_server.RunningRabbitMQ(*ports.split()) if ports \
+                else rabbitmq_server.RabbitMQ().start()
+        return self.server
+
+    @property
+    def number(self):
+        return len(self.server.vhosts) if self.server else 0
+
+    def drop(self, number):
+        """Drops the virtual hosts beyond the first so many."""
+        if self.server:
+            self.server.drop_vhosts(number)
+
+    def close(self):
+        if isinstance(self.server, rabbitmq_server.RabbitMQ):
+            self.server.close()
+
+
+brokers = Brokers()
 
 
 def pytest_sessionstart(session):
-    global BROKER
-    if os.environ.get("CUEBX_TEST_BROKER") != "rabbitmq":
-        return
-    if BROKER_PORTS in os.environ:
-        BROKER = RunningRabbitMQ(*os.environ[BROKER_PORTS].split())
-    else:
-        BROKER = RabbitMQ().start()
-        os.environ[BROKER_PORTS] = f"{BROKER.port} {BROKER.management}"
+    # The processes that the tests are spread over inherit the environment.
+    if brokers.is_chosen:
+        os.environ.setdefault(rabbitmq_server.PORTS, brokers.shared.ports)
 
 
 def pytest_sessionfinish(session):
-    if isinstance(BROKER, RabbitMQ):
-        BROKER.close()
+    brokers.close()
+
+
+@pytest.fixture
+def rabbitmq():
+    return brokers.shared
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_to_stop():
+    """Nobody else's, so that it may be stopped and killed."""
+    server = rabbitmq_server.RabbitMQ()
+    try:
+        yield server.start()
+    finally:
+        server.close()
 
 
 class Answer:
@@ -277,7 +317,8 @@ class Service:
             # Else the hashing of passwords would take half of the tests' time. Empty it for a test
             # of the hash itself.
             **({} if settings.get("CUEBX_ENV") == "production" else {"PASSWORD_COST": "4"}),
-            **({"BROKER_URL": BROKER.new_vhost()[0]} if BROKER else {}), **settings,
+            **({"BROKER_URL": brokers.shared.new_vhost()[0]} if brokers.is_chosen else {}),
+            **settings,
         }
         self.log = self.folder / "log"
         self.process = None

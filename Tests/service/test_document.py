@@ -68,7 +68,30 @@ def test_a_member_that_may_be_left_out_may_be_null_and_the_document_says_so(quie
     assert {"type": "null"} in name["anyOf"]
     user = quiet.sign_up(full_name="Ada")
     answer = quiet.call("PATCH", "/auth/me", {"full_name": None}, headers=user.auth)
-    assert answer.status == 200 and answer.json["full_name"] == "Ada"
+    assert answer.status == 200 and answer.json["full_name"] is None
+
+
+def test_the_document_tells_the_headers_of_answers_and_what_is_taken_for_granted(quiet):
+    document = quiet.call("GET", "/openapi.json").json
+    general = {"401": "WWW-Authenticate", "405": "Allow", "429": "Retry-After",
+               "502": "Retry-After", "503": "Retry-After"}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                names = set(response["headers"])
+                assert "X-Request-ID" in names, (path, status)
+                assert names & set(general.values()) == {general.get(status)} - {None}
+    assert set(document["components"]["headers"]) == {"X-Request-ID", *general.values()}
+    validate = document["paths"]["/career/internal/usage/validate"]["post"]["responses"]
+    limits = {f"X-RateLimit-{name}-{window}"
+              for name in ("Limit", "Remaining", "Reset") for window in ("Minute", "Day")}
+    for status, response in validate.items():
+        assert (limits <= set(response["headers"])) == (status in ("200", "402", "409", "429"))
+    schemas = document["components"]["schemas"]
+    assert schemas["CareerCancelRequest"]["properties"]["cancel_at_period_end"]["default"] is True
+    user = quiet.sign_up()
+    answer = user.validate()
+    assert limits <= {name for name in limits if name.lower() in answer.headers}
 
 
 @pytest.mark.parametrize("cursor", ["A" * 21, "A" * 23, "=" * 22, "A" * 21 + "B", "+" * 22, "%20" * 22])

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import time
+import uuid
 
 import jwt
 import pytest
@@ -102,14 +104,14 @@ def test_json_that_is_no_object_is_422(service, somebody, body):
 
 def test_all_that_is_wrong_is_told_at_once(service, somebody):
     body = {
-        "request_id": "x" * 5000, "feature_key": 7, "endpoint": "", "method": "FETCH",
+        "request_id": "x" * 5000, "feature_key": 7, "endpoint": "x" * 2049, "method": "FETCH",
         "payload_hash": "AB" * 32, "client": [], "usage_estimate": {},
     }
     answer = problem(service.call("POST", VALIDATE, body, headers={**somebody.auth, **KEY}), 422)
     errors = {".".join(error["loc"]): error["type"] for error in answer.json["errors"]}
     assert errors == {
         "body.request_id": "string_too_long", "body.feature_key": "string_type",
-        "body.endpoint": "string_too_short", "body.method": "http_method",
+        "body.endpoint": "string_too_long", "body.method": "http_method",
         "body.payload_hash": "string_pattern_mismatch", "body.client": "object_type",
         "body.usage_estimate": "too_few_fields"}
     assert all(error["msg"] for error in answer.json["errors"])
@@ -139,6 +141,43 @@ def test_a_bad_commit_is_422_and_settles_nothing(service, user, change):
     body = {"user_id": user.id, "usage_id": usage, "success": True, **change}
     problem(service.call("POST", "/career/internal/usage/commit", body, headers=KEY), 422)
     assert user.balance["credits_reserved"] == "1.00"
+
+
+@pytest.mark.parametrize("success", ["yes", "false", None, 0, [], {}])
+def test_a_success_that_cannot_be_read_asks_for_no_failure(service, user, success):
+    body = {"user_id": user.id, "usage_id": str(uuid.uuid4()), "success": success}
+    answer = problem(service.call(
+        "POST", "/career/internal/usage/commit", body, headers=KEY), 422)
+    assert [(error["loc"], error["type"]) for error in answer.json["errors"]] \
+        == [(["body", "success"], "bool_type")]
+
+
+def test_what_a_client_sends_of_itself_refuses_no_call(service, user):
+    body = {**GOOD, "endpoint": "", "client": {"ip": "", "user_agent": "\u00e4" * 5000}}
+    granted = service.call("POST", VALIDATE, body, headers={**user.auth, **KEY})
+    assert granted.status == 200, granted
+    assert service.rows(
+        "SELECT endpoint, client_ip, user_agent FROM career_usage_logs WHERE id = ?",
+        uuid.UUID(granted.json["usage_id"])) == [("", "", "\u00e4" * 1024)]
+
+
+@pytest.mark.parametrize("path", [
+    "/career/subscriptions//plans/{id}", "/career/subscriptions/plans//{id}",
+    "//career/subscriptions/plans/{id}", "/career//subscriptions/plans/{id}",
+    "/career/subscriptions/plans/{id}//", "/career/subscriptions/plans//",
+    "//career/subscriptions/plans", "/career/subscriptions//plans", "//health", "/health//"])
+def test_a_doubled_slash_is_another_address(service, path):
+    plan = service.call("GET", "/career/subscriptions/plans").json["plans"][0]["id"]
+    assert service.call("GET", f"/career/subscriptions/plans/{plan}/").status == 200
+    problem(service.call("GET", path.replace("{id}", plan)), 404, "not_found")
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "utf8", "UTF8", '"utf-8"', '"utf8"'])
+def test_utf_8_has_two_spellings(service, user, charset):
+    answer = service.call(
+        "POST", VALIDATE, raw=json.dumps(GOOD).encode(),
+        headers={**user.auth, **KEY, "Content-Type": f"application/json; charset={charset}"})
+    assert answer.status == 200, answer
 
 
 def test_unknown_fields_are_ignored(service, user):
@@ -206,6 +245,19 @@ def test_no_other_token_lets_anybody_in(service, somebody):
         answer = service.call(
             "POST", VALIDATE, GOOD, headers={"Authorization": f"Bearer {token}", **KEY})
         assert answer.status == 401, name
+
+
+@pytest.mark.parametrize("session", ["not-a-uuid", "", 7, None, ["x"], {"a": 1}])
+def test_a_token_of_ours_whose_session_cannot_be_read_has_none(service, somebody, session):
+    # Who signs with our secret may name sessions of their own.
+    now = int(time.time())
+    token = jwt.encode(
+        {"sub": somebody.id, "type": "access", "iat": now, "exp": now + 60, "sid": session},
+        SECRET, algorithm="HS256")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert service.call("GET", "/auth/me", headers=headers).status == 200
+    sessions = service.call("GET", "/auth/sessions", headers=headers).json["sessions"]
+    assert not any(item["is_current"] for item in sessions)
 
 
 def test_the_document_is_served_and_readable(service):

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from conftest import PASSWORD, PLUS, Service, together
+from conftest import FREE, PASSWORD, PLUS, Service, together
 
 
 def email():
@@ -229,6 +229,51 @@ def test_a_user_changes_their_name_and_exports_their_data(service, user):
     assert export["user"]["id"] == user.id and len(export["usage_logs"]) == 1
     assert export["subscription"]["plan"]["name"] == "Free"
     assert [grant["credits"] for grant in export["credit_grants"]] == ["25.00"]
+
+
+def test_the_export_holds_all_that_is_kept_of_the_user(service):
+    user = service.sign_up()
+    other = sign_in(service, user.email).json
+    usage = user.validate(
+        request_id="r", client={"ip": "203.0.113.9", "user_agent": "Agent"},
+        usage_estimate={"input_chars": 5, "max_output_tokens": 6, "model": "small"},
+    ).json["usage_id"]
+    metrics = {"model_used": "large", "input_tokens": 7, "output_tokens": 8, "latency_ms": 9}
+    assert user.commit(usage, metrics=metrics).status == 200
+    user.validate()
+    mine = {"Authorization": f"Bearer {other['access_token']}"}
+    export = service.call("GET", "/auth/me/export", headers=mine).json
+    assert [item["is_current"] for item in export["sessions"]] == [True, False]
+    bare, log = export["usage_logs"]
+    assert log["metrics"] == metrics and log["period"] == 1
+    assert {name: log[name] for name in (
+        "request_id", "payload_hash", "client_ip", "user_agent", "input_chars",
+        "max_output_tokens", "model", "status", "credits_charged")} == {
+        "request_id": "r", "payload_hash": "ab" * 32, "client_ip": "203.0.113.9",
+        "user_agent": "Agent", "input_chars": 5, "max_output_tokens": 6, "model": "small",
+        "status": "SUCCESS", "credits_charged": "1.00"}
+    assert bare["client_ip"] is None and set(bare["metrics"].values()) == {None}
+    [line] = export["subscription_history"]
+    assert (line["event"], line["plan_id"], line["status"]) == ("activated", FREE, "active")
+    assert line["stripe_customer_id"] is None and line["stripe_subscription_id"] is None
+    # What the list of logs shows stays as it is.
+    assert "payload_hash" not in user.get("/career/usage/logs").json["items"][0]
+
+
+def test_a_name_is_removed_by_null_and_by_nothing_and_stays_where_it_is_not_named(service):
+    user = service.sign_up(full_name="Ada")
+    change = lambda body: service.call(
+        "PATCH", "/auth/me", body, headers=user.auth).json["full_name"]
+    assert change({}) == "Ada" and change({"email": "x"}) == "Ada"
+    assert change({"full_name": None}) is None and user.get("/auth/me").json["full_name"] is None
+    assert change({}) is None
+    assert change({"full_name": "Eve"}) == "Eve" and change({"full_name": ""}) is None
+    assert service.call(
+        "PATCH", "/auth/me", {"full_name": 7}, headers=user.auth).status == 422
+
+
+def test_an_empty_name_at_sign_up_is_none(service):
+    assert service.sign_up(full_name="").get("/auth/me").json["full_name"] is None
 
 
 def test_deletion_erases_everything_but_a_hash(service):

@@ -1,5 +1,6 @@
 """What strangers may try on sign-up, sign-in and codes, and what they learn by it: nothing."""
 
+import itertools
 import threading
 import time
 import uuid
@@ -249,4 +250,39 @@ def test_a_forwarded_address_of_nobody_trusted_counts_for_nothing(tmp_path):
     service = Service(tmp_path, **PRODUCTION).start()
     statuses = [guess(service, **{"X-Forwarded-For": f"203.0.113.{n}"}) for n in range(51)]
     assert statuses == [400] * 50 + [429]
+    service.stop()
+
+
+def test_an_address_has_one_count_however_it_is_written(tmp_path):
+    service = Service(tmp_path, **PRODUCTION, TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8").start()
+    for spellings, other in (
+            (["203.0.113.7", " 203.0.113.7 ", "203.0.113.7:4711", "::ffff:203.0.113.7",
+              "[::ffff:203.0.113.7]:80", "\t203.0.113.7", "203.0.113.7 , 10.1.2.3",
+              "203.0.113.7,[::ffff:10.9.8.7]:1"], "203.0.113.8:4711"),
+            (["2001:db8::1", "2001:DB8:0:0::1", "[2001:db8::1]", "[2001:db8:0::0:1]:443"],
+             "[2001:db8:1::1]")):
+        told = itertools.cycle(spellings)
+        statuses = [guess(service, **{"X-Forwarded-For": next(told)}) for _ in range(51)]
+        assert statuses == [400] * 50 + [429]
+        for spelling in spellings:
+            assert guess(service, **{"X-Forwarded-For": spelling}) == 429, spelling
+        assert guess(service, **{"X-Forwarded-For": other}) == 400
+    service.stop()
+
+
+def test_what_is_no_address_counts_for_whoever_forwarded_it(tmp_path):
+    service = Service(tmp_path, **PRODUCTION, TRUSTED_PROXIES="127.0.0.1").start()
+    statuses = [guess(service, **{"X-Forwarded-For": f"203.0.113.9, no-{number}"})
+                for number in range(51)]
+    assert statuses == [400] * 50 + [429]
+    assert guess(service, **{"X-Forwarded-For": "no, 203.0.113.9"}) == 400
+    service.stop()
+
+
+def test_a_proxy_is_known_also_where_the_service_listens_on_ipv6(tmp_path):
+    service = Service(tmp_path, **PRODUCTION, HOST="::", TRUSTED_PROXIES="127.0.0.1").start()
+    # The peer is then ::ffff:127.0.0.1.
+    service.host = "127.0.0.1"
+    for number in range(51):
+        assert guess(service, **{"X-Forwarded-For": f"203.0.113.{number}"}) == 400
     service.stop()

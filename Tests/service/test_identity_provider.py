@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
@@ -49,15 +50,18 @@ class Provider:
         documents = []
         for name, key in self.keys.items():
             algorithm = jwt.get_algorithm_by_name("EdDSA")
-            documents.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": name})
+            document = algorithm.to_jwk(key.public_key(), as_dict=True)
+            # A provider need not name its keys.
+            documents.append(document if name is None else {**document, "kid": name})
         return json.dumps({"keys": documents}).encode()
 
-    def token(self, name, **claims):
+    def token(self, name, type="JWT", names_key=True, **claims):
         now = int(time.time())
         payload = {
             "iss": ISSUER, "aud": "career", "sub": "ada", "iat": now, "exp": now + 600, **claims}
         key = self.keys.get(name) or ed25519.Ed25519PrivateKey.generate()
-        return jwt.encode(payload, key, algorithm="EdDSA", headers={"kid": name})
+        headers = {"typ": type, **({"kid": name} if names_key and name else {})}
+        return jwt.encode(payload, key, algorithm="EdDSA", headers=headers)
 
 
 @pytest.fixture
@@ -151,3 +155,35 @@ def test_a_provider_that_never_was_there_stops_no_start(tmp_path):
     assert service.sign_up().get("/auth/me").status == 200
     assert me(service, Provider().add("one").token("one")).status == 503
     service.stop()
+
+
+@pytest.mark.parametrize("name", [None, "one"])
+def test_a_token_that_names_no_key_means_the_only_one_of_its_algorithm(tmp_path, name):
+    provider = Provider().add(name)
+    service = Service(
+        tmp_path, AUTH_JWKS=f"http://127.0.0.1:{provider.server.server_port}/keys",
+        AUTH_ISSUER=ISSUER, AUTH_AUDIENCE="career").start()
+    nameless = lambda: provider.token(name, names_key=False, jti=uuid.uuid4().hex)
+    soon(service, nameless(), 200)
+    # Signed with another key, it is refused all the same.
+    assert me(service, provider.token("another", names_key=False)).status == 401
+    # A token that names a key which nobody showed means none of them.
+    assert me(service, provider.token("another")).status == 401
+    provider.add("two")
+    soon(service, provider.token("two"), 200)
+    # By now two keys fit, and nothing tells which one is meant.
+    assert me(service, nameless()).status == 401
+    service.stop()
+    provider.server.shutdown()
+
+
+@pytest.mark.parametrize("type,status", [
+    ("JWT", 200), ("at+jwt", 200), ("AT+JWT", 200), ("application/at+jwt", 200),
+    ("application/jwt", 200), ("refresh+jwt", 401), ("text/jwt", 401),
+    # The library then writes none.
+    ("", 200)])
+def test_a_token_says_that_it_is_an_access_token_or_a_jwt(provider, service, type, status):
+    service.start()
+    soon(service, provider.token("one"), 200)
+    answer = me(service, provider.token("one", type=type, sub="typed"))
+    assert answer.status == status, answer

@@ -209,6 +209,16 @@ def test_a_lower_plan_chosen_in_the_portal_begins_with_the_next_period(own_servi
     assert user.balance["credits_remaining"] == "500.00"
 
 
+def test_a_higher_plan_chosen_in_the_portal_is_paid_for_and_granted_at_once(own_service):
+    user = subscriber(own_service)
+    portal = user.post("/career/subscriptions/portal").json["url"]
+    price = sdk(own_service).v1.prices.list({"lookup_keys": ["career_pro_monthly"]}).data[0]
+    switch(portal, live(own_service).id, price.id)
+    settle(own_service)
+    assert user.subscription["plan"]["name"] == "Pro"
+    assert 1900 < float(user.balance["credits_allocated"]) < 2000
+
+
 def switch(page, subscription, price):
     data = urllib.parse.urlencode(
         {"action": "switch", "subscription": subscription, "price": price}).encode()

@@ -11,8 +11,7 @@ import uuid
 
 import pytest
 
-from conftest import BINARY, BROKER, Service
-from rabbitmq import RabbitMQ
+from conftest import BINARY, Service
 from test_mail import SENDER, MailServer
 from test_payments import EVENT, checkout, knob, post_event, press, sdk, settle
 from test_payments_queue import ASYNC, until
@@ -26,18 +25,6 @@ QUEUES = {
     "career_usage_commits": 30_000, "career_emails": 30_000,
 }
 COMMITS = "career_usage_commits"
-
-
-@pytest.fixture(scope="session")
-def rabbitmq():
-    if BROKER:
-        yield BROKER
-        return
-    server = RabbitMQ()
-    try:
-        yield server.start()
-    finally:
-        server.close()
 
 
 class RabbitService(Service):
@@ -121,6 +108,15 @@ class RabbitService(Service):
 @pytest.fixture
 def service(rabbitmq, tmp_path):
     service = RabbitService(tmp_path, rabbitmq).start()
+    yield service
+    service.stop()
+    assert service.audit().returncode == 0
+
+
+@pytest.fixture
+def stoppable(rabbitmq_to_stop, tmp_path):
+    """A service whose RabbitMQ may be stopped."""
+    service = RabbitService(tmp_path, rabbitmq_to_stop).start()
     yield service
     service.stop()
     assert service.audit().returncode == 0
@@ -272,7 +268,8 @@ def test_one_connection_carries_thousands_of_messages(service):
 # When things go wrong
 
 
-def test_while_the_broker_is_away_webhooks_are_taken_and_messages_wait(service):
+def test_while_the_broker_is_away_webhooks_are_taken_and_messages_wait(stoppable):
+    service = stoppable
     user = service.sign_up()
     usage = user.validate().json["usage_id"]
     page = checkout(user).json["checkout_url"]
@@ -306,7 +303,8 @@ def test_while_the_broker_is_away_webhooks_are_taken_and_messages_wait(service):
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_a_broker_that_is_restarted_under_load_loses_nothing(service, how):
+def test_a_broker_that_is_restarted_under_load_loses_nothing(stoppable, how):
+    service = stoppable
     bodies = [f"message {number}" for number in range(1200)]
     stopped = threading.Event()
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+import uuid
 
 import pytest
 
@@ -13,6 +14,7 @@ LEDGER = ("subscriptions", "career_subscription_contexts", "credit_grants",
           "career_usage_logs", "subscription_changes")
 PLANS = "/career/subscriptions/plans"
 MATCH = "career.job_match"
+THIRD = "0198c0de-0000-7000-8000-000000000009"
 
 
 @pytest.fixture
@@ -147,6 +149,115 @@ def test_a_paid_plan_and_only_that_has_a_lookup_key(module_service, sync, number
     with pytest.raises(Exception, match="(?i)check"):
         module_service.write(
             "UPDATE plans SET lookup_key = ? WHERE rank = ?", key, number)
+
+
+@pytest.fixture
+def apply(own_service, tmp_path):
+    """Applies the shipped catalog with a change, to a server of the test's own."""
+
+    def apply(change=lambda catalog: None, *arguments):
+        catalog = json.loads((ROOT / "catalog.json").read_text())
+        change(catalog)
+        path = tmp_path / "catalog.json"
+        path.write_text(json.dumps(catalog))
+        return own_service.command("catalog", "sync", *arguments, CATALOG=str(path))
+
+    return apply
+
+
+def refused_alike(service, apply, change):
+    """What a sync says that is refused, as its rehearsal is; nothing has changed."""
+    before = service.rows("SELECT * FROM plans"), service.rows(
+        "SELECT catalog_revision FROM installation")
+    dry, refused = apply(change, "--dry-run"), apply(change)
+    assert dry.returncode == refused.returncode == 1, (dry, refused)
+    assert dry.stderr == refused.stderr and refused.stderr.count("\n") == 1
+    assert "constraint" not in refused.stderr.lower() and "UNIQUE" not in refused.stderr
+    assert (service.rows("SELECT * FROM plans"), service.rows(
+        "SELECT catalog_revision FROM installation")) == before
+    return refused.stderr
+
+
+def with_a_third(multiplier, **more):
+    def change(catalog):
+        catalog["plans"].append({
+            **catalog["plans"][1], "id": THIRD, "name": "Third", "rank": 9,
+            "lookup_key": "career_third_monthly", "multiplier": multiplier, **more})
+    return change
+
+
+def test_a_sync_after_which_nothing_could_be_read_is_refused_whole(own_service, apply):
+    def finer(catalog):
+        with_a_third("0.333333")(catalog)
+        for item in catalog["features"]:
+            item["internal_cost_credits"] = "3.00"
+
+    assert apply(finer).returncode == 0
+    # The file no longer has the plan; half a credit times its multiplier has seven decimals.
+    said = refused_alike(own_service, apply, lambda catalog: None)
+    assert "on Third has no exact cost in micro-credits" in said and "is_active false" in said
+    assert own_service.new_user().validate().json["credits_reserved"] == "3.00"
+    assert own_service.command("dead-letters", "list").returncode == 0
+    mended = apply(with_a_third("1.00", is_active=False))
+    assert mended.returncode == 0, mended
+    assert apply().returncode == 0
+    assert own_service.command("dead-letters", "list").returncode == 0
+
+
+def test_a_sync_mends_a_stored_catalog_that_nothing_can_read(own_service, apply):
+    own_service.write(
+        "UPDATE plan_pricing_rules SET multiplier = 333333 WHERE plan_id = ?", uuid.UUID(PLUS))
+    broken = own_service.command("dead-letters", "list")
+    assert broken.returncode == 1 and "the catalog is refused" in broken.stderr
+    mended = apply()
+    assert mended.returncode == 0 and "plan Plus changes" in mended.stdout
+    assert own_service.command("dead-letters", "list").returncode == 0
+
+
+def test_a_rehearsed_sync_of_a_new_database_leaves_it_empty(own_service, tmp_path):
+    settings = {"DATABASE_URL": f"sqlite:{tmp_path / 'new.db'}"}
+    for verb in ("would be applied", "would be applied"):
+        dry = own_service.command("catalog", "sync", "--dry-run", **settings)
+        assert dry.returncode == 0 and "plan Free is new" in dry.stdout and verb in dry.stdout
+    synced = own_service.command("catalog", "sync", **settings)
+    assert synced.returncode == 0 and "plan Free is new" in synced.stdout
+    assert "Nothing differs" in own_service.command("catalog", "sync", **settings).stdout
+
+
+def test_a_plan_of_another_id_takes_no_stored_plans_name_or_key(own_service, apply):
+    def renumbered(catalog):
+        catalog["plans"][1]["id"] = THIRD
+
+    said = refused_alike(own_service, apply, renumbered)
+    assert "the same name and lookup_key career_plus_monthly" in said and PLUS in said
+
+    def without_plus(catalog):
+        del catalog["plans"][1]
+
+    assert apply(without_plus).returncode == 0
+    # A plan that is no longer offered has its name and its key too.
+    said = refused_alike(own_service, apply, renumbered)
+    assert "the same name and lookup_key career_plus_monthly" in said and PLUS in said
+
+
+def test_plans_may_take_over_each_others_names(own_service, apply):
+    def swapped(catalog):
+        plus, pro = catalog["plans"][1:]
+        plus["name"], pro["name"] = pro["name"], plus["name"]
+
+    dry = apply(swapped, "--dry-run")
+    assert dry.returncode == 0 and "2 changes would be applied" in dry.stdout
+    assert apply(swapped).returncode == 0
+    plans = own_service.call("GET", PLANS).json["plans"]
+    assert {plan["id"]: plan["name"] for plan in plans} == {FREE: "Free", PLUS: "Pro", PRO: "Plus"}
+
+
+def test_a_currency_has_three_letters(own_service, apply):
+    def without_currency(catalog):
+        catalog["plans"][1]["currency"] = "us"
+
+    said = refused_alike(own_service, apply, without_currency)
+    assert "currency must be three letters" in said
 
 
 def test_the_shipped_plans_are_these(service):

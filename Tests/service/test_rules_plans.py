@@ -60,7 +60,8 @@ def test_every_change_is_a_line_of_a_history_that_only_grows(module_service):
     user = service.new_user()
     steps = [
         (lambda: None, [("activated", "Free", "active")]),
-        (lambda: buy(service, user), [("activated", "Plus", "trialing")]),
+        (lambda: buy(service, user),
+         [("customer_linked", "Free", "active"), ("activated", "Plus", "trialing")]),
         (lambda: service.advance(8 * DAY), [("renewed", "Plus", "active")]),
         (lambda: user.spend(), []),
         (lambda: preview(user), []),
@@ -80,6 +81,36 @@ def test_every_change_is_a_line_of_a_history_that_only_grows(module_service):
         assert told[:len(known)] == known
         assert [line for line in told[len(known):] if line[0] != "updated"] == lines
         known = told
+
+
+def test_the_history_keeps_the_ids_at_stripe_until_the_account_is_deleted(module_service):
+    service = module_service
+    user = service.new_user()
+
+    def lines():
+        return [line for line in service.rows(
+            """
+            SELECT c.event, c.stripe_customer_id, c.stripe_subscription_id
+            FROM subscription_changes c JOIN subscriptions s ON s.id = c.subscription_id
+            WHERE s.user_id = ? ORDER BY c.at, c.id
+            """, uuid.UUID(user.id)) if line[0] != "updated"]
+
+    assert lines() == [("activated", None, None)]
+    assert checkout(user).status == 200
+    customer, bought = at_stripe(service, user)
+    linked = [("activated", None, None), ("customer_linked", customer, None)]
+    assert customer and bought is None and lines() == linked
+    # The customer that is there already is not linked again.
+    buy(service, user)
+    again, bought = at_stripe(service, user)
+    assert again == customer
+    assert lines() == [*linked, ("activated", customer, bought)]
+    assert user.post(f"{AT}/cancel", {"cancel_at_period_end": False}).status == 200
+    settle(service)
+    assert lines()[3:] == [("ended", customer, None)]
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert service.rows(
+        "SELECT 1 FROM subscription_changes WHERE stripe_customer_id = ?", customer) == []
 
 
 def test_activation_returns_the_paid_subscription_too(module_service):

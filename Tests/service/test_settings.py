@@ -46,7 +46,11 @@ def test_production_hashes_passwords_at_no_other_cost(tmp_path):
     ("RESERVATION_TTL", "-900"), ("RESERVATION_TTL", "0"), ("RESERVATION_TTL", "1.5"),
     ("PAST_DUE_GRACE", "-1"), ("LOG_LEVEL", "loud"), ("CUEBX_ENV", "Production"),
     ("HOST", "0.0.0.0"), ("HOST", "::"), ("HOST", "127.evil.example.test"),
-    ("HOST", "127.0.0.1:8080"), ("HOST", "[::1]:8080"), ("HOST", "a b"), ("HOST", "::1/")])
+    ("HOST", "127.0.0.1:8080"), ("HOST", "[::1]:8080"), ("HOST", "a b"), ("HOST", "::1/"),
+    ("TRUSTED_PROXIES", "proxy.example.test"), ("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/33"),
+    ("TRUSTED_PROXIES", "10.0.0.0/"), ("TRUSTED_PROXIES", "10.0.0/8"),
+    ("TRUSTED_PROXIES", "127.0.0.1:80"), ("TRUSTED_PROXIES", "::1/129"),
+    ("TRUSTED_PROXIES", "::1/-1"), ("TRUSTED_PROXIES", "::ffff:10.0.0.0/95")])
 def test_a_bad_setting_is_told_in_one_line(tmp_path, name, value):
     assert refusal(tmp_path, **{name: value}).startswith(f"{name}: ")
 
@@ -71,11 +75,55 @@ def test_the_last_port_leaves_none_for_the_local_stripe(tmp_path):
 
 
 def test_a_short_secret_is_counted_in_bytes(tmp_path):
-    told = refusal(tmp_path, JWT_SECRET="s" * 31)
+    told = refusal(tmp_path, **{**PRODUCTION, "JWT_SECRET": "s" * 31})
     assert told == "JWT_SECRET: must have at least 32 bytes, has 31\n"
     # Sixteen letters, two bytes each.
-    service = Service(tmp_path, JWT_SECRET="\u00e4" * 16).start()
+    service = Service(tmp_path, **{**PRODUCTION, "JWT_SECRET": "\u00e4" * 16}).start()
     service.stop()
+
+
+def test_in_development_a_short_secret_is_a_warning(tmp_path):
+    service = Service(tmp_path, JWT_SECRET="short").start()
+    user = service.sign_up()
+    mine = {"Authorization": f"Bearer {user.tokens['access_token']}"}
+    assert service.call("GET", "/auth/me", headers=mine).status == 200
+    told = [line for line in service.log.read_text().splitlines() if "JWT_SECRET" in line]
+    assert len(told) == 1 and "warning" in told[0]
+    assert "must have at least 32 bytes, has 5" in told[0]
+    service.stop()
+
+
+@pytest.mark.parametrize("level", ["warn", "WARN", "warning", "Warning"])
+def test_warn_is_a_warning(tmp_path, level):
+    service = Service(tmp_path, LOG_LEVEL=level, JWT_SECRET="short").start()
+    service.stop()
+    lines = service.log.read_text().splitlines()
+    assert any("JWT_SECRET" in line for line in lines)
+    assert not any(" info " in line or " debug " in line for line in lines)
+
+
+@pytest.mark.parametrize("line,value", [
+    ("{}=x", "x"), ("{}=x\r\n", "x"), ("  {} = x y  ", "x y"), ("export {}=x", "x"),
+    ("\texport\t{}=x", "x"), ('{}="x"', "x"), ("{}='x'", "x"), ("export {}='x' # why", "x"),
+    ("{}=x # why", "x"), ("{}=x\t#why", "x"), ('{}="x"\t# it\'s "why"', "x"), ("{}=x#y", "x#y"),
+    ('{}="x"# y', '"x"# y'), ('{}="x # y"', "x # y"), ("{}='x\"", "'x\""), ('{}="x', '"x'),
+    ('{}=""x""', '"x"'), ('{}="x"y"', 'x"y'), ("{}=it's", "it's"), ("{}=x=y", "x=y"),
+    ("{}=#x", "#x"), ("{0}=x\n{0}=y", "y"), ("\n\n{}=x\n\n", "x"), ("A=1\n{}=x\nB=2", "x"),
+    ("{}= # why", None), ("{}=", None), ('{}=""', None), ("#{}=x", None), ("# {}=x", None),
+    ("{}", None), ("{}: x", None), ("export {}", None), ("=x", None), ("set {}=x", None)])
+def test_a_line_of_the_file_is_read_as_shells_read_it(tmp_path, line, value):
+    (tmp_path / ".env").write_text(line.format("TRUSTED_PROXIES"), newline="")
+    # A bad proxy is told as it was read; what comes after it, only where there is none.
+    told = refusal(tmp_path, RESERVATION_TTL="0")
+    if value is None:
+        assert told.startswith("RESERVATION_TTL: ")
+    else:
+        assert told.startswith(f"TRUSTED_PROXIES: {value} is neither an address nor a network")
+
+
+def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path):
+    (tmp_path / ".env").mkdir()
+    assert refusal(tmp_path).startswith(".env: ")
 
 
 @pytest.mark.parametrize("host", ["::1", "[::1]"])

@@ -16,9 +16,7 @@ import psycopg
 import pytest
 
 import postgresql
-import conftest
 from conftest import BINARY, PLUS, PRO, ROOT, Service, User, databases, together
-from rabbitmq import RabbitMQ
 from test_payments import checkout, knob, post_event, press, sdk
 from test_payments_queue import ASYNC, until
 
@@ -111,18 +109,6 @@ def database_url():
     postgresql.drop_database(url)
 
 
-@pytest.fixture(scope="session")
-def rabbitmq():
-    if conftest.BROKER:
-        yield conftest.BROKER
-        return
-    server = RabbitMQ()
-    try:
-        yield server.start()
-    finally:
-        server.close()
-
-
 @contextlib.contextmanager
 def running(cluster):
     try:
@@ -145,6 +131,13 @@ def embedded(tmp_path, database_url):
 @pytest.fixture
 def queued(tmp_path, database_url, rabbitmq):
     with running(Cluster(tmp_path, database_url, rabbitmq=rabbitmq)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def stoppable(tmp_path, database_url, rabbitmq_to_stop):
+    """One whose RabbitMQ may be stopped."""
+    with running(Cluster(tmp_path, database_url, rabbitmq=rabbitmq_to_stop)) as cluster:
         yield cluster
 
 
@@ -311,10 +304,10 @@ def test_ten_processes_start_at_once_on_an_empty_database(tmp_path, database_url
 class Load:
     """Clients that validate and commit on all processes until they are told to stop; every other
     commit is left to the queue. A client that got no answer asks another process, as a tool server
-    does."""
+    does. Each pauses for so many seconds after a cycle."""
 
-    def __init__(self, cluster, users, clients=12):
-        self.cluster, self.users = cluster, users
+    def __init__(self, cluster, users, clients=12, pause=0):
+        self.cluster, self.users, self.pause = cluster, users, pause
         self.reserved, self.committed, self.accepted = {}, set(), set()
         self.statuses = collections.Counter()
         self.stopped = threading.Event()
@@ -334,7 +327,7 @@ class Load:
     def work(self, index):
         generator = random.Random(index)
         number = 0
-        while not self.stopped.is_set():
+        while not self.stopped.wait(self.pause):
             number += 1
             user = generator.choice(self.users)
             name = f"load-{index}-{number}"
@@ -438,9 +431,11 @@ def test_a_worker_killed_in_mid_batch_loses_nothing_and_does_nothing_twice(queue
     load.check(queued[0])
 
 
-def test_rabbitmq_away_under_load_delays_messages_and_fails_no_request(queued, rabbitmq):
-    users = [queued[0].sign_up() for _ in range(6)]
-    with Load(queued, users) as load:
+def test_rabbitmq_away_under_load_delays_messages_and_fails_no_request(
+        stoppable, rabbitmq_to_stop):
+    rabbitmq = rabbitmq_to_stop
+    users = [stoppable[0].sign_up() for _ in range(6)]
+    with Load(stoppable, users, pause=0.1) as load:
         for how in ("stop", "kill"):
             load.wait(100)
             getattr(rabbitmq, how)()
@@ -449,7 +444,7 @@ def test_rabbitmq_away_under_load_delays_messages_and_fails_no_request(queued, r
             rabbitmq.start()
         load.wait(100)
     assert set(load.statuses) == {200, 202}
-    load.check(queued[0])
+    load.check(stoppable[0])
 
 
 def test_a_rolling_restart_fails_no_request_of_who_retries_refused_connections(cluster):
@@ -627,7 +622,7 @@ def test_a_restart_of_the_server_under_load_is_an_outage_and_nothing_more(
     try:
         cluster.start()
         users = [cluster[0].sign_up() for _ in range(6)]
-        with Load(cluster, users) as load:
+        with Load(cluster, users, pause=0.05) as load:
             for mode in ("fast", "immediate"):
                 load.wait(100)
                 server.stop(mode)

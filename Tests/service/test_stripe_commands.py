@@ -1,13 +1,16 @@
 """What an operator does about Stripe: reconcile, the catalog's prices, a sandbox of its own."""
 
+import calendar
 import json
 import re
 import subprocess
+import time
 
 import pytest
+from stripe import InvalidRequestError
 
-from conftest import BINARY, DAY, ROOT, Service
-from ports import free_port
+from conftest import BINARY, DAY, ROOT, Service, together
+from ports import free_ports
 from test_payments import buy, checkout, knob, press, sdk, settle
 
 
@@ -224,22 +227,129 @@ def test_a_plan_keeps_the_lookup_key_by_which_its_subscribers_are_known(own_serv
     assert "Nothing differs." in dry.stdout
 
 
+# Test clocks, which move the clock that the sandbox shares
+
+
+def clocks(service):
+    return sdk(service).v1.test_helpers.test_clocks
+
+
+def sandbox_time(service):
+    return knob(service, "/_test/settle", {})["now"]
+
+
+def service_time(service):
+    told = service.call("POST", "/dev/clock", {"advance_seconds": 0}).json["now"][:19]
+    return calendar.timegm(time.strptime(told, "%Y-%m-%dT%H:%M:%S"))
+
+
+def follow(service):
+    """Has the tokens of its users be good where its clock stands now."""
+    service.offset = service_time(service) - int(time.time())
+
+
+def test_a_test_clock_may_begin_now_or_in_the_past_and_moves_nothing(own_service):
+    start = sandbox_time(own_service)
+    made = [clocks(own_service).create({"frozen_time": begin})
+            for begin in (start - 30 * DAY, start)]
+    assert all(start <= clock.frozen_time < start + 3600 for clock in made)
+    assert {clock.id for clock in clocks(own_service).list().data} \
+        == {clock.id for clock in made}
+    assert sandbox_time(own_service) < start + 3600
+
+
+def test_a_test_clock_that_is_refused_is_not_kept_and_moves_nothing(own_service):
+    start = sandbox_time(own_service)
+    for begin in (start + 11 * 366 * DAY, 2 ** 62, "soon"):
+        with pytest.raises(InvalidRequestError):
+            clocks(own_service).create({"frozen_time": begin})
+    assert clocks(own_service).list().data == []
+    assert sandbox_time(own_service) < start + 3600
+    assert service_time(own_service) < start + 3600
+
+
+def test_a_test_clock_moves_the_service_and_what_falls_due_is_told_before_the_answer(own_service):
+    user = own_service.new_user()
+    assert buy(own_service, user)["status"] == "trialing"
+    start = sandbox_time(own_service)
+    clock = clocks(own_service).create({"frozen_time": start})
+    clock = clocks(own_service).advance(clock.id, {"frozen_time": start + 8 * DAY})
+    # The trial's invoice of nothing, and that of the first month.
+    assert own_service.rows(
+        "SELECT count(*) FROM stripe_events WHERE type = 'invoice.paid'") == [(2,)]
+    assert (clock.status, clock.frozen_time) == ("ready", start + 8 * DAY)
+    assert start + 8 * DAY <= service_time(own_service) < start + 8 * DAY + 3600
+    follow(own_service)
+    assert user.subscription["status"] == "active"
+    assert user.balance["credits_remaining"] == "500.00"
+
+
+def test_the_clock_may_be_moved_from_both_sides_at_once(own_service):
+    buy(own_service, own_service.new_user())
+    start = sandbox_time(own_service)
+    clock = clocks(own_service).create({"frozen_time": start})
+
+    def move(index):
+        if index:
+            return own_service.call("POST", "/dev/clock", {"advance_seconds": 5 * DAY}).status
+        return clocks(own_service).advance(
+            clock.id, {"frozen_time": start + 8 * DAY}).status
+
+    assert together(2, move) == ["ready", 200]
+    assert start + 8 * DAY <= sandbox_time(own_service) < start + 13 * DAY + 3600
+
+
 # A sandbox of its own
 
 
-def test_a_sandbox_of_its_own_shares_the_clock_of_every_process(tmp_path):
-    port, stripe_port = free_port(), free_port()
+def sandbox_of_its_own(service, *arguments):
+    """Starts one for a service, whose environment names its port, and returns once it listens."""
+    port = service.environment["STRIPE_API_BASE"].rsplit(":", 1)[1]
+    process = subprocess.Popen(
+        [BINARY, "sandbox", "--port", port, *arguments], env=service.environment,
+        cwd=service.folder, text=True, stdout=subprocess.PIPE,
+        stderr=open(service.folder / "sandbox-log", "ab"))
+    assert re.search(r"http://127.0.0.1:\d+", process.stdout.readline())
+    return process
+
+
+def test_a_test_clock_of_a_sandbox_of_its_own_moves_every_process(tmp_path):
+    port, stripe_port = free_ports(2)
     settings = {"STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}"}
     first = Service(tmp_path, PORT=str(port), **settings)
     second = first.beside(**settings)
     first.sandbox = second.sandbox = settings["STRIPE_API_BASE"]
-    sandbox = subprocess.Popen(
-        [BINARY, "sandbox", "--port", str(stripe_port), "--webhook-url",
-         f"http://127.0.0.1:{port}/webhooks/stripe"],
-        env=first.environment, cwd=tmp_path, text=True, stdout=subprocess.PIPE,
-        stderr=open(tmp_path / "sandbox-log", "ab"))
+    sandbox = sandbox_of_its_own(
+        first, "--webhook-url", f"http://127.0.0.1:{port}/webhooks/stripe")
     try:
-        assert re.search(r"http://127.0.0.1:\d+", sandbox.stdout.readline())
+        first.start()
+        second.start()
+        user = first.sign_up()
+        assert buy(first, user)["status"] == "trialing"
+        begin = sandbox_time(first) + 8 * DAY
+        assert clocks(first).create({"frozen_time": begin}).frozen_time == begin
+        for service in (first, second):
+            assert begin <= service_time(service) < begin + 3600
+        follow(first)
+        assert user.subscription["status"] == "active"
+        assert user.balance["credits_remaining"] == "500.00"
+    finally:
+        first.stop()
+        second.stop()
+        sandbox.terminate()
+        assert sandbox.wait(30) == 0
+    assert first.audit().returncode == 0
+
+
+def test_a_sandbox_of_its_own_shares_the_clock_of_every_process(tmp_path):
+    port, stripe_port = free_ports(2)
+    settings = {"STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}"}
+    first = Service(tmp_path, PORT=str(port), **settings)
+    second = first.beside(**settings)
+    first.sandbox = second.sandbox = settings["STRIPE_API_BASE"]
+    sandbox = sandbox_of_its_own(
+        first, "--webhook-url", f"http://127.0.0.1:{port}/webhooks/stripe")
+    try:
         first.start()
         second.start()
         user = first.sign_up()
@@ -254,11 +364,7 @@ def test_a_sandbox_of_its_own_shares_the_clock_of_every_process(tmp_path):
         # It finds the clock where it was after a restart.
         sandbox.terminate()
         assert sandbox.wait(30) == 0
-        sandbox = subprocess.Popen(
-            [BINARY, "sandbox", "--port", str(stripe_port)], env=first.environment,
-            cwd=tmp_path, text=True, stdout=subprocess.PIPE,
-            stderr=open(tmp_path / "sandbox-log", "ab"))
-        assert sandbox.stdout.readline()
+        sandbox = sandbox_of_its_own(first)
         assert abs(sdk(first).v1.customers.create().created - second.now) <= 2
         assert live(first).status == "active"
     finally:

@@ -4,6 +4,7 @@ import calendar
 import tempfile
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -217,6 +218,44 @@ def test_an_accepted_commit_does_not_expire_and_is_applied(own_service):
     assert user.balance["credits_used"] == "1.00"
 
 
+@pytest.fixture(scope="module")
+def without_worker():
+    """A server at which what is queued stays queued."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(folder).start("--no-worker")
+        yield service
+        audit = service.audit()
+        service.stop()
+        assert audit.returncode == 0, audit.stdout
+
+
+@pytest.mark.parametrize("success,status", [(True, "SUCCESS"), (False, "FAILED")])
+def test_a_replay_of_a_call_whose_commit_is_queued_tells_how_it_ended(
+        without_worker, success, status):
+    user = without_worker.sign_up()
+    usage = user.validate(request_id="r").json["usage_id"]
+    accepted = user.commit(usage, success=success, headers={"Prefer": "respond-async"})
+    assert accepted.status == 202
+    assert accepted.json["status"] == "PENDING" and accepted.json["success"] is True
+    replay = user.validate(request_id="r")
+    assert replay.status == 409 and replay.code == "request_already_finished"
+    assert replay.json["usage_id"] == usage and replay.json["status"] == status
+    assert status in replay.json["message"] and "PENDING" not in replay.json["message"]
+
+
+@pytest.mark.parametrize("preference,status", [
+    ("respond-async", 202), ("Respond-Async", 202), (" respond-async ; wait=10", 202),
+    ("wait=10,respond-async", 202), ("handling=lenient, RESPOND-ASYNC", 202),
+    ("no-respond-async", 200), ("respond-async-please", 200), ("respond async", 200),
+    ("x=respond-async", 200), ("wait=10; respond-async", 200), ("", 200), (",;=", 200)])
+def test_a_commit_is_queued_only_where_that_is_preferred(without_worker, preference, status):
+    user = without_worker.sign_up()
+    usage = user.validate().json["usage_id"]
+    answer = user.commit(usage, headers={"Prefer": preference})
+    assert answer.status == status, answer
+    assert ("preference-applied" in answer.headers) == (status == 202)
+
+
 def test_logs_are_paged_newest_first_without_gaps_or_repeats(user):
     ids = [user.validate(feature="career.extract_keywords").json["usage_id"] for _ in range(5)]
     user.commit(ids[0])
@@ -245,6 +284,13 @@ def test_a_bad_page_is_refused(user, query):
     assert user.get(f"/career/usage/logs?{query}").status == 422
 
 
+@pytest.mark.parametrize("limit", ["", "-", "--1", "1-", "%2B1", "1.0", "%201"])
+def test_a_limit_that_is_no_whole_number_is_told_as_that(user, limit):
+    answer = user.get(f"/career/usage/logs?limit={limit}")
+    assert answer.status == 422
+    assert [error["type"] for error in answer.json["errors"]] == ["int_type"]
+
+
 def test_usage_is_summed_up_by_feature_and_by_day(user):
     user.spend()
     user.commit(user.validate(feature="career.career_path").json["usage_id"], success=False)
@@ -259,6 +305,39 @@ def test_usage_is_summed_up_by_feature_and_by_day(user):
     assert len(days[0]["key"]) == 10
     assert user.get("/career/usage/summary?from=2020-01-01&to=2020-02-01").json["items"] == []
     assert user.get("/career/usage/summary?from=2020-02-01&to=2020-01-01").status == 422
+
+
+def test_a_summary_covers_ten_years_and_the_whole_of_its_last_day(user):
+    # Never across the turn of a day.
+    while user.service.time % DAY > DAY - 20:
+        time.sleep(0.5)
+    user.spend()
+    now = datetime.fromtimestamp(user.service.time, UTC)
+    today, tomorrow = (f"{now + timedelta(days):%Y-%m-%d}" for days in (0, 1))
+    summed = lambda query: user.get(f"/career/usage/summary?{query}")
+    long_ago = f"{now - timedelta(3659):%Y-%m-%d}"
+    for query in (f"to={today}", f"from={today}&to={today}", f"from={today}&to={tomorrow}",
+                  f"from={long_ago}&to={today}", f"from={today}&to={tomorrow}T00:00:00.0000001Z"):
+        [day] = summed(query).json["items"]
+        assert (day["key"], day["requests"]) == (today, 1), query
+    # With its time, the end is not covered.
+    assert summed(f"from={today}&to={today}T00:00:00Z").json["items"] == []
+    too_long = summed(f"from={now - timedelta(3660):%Y-%m-%d}&to={today}")
+    assert too_long.status == 422
+    assert "at most 3660 days" in too_long.json["errors"][0]["msg"]
+
+
+def test_a_summary_that_ends_before_it_begins_is_told_with_all_else_that_is_wrong(user):
+    told = lambda query: [
+        (error["loc"], error["type"])
+        for error in user.get(f"/career/usage/summary?{query}").json["errors"]]
+    assert told("from=2020-02-02&to=2020-01-31&by=year") \
+        == [(["query", "by"], "enum"), (["query", "from"], "range")]
+    # Of a time that cannot be read nothing more is said.
+    assert told("from=x&to=2020-01-01") == [(["query", "from"], "datetime_parsing")]
+    assert told("from=2120-01-01&to=x") == [(["query", "to"], "datetime_parsing")]
+    assert told("from=2120-01-01") == [(["query", "from"], "range")]
+    assert user.get("/career/usage/summary?from=2020-01-01&to=2020-01-01").json["items"] == []
 
 
 def test_metering_needs_both_the_users_token_and_the_key(service, user):

@@ -253,6 +253,18 @@ def test_a_page_of_a_named_origin_may_call(friendly):
     assert plain.headers["access-control-allow-origin"] == "https://b.example.test"
 
 
+def test_a_page_may_read_what_tells_it_to_wait_and_whom_to_name(friendly):
+    origin = {"Origin": "https://app.example.test"}
+    for answer in (friendly.call("GET", "/health", headers=origin),
+                   friendly.call("GET", "/auth/me", headers=origin)):
+        exposed = answer.headers["access-control-expose-headers"].split(", ")
+        assert exposed == ["X-Request-ID", "Retry-After"] + [
+            f"X-RateLimit-{name}-{window}"
+            for window in ("Minute", "Day") for name in ("Limit", "Remaining", "Reset")]
+    other = friendly.call("GET", "/health", headers={"Origin": "https://evil.example"})
+    assert "access-control-expose-headers" not in other.headers
+
+
 @pytest.mark.parametrize("origin", [
     "https://evil.example", "null", "*", "https://app.example.test.evil.example",
     "http://app.example.test", "https://app.example.test:8443", "https://APP.example.test",

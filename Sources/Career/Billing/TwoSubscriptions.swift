@@ -34,14 +34,15 @@ extension StripeMirror {
         try await refresh(newcomer.id, userID: owner, requestID: requestID)
     }
 
-    /// What orders subscriptions by when they were first paid for; a trial's invoice over nothing
-    /// counts. One that never was comes after those that were.
+    /// What orders subscriptions by when they were first paid for, in seconds, within which the one
+    /// that is heard of first is the first; a trial's invoice over nothing counts. One that never was
+    /// paid for comes after those that were.
     private func firstPayment(
         of subscription: StripeSubscription
-    ) async throws -> (Int64, Int64, String) {
+    ) async throws -> (Int64, Int64) {
         let paidAt = try await stripe.listInvoices(subscription.id)
             .filter { $0.status == .paid }.map { $0.paidAt ?? $0.createdAt }.min()
-        return (paidAt ?? .max, subscription.createdAt, subscription.id)
+        return (paidAt ?? .max, subscription.createdAt)
     }
 
     /// The money comes first: once a subscription is over, nobody asks for it again.

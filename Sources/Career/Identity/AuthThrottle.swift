@@ -1,6 +1,6 @@
 import CareerDomain
 import Database
-import Foundation
+import FoundationEssentials
 import HTTPEndpoint
 
 /// Slows down guessing. It counts failures, never successes, in windows that start with the first
@@ -133,33 +133,8 @@ struct AuthThrottle: Sendable {
     }
 
     private func remote(_ address: String) -> [Bucket] {
-        let network = RemoteNetwork(address)
-        if exemptsLoopback && network.isLoopback { return [] }
-        return [bucket(Self.failuresPerAddress, network.text)]
-    }
-}
-
-/// The part of an address that one subscriber of the internet has: an IPv4 address, or the first
-/// 64 bits of an IPv6 address, within which anybody may choose freely.
-struct RemoteNetwork: Equatable {
-    let text: String
-    let isLoopback: Bool
-
-    init(_ address: String) {
-        var bytes = in6_addr()
-        guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else {
-            text = address
-            isLoopback = address.hasPrefix("127.")
-            return
-        }
-        let all = withUnsafeBytes(of: &bytes) { Array($0) }
-        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
-        if all.starts(with: mapped) {
-            text = all[12...].map { String($0) }.joined(separator: ".")
-            isLoopback = all[12] == 127
-        } else {
-            text = all[..<8].map { String($0, radix: 16) }.joined(separator: ":") + "/64"
-            isLoopback = all[..<15].allSatisfy { $0 == 0 } && all[15] == 1
-        }
+        let known = IPAddress(address)
+        if exemptsLoopback && known?.isLoopback == true { return [] }
+        return [bucket(Self.failuresPerAddress, known?.subscriberNetwork ?? address)]
     }
 }

@@ -5,6 +5,9 @@ import JSON
 /// A JWT in its compact form (RFC 7519, RFC 7515 §3.1), taken apart strictly and not yet believed.
 package struct CompactJWT {
     static let maximumBytes = 8 * 1024
+    /// What a header may say that it is, in lower case: a JWT, or an access token (RFC 9068 §2.1).
+    /// The prefix may be there or not (RFC 7515 §4.1.9).
+    static let types: Set<String> = ["jwt", "application/jwt", "at+jwt", "application/at+jwt"]
 
     package let algorithm: String
     package let keyID: String?
@@ -23,9 +26,10 @@ package struct CompactJWT {
             let claims = Self.object(parts[1]), let signature = Base64URL.decode(parts[2]),
             !signature.isEmpty, let algorithm = header["alg"]?.string, header["crit"] == nil
         else { return nil }
-        let type = header["typ"]
-        guard type == nil || ["jwt", "at+jwt"].contains(type?.string?.lowercased()) else {
-            return nil
+        if let type = header["typ"] {
+            guard let name = type.string?.lowercased(), Self.types.contains(name) else {
+                return nil
+            }
         }
         let keyID = header["kid"]
         guard keyID == nil || keyID?.string != nil else { return nil }

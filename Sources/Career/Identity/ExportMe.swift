@@ -17,7 +17,8 @@ struct ExportMe: Action {
     func read(_ input: inout InputReader) {}
 
     func perform(_ input: Void, _ call: Call) async throws -> Reply<ExportResponse> {
-        let id = try call.user().userID
+        let caller = try call.user()
+        let id = caller.userID
         let found = try await identity.subscriptions.subscription(of: id)
         let now = identity.clock.now()
         let export = try await identity.database.read { connection -> ExportResponse? in
@@ -28,12 +29,33 @@ struct ExportMe: Action {
                     CareerSubscriptionResponse(account: $0.account, plan: $0.plan)
                 },
                 sessions: ListSessions.select(
-                    of: id, current: nil, in: connection, now: now),
+                    of: id, current: caller.sessionID, in: connection, now: now),
+                history: Self.history(of: id, in: connection),
                 grants: Self.grants(of: id, in: connection),
                 logs: Self.logs(of: id, in: connection))
         }
         guard let export else { throw Problem.unauthorized }
         return Reply(export)
+    }
+
+    private static func history(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> [SubscriptionChangeResponse] {
+        try connection.query(
+            """
+            SELECT c.event, c.plan_id, c.status, c.stripe_customer_id,
+                c.stripe_subscription_id, c.at
+            FROM subscription_changes c JOIN subscriptions s ON s.id = c.subscription_id
+            WHERE s.user_id = ? ORDER BY c.at, c.id
+            """, [.uuid(user)]
+        ).map { row in
+            var reader = row.reader
+            return try SubscriptionChangeResponse(
+                event: reader.text(), planID: reader.uuid(),
+                status: reader.oneOf(Subscription.Status.self),
+                stripeCustomerID: reader.optionalText(),
+                stripeSubscriptionID: reader.optionalText(), at: reader.time())
+        }
     }
 
     private static func grants(
@@ -55,51 +77,12 @@ struct ExportMe: Action {
 
     private static func logs(
         of user: UUID, in connection: any DatabaseConnection
-    ) throws -> [UsageLogResponse] {
+    ) throws -> [ExportedUsageLog] {
         try connection.query(
             """
             SELECT \(UsageLogRow.columns) FROM career_usage_logs
             WHERE user_id = ? ORDER BY id DESC LIMIT ?
             """, [.uuid(user), .integer(maximumLogs)]
-        ).map { UsageLogResponse(log: try UsageLogRow.read($0)) }
+        ).map { ExportedUsageLog(log: try UsageLogRow.read($0)) }
     }
-}
-
-struct ExportResponse: JSONObjectOutput {
-    let user: UserRow
-    let subscription: CareerSubscriptionResponse?
-    let sessions: [SessionResponse]
-    let grants: [GrantResponse]
-    let logs: [UsageLogResponse]
-
-    static let about = "All that is kept of a user."
-    static let fields: [OutputField<ExportResponse>] = [
-        OutputField("user", .object, "The account.") { MeResponse(user: $0.user) },
-        OutputField("subscription", .nullable(.object), "The Career subscription.") {
-            $0.subscription
-        },
-        OutputField("sessions", .array(.object), "Where the user is signed in.") {
-            $0.sessions
-        },
-        OutputField("credit_grants", .array(.object), "What was granted.") { $0.grants },
-        OutputField("usage_logs", .array(.object), "Newest first.") { $0.logs },
-    ]
-}
-
-struct GrantResponse: JSONObjectOutput {
-    let period: Int64
-    let kind: CreditGrant.Kind
-    let credits: Credits
-    let reason: String?
-    let createdAt: Timestamp
-
-    static let schemaName = "CreditGrant"
-    static let about = "Credits given or taken away."
-    static let fields: [OutputField<GrantResponse>] = [
-        OutputField("period", .integer, "The number of the period.") { $0.period },
-        OutputField("kind", .oneOf, "Why.") { $0.kind },
-        OutputField("credits", .credits, "Negative where taken away.") { $0.credits },
-        OutputField("reason", .nullable(.text), "An operator's reason.") { $0.reason },
-        OutputField("created_at", .time, "When.") { $0.createdAt },
-    ]
 }

@@ -40,10 +40,10 @@ final class ExternalIssuer: Sendable {
         guard Self.algorithms.contains(jwt.algorithm), jwt.claims["iss"]?.string == issuer,
             isForUs(jwt.claims["aud"]), let subject = jwt.claims["sub"]?.string,
             (1...Self.maximumSubjectBytes).contains(subject.utf8.count),
-            !subject.utf8.contains(0), let keyID = jwt.keyID
+            !subject.utf8.contains(0)
         else { throw Problem.invalidToken }
         let key: any JWTAlgorithm
-        switch await keys.key(keyID, algorithm: jwt.algorithm) {
+        switch await keys.key(jwt.keyID, algorithm: jwt.algorithm) {
         case .key(let found): key = found
         case .unknown: throw Problem.invalidToken
         case .unavailable: throw Problem.identityProviderUnavailable

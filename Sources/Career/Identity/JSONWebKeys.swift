@@ -23,15 +23,17 @@ actor JSONWebKeys {
     static let maximumBytes = 256 * 1024
     static let maximumKeys = 100
 
-    private struct KeyName: Hashable {
-        let id: String
+    private struct Key {
+        /// `nil` where the provider names none (RFC 7517 §4.5: it need not).
+        let id: String?
         let algorithm: String
+        let value: any JWTAlgorithm
     }
 
     private let source: String
     private let logger: Logger
     private let client = HTTPClient(maximumInFlight: 1, maximumQueued: 4)
-    private var keys: [KeyName: any JWTAlgorithm] = [:]
+    private var keys: [Key] = []
     /// When the fetches so far would have been done, had each waited for its turn.
     private var paidUntil = ContinuousClock.now
     private var lastFetchFailed = false
@@ -53,16 +55,26 @@ actor JSONWebKeys {
         case unavailable
     }
 
-    /// The key of this name, for this algorithm and no other.
-    func key(_ id: String, algorithm: String) async -> Answer {
-        let name = KeyName(id: id, algorithm: algorithm)
-        if let key = keys[name] { return .key(key) }
+    /// The key of this name, for this algorithm and no other. A token that names no key means the
+    /// only one of its algorithm; where several are, nothing tells which one it means.
+    func key(_ id: String?, algorithm: String) async -> Answer {
+        if let answer = known(id, algorithm) { return answer }
         guard waiting < Self.maximumWaiting else { return .unavailable }
         waiting += 1
         await refresh()
         waiting -= 1
-        if let key = keys[name] { return .key(key) }
+        if let answer = known(id, algorithm) { return answer }
         return lastFetchFailed ? .unavailable : .unknown
+    }
+
+    /// - Returns: `nil` where there is no such key, and the provider may have it by now.
+    private func known(_ id: String?, _ algorithm: String) -> Answer? {
+        let fitting = keys.filter { $0.algorithm == algorithm }
+        guard let id else {
+            guard fitting.count <= 1 else { return .unknown }
+            return fitting.first.map { .key($0.value) }
+        }
+        return fitting.last { $0.id == id }.map { .key($0.value) }
     }
 
     /// Fetches the keys unless that was done too often of late. Whoever asks meanwhile waits for
@@ -117,18 +129,20 @@ actor JSONWebKeys {
     }
 
     /// Keys of other kinds and uses are passed over: a provider may list them for others.
-    private static func keys(in text: [UInt8]) async throws -> [KeyName: any JWTAlgorithm] {
+    private static func keys(in text: [UInt8]) async throws -> [Key] {
         guard let list = try JSONValue.parse(text)["keys"]?.array else {
             throw Failure("it is no key set")
         }
-        var keys: [KeyName: any JWTAlgorithm] = [:]
+        var keys: [Key] = []
         for item in list.prefix(maximumKeys) {
-            guard let id = item["kid"]?.string, let algorithm = algorithm(of: item),
+            guard let algorithm = algorithm(of: item),
                 item["use"] == nil || item["use"]?.string == "sig"
             else { continue }
             do {
-                keys[KeyName(id: id, algorithm: algorithm.rawValue)] = try await key(
-                    item, algorithm, id: id)
+                keys.append(
+                    Key(
+                        id: item["kid"]?.string, algorithm: algorithm.rawValue,
+                        value: try await key(item, algorithm)))
             } catch {
                 continue
             }
@@ -150,16 +164,19 @@ actor JSONWebKeys {
     }
 
     private static func key(
-        _ item: JSONValue, _ algorithm: JWK.Algorithm, id: String
+        _ item: JSONValue, _ algorithm: JWK.Algorithm
     ) async throws -> any JWTAlgorithm {
+        // Within a collection of its own any name does.
+        let name = JWKIdentifier(string: "key")
         var jwk = try JWK(json: item.compactText)
+        jwk.keyIdentifier = name
         jwk.algorithm = algorithm
         // Public parts only, whatever the file holds.
         jwk.privateExponent = nil
         jwk.prime1 = nil
         jwk.prime2 = nil
         return try await JWTKeyCollection().add(jwk: jwk)
-            .getKey(for: JWKIdentifier(string: id), alg: algorithm.rawValue)
+            .getKey(for: name, alg: algorithm.rawValue)
     }
 }
 

@@ -72,7 +72,8 @@ struct SignUpRequest: JSONInput {
         email = reader.required("email", .email, "One account, whatever its case.")
         password = reader.required(
             "password", .newPassword, "8 to 128 characters with upper, lower and digit.")
-        fullName = reader.optional("full_name", .fullName, "The person's name.")
+        let name = reader.optional("full_name", .fullName, "The person's name; empty is none.")
+        fullName = name?.isEmpty == true ? nil : name
     }
 }
 

@@ -35,8 +35,8 @@ struct UpdateMeRequest: JSONInput {
     static let about = "What is to change; what is left out stays."
 
     init(_ reader: inout ObjectReader) {
-        let name = reader.optional("full_name", .fullName, "Empty removes it.")
-        changesName = reader.has("full_name")
+        let name = reader.optional("full_name", .fullName, "null or empty removes it.")
+        changesName = reader.mentions("full_name")
         fullName = name?.isEmpty == true ? nil : name
     }
 }

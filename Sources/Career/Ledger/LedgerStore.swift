@@ -364,8 +364,9 @@ enum LedgerStore {
         }
         if !batch.history.isEmpty {
             let sql = """
-                INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status, at)
-                VALUES (?, ?, ?, ?, ?, ?)
+                INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status,
+                    stripe_customer_id, stripe_subscription_id, at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """
             try connection.enqueueMany(
                 sql,
@@ -373,7 +374,8 @@ enum LedgerStore {
                     let id = UUID.version7(at: $0.at, randomness: .random(in: .min ... .max))
                     return [
                         .uuid(id), .uuid($0.subscriptionID), .text($0.event), .uuid($0.planID),
-                        .text($0.status.rawValue), .time($0.at),
+                        .text($0.status.rawValue), .text($0.stripeCustomerID),
+                        .text($0.stripeSubscriptionID), .time($0.at),
                     ]
                 })
         }

@@ -144,7 +144,8 @@ extension PortableTable {
             "subscription_changes", key: "id",
             columns: [
                 .uuid("id"), .uuid("subscription_id"), .text("event"), .uuid("plan_id"),
-                .text("status"), .integer("at"),
+                .text("status"), .text("stripe_customer_id"), .text("stripe_subscription_id"),
+                .integer("at"),
             ]),
         PortableTable(
             "career_subscription_contexts", key: "user_id",

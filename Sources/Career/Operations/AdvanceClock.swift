@@ -6,13 +6,16 @@ struct AdvanceClock: Action {
     let developmentClock: DevelopmentClock
     /// With a real Stripe behind the service, whose clock cannot be moved along.
     let isFixed: Bool
+    /// Makes sure that what is to follow the clock can; nothing has moved where it throws.
+    let confirm: @Sendable () async throws -> Void
     /// Does what has fallen due; the answer waits for it.
     let settle: @Sendable () async throws -> Void
 
     static let about = About(
         "Move the development clock",
         details: "Answers when the work that fell due is done. Not there in production.",
-        access: .open, refusals: [.clockIsFixed])
+        access: .open,
+        refusals: [.clockIsFixed, .paymentProviderUnavailable, .brokerUnavailable])
 
     func read(_ input: inout InputReader) -> ClockAdvanceRequest {
         input.body(ClockAdvanceRequest.self)
@@ -21,10 +24,11 @@ struct AdvanceClock: Action {
     func perform(_ request: ClockAdvanceRequest, _ call: Call) async throws -> Reply<ClockResponse>
     {
         guard !isFixed else { throw Problem.clockIsFixed }
+        try await confirm()
         try await developmentClock.advance(seconds: request.advanceSeconds)
         try await settle()
         // By then every other process has taken over the new offset.
-        try await Task.sleep(for: DevelopmentClock.refreshInterval)
+        try await Task.sleep(for: DevelopmentClock.spreadTime)
         return Reply(ClockResponse(now: developmentClock.clock.now()))
     }
 }

@@ -30,7 +30,7 @@ public enum CatalogFile {
                 id: reader.uuid(plan, "id"), name: reader.text(plan, "name"),
                 description: reader.text(plan, "description"),
                 priceMinor: reader.price(plan, "price"),
-                currency: reader.text(plan, "currency").lowercased(),
+                currency: reader.currency(plan, "currency"),
                 displayPrice: reader.text(plan, "display_price"),
                 kind: reader.kind(plan, "type"), trialDays: reader.integer(plan, "trial_days"),
                 isActive: reader.bool(plan, "is_active"), rank: reader.integer(plan, "rank"),
@@ -108,6 +108,16 @@ private struct CatalogReader {
     mutating func multiplier(_ json: JSONValue, _ name: String) -> Multiplier {
         value(json, name, "a multiplier such as \"1.00\"", or: Multiplier(millionths: 0)) {
             $0.string.flatMap { Multiplier(decimal: $0) }
+        }
+    }
+
+    /// An ISO 4217 code in lower case, as Stripe writes it.
+    mutating func currency(_ json: JSONValue, _ name: String) -> String {
+        value(json, name, "three letters such as \"usd\"", or: "") { value in
+            guard let code = value.string?.lowercased(), code.utf8.count == 3,
+                code.utf8.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) })
+            else { return nil }
+            return code
         }
     }
 

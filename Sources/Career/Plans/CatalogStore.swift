@@ -47,7 +47,22 @@ public final class CatalogStore: Sendable {
 
 /// How the catalog lies in its three tables.
 enum CatalogTables {
+    /// What the tables hold, whether or not it makes a catalog.
+    struct Stored: Sendable {
+        /// Retired ones too.
+        let plans: [Plan]
+        /// Those that are offered.
+        let features: [FeatureCostConfig]
+    }
+
+    /// - Throws: ``CatalogError`` where what is stored breaks the catalog's rules.
     static func read(from connection: any DatabaseConnection, revision: Int64) throws -> Catalog {
+        let stored = try stored(in: connection)
+        return try Catalog(
+            revision: revision, plans: stored.plans, features: stored.features)
+    }
+
+    static func stored(in connection: any DatabaseConnection) throws -> Stored {
         let plans = try connection.query(
             """
             SELECT p.id, p.name, p.description, p.price_minor, p.currency, p.display_price,
@@ -68,7 +83,7 @@ enum CatalogTables {
                 featureKey: reader.text(), productType: reader.text(),
                 internalCost: reader.credits())
         }
-        return try Catalog(revision: revision, plans: plans, features: features)
+        return Stored(plans: plans, features: features)
     }
 
     private static func plan(_ row: Row) throws -> Plan {
@@ -93,6 +108,7 @@ enum CatalogTables {
     ) throws {
         try connection.execute("UPDATE plans SET is_active = 0")
         try connection.execute("UPDATE feature_cost_configs SET is_active = 0")
+        try freeNames(of: catalog.plans, in: connection)
         for plan in catalog.plans { try write(plan, to: connection, now: now) }
         for feature in catalog.features.values {
             try connection.execute(
@@ -111,6 +127,16 @@ enum CatalogTables {
         }
         try connection.execute(
             "UPDATE installation SET catalog_revision = catalog_revision + 1")
+    }
+
+    /// Plans may take over each other's names, and a name is unique after every statement: the
+    /// plans' own ids are in the way of nobody meanwhile.
+    private static func freeNames(
+        of plans: [Plan], in connection: any DatabaseConnection
+    ) throws {
+        try connection.executeMany(
+            "UPDATE plans SET name = ? WHERE id = ?",
+            plans.map { [.text($0.id.text), .uuid($0.id)] })
     }
 
     private static func write(

@@ -13,6 +13,7 @@ public let migrations: [Migration] = [
     Migration("rabbitmq", rabbitMQTables),
     Migration("import mark", importMark),
     Migration("queues' shares", queueShares),
+    Migration("history's Stripe ids", historysStripeIDs),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -14,14 +14,19 @@ struct CommitUsageCall: Action {
             SUCCESS charges what was reserved, FAILED gives it back. The same outcome again is \
             answered alike and changes nothing; another outcome is refused. With \
             `Prefer: respond-async` the commit is queued durably and answered with 202; it is \
-            judged by the time at which it was accepted.
+            judged by the time at which it was accepted. `success` is true in a 202 too: the \
+            commit is accepted for good, and nothing can make the call end otherwise. It need not \
+            be sent again; `status` is PENDING until the queue has come to it.
             """,
         access: .internalKey,
         decisions: [
-            (202, "Queued; it will be applied."),
+            (202, "Accepted for good: queued durably, and sure to be applied."),
             (409, "The call had already ended otherwise; nothing was changed."),
         ],
-        refusals: [.invalidInternalKey, .usageNotFound, .usageOfAnotherUser])
+        refusals: [.invalidInternalKey, .usageNotFound, .usageOfAnotherUser],
+        headers: [
+            AnswerHeader(text: "Preference-Applied", on: [202], "`respond-async` (RFC 7240).")
+        ])
 
     struct Input: Sendable {
         let request: UsageCommitRequest
@@ -33,7 +38,7 @@ struct CommitUsageCall: Action {
             .prefer, "`respond-async`: answer before the commit is applied (RFC 7240).")
         return Input(
             request: input.body(UsageCommitRequest.self),
-            isAsynchronous: preference?.lowercased().contains("respond-async") ?? false)
+            isAsynchronous: Preferences(preference).contains("respond-async"))
     }
 
     func perform(_ input: Input, _ call: Call) async throws -> Reply<UsageCommitResponse> {
@@ -92,7 +97,7 @@ struct UsageCommitRequest: JSONInput {
         if success && reader.has("failure") {
             reader.reject("failure", "must be absent when success is true", type: "unexpected")
         }
-        if !success && reader.has("success") && !reader.has("failure") {
+        if !success && reader.has("success", .bool) && !reader.has("failure") {
             reader.reject("failure", "is required when success is false", type: "missing")
         }
         let result: CommitUsage.Result =
@@ -173,13 +178,40 @@ struct UsageCommitResponse: JSONObjectOutput {
 
     static let about = "What became of a commit."
     static let fields: [OutputField<UsageCommitResponse>] = [
-        OutputField("success", .bool, "Whether the commit was applied or had been.") {
+        OutputField(
+            "success", .bool,
+            "Whether the commit was applied or had been; with 202, true: accepted for good."
+        ) {
             $0.success
         },
         OutputField("message", .text, "One sentence for a person.") { $0.message },
-        OutputField("status", .oneOf, "How the call ended.") { $0.status },
-        OutputField("credits_charged", .credits, "What it cost.") { $0.creditsCharged },
+        OutputField("status", .oneOf, "How the call ended; PENDING with 202.") { $0.status },
+        OutputField("credits_charged", .credits, "What it cost; nothing yet with 202.") {
+            $0.creditsCharged
+        },
     ]
+}
+
+/// The preferences that a request names (RFC 7240 §2), without their values and parameters, of
+/// which none means anything here.
+struct Preferences {
+    private let names: Set<String>
+
+    /// - Parameter header: the value of `Prefer`, a list; `nil` where it was not sent.
+    init(_ header: String?) {
+        let entries = (header ?? "").split(separator: ",")
+        names = Set(entries.compactMap(Self.name))
+    }
+
+    /// What stands before a value or a parameter; `nil` where that is not one word.
+    private static func name(of entry: Substring) -> String? {
+        let words = entry.prefix { $0 != ";" && $0 != "=" }
+            .split { $0 == " " || $0 == "\t" }
+        return words.count == 1 ? words[0].lowercased() : nil
+    }
+
+    /// - Parameter name: in lower case.
+    func contains(_ name: String) -> Bool { names.contains(name) }
 }
 
 extension Problem {

@@ -8,8 +8,9 @@ struct SummarizeUsage: Action {
     let database: any Database
     let clock: DecisionClock
 
-    /// The longest span that one summary covers, and what it covers if none is given: days.
-    static let maximumDays: Int64 = 366
+    /// The longest span that one summary covers, ten years, and what it covers if none is given:
+    /// days.
+    static let maximumDays: Int64 = 3660
     static let defaultDays: Int64 = 30
 
     enum Grouping: String, CaseIterable, Sendable {
@@ -18,40 +19,44 @@ struct SummarizeUsage: Action {
     }
 
     struct Query: Sendable {
-        let from: Timestamp?
-        let to: Timestamp?
+        let from: Timestamp
+        /// Not covered any more.
+        let to: Timestamp
         let by: Grouping
     }
 
     static let about = About(
         "My usage, summed up by day or by feature",
-        details: "Covers `from` up to, not including, `to`: at most 366 days.", access: .user)
+        details: """
+            Covers `from` up to, not including, `to`, at most ten years (3660 days). A `to` that \
+            is a date without a time covers the whole day.
+            """,
+        access: .user)
 
     func read(_ input: inout InputReader) -> Query {
-        Query(
-            from: input.query("from", .time, "30 days before `to` if not given."),
-            to: input.query("to", .time, "Now if not given."),
-            by: input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day)
+        let from = input.query("from", .time, "30 days before `to` if not given.")
+        let to = input.query("to", .end, "Now if not given; a date alone covers its whole day.")
+        let by = input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day
+        let end = to ?? clock.now().adding(seconds: 1)
+        let start = from ?? end.adding(seconds: -Self.defaultDays * 86_400)
+        // Of two times neither of which is bad; what is bad has been told already.
+        if (from != nil || !input.has(query: "from")) && (to != nil || !input.has(query: "to")) {
+            if start > end {
+                input.reject(query: "from", "must not be after to", type: "range")
+            } else if end.seconds - start.seconds > Self.maximumDays * 86_400 {
+                input.reject(
+                    query: "from", "must be at most \(Self.maximumDays) days before to",
+                    type: "range")
+            }
+        }
+        return Query(from: start, to: end, by: by)
     }
 
     func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {
         let userID = try call.user().userID
-        let to = query.to ?? clock.now().adding(seconds: 1)
-        let from = query.from ?? to.adding(seconds: -Self.defaultDays * 86_400)
-        guard from <= to else {
-            throw Problem.invalid([
-                FieldError(["query", "from"], "must not be after to", type: "range")
-            ])
-        }
-        guard to.seconds - from.seconds <= Self.maximumDays * 86_400 else {
-            throw Problem.invalid([
-                FieldError(
-                    ["query", "from"], "must be at most 366 days before to", type: "range")
-            ])
-        }
         try await quota.settle(userID)
         let items = try await database.read {
-            try Self.sum(userID, from, to, by: query.by, in: $0)
+            try Self.sum(userID, query.from, query.to, by: query.by, in: $0)
         }
         return Reply(UsageSummaryResponse(items: items))
     }

@@ -111,6 +111,29 @@ extension UsageValidateResponse {
     }
 }
 
+extension UsageValidateResponse {
+    /// What ``rateLimitHeaders(_:)`` writes, for the document.
+    static let documentedHeaders: [AnswerHeader] =
+        documented(.minute, "minute") + documented(.day, "day")
+
+    private static func documented(
+        _ names: RateLimitHeaders, _ window: String
+    ) -> [AnswerHeader] {
+        let decided: Set<Int> = [200, 402, 409, 429]
+        return [
+            AnswerHeader(
+                number: names.limit.rawName, on: decided,
+                "Calls in a UTC calendar \(window), where the plan limits them."),
+            AnswerHeader(
+                number: names.remaining.rawName, on: decided,
+                "Calls that are left in this \(window)."),
+            AnswerHeader(
+                number: names.reset.rawName, on: decided,
+                "When the next \(window) begins, in Unix seconds."),
+        ]
+    }
+}
+
 private struct RateLimitHeaders {
     let limit: HTTPField.Name
     let remaining: HTTPField.Name

@@ -20,7 +20,7 @@ struct ValidateUsageCall: Action {
             (409, "`request_already_finished` or `request_mismatch`"),
             (429, "`rate_limited` or `quota_exceeded`, with `Retry-After`"),
         ],
-        refusals: [.invalidInternalKey])
+        refusals: [.invalidInternalKey], headers: UsageValidateResponse.documentedHeaders)
 
     func read(_ input: inout InputReader) -> UsageValidateRequest {
         input.body(UsageValidateRequest.self) { [catalog] reader in

@@ -25,7 +25,7 @@ struct UsageValidateRequest: JSONInput {
             .text(1...255).satisfying("unknown_feature", "is not a known feature", knowsFeature),
             "The feature, e.g. `career.job_match`.")
         let endpoint = reader.required(
-            "endpoint", .text(1...2048), "The tool server's endpoint that was called.")
+            "endpoint", .text(0...2048), "The tool server's endpoint that was called.")
         let method = reader.required(
             "method", .httpMethod, "Its HTTP method; stored in upper case.")
         payloadHash = reader.required(
@@ -52,8 +52,10 @@ struct UsageClient: JSONInput {
     static let about = "Who called the tool server."
 
     init(_ reader: inout ObjectReader) {
-        ip = reader.optional("ip", .text(1...64), "The client's address.")
-        userAgent = reader.optional("user_agent", .text(0...1024), "Its `User-Agent`.")
+        ip = reader.optional("ip", .text(0...64), "The client's address.")
+        userAgent = reader.optional(
+            "user_agent", .text(cutTo: 1024),
+            "Its `User-Agent`; the first 1024 characters are kept.")
     }
 }
 

@@ -1,7 +1,11 @@
 import FoundationEssentials
 
-/// Keeps the user's customer at Stripe: one a user, ever, so the first one stays.
+/// Keeps the user's customer at Stripe: one a user, ever, so the first one stays. The history keeps
+/// a line of it.
 public struct LinkCustomer: LedgerCommand {
+    /// The history's word for it.
+    public static let event = "customer_linked"
+
     public let userID: UUID
     public let customerID: String
 
@@ -24,7 +28,12 @@ public struct LinkCustomer: LedgerCommand {
         }
         account.subscription.stripeCustomerID = customerID
         account.subscription.updatedAt = now
-        return Decision(customerID, account: account)
+        var decision = Decision<Outcome>(customerID, account: account)
+        decision.history = [
+            SubscriptionChange(
+                event: Self.event, subscription: account.subscription, at: now)
+        ]
+        return decision
     }
 }
 

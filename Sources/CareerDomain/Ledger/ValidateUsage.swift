@@ -42,6 +42,7 @@ public struct ValidateUsage: LedgerCommand {
         case noSubscription
         case subscriptionInactive
         case rateLimited(retryAfter: Int64)
+        /// How the call ended, also by a commit that was accepted and is not applied yet.
         case requestAlreadyFinished(usageID: UUID, UsageLog.Status)
         case requestMismatch(usageID: UUID, UsageLog.Status)
         case quotaExceeded(used: Credits, limit: Credits, needed: Credits, retryAfter: Int64)
@@ -111,11 +112,11 @@ public struct ValidateUsage: LedgerCommand {
             if !known.featureKey.utf8.elementsEqual(featureKey.utf8) {
                 return .requestMismatch(usageID: known.id, status)
             }
+            if status != .pending { return .requestAlreadyFinished(usageID: known.id, status) }
             // A commit that was accepted for later has ended the call, though it is not applied yet.
-            if status != .pending || known.commitAcceptedAt != nil {
-                return .requestAlreadyFinished(usageID: known.id, status)
+            return known.commitAcceptedAs.map {
+                .requestAlreadyFinished(usageID: known.id, $0)
             }
-            return nil
         }
         if context.used + context.reserved + cost > context.allocated {
             let periodEnd = context.period.end
