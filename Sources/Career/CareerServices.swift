@@ -70,7 +70,7 @@ public struct CareerServices: Sendable {
             subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
             clock: clock)
         self.billing = billing
-        localStripe = LocalStripe(core.settings)
+        localStripe = LocalStripe(core.settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
             ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
             secrets: core.settings.stripe.webhookSecrets,

@@ -108,10 +108,15 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
     let (identitySweeper, localStripe) = (services.identitySweeper, services.localStripe)
     let advance = AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
-        confirm: { try await localStripe.confirm() },
         settle: {
-            try await localStripe.settle()
-            try await worker.drain()
+            // What is done for one event may lead to another, e.g. by ending a subscription.
+            var worked = worker.claimed
+            for _ in 0..<AdvanceClock.maximumRounds {
+                try await localStripe.settle()
+                try await worker.drain()
+                if worker.claimed == worked { break }
+                worked = worker.claimed
+            }
             try await sweeper.sweep()
             try await identitySweeper.sweep()
         })

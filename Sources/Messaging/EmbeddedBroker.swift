@@ -8,6 +8,9 @@ public struct EmbeddedBroker: MessageBroker {
     /// How long a worker may hold a message before another takes it: far above any handler's time
     /// budget. Leases are wall time, whatever the development clock says.
     static let lease: Int64 = 300
+    /// How long a message counts as in work for who waits for it, in seconds: one that hangs, or
+    /// whose worker has died, is not waited for any longer.
+    static let workTime: Int64 = 10
     /// The longest reason that is kept of a failed try.
     static let maximumReason = 1000
 
@@ -110,6 +113,11 @@ public struct EmbeddedBroker: MessageBroker {
     public func stopClaiming() {}
 
     public func catchUp(now: Timestamp) -> Bool { true }
+
+    public func hasInWork() async throws -> Bool {
+        let end = wall().adding(seconds: Self.lease - Self.workTime)
+        return try await database.read { try MessageTable.isLeased(beyond: end, in: $0) }
+    }
 
     public func check() async throws {
         _ = try await database.read { try $0.query("SELECT 1 FROM messages LIMIT 1") }

@@ -55,6 +55,17 @@ enum MessageTable {
         return due
     }
 
+    /// Whether somebody holds a message until later than this.
+    static func isLeased(
+        beyond end: Timestamp, in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try connection.queryOne(
+            """
+            SELECT 1 FROM messages
+            WHERE died_at IS NULL AND leased_until > 0 AND leased_until > ? LIMIT 1
+            """, [.time(end)]) != nil
+    }
+
     struct Leased {
         let id: UUID
         let queue: MessageQueue

@@ -39,6 +39,9 @@ public struct MessageWorker: Service {
         self.logger = logger
     }
 
+    /// Messages that were taken so far.
+    public var claimed: Int { shares.claimed }
+
     /// Runs until a shutdown is asked for, then gives back what was not begun and finishes the rest.
     public func run() async throws {
         shares.setRunning(true)
@@ -59,19 +62,30 @@ public struct MessageWorker: Service {
         await shares.allEnded()
     }
 
-    /// Handles what is due now, and what falls due while it does so; waits for what this process
-    /// has in work already.
+    /// Handles what is due now, and what falls due while it does so; waits for what is in work
+    /// already, here or in another process.
     public func drain() async throws {
         let deadline = ContinuousClock.now + Self.longestDrain
+        var wasIdle = false
         while ContinuousClock.now < deadline {
-            let claimed = shares.claimed
-            let isCaughtUp = try await broker.catchUp(now: now())
-            let mayClaim = broker.handsOutOnDemand || shares.isRunning
-            if mayClaim, try await beginDue() > 0 { continue }
-            // What was in work meanwhile may have enqueued more.
-            if isCaughtUp && !shares.isWorking && shares.claimed == claimed { return }
-            try await Task.sleep(for: Self.drainPause)
+            let isIdle = try await isIdle()
+            // What was in work while we looked may have ended and enqueued more: we look twice.
+            if isIdle && wasIdle { return }
+            wasIdle = isIdle
+            if !isIdle { try await Task.sleep(for: Self.drainPause) }
         }
+    }
+
+    /// Begins what is due.
+    /// - Returns: whether there was nothing, and nothing is in work.
+    private func isIdle() async throws -> Bool {
+        let claimed = shares.claimed
+        let isCaughtUp = try await broker.catchUp(now: now())
+        let mayClaim = broker.handsOutOnDemand || shares.isRunning
+        if mayClaim, try await beginDue() > 0 { return false }
+        // What is due no more may be in work, so that is asked afterwards.
+        let isOthers = try await broker.hasInWork()
+        return isCaughtUp && !isOthers && !shares.isWorking && shares.claimed == claimed
     }
 
     /// Claims what there is room for and lets its handling begin.

@@ -1,6 +1,8 @@
 """What Stripe knows already and we have not heard, or hear late: events held back, lost, or in an
 order of their own."""
 
+import uuid
+
 import pytest
 
 from conftest import DAY, PLUS, PRO
@@ -57,8 +59,8 @@ def two_paid(service):
 
 
 def tell_of(service, *subscriptions):
-    for number, subscription in enumerate(subscriptions):
-        body = {**EVENT, "id": f"evt_told_{number}", "type": "customer.subscription.updated",
+    for subscription in subscriptions:
+        body = {**EVENT, "id": f"evt_told_{uuid.uuid4().hex}", "type": "customer.subscription.updated",
                 "data": {"object": {"id": subscription, "object": "subscription"}}}
         assert post_event(service, body).status == 200
 
