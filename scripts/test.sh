@@ -52,7 +52,7 @@ suite sqlite spread --engine sqlite Tests/service --ignore Tests/service/test_se
 export CUEBX_TEST_BROKER=rabbitmq
 suite rabbitmq spread --engine postgresql Tests/service/test_payments.py \
     Tests/service/test_payments_events.py Tests/service/test_payments_unheard.py \
-    Tests/service/test_mail.py Tests/service/test_usage.py
+    Tests/service/test_usage.py
 unset CUEBX_TEST_BROKER
 suite sandbox black_box Tests/sandbox
 suite crashes black_box Tests/crashes

@@ -53,8 +53,10 @@ public struct CareerCore: Sendable {
         let pause =
             developmentClock == nil ? Self.catalogPause : DevelopmentClock.refreshInterval
         return PeriodicService("refreshing clock and catalog", pause: pause, logger: logger) {
-            try await developmentClock?.refresh()
-            _ = try await catalog.current(in: database)
+            try await database.read { connection in
+                try developmentClock?.refresh(in: connection)
+                _ = try catalog.current(in: connection)
+            }
         }
     }
 

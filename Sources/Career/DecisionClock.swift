@@ -24,10 +24,10 @@ public struct DecisionClock: Sendable {
 /// database, so that every process shares it; each looks it up again a few times a second.
 public final class DevelopmentClock: Sendable {
     /// How often each process looks the offset up.
-    public static let refreshInterval = Duration.milliseconds(30)
+    public static let refreshInterval = Duration.milliseconds(50)
     /// How long another process may take to notice that the offset was moved: a look that began just
     /// before, the pause after it, and the next look.
-    public static let spreadTime = Duration.milliseconds(100)
+    public static let spreadTime = Duration.milliseconds(130)
     /// The furthest that one request may move the clock: ten years.
     public static let maximumAdvance: Int64 = 10 * 366 * 86_400
 
@@ -47,10 +47,12 @@ public final class DevelopmentClock: Sendable {
 
     /// Takes over the stored offset.
     public func refresh() async throws {
-        let stored = try await database.read { connection in
-            var row = try connection.query("SELECT clock_offset FROM installation")[0].reader
-            return try row.integer()
-        }
+        try await database.read { [self] in try refresh(in: $0) }
+    }
+
+    func refresh(in connection: any DatabaseConnection) throws {
+        var row = try connection.query("SELECT clock_offset FROM installation")[0].reader
+        let stored = try row.integer()
         // It only grows: a look that began before another's must not take the clock back.
         _ = offsetMicros.max(stored, ordering: .relaxed)
     }

@@ -48,7 +48,7 @@ class PostgreSQL:
         }
         if not durable:
             settings |= {
-                "fsync": "off", "full_page_writes": "off", "wal_level": "minimal",
+                "autovacuum": "off", "jit": "off", "fsync": "off", "full_page_writes": "off", "wal_level": "minimal",
                 "max_wal_senders": 0, "max_wal_size": "'256MB'"}
         with open(os.path.join(self.data, "postgresql.conf"), "a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())

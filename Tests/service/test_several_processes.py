@@ -392,7 +392,7 @@ class Load:
 def test_batches_of_all_processes_never_deadlock(cluster):
     users = [cluster[0].sign_up() for _ in range(6)]
     with Load(cluster, users, clients=24) as load:
-        load.wait(1500)
+        load.wait(800)
     assert set(load.statuses) == {200, 202}
     assert cluster[0].rows(
         "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(0,)]
