@@ -32,9 +32,7 @@ let package = Package(
     targets: [
         // The rules: no I/O, no clock, no randomness.
         .target(
-            name: "CareerDomain",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
-            swiftSettings: settings),
+            name: "CareerDomain", swiftSettings: settings),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
         .target(name: "JSON", swiftSettings: settings),
         // libpq, PostgreSQL's own client.
@@ -99,6 +97,7 @@ let package = Package(
             name: "Messaging",
             dependencies: [
                 "CRabbitMQ", "CareerDomain", "Database",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -120,8 +120,8 @@ BUGS = [
     Bug(
         "a finished request is granted again",
         "CareerDomain/Ledger/ValidateUsage.swift",
-        "if status != .pending || known.commitAcceptedAt != nil {",
-        "if status == .expired || known.commitAcceptedAt != nil {",
+        "if status != .pending { return .requestAlreadyFinished(usageID: known.id, status) }",
+        "if status == .expired { return .requestAlreadyFinished(usageID: known.id, status) }",
     ),
     Bug(
         "a replay with another feature passes",
@@ -154,15 +154,15 @@ BUGS = [
     Bug(
         "an invoice that is heard of twice grants twice",
         "CareerDomain/Ledger/ApplyBilling.swift",
-        "guard let paid, !wasGranted else { return false }",
-        "guard let paid else { return false }\n"
+        "guard let paid = snapshot.paid, !wasGranted else { return false }",
+        "guard let paid = snapshot.paid else { return false }\n"
         "        if wasGranted { return true }",
     ),
     Bug(
         "a renewal that is heard of after its period has ended is never started",
         "CareerDomain/Ledger/ApplyBilling.swift",
-        "guard let paid, !wasGranted else { return false }",
-        "guard let paid, !wasGranted, paid.end > now else { return false }",
+        "guard let paid = snapshot.paid, !wasGranted else { return false }",
+        "guard let paid = snapshot.paid, !wasGranted, paid.end > now else { return false }",
     ),
     Bug(
         "an upgrade that nobody has paid for grants its credits",

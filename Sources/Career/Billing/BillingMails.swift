@@ -1,6 +1,7 @@
 import CareerDomain
 import Database
 import Foundation
+import Messaging
 import Stripe
 
 /// Mails on what happened to a subscription, enqueued with the change that they tell of.
