@@ -1,5 +1,6 @@
 """The same service with RabbitMQ for its broker: a real one, that is stopped, killed and restarted."""
 
+import contextlib
 import json
 import re
 import signal
@@ -105,30 +106,31 @@ class RabbitService(Service):
             "SELECT body FROM messages WHERE died_at IS NOT NULL"))
 
 
-@pytest.fixture
-def service(rabbitmq, tmp_path):
-    service = RabbitService(tmp_path, rabbitmq).start()
-    yield service
+@contextlib.contextmanager
+def running(service, *arguments):
+    yield service.start(*arguments)
     service.stop()
     assert service.audit().returncode == 0
+
+
+@pytest.fixture
+def service(rabbitmq, tmp_path):
+    with running(RabbitService(tmp_path, rabbitmq)) as service:
+        yield service
 
 
 @pytest.fixture
 def stoppable(rabbitmq_to_stop, tmp_path):
     """A service whose RabbitMQ may be stopped."""
-    service = RabbitService(tmp_path, rabbitmq_to_stop).start()
-    yield service
-    service.stop()
-    assert service.audit().returncode == 0
+    with running(RabbitService(tmp_path, rabbitmq_to_stop)) as service:
+        yield service
 
 
 @pytest.fixture
 def unworked(rabbitmq, tmp_path):
     """A service that leaves its messages to worker processes."""
-    service = RabbitService(tmp_path, rabbitmq).start("--no-worker")
-    yield service
-    service.stop()
-    assert service.audit().returncode == 0
+    with running(RabbitService(tmp_path, rabbitmq), "--no-worker") as service:
+        yield service
 
 
 # Bad settings

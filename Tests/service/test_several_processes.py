@@ -81,6 +81,15 @@ class Cluster:
             worker.start()
         return self
 
+    def start_with_a_stripe(self):
+        """The first one's local Stripe serves all; the workers are left to be started."""
+        first, *others = self.services
+        del first.environment["STRIPE_API_BASE"]
+        self.start_one(first)
+        for service in others:
+            service.environment["STRIPE_API_BASE"] = first.sandbox
+            self.start_one(service)
+
     def start_one(self, service):
         service.start(*(["--no-worker"] if self.workers else []))
 
@@ -466,12 +475,8 @@ def test_a_rolling_restart_fails_no_request_of_who_retries_refused_connections(c
 def test_a_burst_of_webhooks_over_all_processes_never_deadlocks(tmp_path, database_url):
     cluster = Cluster(tmp_path, database_url)
     first = cluster[0]
-    del first.environment["STRIPE_API_BASE"]
     try:
-        cluster.start_one(first)
-        for service in cluster.services[1:]:
-            service.environment["STRIPE_API_BASE"] = first.sandbox
-            cluster.start_one(service)
+        cluster.start_with_a_stripe()
         users = [first.sign_up() for _ in range(8)]
         for user in users:
             assert press(checkout(user).json["checkout_url"], "pay")[0] == 303
@@ -504,12 +509,8 @@ def test_a_burst_of_webhooks_over_all_processes_never_deadlocks(tmp_path, databa
 def test_a_webhook_delivered_to_two_processes_is_applied_once(tmp_path, database_url, rabbitmq):
     cluster = Cluster(tmp_path, database_url, rabbitmq=rabbitmq)
     first = cluster[0]
-    del first.environment["STRIPE_API_BASE"]
     try:
-        cluster.start_one(first)
-        for service in cluster.services[1:]:
-            service.environment["STRIPE_API_BASE"] = first.sandbox
-            cluster.start_one(service)
+        cluster.start_with_a_stripe()
         user = first.sign_up()
         page = checkout(user).json["checkout_url"]
         knob(first, "/_test/webhooks", {"mode": "hold"})
