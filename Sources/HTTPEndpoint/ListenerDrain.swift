@@ -14,6 +14,9 @@ public final class ListenerDrain: Service {
     /// kernel keeps a thousand at most.
     private static let turns = 300
 
+    /// For handshakes that have begun.
+    private static let handshakeTime = Duration.milliseconds(30)
+
     private let listener = Mutex<(any Channel)?>(nil)
 
     public init() {}
@@ -33,19 +36,23 @@ public final class ListenerDrain: Service {
             // the shutdown goes on.
             return
         }
+        try await Task.sleep(for: Self.handshakeTime)
         for _ in 0..<Self.turns { try await channel.eventLoop.submit {}.get() }
     }
 
-    /// Has the kernel drop what arrives for the listening socket: a packet filter of one
-    /// instruction, which keeps nothing. Connections that are there have sockets of their own.
+    /// Has the kernel drop what asks for a new connection: a packet filter on the listening socket,
+    /// which later connections inherit and never notice. What ends a handshake that has begun must
+    /// pass: its client takes itself for connected already.
     private func refuseNew(on channel: any Channel) async throws {
         guard let options = channel as? any SocketOptionProvider else { return }
-        let instructions = UnsafeMutablePointer<FilterInstruction>.allocate(capacity: 1)
+        let program = FilterInstruction.dropNewConnections
+        let instructions = UnsafeMutablePointer<FilterInstruction>.allocate(
+            capacity: program.count)
         defer { instructions.deallocate() }
-        instructions.initialize(to: FilterInstruction(code: FilterInstruction.returnConstant))
+        instructions.initialize(from: program, count: program.count)
         try await options.unsafeSetSocketOption(
             level: .socket, name: Self.attachFilter,
-            value: FilterProgram(count: 1, instructions: instructions)
+            value: FilterProgram(count: UInt16(program.count), instructions: instructions)
         ).get()
     }
 
@@ -54,13 +61,26 @@ public final class ListenerDrain: Service {
 
     /// `struct sock_filter` of linux/filter.h.
     private struct FilterInstruction {
-        /// `BPF_RET | BPF_K`: keeps as many bytes of the packet as the constant says.
-        static let returnConstant: UInt16 = 6
-
         var code: UInt16
         var ifTrue: UInt8 = 0
         var ifFalse: UInt8 = 0
         var constant: UInt32 = 0
+
+        /// The flags of TCP's header, and of them SYN and ACK (RFC 9293 §3.1).
+        private static let (flags, syn, ack): (UInt32, UInt32, UInt32) = (13, 0x02, 0x10)
+
+        /// Keeps nothing of a packet that has SYN without ACK, and all of any other.
+        static let dropNewConnections = [
+            // BPF_LD | BPF_B | BPF_ABS: loads a byte.
+            FilterInstruction(code: 0x30, constant: flags),
+            // BPF_ALU | BPF_AND | BPF_K.
+            FilterInstruction(code: 0x54, constant: syn | ack),
+            // BPF_JMP | BPF_JEQ | BPF_K: where it differs, one instruction is passed over.
+            FilterInstruction(code: 0x15, ifFalse: 1, constant: syn),
+            // BPF_RET | BPF_K: how many bytes are kept.
+            FilterInstruction(code: 0x06, constant: 0),
+            FilterInstruction(code: 0x06, constant: .max),
+        ]
     }
 
     /// `struct sock_fprog` of linux/filter.h.
