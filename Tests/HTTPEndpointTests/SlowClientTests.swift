@@ -8,6 +8,10 @@ import Testing
 /// The same server as the binary's, with deadlines that a test can wait for.
 @Suite("Slow clients")
 struct SlowClientTests {
+    // Long enough for a client whose turn on a busy machine comes late.
+    static let idleTimeout = TimeAmount.seconds(4)
+    static let bodyDeadline = TimeAmount.seconds(2)
+
     static let head = "POST /echo HTTP/1.1\r\nHost: x\r\n"
 
     @Test("A body that stalls is answered with 408, and the connection closed")
@@ -52,8 +56,8 @@ struct SlowClientTests {
     private func exchange(_ text: String) async throws -> String {
         let (ports, found) = AsyncStream<Int>.makeStream()
         let server = EndpointServer(
-            responder(), idleTimeout: .milliseconds(300), maximumHeaderBytes: 4096,
-            bodyDeadline: .milliseconds(100)
+            responder(), idleTimeout: Self.idleTimeout, maximumHeaderBytes: 4096,
+            bodyDeadline: Self.bodyDeadline
         ).server(
             configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { found.yield($0.localAddress?.port ?? 0) },
