@@ -313,66 +313,56 @@ def sandbox_of_its_own(service, *arguments):
     return process
 
 
-def test_a_test_clock_of_a_sandbox_of_its_own_moves_every_process(tmp_path):
+@pytest.fixture
+def pair(tmp_path):
+    """Two services that share a sandbox of its own, which the first one has as `stripe`."""
     port, stripe_port = free_ports(2)
     settings = {"STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}"}
     first = Service(tmp_path, PORT=str(port), **settings)
     second = first.beside(**settings)
     first.sandbox = second.sandbox = settings["STRIPE_API_BASE"]
-    sandbox = sandbox_of_its_own(
+    first.stripe = sandbox_of_its_own(
         first, "--webhook-url", f"http://127.0.0.1:{port}/webhooks/stripe")
     try:
-        first.start()
-        second.start()
-        user = first.sign_up()
-        assert buy(first, user)["status"] == "trialing"
-        begin = sandbox_time(first) + 8 * DAY
-        assert clocks(first).create({"frozen_time": begin}).frozen_time == begin
-        for service in (first, second):
-            assert begin <= service_time(service) < begin + 3600
-        follow(first)
-        assert user.subscription["status"] == "active"
-        assert user.balance["credits_remaining"] == "500.00"
+        yield first.start(), second.start()
     finally:
         first.stop()
         second.stop()
-        sandbox.terminate()
-        assert sandbox.wait(30) == 0
+        first.stripe.terminate()
+        assert first.stripe.wait(30) == 0
     assert first.audit().returncode == 0
 
 
-def test_a_sandbox_of_its_own_shares_the_clock_of_every_process(tmp_path):
-    port, stripe_port = free_ports(2)
-    settings = {"STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}"}
-    first = Service(tmp_path, PORT=str(port), **settings)
-    second = first.beside(**settings)
-    first.sandbox = second.sandbox = settings["STRIPE_API_BASE"]
-    sandbox = sandbox_of_its_own(
-        first, "--webhook-url", f"http://127.0.0.1:{port}/webhooks/stripe")
-    try:
-        first.start()
-        second.start()
-        user = first.sign_up()
-        assert buy(first, user)["status"] == "trialing"
-        # Whichever process is asked, all that falls due is done when it answers.
-        second.advance(8 * DAY)
-        first.offset = second.offset
-        assert user.subscription["status"] == "active"
-        assert user.balance["credits_remaining"] == "500.00"
-        moved = sdk(first).v1.customers.create().created
-        assert abs(moved - second.now) <= 2
-        # It finds the clock where it was after a restart.
-        sandbox.terminate()
-        assert sandbox.wait(30) == 0
-        sandbox = sandbox_of_its_own(first)
-        assert abs(sdk(first).v1.customers.create().created - second.now) <= 2
-        assert live(first).status == "active"
-    finally:
-        first.stop()
-        second.stop()
-        sandbox.terminate()
-        assert sandbox.wait(30) == 0
-    assert first.audit().returncode == 0
+def test_a_test_clock_of_a_sandbox_of_its_own_moves_every_process(pair):
+    first, second = pair
+    user = first.sign_up()
+    assert buy(first, user)["status"] == "trialing"
+    begin = sandbox_time(first) + 8 * DAY
+    assert clocks(first).create({"frozen_time": begin}).frozen_time == begin
+    for service in (first, second):
+        assert begin <= service_time(service) < begin + 3600
+    follow(first)
+    assert user.subscription["status"] == "active"
+    assert user.balance["credits_remaining"] == "500.00"
+
+
+def test_a_sandbox_of_its_own_shares_the_clock_of_every_process(pair):
+    first, second = pair
+    user = first.sign_up()
+    assert buy(first, user)["status"] == "trialing"
+    # Whichever process is asked, all that falls due is done when it answers.
+    second.advance(8 * DAY)
+    first.offset = second.offset
+    assert user.subscription["status"] == "active"
+    assert user.balance["credits_remaining"] == "500.00"
+    moved = sdk(first).v1.customers.create().created
+    assert abs(moved - second.now) <= 2
+    # It finds the clock where it was after a restart.
+    first.stripe.terminate()
+    assert first.stripe.wait(30) == 0
+    first.stripe = sandbox_of_its_own(first)
+    assert abs(sdk(first).v1.customers.create().created - second.now) <= 2
+    assert live(first).status == "active"
 
 
 def test_the_sandbox_is_refused_in_production(tmp_path):
