@@ -30,12 +30,13 @@ fuzz: build-tests .venv
 	@FUZZ_INPUTS=200000 FUZZ_EXAMPLES=200 .venv/bin/python -m pytest --quiet -p no:cacheprovider \
 		-s Tests/service/test_document.py Tests/service/test_parsers.py
 
-## make bench    measure metering and webhooks, each against the bare database; SQLite, PostgreSQL
+## make bench    measure metering and webhooks against the bare databases, and two processes against one
 bench: build .venv
 	@$(BINARY) bench metering
 	@$(BINARY) bench webhooks
 	@.venv/bin/python Tests/servers/postgresql.py --durable \
-		sh -c '$(BINARY) bench metering --database "$$CUEBX_TEST_POSTGRESQL"'
+		sh -c 'for bench in metering processes; do \
+			$(BINARY) bench $$bench --database "$$CUEBX_TEST_POSTGRESQL" || exit; done'
 
 ## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run
 sim: install

@@ -3,6 +3,15 @@ import Career
 import Foundation
 import JSON
 
+/// What is measured.
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure against the bare database, and several processes against one.",
+        subcommands: [Bench.self, BenchWebhooks.self, BenchProcesses.self],
+        defaultSubcommand: Bench.self)
+}
+
 /// A closed loop of validate + commit cycles over real HTTP with real tokens, against a server of
 /// its own, beside the bare database: on SQLite a loop of the same statements on the same disk, on
 /// PostgreSQL its own pgbench with as many clients on the same server.
@@ -35,7 +44,7 @@ struct Bench: AsyncParsableCommand {
     }
 
     private func run(in path: String) async throws {
-        let catalog = try Self.writeCatalog(to: path)
+        let catalog = try BenchServer.writeCatalog(to: path)
         let (bare, served) = try await measure(path: path, catalog: catalog)
         let lone = served.lone
         let figures: JSONValue = [
@@ -59,24 +68,6 @@ struct Bench: AsyncParsableCommand {
         }
     }
 
-    /// The shipped catalog with a Free plan that does not run dry or limit the rate.
-    private static func writeCatalog(to folder: String) throws -> String {
-        let source =
-            ProcessInfo.processInfo.environment["CATALOG"] ?? Settings().catalogPath
-        let data = try Data(contentsOf: URL(filePath: source))
-        guard var catalog = try JSONValue.parse(Array(data)).object,
-            var plans = catalog["plans"]?.array, var free = plans.first?.object
-        else { throw FriendlyError("\(source) has no plans") }
-        free["credits_allocation"] = "1000000000.00"
-        free["rate_limit_per_minute"] = .null
-        free["rate_limit_per_day"] = .null
-        plans[0] = .object(free)
-        catalog["plans"] = .array(plans)
-        let path = folder + "/catalog.json"
-        try Data(JSONValue.object(catalog).prettyText.utf8).write(to: URL(filePath: path))
-        return path
-    }
-
     private struct Bare {
         var cycles = 0.0
         var seconds = 0.0
@@ -94,7 +85,7 @@ struct Bench: AsyncParsableCommand {
         var startMilliseconds = 0.0
 
         var cpuMicrosecondsPerCycle: Double {
-            cpuSeconds * 1e6 / Double(load.validate.count)
+            cpuSeconds * 1e6 / Double(load.cycles)
         }
     }
 
@@ -141,7 +132,7 @@ struct Bench: AsyncParsableCommand {
                 note("round \(round): the server, \(clients) clients …")
                 let cpu = server.cpuSeconds()
                 served.load += try await LoadGenerator(
-                    port: server.port, users: users, seconds: span
+                    ports: [server.port], users: users, seconds: span
                 ).run(progress: note)
                 served.cpuSeconds += server.cpuSeconds() - cpu
             }
@@ -149,7 +140,7 @@ struct Bench: AsyncParsableCommand {
             note("one client alone …")
             bare.loneMilliseconds = try await ground.loneMilliseconds()
             served.lone = try await LoadGenerator(
-                port: server.port, users: Array(users.prefix(1)), seconds: min(seconds, 3)
+                ports: [server.port], users: Array(users.prefix(1)), seconds: min(seconds, 3)
             ).run(progress: note)
         } catch {
             server.stop()
@@ -157,13 +148,5 @@ struct Bench: AsyncParsableCommand {
         }
         server.stop()
         return (bare, served)
-    }
-}
-
-extension Sequence where Element: Sendable {
-    func asyncMap<Value>(_ transform: (Element) async throws -> Value) async rethrows -> [Value] {
-        var values: [Value] = []
-        for element in self { values.append(try await transform(element)) }
-        return values
     }
 }

@@ -63,36 +63,30 @@ final class SQLiteGround: BenchGround {
 /// PostgreSQL's own bench runs the cycle as two transactions of one statement each, with as many
 /// clients as the server gets.
 final class PostgreSQLGround: BenchGround {
-    let url: String
     let bareName: String
-    private let administration: PostgreSQLDatabase
-    private let schemas: [String]
+    private let bare: BenchSchema
+    private let served: BenchSchema
     private let clients: Int
     private let script: String
-    private let bareURL: String
     private let program: URL
+
+    var url: String { served.url }
 
     init(url: String, folder: String, clients: Int) async throws {
         program = try Self.program()
-        administration = try PostgreSQLDatabase(url: url)
-        let name = "bench_" + UUID().text.filter { $0 != "-" }
-        schemas = [name + "_bare", name + "_served"]
-        let urls = schemas.map {
-            url + (url.contains("?") ? "&" : "?") + "options=-csearch_path%3D\($0)"
-        }
-        (bareURL, self.url) = (urls[0], urls[1])
         self.clients = clients
         bareName = "pgbench, \(clients) clients, two transactions a cycle"
         script = folder + "/cycle.sql"
-        let (schemas, bare) = (schemas, schemas[0])
-        _ = try await administration.write { connection in
-            for schema in schemas { try connection.execute("CREATE SCHEMA \(schema)") }
+        bare = try await BenchSchema(in: url)
+        served = try await BenchSchema(in: url)
+        let name = bare.name
+        try await bare.write { connection in
             for statement in Self.tables {
-                try connection.execute(statement.replacing("SCHEMA", with: bare))
+                try connection.execute(statement.replacing("SCHEMA", with: name))
             }
             try connection.execute(
                 """
-                INSERT INTO \(bare).accounts (id, allocated, used, reserved)
+                INSERT INTO \(name).accounts (id, allocated, used, reserved)
                 SELECT number, 1000000000000000, 0, 0 FROM generate_series(0, \(clients)) AS number
                 """)
         }
@@ -146,7 +140,7 @@ final class PostgreSQLGround: BenchGround {
         process.executableURL = program
         process.arguments = [
             "--no-vacuum", "--protocol=prepared", "--client=\(clients)",
-            "--jobs=\(min(clients, 2))", "--time=\(seconds)", "--file=\(script)", bareURL,
+            "--jobs=\(min(clients, 2))", "--time=\(seconds)", "--file=\(script)", bare.url,
         ]
         let output = Pipe()
         process.standardOutput = output
@@ -193,10 +187,33 @@ final class PostgreSQLGround: BenchGround {
     }
 
     func close() async throws {
-        let schemas = schemas
-        _ = try await administration.write { connection in
-            for schema in schemas { try connection.execute("DROP SCHEMA \(schema) CASCADE") }
-        }
-        try administration.close()
+        try await bare.drop()
+        try await served.drop()
+    }
+}
+
+/// A schema of the bench's own in somebody's PostgreSQL, for a while.
+struct BenchSchema {
+    let name: String
+    /// Of the database, with this schema before all others.
+    let url: String
+    private let database: PostgreSQLDatabase
+
+    init(in url: String) async throws {
+        let name = "bench_" + UUID().text.filter { $0 != "-" }
+        self.name = name
+        self.url = url + (url.contains("?") ? "&" : "?") + "options=-csearch_path%3D\(name)"
+        database = try PostgreSQLDatabase(url: url)
+        try await write { try $0.execute("CREATE SCHEMA \(name)") }
+    }
+
+    func write(_ body: @escaping @Sendable (any DatabaseConnection) throws -> Void) async throws {
+        _ = try await database.write { try body($0) }
+    }
+
+    func drop() async throws {
+        let name = name
+        try await write { try $0.execute("DROP SCHEMA \(name) CASCADE") }
+        try database.close()
     }
 }

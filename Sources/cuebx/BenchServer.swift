@@ -1,3 +1,4 @@
+import Career
 import CareerDomain
 import Foundation
 import HTTPClient
@@ -25,18 +26,38 @@ final class BenchServer {
         self.startMilliseconds = startMilliseconds
     }
 
+    /// The shipped catalog with a Free plan that does not run dry or limit the rate.
+    static func writeCatalog(to folder: String) throws -> String {
+        let source =
+            ProcessInfo.processInfo.environment["CATALOG"] ?? Settings().catalogPath
+        let data = try Data(contentsOf: URL(filePath: source))
+        guard var catalog = try JSONValue.parse(Array(data)).object,
+            var plans = catalog["plans"]?.array, var free = plans.first?.object
+        else { throw FriendlyError("\(source) has no plans") }
+        free["credits_allocation"] = "1000000000.00"
+        free["rate_limit_per_minute"] = .null
+        free["rate_limit_per_day"] = .null
+        plans[0] = .object(free)
+        catalog["plans"] = .array(plans)
+        let path = folder + "/catalog.json"
+        try Data(JSONValue.object(catalog).prettyText.utf8).write(to: URL(filePath: path))
+        return path
+    }
+
     /// - Parameters:
     ///   - port: a free one if not given.
+    ///   - wrapper: a command, in words, that becomes the server; nothing by default.
     ///   - probe: what answers 200 once the process is up.
     static func start(
         database: String, catalog: String, port: ReservedPort? = nil,
-        arguments: [String] = ["serve"],
+        arguments: [String] = ["serve"], under wrapper: [String] = [],
         environment: [String: String] = [:], probe: String = "/health"
     ) async throws -> BenchServer {
         let port = try port ?? ReservedPort()
         let process = Process()
-        process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = arguments
+        let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = wrapper + [binary] + arguments
         process.environment = [
             "DATABASE_URL": database, "CATALOG": catalog, "PORT": String(port.number),
             "LOG_LEVEL": "warning", "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
@@ -149,5 +170,13 @@ final class BenchServer {
             throw FriendlyError("\(path): \(answer.status) \(text)")
         }
         return try JSONValue.parse(answer.body)
+    }
+}
+
+extension Sequence where Element: Sendable {
+    func asyncMap<Value>(_ transform: (Element) async throws -> Value) async rethrows -> [Value] {
+        var values: [Value] = []
+        for element in self { values.append(try await transform(element)) }
+        return values
     }
 }

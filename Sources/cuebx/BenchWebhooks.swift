@@ -5,13 +5,6 @@ import Foundation
 import JSON
 import Stripe
 
-/// The two things that are measured.
-struct BenchCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measure against bare loops of the same statements.",
-        subcommands: [Bench.self, BenchWebhooks.self], defaultSubcommand: Bench.self)
-}
-
 /// Stripe's signed events over real HTTP: how fast they are acknowledged, beside a bare loop that
 /// inserts the same rows, and how a burst is worked off against a local Stripe.
 struct BenchWebhooks: AsyncParsableCommand {

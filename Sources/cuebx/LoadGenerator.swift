@@ -11,7 +11,8 @@ struct LoadFigures: Sendable {
     var commit: [Double] = []
     var errors = 0
 
-    var cyclesPerSecond: Double { Double(validate.count) / seconds }
+    var cycles: Int { validate.count }
+    var cyclesPerSecond: Double { Double(cycles) / seconds }
 
     static func += (left: inout LoadFigures, right: LoadFigures) {
         left.seconds += right.seconds
@@ -24,7 +25,8 @@ struct LoadFigures: Sendable {
 /// Clients in a closed loop, each on its own connection: validate, commit, and again. One event
 /// loop and no HTTP library, so that the generator leaves the machine to the server.
 struct LoadGenerator: Sendable {
-    let port: Int
+    /// Of the servers that the clients are dealt out to.
+    let ports: [Int]
     let users: [BenchServer.User]
     let seconds: Int
 
@@ -40,13 +42,13 @@ struct LoadGenerator: Sendable {
         let tally = LoadTally()
         var channels: [any Channel] = []
         let start = ContinuousClock.now
-        for user in users {
+        for (number, user) in users.enumerated() {
             let channel = try await ClientBootstrap(group: group)
                 .channelOption(ChannelOptions.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { channel in
                     channel.pipeline.addHandler(CycleClient(user: user, tally: tally))
                 }
-                .connect(host: "127.0.0.1", port: port).get()
+                .connect(host: "127.0.0.1", port: ports[number % ports.count]).get()
             channels.append(channel)
         }
         for second in 1...seconds {
