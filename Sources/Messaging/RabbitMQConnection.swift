@@ -52,7 +52,8 @@ final class RabbitMQConnection {
     }
 
     private func open(_ url: RabbitMQURL) throws {
-        guard let socket = amqp_tcp_socket_new(state) else {
+        let made = try url.tls.map { try $0.socket(for: state) } ?? amqp_tcp_socket_new(state)
+        guard let socket = made else {
             throw RabbitMQError.away("out of memory")
         }
         var timeout = timeval(tv_sec: Self.callTimeout, tv_usec: 0)

@@ -144,7 +144,11 @@ struct RabbitMQTests {
     @Test(
         "An address that is not one is refused, and no part of it is told",
         arguments: [
-            "", "embedded", "amqp:", "amqp://", "amqps://host", "http://u:secret@host",
+            "", "embedded", "amqp:", "amqp://", "amqps://", "http://u:secret@host",
+            "amqp://u:secret@host?cacertfile=/dev/null", "amqps://u:secret@host?x=secret",
+            "amqps://u:secret@host?cacertfile=", "amqps://u:secret@host?cacertfile=/not/there",
+            "amqps://u:secret@host?certfile=/dev/null", "amqps://u:secret@host?keyfile=/dev/null",
+            "amqps://u:secret@host?cacertfile=/dev/null&cacertfile=/dev/null",
             "amqp://u:secret@host:0", "amqp://u:secret@host:70000", "amqp://u:secret@host:x",
             "amqp://u:secret@host/a/b", "amqp://u:secret@host/v?x=secret",
             "amqp://u:secret@host/#a",
@@ -158,6 +162,13 @@ struct RabbitMQTests {
         } catch {
             #expect(!"\(error)".contains("secret"))
         }
+    }
+
+    @Test("An encrypted port is another where none is named")
+    func encryptedPort() throws {
+        #expect(try RabbitMQURL("amqp://h").port == 5672)
+        #expect(try RabbitMQURL("amqps://h?cacertfile=/dev/null").port == 5671)
+        #expect(try RabbitMQURL("amqps://h:5672/v?cacertfile=/dev/null").port == 5672)
     }
 
     @Test(

@@ -26,9 +26,10 @@ VARIABLE = "CUEBX_TEST_POSTGRESQL"
 
 class PostgreSQL:
     """One server. Durable settings are off unless asked for: the tests end processes, not
-    machines."""
+    machines. An encrypted one takes no connections that are not, and nobody from whom it has not
+    seen a certificate; what it needs and its clients may show is in `certificates`."""
 
-    def __init__(self, durable=False):
+    def __init__(self, durable=False, encrypted=False):
         self.bin = find_programs()
         self.folder = tempfile.mkdtemp(
             prefix="cuebx-postgresql-", dir=None if durable else memory_folder())
@@ -50,6 +51,8 @@ class PostgreSQL:
             settings |= {
                 "autovacuum": "off", "jit": "off", "fsync": "off", "full_page_writes": "off", "wal_level": "minimal",
                 "max_wal_senders": 0, "max_wal_size": "'256MB'"}
+        if encrypted:
+            settings |= self.encrypt()
         with open(os.path.join(self.data, "postgresql.conf"), "a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())
         self.start()
@@ -60,6 +63,21 @@ class PostgreSQL:
             file.write("cuebx-test")
         os.chmod(path, 0o644)
         return path
+
+    def encrypt(self):
+        """Settings with which it goes by certificates of its own."""
+        from certificates import make_certificates
+        self.certificates = os.path.join(self.folder, "certificates")
+        make_certificates(self.certificates)
+        if self.user:
+            for path in (self.certificates, *glob.glob(self.certificates + "/*")):
+                shutil.chown(path, self.user)
+        with open(os.path.join(self.data, "pg_hba.conf"), "w") as file:
+            file.write("hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n")
+        return {
+            "ssl": "on", "ssl_ca_file": f"'{self.certificates}/authority.pem'",
+            "ssl_cert_file": f"'{self.certificates}/server.pem'",
+            "ssl_key_file": f"'{self.certificates}/server.key'"}
 
     def run(self, program, *arguments):
         command = [os.path.join(self.bin, program), *arguments]
@@ -86,6 +104,15 @@ class PostgreSQL:
             self.stop("immediate")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def encrypted_url(self, host="localhost", **parameters):
+        """By default whoever goes there trusts the server's authority and shows a certificate."""
+        query = {
+            "sslmode": "verify-full", "sslrootcert": f"{self.certificates}/authority.pem",
+            "sslcert": f"{self.certificates}/client.pem",
+            "sslkey": f"{self.certificates}/client.key", **parameters}
+        query = "&".join(f"{name}={value}" for name, value in query.items() if value)
+        return f"postgres://cuebx:cuebx-test@{host}:{self.port}/postgres?{query}"
 
     @property
     def url(self):

@@ -4,7 +4,7 @@ private folder that goes with it. Nothing of a RabbitMQ that the machine may run
 As a command it runs another with the server's address in CUEBX_TEST_AMQP_URL, and its ports in
 CUEBX_TEST_RABBITMQ_PORTS:
 
-    python3 Tests/servers/rabbitmq.py swift test
+    .venv/bin/python Tests/servers/rabbitmq.py swift test
 """
 
 import base64
@@ -22,6 +22,7 @@ import urllib.request
 import uuid
 from pathlib import Path
 
+from certificates import make_certificates
 from memory import memory_folder
 from ports import free_ports
 
@@ -42,16 +43,24 @@ class MissingServer(Exception):
 class RunningRabbitMQ:
     """A server that somebody else has started."""
 
-    def __init__(self, port, management):
-        self.port, self.management = port, management
+    def __init__(self, port, management, encrypted, certificates):
+        self.port, self.management, self.encrypted = port, management, encrypted
+        # The folder of those that its encrypted port goes by.
+        self.certificates = certificates
         self.vhosts = []
 
     @property
     def ports(self):
-        return f"{self.port} {self.management}"
+        return f"{self.port} {self.management} {self.encrypted} {self.certificates}"
 
     def url(self, vhost="%2F"):
         return f"amqp://{USER}:p%40ss%2Fword@127.0.0.1:{self.port}/{vhost}"
+
+    def encrypted_url(self, vhost="%2F", host="localhost", **files):
+        """By default whoever goes there trusts the server's authority and shows no certificate."""
+        files = {"cacertfile": "authority.pem", **files}
+        query = "&".join(f"{name}={self.certificates}/{file}" for name, file in files.items())
+        return f"amqps://{USER}:p%40ss%2Fword@{host}:{self.encrypted}/{vhost}?{query}"
 
     def new_vhost(self):
         """The address of a virtual host that nobody has used yet, and its name."""
@@ -85,8 +94,10 @@ class RabbitMQ(RunningRabbitMQ):
         if not SERVER.exists():
             raise MissingServer()
         self.folder = Path(tempfile.mkdtemp(prefix="cuebx-rabbitmq-", dir=memory_folder()))
-        port, self.distribution, self.names, management = free_ports(4)
-        super().__init__(port, management)
+        port, self.distribution, self.names, management, encrypted = free_ports(5)
+        certificates = self.folder / "certificates"
+        make_certificates(certificates)
+        super().__init__(port, management, encrypted, certificates)
         self.server = None
         (self.folder / "plugins").write_text("[rabbitmq_management].\n")
         # What it tells of its queues is no older than that.
@@ -96,6 +107,12 @@ class RabbitMQ(RunningRabbitMQ):
         (self.folder / "environment").write_text("")
         (self.folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+            f"listeners.ssl.1 = 127.0.0.1:{self.encrypted}\n"
+            f"ssl_options.cacertfile = {certificates}/authority.pem\n"
+            f"ssl_options.certfile = {certificates}/server.pem\n"
+            f"ssl_options.keyfile = {certificates}/server.key\n"
+            # A certificate is not asked for; one that is shown must be good.
+            "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = false\n"
             "management.tcp.ip = 127.0.0.1\n"
             f"management.tcp.port = {self.management}\n"
             f"default_user = {USER}\ndefault_pass = {PASSWORD}\n"
