@@ -27,7 +27,7 @@ tour-pay: build
 fuzz: build-tests .venv
 	@FUZZ_INPUTS=2000000 swift test -c release --skip-build --filter FuzzTests
 	@scripts/fuzz.py $(SECONDS_EACH)
-	@FUZZ_INPUTS=200000 FUZZ_EXAMPLES=200 .venv/bin/python -m pytest --quiet -p no:cacheprovider \
+	@FUZZ_INPUTS=200000 FUZZ_EXAMPLES=200 .venv/bin/python -m pytest \
 		-s Tests/service/test_document.py Tests/service/test_parsers.py
 
 ## make bench    measure metering and webhooks against the bare databases, and two processes against one

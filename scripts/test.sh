@@ -30,7 +30,7 @@ suite() {
 }
 
 black_box() {
-    .venv/bin/python -m pytest --quiet -p no:cacheprovider -o faulthandler_timeout=120 "$@"
+    .venv/bin/python -m pytest "$@"
 }
 
 # A third of the time a test waits, so that more processes than there are cores keep them busy.
@@ -46,14 +46,15 @@ not_on_postgresql=()
 for name in docs encrypted parsers rabbitmq settings sqlite_files threats waiting wire; do
     not_on_postgresql+=(--ignore "Tests/service/test_$name.py")
 done
-suite postgresql spread --engine postgresql Tests/service "${not_on_postgresql[@]}"
+# What goes through queues has RabbitMQ for the broker there: so each engine and each broker is met.
+with_rabbitmq=()
+for name in payments payments_events payments_unheard usage; do
+    with_rabbitmq+=("Tests/service/test_$name.py")
+done
+suite postgresql spread --engine postgresql Tests/service "${not_on_postgresql[@]}" \
+    "${with_rabbitmq[@]/#/--ignore=}"
+CUEBX_TEST_BROKER=rabbitmq suite rabbitmq spread --engine postgresql "${with_rabbitmq[@]}"
 suite sqlite spread --engine sqlite Tests/service --ignore Tests/service/test_several_processes.py
-# Once more, with RabbitMQ for the broker, what goes through queues.
-export CUEBX_TEST_BROKER=rabbitmq
-suite rabbitmq spread --engine postgresql Tests/service/test_payments.py \
-    Tests/service/test_payments_events.py Tests/service/test_payments_unheard.py \
-    Tests/service/test_usage.py
-unset CUEBX_TEST_BROKER
 suite sandbox black_box Tests/sandbox
 suite crashes black_box Tests/crashes
 

@@ -55,7 +55,7 @@ public struct CareerServices: Sendable {
         identitySweeper = IdentitySweeper(
             database: database, clock: clock, keepsMails: core.settings.isDevelopment)
         metrics = MetricsPage(
-            requests: requests, lane: core.laneMetrics, lags: lags,
+            requests: requests, ledger: core.ledger, lane: core.laneMetrics, lags: lags,
             queues: QueueMetrics(broker: broker, clock: clock))
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)

@@ -44,7 +44,7 @@ def source(tmp_path_factory):
 @pytest.fixture
 def target(tmp_path):
     """A service whose database is not there yet."""
-    return Service(tmp_path)
+    return Service(tmp_path, DATABASE_URL=databases.make_empty(tmp_path))
 
 
 def bring(service, stream, *flags, **settings):

@@ -162,12 +162,12 @@ def test_a_shutdown_finishes_what_the_ledger_has_taken_though_nobody_waits_for_i
     bodies = [{"user_id": user.id, "usage_id": usage, "success": True}
               for user, usage in zip(users, usages)]
     connections = []
+    assert service.metric("cuebx_ledger_operations_in_progress") == 0
     with service.seized("career_subscription_contexts"):
-        # The first is in work and waits for the database, the others wait for the first.
+        # They wait for the database, and for each other.
         for user, body in zip(users, bodies):
             connections.append(send(service, request(user, body, COMMIT)))
-            # What came before has been read by the time that this is answered.
-            assert service.call("GET", "/health").status == 200
+        until(lambda: service.metric("cuebx_ledger_operations_in_progress") == len(users))
         service.process.send_signal(signal.SIGTERM)
         until(lambda: is_refused(service))
         for connection in connections:

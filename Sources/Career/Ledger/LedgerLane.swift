@@ -22,6 +22,9 @@ final class LedgerLane: Sendable {
 
     private struct Queue {
         var operations: [any LedgerOperation] = []
+        /// Those that the lane's thread has taken out and not ended yet.
+        var inWork = 0
+        var inProgress: Int { operations.count + inWork }
         var isClosed = false
         /// Whether the lane's thread is there.
         var isWorking = false
@@ -76,6 +79,13 @@ final class LedgerLane: Sendable {
         return true
     }
 
+    /// Operations that were taken and have not ended.
+    var inProgress: Int {
+        condition.lock()
+        defer { condition.unlock() }
+        return queue.inProgress
+    }
+
     /// Wakes the lane's thread for the first of some operations. From an event loop, once it has
     /// come round: what its other connections have for the lane then goes into the same batch.
     private func wake() {
@@ -98,16 +108,16 @@ final class LedgerLane: Sendable {
     func finish(before deadline: Date) {
         condition.lock()
         defer { condition.unlock() }
-        if !queue.operations.isEmpty {
+        if queue.inProgress > 0 {
             logger.info(
                 "the ledger finishes what it has taken",
-                metadata: ["waiting": "\(queue.operations.count)"])
+                metadata: ["operations": "\(queue.inProgress)"])
         }
         while queue.isWorking {
             guard condition.wait(until: deadline) else {
                 logger.error(
                     "the ledger closes with operations unfinished",
-                    metadata: ["waiting": "\(queue.operations.count)"])
+                    metadata: ["operations": "\(queue.inProgress)"])
                 return
             }
         }
@@ -126,10 +136,12 @@ final class LedgerLane: Sendable {
     private func nextBatch() -> [any LedgerOperation]? {
         condition.lock()
         defer { condition.unlock() }
+        queue.inWork = 0
         while queue.operations.isEmpty {
             if queue.isClosed { return nil }
             condition.wait()
         }
+        queue.inWork = min(queue.operations.count, Self.maximumBatch)
         guard queue.operations.count > Self.maximumBatch else {
             defer { queue.operations = [] }
             return queue.operations

@@ -76,12 +76,19 @@ public final class RequestLog: RequestObserver {
 /// The page of `/metrics`, in Prometheus' text format.
 struct MetricsPage: Sendable {
     let requests: RequestLog
+    let ledger: CareerLedger
     let lane: LaneMetrics
     let lags: LagMetrics
     let queues: QueueMetrics
 
     func text() async -> String {
-        let lines = requests.lines() + lane.lines() + lags.lines() + (await queues.lines())
+        let backlog = [
+            "# HELP cuebx_ledger_operations_in_progress Operations taken and not durable yet.",
+            "# TYPE cuebx_ledger_operations_in_progress gauge",
+            "cuebx_ledger_operations_in_progress \(ledger.inProgress)",
+        ]
+        let lines =
+            requests.lines() + lane.lines() + backlog + lags.lines() + (await queues.lines())
         return lines.joined(separator: "\n") + "\n"
     }
 }
