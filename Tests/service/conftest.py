@@ -33,6 +33,8 @@ SECRET = "dev-jwt-secret-change-me-0123456789abcdef"
 KEY = {"X-Internal-API-Key": "dev-internal-key"}
 PASSWORD = "Passw0rd-x"
 DAY = 86_400
+# Files with tests that take half a minute and more.
+LONG = ("test_several_processes", "test_rabbitmq", "test_payments_orders", "test_document")
 # A migrated database that each service is given a copy of; set for the processes of one run.
 MIGRATED = "CUEBX_TEST_MIGRATED"
 FREE, PLUS, PRO = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -125,6 +127,8 @@ def pytest_collection_modifyitems(items):
         return fixture.scope == "module" \
             or fixture.scope == "session" and fixture.baseid.endswith(".py")
 
+    # What takes long begins first, so that no process is left with it at the end.
+    items.sort(key=lambda item: item.path.stem not in LONG)
     for item in items:
         fixtures = item._fixtureinfo.name2fixturedefs.values()
         if "rabbitmq_to_stop" in item.fixturenames:

@@ -164,10 +164,11 @@ def test_a_shutdown_finishes_what_the_ledger_has_taken_though_nobody_waits_for_i
     connections = []
     assert service.metric("cuebx_ledger_operations_in_progress") == 0
     with service.seized("career_subscription_contexts"):
-        # They wait for the database, and for each other.
+        # The first is in work and waits for the database, the others wait for the first.
         for user, body in zip(users, bodies):
             connections.append(send(service, request(user, body, COMMIT)))
-        until(lambda: service.metric("cuebx_ledger_operations_in_progress") == len(users))
+            until(lambda: service.metric("cuebx_ledger_operations_in_progress")
+                  == len(connections))
         service.process.send_signal(signal.SIGTERM)
         until(lambda: is_refused(service))
         for connection in connections:

@@ -108,16 +108,16 @@ final class LedgerLane: Sendable {
     func finish(before deadline: Date) {
         condition.lock()
         defer { condition.unlock() }
-        if queue.inProgress > 0 {
+        if !queue.operations.isEmpty {
             logger.info(
                 "the ledger finishes what it has taken",
-                metadata: ["operations": "\(queue.inProgress)"])
+                metadata: ["waiting": "\(queue.operations.count)"])
         }
         while queue.isWorking {
             guard condition.wait(until: deadline) else {
                 logger.error(
                     "the ledger closes with operations unfinished",
-                    metadata: ["operations": "\(queue.inProgress)"])
+                    metadata: ["waiting": "\(queue.operations.count)"])
                 return
             }
         }
