@@ -7,8 +7,8 @@ import JSON
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure against the bare database, and several processes against one.",
-        subcommands: [Bench.self, BenchWebhooks.self, BenchProcesses.self],
+        abstract: "Measure against the bare database, one process, a small database.",
+        subcommands: [Bench.self, BenchWebhooks.self, BenchProcesses.self, BenchGrowth.self],
         defaultSubcommand: Bench.self)
 }
 
@@ -22,22 +22,13 @@ struct Bench: AsyncParsableCommand {
 
     @OptionGroup var options: BenchOptions
 
-    @Option(help: "Seconds of each measurement, over all rounds.")
-    var seconds = 12
-
-    @Option(help: "Rounds in which the bare loop and the server take turns.")
-    var rounds = 3
+    @OptionGroup var turns: BenchTurns
 
     @Option(
         help:
             "A PostgreSQL to measure on, as a URL; it gets schemas of the bench's own, for a while."
     )
     var database: String?
-
-    func validate() throws {
-        guard (1...600).contains(seconds) else { throw ValidationError("1 to 600 seconds") }
-        guard (1...seconds).contains(rounds) else { throw ValidationError("1 to SECONDS rounds") }
-    }
 
     func run() async throws {
         try await options.inNewFolder { try await run(in: $0) }
@@ -52,7 +43,7 @@ struct Bench: AsyncParsableCommand {
             "cycles_per_second": number(served.load.cyclesPerSecond),
             "bare_cycles_per_second": number(bare.rate),
             "ratio": number(served.load.cyclesPerSecond / bare.rate),
-            "rounds": .int(Int64(rounds)),
+            "rounds": .int(Int64(turns.rounds)),
             "validate_ms": percentiles(served.load.validate),
             "commit_ms": percentiles(served.load.commit),
             "lone_validate_ms": percentiles(lone.validate),
@@ -123,8 +114,8 @@ struct Bench: AsyncParsableCommand {
             server.stop()
             server = try await BenchServer.start(database: ground.url, catalog: catalog)
             served.startMilliseconds = server.startMilliseconds
-            let span = max(1, seconds / rounds)
-            for round in 1...rounds {
+            let span = turns.span
+            for round in 1...turns.rounds {
                 note("round \(round): \(ground.bareName) …")
                 let (cycles, elapsed) = try await ground.bareCycles(seconds: span)
                 bare.cycles += cycles
@@ -140,7 +131,7 @@ struct Bench: AsyncParsableCommand {
             note("one client alone …")
             bare.loneMilliseconds = try await ground.loneMilliseconds()
             served.lone = try await LoadGenerator(
-                ports: [server.port], users: Array(users.prefix(1)), seconds: min(seconds, 3)
+                ports: [server.port], users: Array(users.prefix(1)), seconds: min(turns.seconds, 3)
             ).run(progress: note)
         } catch {
             server.stop()

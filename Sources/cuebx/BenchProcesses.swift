@@ -21,11 +21,7 @@ struct BenchProcesses: AsyncParsableCommand {
     @Option(help: "Processes that serve; the first one alone is what they are compared with.")
     var processes = 2
 
-    @Option(help: "Seconds of each measurement, over all rounds.")
-    var seconds = 12
-
-    @Option(help: "Rounds in which one process and all of them take turns.")
-    var rounds = 3
+    @OptionGroup var turns: BenchTurns
 
     @Option(help: "A PostgreSQL to measure on, as a URL; it gets a schema of the bench's own.")
     var database: String
@@ -39,8 +35,6 @@ struct BenchProcesses: AsyncParsableCommand {
 
     func validate() throws {
         guard (2...16).contains(processes) else { throw ValidationError("2 to 16 processes") }
-        guard (1...600).contains(seconds) else { throw ValidationError("1 to 600 seconds") }
-        guard (1...seconds).contains(rounds) else { throw ValidationError("1 to SECONDS rounds") }
     }
 
     func run() async throws {
@@ -67,11 +61,16 @@ struct BenchProcesses: AsyncParsableCommand {
                 try await BenchServer.start(
                     database: url, catalog: catalog,
                     arguments: number == 1 ? ["serve"] : ["serve", "--no-worker"], under: wrapper,
-                    environment: ["STRIPE_API_BASE": "http://127.0.0.1:9"]))
+                    environment: ["STRIPE_API_BASE": BenchServer.noStripe]))
         }
         note("signing up \(options.clients) users …")
         let users = try await servers[0].signUp(options.clients)
-        let (alone, together) = try await takeTurns(servers, users)
+        var sides = [
+            BenchSide("one process", servers: Array(servers.prefix(1)), users: users),
+            BenchSide("\(processes) processes", servers: servers, users: users),
+        ]
+        try await sides.takeTurns(turns, note: note)
+        let (alone, together) = (sides[0], sides[1])
         let exactness = try await count(url)
         let answered = alone.load.cycles + together.load.cycles
         // A client that is stopped may have had its commit applied and not have read the answer.
@@ -91,40 +90,9 @@ struct BenchProcesses: AsyncParsableCommand {
         guard alone.load.errors + together.load.errors == 0 else {
             throw FriendlyError("some requests were not granted")
         }
-        guard exactness.findings == 0, (0...Int64(options.clients * rounds * 2)).contains(unread)
+        guard exactness.findings == 0,
+            (0...Int64(options.clients * turns.rounds * 2)).contains(unread)
         else { throw FriendlyError("what was answered is not what was charged") }
-    }
-
-    private struct Side {
-        var load = LoadFigures()
-        var cpuSeconds = 0.0
-
-        /// What the processes computed with, on average.
-        var cores: Double { cpuSeconds / load.seconds }
-    }
-
-    private func takeTurns(
-        _ servers: [BenchServer], _ users: [BenchServer.User]
-    ) async throws -> (alone: Side, together: Side) {
-        var (alone, together) = (Side(), Side())
-        for round in 1...rounds {
-            note("round \(round): one process …")
-            try await load(Array(servers.prefix(1)), users, into: &alone)
-            note("round \(round): \(processes) processes …")
-            try await load(servers, users, into: &together)
-        }
-        return (alone, together)
-    }
-
-    private func load(
-        _ servers: [BenchServer], _ users: [BenchServer.User], into side: inout Side
-    ) async throws {
-        func cpuSeconds() -> Double { servers.reduce(0) { $0 + $1.cpuSeconds() } }
-        let before = cpuSeconds()
-        side.load += try await LoadGenerator(
-            ports: servers.map(\.port), users: users, seconds: max(1, seconds / rounds)
-        ).run(progress: note)
-        side.cpuSeconds += cpuSeconds() - before
     }
 
     /// - Returns: the calls that were charged, and what the audit finds.

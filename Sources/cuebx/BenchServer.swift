@@ -9,6 +9,9 @@ final class BenchServer {
     /// How long a start may take before it counts as failed.
     static let startDeadline = Duration.seconds(20)
 
+    /// `STRIPE_API_BASE` of servers from which nobody buys: nothing answers there.
+    static let noStripe = "http://127.0.0.1:9"
+
     struct User: Sendable {
         let id: String
         let token: String
@@ -44,6 +47,22 @@ final class BenchServer {
         return path
     }
 
+    /// Gives a database this catalog, as an operator does.
+    static func syncCatalog(_ catalog: String, database: String) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: binary)
+        process.arguments = ["catalog", "sync"]
+        process.environment = ["DATABASE_URL": database, "CATALOG": catalog]
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw FriendlyError("the catalog could not be changed")
+        }
+    }
+
+    private static let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+
     /// - Parameters:
     ///   - port: a free one if not given.
     ///   - wrapper: a command, in words, that becomes the server; nothing by default.
@@ -55,7 +74,6 @@ final class BenchServer {
     ) async throws -> BenchServer {
         let port = try port ?? ReservedPort()
         let process = Process()
-        let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = wrapper + [binary] + arguments
         process.environment = [
@@ -129,11 +147,14 @@ final class BenchServer {
     func signUp(_ count: Int) async throws -> [User] {
         let client = HTTPClient()
         defer { client.shutdown() }
-        return try await (0..<count).asyncMap { try await signUp(number: $0, client) }
+        // The database may be one that a bench has been on before.
+        let name = "bench-\(UUID().text)"
+        return try await (0..<count).asyncMap {
+            try await signUp(email: "\(name)-\($0)@example.test", client)
+        }
     }
 
-    private func signUp(number: Int, _ client: HTTPClient) async throws -> User {
-        let email = "bench-\(number)@example.test"
+    private func signUp(email: String, _ client: HTTPClient) async throws -> User {
         _ = try await post(
             client, "/auth/signup",
             ["email": .string(email), "password": "Bench-2026-pass"], expecting: 201)

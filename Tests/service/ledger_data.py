@@ -3,7 +3,8 @@
     python Tests/service/ledger_data.py --logs 1000000 --folder var/moving
 
 makes a database with so many usage logs and prints how long `audit`, `export`, `import` and
-`backup` take and how much memory each holds at most.
+`backup` take and how much memory each holds at most. With `--make FILE` it only makes the database,
+in which no reservation is overdue, for `cuebx bench growth`.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def uuid7(micros, random):
     return ((head << 64) | (0b10 << 62) | random.getrandbits(62)).to_bytes(16, "big")
 
 
-def fill(database, logs, seed=1):
+def fill(database, logs, seed=1, has_overdue=True):
     """Makes a database of so many logs; returns the number of accounts."""
     subprocess.run([BINARY, "catalog", "sync"], env=environment(database), check=True,
                    capture_output=True)
@@ -65,7 +66,7 @@ def fill(database, logs, seed=1):
         account = dice.randrange(accounts)
         cost = dice.choice([CREDIT // 2, CREDIT, 2 * CREDIT])
         status = dice.choices(["SUCCESS", "FAILED", "EXPIRED", "PENDING"], [85, 9, 4, 2])[0]
-        if status == "PENDING" and period < PERIODS:
+        if status == "PENDING" and (period < PERIODS or not has_overdue):
             status = "EXPIRED"
         if period == PERIODS:
             used[account] += cost if status == "SUCCESS" else 0
@@ -118,7 +119,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--logs", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path("var/moving"))
+    parser.add_argument("--make", type=Path, metavar="FILE")
     options = parser.parse_args()
+    if options.make:
+        accounts = fill(options.make, options.logs, has_overdue=False)
+        print(f"{accounts} accounts, {options.logs} logs, {options.make.stat().st_size >> 20} MiB")
+        return
     options.folder.mkdir(parents=True, exist_ok=True)
     names = ("from.db", "to.db", "copy.db", "export.jsonl")
     source, target, copy, stream = (options.folder / name for name in names)
