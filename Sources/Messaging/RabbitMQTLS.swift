@@ -63,7 +63,12 @@ struct RabbitMQTLS: Sendable, Equatable {
             throw RabbitMQError.refused("\(authorities) has no certificates of authorities")
         }
         if let certificate {
-            let status = amqp_ssl_socket_set_key(socket, certificate.chain, certificate.key)
+            // With a password set, OpenSSL does not ask a terminal for that of a key that has one. The
+            // library keeps the pointer, and needs it only while it reads the key.
+            let status = "".withCString { none in
+                amqp_ssl_socket_set_key_passwd(socket, none)
+                return amqp_ssl_socket_set_key(socket, certificate.chain, certificate.key)
+            }
             guard status == 0 else {
                 throw RabbitMQError.refused(
                     "\(certificate.chain) and \(certificate.key) are no certificate and its key")

@@ -78,8 +78,22 @@ final class PostgreSQLGround: BenchGround {
         bareName = "pgbench, \(clients) clients, two transactions a cycle"
         script = folder + "/cycle.sql"
         bare = try await BenchSchema(in: url)
-        served = try await BenchSchema(in: url)
-        let name = bare.name
+        do {
+            served = try await BenchSchema(in: url)
+        } catch {
+            try? await bare.drop()
+            throw error
+        }
+        do {
+            try await fill()
+        } catch {
+            try? await close()
+            throw error
+        }
+    }
+
+    private func fill() async throws {
+        let (name, clients) = (bare.name, clients)
         try await bare.write { connection in
             for statement in Self.tables {
                 try connection.execute(statement.replacing("SCHEMA", with: name))

@@ -12,8 +12,8 @@ struct BenchProcesses: AsyncParsableCommand {
         commandName: "processes",
         abstract: "Measure what further processes add on one PostgreSQL.",
         discussion: """
-            Ends with the audit, and with every cycle that was answered found charged once in the \
-            database.
+            Ends with the audit, and with as many calls charged as cycles were answered, but for \
+            those that were under way when a load ended.
             """)
 
     @OptionGroup var options: BenchOptions
@@ -28,8 +28,8 @@ struct BenchProcesses: AsyncParsableCommand {
 
     @Option(
         help: """
-            A command that each process is started by, for example one that bounds its share of a \
-            core: "systemd-run --quiet --scope --property=CPUQuota=25%".
+            A command that becomes each process (it must exec), for example one that bounds its \
+            share of a core: "systemd-run --quiet --scope --property=CPUQuota=25%", as root.
             """)
     var under = ""
 
@@ -43,11 +43,12 @@ struct BenchProcesses: AsyncParsableCommand {
             let schema = try await BenchSchema(in: database)
             do {
                 try await measure(on: schema.url, catalog: catalog)
-                try await schema.drop()
             } catch {
-                try await schema.drop()
+                // What went wrong first is what is told.
+                try? await schema.drop()
                 throw error
             }
+            try await schema.drop()
         }
     }
 

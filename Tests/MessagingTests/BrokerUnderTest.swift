@@ -33,7 +33,7 @@ final class WallClock: Sendable {
 struct MissingRabbitMQ: Error, CustomStringConvertible {
     let description = """
         CUEBX_TEST_AMQP_URL is not set: scripts/test.sh starts a RabbitMQ and sets it, and so does \
-        python3 Tests/servers/rabbitmq.py swift test -c release
+        .venv/bin/python Tests/servers/rabbitmq.py swift test -c release
         """
 }
 

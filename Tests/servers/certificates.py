@@ -12,7 +12,7 @@ PEM = serialization.Encoding.PEM
 
 def make_certificates(folder):
     """Files in a folder of this name: `authority.pem`; signed by it `server.pem` and `server.key` for
-    localhost, and `client.pem` and `client.key`; `other.pem`, an authority that has signed none of
+    localhost, and `client.pem` and `client.key`, which is in `locked.key` under a password; `other.pem`, an authority that has signed none of
     them, and `stranger.pem` and `stranger.key`, which it has."""
     os.makedirs(folder)
     authority, other = _authority("authority"), _authority("other")
@@ -23,8 +23,14 @@ def make_certificates(folder):
             ("stranger", "stranger", other)):
         certificate, key = _certificate(host, issuer)
         _write(folder, f"{name}.pem", certificate.public_bytes(PEM))
-        _write(folder, f"{name}.key", key.private_bytes(
-            PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        _write(folder, f"{name}.key", _pem(key, serialization.NoEncryption()))
+        if name == "client":
+            _write(folder, "locked.key", _pem(
+                key, serialization.BestAvailableEncryption(b"password")))
+
+
+def _pem(key, encryption):
+    return key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
 def _write(folder, name, content):

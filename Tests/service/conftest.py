@@ -127,7 +127,7 @@ def pytest_collection_modifyitems(items):
         return fixture.scope == "module" \
             or fixture.scope == "session" and fixture.baseid.endswith(".py")
 
-    # What takes long begins first, so that no process is left with it at the end.
+    # Of what shares nothing, what takes long begins first, so that no process is left with it at the end.
     items.sort(key=lambda item: item.path.stem not in LONG)
     for item in items:
         fixtures = item._fixtureinfo.name2fixturedefs.values()

@@ -102,6 +102,7 @@ def test_a_postgresql_that_is_not_ours_or_does_not_know_us_stops_the_start(
     ({"host": "127.0.0.1"}, "hostname verification"),
     ({"certfile": "stranger.pem", "keyfile": "stranger.key"}, "cannot log in"),
     ({"certfile": "client.pem", "keyfile": "stranger.key"}, "no certificate and its key"),
+    ({"certfile": "client.pem", "keyfile": "locked.key"}, "no certificate and its key"),
     ({"cacertfile": "client.key"}, "no certificates of authorities"),
     ({"cacertfile": "missing.pem"}, "cannot be read"),
     ({"certfile": "client.pem"}, "only together"),
@@ -121,18 +122,20 @@ def test_a_rabbitmq_of_an_authority_that_the_system_does_not_trust_stops_the_sta
 
 def test_an_encrypted_port_and_a_plain_one_are_not_taken_for_each_other(tmp_path, rabbitmq):
     plain, encrypted = rabbitmq.url(), rabbitmq.encrypted_url()
-    for url in (
-            plain.replace(f":{rabbitmq.port}/", f":{rabbitmq.encrypted}/"),
-            encrypted.replace(f":{rabbitmq.encrypted}/", f":{rabbitmq.port}/"),
-            plain + encrypted[encrypted.index("?"):]):
-        assert refused_start(tmp_path, BROKER_URL=url).startswith("cuebx: BROKER_URL: ")
+    for url, reason in (
+            (plain.replace(f":{rabbitmq.port}/", f":{rabbitmq.encrypted}/"), "cannot log in"),
+            (encrypted.replace(f":{rabbitmq.encrypted}/", f":{rabbitmq.port}/"), "SSL"),
+            (plain + encrypted[encrypted.index("?"):], "only with amqps://")):
+        said = refused_start(tmp_path, BROKER_URL=url)
+        assert said.startswith("cuebx: BROKER_URL: ") and reason in said
 
 
 def test_who_takes_a_connection_and_says_nothing_holds_an_encrypted_start_up_for_seconds_only(
         tmp_path, rabbitmq):
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
         accepted = []
-        thread = threading.Thread(target=lambda: accepted.append(silent.accept()))
+        thread = threading.Thread(target=lambda: accepted.append(silent.accept()), daemon=True)
         thread.start()
         url = rabbitmq.encrypted_url().replace(
             f":{rabbitmq.encrypted}/", f":{silent.getsockname()[1]}/")

@@ -59,7 +59,7 @@ public final class CareerLedger: Sendable {
         if !lanes[0].submit(operation) { refuse(.overloaded) }
     }
 
-    /// Operations that were taken and are not durable yet, for `/metrics`.
+    /// Operations that wait, and those of the batches that are in work, for `/metrics`.
     var inProgress: Int { lanes.reduce(0) { $0 + $1.inProgress } }
 
     /// Takes nothing more, finishes what was taken and returns once it is durable, or once

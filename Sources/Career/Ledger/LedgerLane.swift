@@ -22,7 +22,7 @@ final class LedgerLane: Sendable {
 
     private struct Queue {
         var operations: [any LedgerOperation] = []
-        /// Those that the lane's thread has taken out and not ended yet.
+        /// Of the batch that the lane's thread is at.
         var inWork = 0
         var inProgress: Int { operations.count + inWork }
         var isClosed = false
@@ -79,7 +79,7 @@ final class LedgerLane: Sendable {
         return true
     }
 
-    /// Operations that were taken and have not ended.
+    /// Operations that wait, and those of the batch that is in work.
     var inProgress: Int {
         condition.lock()
         defer { condition.unlock() }
@@ -117,7 +117,7 @@ final class LedgerLane: Sendable {
             guard condition.wait(until: deadline) else {
                 logger.error(
                     "the ledger closes with operations unfinished",
-                    metadata: ["waiting": "\(queue.operations.count)"])
+                    metadata: ["operations": "\(queue.inProgress)"])
                 return
             }
         }

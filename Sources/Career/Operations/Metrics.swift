@@ -83,7 +83,7 @@ struct MetricsPage: Sendable {
 
     func text() async -> String {
         let backlog = [
-            "# HELP cuebx_ledger_operations_in_progress Operations taken and not durable yet.",
+            "# HELP cuebx_ledger_operations_in_progress Operations that wait or are in a batch in work.",
             "# TYPE cuebx_ledger_operations_in_progress gauge",
             "cuebx_ledger_operations_in_progress \(ledger.inProgress)",
         ]
