@@ -18,6 +18,7 @@ public final class SQLiteDatabase: Database {
     static let writerCacheKiB = 32 * 1024
     /// Pages in the WAL before it is copied back (4 KiB each).
     static let checkpointPages = 4000
+    private static let openingTries = 5
 
     public let dialect = SQLDialect.sqlite
     private let pool: DatabasePool
@@ -42,7 +43,7 @@ public final class SQLiteDatabase: Database {
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true)
-            pool = try DatabasePool(path: path, configuration: configuration)
+            pool = try Self.openPool(path, configuration)
             // Not while the connection is prepared: the pool turns it to NORMAL after that, with
             // which a commit returns before it is durable.
             try pool.writeWithoutTransaction {
@@ -51,6 +52,21 @@ public final class SQLiteDatabase: Database {
         } catch {
             throw DatabaseError.unavailable("cannot open \(path): \(error)")
         }
+    }
+
+    /// GRDB looks whether the WAL is there and then at its size; in between a process that was the
+    /// last to have the file open may have removed it. Another look finds none, and makes it.
+    private static func openPool(
+        _ path: String, _ configuration: Configuration
+    ) throws -> DatabasePool {
+        for _ in 1..<openingTries {
+            do {
+                return try DatabasePool(path: path, configuration: configuration)
+            } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
+                continue
+            }
+        }
+        return try DatabasePool(path: path, configuration: configuration)
     }
 
     public func read<Value: Sendable>(

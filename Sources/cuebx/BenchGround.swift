@@ -64,47 +64,30 @@ final class SQLiteGround: BenchGround {
 /// clients as the server gets.
 final class PostgreSQLGround: BenchGround {
     let bareName: String
-    private let bare: BenchSchema
-    private let served: BenchSchema
+    private let schemas: BenchSchemas
     private let clients: Int
     private let script: String
     private let program: URL
 
-    var url: String { served.url }
+    private var bareURL: String { schemas.urls[0] }
+    var url: String { schemas.urls[1] }
 
     init(url: String, folder: String, clients: Int) async throws {
         program = try Self.program()
         self.clients = clients
         bareName = "pgbench, \(clients) clients, two transactions a cycle"
         script = folder + "/cycle.sql"
-        bare = try await BenchSchema(in: url)
-        do {
-            served = try await BenchSchema(in: url)
-        } catch {
-            try? await bare.drop()
-            throw error
-        }
-        do {
-            try await fill()
-        } catch {
-            try? await close()
-            throw error
-        }
-    }
-
-    private func fill() async throws {
-        let (name, clients) = (bare.name, clients)
-        try await bare.write { connection in
+        try Data(Self.cycle.utf8).write(to: URL(filePath: script))
+        schemas = try await BenchSchemas(2, in: url) { connection, names in
             for statement in Self.tables {
-                try connection.execute(statement.replacing("SCHEMA", with: name))
+                try connection.execute(statement.replacing("SCHEMA", with: names[0]))
             }
             try connection.execute(
                 """
-                INSERT INTO \(name).accounts (id, allocated, used, reserved)
+                INSERT INTO \(names[0]).accounts (id, allocated, used, reserved)
                 SELECT number, 1000000000000000, 0, 0 FROM generate_series(0, \(clients)) AS number
                 """)
         }
-        try Data(Self.cycle.utf8).write(to: URL(filePath: script))
     }
 
     private static let tables = [
@@ -154,7 +137,7 @@ final class PostgreSQLGround: BenchGround {
         process.executableURL = program
         process.arguments = [
             "--no-vacuum", "--protocol=prepared", "--client=\(clients)",
-            "--jobs=\(min(clients, 2))", "--time=\(seconds)", "--file=\(script)", bare.url,
+            "--jobs=\(min(clients, 2))", "--time=\(seconds)", "--file=\(script)", bareURL,
         ]
         let output = Pipe()
         process.standardOutput = output
@@ -201,33 +184,45 @@ final class PostgreSQLGround: BenchGround {
     }
 
     func close() async throws {
-        try await bare.drop()
-        try await served.drop()
+        try await schemas.drop()
     }
 }
 
-/// A schema of the bench's own in somebody's PostgreSQL, for a while.
-struct BenchSchema {
-    let name: String
-    /// Of the database, with this schema before all others.
-    let url: String
+/// Schemas of the bench's own in somebody's PostgreSQL, for a while.
+struct BenchSchemas {
+    let names: [String]
+    /// Of the database, each with its schema before all others.
+    let urls: [String]
     private let database: PostgreSQLDatabase
 
-    init(in url: String) async throws {
+    /// - Parameter fill: what is made in the same database transaction, given the schemas' names.
+    init(
+        _ number: Int, in url: String,
+        fill: @escaping @Sendable (any DatabaseConnection, [String]) throws -> Void = { _, _ in }
+    ) async throws {
         let name = "bench_" + UUID().text.filter { $0 != "-" }
-        self.name = name
-        self.url = url + (url.contains("?") ? "&" : "?") + "options=-csearch_path%3D\(name)"
+        let names = (0..<number).map { "\(name)_\($0)" }
+        self.names = names
+        urls = names.map {
+            url + (url.contains("?") ? "&" : "?") + "options=-csearch_path%3D\($0)"
+        }
         database = try PostgreSQLDatabase(url: url)
-        try await write { try $0.execute("CREATE SCHEMA \(name)") }
-    }
-
-    func write(_ body: @escaping @Sendable (any DatabaseConnection) throws -> Void) async throws {
-        _ = try await database.write { try body($0) }
+        _ = try await database.write { connection in
+            for name in names { try connection.execute("CREATE SCHEMA \(name)") }
+            try fill(connection, names)
+        }
     }
 
     func drop() async throws {
-        let name = name
-        try await write { try $0.execute("DROP SCHEMA \(name) CASCADE") }
+        let names = names
+        _ = try await database.write { connection in
+            for name in names { try connection.execute("DROP SCHEMA \(name) CASCADE") }
+        }
         try database.close()
+    }
+
+    /// Drops them after something else has failed, which is what is to be thrown.
+    func abandon() async {
+        do { try await drop() } catch { print("\(error)") }
     }
 }

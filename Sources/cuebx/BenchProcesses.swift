@@ -40,15 +40,14 @@ struct BenchProcesses: AsyncParsableCommand {
     func run() async throws {
         try await options.inNewFolder { path in
             let catalog = try BenchServer.writeCatalog(to: path)
-            let schema = try await BenchSchema(in: database)
+            let schemas = try await BenchSchemas(1, in: database)
             do {
-                try await measure(on: schema.url, catalog: catalog)
+                try await measure(on: schemas.urls[0], catalog: catalog)
             } catch {
-                // What went wrong first is what is told.
-                try? await schema.drop()
+                await schemas.abandon()
                 throw error
             }
-            try await schema.drop()
+            try await schemas.drop()
         }
     }
 
@@ -99,7 +98,6 @@ struct BenchProcesses: AsyncParsableCommand {
     /// - Returns: the calls that were charged, and what the audit finds.
     private func count(_ url: String) async throws -> (charged: Int64, findings: Int64) {
         let database = try PostgreSQLDatabase(url: url)
-        defer { try? database.close() }
         let report = try await LedgerAudit(database: database).run()
         let charged = try await database.read { connection in
             var reader = try connection.query(
@@ -109,6 +107,7 @@ struct BenchProcesses: AsyncParsableCommand {
                 """)[0].reader
             return try reader.integer()
         }
+        try database.close()
         return (charged, report.found)
     }
 }
