@@ -19,7 +19,8 @@ SEED = os.environ.get("SEED", "1")
 def carry_on_through_a_failure(folder, disk):
     """Fails the disk under load, twice: it is mended under the running process, then found failing
     by one that starts."""
-    with World(folder / "world", SEED, accounts=3, database=disk.database,
+    # Enough that calls have something to write to the end.
+    with World(folder / "world", SEED, accounts=3, allocation=100_000, database=disk.database,
                program=[*disk.program, BINARY], **disk.settings) as world:
         service = world.services[0]
         world.load.wait(100)

@@ -39,18 +39,20 @@ class World:
       None for SQLite.
     - accounts: how many the clients share; the first is asked for most often.
     - database: where SQLite's file is to be, if not in the folder.
+    - allocation: credits a month, without a daily limit; if not given, drawn, with what else the plan
+      has.
     - program: the service's command line, if it is not to be run just so.
     """
 
     def __init__(self, folder, seed, postgres=None, processes=1, clients=8, accounts=8,
-                 database=None, program=None, **settings):
+                 database=None, allocation=None, program=None, **settings):
         self.folder, self.seed = Path(folder), seed
         self.random = random.Random(f"{seed}-world")
         self.history = History()
         self.url = postgresql.new_database(postgres) if postgres else None
         self.folder.mkdir(exist_ok=True)
         self.database = Path(database or self.folder / "cuebx.db")
-        catalog = self.draw_catalog()
+        catalog = self.draw_catalog(allocation)
         self.write_keys()
         self.starts = 0
         self.services = []
@@ -71,11 +73,13 @@ class World:
         self.clients, self.accounts = clients, accounts
         self.kills = 0
 
-    def draw_catalog(self):
+    def draw_catalog(self, given):
         """One plan: credits that run out sooner or later, in half of the worlds a daily limit."""
         catalog = json.loads((ROOT / "catalog.json").read_text())
         allocation = self.random.choice([20, 60, 200, 1000])
         per_day = self.random.choice([None, None, 30, 100])
+        if given is not None:
+            allocation, per_day = given, None
         if time.time() % SECONDS_OF_A_DAY > SECONDS_OF_A_DAY - 900:
             # The model knows of no next day.
             per_day = None
