@@ -123,10 +123,10 @@ def test_where_the_mirror_and_stripe_differ_is_told_and_mended(own_service, drif
     again = reconcile(own_service)
     assert again.returncode == 0 and "1 customers, 0 differences" in again.stdout, again
     # The webhooks that come after all change nothing more.
-    standing = (user.subscription, user.balance)
+    standing = (user.subscription, user.credits)
     knob(own_service, "/_test/webhooks", {"mode": "release"})
     settle(own_service)
-    assert (user.subscription, user.balance) == standing
+    assert (user.subscription, user.credits) == standing
 
 
 def test_what_cannot_be_mended_is_told_and_takes_nothing_from_the_user(own_service):
