@@ -27,6 +27,8 @@ public struct PeriodicService: Service {
             while !Task.isCancelled {
                 do {
                     try await work()
+                } catch is CancellationError where Task.isCancelled {
+                    return
                 } catch {
                     logger.warning("\(name) failed", metadata: ["error": "\(error)"])
                 }

@@ -2,7 +2,8 @@
 /// that passes through it is written once, with `?` for each bound parameter.
 ///
 /// The closures are synchronous and run on the engine's own threads, never on Swift's cooperative
-/// pool. They must not wait for anything but the database: no network, no locks.
+/// pool. They must not wait for anything but the database: no network, no locks. What was asked for
+/// is carried out though the task that asked is canceled: a shutdown ends between two of them.
 public protocol Database: Sendable {
     var dialect: SQLDialect { get }
 

@@ -72,13 +72,24 @@ public final class SQLiteDatabase: Database {
     public func read<Value: Sendable>(
         _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value
     ) async throws -> Value {
-        try await translatingErrors { try await pool.read { try body(SQLiteConnection($0)) } }
+        try await uncanceled { resume in
+            pool.asyncRead { connection in
+                resume(
+                    connection.flatMap { reader in Result { try body(SQLiteConnection(reader)) } })
+            }
+        }
     }
 
     public func write<Value: Sendable>(
         _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value
     ) async throws -> Value {
-        try await translatingErrors { try await pool.write { try body(SQLiteConnection($0)) } }
+        try await uncanceled { resume in
+            pool.asyncWrite {
+                try body(SQLiteConnection($0))
+            } completion: { _, result in
+                resume(result)
+            }
+        }
     }
 
     public func writeBlocking<Value>(
@@ -121,9 +132,14 @@ public final class SQLiteDatabase: Database {
         }
     }
 
-    private func translatingErrors<Value>(_ body: () async throws -> Value) async throws -> Value {
+    /// GRDB's own `async` calls end with the task that waits for them, wherever they are.
+    private func uncanceled<Value: Sendable>(
+        _ transaction: (@escaping @Sendable (Result<Value, any Error>) -> Void) -> Void
+    ) async throws -> Value {
         do {
-            return try await body()
+            return try await withCheckedThrowingContinuation { continuation in
+                transaction { continuation.resume(with: $0) }
+            }
         } catch let error as GRDB.DatabaseError {
             throw DatabaseError(error)
         }

@@ -36,11 +36,13 @@ final class WebhookDeliverer: Sendable {
     /// Says that something may be due.
     func wake() { signal.yield() }
 
-    /// Works until the task is canceled.
+    /// Works until the task is canceled. What is on its way by then is waited for.
     func run() async {
         for await _ in signals {
             do {
                 while try await sendBatch(), !Task.isCancelled {}
+            } catch is CancellationError {
+                return
             } catch {
                 logger.error("webhooks could not be delivered", metadata: ["error": "\(error)"])
             }
@@ -64,10 +66,15 @@ final class WebhookDeliverer: Sendable {
 
     private func deliver(_ delivery: Delivery) async {
         let problem = await send(delivery)
-        do {
+        // A task of its own is not canceled with this one: what a shutdown did not let be recorded
+        // would be sent again.
+        let recording = Task {
             try await queue.write { db in
                 try delivery.record(problem: problem, retryDelays: self.retryDelays, db)
             }
+        }
+        do {
+            try await recording.value
         } catch {
             logger.error("a delivery was not recorded", metadata: ["error": "\(error)"])
         }

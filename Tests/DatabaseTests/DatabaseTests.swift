@@ -6,20 +6,6 @@ import Testing
 /// What every engine promises; each case runs on each of them.
 @Suite("The database seam")
 struct DatabaseTests {
-    @Test("A write that throws leaves nothing", arguments: Engine.all)
-    func rollback(engine: Engine) async throws {
-        try await engine.withDatabase { test in
-            try await test.createTable()
-            await #expect(throws: CancellationError.self) {
-                try await test.database.write { connection in
-                    try connection.execute("INSERT INTO t (id) VALUES (1)")
-                    throw CancellationError()
-                }
-            }
-            #expect(try await test.integer("SELECT count(*) FROM t") == 0)
-        }
-    }
-
     @Test("Every kind of value comes back as it went in", arguments: Engine.all)
     func values(engine: Engine) async throws {
         try await engine.withDatabase { test in
@@ -257,66 +243,6 @@ struct DatabaseTests {
                 }
             }
             #expect(try await test.integer("SELECT count(*) FROM t") == 2500)
-        }
-    }
-
-    @Test("A read sees one snapshot, and cannot write", arguments: Engine.all)
-    func snapshot(engine: Engine) async throws {
-        try await engine.withDatabase { test in
-            try await test.createTable()
-            try await test.insert(1...1)
-            let counts = try await test.database.read { connection in
-                func count() throws -> Int64 {
-                    var reader = try connection.query("SELECT count(*) FROM t")[0].reader
-                    return try reader.integer()
-                }
-                let before = try count()
-                let written = DispatchSemaphore(value: 0)
-                Thread {
-                    do {
-                        _ = try test.database.writeBlocking {
-                            try $0.execute("INSERT INTO t (id) VALUES (2)")
-                        }
-                    } catch {
-                        Issue.record("the write failed: \(error)")
-                    }
-                    written.signal()
-                }.start()
-                written.wait()
-                return [before, try count()]
-            }
-            #expect(counts == [1, 1])
-            #expect(try await test.integer("SELECT count(*) FROM t") == 2)
-            await #expect(throws: DatabaseError.self) {
-                try await test.database.read { try $0.execute("DELETE FROM t") }
-            }
-        }
-    }
-
-    @Test("Whoever reads in order to write loses nobody's change", arguments: Engine.all)
-    func lostUpdates(engine: Engine) async throws {
-        try await engine.withDatabase { test in
-            try await test.createTable()
-            try await test.insert(1...1)
-            let other = try test.open()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for index in 0..<60 {
-                    let database = index % 2 == 0 ? test.database : other
-                    group.addTask {
-                        _ = try await database.write { connection in
-                            var reader = try connection.query(
-                                "SELECT n FROM t WHERE id = 1" + connection.dialect.lockRows)[0]
-                                .reader
-                            return try connection.execute(
-                                "UPDATE t SET n = ? WHERE id = 1",
-                                [.integer(try reader.integer() + 1)])
-                        }
-                    }
-                }
-                try await group.waitForAll()
-            }
-            try other.close()
-            #expect(try await test.integer("SELECT n FROM t") == 61)
         }
     }
 

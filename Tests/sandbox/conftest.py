@@ -79,14 +79,16 @@ class Sandbox:
 
     def __init__(self, database, receiver):
         self.database = database
+        self.log = database.with_suffix(".log")
         self.receiver = receiver
         self.start()
 
     def start(self, port=0):
-        self.process = subprocess.Popen(
-            [BINARY, "--port", str(port), "--database", str(self.database),
-             "--webhook-url", self.receiver.url, "--webhook-secret", SECRET],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "--port", str(port), "--database", str(self.database),
+                 "--webhook-url", self.receiver.url, "--webhook-secret", SECRET],
+                stdout=subprocess.PIPE, stderr=log, text=True)
         lines = queue.Queue()
         threading.Thread(
             target=lambda: lines.put(self.process.stdout.readline()), daemon=True).start()

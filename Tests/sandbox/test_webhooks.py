@@ -1,6 +1,10 @@
 """Webhooks, their signatures and retries, and the knobs that disturb them and the API."""
 
+import errno
 import json
+import signal
+import socket
+import threading
 import time
 
 import pytest
@@ -289,6 +293,29 @@ def test_everything_survives_a_restart(sandbox, api, receiver):
     sandbox.knob("webhooks", mode="release")
     sandbox.settle()
     assert receiver.types() == ["customer.updated"]
+
+
+def test_a_webhook_that_a_shutdown_meets_on_its_way_arrives_once(sandbox, api, receiver):
+    came, answer = threading.Event(), threading.Event()
+    receiver.hook = lambda _: (came.set(), answer.wait(10))
+    api.customers.create({"email": "a@b.test"})
+    assert came.wait(10)
+    port = int(sandbox.url.rsplit(":", 1)[1])
+    log_before = sandbox.log.read_text()
+    sandbox.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: refuses(port))
+    assert sandbox.process.poll() is None
+    answer.set()
+    assert sandbox.process.wait(10) == 0
+    assert sandbox.log.read_text() == log_before
+    sandbox.start(port)
+    sandbox.settle()
+    assert len(receiver.deliveries) == 1
+
+
+def refuses(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 def test_only_loopback_addresses_are_served(process):
