@@ -15,8 +15,11 @@ final class RabbitMQConnection {
         case returned(messageID: String?)
     }
 
-    /// How long connecting, logging in and each call may take.
+    /// How long connecting, logging in and each call may take, in seconds.
     static let callTimeout = 5
+    /// The same for the first connection of a process, once it is made: a server that has just been
+    /// started, or is busy, is worth waiting for before a start is given up.
+    static let startTimeout = 30
     /// Either side takes silence for twice this long, in seconds, as the other's end. The library
     /// sends heartbeats while it waits or sends.
     static let heartbeat: Int32 = 10
@@ -28,13 +31,14 @@ final class RabbitMQConnection {
     private(set) var lastPublishedTag: UInt64 = 0
 
     /// Connects, logs in and opens the channel.
-    init(_ url: RabbitMQURL) throws {
+    /// - Parameter patience: how long logging in and each call may take, in seconds.
+    init(_ url: RabbitMQURL, patience: Int = callTimeout) throws {
         guard let state = amqp_new_connection() else {
             throw RabbitMQError.away("out of memory")
         }
         self.state = state
         do {
-            try open(url)
+            try open(url, patience)
         } catch {
             amqp_destroy_connection(state)
             throw error
@@ -51,14 +55,15 @@ final class RabbitMQConnection {
         amqp_destroy_connection(state)
     }
 
-    private func open(_ url: RabbitMQURL) throws {
+    private func open(_ url: RabbitMQURL, _ patience: Int) throws {
         let made = try url.tls.map { try $0.socket(for: state) } ?? amqp_tcp_socket_new(state)
         guard let socket = made else {
             throw RabbitMQError.away("out of memory")
         }
-        var timeout = timeval(tv_sec: Self.callTimeout, tv_usec: 0)
+        var timeout = timeval(tv_sec: patience, tv_usec: 0)
         amqp_set_handshake_timeout(state, &timeout)
         amqp_set_rpc_timeout(state, &timeout)
+        timeout.tv_sec = Self.callTimeout
         let status = amqp_socket_open_noblock(socket, url.host, Int32(url.port), &timeout)
         guard status == AMQP_STATUS_OK.rawValue else {
             throw RabbitMQError.away("\(url.host):\(url.port): \(Self.errorText(status))")

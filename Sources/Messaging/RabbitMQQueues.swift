@@ -127,7 +127,8 @@ extension RabbitMQBroker {
     }
 
     private static func checkServerBlocking(_ url: RabbitMQURL) throws {
-        let connection = try RabbitMQConnection(url)
+        let connection = try RabbitMQConnection(
+            url, patience: RabbitMQConnection.startTimeout)
         defer { connection.close() }
         let version = connection.serverVersion ?? "unknown"
         let numbers = version.split(separator: ".").prefix(2).compactMap { Int($0) }

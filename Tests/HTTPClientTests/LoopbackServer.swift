@@ -26,6 +26,7 @@ final class LoopbackServer: Sendable {
     init(backlog: Int32 = 64, serve: (@Sendable (Connection) -> Void)?) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard listener >= 0 else { throw SetupFailure(call: "socket", number: errno) }
+        Self.sharePort(listener)
         port = try Self.listen(listener, backlog: backlog)
         guard let serve else { return }
         Thread {
@@ -45,11 +46,21 @@ final class LoopbackServer: Sendable {
     /// Connections that were accepted so far.
     var connections: Int { state.withLock { $0.accepted } }
 
-    /// Hangs up on everybody and accepts nobody any more.
+    /// Hangs up on everybody and accepts nobody any more. The port stays taken while the tests run:
+    /// whoever calls it afterwards is refused, and not answered by another test's server.
     func stop() {
         state.withLock { state in
             guard !state.isStopped else { return }
             state.isStopped = true
+            let placeholder = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            Self.sharePort(placeholder)
+            var address = Self.loopback(port: port)
+            let bound = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(placeholder, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            precondition(bound == 0, "the port cannot be kept")
             shutdown(listener, Int32(SHUT_RDWR))
             for socket in state.open { shutdown(socket, Int32(SHUT_RDWR)) }
         }
@@ -90,6 +101,12 @@ final class LoopbackServer: Sendable {
             state.open.removeAll { $0 == socket }
             close(socket)
         }
+    }
+
+    private static func sharePort(_ socket: Int32) {
+        var on: Int32 = 1
+        setsockopt(
+            socket, SOL_SOCKET, SO_REUSEPORT, &on, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private static func loopback(port: UInt16) -> sockaddr_in {

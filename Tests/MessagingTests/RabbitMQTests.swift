@@ -100,7 +100,7 @@ struct RabbitMQTests {
 
     @Test("A worker that has only lost its connection keeps its message, and no try is used up")
     func lostConnection() async throws {
-        let tested = try await BrokerUnderTest(.rabbitMQ, now: now, lostAfter: .seconds(3))
+        let tested = try await BrokerUnderTest(.rabbitMQ, now: now, lostAfter: .seconds(8))
         try await tested.enqueue(["a"], at: now)
         let cutOff = try #require(tested.broker as? RabbitMQBroker)
         let message = try #require(try await tested.claim(at: now).first)
@@ -108,7 +108,7 @@ struct RabbitMQTests {
         let other = try #require(tested.broker as? RabbitMQBroker)
         let room = ClaimRoom(each: 8)
         // It goes on working, for longer than a dead worker is waited for.
-        let end = ContinuousClock.now + .seconds(4)
+        let end = ContinuousClock.now + .seconds(9)
         while ContinuousClock.now < end {
             #expect(try await cutOff.claim(room, now: now).isEmpty)
             #expect(try await other.claim(room, now: now).isEmpty)

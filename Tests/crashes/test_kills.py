@@ -34,10 +34,12 @@ def test_killed_at_random_two_processes_on_postgresql_lose_nothing_and_apply_not
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     """A world that went well, with what was read at its end."""
-    with World(tmp_path_factory.mktemp("real") / "world", SEED, accounts=3) as world:
+    with World(tmp_path_factory.mktemp("real") / "world", SEED, accounts=3,
+               allocation=200) as world:
         world.kill_at_random(1)
         world.load.wait(300)
-        # Until the credits have run out, or the day's calls.
+        # Until the credits have run out. By then every kind of answer was given often: fewer
+        # credits, or a daily limit, might end that too early.
         world.load.wait(1, status=429, seconds=300)
     return world
 

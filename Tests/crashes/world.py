@@ -25,7 +25,7 @@ from conftest import BINARY, Service, User  # noqa: E402, F401
 from history import Call, History, micro_credits  # noqa: E402
 from load import Load, Target  # noqa: E402
 from model import Rules  # noqa: E402
-from ports import free_port  # noqa: E402
+from ports import free_ports  # noqa: E402
 
 ISSUER = "https://people.example.test"
 SECONDS_OF_A_DAY = 86_400
@@ -55,14 +55,15 @@ class World:
         catalog = self.draw_catalog(allocation)
         self.write_keys()
         self.starts = 0
+        self.names = [[] for _ in range(processes)]
         self.services = []
-        for number in range(processes):
+        for number, port in enumerate(free_ports(processes)):
             place = self.folder / str(number)
             place.mkdir()
             self.services.append(Service(
                 place, CATALOG=str(catalog), LOG_LEVEL="warning",
                 # Each time on the same port, as behind a load balancer.
-                PORT=str(free_port()),
+                PORT=str(port),
                 # Nobody pays here; a sandbox would only take time to start.
                 STRIPE_API_BASE="http://127.0.0.1:1",
                 AUTH_JWKS=str(self.folder / "keys.json"), AUTH_ISSUER=ISSUER,
@@ -166,8 +167,10 @@ class World:
         when a killed process's last one is gone."""
         self.starts += 1
         if self.url:
+            name = f"start-{self.starts}"
+            self.names[number].append(name)
             self.services[number].environment["DATABASE_URL"] = (
-                f"{self.url}&application_name=start-{self.starts}")
+                f"{self.url}&application_name={name}")
 
     def kill(self, number):
         """SIGKILL. The process is gone when this returns; what its connections had asked of
@@ -177,12 +180,13 @@ class World:
 
     def restart(self, number):
         """Starts a killed process at once, beside whatever is left of its last life."""
-        killed = self.services[number].environment["DATABASE_URL"].rpartition("=")[2]
+        killed = self.names[number]
+        self.names[number] = []
         self.start(number)
         if self.url:
             with psycopg.connect(self.url, autocommit=True) as connection:
                 while connection.execute(
-                        "SELECT 1 FROM pg_stat_activity WHERE application_name = %s",
+                        "SELECT 1 FROM pg_stat_activity WHERE application_name = ANY(%s)",
                         [killed]).fetchone():
                     time.sleep(0.005)
         self.history.record_death(number)

@@ -5,6 +5,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -19,6 +20,10 @@ import stripe
 SECRET = "whsec_test_secret"
 DAY = 86_400
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "Tests/servers"))
+
+from ports import free_port  # noqa: E402
+
 BINARY = os.environ.get("SANDBOX_BINARY", str(ROOT / ".build/release/stripe-sandbox"))
 
 stripe.enable_telemetry = False
@@ -37,10 +42,11 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 signature = self.headers["Stripe-Signature"]
+                status, hook = receiver.status, receiver.hook
                 receiver.deliveries.append((body, signature))
-                if receiver.hook:
-                    receiver.hook(json.loads(body))
-                self.send_response(receiver.status)
+                if hook:
+                    hook(json.loads(body))
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -81,12 +87,13 @@ class Sandbox:
         self.database = database
         self.log = database.with_suffix(".log")
         self.receiver = receiver
+        self.port = free_port()
         self.start()
 
-    def start(self, port=0):
+    def start(self):
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [BINARY, "--port", str(port), "--database", str(self.database),
+                [BINARY, "--port", str(self.port), "--database", str(self.database),
                  "--webhook-url", self.receiver.url, "--webhook-secret", SECRET],
                 stdout=subprocess.PIPE, stderr=log, text=True)
         lines = queue.Queue()

@@ -142,7 +142,7 @@ def test_refused_parameters_do_not_use_a_key_up(api):
 
 
 def test_a_key_in_flight_is_a_conflict(sandbox, api):
-    sandbox.knob("faults", path_prefix="/v1/customers", method="POST", kind="hang", seconds=1)
+    sandbox.knob("faults", path_prefix="/v1/customers", method="POST", kind="hang", seconds=5)
     options = {"idempotency_key": "k-5"}
     results = []
     thread = threading.Thread(

@@ -144,10 +144,10 @@ def test_a_new_price_resets_the_quantity(sandbox, api):
 
 def test_another_interval_starts_a_new_cycle_and_charges(sandbox, api):
     subscription = sandbox.subscription(day_price(sandbox, 3000, 30))
-    sandbox.advance(15 * DAY)
+    before = sandbox.advance(15 * DAY)
     updated = api.subscriptions.update(subscription.id, change(
         subscription, sandbox.price(20_000, interval="year"), expand=["latest_invoice"]))
-    assert abs(period(updated)[0] - sandbox.now()) <= 2
+    assert before <= period(updated)[0] <= sandbox.now()
     credit, full = [line.amount for line in updated.latest_invoice.lines.data]
     assert -1500 <= credit <= -1499 and full == 20_000
     assert updated.latest_invoice.status == "paid"
@@ -203,10 +203,11 @@ def test_an_upgrade_during_a_trial_costs_nothing(sandbox, api):
         subscription.id, change(subscription, pro, proration_behavior="always_invoice"))
     assert updated.latest_invoice == subscription.latest_invoice
     assert updated.status == "trialing"
+    before = sandbox.now()
     ended = api.subscriptions.update(
         subscription.id, {"trial_end": "now", "expand": ["latest_invoice"]})
     assert (ended.status, ended.latest_invoice.amount_paid) == ("active", 4000)
-    assert abs(period(ended)[0] - sandbox.now()) <= 2
+    assert before <= period(ended)[0] <= sandbox.now()
 
 
 def test_a_first_payment_that_fails_is_incomplete_for_23_hours(sandbox, api, receiver):
@@ -322,10 +323,11 @@ def test_a_card_that_needs_authentication_cannot_start_unattended(sandbox, api):
 
 def test_cancel_at_period_end_ends_there(sandbox, api, receiver):
     subscription = sandbox.subscription(sandbox.price(2000))
+    before = sandbox.now()
     canceled = api.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
     end = period(subscription)[1]
     assert (canceled.status, canceled.cancel_at) == ("active", end)
-    assert abs(canceled.canceled_at - sandbox.now()) <= 2
+    assert before <= canceled.canceled_at <= sandbox.now()
     sandbox.settle()
     receiver.clear()
     sandbox.advance_to(end + 1)

@@ -283,9 +283,8 @@ def test_everything_survives_a_restart(sandbox, api, receiver):
     sandbox.knob("webhooks", mode="hold")
     api.customers.update(customer.id, {"name": "Ada"})
     before = sandbox.now()
-    port = int(sandbox.url.rsplit(":", 1)[1])
     sandbox.stop()
-    sandbox.start(port)
+    sandbox.start()
     assert sandbox.now() >= before
     found = sandbox.client.v1.subscriptions.retrieve(subscription.id)
     assert found.to_dict() == subscription.to_dict()
@@ -300,15 +299,14 @@ def test_a_webhook_that_a_shutdown_meets_on_its_way_arrives_once(sandbox, api, r
     receiver.hook = lambda _: (came.set(), answer.wait(10))
     api.customers.create({"email": "a@b.test"})
     assert came.wait(10)
-    port = int(sandbox.url.rsplit(":", 1)[1])
     log_before = sandbox.log.read_text()
     sandbox.process.send_signal(signal.SIGTERM)
-    wait_for(lambda: refuses(port))
+    wait_for(lambda: refuses(sandbox.port))
     assert sandbox.process.poll() is None
     answer.set()
     assert sandbox.process.wait(10) == 0
     assert sandbox.log.read_text() == log_before
-    sandbox.start(port)
+    sandbox.start()
     sandbox.settle()
     assert len(receiver.deliveries) == 1
 

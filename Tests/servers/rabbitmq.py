@@ -8,6 +8,7 @@ CUEBX_TEST_RABBITMQ_PORTS:
 """
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ from ports import free_ports
 # Beside the wrapper in /usr/sbin, which would run it as another user on system folders.
 SERVER = Path(os.environ.get("RABBITMQ_SERVER", "/usr/lib/rabbitmq/bin/rabbitmq-server"))
 START_SECONDS = 120
+LOGS = Path(__file__).resolve().parents[2] / "var/test"
 USER, PASSWORD = "career", "p@ss/word"
 PORTS = "CUEBX_TEST_RABBITMQ_PORTS"
 
@@ -142,7 +144,7 @@ class RabbitMQ(RunningRabbitMQ):
     def start(self):
         with open(self.folder / "output", "ab") as output:
             self.server = subprocess.Popen(
-                [str(SERVER)], env=self.environment, cwd=self.folder, start_new_session=True,
+                [str(SERVER)], env=self.environment, cwd=self.folder, process_group=0,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
@@ -183,7 +185,13 @@ class RabbitMQ(RunningRabbitMQ):
         self.kill()
         self.name_server.terminate()
         self.name_server.wait(10)
+        self.keep_log()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def keep_log(self):
+        """What the last server said stays where the tests' own output is."""
+        with contextlib.suppress(OSError):
+            shutil.copy(self.folder / "log/cuebx@localhost.log", LOGS / "rabbitmq-server.log")
 
 
 def main():

@@ -476,8 +476,13 @@ class Service:
         return jwt.encode(payload, secret, algorithm=algorithm)
 
     def metric(self, name):
-        page = self.call("GET", "/metrics").bytes.decode()
-        return float(re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE).group(1))
+        """A sample's value; what a busy database could not count in time is missing for once."""
+        deadline = time.monotonic() + 20
+        while True:
+            page = self.call("GET", "/metrics").bytes.decode()
+            if found := re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE):
+                return float(found.group(1))
+            assert time.monotonic() < deadline, page
 
     @property
     def cpu_seconds(self):

@@ -64,7 +64,7 @@ def test_thousands_of_messages_pass_an_encrypted_connection(encrypted):
         """, COMMITS)
     encrypted.start_worker()
     until(lambda: encrypted.rows("SELECT count(*) FROM messages WHERE died_at IS NOT NULL")
-          == [(2000,)])
+          == [(2000,)], seconds=240)
     assert encrypted.rows("SELECT count(DISTINCT length(body)) FROM messages") == [(2000,)]
 
 

@@ -81,7 +81,7 @@ def test_checkouts_begun_in_two_processes_leave_one_page_open(own_service):
     user = own_service.new_user()
     other = own_service.beside(STRIPE_API_BASE=own_service.sandbox).start()
     elsewhere = User(other, user.email, user.tokens, user.id)
-    fault(own_service, "/v1/checkout/sessions", kind="hang", seconds=2, times=1)
+    fault(own_service, "/v1/checkout/sessions", kind="hang", seconds=6, times=1)
 
     def work(index):
         if index == 0:
@@ -163,7 +163,7 @@ def test_a_hanging_stripe_holds_up_only_a_bounded_number_of_calls_to_it(own_serv
             answer = CALLS["portal"](user)
             answers.append(answer)
             return None
-        # The others are served meanwhile, each as fast as ever.
+        # The others are served meanwhile: behind a call to Stripe they would wait five seconds.
         time.sleep(1)
         started = time.monotonic()
         assert own_service.call("GET", "/career/subscriptions/plans").status == 200
@@ -172,10 +172,10 @@ def test_a_hanging_stripe_holds_up_only_a_bounded_number_of_calls_to_it(own_serv
         return time.monotonic() - started
 
     times = [seconds for seconds in together(304, work) if seconds is not None]
-    assert len(times) == 4 and max(times) < 1, times
+    assert len(times) == 4 and max(times) < 4, times
     refused = [answer for answer in answers if answer.status == 503]
-    # 16 are under way and 256 wait; the 28 beyond are told to come again.
-    assert len(answers) == 300 and len(refused) >= 28
+    # 24 are under way and 256 wait; the 20 beyond are told to come again.
+    assert len(answers) == 300 and len(refused) >= 20
     assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
     assert any(answer.status == 200 for answer in answers)
 

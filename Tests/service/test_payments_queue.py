@@ -8,7 +8,7 @@ from test_payments import EVENT, knob, post_event
 ASYNC = {"Prefer": "respond-async"}
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"

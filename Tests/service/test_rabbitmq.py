@@ -4,6 +4,8 @@ import contextlib
 import json
 import re
 import signal
+import socket
+import socketserver
 import sqlite3
 import subprocess
 import threading
@@ -16,6 +18,7 @@ from conftest import BINARY, Service
 from test_mail import SENDER, MailServer
 from test_payments import EVENT, checkout, knob, post_event, press, sdk, settle
 from test_payments_queue import ASYNC, until
+from test_rules_plans import requests
 
 # What is moved, broken or looked at here are SQLite's files.
 ENGINE = "sqlite"
@@ -167,6 +170,41 @@ def test_queues_that_somebody_made_otherwise_stop_the_start(tmp_path, rabbitmq):
     assert "BROKER_URL" in result.stderr and COMMITS in result.stderr
 
 
+def pump(source, target):
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_a_broker_that_is_slow_to_answer_is_waited_for_at_the_start(tmp_path, rabbitmq):
+    # Later than a call may take once the process runs.
+    silence = [6]
+
+    class Between(socketserver.BaseRequestHandler):
+        def handle(self):
+            if silence:
+                time.sleep(silence.pop())
+            with socket.create_connection(("127.0.0.1", rabbitmq.port)) as there:
+                threading.Thread(target=pump, args=(there, self.request), daemon=True).start()
+                pump(self.request, there)
+
+    between = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Between)
+    between.daemon_threads = True
+    threading.Thread(target=between.serve_forever, daemon=True).start()
+    service = RabbitService(tmp_path, rabbitmq)
+    service.environment["BROKER_URL"] = service.environment["BROKER_URL"].replace(
+        f":{rabbitmq.port}/", f":{between.server_address[1]}/")
+    with running(service):
+        assert silence == [] and service.call("GET", "/ready").status == 200
+        user = service.sign_up()
+        user.commit(user.validate().json["usage_id"], headers=ASYNC)
+        service.advance(0)
+        assert user.balance["credits_used"] == "1.00"
+    between.shutdown()
+    between.server_close()
+
+
 # What it carries
 
 
@@ -280,7 +318,7 @@ def test_while_the_broker_is_away_webhooks_are_taken_and_messages_wait(stoppable
         started = time.monotonic()
         ready = service.call("GET", "/ready")
         assert (ready.status, ready.code) == (503, "broker_unavailable")
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 10
         assert press(page, "pay")[0] == 303
         event = {**EVENT, "id": "evt_away", "type": "checkout.session.expired",
                  "data": {"object": {"id": "cs_x", "object": "checkout.session"}}}
@@ -398,8 +436,12 @@ def test_two_workers_share(unworked):
     unworked.enqueue(bodies)
     until(lambda: len(unworked.dead_bodies()) == len(bodies), 60)
     assert unworked.dead_bodies() == sorted(bodies)
-    handled = [worker.log.read_text().count("message is dead") for worker in workers]
-    assert sum(handled) == len(bodies) and min(handled) > 0
+
+    def handled():
+        return [worker.log.read_text().count("message is dead") for worker in workers]
+
+    until(lambda: sum(handled()) == len(bodies))
+    assert min(handled()) > 0
 
 
 def test_a_worker_killed_in_mid_message_leaves_it_to_another(unworked):
@@ -418,9 +460,9 @@ def test_a_worker_killed_in_mid_message_leaves_it_to_another(unworked):
           "times": 1})
     event = {**EVENT, "id": "evt_change", "type": "customer.subscription.updated",
              "data": {"object": {"id": id, "object": "subscription"}}}
+    known = len(requests(unworked, "GET", f"/v1/subscriptions/{id}"))
     assert post_event(unworked, event).status == 200
-    queue = "stripe_subscription_updated"
-    until(lambda: unworked.queues()[queue].get("messages_unacknowledged"), 30)
+    until(lambda: len(requests(unworked, "GET", f"/v1/subscriptions/{id}")) > known, 30)
     assert user.subscription["cancel_at_period_end"] is False
     first.kill()
     first.wait(30)

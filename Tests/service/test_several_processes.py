@@ -17,6 +17,7 @@ import pytest
 
 import postgresql
 from conftest import BINARY, PLUS, PRO, ROOT, Service, User, databases, together
+from ports import free_ports
 from test_payments import checkout, knob, post_event, press, sdk
 from test_payments_queue import ASYNC, until
 
@@ -61,12 +62,14 @@ class Cluster:
         self.services, self.workers = [], []
         if rabbitmq:
             settings["BROKER_URL"] = rabbitmq.new_vhost()[0]
-        for index in range(number):
+        # They find their ports free again after a restart.
+        for index, port in enumerate(free_ports(number)):
             place = folder / str(index)
             place.mkdir()
             self.services.append(Service(
                 place, **{
                     "DATABASE_URL": url, "CATALOG": str(path), "LOG_LEVEL": "warning",
+                    "PORT": str(port),
                     # Nobody pays here; a sandbox for each would only take time.
                     "STRIPE_API_BASE": "http://127.0.0.1:1", **settings}))
         if rabbitmq:
@@ -85,6 +88,7 @@ class Cluster:
         """The first one's local Stripe serves all; the workers are left to be started."""
         first, *others = self.services
         del first.environment["STRIPE_API_BASE"]
+        first.environment["PORT"] = "0"
         self.start_one(first)
         for service in others:
             service.environment["STRIPE_API_BASE"] = first.sandbox
@@ -606,7 +610,7 @@ def test_processes_whose_clocks_are_minutes_apart_grant_and_charge_as_one(
 
 def until_ready(service):
     """A process asks a server that was away again after a second at most."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while service.call("GET", "/ready").status != 200:
         assert time.monotonic() < deadline
         time.sleep(0.01)

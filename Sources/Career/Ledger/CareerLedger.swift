@@ -11,6 +11,7 @@ public final class CareerLedger: Sendable {
     static let lanes = 2
 
     private let lanes: [LedgerLane]
+    private let logger: Logger
 
     public init(
         database: any Database, catalog: CatalogStore, clock: DecisionClock, spans: LedgerSpans,
@@ -21,6 +22,7 @@ public final class CareerLedger: Sendable {
                 database: database, catalog: catalog, clock: clock, spans: spans,
                 metrics: metrics, logger: logger)
         }
+        self.logger = logger
         for lane in lanes { lane.start() }
     }
 
@@ -65,7 +67,11 @@ public final class CareerLedger: Sendable {
     /// Takes nothing more, finishes what was taken and returns once it is durable, or once
     /// ``LedgerLane/closingTime`` is over: the database may then be closed.
     public func close() {
-        for lane in lanes { lane.takeNoMore() }
+        let waiting = lanes.reduce(0) { $0 + $1.takeNoMore() }
+        if waiting > 0 {
+            logger.info(
+                "the ledger finishes what it has taken", metadata: ["waiting": "\(waiting)"])
+        }
         let deadline = Date(timeIntervalSinceNow: LedgerLane.closingTime)
         for lane in lanes { lane.finish(before: deadline) }
     }

@@ -97,22 +97,19 @@ final class LedgerLane: Sendable {
     }
 
     /// What has been taken is still worked off.
-    func takeNoMore() {
+    /// - Returns: how many operations wait for that, besides those of a batch that is in work.
+    func takeNoMore() -> Int {
         condition.lock()
+        defer { condition.unlock() }
         queue.isClosed = true
         condition.broadcast()
-        condition.unlock()
+        return queue.operations.count
     }
 
     /// Waits until a lane that takes no more has worked off what it took, or until the deadline.
     func finish(before deadline: Date) {
         condition.lock()
         defer { condition.unlock() }
-        if !queue.operations.isEmpty {
-            logger.info(
-                "the ledger finishes what it has taken",
-                metadata: ["waiting": "\(queue.operations.count)"])
-        }
         while queue.isWorking {
             guard condition.wait(until: deadline) else {
                 logger.error(
