@@ -7,6 +7,16 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny")
 ]
 
+// The service is one file: Swift's own libraries are linked into it, which also makes its start
+// shorter. What Foundation's archives need of each other is named here, since only modules compiled
+// for this would name it; lld takes archives in any order.
+let standalone: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-use-ld=lld", "-lCoreFoundation", "-l_FoundationICU",
+        "-l_FoundationCShims", "-l_FoundationCollections",
+    ])
+]
+
 let package = Package(
     name: "cuebx-career",
     products: [
@@ -180,7 +190,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings, linkerSettings: standalone),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -4,15 +4,18 @@ the loopback interface, stopped when it is done.
     python Tests/servers/postgresql.py COMMAND…    runs the command with CUEBX_TEST_POSTGRESQL set
 """
 
+import contextlib
 import glob
 import os
 import pwd
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 
 from memory import memory_folder
@@ -129,6 +132,7 @@ def new_database(url):
 
 def copy_database(url):
     """Makes a copy of a database that nobody is connected to and returns its URL."""
+    disconnect(url)
     return make_database(url, name_of(url))
 
 
@@ -140,6 +144,7 @@ def make_database(url, template):
 
 
 def drop_database(url):
+    disconnect(url)
     administer(url, f"DROP DATABASE IF EXISTS {name_of(url)} WITH (FORCE)")
 
 
@@ -148,9 +153,38 @@ def name_of(url):
 
 
 def administer(url, sql, since_15=""):
-    import psycopg
-    with psycopg.connect(re.sub(r"/[^/?]*\?", "/postgres?", url), autocommit=True) as connection:
+    with connected(re.sub(r"/[^/?]*\?", "/postgres?", url)) as connection:
         connection.execute(sql + (since_15 if connection.info.server_version >= 150_000 else ""))
+
+
+# The main thread's, by URL.
+kept = {}
+
+
+@contextlib.contextmanager
+def connected(url):
+    """A connection, on which each statement is a transaction of its own. The main thread's stays open
+    for what comes next: to open one takes both sides milliseconds, thousands of times."""
+    import psycopg
+    if threading.current_thread() is not threading.main_thread():
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
+        return
+    if url in kept and not is_alive(kept[url]):
+        disconnect(url)
+    if url not in kept:
+        kept[url] = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+    yield kept[url]
+
+
+def is_alive(connection):
+    """The server may have been stopped, and says so on a connection that lies idle."""
+    return not connection.closed and not select.select([connection.fileno()], [], [], 0)[0]
+
+
+def disconnect(url):
+    if url in kept:
+        kept.pop(url).close()
 
 
 def find_programs():

@@ -507,7 +507,7 @@ class Service:
             return [tuple(
                 uuid.UUID(bytes=value) if isinstance(value, bytes) and len(value) == 16 else value
                 for value in row) for row in found]
-        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+        with postgresql.connected(self.environment["DATABASE_URL"]) as connection:
             cursor = connection.execute(sql.replace("?", "%s"), arguments or None)
             return cursor.fetchall() if cursor.description else []
 

@@ -157,6 +157,8 @@ def test_who_changes_while_a_password_is_hashed_gets_no_session(tmp_path, change
     service = Service(tmp_path, PASSWORD_COST="").start()
     user, other = service.sign_up(), service.sign_up(password="Another-Passw0rd1")
     id = uuid.UUID(user.id)
+    # What comes next need not connect first.
+    assert service.rows("SELECT count(*) FROM users") == [(2,)]
     # Two passwords are hashed at a time, so most of these are still waiting for their turn.
     answers, threads = begin(10, lambda: sign_in(service, user.email))
     if change == "deactivated":
