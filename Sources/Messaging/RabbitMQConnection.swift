@@ -17,8 +17,9 @@ final class RabbitMQConnection {
 
     /// How long connecting, logging in and each call may take, in seconds.
     static let callTimeout = 5
-    /// The same for the first connection of a process, once it is made: a server that has just been
-    /// started, or is busy, is worth waiting for before a start is given up.
+    /// The same for logging in and for each call on a process's first connection: a server that has
+    /// just been started, or is busy, is worth waiting for before a start is given up. Connecting,
+    /// with TLS's own handshake, has no longer than ever.
     static let startTimeout = 30
     /// Either side takes silence for twice this long, in seconds, as the other's end. The library
     /// sends heartbeats while it waits or sends.

@@ -41,7 +41,7 @@ final class WebhookDeliverer: Sendable {
         for await _ in signals {
             do {
                 while try await sendBatch(), !Task.isCancelled {}
-            } catch is CancellationError {
+            } catch is CancellationError where Task.isCancelled {
                 return
             } catch {
                 logger.error("webhooks could not be delivered", metadata: ["error": "\(error)"])
@@ -58,6 +58,8 @@ final class WebhookDeliverer: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for (place, delivery) in batch.enumerated() {
                 if place >= inFlight { await group.next() }
+                // The others are still due.
+                guard !Task.isCancelled else { return }
                 group.addTask { await self.deliver(delivery) }
             }
         }

@@ -173,13 +173,23 @@ def connected(url):
     if url in kept and not is_alive(kept[url]):
         disconnect(url)
     if url not in kept:
-        kept[url] = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+        # Whoever looks for a service's connections by its name does not find this one.
+        kept[url] = psycopg.connect(
+            url, autocommit=True, prepare_threshold=None, application_name="tests")
     yield kept[url]
+
+
+# libpq's PQTRANS_IDLE.
+IDLE = 0
 
 
 def is_alive(connection):
     """The server may have been stopped, and says so on a connection that lies idle."""
-    return not connection.closed and not select.select([connection.fileno()], [], [], 0)[0]
+    if connection.closed or connection.info.transaction_status != IDLE:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def disconnect(url):

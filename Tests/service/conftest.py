@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -318,6 +319,11 @@ class IdentityProvider:
 PROVIDER = IdentityProvider()
 
 
+# Where the program finds what tells of its crashes: in a toolchain, if one is there.
+SWIFT = shutil.which("swift")
+BACKTRACES = {"SWIFT_ROOT": str(Path(SWIFT).resolve().parents[1])} if SWIFT else {}
+
+
 class Service:
     """One server process with a database of its own."""
 
@@ -334,6 +340,7 @@ class Service:
             self.database = Path(settings["DATABASE_URL"].removeprefix("sqlite:"))
         self.environment = {
             "PATH": os.environ["PATH"], "PORT": "0", "LOG_LEVEL": "debug",
+            **BACKTRACES,
             "CATALOG": str(ROOT / "catalog.json"),
             # Else the hashing of passwords would take half of the tests' time. Empty it for a test
             # of the hash itself.

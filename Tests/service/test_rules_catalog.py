@@ -1,6 +1,7 @@
 """The catalog as data: what changing it does, and what it leaves alone."""
 
 import json
+import time
 import uuid
 
 import pytest
@@ -78,17 +79,31 @@ def test_from_the_next_decision_on_the_plans_multiplier_and_costs_apply(module_s
     assert free["credits_allocation"] == "10.00" and free["rate_limit_per_minute"] == 7
 
 
-def test_a_running_server_notices_soon_what_another_process_changes(
+def test_a_running_server_notices_within_a_second_what_another_process_changes(
         module_service, sync):
     user = module_service.new_user()
     letter = {"feature_key": "career.cover_letter", "product_type": "career",
               "internal_cost_credits": "1.25"}
-    assert user.validate(feature="career.cover_letter").status == 422
-    sync(lambda catalog: catalog["features"].append(letter))
-    until(lambda: user.validate(request_id="r", feature="career.cover_letter").status == 200, 10)
-    assert user.balance["credits_reserved"] == "1.25"
-    sync()
-    until(lambda: user.validate(feature="career.cover_letter").status == 422, 10)
+
+    def validate():
+        return user.validate(request_id="r", feature="career.cover_letter")
+
+    def seconds_until(status):
+        began = time.monotonic()
+        until(lambda: validate().status == status)
+        return time.monotonic() - began
+
+    assert validate().status == 422
+    # On a busy machine a try may be held up; a server that looks too seldom is late in most.
+    for _ in range(5):
+        sync(lambda catalog: catalog["features"].append(letter))
+        known = seconds_until(200)
+        assert user.balance["credits_reserved"] == "1.25"
+        sync()
+        unknown = seconds_until(422)
+        if known < 1 and unknown < 1:
+            break
+    assert known < 1 and unknown < 1
 
 
 def test_a_plan_that_is_no_longer_offered_stays_with_those_who_are_on_it(module_service, sync):

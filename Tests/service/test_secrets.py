@@ -116,12 +116,10 @@ def driven(tmp_path_factory):
 
 def test_no_secret_and_no_address_gets_into_the_log(driven):
     assert len(driven.secrets) > 25 and len(driven.log) > 5000
-    assert [word for word in driven.secrets if re.search(sought(word), driven.log)] == []
-
-
-def sought(word):
-    """Six digits in a row are also found in ids, among the letters of hexadecimal numbers."""
-    return rf"(?<![0-9a-f]){word}(?![0-9a-f])" if word.isdigit() else re.escape(word)
+    # By chance six digits in a row may stand in an id.
+    log = re.sub(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "", driven.log)
+    assert [word for word in driven.secrets
+            if word in (log if word.isdigit() else driven.log)] == []
 
 
 def test_the_log_was_one_in_which_they_could_have_been(driven):
