@@ -220,9 +220,4 @@ struct BenchSchemas {
         }
         try database.close()
     }
-
-    /// Drops them after something else has failed, which is what is to be thrown.
-    func abandon() async {
-        do { try await drop() } catch { print("\(error)") }
-    }
 }

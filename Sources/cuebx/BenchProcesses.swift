@@ -44,8 +44,13 @@ struct BenchProcesses: AsyncParsableCommand {
             do {
                 try await measure(on: schemas.urls[0], catalog: catalog)
             } catch {
-                await schemas.abandon()
-                throw error
+                let reason = error
+                do {
+                    try await schemas.drop()
+                } catch {
+                    note("schemas of the bench are left: \(error)")
+                }
+                throw reason
             }
             try await schemas.drop()
         }
