@@ -151,8 +151,8 @@ public struct StripeReconciliation: Sendable {
         if plan != account.planID {
             found.append(Drift(theirs.id, "is on another plan at Stripe"))
         }
-        guard let paid = try await mirror.paidPeriod(of: theirs) else { return found }
-        if try await mirror.isReturned(paid.invoiceID) {
+        guard let paid = try await mirror.reader.paidPeriod(of: theirs) else { return found }
+        if try await mirror.reader.isReturned(paid.invoiceID) {
             found.append(
                 Drift(
                     theirs.id, "is paid by \(paid.invoiceID) only here: its money went back",
