@@ -23,13 +23,9 @@ private func subscriptionRoutes(_ services: CareerServices) -> [Endpoint] {
             .post, at + "/activate", tag: tag, ActivateSubscription(subscriptions: subscriptions)),
         Endpoint(.post, at + "/checkout", tag: tag, StartCheckout(billing: billing)),
         Endpoint(.post, at + "/preview-upgrade", tag: tag, PreviewUpgrade(billing: billing)),
-        Endpoint(
-            .post, at + "/upgrade", tag: tag,
-            UpgradePlan(billing: billing, subscriptions: subscriptions)),
+        Endpoint(.post, at + "/upgrade", tag: tag, UpgradePlan(billing: billing)),
         Endpoint(.post, at + "/cancel", tag: tag, CancelSubscription(billing: billing)),
-        Endpoint(
-            .post, at + "/resume", tag: tag,
-            ResumeSubscription(billing: billing, subscriptions: subscriptions)),
+        Endpoint(.post, at + "/resume", tag: tag, ResumeSubscription(billing: billing)),
         Endpoint(
             .post, at + "/portal", tag: tag,
             OpenPortal(billing: billing, returnURL: services.core.settings.publicURL)),

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPEndpoint
 
 struct CancelSubscription: Action {
@@ -17,10 +18,41 @@ struct CancelSubscription: Action {
     func perform(
         _ request: CareerCancelRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
-        let message = try await billing.cancel(
-            atPeriodEnd: request.cancelAtPeriodEnd, user: call.user().userID,
-            requestID: call.id)
-        return Reply(MessageResponse(message))
+        let user = try call.user().userID
+        let (account, _) = try await billing.subscription(of: user)
+        guard let subscriptionID = account.subscription.stripeSubscriptionID else {
+            throw Problem.nothingToCancel
+        }
+        if request.cancelAtPeriodEnd {
+            try await endWithPeriod(subscriptionID, user: user, requestID: call.id)
+        } else {
+            try await billing.end(subscriptionID)
+        }
+        try await billing.mirror.refresh(subscriptionID, userID: user, requestID: call.id)
+        return Reply(
+            MessageResponse(
+                request.cancelAtPeriodEnd
+                    ? "The subscription ends with its period; until then nothing changes."
+                    : "The subscription has ended; you are on the Free plan."))
+    }
+
+    /// Stripe is asked whatever we know: it may have been resumed there a moment ago.
+    ///
+    /// - Throws: ``Problem/nothingToCancel`` where it is over at Stripe; then it is here too.
+    private func endWithPeriod(
+        _ subscriptionID: String, user: UUID, requestID: String
+    ) async throws {
+        do {
+            _ = try await billing.stripe.setCancelAtPeriodEnd(
+                subscriptionID, true, "cancel-\(subscriptionID)-\(UUID().text)")
+        } catch {
+            guard error.isRefusal else { throw error }
+            try await billing.mirror.refresh(
+                subscriptionID, userID: user, requestID: requestID)
+            let (account, _) = try await billing.subscription(of: user)
+            guard account.subscription.stripeSubscriptionID == nil else { throw error }
+            throw Problem.nothingToCancel
+        }
     }
 }
 

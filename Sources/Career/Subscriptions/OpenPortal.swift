@@ -15,10 +15,12 @@ struct OpenPortal: Action {
     func read(_ input: inout InputReader) {}
 
     func perform(_ input: Void, _ call: Call) async throws -> Reply<PortalResponse> {
-        Reply(
-            PortalResponse(
-                url: try await billing.portalURL(
-                    user: call.user().userID, returnURL: returnURL)))
+        let (account, _) = try await billing.subscription(of: call.user().userID)
+        guard let customer = account.subscription.stripeCustomerID else {
+            throw Problem.noBillingAccount
+        }
+        let session = try await billing.stripe.createPortalSession(customer, returnURL)
+        return Reply(PortalResponse(url: session.url))
     }
 }
 

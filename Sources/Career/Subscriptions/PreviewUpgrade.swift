@@ -19,9 +19,19 @@ struct PreviewUpgrade: Action {
     func perform(
         _ request: CareerUpgradePreviewRequest, _ call: Call
     ) async throws -> Reply<CareerUpgradePreviewResponse> {
-        Reply(
-            try await billing.preview(
-                request.newPlanID, user: call.user().userID, requestID: call.id))
+        let user = try call.user().userID
+        let upgrade = try await billing.planUpgrade(
+            to: request.newPlanID, user: user, requestID: call.id)
+        let prorationDate = max(billing.clock.now().seconds, upgrade.item.currentPeriodStart)
+        let invoice = try await billing.stripe.previewUpgrade(upgrade.change(prorationDate))
+        try await UpgradePreviews(database: billing.database)
+            .keep(upgrade, at: prorationDate, user: user)
+        return Reply(
+            CareerUpgradePreviewResponse(
+                currentPlan: upgrade.current, newPlan: upgrade.new,
+                prorationMinor: invoice.total, dueMinor: invoice.amountDue,
+                currency: invoice.currency,
+                billingPeriodEnd: Timestamp(seconds: upgrade.item.currentPeriodEnd)))
     }
 }
 

@@ -1,9 +1,8 @@
-import FoundationEssentials
+import Foundation
 import HTTPEndpoint
 
 struct UpgradePlan: Action {
     let billing: CareerBillingService
-    let subscriptions: CareerSubscriptionService
 
     static let about = About(
         "Upgrade now, prorated and charged now",
@@ -18,8 +17,17 @@ struct UpgradePlan: Action {
         _ request: CareerUpgradeRequest, _ call: Call
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
-        try await billing.upgrade(request.newPlanID, user: user, requestID: call.id)
-        return try await subscriptions.reply(user)
+        let upgrade = try await billing.planUpgrade(
+            to: request.newPlanID, user: user, requestID: call.id)
+        let now = billing.clock.now().seconds
+        let shown = try await UpgradePreviews(database: billing.database)
+            .date(upgrade, user: user, now: now)
+        let change = upgrade.change(shown ?? max(now, upgrade.item.currentPeriodStart))
+        _ = try await billing.stripe.updateSubscriptionPrice(
+            change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
+        try await billing.mirror.refresh(
+            change.subscriptionID, userID: user, requestID: call.id)
+        return try await billing.subscriptions.reply(user)
     }
 }
 

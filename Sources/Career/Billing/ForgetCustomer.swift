@@ -1,0 +1,34 @@
+import Foundation
+import Stripe
+
+extension CareerBillingService {
+    /// Ends whatever the user pays for and forgets them at Stripe, before the account is erased.
+    /// Each subscription is canceled by its own name, in whatever state it is; the customer goes
+    /// last, so that a page that is still open can no longer be paid.
+    func forget(user: UUID) async throws {
+        guard let found = try await subscriptions.subscription(of: user),
+            let customer = found.account.subscription.stripeCustomerID
+        else { return }
+        if let session = try await Checkouts(database: database).find(user)?.sessionID {
+            try await expire(session)
+        }
+        for subscription in try await listSubscriptions(of: customer) where !subscription.isOver {
+            try await end(subscription.id)
+        }
+        do {
+            _ = try await stripe.deleteCustomer(customer)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+        }
+    }
+
+    /// A customer who is gone subscribes to nothing.
+    private func listSubscriptions(of customer: String) async throws -> [StripeSubscription] {
+        do {
+            return try await stripe.listSubscriptions(customer)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return []
+        }
+    }
+}
