@@ -16,7 +16,7 @@ public struct DecisionClock: Sendable {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Timestamp(
-            micros: Int64(time.tv_sec) * Timestamp.microsPerSecond + Int64(time.tv_nsec) / 1000)
+            clamping: Int64(time.tv_sec) * Timestamp.microsPerSecond + Int64(time.tv_nsec) / 1000)
     }
 }
 
@@ -30,6 +30,8 @@ public final class DevelopmentClock: Sendable {
     public static let spreadTime = Duration.milliseconds(130)
     /// The furthest that one request may move the clock: ten years.
     public static let maximumAdvance: Int64 = 10 * 366 * 86_400
+    /// What the clock never reaches: after it there are times enough for what a decision adds.
+    public static let latest = Timestamp.last.adding(seconds: -500 * 366 * 86_400)
 
     private let offsetMicros = Atomic<Int64>(0)
     private let database: any Database
@@ -41,7 +43,7 @@ public final class DevelopmentClock: Sendable {
     public var clock: DecisionClock {
         DecisionClock { [self] in
             let offset = offsetMicros.load(ordering: .relaxed)
-            return Timestamp(micros: DecisionClock.wall.now().micros + offset)
+            return DecisionClock.wall.now().adding(micros: offset)
         }
     }
 
@@ -58,12 +60,21 @@ public final class DevelopmentClock: Sendable {
     }
 
     /// Moves the clock forward for every process on this database.
-    public func advance(seconds: Int64) async throws {
-        let micros = seconds * Timestamp.microsPerSecond
-        _ = try await database.write { connection in
+    ///
+    /// - Returns: false where it would go beyond ``latest``; it then stays where it is.
+    public func advance(seconds: Int64) async throws -> Bool {
+        let wall = DecisionClock.wall.now()
+        let isMoved = try await database.write { connection in
+            var row = try connection.query(
+                "SELECT clock_offset FROM installation" + connection.dialect.lockRows)[0].reader
+            let moved = wall.adding(micros: try row.integer()).adding(seconds: seconds)
+            guard moved < Self.latest else { return false }
             try connection.execute(
-                "UPDATE installation SET clock_offset = clock_offset + ?", [.integer(micros)])
+                "UPDATE installation SET clock_offset = ?",
+                [.integer(moved.micros - wall.micros)])
+            return true
         }
         try await refresh()
+        return isMoved
     }
 }

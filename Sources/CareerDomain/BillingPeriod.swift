@@ -51,16 +51,18 @@ public struct BillingPeriod: Sendable, Hashable {
 
 extension Timestamp {
     /// The same time of day that many calendar months later, on the same day of the month or, in
-    /// a shorter month, on its last day.
+    /// a shorter month, on its last day; the first or last instant where there is none.
     public func adding(months: Int64) -> Timestamp {
         let day = Civil.floorDivide(seconds, Civil.secondsPerDay)
         let timeOfDay = micros - day * Civil.secondsPerDay * Timestamp.microsPerSecond
         var date = Civil.date(ofDay: day)
-        let month = date.year * 12 + (date.month - 1) + months
+        // No two instants are further apart than that.
+        let span = min(max(months, -120_000), 120_000)
+        let month = date.year * 12 + (date.month - 1) + span
         date.year = Civil.floorDivide(month, 12)
         date.month = month - date.year * 12 + 1
         date.day = min(date.day, Civil.daysInMonth(year: date.year, month: date.month))
         let midnight = Civil.day(of: date) * Civil.secondsPerDay * Timestamp.microsPerSecond
-        return Timestamp(micros: midnight + timeOfDay)
+        return Timestamp(clamping: midnight + timeOfDay)
     }
 }

@@ -4,13 +4,30 @@ public struct Credits: Sendable, Hashable, Comparable {
     public static let microsPerCredit: Int64 = 1_000_000
     /// The largest amount that the catalog or an operator may name: a billion credits. Two hundred
     /// thousand of them fit into an account before arithmetic could overflow.
-    public static let maximum = Credits(micros: 1_000_000_000 * microsPerCredit)
-    public static let zero = Credits(micros: 0)
+    public static let maximum = Credits(clamping: 1_000_000_000 * microsPerCredit)
+    /// What is kept of any one amount is at most this in size, a thousand times ``maximum``: the few
+    /// amounts that a decision adds up always fit.
+    public static let range: ClosedRange<Int64> = -limit...limit
+    private static let limit: Int64 = 1_000 * 1_000_000_000 * microsPerCredit
+    public static let zero = Credits(clamping: 0)
 
     public let micros: Int64
 
-    public init(micros: Int64) {
+    /// Fails for a number from outside that is no amount to be kept.
+    public init?(micros: Int64) {
+        guard Credits.range.contains(micros) else { return nil }
         self.micros = micros
+    }
+
+    /// The nearest amount to be kept: for what was computed.
+    public init(clamping micros: Int64) {
+        self.micros = min(max(micros, Credits.range.lowerBound), Credits.range.upperBound)
+    }
+
+    /// A sum, which may be larger than what is kept. One that no integer could hold stays the largest
+    /// or smallest there is, so that whoever compares it never takes it for a small one.
+    private init(_ sum: (partialValue: Int64, overflow: Bool), isNegative: Bool) {
+        micros = sum.overflow ? (isNegative ? .min : .max) : sum.partialValue
     }
 
     /// Reads a plain decimal such as `"25"`, `"-1.5"` or `"0.000001"`: at most six decimals, no
@@ -26,23 +43,27 @@ public struct Credits: Sendable, Hashable, Comparable {
     public var decimal: String { FixedPoint.format(micros) }
 
     /// The share `numerator / denominator` of this amount, rounded down to the hundredth of a
-    /// credit. Both are spans of the same unit; the numerator is at most the denominator.
+    /// credit. Both are spans of the same unit. A numerator beyond the span counts as its nearer end;
+    /// of a span that is none the share is nothing.
     public func share(_ numerator: Int64, of denominator: Int64) -> Credits {
-        precondition(denominator > 0 && numerator >= 0 && numerator <= denominator)
+        guard denominator > 0 else { return .zero }
         let hundredth = Credits.microsPerCredit / 100
-        let product = micros.multipliedFullWidth(by: numerator)
+        let part = min(max(numerator, 0), denominator)
+        let product = micros.multipliedFullWidth(by: part)
         let exact = denominator.dividingFullWidth(product).quotient
-        return Credits(micros: exact - exact % hundredth)
+        return Credits(clamping: exact - exact % hundredth)
     }
 
     public static func < (left: Credits, right: Credits) -> Bool { left.micros < right.micros }
     public static func + (left: Credits, right: Credits) -> Credits {
-        Credits(micros: left.micros + right.micros)
+        Credits(
+            left.micros.addingReportingOverflow(right.micros), isNegative: right.micros < 0)
     }
     public static func - (left: Credits, right: Credits) -> Credits {
-        Credits(micros: left.micros - right.micros)
+        Credits(
+            left.micros.subtractingReportingOverflow(right.micros), isNegative: right.micros > 0)
     }
-    public static prefix func - (amount: Credits) -> Credits { Credits(micros: -amount.micros) }
+    public static prefix func - (amount: Credits) -> Credits { .zero - amount }
     public static func += (left: inout Credits, right: Credits) { left = left + right }
     public static func -= (left: inout Credits, right: Credits) { left = left - right }
 }
@@ -50,17 +71,29 @@ public struct Credits: Sendable, Hashable, Comparable {
 /// What a plan charges for a feature relative to its internal cost, in millionths: `1.00` is
 /// 1 000 000.
 public struct Multiplier: Sendable, Hashable {
+    /// Nothing costs anything.
+    public static let zero = Multiplier(unchecked: 0)
+    public static let one = Multiplier(unchecked: 1_000_000)
+    public static let oneAndAHalf = Multiplier(unchecked: 1_500_000)
+    /// In millionths: from nothing to a thousand times.
+    public static let range: ClosedRange<Int64> = 0...1_000_000_000
+
     public let millionths: Int64
 
-    public init(millionths: Int64) {
+    /// Fails for a number that is not between `0` and `1000` times.
+    public init?(millionths: Int64) {
+        guard Multiplier.range.contains(millionths) else { return nil }
+        self.millionths = millionths
+    }
+
+    private init(unchecked millionths: Int64) {
         self.millionths = millionths
     }
 
     /// Reads a decimal from `0` to `1000` with at most six decimals.
     public init?(decimal text: String) {
-        guard let millionths = FixedPoint.parse(text), (0...1_000_000_000).contains(millionths)
-        else { return nil }
-        self.millionths = millionths
+        guard let millionths = FixedPoint.parse(text) else { return nil }
+        self.init(millionths: millionths)
     }
 
     public var decimal: String { FixedPoint.format(millionths) }
@@ -73,7 +106,7 @@ public struct Multiplier: Sendable, Hashable {
         guard (0..<500_000).contains(product.high) else { return nil }
         let (micros, remainder) = Int64(1_000_000).dividingFullWidth(product)
         guard remainder == 0, micros <= Credits.maximum.micros else { return nil }
-        return Credits(micros: micros)
+        return Credits(clamping: micros)
     }
 }
 

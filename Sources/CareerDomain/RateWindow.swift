@@ -20,8 +20,8 @@ public struct RateWindow: Sendable, Hashable {
 
     /// The window in which `now` lies: this one, or an empty one that has just begun.
     public func current(at now: Timestamp) -> RateWindow {
-        let begin = Timestamp(
-            seconds: Civil.floorDivide(now.seconds, span.seconds) * span.seconds)
+        let length = span.seconds * Timestamp.microsPerSecond
+        let begin = Timestamp(clamping: now.micros - now.micros % length)
         return begin > start ? RateWindow(span, start: begin, count: 0) : self
     }
 

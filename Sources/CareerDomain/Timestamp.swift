@@ -1,25 +1,52 @@
 /// An instant in UTC as microseconds since 1970-01-01T00:00:00Z, without leap seconds. It is what
 /// both databases store, so a value read back equals the value written.
+///
+/// An instant lies in the years 1970 to 9999. A number from outside that names another is no instant,
+/// and arithmetic stops at the first and at the last one: no number can make it trap.
 public struct Timestamp: Sendable, Hashable, Comparable {
     public static let microsPerSecond: Int64 = 1_000_000
-    /// 9999-12-31T23:59:59Z.
-    static let lastSecond: Int64 = 253_402_300_799
+    /// The instants there are, in whole seconds: from 1970 to 9999-12-31T23:59:59Z.
+    public static let rangeOfSeconds: ClosedRange<Int64> = 0...253_402_300_799
+    /// The instants there are, in microseconds.
+    public static let range: ClosedRange<Int64> = 0...253_402_300_799_999_999
+
+    /// 1970-01-01T00:00:00Z.
+    public static let epoch = Timestamp(clamping: 0)
+    /// The last microsecond of the year 9999.
+    public static let last = Timestamp(clamping: range.upperBound)
 
     public let micros: Int64
 
-    public init(micros: Int64) {
+    /// Fails for a number that is no instant of the years 1970 to 9999.
+    public init?(micros: Int64) {
+        guard Timestamp.range.contains(micros) else { return nil }
         self.micros = micros
     }
 
-    public init(seconds: Int64) {
+    /// Fails for a number that is no instant of the years 1970 to 9999.
+    public init?(seconds: Int64) {
+        guard Timestamp.rangeOfSeconds.contains(seconds) else { return nil }
         self.micros = seconds * Timestamp.microsPerSecond
     }
 
-    /// Whole seconds since the epoch, rounded down.
-    public var seconds: Int64 { Civil.floorDivide(micros, Timestamp.microsPerSecond) }
+    /// The nearest instant there is: for the reading of a clock and for what was computed.
+    public init(clamping micros: Int64) {
+        self.micros = min(max(micros, Timestamp.range.lowerBound), Timestamp.range.upperBound)
+    }
 
+    /// Whole seconds since the epoch.
+    public var seconds: Int64 { micros / Timestamp.microsPerSecond }
+
+    /// That many seconds later, or the first or last instant where there is none.
     public func adding(seconds: Int64) -> Timestamp {
-        Timestamp(micros: micros + seconds * Timestamp.microsPerSecond)
+        let (span, isTooLong) = seconds.multipliedReportingOverflow(by: Timestamp.microsPerSecond)
+        return adding(micros: isTooLong ? (seconds < 0 ? .min : .max) : span)
+    }
+
+    /// That many microseconds later, or the first or last instant where there is none.
+    public func adding(micros span: Int64) -> Timestamp {
+        let (sum, isBeyond) = micros.addingReportingOverflow(span)
+        return Timestamp(clamping: isBeyond ? (span < 0 ? .min : .max) : sum)
     }
 
     /// The whole seconds from this instant to the other, rounded up: what `Retry-After` tells, so
@@ -104,8 +131,8 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         guard let offset = Timestamp.offset(rest.map { $0 }) else { return nil }
         let seconds = midnight + hour * 3600 + minute * 60 + second - offset
         // An offset may lead out of the years that can be written.
-        guard (0...Timestamp.lastSecond).contains(seconds) else { return nil }
-        self.init(micros: seconds * Timestamp.microsPerSecond + fraction)
+        guard Timestamp.rangeOfSeconds.contains(seconds) else { return nil }
+        self.init(clamping: seconds * Timestamp.microsPerSecond + fraction)
     }
 
     /// The seconds east of UTC that `Z`, `+hh:mm` or `-hh:mm` names.

@@ -42,6 +42,10 @@ public struct Row: Sendable {
 ///
 /// Each call throws ``DatabaseError/decoding(_:)`` where the column is of another kind.
 public struct RowReader {
+    /// What a count may be: nothing is counted beyond 2^53, the last whole number that every reader
+    /// of JSON knows.
+    public static let counts: ClosedRange<Int64> = 0...9_007_199_254_740_992
+
     let values: [SQLValue]
     private var index = 0
 
@@ -103,16 +107,38 @@ public struct RowReader {
         }
     }
 
-    public mutating func time() throws -> Timestamp { Timestamp(micros: try integer()) }
-
-    public mutating func optionalTime() throws -> Timestamp? {
-        try optionalInteger().map { Timestamp(micros: $0) }
+    /// An integer of a range: what a row holds beyond it was not written by this program.
+    public mutating func integer(in range: ClosedRange<Int64>) throws -> Int64 {
+        let value = try integer()
+        guard range.contains(value) else {
+            throw DatabaseError.decoding("column \(index) is out of range")
+        }
+        return value
     }
 
-    public mutating func credits() throws -> Credits { Credits(micros: try integer()) }
+    /// What is counted by ones: it can always be counted on.
+    public mutating func count() throws -> Int64 { try integer(in: RowReader.counts) }
+
+    public mutating func optionalCount() throws -> Int64? {
+        try isNull() ? nil : count()
+    }
+
+    public mutating func time() throws -> Timestamp {
+        guard let time = Timestamp(micros: try integer()) else { throw unexpected("a time") }
+        return time
+    }
+
+    public mutating func optionalTime() throws -> Timestamp? {
+        try isNull() ? nil : time()
+    }
+
+    public mutating func credits() throws -> Credits {
+        guard let credits = Credits(micros: try integer()) else { throw unexpected("credits") }
+        return credits
+    }
 
     public mutating func optionalCredits() throws -> Credits? {
-        try optionalInteger().map { Credits(micros: $0) }
+        try isNull() ? nil : credits()
     }
 
     /// A text column that holds one of an enumeration's raw values.

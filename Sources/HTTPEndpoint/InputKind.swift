@@ -209,7 +209,7 @@ extension InputKind where Value == Timestamp {
 
     private static func instant(secondsAfterDate: Int64) -> InputKind<Timestamp> {
         InputKind(
-            Schema(["type": "string", "format": "date-time"]), placeholder: Timestamp(micros: 0)
+            Schema(["type": "string", "format": "date-time"]), placeholder: .epoch
         ) { json, loc, errors in
             if let text = json.string, let time = Timestamp(rfc3339: text) {
                 let isDate = text.utf8.count == "2026-01-31".utf8.count

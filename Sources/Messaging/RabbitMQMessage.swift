@@ -58,7 +58,7 @@ struct Delivery: Sendable {
     func enqueuedAt(now: Timestamp) -> Timestamp {
         if let exact = time(MessageHeader.enqueuedAt) { return exact }
         guard let timestamp, timestamp < UInt64(now.seconds) else { return now }
-        return Timestamp(seconds: Int64(timestamp))
+        return Timestamp(seconds: Int64(timestamp)) ?? now
     }
 
     var dueAt: Timestamp? { time(MessageHeader.dueAt) }
@@ -71,8 +71,6 @@ struct Delivery: Sendable {
 
     /// Anybody may write headers; nothing is counted with that lies beyond the year 9999.
     private func time(_ header: String) -> Timestamp? {
-        guard let micros = integers[header], (0...253_402_300_799_999_999).contains(micros)
-        else { return nil }
-        return Timestamp(micros: micros)
+        integers[header].flatMap { Timestamp(micros: $0) }
     }
 }

@@ -133,8 +133,9 @@ final class ReferenceModel {
             let reset = now < end ? end : end + rules.pastDueGrace * 1_000_000
             return .denied(
                 .quotaExceeded(
-                    used: Credits(micros: taken), limit: Credits(micros: account.period.granted),
-                    needed: Credits(micros: cost),
+                    used: Credits(clamping: taken),
+                    limit: Credits(clamping: account.period.granted),
+                    needed: Credits(clamping: cost),
                     retryAfter: Self.seconds(from: now, to: reset)),
                 limits())
         }

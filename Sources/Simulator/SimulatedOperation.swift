@@ -200,9 +200,10 @@ extension FormerView {
 
     var account: FormerAccount {
         FormerAccount(
-            trialUsed: trialUsed, anchor: Timestamp(micros: anchor),
-            periodStart: Timestamp(micros: periodStart), periodEnd: Timestamp(micros: periodEnd),
-            remaining: Credits(micros: remaining))
+            trialUsed: trialUsed, anchor: Timestamp(clamping: anchor),
+            periodStart: Timestamp(clamping: periodStart),
+            periodEnd: Timestamp(clamping: periodEnd),
+            remaining: Credits(clamping: remaining))
     }
 }
 

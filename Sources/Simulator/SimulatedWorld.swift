@@ -67,7 +67,7 @@ final class SimulatedWorld {
     var coverage: Simulation.Coverage = [:]
 
     /// What the process says that decides; it may be behind.
-    var clock: Timestamp { Timestamp(micros: now.micros - skew) }
+    var clock: Timestamp { now.adding(micros: -skew) }
 
     init(_ profile: SimulationProfile, _ engine: any LedgerEngine) throws {
         self.profile = profile
@@ -100,7 +100,8 @@ final class SimulatedWorld {
             wait(
                 .adjust(
                     AdjustCredits(
-                        userID: user(person), credits: Credits(micros: micros), reason: "goodwill",
+                        userID: user(person), credits: Credits(clamping: micros),
+                        reason: "goodwill",
                         cause: "adjustment_\(cause)")), .other)
         case .setActive(let person, let isActive):
             guard let id = persons[person].userID else { return }
@@ -243,13 +244,13 @@ final class SimulatedWorld {
 
     private func move(_ change: ClockChange) {
         switch change {
-        case .advance(let micros): now = Timestamp(micros: now.micros + micros)
+        case .advance(let micros): now = now.adding(micros: micros)
         case .skew(let micros): skew = micros
         case .to(let boundary, let person, let offset):
             guard let target = model.next(boundary, user(person), after: now.micros, rules),
                 target + offset > now.micros
             else { return }
-            now = Timestamp(micros: target + offset)
+            now = Timestamp(clamping: target + offset)
         }
         stripe.advance(to: now.seconds)
     }

@@ -117,7 +117,7 @@ extension SimulatedWorld {
         // The latest period that was paid for is the one that runs, where it is not over.
         if let paid = subscription.paid.max(by: { $0.end < $1.end }), !paid.isRefunded,
             paid.end > now.seconds,
-            account.context.period.end != Timestamp(seconds: paid.end)
+            account.context.period.end != Timestamp.epoch.adding(seconds: paid.end)
                 || account.context.period.source != .paid
         {
             throw Disagreement(kind: "mirror: period", detail: "\(account.context)\n  \(paid)")

@@ -17,7 +17,7 @@ struct SimulationProfile {
     /// Of all validates, the share that repeats an earlier id; half of those with another hash.
     var poison = 0.0
     var isSkewed = false
-    var start = Timestamp(seconds: 0)
+    var start = Timestamp.epoch
     /// How often each kind of event comes, relative to the others.
     var weights: [Kind: Double] = [:]
 
@@ -61,7 +61,7 @@ struct SimulationProfile {
         isSkewed = random.chance(0.25)
         // Somewhere in 2026 to 2029, so that a leap year and each month's end are met.
         start = Timestamp(
-            micros: 1_767_225_600_000_000 + Int64(random.below(3 * 365 * 86_400)) * 1_000_000
+            clamping: 1_767_225_600_000_000 + Int64(random.below(3 * 365 * 86_400)) * 1_000_000
                 + Int64(random.below(1_000_000)))
         for kind in Kind.allCases {
             let factor = kind.isVital ? random.pick(0.5, 1, 2) : random.pick(0, 0.5, 1, 3)
@@ -88,7 +88,7 @@ struct SimulationProfile {
             FeatureCostConfig(
                 featureKey: key, productType: "career",
                 internalCost: Credits(
-                    micros: random.pick(500_000, 1_000_000, 1_500_000, 2_000_000)))
+                    clamping: random.pick(500_000, 1_000_000, 1_500_000, 2_000_000)))
         }
         return try Catalog(revision: revision, plans: plans, features: features)
     }
@@ -105,8 +105,8 @@ struct SimulationProfile {
             displayPrice: "", kind: kind, trialDays: 7, isActive: true, rank: Int64(number),
             features: [], lookupKey: kind == .paid ? name.lowercased() : nil,
             pricing: PlanPricingRule(
-                multiplier: Multiplier(millionths: random.pick(1_000_000, 1_000_000, 1_500_000)),
-                creditsAllocation: Credits(micros: Int64(credits) * 1_000_000),
+                multiplier: random.pick(.one, .one, .oneAndAHalf),
+                creditsAllocation: Credits(clamping: Int64(credits) * 1_000_000),
                 rateLimitPerMinute: random.pick(nil, 3, 10),
                 rateLimitPerDay: random.pick(nil, 6, 100)))
     }

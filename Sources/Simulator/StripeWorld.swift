@@ -211,21 +211,22 @@ struct StripeWorld {
             customerID: subscription.customerID, subscriptionID: subscription.id,
             planID: subscription.plan, status: subscription.status,
             cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
-            canceledAt: subscription.canceledAt.map { Timestamp(seconds: $0) },
-            endedAt: subscription.endedAt.map { Timestamp(seconds: $0) },
-            trialEnd: subscription.trialEnd.map { Timestamp(seconds: $0) },
+            canceledAt: subscription.canceledAt.map { Timestamp.epoch.adding(seconds: $0) },
+            endedAt: subscription.endedAt.map { Timestamp.epoch.adding(seconds: $0) },
+            trialEnd: subscription.trialEnd.map { Timestamp.epoch.adding(seconds: $0) },
             paid: isRevoked
                 ? nil
                 : latest.map {
                     BillingSnapshot.PaidPeriod(
-                        invoiceID: $0.id, planID: $0.plan, start: Timestamp(seconds: $0.start),
-                        end: Timestamp(seconds: $0.end))
+                        invoiceID: $0.id, planID: $0.plan,
+                        start: Timestamp.epoch.adding(seconds: $0.start),
+                        end: Timestamp.epoch.adding(seconds: $0.end))
                 },
             isRevoked: isRevoked,
             changedPlanAt: subscription.upgrades.last { upgrade in
                 upgrade.plan == subscription.plan
                     && latest.map { ($0.start..<$0.end).contains(upgrade.at) } ?? false
             }
-            .map { Timestamp(seconds: $0.at) })
+            .map { Timestamp.epoch.adding(seconds: $0.at) })
     }
 }

@@ -18,7 +18,7 @@ package final class DatabaseEngine: LedgerEngine {
         self.name = name
         self.open = open
         database = try open()
-        try await Migrator(migrations).migrate(database, now: Timestamp(micros: 0))
+        try await Migrator(migrations).migrate(database, now: .epoch)
     }
 
     package func close() throws {
@@ -41,7 +41,7 @@ package final class DatabaseEngine: LedgerEngine {
 
     package func install(_ catalog: Catalog) throws {
         try database.writeBlocking { connection in
-            try DirectLedger.install(catalog, in: connection, now: Timestamp(micros: 0))
+            try DirectLedger.install(catalog, in: connection, now: .epoch)
         }
     }
 

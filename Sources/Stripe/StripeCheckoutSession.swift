@@ -45,8 +45,8 @@ public struct StripeCheckoutSession: Sendable, Equatable {
         subscriptionID = try wire.optionalID("subscription")
         invoiceID = try wire.optionalID("invoice")
         metadata = try wire.metadata()
-        createdAt = try wire.int("created")
-        expiresAt = try wire.int("expires_at")
+        createdAt = try wire.seconds("created")
+        expiresAt = try wire.seconds("expires_at")
         livemode = try wire.bool("livemode")
     }
 }

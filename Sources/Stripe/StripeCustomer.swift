@@ -21,7 +21,7 @@ public struct StripeCustomer: Sendable, Equatable {
         email = try wire.optionalString("email")
         balance = try wire.optionalInt("balance") ?? 0
         metadata = try wire.metadata()
-        createdAt = isDeleted ? nil : try wire.int("created")
+        createdAt = isDeleted ? nil : try wire.seconds("created")
         livemode = isDeleted ? nil : try wire.bool("livemode")
     }
 }

@@ -21,7 +21,7 @@ public struct StripeEvent: Sendable, Equatable {
         let wire = try WireObject(value, type: "event")
         id = try wire.string("id")
         type = try wire.string("type")
-        createdAt = try wire.optionalInt("created")
+        createdAt = try wire.optionalSeconds("created")
         livemode = try wire.optionalBool("livemode")
         let data = try wire.object("data")
         object = try data.value("object")

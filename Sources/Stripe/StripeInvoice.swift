@@ -79,11 +79,11 @@ public struct StripeInvoice: Sendable, Equatable {
         for line in try list.elements("data") { lines.append(try Line(line)) }
         self.lines = lines
         hasMoreLines = try list.bool("has_more")
-        periodStart = try wire.int("period_start")
-        periodEnd = try wire.int("period_end")
-        createdAt = try wire.int("created")
-        paidAt = try wire.object("status_transitions").optionalInt("paid_at")
-        nextPaymentAttemptAt = try wire.optionalInt("next_payment_attempt")
+        periodStart = try wire.seconds("period_start")
+        periodEnd = try wire.seconds("period_end")
+        createdAt = try wire.seconds("created")
+        paidAt = try wire.object("status_transitions").optionalSeconds("paid_at")
+        nextPaymentAttemptAt = try wire.optionalSeconds("next_payment_attempt")
         hostedURL = try wire.optionalString("hosted_invoice_url")
         livemode = try wire.bool("livemode")
     }
@@ -106,8 +106,8 @@ extension StripeInvoice.Line {
         isProration = try details?.optionalBool("proration") ?? false
         subscriptionItemID = try item?.optionalID("subscription_item")
         let period = try wire.object("period")
-        periodStart = try period.int("start")
-        periodEnd = try period.int("end")
+        periodStart = try period.seconds("start")
+        periodEnd = try period.seconds("end")
         let pricing = try wire.optionalObject("pricing")
         let price = try pricing?.optionalObject("price_details")
         priceID = try price?.optionalID("price")

@@ -32,7 +32,7 @@ public struct StripeInvoicePayment: Sendable, Equatable {
         paymentIntentID = try payment.optionalID("payment_intent")
         paymentIntentStatus =
             try payment.expanded("payment_intent")?.optionalString("status")
-        createdAt = try wire.int("created")
+        createdAt = try wire.seconds("created")
         livemode = try wire.bool("livemode")
     }
 }
@@ -56,7 +56,7 @@ public struct StripeRefund: Sendable, Equatable {
         currency = try wire.string("currency")
         status = try wire.optionalString("status")
         paymentIntentID = try wire.optionalID("payment_intent")
-        createdAt = try wire.int("created")
+        createdAt = try wire.seconds("created")
     }
 }
 

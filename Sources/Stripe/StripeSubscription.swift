@@ -57,11 +57,11 @@ public struct StripeSubscription: Sendable, Equatable {
         self.items = items
         currency = try wire.string("currency")
         cancelAtPeriodEnd = try wire.bool("cancel_at_period_end")
-        cancelAt = try wire.optionalInt("cancel_at")
-        canceledAt = try wire.optionalInt("canceled_at")
-        endedAt = try wire.optionalInt("ended_at")
-        trialStart = try wire.optionalInt("trial_start")
-        trialEnd = try wire.optionalInt("trial_end")
+        cancelAt = try wire.optionalSeconds("cancel_at")
+        canceledAt = try wire.optionalSeconds("canceled_at")
+        endedAt = try wire.optionalSeconds("ended_at")
+        trialStart = try wire.optionalSeconds("trial_start")
+        trialEnd = try wire.optionalSeconds("trial_end")
         latestInvoiceID = try wire.optionalID("latest_invoice")
         if let invoice = try wire.expanded("latest_invoice") {
             latestInvoice = try StripeInvoice(invoice)
@@ -69,7 +69,7 @@ public struct StripeSubscription: Sendable, Equatable {
             latestInvoice = nil
         }
         metadata = try wire.metadata()
-        createdAt = try wire.int("created")
+        createdAt = try wire.seconds("created")
         livemode = try wire.bool("livemode")
     }
 }
@@ -79,8 +79,8 @@ extension StripeSubscription.Item {
         id = try wire.string("id")
         price = try StripePrice(wire.object("price"))
         quantity = try wire.optionalInt("quantity")
-        currentPeriodStart = try wire.int("current_period_start")
-        currentPeriodEnd = try wire.int("current_period_end")
+        currentPeriodStart = try wire.seconds("current_period_start")
+        currentPeriodEnd = try wire.seconds("current_period_end")
     }
 }
 

@@ -12,6 +12,10 @@ public struct StripeDecodingError: Error, Sendable, Equatable, CustomStringConve
 /// An object of Stripe's on its way into one of our types. What is required and missing, or of
 /// another type, is an error that names the field; what is not asked for is ignored.
 struct WireObject {
+    private static let largest: Int64 = 9_007_199_254_740_992
+    /// 9999-12-31T23:59:59Z.
+    private static let lastSecond: Int64 = 253_402_300_799
+
     let path: String
     private let object: JSONObject
 
@@ -38,13 +42,32 @@ struct WireObject {
         isAbsent(key) ? nil : try string(key)
     }
 
+    /// A number of something: an amount in minor units, a quantity, a count. Larger ones than every
+    /// reader of JSON knows (2^53) are refused, so that sums of them fit.
     func int(_ key: String) throws(StripeDecodingError) -> Int64 {
-        guard let value = object[key]?.int else { throw failure(key, "an integer") }
-        return value
+        try integer(key, in: -Self.largest...Self.largest, "an integer")
     }
 
     func optionalInt(_ key: String) throws(StripeDecodingError) -> Int64? {
         isAbsent(key) ? nil : try int(key)
+    }
+
+    /// A time in Unix seconds, of the years 1970 to 9999.
+    func seconds(_ key: String) throws(StripeDecodingError) -> Int64 {
+        try integer(key, in: 0...Self.lastSecond, "a time in Unix seconds")
+    }
+
+    func optionalSeconds(_ key: String) throws(StripeDecodingError) -> Int64? {
+        isAbsent(key) ? nil : try seconds(key)
+    }
+
+    private func integer(
+        _ key: String, in range: ClosedRange<Int64>, _ expected: String
+    ) throws(StripeDecodingError) -> Int64 {
+        guard let value = object[key]?.int, range.contains(value) else {
+            throw failure(key, expected)
+        }
+        return value
     }
 
     func bool(_ key: String) throws(StripeDecodingError) -> Bool {

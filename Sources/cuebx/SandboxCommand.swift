@@ -99,7 +99,9 @@ struct SandboxService: Service {
     ) -> (@Sendable (_ seconds: Int64) async throws -> Void)? {
         guard let clock else { return nil }
         return { seconds in
-            try await clock.advance(seconds: seconds)
+            guard try await clock.advance(seconds: seconds) else {
+                throw FriendlyError("the clock would go beyond the years that it counts")
+            }
             try await Task.sleep(for: DevelopmentClock.spreadTime)
         }
     }

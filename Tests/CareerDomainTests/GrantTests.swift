@@ -7,7 +7,7 @@ struct GrantTests {
     var ledger = TestLedger()
 
     private func adjust(_ user: UUID, _ micros: Int64, _ cause: String) -> AdjustCredits {
-        AdjustCredits(userID: user, credits: Credits(micros: micros), reason: "x", cause: cause)
+        AdjustCredits(userID: user, credits: Credits(clamping: micros), reason: "x", cause: cause)
     }
 
     @Test("An adjustment leaves a period between nothing and a billion, both included")
@@ -15,7 +15,7 @@ struct GrantTests {
         let user = ledger.newUser()
         let most = Credits.maximum.micros
         let granted = ledger.context(user).allocated.micros
-        let room = Credits(micros: most - granted)
+        let room = Credits(clamping: most - granted)
         #expect(
             ledger.apply(adjust(user, most - granted + 1, "too much"))
                 == .wouldExceedMaximum(room: room))

@@ -226,7 +226,7 @@ struct LedgerTests {
                     AdjustCredits(
                         userID: user,
                         credits: Credits(
-                            micros: Int64.random(in: -5...9, using: &random) * 500_000),
+                            clamping: Int64.random(in: -5...9, using: &random) * 500_000),
                         reason: "x", cause: "\(step)"))
             default:
                 ledger.advance(seconds: Int64.random(in: -60...86_400 * 3, using: &random))

@@ -38,7 +38,7 @@ struct ValueTests {
     func multiplier() {
         #expect(
             Multiplier(decimal: "1.5")!.applied(to: Credits(decimal: "0.5")!)?.decimal == "0.75")
-        #expect(Multiplier(decimal: "0.5")!.applied(to: Credits(micros: 1)) == nil)
+        #expect(Multiplier(decimal: "0.5")!.applied(to: Credits(clamping: 1)) == nil)
         #expect(Multiplier(decimal: "-1") == nil)
     }
 
@@ -59,11 +59,11 @@ struct ValueTests {
 
     @Test("No product is too large to be refused")
     func hugeProducts() {
-        let most = Multiplier(millionths: .max)
-        #expect(most.applied(to: Credits(micros: .max)) == nil)
-        #expect(most.applied(to: Credits(micros: .min)) == nil)
-        #expect(Multiplier(millionths: .min).applied(to: Credits(micros: .min)) == nil)
-        #expect(Multiplier(millionths: 1_000_000).applied(to: Credits(micros: .max)) == nil)
+        let most = Multiplier(millionths: 1_000_000_000)!
+        #expect(most.applied(to: Credits(clamping: .max)) == nil)
+        #expect(most.applied(to: Credits(clamping: .min)) == nil)
+        #expect(Multiplier.one.applied(to: Credits(clamping: .max)) == nil)
+        #expect(Multiplier(millionths: .max) == nil && Multiplier(millionths: -1) == nil)
     }
 
     @Test("Calendar arithmetic agrees with Foundation's over 130 years")
@@ -76,7 +76,7 @@ struct ValueTests {
             let seconds = Int64.random(in: 0..<4_102_444_800, using: &random)
             let months = Int64.random(in: 0..<60, using: &random)
             let date = Date(timeIntervalSince1970: TimeInterval(seconds))
-            let stamp = Timestamp(seconds: seconds)
+            let stamp = Timestamp(seconds: seconds)!
             #expect(stamp.rfc3339 == date.formatted(format))
             #expect(Timestamp(rfc3339: stamp.rfc3339) == stamp)
             let later = calendar.date(byAdding: .month, value: Int(months), to: date)!
@@ -122,7 +122,7 @@ struct ValueTests {
         var last = ""
         for micros in 0..<3000 {
             let id = UUID.version7(
-                at: Timestamp(micros: 1_800_000_000_000_000 + Int64(micros)),
+                at: Timestamp(clamping: 1_800_000_000_000_000 + Int64(micros)),
                 randomness: random.next())
             #expect(id.text > last && id.text == id.uuidString.lowercased())
             #expect(id.uuid.6 >> 4 == 7 && id.uuid.8 >> 6 == 2)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Migrations")
 struct MigratorTests {
-    private let now = Timestamp(micros: 1)
+    private let now = Timestamp(clamping: 1)
     private let first = Migration("first") { sql in
         ["CREATE TABLE one (id \(sql.bigint))", "INSERT INTO one (id) VALUES (1)"]
     }

@@ -137,7 +137,7 @@ enum Promises {
             text.wholeMatch(of: /[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+/) != nil,
             "a token has three parts")
         try hold(text.hasPrefix(jwt.signedBytes.text + "."), "the signature is over what was sent")
-        let now = Timestamp(seconds: 1_700_000_000)
+        let now = Timestamp.epoch.adding(seconds: 1_700_000_000)
         if jwt.isCurrent(at: now) {
             guard let expiresAt = jwt.time("exp") else {
                 throw BrokenPromise(description: "no token lasts for ever")

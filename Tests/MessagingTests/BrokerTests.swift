@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A broker")
 struct BrokerTests {
-    private let now = Timestamp(micros: 1_800_000_000_123_457)
+    private let now = Timestamp(clamping: 1_800_000_000_123_457)
 
     private func with(
         _ engine: Engine, retryMilliseconds: Int64? = nil,

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("RabbitMQ")
 struct RabbitMQTests {
-    private let now = Timestamp(seconds: 1_800_000_000)
+    private let now = Timestamp.epoch.adding(seconds: 1_800_000_000)
 
     @Test("RabbitMQ itself brings a failed message back after its pause")
     func pauseIsTheBrokers() async throws {

@@ -42,7 +42,7 @@ private final class Gate: Sendable {
 
 @Suite("A worker")
 struct WorkerTests {
-    private let now = Timestamp(seconds: 1_800_000_000)
+    private let now = Timestamp.epoch.adding(seconds: 1_800_000_000)
     private let slow = MessageQueue.paymentFailed
 
     private func until(_ condition: () async throws -> Bool) async throws {

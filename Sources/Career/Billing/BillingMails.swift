@@ -54,7 +54,7 @@ struct BillingMails: Sendable {
     ) async throws {
         guard let subscription = invoice.subscriptionID else { return }
         let id = UUID(named: "payment failed", invoice.id, "\(invoice.attemptCount)")
-        let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(seconds: $0) }
+        let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(ofStripe: $0) }
         try await send(
             to: subscription, id: id, requestID: requestID, now: now
         ) { plan, _ in

@@ -74,8 +74,8 @@ struct BillingSnapshotReader: Sendable {
         }
         return BillingSnapshot.PaidPeriod(
             invoiceID: latest.invoice.id, planID: planID,
-            start: Timestamp(seconds: latest.line.periodStart),
-            end: Timestamp(seconds: latest.line.periodEnd),
+            start: Timestamp(ofStripe: latest.line.periodStart),
+            end: Timestamp(ofStripe: latest.line.periodEnd),
             isFirst: latest.invoice.billingReason == "subscription_create")
     }
 
@@ -86,7 +86,7 @@ struct BillingSnapshotReader: Sendable {
     ) -> Timestamp? {
         invoices.filter { $0.status == .paid }.flatMap(\.lines)
             .filter { $0.isProration && $0.priceID == priceID && $0.amount >= 0 }
-            .map { Timestamp(seconds: $0.periodStart) }
+            .map { Timestamp(ofStripe: $0.periodStart) }
             .filter { period.start <= $0 && $0 < period.end }
             .max()
     }
@@ -100,7 +100,7 @@ struct BillingSnapshotReader: Sendable {
         }
     }
 
-    private func time(_ seconds: Int64?) -> Timestamp? { seconds.map { Timestamp(seconds: $0) } }
+    private func time(_ seconds: Int64?) -> Timestamp? { seconds.map { Timestamp(ofStripe: $0) } }
 }
 
 extension StripeSubscription {
@@ -126,4 +126,9 @@ extension Subscription.Status {
             case .paused, .unknown: .paused
             }
     }
+}
+
+extension Timestamp {
+    /// A time of Stripe's, which its decoding has held to the years that there are.
+    init(ofStripe seconds: Int64) { self = .epoch.adding(seconds: seconds) }
 }

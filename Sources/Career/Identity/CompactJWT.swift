@@ -53,9 +53,9 @@ package struct CompactJWT {
     /// - Returns: `nil` where the claim is missing, of another kind or beyond the year 9999.
     package func time(_ name: String) -> Timestamp? {
         guard case .number(let text) = claims[name], let seconds = Double(text),
-            (0...253_402_300_799).contains(seconds)
+            let micros = Int64(exactly: (seconds * 1_000_000).rounded(.down))
         else { return nil }
-        return Timestamp(micros: Int64(seconds * 1_000_000))
+        return Timestamp(micros: micros)
     }
 
     /// Whether the token is good at `now`, by `exp` and, where it is there, `nbf`. No leeway.

@@ -54,7 +54,7 @@ package struct DirectLedger {
         // A watch of its own, so that looking changes nothing.
         var watch = OverdueWatch(reservationTTL: 0)
         return try LedgerStore.load(
-            needs, from: connection, now: Timestamp(micros: 0), &watch
+            needs, from: connection, now: .epoch, &watch
         ).batch.entries[user]
     }
 

@@ -116,7 +116,7 @@ enum LedgerStore {
             cancelAtPeriodEnd: reader.bool(), canceledAt: reader.optionalTime(),
             trialEnd: reader.optionalTime(), trialUsed: reader.bool(), createdAt: reader.time(),
             updatedAt: reader.time())
-        let number = try reader.integer()
+        let number = try reader.count()
         let period = try BillingPeriod(
             number: number, start: reader.time(), end: reader.time(),
             source: reader.oneOf(BillingPeriod.Source.self))
@@ -124,8 +124,8 @@ enum LedgerStore {
             period: period, periodPlanID: reader.uuid(), anchor: reader.time(),
             allocated: reader.credits(),
             used: reader.credits(), reserved: reader.credits(),
-            minuteWindow: RateWindow(.minute, start: reader.time(), count: reader.integer()),
-            dayWindow: RateWindow(.day, start: reader.time(), count: reader.integer()),
+            minuteWindow: RateWindow(.minute, start: reader.time(), count: reader.count()),
+            dayWindow: RateWindow(.day, start: reader.time(), count: reader.count()),
             decidedAt: reader.time())
         return LedgerBatch.Entry(
             user: standing, account: Account(subscription: subscription, context: context),

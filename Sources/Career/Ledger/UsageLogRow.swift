@@ -19,12 +19,12 @@ enum UsageLogRow {
         let key = try IdempotencyKey(
             userID: reader.uuid(), requestID: reader.text(), payloadHash: reader.text())
         let subscriptionID = try reader.uuid()
-        let periodNumber = try reader.integer()
+        let periodNumber = try reader.count()
         let featureKey = try reader.text()
         let call = try UsageLog.Call(
             endpoint: reader.text(), method: reader.text(), clientIP: reader.optionalText(),
-            userAgent: reader.optionalText(), inputChars: reader.optionalInteger(),
-            maxOutputTokens: reader.optionalInteger(), model: reader.optionalText())
+            userAgent: reader.optionalText(), inputChars: reader.optionalCount(),
+            maxOutputTokens: reader.optionalCount(), model: reader.optionalText())
         let creditsReserved = try reader.credits()
         let createdAt = try reader.time()
         let expiresAt = try reader.time()
@@ -35,8 +35,8 @@ enum UsageLogRow {
         let commitAcceptedAs: UsageLog.Status? =
             try reader.isNull() ? nil : reader.oneOf(UsageLog.Status.self)
         let metrics = try UsageLog.Metrics(
-            modelUsed: reader.optionalText(), inputTokens: reader.optionalInteger(),
-            outputTokens: reader.optionalInteger(), latencyMilliseconds: reader.optionalInteger())
+            modelUsed: reader.optionalText(), inputTokens: reader.optionalCount(),
+            outputTokens: reader.optionalCount(), latencyMilliseconds: reader.optionalCount())
         let failure: UsageLog.Failure? =
             try reader.isNull()
             ? nil

@@ -83,6 +83,9 @@ struct ExportReader {
             guard let value = ExportFormat.value(cell, column.kind) else {
                 throw damaged("\(table.name).\(column.name) is no \(column.kind.rawValue)")
             }
+            if case .integer(let number) = value, !column.range.contains(number) {
+                throw damaged("\(table.name).\(column.name) is out of range")
+            }
             values.append(value)
         }
         return values

@@ -1,3 +1,6 @@
+import CareerDomain
+import Database
+
 /// A table as an export carries it: the same on every engine.
 struct PortableTable: Sendable {
     /// How a value is written: integers (micro-credits and microseconds among them) as numbers,
@@ -14,15 +17,34 @@ struct PortableTable: Sendable {
         let kind: Kind
         /// What is read in its place, where the value means nothing outside this process.
         let expression: String
+        /// What an integer may be, since the service reads no other: an import refuses it.
+        let range: ClosedRange<Int64>
 
-        private init(_ name: String, _ kind: Kind, expression: String? = nil) {
+        private init(
+            _ name: String, _ kind: Kind, in range: ClosedRange<Int64> = .min ... .max,
+            expression: String? = nil
+        ) {
             self.name = name
             self.kind = kind
+            self.range = range
             self.expression = expression ?? name
         }
 
-        static func integer(_ name: String, as expression: String? = nil) -> Column {
-            Column(name, .integer, expression: expression)
+        /// A whole number that is not negative, such as a count.
+        static func count(_ name: String) -> Column { Column(name, .integer, in: RowReader.counts) }
+        static func flag(_ name: String) -> Column { Column(name, .integer, in: 0...1) }
+        /// Microseconds since 1970.
+        static func time(_ name: String) -> Column { Column(name, .integer, in: Timestamp.range) }
+        static func seconds(_ name: String) -> Column {
+            Column(name, .integer, in: Timestamp.rangeOfSeconds)
+        }
+        static func credits(_ name: String) -> Column { Column(name, .integer, in: Credits.range) }
+        static func number(_ name: String, in range: ClosedRange<Int64>) -> Column {
+            Column(name, .integer, in: range)
+        }
+        /// What means nothing outside the process that wrote it, and is nothing in an export.
+        static func zero(_ name: String) -> Column {
+            Column(name, .integer, in: 0...0, expression: "CAST(0 AS BIGINT)")
         }
         static func text(_ name: String) -> Column { Column(name, .text) }
         static func uuid(_ name: String) -> Column { Column(name, .uuid) }
@@ -68,22 +90,25 @@ extension PortableTable {
         PortableTable(
             "plans", key: "id",
             columns: [
-                .uuid("id"), .text("name"), .text("description"), .integer("price_minor"),
-                .text("currency"), .text("display_price"), .text("type"), .integer("trial_days"),
-                .integer("is_active"), .integer("rank"), .text("features"), .text("lookup_key"),
-                .integer("updated_at"),
+                .uuid("id"), .text("name"), .text("description"), .count("price_minor"),
+                .text("currency"), .text("display_price"), .text("type"),
+                .number("trial_days", in: CatalogFile.integers),
+                .flag("is_active"), .number("rank", in: CatalogFile.integers), .text("features"),
+                .text("lookup_key"),
+                .time("updated_at"),
             ]),
         PortableTable(
             "plan_pricing_rules", key: "plan_id",
             columns: [
-                .uuid("plan_id"), .integer("multiplier"), .integer("credits_allocation"),
-                .integer("rate_limit_per_minute"), .integer("rate_limit_per_day"),
+                .uuid("plan_id"), .number("multiplier", in: Multiplier.range),
+                .credits("credits_allocation"),
+                .count("rate_limit_per_minute"), .count("rate_limit_per_day"),
             ]),
         PortableTable(
             "feature_cost_configs", key: "feature_key",
             columns: [
-                .text("feature_key"), .text("product_type"), .integer("internal_cost_credits"),
-                .integer("is_active"),
+                .text("feature_key"), .text("product_type"), .credits("internal_cost_credits"),
+                .flag("is_active"),
             ]),
     ]
 
@@ -91,43 +116,43 @@ extension PortableTable {
         PortableTable(
             "users", key: "id",
             columns: [
-                .uuid("id"), .text("email"), .text("email_key"), .integer("email_verified_at"),
+                .uuid("id"), .text("email"), .text("email_key"), .time("email_verified_at"),
                 .text("password_hash"), .text("full_name"), .text("issuer"), .text("subject"),
-                .integer("is_active"), .integer("created_at"), .integer("updated_at"),
+                .flag("is_active"), .time("created_at"), .time("updated_at"),
             ]),
         PortableTable(
             "one_time_codes", key: "user_id", "purpose",
             columns: [
-                .uuid("user_id"), .text("purpose"), .bytes("code_hash"), .integer("created_at"),
-                .integer("expires_at"),
+                .uuid("user_id"), .text("purpose"), .bytes("code_hash"), .time("created_at"),
+                .time("expires_at"),
             ]),
         PortableTable(
             "sessions", key: "id",
             columns: [
-                .uuid("id"), .uuid("user_id"), .text("device_info"), .integer("remember_me"),
-                .integer("created_at"), .integer("expires_at"), .integer("revoked_at"),
+                .uuid("id"), .uuid("user_id"), .text("device_info"), .flag("remember_me"),
+                .time("created_at"), .time("expires_at"), .time("revoked_at"),
             ]),
         PortableTable(
             "refresh_tokens", key: "token_hash",
             columns: [
-                .bytes("token_hash"), .uuid("session_id"), .integer("created_at"),
-                .integer("expires_at"), .integer("used_at"),
+                .bytes("token_hash"), .uuid("session_id"), .time("created_at"),
+                .time("expires_at"), .time("used_at"),
             ]),
         PortableTable(
             "auth_throttles", key: "bucket",
-            columns: [.bytes("bucket"), .integer("failures"), .integer("window_started_at")]),
+            columns: [.bytes("bucket"), .count("failures"), .time("window_started_at")]),
         PortableTable(
             "mails", key: "id",
             columns: [
                 .uuid("id"), .text("recipient"), .text("subject"), .text("text"), .text("html"),
-                .integer("created_at"), .integer("sent_at"),
+                .time("created_at"), .time("sent_at"),
             ]),
         PortableTable(
             "former_accounts", key: "email_hash",
             columns: [
-                .bytes("email_hash"), .integer("trial_used"), .integer("period_anchor"),
-                .integer("period_start"), .integer("period_end"), .integer("credits_remaining"),
-                .integer("deleted_at"),
+                .bytes("email_hash"), .flag("trial_used"), .time("period_anchor"),
+                .time("period_start"), .time("period_end"), .credits("credits_remaining"),
+                .time("deleted_at"),
             ]),
     ]
 
@@ -137,45 +162,45 @@ extension PortableTable {
             columns: [
                 .uuid("id"), .uuid("user_id"), .uuid("plan_id"), .text("status"),
                 .text("stripe_customer_id"), .text("stripe_subscription_id"),
-                .integer("cancel_at_period_end"), .integer("canceled_at"), .integer("trial_end"),
-                .integer("trial_used"), .integer("created_at"), .integer("updated_at"),
+                .flag("cancel_at_period_end"), .time("canceled_at"), .time("trial_end"),
+                .flag("trial_used"), .time("created_at"), .time("updated_at"),
             ]),
         PortableTable(
             "subscription_changes", key: "id",
             columns: [
                 .uuid("id"), .uuid("subscription_id"), .text("event"), .uuid("plan_id"),
                 .text("status"), .text("stripe_customer_id"), .text("stripe_subscription_id"),
-                .integer("at"),
+                .time("at"),
             ]),
         PortableTable(
             "career_subscription_contexts", key: "user_id",
             columns: [
-                .uuid("user_id"), .uuid("subscription_id"), .integer("period_number"),
-                .integer("period_start"), .integer("period_end"), .text("period_source"),
-                .uuid("period_plan_id"), .integer("period_anchor"), .integer("credits_allocated"),
-                .integer("credits_used"), .integer("credits_reserved"),
-                .integer("minute_started_at"), .integer("minute_count"),
-                .integer("day_started_at"), .integer("day_count"), .integer("decided_at"),
+                .uuid("user_id"), .uuid("subscription_id"), .count("period_number"),
+                .time("period_start"), .time("period_end"), .text("period_source"),
+                .uuid("period_plan_id"), .time("period_anchor"), .credits("credits_allocated"),
+                .credits("credits_used"), .credits("credits_reserved"),
+                .time("minute_started_at"), .count("minute_count"),
+                .time("day_started_at"), .count("day_count"), .time("decided_at"),
             ]),
         PortableTable(
             "credit_grants", key: "user_id", "period_number", "kind", "cause",
             columns: [
-                .uuid("user_id"), .integer("period_number"), .text("kind"), .text("cause"),
-                .integer("credits"), .text("reason"), .integer("created_at"),
+                .uuid("user_id"), .count("period_number"), .text("kind"), .text("cause"),
+                .credits("credits"), .text("reason"), .time("created_at"),
             ]),
         PortableTable(
             "career_usage_logs", key: "id",
             columns: [
                 .uuid("id"), .uuid("user_id"), .uuid("subscription_id"),
-                .integer("period_number"), .text("request_id"), .text("payload_hash"),
-                .text("feature_key"), .text("status"), .integer("credits_reserved"),
-                .integer("credits_charged"), .text("endpoint"), .text("method"),
-                .text("client_ip"), .text("user_agent"), .integer("input_chars"),
-                .integer("max_output_tokens"), .text("model"), .integer("created_at"),
-                .integer("expires_at"), .integer("committed_at"),
-                .integer("commit_accepted_at"), .text("commit_accepted_as"),
-                .text("model_used"), .integer("input_tokens"), .integer("output_tokens"),
-                .integer("latency_ms"), .text("failure_type"), .text("failure_reason"),
+                .count("period_number"), .text("request_id"), .text("payload_hash"),
+                .text("feature_key"), .text("status"), .credits("credits_reserved"),
+                .credits("credits_charged"), .text("endpoint"), .text("method"),
+                .text("client_ip"), .text("user_agent"), .count("input_chars"),
+                .count("max_output_tokens"), .text("model"), .time("created_at"),
+                .time("expires_at"), .time("committed_at"),
+                .time("commit_accepted_at"), .text("commit_accepted_as"),
+                .text("model_used"), .count("input_tokens"), .count("output_tokens"),
+                .count("latency_ms"), .text("failure_type"), .text("failure_reason"),
             ]),
     ]
 
@@ -184,54 +209,54 @@ extension PortableTable {
         PortableTable(
             "messages", key: "id",
             columns: [
-                .uuid("id"), .text("queue"), .text("body"), .integer("attempts"),
-                .text("reason"), .integer("enqueued_at"), .integer("due_at"),
-                .integer("leased_until", as: "CAST(0 AS BIGINT)"), .integer("died_at"),
+                .uuid("id"), .text("queue"), .text("body"), .count("attempts"),
+                .text("reason"), .time("enqueued_at"), .time("due_at"),
+                .zero("leased_until"), .time("died_at"),
             ]),
         PortableTable(
             "message_tries", key: "id",
             columns: [
-                .uuid("id"), .integer("tries"), .integer("beat", as: "CAST(0 AS BIGINT)"),
+                .uuid("id"), .count("tries"), .zero("beat"),
             ]),
         PortableTable(
             "stripe_events", key: "id",
             columns: [
-                .text("id"), .text("type"), .text("object_id"), .integer("created_at"),
-                .integer("received_at"),
+                .text("id"), .text("type"), .text("object_id"), .time("created_at"),
+                .time("received_at"),
             ]),
         PortableTable(
             "stripe_tickets", key: "stripe_subscription_id",
             columns: [
-                .text("stripe_subscription_id"), .integer("issued"), .integer("applied"),
+                .text("stripe_subscription_id"), .count("issued"), .count("applied"),
             ]),
         PortableTable(
             "revoked_invoices", key: "invoice_id",
-            columns: [.text("invoice_id"), .text("reason"), .integer("revoked_at")]),
+            columns: [.text("invoice_id"), .text("reason"), .time("revoked_at")]),
         PortableTable(
             "checkouts", key: "user_id",
             columns: [
-                .uuid("user_id"), .integer("attempt"), .text("session_id"), .text("url"),
+                .uuid("user_id"), .count("attempt"), .text("session_id"), .text("url"),
                 .uuid("plan_id"), .text("success_url"), .text("cancel_url"),
-                .integer("expires_at"),
+                .time("expires_at"),
             ]),
         PortableTable(
             "upgrade_previews", key: "user_id",
             columns: [
                 .uuid("user_id"), .text("stripe_subscription_id"), .uuid("plan_id"),
-                .integer("proration_date"),
+                .seconds("proration_date"),
             ]),
         PortableTable(
             "operator_notices", key: "id",
             columns: [
                 .uuid("id"), .text("kind"), .text("subject"), .text("text"),
-                .integer("created_at"),
+                .time("created_at"),
             ]),
     ]
 
     static let installation = PortableTable(
         "installation", key: "id",
         columns: [
-            .integer("id"), .bytes("secret"), .integer("clock_offset"),
-            .integer("catalog_revision"),
+            .count("id"), .bytes("secret"), .time("clock_offset"),
+            .count("catalog_revision"),
         ])
 }

@@ -16,7 +16,7 @@ struct AdvanceClock: Action {
         "Move the development clock",
         details: "Answers when the work that fell due is done. Not there in production.",
         access: .open,
-        refusals: [.clockIsFixed, .paymentProviderUnavailable, .brokerUnavailable])
+        refusals: [.clockIsFixed, .clockAtItsEnd, .paymentProviderUnavailable, .brokerUnavailable])
 
     func read(_ input: inout InputReader) -> ClockAdvanceRequest {
         input.body(ClockAdvanceRequest.self)
@@ -25,7 +25,9 @@ struct AdvanceClock: Action {
     func perform(_ request: ClockAdvanceRequest, _ call: Call) async throws -> Reply<ClockResponse>
     {
         guard !isFixed else { throw Problem.clockIsFixed }
-        try await developmentClock.advance(seconds: request.advanceSeconds)
+        guard try await developmentClock.advance(seconds: request.advanceSeconds) else {
+            throw Problem.clockAtItsEnd
+        }
         try await settle()
         // By then every other process has taken over the new offset.
         try await Task.sleep(for: DevelopmentClock.spreadTime)
@@ -57,4 +59,7 @@ extension Problem {
     static let clockIsFixed = Problem(
         409, "clock_is_fixed", "The clock is fixed",
         "With a real Stripe key the clock cannot be moved.")
+    static let clockAtItsEnd = Problem(
+        409, "clock_at_its_end", "The clock is at its end",
+        "The clock would go beyond the years that it counts.")
 }

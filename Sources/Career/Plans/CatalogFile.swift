@@ -5,6 +5,8 @@ import JSON
 /// `catalog.json`: plans and prices as data, in the wire's field names.
 public enum CatalogFile {
     static let maximumBytes = 1 << 20
+    /// What a whole number of a catalog may be: days, a rank, a limit.
+    static let integers: ClosedRange<Int64> = 0...1_000_000
 
     /// - Throws: ``CatalogError`` with every flaw that the file has.
     public static func read(path: String) throws -> Catalog {
@@ -85,7 +87,7 @@ private struct CatalogReader {
 
     mutating func integer(_ json: JSONValue, _ name: String) -> Int64 {
         value(json, name, "a whole number from 0 to 1000000", or: 0) { value in
-            value.int.flatMap { (0...1_000_000).contains($0) ? $0 : nil }
+            value.int.flatMap { CatalogFile.integers.contains($0) ? $0 : nil }
         }
     }
 
@@ -106,7 +108,7 @@ private struct CatalogReader {
     }
 
     mutating func multiplier(_ json: JSONValue, _ name: String) -> Multiplier {
-        value(json, name, "a multiplier such as \"1.00\"", or: Multiplier(millionths: 0)) {
+        value(json, name, "a multiplier such as \"1.00\"", or: .zero) {
             $0.string.flatMap { Multiplier(decimal: $0) }
         }
     }

@@ -88,17 +88,23 @@ enum CatalogTables {
 
     private static func plan(_ row: Row) throws -> Plan {
         var reader = row.reader
+        func multiplier() throws -> Multiplier {
+            guard let multiplier = Multiplier(millionths: try reader.integer()) else {
+                throw DatabaseError.decoding("a plan's multiplier is none")
+            }
+            return multiplier
+        }
         return try Plan(
             id: reader.uuid(), name: reader.text(), description: reader.text(),
-            priceMinor: reader.integer(), currency: reader.text(), displayPrice: reader.text(),
-            kind: reader.oneOf(Plan.Kind.self), trialDays: reader.integer(),
-            isActive: reader.bool(), rank: reader.integer(),
+            priceMinor: reader.count(), currency: reader.text(), displayPrice: reader.text(),
+            kind: reader.oneOf(Plan.Kind.self), trialDays: reader.integer(in: CatalogFile.integers),
+            isActive: reader.bool(), rank: reader.integer(in: CatalogFile.integers),
             features: PlanFeatures.parse(reader.text()), lookupKey: reader.optionalText(),
             pricing: PlanPricingRule(
-                multiplier: Multiplier(millionths: reader.integer()),
+                multiplier: multiplier(),
                 creditsAllocation: reader.credits(),
-                rateLimitPerMinute: reader.optionalInteger(),
-                rateLimitPerDay: reader.optionalInteger()))
+                rateLimitPerMinute: reader.optionalCount(),
+                rateLimitPerDay: reader.optionalCount()))
     }
 
     /// Makes the tables say what the catalog says. Plans and features that it no longer has stay,

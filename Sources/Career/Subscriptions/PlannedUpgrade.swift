@@ -100,7 +100,7 @@ struct UpgradePreviews: Sendable {
                 WHERE user_id = ? AND plan_id = ? AND stripe_subscription_id = ?
                 """, [.uuid(user), .uuid(planID), .text(subscriptionID)])
             guard var reader = row?.reader else { return nil }
-            let date = try reader.integer()
+            let date = try reader.integer(in: Timestamp.rangeOfSeconds)
             let isFresh = now - date <= Self.lifetime && date <= now
             return isFresh && date >= item.currentPeriodStart ? date : nil
         }

@@ -31,7 +31,7 @@ struct PreviewUpgrade: Action {
                 currentPlan: upgrade.current, newPlan: upgrade.new,
                 prorationMinor: invoice.total, dueMinor: invoice.amountDue,
                 currency: invoice.currency,
-                billingPeriodEnd: Timestamp(seconds: upgrade.item.currentPeriodEnd)))
+                billingPeriodEnd: Timestamp(ofStripe: upgrade.item.currentPeriodEnd)))
     }
 }
 

@@ -85,7 +85,7 @@ struct StartCheckout: Action {
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
         let isLatest = try await checkouts.opened(
             session.id, url: url, user: user, attempt: attempt,
-            expiresAt: Timestamp(seconds: session.expiresAt))
+            expiresAt: Timestamp(ofStripe: session.expiresAt))
         guard isLatest else {
             try await billing.expire(session.id)
             throw Problem.checkoutSuperseded

@@ -83,9 +83,10 @@ struct SummarizeUsage: Action {
             ])
         return try rows.map { row in
             var reader = row.reader
+            func day() throws -> Int64 { try reader.integer(in: 0...3_000_000) }
             let name =
                 grouping == .day
-                ? String(Timestamp(seconds: try reader.integer() * 86_400).rfc3339.prefix(10))
+                ? String(Timestamp.epoch.adding(seconds: try day() * 86_400).rfc3339.prefix(10))
                 : try reader.text()
             return try UsageSummaryItem(
                 key: name, requests: reader.integer(), succeeded: reader.integer(),

@@ -24,7 +24,7 @@ struct StripeEventInbox: Sendable {
             """,
             [
                 .text(event.id), .text(event.type), .text(event.objectID),
-                .time(event.createdAt.map { Timestamp(seconds: $0) } ?? now), .time(now),
+                .time(event.createdAt.map { Timestamp(ofStripe: $0) } ?? now), .time(now),
             ])
         guard isNew > 0, let work = StripeWork(event, requestID: requestID) else { return }
         try broker.enqueue(work.queue, work.body, in: connection, now: now)

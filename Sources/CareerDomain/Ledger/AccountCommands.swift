@@ -65,8 +65,8 @@ public struct ActivateFreeSubscription: LedgerCommand {
             context: CareerSubscriptionContext(
                 period: period, periodPlanID: plan.id, anchor: anchor, allocated: .zero,
                 used: .zero, reserved: .zero,
-                minuteWindow: RateWindow(.minute, start: Timestamp(micros: 0), count: 0),
-                dayWindow: RateWindow(.day, start: Timestamp(micros: 0), count: 0),
+                minuteWindow: RateWindow(.minute, start: .epoch, count: 0),
+                dayWindow: RateWindow(.day, start: .epoch, count: 0),
                 decidedAt: now))
     }
 }
