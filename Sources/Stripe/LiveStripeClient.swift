@@ -34,6 +34,7 @@ extension StripeClient {
         client.connectCheckout(api)
         client.connectSubscriptions(api)
         client.connectInvoices(api)
+        client.connectSetup(api)
         return client
     }
 
@@ -49,44 +50,6 @@ extension StripeClient {
         }
         deleteCustomer = { id throws(StripeError) in
             try await api.customer(StripeCall(method: .delete, path: ["customers", id]))
-        }
-        createPortalSession = { customerID, returnURL throws(StripeError) in
-            var form = StripeForm()
-            form.add("customer", customerID)
-            form.add("return_url", returnURL)
-            return try await api.object(
-                .post(["billing_portal", "sessions"], form), StripePortalSession.init
-            ) { $0.livemode }
-        }
-    }
-
-    private mutating func connectCatalog(_ api: StripeAPI) {
-        findPrice = { lookupKey throws(StripeError) in
-            var filter = StripeForm()
-            filter.add("lookup_keys[0]", lookupKey)
-            filter.add("active", true)
-            return try await api.list(
-                ["prices"], filter, StripePrice.init, id: { $0.id }, livemode: { $0.livemode }
-            ).first { $0.lookupKey == lookupKey }
-        }
-        createProduct = { name, key throws(StripeError) in
-            var form = StripeForm()
-            form.add("name", name)
-            return try await api.object(.post(["products"], form, key), StripeProduct.init) {
-                $0.livemode
-            }
-        }
-        createPrice = { new, key throws(StripeError) in
-            var form = StripeForm()
-            form.add("product", new.productID)
-            form.add("currency", new.currency)
-            form.add("unit_amount", new.unitAmount)
-            form.add("recurring[interval]", "month")
-            form.add("lookup_key", new.lookupKey)
-            form.add("transfer_lookup_key", true)
-            return try await api.object(.post(["prices"], form, key), StripePrice.init) {
-                $0.livemode
-            }
         }
     }
 
@@ -167,6 +130,9 @@ extension StripeClient {
                 ["charges"], StripeForm(paymentIntent: paymentIntentID), StripeCharge.init,
                 id: { $0.id }, livemode: { $0.livemode })
         }
+        retrieveCharge = { id throws(StripeError) in
+            try await api.object(.get(["charges", id]), StripeCharge.init) { $0.livemode }
+        }
         listDisputes = { paymentIntentID throws(StripeError) in
             try await api.list(
                 ["disputes"], StripeForm(paymentIntent: paymentIntentID), StripeDispute.init,
@@ -185,13 +151,13 @@ extension StripeClient {
 }
 
 extension StripeCall {
-    fileprivate static func get(_ path: [String], _ query: StripeForm = StripeForm()) -> Self {
+    static func get(_ path: [String], _ query: StripeForm = StripeForm()) -> Self {
         StripeCall(method: .get, path: path, form: query)
     }
 
     /// A POST without a key of the caller's does no harm when it is done twice; a key of its own
     /// still makes its retries one.
-    fileprivate static func post(
+    static func post(
         _ path: [String], _ form: StripeForm, _ idempotencyKey: String = UUID().uuidString
     ) -> Self {
         StripeCall(method: .post, path: path, form: form, idempotencyKey: idempotencyKey)

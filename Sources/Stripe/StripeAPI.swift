@@ -3,7 +3,7 @@ import JSON
 
 /// The release of Stripe's API whose objects this module reads
 /// (https://docs.stripe.com/changelog).
-let stripeVersion = "2026-10-28.endive"
+public let stripeVersion = "2026-10-28.endive"
 /// How long one try may take.
 let maximumTryTime = Duration.seconds(10)
 /// How long a call may take with its retries and the waits between them.

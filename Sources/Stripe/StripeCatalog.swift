@@ -4,12 +4,17 @@ import JSON
 public struct StripeProduct: Sendable, Equatable {
     public let id: String
     public let name: String
+    /// Nothing of an inactive product can be bought on a checkout page.
+    public let isActive: Bool
+    public let metadata: [String: String]
     public let livemode: Bool
 
     public init(_ value: JSONValue) throws(StripeDecodingError) {
         let wire = try WireObject(value, type: "product")
         id = try wire.string("id")
         name = try wire.string("name")
+        isActive = try wire.bool("active")
+        metadata = try wire.metadata()
         livemode = try wire.bool("livemode")
     }
 }
@@ -27,6 +32,7 @@ public struct StripePrice: Sendable, Equatable {
     /// `day`, `week`, `month` or `year`; nil for a price that is paid once.
     public let interval: String?
     public let intervalCount: Int64?
+    public let metadata: [String: String]
     public let livemode: Bool
 
     public init(_ value: JSONValue) throws(StripeDecodingError) {
@@ -43,6 +49,7 @@ public struct StripePrice: Sendable, Equatable {
         let recurring = try wire.optionalObject("recurring")
         interval = try recurring?.string("interval")
         intervalCount = try recurring?.int("interval_count")
+        metadata = try wire.metadata()
         livemode = try wire.bool("livemode")
     }
 }

@@ -19,10 +19,17 @@ public struct StripeClient: Sendable {
     // The catalog.
     /// The active price that has this lookup key.
     public var findPrice: @Sendable (String) async throws(StripeError) -> StripePrice?
-    /// Takes the name that customers see.
-    public var createProduct: @Sendable (String, String) async throws(StripeError) -> StripeProduct
+    public var retrievePrice: @Sendable (String) async throws(StripeError) -> StripePrice
+    /// Inactive prices too.
+    public var listPrices: @Sendable (StripePriceFilter) async throws(StripeError) -> [StripePrice]
+    public var retrieveProduct: @Sendable (String) async throws(StripeError) -> StripeProduct
+    public var createProduct:
+        @Sendable (NewStripeProduct, String) async throws(StripeError) -> StripeProduct
     public var createPrice:
         @Sendable (NewStripePrice, String) async throws(StripeError) -> StripePrice
+    /// Adds to a price's metadata what is given; the rest of it stays.
+    public var markPrice:
+        @Sendable (String, [String: String], String) async throws(StripeError) -> StripePrice
 
     // Checkout.
     public var createCheckoutSession:
@@ -68,13 +75,30 @@ public struct StripeClient: Sendable {
     public var listCharges: @Sendable (String) async throws(StripeError) -> [StripeCharge]
     /// The disputes of this payment intent's charges.
     public var listDisputes: @Sendable (String) async throws(StripeError) -> [StripeDispute]
+    public var retrieveCharge: @Sendable (String) async throws(StripeError) -> StripeCharge
     /// Gives the whole payment of this payment intent back.
     public var createRefund: @Sendable (String, String) async throws(StripeError) -> StripeRefund
-    /// Takes the customer and the URL to come back to; returns a page that may be opened once.
+    /// Returns a page that may be opened once.
     public var createPortalSession:
-        @Sendable (String, String) async throws(StripeError) -> StripePortalSession
+        @Sendable (NewStripePortalSession) async throws(StripeError) -> StripePortalSession
     /// The event as Stripe keeps it, for 30 days.
     public var retrieveEvent: @Sendable (String) async throws(StripeError) -> StripeEvent
+
+    // How the account is set up.
+    /// The active configurations of the customer portal.
+    public var listPortalConfigurations:
+        @Sendable () async throws(StripeError) -> [StripePortalConfiguration]
+    /// Makes a configuration, or changes the one whose id is given to be like that.
+    public var savePortalConfiguration:
+        @Sendable (String?, NewStripePortalConfiguration, String) async throws(StripeError) ->
+            StripePortalConfiguration
+    public var listWebhookEndpoints:
+        @Sendable () async throws(StripeError) -> [StripeWebhookEndpoint]
+    /// Makes an endpoint whose events are of the release that this module reads
+    /// (``stripeVersion``). Only this answer tells its secret.
+    public var createWebhookEndpoint:
+        @Sendable (NewStripeWebhookEndpoint, String) async throws(StripeError) ->
+            StripeWebhookEndpoint
 }
 
 /// A customer to be made for a user of this service.
@@ -89,6 +113,24 @@ public struct NewStripeCustomer: Sendable, Equatable {
     }
 }
 
+/// Which prices to list.
+public enum StripePriceFilter: Sendable, Equatable {
+    case product(String)
+    case lookupKey(String)
+}
+
+/// What is to be sold.
+public struct NewStripeProduct: Sendable, Equatable {
+    /// Customers see it.
+    public var name: String
+    public var metadata: [String: String]
+
+    public init(name: String, metadata: [String: String] = [:]) {
+        self.name = name
+        self.metadata = metadata
+    }
+}
+
 /// A monthly price to be made in the catalog.
 public struct NewStripePrice: Sendable, Equatable {
     public var productID: String
@@ -99,12 +141,17 @@ public struct NewStripePrice: Sendable, Equatable {
     public var unitAmount: Int64
     /// ISO 4217, lower case.
     public var currency: String
+    public var metadata: [String: String]
 
-    public init(productID: String, lookupKey: String, unitAmount: Int64, currency: String) {
+    public init(
+        productID: String, lookupKey: String, unitAmount: Int64, currency: String,
+        metadata: [String: String] = [:]
+    ) {
         self.productID = productID
         self.lookupKey = lookupKey
         self.unitAmount = unitAmount
         self.currency = currency
+        self.metadata = metadata
     }
 }
 

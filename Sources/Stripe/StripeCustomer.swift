@@ -25,17 +25,3 @@ public struct StripeCustomer: Sendable, Equatable {
         livemode = isDeleted ? nil : try wire.bool("livemode")
     }
 }
-
-/// https://docs.stripe.com/api/customer_portal/sessions/object
-public struct StripePortalSession: Sendable, Equatable {
-    public let id: String
-    public let url: String
-    public let livemode: Bool
-
-    public init(_ value: JSONValue) throws(StripeDecodingError) {
-        let wire = try WireObject(value, type: "billing_portal.session")
-        id = try wire.string("id")
-        url = try wire.string("url")
-        livemode = try wire.bool("livemode")
-    }
-}

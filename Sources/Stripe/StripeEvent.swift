@@ -12,6 +12,8 @@ public struct StripeEvent: Sendable, Equatable {
     /// mode; nobody needs either in order to know what to fetch.
     public let createdAt: Int64?
     public let livemode: Bool?
+    /// The release of Stripe's API that `object` has the shape of.
+    public let apiVersion: String?
     /// What the event is about, in the version of the API that the endpoint was made with.
     public let object: JSONValue
     /// Its id; nil for the few objects that have none.
@@ -23,6 +25,7 @@ public struct StripeEvent: Sendable, Equatable {
         type = try wire.string("type")
         createdAt = try wire.optionalSeconds("created")
         livemode = try wire.optionalBool("livemode")
+        apiVersion = try wire.optionalString("api_version")
         let data = try wire.object("data")
         object = try data.value("object")
         objectID = try data.object("object").optionalString("id")

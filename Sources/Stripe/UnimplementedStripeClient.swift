@@ -6,8 +6,12 @@ extension StripeClient {
         retrieveCustomer: { _ throws(StripeError) in throw .unimplemented },
         deleteCustomer: { _ throws(StripeError) in throw .unimplemented },
         findPrice: { _ throws(StripeError) in throw .unimplemented },
+        retrievePrice: { _ throws(StripeError) in throw .unimplemented },
+        listPrices: { _ throws(StripeError) in throw .unimplemented },
+        retrieveProduct: { _ throws(StripeError) in throw .unimplemented },
         createProduct: { _, _ throws(StripeError) in throw .unimplemented },
         createPrice: { _, _ throws(StripeError) in throw .unimplemented },
+        markPrice: { _, _, _ throws(StripeError) in throw .unimplemented },
         createCheckoutSession: { _, _ throws(StripeError) in throw .unimplemented },
         retrieveCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
         expireCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
@@ -22,9 +26,14 @@ extension StripeClient {
         listInvoicePayments: { _ throws(StripeError) in throw .unimplemented },
         listCharges: { _ throws(StripeError) in throw .unimplemented },
         listDisputes: { _ throws(StripeError) in throw .unimplemented },
+        retrieveCharge: { _ throws(StripeError) in throw .unimplemented },
         createRefund: { _, _ throws(StripeError) in throw .unimplemented },
-        createPortalSession: { _, _ throws(StripeError) in throw .unimplemented },
-        retrieveEvent: { _ throws(StripeError) in throw .unimplemented })
+        createPortalSession: { _ throws(StripeError) in throw .unimplemented },
+        retrieveEvent: { _ throws(StripeError) in throw .unimplemented },
+        listPortalConfigurations: { () throws(StripeError) in throw .unimplemented },
+        savePortalConfiguration: { _, _, _ throws(StripeError) in throw .unimplemented },
+        listWebhookEndpoints: { () throws(StripeError) in throw .unimplemented },
+        createWebhookEndpoint: { _, _ throws(StripeError) in throw .unimplemented })
 }
 
 extension StripeError {

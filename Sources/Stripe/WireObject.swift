@@ -103,6 +103,17 @@ struct WireObject {
         return elements
     }
 
+    /// The elements of a list of texts.
+    func strings(_ key: String) throws(StripeDecodingError) -> [String] {
+        guard let values = object[key]?.array else { throw failure(key, "an array") }
+        var strings: [String] = []
+        for value in values {
+            guard let string = value.string else { throw failure(key, "an array of strings") }
+            strings.append(string)
+        }
+        return strings
+    }
+
     /// The id of a field that Stripe sends as an id or, expanded, as the object itself.
     func id(_ key: String) throws(StripeDecodingError) -> String {
         if let id = object[key]?.string ?? object[key]?["id"]?.string { return id }

@@ -10,6 +10,7 @@ enum Kind: String, Sendable {
     case paymentMethod = "payment_method"
     case checkoutSession = "checkout.session"
     case portalSession = "billing_portal.session"
+    case portalConfiguration = "billing_portal.configuration"
     case webhookEndpoint = "webhook_endpoint"
     case testClock = "test_helpers.test_clock"
 
@@ -18,6 +19,7 @@ enum Kind: String, Sendable {
         switch self {
         case .paymentMethod: "PaymentMethod"
         case .checkoutSession: "checkout.session"
+        case .portalConfiguration: "configuration"
         default: rawValue
         }
     }
@@ -157,7 +159,8 @@ private struct IndexedColumns {
             parent = object["product"]?.string
             lookup = object["lookup_key"]?.string
             status = object["active"]?.bool == true ? "active" : "inactive"
-        case .product: status = object["active"]?.bool == true ? "active" : "inactive"
+        case .product, .portalConfiguration:
+            status = object["active"]?.bool == true ? "active" : "inactive"
         case .checkoutSession: parent = object["subscription"]?.string
         case .event:
             lookup = object["type"]?.string

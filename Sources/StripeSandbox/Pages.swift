@@ -97,14 +97,17 @@ extension Account {
         var body = "<h1>Your subscription</h1>" + HTML.notice(problem)
         let subscriptions = try portalSubscriptions(of: session)
         if subscriptions.isEmpty { body += "<p>You have no running subscription.</p>" }
-        for subscription in subscriptions { body += try portalSection(subscription) }
+        let offer = try portalOffer(of: session)
+        for subscription in subscriptions { body += try portalSection(subscription, offer) }
         if let back = session["return_url"]?.string {
             body += "<p><a href=\"\(HTML.escape(back))\">Back to the site</a></p>"
         }
         return HTML.page("Manage your subscription", body)
     }
 
-    private func portalSection(_ subscription: JSONValue) throws -> String {
+    private func portalSection(
+        _ subscription: JSONValue, _ offer: PortalOffer
+    ) throws -> String {
         guard let id = subscription["id"]?.string,
             let item = SubscriptionItem.all(of: subscription).first
         else { return "" }
@@ -120,9 +123,10 @@ extension Account {
             <form method="post">\(hidden)
             \(endsThere
                 ? HTML.button("resume", "Keep the subscription", kind: "main")
-                : HTML.button("cancel", "Cancel at the end of the period"))
+                : offer.cancels ? HTML.button("cancel", "Cancel at the end of the period") : "")
             </form>
             """
+        guard offer.changesPlans else { return html }
         for price in try pricesOnSale() where price["id"] != item.price["id"] {
             let label = "Switch to \(try productName(of: price)), "
             html += """

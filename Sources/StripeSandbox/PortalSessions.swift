@@ -12,6 +12,14 @@ extension Account {
     func createPortalSession(_ parameters: Parameters) throws -> JSONValue {
         let customer = try parameters.required("customer")
         _ = try getLive(.customer, customer, param: "customer")
+        if let configuration = parameters.text("configuration") {
+            let known = try get(.portalConfiguration, configuration, param: "configuration")
+            guard known["active"]?.bool == true else {
+                throw StripeError.invalid(
+                    "The portal configuration \(configuration) is inactive.",
+                    param: "configuration")
+            }
+        }
         let id = newID("bps")
         let session: JSONValue = [
             "id": .string(id), "object": "billing_portal.session",
@@ -73,7 +81,14 @@ extension Account {
             subscription["customer"]?.string == session["customer"]?.string
         else { throw StripeError.invalid("This subscription belongs to somebody else.") }
         var entries: [(path: [String], value: String)] = []
+        let offer = try portalOffer(of: session)
         switch form.text("action") {
+        case "cancel" where !offer.cancels, "upgrade" where !offer.changesPlans,
+            "switch" where !offer.changesPlans:
+            throw StripeError.invalid("The portal's configuration does not offer this.")
+        case "cancel" where offer.endsAtOnce:
+            _ = try cancelSubscription(id, Parameters([]))
+            return
         case "cancel": entries = [(["cancel_at_period_end"], "true")]
         case "resume": entries = [(["cancel_at_period_end"], "false")]
         case "upgrade", "switch":

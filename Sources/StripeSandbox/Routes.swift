@@ -184,6 +184,19 @@ struct Route: Sendable {
         Route("POST", "/v1/billing_portal/sessions", Account.portalFields) { a, _, p in
             try a.createPortalSession(p)
         },
+        Route(
+            "POST", "/v1/billing_portal/configurations", Account.portalConfigurationFields
+        ) { a, _, p in try a.createPortalConfiguration(p) },
+        Route(
+            "GET", "/v1/billing_portal/configurations",
+            Page.parameters + ["active", "is_default"]
+        ) { a, _, p in try a.listPortalConfigurations(p) },
+        Route("GET", "/v1/billing_portal/configurations/*") { a, id, _ in
+            try a.get(.portalConfiguration, id)
+        },
+        Route(
+            "POST", "/v1/billing_portal/configurations/*", Account.portalConfigurationFields
+        ) { a, id, p in try a.updatePortalConfiguration(id, p) },
     ]
 
     private static let events: [Route] = [
@@ -198,6 +211,9 @@ struct Route: Sendable {
             try a.listEndpoints(p)
         },
         Route("GET", "/v1/webhook_endpoints/*") { a, id, _ in try a.retrieveEndpoint(id) },
+        Route("POST", "/v1/webhook_endpoints/*", Account.endpointUpdateFields) { a, id, p in
+            try a.updateEndpoint(id, p)
+        },
         Route("DELETE", "/v1/webhook_endpoints/*", []) { a, id, _ in try a.deleteEndpoint(id) },
     ]
 

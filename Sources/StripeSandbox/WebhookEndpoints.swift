@@ -5,8 +5,11 @@ import JSON
 
 extension Account {
     static let endpointFields = [
-        "url", "enabled_events*", "description", "metadata*", "api_version", "disabled",
-        "expand*",
+        "url", "enabled_events*", "description", "metadata*", "api_version", "expand*",
+    ]
+    /// An endpoint's release of the API cannot be changed.
+    static let endpointUpdateFields = [
+        "url", "enabled_events*", "description", "metadata*", "disabled", "expand*",
     ]
     private static let configuredPrefix = "we_configured_"
 
@@ -28,11 +31,7 @@ extension Account {
 
     func createEndpoint(_ parameters: Parameters) throws -> JSONValue {
         let url = try parameters.required("url")
-        guard Loopback.isAllowed(url: url) else {
-            throw StripeError.invalid(
-                "The sandbox delivers webhooks to http:// URLs of this machine only.",
-                param: "url")
-        }
+        try checkEndpoint(url: url)
         let events = parameters.strings("enabled_events")
         guard !events.isEmpty else {
             throw StripeError.invalid(
@@ -41,10 +40,47 @@ extension Account {
         }
         var endpoint = try endpointObject(
             id: newID("we"), url: url, secret: newID("whsec"), events: events)
+        if let version = parameters.text("api_version") {
+            guard version.wholeMatch(of: /\d{4}-\d{2}-\d{2}(\.[a-z]+)?/) != nil else {
+                throw StripeError.invalid(
+                    "Invalid Stripe API version: \(version)", param: "api_version")
+            }
+            endpoint.set("api_version", to: .string(version))
+        }
         endpoint.set("description", to: .text(parameters.text("description")))
         endpoint.set("metadata", to: try parameters.metadata())
         try save(endpoint)
         return endpoint
+    }
+
+    func updateEndpoint(_ id: String, _ parameters: Parameters) throws -> JSONValue {
+        var endpoint = try get(.webhookEndpoint, id)
+        if let url = parameters.text("url") {
+            try checkEndpoint(url: url)
+            endpoint.set("url", to: .string(url))
+        }
+        let events = parameters.strings("enabled_events")
+        if !events.isEmpty {
+            endpoint.set("enabled_events", to: .array(events.map { .string($0) }))
+        }
+        if let isDisabled = try parameters.bool("disabled") {
+            endpoint.set("status", to: isDisabled ? "disabled" : "enabled")
+        }
+        if let text = parameters.sent("description") {
+            endpoint.set("description", to: text.isEmpty ? .null : .string(text))
+        }
+        endpoint.set(
+            "metadata", to: try parameters.metadata(merging: endpoint["metadata"] ?? [:]))
+        try save(endpoint)
+        return withoutSecret(endpoint)
+    }
+
+    private func checkEndpoint(url: String) throws {
+        guard Loopback.isAllowed(url: url) else {
+            throw StripeError.invalid(
+                "The sandbox delivers webhooks to http:// URLs of this machine only.",
+                param: "url")
+        }
     }
 
     private func endpointObject(

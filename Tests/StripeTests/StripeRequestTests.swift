@@ -52,7 +52,19 @@ struct WireCase: Sendable, CustomTestStringConvertible {
             "customer=cus_1&return_url=http%3A%2F%2F127.0.0.1%2Faccount",
             answer: Fixture.portal
         ) { client throws(StripeError) in
-            _ = try await client.createPortalSession("cus_1", "http://127.0.0.1/account")
+            _ = try await client.createPortalSession(
+                NewStripePortalSession(
+                    customerID: "cus_1", returnURL: "http://127.0.0.1/account"))
+        },
+        WireCase(
+            "POST /v1/billing_portal/sessions",
+            "customer=cus_1&return_url=http%3A%2F%2F127.0.0.1%2Faccount&configuration=bpc_1",
+            answer: Fixture.portal
+        ) { client throws(StripeError) in
+            _ = try await client.createPortalSession(
+                NewStripePortalSession(
+                    customerID: "cus_1", returnURL: "http://127.0.0.1/account",
+                    configurationID: "bpc_1"))
         },
     ]
 
@@ -63,18 +75,44 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         ) { client throws(StripeError) in
             _ = try await client.findPrice("career_plus_monthly")
         },
-        WireCase("POST /v1/products", "name=Plus+%26+more", answer: Fixture.product) {
-            client throws(StripeError) in _ = try await client.createProduct("Plus & more", "k")
+        WireCase("GET /v1/prices/price_1", answer: Fixture.price) {
+            client throws(StripeError) in _ = try await client.retrievePrice("price_1")
+        },
+        WireCase(
+            "GET /v1/prices?product=prod_1&limit=100", answer: Fixture.list([Fixture.price])
+        ) { client throws(StripeError) in
+            _ = try await client.listPrices(.product("prod_1"))
+        },
+        WireCase(
+            "GET /v1/prices?lookup_keys%5B0%5D=career_plus_monthly&limit=100",
+            answer: Fixture.list([Fixture.price])
+        ) { client throws(StripeError) in
+            _ = try await client.listPrices(.lookupKey("career_plus_monthly"))
+        },
+        WireCase("GET /v1/products/prod_1", answer: Fixture.product) {
+            client throws(StripeError) in _ = try await client.retrieveProduct("prod_1")
+        },
+        WireCase(
+            "POST /v1/products", "name=Plus+%26+more&metadata[cuebx_plan_id]=7",
+            answer: Fixture.product
+        ) { client throws(StripeError) in
+            _ = try await client.createProduct(
+                NewStripeProduct(name: "Plus & more", metadata: ["cuebx_plan_id": "7"]), "k")
+        },
+        WireCase("POST /v1/prices/price_1", "metadata[cuebx_plan_id]=7", answer: Fixture.price) {
+            client throws(StripeError) in
+            _ = try await client.markPrice("price_1", ["cuebx_plan_id": "7"], "k")
         },
         WireCase(
             "POST /v1/prices",
             "product=prod_1&currency=usd&unit_amount=2000&recurring[interval]=month"
-                + "&lookup_key=career_plus_monthly&transfer_lookup_key=true",
+                + "&lookup_key=career_plus_monthly&transfer_lookup_key=true"
+                + "&metadata[cuebx_plan_id]=7",
             answer: Fixture.price
         ) { client throws(StripeError) in
             let new = NewStripePrice(
                 productID: "prod_1", lookupKey: "career_plus_monthly", unitAmount: 2000,
-                currency: "usd")
+                currency: "usd", metadata: ["cuebx_plan_id": "7"])
             _ = try await client.createPrice(new, "k")
         },
     ]

@@ -84,7 +84,9 @@ public final class StripePrices: Sendable {
             if let before {
                 product = before.productID
             } else {
-                product = try await stripe.createProduct(plan.name, "product-\(key)").id
+                product = try await stripe.createProduct(
+                    NewStripeProduct(name: plan.name), "product-\(key)"
+                ).id
             }
             let price = NewStripePrice(
                 productID: product, lookupKey: key, unitAmount: plan.priceMinor,

@@ -1,4 +1,5 @@
 import HTTPEndpoint
+import Stripe
 
 struct OpenPortal: Action {
     let billing: CareerBillingService
@@ -19,7 +20,8 @@ struct OpenPortal: Action {
         guard let customer = account.subscription.stripeCustomerID else {
             throw Problem.noBillingAccount
         }
-        let session = try await billing.stripe.createPortalSession(customer, returnURL)
+        let session = try await billing.stripe.createPortalSession(
+            NewStripePortalSession(customerID: customer, returnURL: returnURL))
         return Reply(PortalResponse(url: session.url))
     }
 }
