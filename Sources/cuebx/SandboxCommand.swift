@@ -133,7 +133,7 @@ struct SandboxService: Service {
     static func createPrices(_ application: CareerApplication) async {
         for _ in 0..<attempts {
             do {
-                _ = try await application.services.prices.createMissing()
+                _ = try await application.services.prices.bringCatalog()
                 return
             } catch {
                 application.core.logger.debug("the sandbox is not ready: \(error)")

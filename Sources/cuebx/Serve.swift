@@ -145,7 +145,11 @@ struct CatalogCommand: AsyncParsableCommand {
                 print(changes.isEmpty ? "Nothing differs." : "\(changes.count) changes \(verb).")
                 if stripe && !dryRun {
                     let services = try await CareerApplication(core).services
-                    for line in try await services.prices.createMissing() { print(line) }
+                    let report = try await services.prices.bringCatalog()
+                    for line in report.made { print(line) }
+                    guard report.flaws.isEmpty else {
+                        throw FriendlyError(report.flaws.joined(separator: "; "))
+                    }
                 }
             } catch let error as CatalogError {
                 throw FriendlyError(error.description)

@@ -40,7 +40,8 @@ struct BillingSnapshotReader: Sendable {
             throw PoisonMessage("\(subscription.id) has a price of no plan: \(item.price.id)")
         }
         let invoices = try await stripe.listInvoices(subscription.id)
-        let latest = try await latestPaid(invoices, fallback: planID)
+        let latest = try await latestPaid(
+            invoices, prices: subscription.items.map(\.price), fallback: planID)
         let revoked = try await isRevoked(latest?.invoiceID)
         return BillingSnapshot(
             customerID: subscription.customerID, subscriptionID: subscription.id, planID: planID,
@@ -55,7 +56,7 @@ struct BillingSnapshotReader: Sendable {
 
     /// The paid invoice whose period is the latest. Prorations are not periods.
     private func latestPaid(
-        _ invoices: [StripeInvoice], fallback: UUID
+        _ invoices: [StripeInvoice], prices known: [StripePrice], fallback: UUID
     ) async throws -> BillingSnapshot.PaidPeriod? {
         var latest: (invoice: StripeInvoice, line: StripeInvoice.Line)?
         for invoice in invoices where invoice.status == .paid {
@@ -69,8 +70,7 @@ struct BillingSnapshotReader: Sendable {
         var planID = fallback
         if let priceID = latest.line.priceID {
             planID =
-                try await prices.plan(
-                    of: priceID, product: latest.line.productID, lookupKey: nil) ?? fallback
+                try await prices.plan(ofPriceID: priceID, among: known) ?? fallback
         }
         return BillingSnapshot.PaidPeriod(
             invoiceID: latest.invoice.id, planID: planID,

@@ -2,26 +2,12 @@ import CareerDomain
 import Database
 import Foundation
 import Stripe
-import Synchronization
 
-/// Which Stripe price sells which plan. A plan's lookup key finds the price that new subscribers
-/// pay; a product stands for one plan, so that whoever subscribed at an earlier price of it is on
-/// the same plan. Both are remembered, since neither ever changes its meaning.
-public final class StripePrices: Sendable {
-    private struct Known {
-        var plansByPrice: [String: UUID] = [:]
-        var plansByProduct: [String: UUID] = [:]
-
-        mutating func add(_ price: StripePrice, plan: UUID) {
-            plansByPrice[price.id] = plan
-            plansByProduct[price.productID] = plan
-        }
-    }
-
-    private let stripe: StripeClient
-    private let database: any Database
-    private let catalog: CatalogStore
-    private let known = Mutex(Known())
+/// The prices at Stripe that sell the catalog's plans.
+public struct StripePrices: Sendable {
+    let stripe: StripeClient
+    let database: any Database
+    let catalog: CatalogStore
 
     public init(stripe: StripeClient, database: any Database, catalog: CatalogStore) {
         self.stripe = stripe
@@ -29,86 +15,52 @@ public final class StripePrices: Sendable {
         self.catalog = catalog
     }
 
-    /// The plan that a price sells; `nil` where it is none of ours.
+    /// The plan that a price sells; `nil` if it is none of ours, or if Stripe's data do not say
+    /// which. Stripe is asked only for a price that says nothing of itself.
     func plan(of price: StripePrice) async throws -> UUID? {
-        try await plan(of: price.id, product: price.productID, lookupKey: price.lookupKey)
+        try await meaning(of: price).plan
     }
 
-    func plan(of priceID: String, product: String?, lookupKey: String?) async throws -> UUID? {
-        if let plan = remembered(priceID, product) { return plan }
-        let catalog = try await catalog.current(in: database)
-        if let plan = lookupKey.flatMap({ catalog.plan(lookupKey: $0) }) {
-            known.withLock { $0.plansByPrice[priceID] = plan.id }
-            return plan.id
+    /// The same for a price that only its id is known of, as in an invoice's line.
+    ///
+    /// - Parameter known: prices that were fetched a moment ago.
+    func plan(ofPriceID id: String, among known: [StripePrice]) async throws -> UUID? {
+        if let price = known.first(where: { $0.id == id }) { return try await plan(of: price) }
+        do {
+            return try await plan(of: stripe.retrievePrice(id))
+        } catch let error as StripeError {
+            guard case .notFound = error.kind else { throw error }
+            return nil
         }
-        for plan in catalog.plans {
-            guard let key = plan.lookupKey, let price = try await stripe.findPrice(key) else {
-                continue
-            }
-            known.withLock { $0.add(price, plan: plan.id) }
-        }
-        return remembered(priceID, product)
     }
 
-    private func remembered(_ priceID: String, _ product: String?) -> UUID? {
-        known.withLock { known in
-            known.plansByPrice[priceID] ?? product.flatMap { known.plansByProduct[$0] }
-        }
+    func meaning(of price: StripePrice) async throws -> PriceMeaning {
+        let rule = PlanOfPrice(try await catalog.current(in: database))
+        if let meaning = rule.byItself(price) { return meaning }
+        let prices = try await stripe.listPrices(.product(price.productID))
+        return rule.byProduct(
+            try await stripe.retrieveProduct(price.productID), prices: prices)
     }
 
     /// The price to sell the plan at.
     ///
-    /// - Throws: ``StripeCatalogGap`` where the catalog was not brought to Stripe: nobody is charged
-    ///   another price than the one shown.
+    /// - Throws: ``StripeCatalogGap`` if the catalog was not brought to Stripe: nobody is charged
+    ///   another price than the one shown, or for another plan.
     func price(of plan: Plan) async throws -> StripePrice {
-        guard let key = plan.lookupKey, let price = try await stripe.findPrice(key) else {
-            throw StripeCatalogGap(plan: plan.name)
-        }
-        known.withLock { $0.add(price, plan: plan.id) }
-        guard price.sells(plan) else { throw StripeCatalogGap(plan: plan.name) }
+        guard let key = plan.lookupKey, let price = try await stripe.findPrice(key),
+            price.sells(plan), try await self.plan(of: price) == plan.id
+        else { throw StripeCatalogGap(plan: plan.name) }
         return price
-    }
-
-    /// Makes the products and prices that Stripe lacks. A price at Stripe never changes what it
-    /// costs; where the catalog has another, a new price of the same product takes the lookup key,
-    /// and whoever subscribed before goes on paying the old one.
-    ///
-    /// - Returns: one sentence for each.
-    public func createMissing() async throws -> [String] {
-        var made: [String] = []
-        for plan in try await catalog.current(in: database).plans where plan.isActive {
-            guard let key = plan.lookupKey else { continue }
-            let before = try await stripe.findPrice(key)
-            if let before, before.sells(plan) { continue }
-            let product: String
-            if let before {
-                product = before.productID
-            } else {
-                product = try await stripe.createProduct(
-                    NewStripeProduct(name: plan.name), "product-\(key)"
-                ).id
-            }
-            let price = NewStripePrice(
-                productID: product, lookupKey: key, unitAmount: plan.priceMinor,
-                currency: plan.currency)
-            _ = try await stripe.createPrice(
-                price,
-                ["price", key, "\(plan.priceMinor)", plan.currency, before?.id ?? "first"]
-                    .joined(separator: "-"))
-            made.append(
-                before.map {
-                    "Stripe: price \(key) is now \(plan.priceMinor) \(plan.currency), was "
-                        + "\($0.unitAmount ?? 0) \($0.currency) for who subscribed at it"
-                } ?? "Stripe: price \(key) created")
-        }
-        return made
     }
 }
 
 extension StripePrice {
-    fileprivate func sells(_ plan: Plan) -> Bool {
-        unitAmount == plan.priceMinor && currency == plan.currency
+    /// Whether it costs a month what the catalog says.
+    func sells(_ plan: Plan) -> Bool {
+        unitAmount == plan.priceMinor && currency == plan.currency && isMonthly
     }
+
+    var isMonthly: Bool { interval == "month" && intervalCount == 1 }
 }
 
 /// A plan is sold here that Stripe has no price for, or one of another amount:
