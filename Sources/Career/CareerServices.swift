@@ -107,7 +107,7 @@ public struct CareerServices: Sendable {
         return (broker, OutboxRelay(broker: broker, now: core.clock.now, logger: core.logger))
     }
 
-    private static func stripe(_ settings: Settings) throws -> StripeClient {
+    static func stripe(_ settings: Settings) throws -> StripeClient {
         let http = HTTPClient(
             maximumInFlight: stripeCallsInFlight, maximumQueued: stripeCallsWaiting)
         do {

@@ -117,14 +117,17 @@ public struct SettingsError: Error, CustomStringConvertible {
 extension Settings {
     /// Reads the process environment. A `.env` file in the working directory fills in what the
     /// environment does not set, in development only.
-    public static func load() async throws -> Settings {
+    ///
+    /// - Parameter needsWebhookSecret: false for the command that has the secret made.
+    public static func load(needsWebhookSecret: Bool = true) async throws -> Settings {
         let environment = EnvironmentVariablesProvider(
             environmentVariables: ProcessInfo.processInfo.environment.filter {
                 $0.key == modeName || !$0.value.isEmpty
             })
         let mode = try mode(of: ConfigReader(provider: environment))
         guard mode == .development else {
-            return try read(ConfigReader(provider: environment), mode)
+            return try read(
+                ConfigReader(provider: environment), mode, needsWebhookSecret: needsWebhookSecret)
         }
         let file = EnvironmentVariablesProvider(
             environmentVariables: try EnvironmentFile.read(path: ".env"))
@@ -141,7 +144,9 @@ extension Settings {
         return mode
     }
 
-    static func read(_ config: ConfigReader, _ mode: Environment) throws -> Settings {
+    static func read(
+        _ config: ConfigReader, _ mode: Environment, needsWebhookSecret: Bool = true
+    ) throws -> Settings {
         var settings = Settings()
         settings.environment = mode
         settings.host = try host(text(config, "host") ?? settings.host)
@@ -180,7 +185,7 @@ extension Settings {
             throw SettingsError("PASSWORD_COST", "is for development only")
         }
         if let name = text(config, "log.level") { settings.logLevel = try level(named: name) }
-        try settings.check()
+        try settings.check(needsWebhookSecret: needsWebhookSecret)
         return settings
     }
 
@@ -195,7 +200,7 @@ extension Settings {
     }
 
     /// Refuses what would be unsafe, naming the first setting that is.
-    func check() throws {
+    func check(needsWebhookSecret: Bool = true) throws {
         _ = try rabbitMQ()
         if authJWKS != nil {
             guard authIssuer != nil else { throw SettingsError("AUTH_ISSUER", "is missing") }
@@ -204,7 +209,9 @@ extension Settings {
         guard !internalAPIKeys.isEmpty else {
             throw SettingsError("INTERNAL_API_KEYS", "is empty")
         }
-        if environment == .production { try checkProduction() } else { try checkDevelopment() }
+        guard environment == .production else { return try checkDevelopment() }
+        try checkProduction()
+        if needsWebhookSecret { try checkWebhookSecret() }
     }
 
     private func checkDevelopment() throws {
@@ -240,6 +247,9 @@ extension Settings {
         guard stripeSecretKey.trimmingCharacters(in: .whitespaces) != Self.sandboxKey else {
             throw SettingsError("STRIPE_SECRET_KEY", "is the local Stripe's")
         }
+    }
+
+    private func checkWebhookSecret() throws {
         guard !stripeWebhookSecrets.isEmpty else {
             throw SettingsError("STRIPE_WEBHOOK_SECRET", "is missing")
         }

@@ -31,7 +31,8 @@ struct CueBX: AsyncParsableCommand {
             }
         } catch let error as any CustomStringConvertible & Error
             where error is SettingsError || error is DatabaseError || error is FriendlyError
-            || error is MoveRefusal || error is CatalogError || error is UserAdministration.Refusal
+            || error is MoveRefusal || error is WebhookSetup.Refusal || error is CatalogError
+            || error is UserAdministration.Refusal
         {
             FileHandle.standardError.write(Data("cuebx: \(error)\n".utf8))
             leave(1)

@@ -6,7 +6,9 @@ import Foundation
 struct StripeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stripe", abstract: "The mirror of Stripe.",
-        subcommands: [Reconcile.self, Notices.self])
+        subcommands: [
+            Reconcile.self, Notices.self, Check.self, WebhooksCommand.self, PortalCommand.self,
+        ])
 
     struct Reconcile: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -45,4 +47,27 @@ struct StripeCommand: AsyncParsableCommand {
             if lines.isEmpty { print("No notices.") }
         }
     }
+
+    struct Check: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Look whether Stripe is set up: portal, prices, currency, webhooks.",
+            discussion: "Changes nothing; exits with 1 if something is off.")
+
+        func run() async throws {
+            let settings = try await Settings.load()
+            let core = try await CareerCore.openFromEnvironment()
+            let prices = try await CareerApplication(core).services.prices
+            var findings = try await PortalSetup(settings).check()
+            findings += try await prices.check()
+            findings += try await WebhookSetup(settings, url: nil).check()
+            try core.close()
+            try tell(findings)
+        }
+    }
+}
+
+/// Prints a line for each finding; exits with 1 if one is off.
+func tell(_ findings: [SetupFinding]) throws {
+    for finding in findings { print(finding) }
+    guard findings.allSatisfy(\.isRight) else { throw ExitCode(1) }
 }

@@ -20,8 +20,10 @@ struct OpenPortal: Action {
         guard let customer = account.subscription.stripeCustomerID else {
             throw Problem.noBillingAccount
         }
+        let configuration = try await PortalSetup(stripe: billing.stripe).configurationOfSessions()
         let session = try await billing.stripe.createPortalSession(
-            NewStripePortalSession(customerID: customer, returnURL: returnURL))
+            NewStripePortalSession(
+                customerID: customer, returnURL: returnURL, configurationID: configuration?.id))
         return Reply(PortalResponse(url: session.url))
     }
 }

@@ -25,7 +25,7 @@ struct StripeEventHandlers: Sendable {
 
     /// The page is used up or has lapsed; what it made, if anything, is the user's subscription.
     private func checkout(_ message: Message) async throws {
-        let work = try parse(message)
+        let work = try await read(message)
         if let session = work["session"]?.string {
             try await Checkouts(database: database).close(session)
         }
@@ -35,19 +35,19 @@ struct StripeEventHandlers: Sendable {
     }
 
     private func subscription(_ message: Message) async throws {
-        let work = try parse(message)
+        let work = try await read(message)
         if let customer = work["customer"]?.string {
             return try await mirror.forget(customer, requestID: message.requestID)
         }
         if let dispute = work["dispute"]?.string { try await tell(of: dispute, work) }
-        if let intent = work["payment_intent"]?.string {
-            if work["is_final"] == true {
+        if work["charge"] != nil || work["payment_intent"] != nil {
+            if work["is_final"] == true, let intent = try await paymentIntent(of: work) {
                 try await revoke(
                     intent, type: work["type"]?.string, requestID: message.requestID)
             }
             return
         }
-        guard let subscription = work["subscription"]?.string else { return }
+        guard let subscription = try await subscription(of: work) else { return }
         try await mirror.refresh(subscription, requestID: message.requestID)
         if work["type"]?.string == "customer.subscription.trial_will_end" {
             try await mails.trialEnds(
@@ -56,8 +56,8 @@ struct StripeEventHandlers: Sendable {
     }
 
     private func paymentFailed(_ message: Message) async throws {
-        let work = try parse(message)
-        guard let subscription = work["subscription"]?.string else { return }
+        let work = try await read(message)
+        guard let subscription = try await subscription(of: work) else { return }
         try await mirror.refresh(subscription, requestID: message.requestID)
         guard let invoiceID = work["invoice"]?.string else { return }
         let invoice = try await stripe.retrieveInvoice(invoiceID)
@@ -96,14 +96,6 @@ struct StripeEventHandlers: Sendable {
             guard let subscription = invoice.subscriptionID else { continue }
             try await mirror.noteReturned(invoice.id, reason: type ?? "unknown")
             try await mirror.refresh(subscription, requestID: requestID)
-        }
-    }
-
-    private func parse(_ message: Message) throws -> JSONValue {
-        do {
-            return try JSONValue.parse(message.body)
-        } catch {
-            throw PoisonMessage("not JSON: \(error)")
         }
     }
 }
