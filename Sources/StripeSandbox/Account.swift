@@ -29,6 +29,7 @@ enum Kind: String, Sendable {
 struct RequestIdentity: Sendable {
     var id: String?
     var idempotencyKey: String?
+    var version = APIVersion.current
 
     /// For what happens because time has passed.
     static let clock = RequestIdentity()
@@ -48,6 +49,8 @@ final class Account {
     /// The customers whose one-off charge outcome was used up; it stays used when the rest of the
     /// operation is undone.
     var spentNextCharges: [String] = []
+    /// Somebody sits before the page and answers what their bank asks.
+    var authenticates = false
 
     init(
         db: Database, now: Int64, request: RequestIdentity, baseURL: String, knobs: TestKnobs

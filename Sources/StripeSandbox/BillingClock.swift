@@ -10,6 +10,9 @@ enum Job: String {
     case retryPayment = "retry_payment"
     case expireIncomplete = "expire_incomplete"
     case expireSession = "expire_session"
+    case cancelAtDate = "cancel_at_date"
+    case expirePendingUpdate = "expire_pending_update"
+    case settlePayment = "settle_payment"
 }
 
 extension Account {
@@ -40,8 +43,12 @@ extension Account {
     func scheduleBilling(of subscription: JSONValue) throws {
         let id = subscription["id"]?.string ?? ""
         let status = subscription["status"]?.string
+        try unschedule(.cancelAtDate, id)
+        if let date = subscription["cancel_at"]?.int, !Self.isEnded(subscription) {
+            try schedule(.cancelAtDate, id, at: date)
+        }
         guard status != "incomplete", status != "paused", !Self.isEnded(subscription),
-            let end = SubscriptionItem.all(of: subscription).first?.periodEnd
+            let end = SubscriptionItem.all(of: subscription).map(\.periodEnd).min()
         else { return try unschedule(.periodEnd, id) }
         try schedule(.periodEnd, id, at: end)
         try unschedule(.trialWillEnd, id)
@@ -99,6 +106,9 @@ extension Account {
         case .retryPayment: try retryPayment(subject)
         case .expireIncomplete: try expireIncomplete(subject)
         case .expireSession: try expireOverdueSession(subject)
+        case .cancelAtDate: try endOnDate(subject)
+        case .expirePendingUpdate: try expirePendingUpdate(subject)
+        case .settlePayment: try settlePayment(subject, succeeds: true)
         }
     }
 
@@ -114,7 +124,7 @@ extension Account {
         guard let subscription = try find(.subscription, id), !Self.isEnded(subscription) else {
             return
         }
-        if subscription["cancel_at_period_end"]?.bool == true {
+        if isToEnd(subscription) {
             try end(subscription, reason: "cancellation_requested")
             return
         }
@@ -130,6 +140,19 @@ extension Account {
         try renew(subscription)
     }
 
+    private func isToEnd(_ subscription: JSONValue) -> Bool {
+        if subscription["cancel_at_period_end"]?.bool == true { return true }
+        guard let date = subscription["cancel_at"]?.int else { return false }
+        return date <= now
+    }
+
+    private func endOnDate(_ id: String) throws {
+        guard let subscription = try find(.subscription, id), !Self.isEnded(subscription),
+            isToEnd(subscription)
+        else { return }
+        try end(subscription, reason: "cancellation_requested")
+    }
+
     private func hasPaymentMethod(_ subscription: JSONValue) throws -> Bool {
         if subscription["default_payment_method"]?.string != nil { return true }
         let customer = try get(.customer, subscription["customer"]?.string ?? "")
@@ -139,6 +162,14 @@ extension Account {
     private func pause(_ subscription: JSONValue) throws {
         var paused = subscription
         paused.set("status", to: "paused")
+        paused.set(
+            "status_details",
+            to: [
+                "paused": [
+                    "subscription": ["type": "trial_end_without_payment_method"],
+                    "transitioned_at": .int(now), "type": "subscription",
+                ]
+            ])
         try save(paused)
         try emit("customer.subscription.paused", paused, previous: subscription)
     }
@@ -149,28 +180,54 @@ extension Account {
         var subscription = old
         let id = old["id"]?.string ?? ""
         let before = SubscriptionItem.all(of: old)
-        let anchor = old["billing_cycle_anchor"]?.int ?? now
+        let boundary = before.map(\.periodEnd).min() ?? now
         var items = before
-        for index in items.indices {
-            let start = items[index].periodEnd
-            items[index].periodStart = start
-            items[index].periodEnd = items[index].terms.interval.boundary(
-                after: start, anchor: anchor)
+        // Each item has a period of its own: only those whose period is over begin another.
+        try takeScheduledChange(of: id, in: &items)
+        for index in items.indices where items[index].periodEnd <= boundary {
+            begin(&items[index], after: boundary, of: old)
         }
         subscription.set("items", to: SubscriptionItem.list(items, of: id))
         if old["status"] == "trialing" { subscription.set("status", to: "active") }
         var lines = try pendingLines(of: id)
-        for item in items { lines.append(.full(item, name: try productName(of: item.price))) }
-        var invoice = try draftInvoice(
+        let anchor = old["billing_cycle_anchor"]?.int ?? boundary
+        for item in items where item.periodStart == boundary {
+            var line = InvoiceLine.full(item, name: try productName(of: item.price))
+            line.amount = item.amount(from: item.periodStart, anchor: anchor)
+            lines.append(line)
+        }
+        let invoice = try draftInvoice(
             of: &subscription, lines: lines, reason: "subscription_cycle",
-            period: (before.first?.periodStart ?? now, before.first?.periodEnd ?? now))
+            period: (before.map(\.periodStart).min() ?? now, boundary))
         try save(subscription)
+        try scheduleFinalization(of: invoice, subscription: subscription)
+        try emit("customer.subscription.updated", subscription, previous: old)
+        try scheduleBilling(of: subscription)
+    }
+
+    private func begin(
+        _ item: inout SubscriptionItem, after boundary: Int64, of subscription: JSONValue
+    ) {
+        let anchor = subscription["billing_cycle_anchor"]?.int ?? boundary
+        let end = item.terms.interval.boundary(after: boundary, anchor: anchor)
+        item.periodStart = boundary
+        // A date on which the subscription ends cuts its last period short.
+        item.periodEnd = min(end, subscription["cancel_at"]?.int ?? end)
+    }
+
+    /// A renewal's draft is charged by itself, but not for who is `unpaid` already.
+    private func scheduleFinalization(
+        of draft: JSONValue, subscription: JSONValue
+    ) throws {
+        var invoice = draft
+        guard subscription["status"] != "unpaid" else {
+            invoice.set("auto_advance", to: false)
+            return try save(invoice)
+        }
         let finalizesAt = now + Self.draftLifetime
         invoice.set("automatically_finalizes_at", to: .int(finalizesAt))
         invoice.set("next_payment_attempt", to: .int(finalizesAt))
         try save(invoice)
         try schedule(.finalizeInvoice, invoice["id"]?.string ?? "", at: finalizesAt)
-        try emit("customer.subscription.updated", subscription, previous: old)
-        try scheduleBilling(of: subscription)
     }
 }

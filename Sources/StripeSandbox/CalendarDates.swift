@@ -64,7 +64,7 @@ enum CalendarDates {
         return "\(day.day) \(names[Int(day.month) - 1]) \(day.year)"
     }
 
-    private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
+    static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
         let quotient = value / divisor
         return value % divisor < 0 ? quotient - 1 : quotient
     }
@@ -76,6 +76,53 @@ struct BillingInterval: Equatable {
 
     var unit: Unit
     var count: Int64
+
+    /// The cycle in which a second lies. Boundaries are counted from the anchor, in both directions.
+    func cycle(containing time: Int64, anchor: Int64) -> (start: Int64, end: Int64) {
+        switch unit {
+        case .day, .week:
+            let step = count * (unit == .week ? 7 : 1) * CalendarDates.secondsPerDay
+            let start = anchor + CalendarDates.floorDivide(time - anchor, step) * step
+            return (start, start + step)
+        case .month, .year:
+            let step = count * (unit == .year ? 12 : 1)
+            let longest = step * 31 * CalendarDates.secondsPerDay
+            var steps = CalendarDates.floorDivide(time - anchor, longest)
+            while CalendarDates.adding(months: (steps + 1) * step, to: anchor) <= time {
+                steps += 1
+            }
+            return (
+                CalendarDates.adding(months: steps * step, to: anchor),
+                CalendarDates.adding(months: (steps + 1) * step, to: anchor)
+            )
+        }
+    }
+
+    /// Whether both can be items of one subscription: one is a multiple of the other
+    /// (docs.stripe.com/billing/subscriptions/mixed-interval).
+    func fits(_ other: BillingInterval) -> Bool {
+        guard isCalendar == other.isCalendar else { return false }
+        let lengths = [length, other.length].sorted()
+        return lengths[1] % lengths[0] == 0
+    }
+
+    func isShorter(than other: BillingInterval) -> Bool {
+        let days = { (interval: BillingInterval) in
+            interval.length * (interval.isCalendar ? 30 : 1)
+        }
+        return days(self) < days(other)
+    }
+
+    private var isCalendar: Bool { unit == .month || unit == .year }
+
+    /// In months or in days.
+    private var length: Int64 {
+        switch unit {
+        case .day, .month: count
+        case .week: count * 7
+        case .year: count * 12
+        }
+    }
 
     /// The first boundary after `time`, counted from the anchor (which is a boundary itself).
     func boundary(after time: Int64, anchor: Int64) -> Int64 {

@@ -8,6 +8,10 @@ enum PaymentOutcome: Equatable {
     case paid
     case declined(CardFailure)
     case actionRequired
+    /// A bank takes days to say whether it pays.
+    case processing
+
+    var isFailure: Bool { self != .paid && self != .processing }
 }
 
 extension Account {
@@ -24,10 +28,18 @@ extension Account {
             switch next {
             case "decline": return .declined(.declined)
             case "authenticate": return authenticated ? .paid : .actionRequired
+            case "processing": return .processing
             default: return .paid
             }
         }
-        if let card: String = row?["card"], card == "decline" { return .declined(.declined) }
+        if let card: String = row?["card"] {
+            switch card {
+            case "decline": return .declined(.declined)
+            case "authenticate": return authenticated ? .paid : .actionRequired
+            case "processing": return .processing
+            default: break
+            }
+        }
         guard let method else { return .declined(.noPaymentMethod) }
         let last4 = method.at("card", "last4")?.string
         switch TestCard.all.first(where: { $0.last4 == last4 })?.charge {
@@ -47,10 +59,17 @@ extension Account {
     func charge(
         _ invoice: JSONValue, method: JSONValue?, authenticated: Bool
     ) throws -> PaymentOutcome {
-        let customer = invoice["customer"]?.string ?? ""
+        try charge(
+            intent: try paymentIntent(of: invoice), method: method, authenticated: authenticated)
+    }
+
+    func charge(
+        intent: JSONValue, method: JSONValue?, authenticated: Bool
+    ) throws -> PaymentOutcome {
         let outcome = try verdict(
-            customer: customer, method: method, authenticated: authenticated)
-        var intent = try paymentIntent(of: invoice)
+            customer: intent["customer"]?.string ?? "", method: method,
+            authenticated: authenticated || authenticates)
+        var intent = intent
         intent.set("payment_method", to: method?["id"] ?? .null)
         switch outcome {
         case .actionRequired:
@@ -58,27 +77,50 @@ extension Account {
             intent.set("next_action", to: ["type": "use_stripe_sdk", "use_stripe_sdk": [:]])
             try save(intent)
             try emit("payment_intent.requires_action", intent)
-        case .declined(let failure):
-            let charge = try addCharge(to: intent, failure: failure)
-            intent.set("status", to: "requires_payment_method")
-            intent.set("next_action", to: .null)
-            intent.set("last_payment_error", to: Self.errorObject(failure, charge: charge))
-            intent.set("latest_charge", to: charge["id"] ?? .null)
-            try save(intent)
-            try emit("charge.failed", charge)
-            try emit("payment_intent.payment_failed", intent)
-        case .paid:
-            let charge = try addCharge(to: intent, failure: nil)
-            intent.set("status", to: "succeeded")
-            intent.set("next_action", to: .null)
-            intent.set("last_payment_error", to: .null)
-            intent.set("amount_received", to: intent["amount"] ?? 0)
-            intent.set("latest_charge", to: charge["id"] ?? .null)
-            try save(intent)
-            try emit("charge.succeeded", charge)
-            try emit("payment_intent.succeeded", intent)
+        case .declined(let failure): try fail(intent, failure)
+        case .processing: try process(intent)
+        case .paid: try succeed(intent)
         }
         return outcome
+    }
+
+    func fail(_ intent: JSONValue, _ failure: CardFailure) throws {
+        var intent = intent
+        let charge = try addCharge(to: intent, status: "failed", failure: failure)
+        intent.set("status", to: "requires_payment_method")
+        intent.set("next_action", to: .null)
+        intent.set("last_payment_error", to: Self.errorObject(failure, charge: charge))
+        intent.set("latest_charge", to: charge["id"] ?? .null)
+        try save(intent)
+        try emit("charge.failed", charge)
+        try emit("payment_intent.payment_failed", intent)
+    }
+
+    func succeed(_ intent: JSONValue) throws {
+        var intent = intent
+        let charge = try addCharge(to: intent, status: "succeeded")
+        intent.set("status", to: "succeeded")
+        intent.set("next_action", to: .null)
+        intent.set("last_payment_error", to: .null)
+        intent.set("amount_received", to: intent["amount"] ?? 0)
+        intent.set("latest_charge", to: charge["id"] ?? .null)
+        try save(intent)
+        try emit("charge.succeeded", charge)
+        try emit("payment_intent.succeeded", intent)
+        try disputeIfCardAsks(charge)
+    }
+
+    private func process(_ intent: JSONValue) throws {
+        var intent = intent
+        let charge = try addCharge(to: intent, status: "pending")
+        intent.set("status", to: "processing")
+        intent.set("next_action", to: .null)
+        intent.set("last_payment_error", to: .null)
+        intent.set("latest_charge", to: charge["id"] ?? .null)
+        try save(intent)
+        try emit("charge.pending", charge)
+        try emit("payment_intent.processing", intent)
+        try schedule(.settlePayment, intent["id"]?.string ?? "", at: now + Self.processingTime)
     }
 
     /// The payment intent of an open invoice, made with its `invoice_payment` at the first attempt.
@@ -91,16 +133,14 @@ extension Account {
             return try get(.paymentIntent, id)
         }
         let id = newID("pi")
-        let intent = try JSONValue.shaped(
-            Self.paymentIntentTemplate,
-            [
-                "id": .string(id), "created": .int(now),
-                "amount": invoice["amount_remaining"] ?? 0,
-                "currency": invoice["currency"] ?? "usd",
-                "customer": invoice["customer"] ?? .null,
-                "client_secret": .string(Identifiers.make(id + "_secret")),
-                "description": "Subscription update",
-            ])
+        var intent = try newPaymentIntent(
+            id: id, amount: invoice["amount_remaining"] ?? 0,
+            currency: invoice["currency"] ?? "usd")
+        intent.set("customer", to: invoice["customer"] ?? .null)
+        intent.set(
+            "description",
+            to: invoice["billing_reason"] == "subscription_create"
+                ? "Subscription creation" : "Subscription update")
         try save(intent)
         let payment = try JSONValue.shaped(
             Self.invoicePaymentTemplate,
@@ -115,9 +155,27 @@ extension Account {
         return intent
     }
 
-    /// Marks the invoice's payment as paid.
-    func settleInvoicePayment(of invoice: String) throws {
-        for var payment in try all(.invoicePayment, .parent, is: invoice) {
+    func newPaymentIntent(
+        id: String, amount: JSONValue, currency: JSONValue
+    ) throws -> JSONValue {
+        try JSONValue.shaped(
+            Self.paymentIntentTemplate,
+            [
+                "id": .string(id), "created": .int(now), "amount": amount, "currency": currency,
+                "client_secret": .string(Identifiers.make(id + "_secret")),
+            ])
+    }
+
+    /// Marks the invoice's payment as paid, or as given up where the money came another way.
+    func settleInvoicePayment(of invoice: String, isCharged: Bool) throws {
+        for var payment in try all(.invoicePayment, .parent, is: invoice)
+        where payment["status"] == "open" {
+            guard isCharged else {
+                payment.set("status", to: "canceled")
+                payment.set("status_transitions", "canceled_at", to: .int(now))
+                try save(payment)
+                continue
+            }
             payment.set("status", to: "paid")
             payment.set("amount_paid", to: payment["amount_requested"] ?? 0)
             payment.set("status_transitions", "paid_at", to: .int(now))
@@ -126,18 +184,25 @@ extension Account {
         }
     }
 
-    private func addCharge(to intent: JSONValue, failure: CardFailure?) throws -> JSONValue {
+    /// The charge of an attempt. One that was pending is the same charge when it is settled.
+    private func addCharge(
+        to intent: JSONValue, status: String, failure: CardFailure? = nil
+    ) throws -> JSONValue {
         let amount = intent["amount"] ?? 0
+        let isPaid = status == "succeeded"
+        let pending = try all(.charge, .parent, is: intent["id"]?.string ?? "")
+            .last { $0["status"] == "pending" }
         let charge = try JSONValue.shaped(
             Self.chargeTemplate,
             [
-                "id": .string(newID("ch")), "created": .int(now), "amount": amount,
-                "amount_captured": failure == nil ? amount : 0, "captured": .bool(failure == nil),
+                "id": pending?["id"] ?? .string(newID("ch")),
+                "created": pending?["created"] ?? .int(now), "amount": amount,
+                "amount_captured": isPaid ? amount : 0, "captured": .bool(failure == nil),
                 "currency": intent["currency"] ?? "usd", "customer": intent["customer"] ?? .null,
                 "failure_code": .text(failure?.code), "failure_message": .text(failure?.message),
-                "paid": .bool(failure == nil), "payment_intent": intent["id"] ?? .null,
+                "paid": .bool(isPaid), "payment_intent": intent["id"] ?? .null,
                 "payment_method": intent["payment_method"] ?? .null,
-                "status": failure == nil ? "succeeded" : "failed",
+                "status": .string(status),
             ])
         try save(charge)
         return charge

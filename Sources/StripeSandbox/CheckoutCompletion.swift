@@ -4,7 +4,9 @@ import JSON
 /// (docs.stripe.com/changelog/basil/2025-03-31/checkout-legacy-subscription-upgrade); a payment
 /// that fails leaves the session open and nothing behind.
 extension Account {
-    func completeSession(_ id: String, authenticated: Bool) throws -> JSONValue {
+    func completeSession(
+        _ id: String, authenticated: Bool, isProcessed: Bool = false
+    ) throws -> JSONValue {
         var session = try get(.checkoutSession, id)
         guard session["status"] == "open" else {
             throw StripeError.invalid("This Checkout Session is no longer open.")
@@ -14,14 +16,18 @@ extension Account {
         let card =
             authenticated
             ? TestCard.all.first { $0.charge == .asksForAuthentication } ?? .visa : .visa
-        let method = try attach(card, to: customer)
+        let isFreeNow = session["amount_total"]?.int == 0
+        if isProcessed, !isFreeNow { try setNextCharge("processing", of: customer) }
+        let collectsCard = !isFreeNow || session["payment_method_collection"] != "if_required"
+        let method = collectsCard ? try attach(card, to: customer) : nil
         let new = try newSubscription(
             order, customer: customer, method: method, authenticated: authenticated)
         let started = try start(new)
         let isFree = started.invoice["amount_due"]?.int == 0
+        let paid = started.outcome == .processing ? "unpaid" : "paid"
         session.set("status", to: "complete")
         session.set("url", to: .null)
-        session.set("payment_status", to: isFree ? "no_payment_required" : "paid")
+        session.set("payment_status", to: .string(isFree ? "no_payment_required" : paid))
         session.set("customer", to: .string(customer))
         session.set("subscription", to: started.subscription["id"] ?? .null)
         session.set("invoice", to: started.invoice["id"] ?? .null)
@@ -29,9 +35,9 @@ extension Account {
         session.set(
             "customer_details",
             to: [
-                "address": .null, "email": details["email"] ?? .null,
-                "name": details["name"] ?? .null, "phone": .null, "tax_exempt": "none",
-                "tax_ids": [],
+                "address": .null, "business_name": .null, "email": details["email"] ?? .null,
+                "individual_name": .null, "name": details["name"] ?? .null, "phone": .null,
+                "tax_exempt": "none", "tax_ids": [],
             ])
         try save(session)
         try unscheduleAll(of: id)
@@ -52,7 +58,7 @@ extension Account {
     }
 
     private func newSubscription(
-        _ order: JSONValue, customer: String, method: JSONValue, authenticated: Bool
+        _ order: JSONValue, customer: String, method: JSONValue?, authenticated: Bool
     ) throws -> NewSubscription {
         var new = NewSubscription(customer: customer, items: [])
         for line in order["lines"]?.array ?? [] {
@@ -60,7 +66,7 @@ extension Account {
             new.items.append((price, line["quantity"]?.int ?? 1))
         }
         new.metadata = order["metadata"] ?? [:]
-        new.defaultPaymentMethod = method["id"]?.string
+        new.defaultPaymentMethod = method?["id"]?.string
         // The days of a trial count from the payment, not from the session's creation.
         let days = order["trial_days"]?.int.map { now + $0 * CalendarDates.secondsPerDay }
         new.trialEnd = days ?? order["trial_end"]?.int

@@ -21,19 +21,21 @@ extension Pages {
         case (_, "complete"): return Self.success(session, id)
         case ("decline", _):
             return try await checkoutPage(id, problem: CardFailure.declined.message)
-        case ("pay", _), ("authenticate", _):
-            return try await pay(id, authenticated: action == "authenticate")
+        case ("pay", _), ("authenticate", _), ("process", _):
+            return try await pay(id, action: action)
         default: throw StripeError.invalid("Unknown action", param: "action")
         }
     }
 
-    private func pay(_ id: String, authenticated: Bool) async throws -> Answer {
+    private func pay(_ id: String, action: String) async throws -> Answer {
         do {
             let session = try await sandbox.perform { account in
                 let session = try account.get(.checkoutSession, id)
                 // Another click may have been faster.
                 if session["status"] == "complete" { return session }
-                return try account.completeSession(id, authenticated: authenticated)
+                return try account.completeSession(
+                    id, authenticated: action == "authenticate",
+                    isProcessed: action == "process")
             }
             return Self.success(session, id)
         } catch let error as StripeError where error.status == 402 {
@@ -87,6 +89,7 @@ extension Account {
             <form method="post">
             \(HTML.button("pay", isTrial ? "Start the trial" : "Pay \(total)", kind: "main"))
             \(HTML.button("authenticate", "Pay with a card that asks for 3D Secure"))
+            \(HTML.button("process", "Pay from a bank, which takes days"))
             \(HTML.button("decline", "Pay with a card that is declined"))
             \(HTML.button("cancel", "Go back"))
             </form>

@@ -23,7 +23,8 @@ extension Account {
             throw StripeError.invalid(
                 "This sandbox knows only mode=subscription.", param: "mode")
         }
-        guard parameters.text("ui_mode") ?? "hosted_page" == "hosted_page" else {
+        let hosted = request.version < .dahlia ? "hosted" : "hosted_page"
+        guard parameters.text("ui_mode") ?? hosted == hosted else {
             throw StripeError.invalid(
                 "Invalid ui_mode: this sandbox knows only hosted_page.", param: "ui_mode")
         }
@@ -166,6 +167,9 @@ extension Account {
                 (.customer, parameters.text("customer")),
                 (.parent, parameters.text("subscription")),
                 (.status, parameters.text("status")),
+            ],
+            matching: [
+                ("json_extract(body, '$.payment_intent') = ?", parameters.text("payment_intent"))
             ])
     }
 

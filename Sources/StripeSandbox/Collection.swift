@@ -27,7 +27,12 @@ extension Account {
         if !isManual || attempts == 0 { invoice.set("attempt_count", to: .int(attempts + 1)) }
         invoice.set("attempted", to: true)
         guard outcome != .paid else {
-            try markPaid(&invoice)
+            try markPaid(&invoice, isCharged: true)
+            return outcome
+        }
+        guard outcome.isFailure else {
+            invoice.set("next_payment_attempt", to: .null)
+            try save(invoice)
             return outcome
         }
         if !isManual { try planRetry(of: &invoice, id: id, allowed: retries) }
@@ -37,7 +42,7 @@ extension Account {
         return outcome
     }
 
-    private func planRetry(of invoice: inout JSONValue, id: String, allowed: Bool) throws {
+    func planRetry(of invoice: inout JSONValue, id: String, allowed: Bool) throws {
         let attempts = Int(invoice["attempt_count"]?.int ?? 1)
         let firstAttempt = invoice.at("status_transitions", "finalized_at")?.int ?? now
         guard allowed, Dunning.retryDays.indices.contains(attempts - 1) else {
@@ -72,8 +77,15 @@ extension Account {
             !Self.isEnded(subscription), let status = subscription["status"]?.string
         else { return }
         let old = subscription
+        // A late payment counts if it is of the latest invoice.
+        let isLatest = subscription["latest_invoice"] == invoice["id"]
         switch (outcome, status) {
-        case (.paid, "incomplete"), (.paid, "past_due"), (.paid, "unpaid"):
+        case (.paid, "incomplete"), (.processing, "incomplete"):
+            let isTrialing = subscription["trial_end"]?.int ?? 0 > now
+            subscription.set("status", to: isTrialing ? "trialing" : "active")
+            try unschedule(.expireIncomplete, subscription["id"]?.string ?? "")
+            try scheduleBilling(of: subscription)
+        case (.paid, "past_due") where isLatest, (.paid, "unpaid") where isLatest:
             subscription.set("status", to: "active")
             try unschedule(.expireIncomplete, subscription["id"]?.string ?? "")
             try scheduleBilling(of: subscription)
@@ -100,18 +112,10 @@ extension Account {
         let outcome = try collect(&invoice)
         try reflect(outcome, of: invoice)
         let wasLast = invoice["next_payment_attempt"]?.int == nil
-        guard outcome != .paid, wasLast, let subscription = try subscription(of: invoice),
+        guard outcome.isFailure, wasLast, let subscription = try subscription(of: invoice),
             !Self.isEnded(subscription)
         else { return }
-        switch knobs.dunningEnd {
-        case .canceled: try end(subscription, reason: "payment_failed")
-        case .pastDue: break
-        case .unpaid:
-            var unpaid = subscription
-            unpaid.set("status", to: "unpaid")
-            try save(unpaid)
-            try emit("customer.subscription.updated", unpaid, previous: subscription)
-        }
+        try giveUp(subscription)
     }
 
     // MARK: Endpoints
@@ -129,9 +133,12 @@ extension Account {
     ) throws -> JSONValue {
         var invoice = try get(.invoice, id)
         if invoice["status"] == "draft" { try finalize(&invoice) }
-        guard invoice["status"] == "open" else {
+        guard ["open", "uncollectible"].contains(invoice["status"]?.string) else {
             throw StripeError.invalid(
-                "Invoice is already paid", code: "invoice_already_paid")
+                invoice["status"] == "paid"
+                    ? "Invoice is already paid"
+                    : "This invoice can no longer be paid: it is "
+                        + "\(invoice["status"]?.string ?? "").", code: "invoice_not_editable")
         }
         if outsideStripe {
             try markPaid(&invoice)
@@ -148,7 +155,7 @@ extension Account {
     /// Turns a payment that did not go through into the 402 that undoes the request.
     func refuseUnlessPaid(_ outcome: PaymentOutcome, of invoice: JSONValue) throws {
         switch outcome {
-        case .paid: return
+        case .paid, .processing: return
         case .declined(let failure):
             throw StripeError.card(failure, paymentIntent: try paymentIntent(of: invoice))
         case .actionRequired:

@@ -64,17 +64,9 @@ extension Account {
     }
 
     func listCustomers(_ parameters: Parameters) throws -> JSONValue {
-        guard let email = parameters.text("email") else {
-            return try page(.customer, parameters, url: "/v1/customers")
-        }
-        let rows = try String.fetchAll(
-            db,
-            sql: """
-                SELECT body FROM objects
-                WHERE kind = 'customer' AND json_extract(body, '$.email') = ?
-                ORDER BY sequence DESC LIMIT 100
-                """, arguments: [email])
-        return .list(try rows.map { try JSONValue.parse($0) }, url: "/v1/customers")
+        try page(
+            .customer, parameters, url: "/v1/customers",
+            matching: [("json_extract(body, '$.email') = ?", parameters.text("email"))])
     }
 
     /// Deleting a customer cancels its subscriptions at once

@@ -14,7 +14,9 @@ struct Delivery: Sendable {
     let isInOrder: Bool
 
     /// What is due by the machine's clock, in the order of the changes.
-    static func due(_ db: Database, limit: Int) throws -> [Delivery] {
+    static func due(
+        _ db: Database, limit: Int, inVersion forced: APIVersion? = nil
+    ) throws -> [Delivery] {
         // An endpoint that was deleted gets nothing any more.
         try db.execute(
             sql: """
@@ -39,11 +41,26 @@ struct Delivery: Sendable {
             var event = try JSONValue.parse(eventText)
             let endpoint = try JSONValue.parse(endpointText)
             event.set("pending_webhooks", to: .int(row["waiting"]))
+            let own = endpoint["api_version"]?.string.flatMap { APIVersion($0) }
+            try render(&event, in: forced ?? own ?? .current, db)
             return Delivery(
                 id: row["id"], attempts: row["attempts"], body: event.prettyText,
                 url: endpoint["url"]?.string ?? "", secret: endpoint["secret"]?.string ?? "",
                 isInOrder: row["in_order"])
         }
+    }
+
+    /// An endpoint hears of everything in the version that it was made with.
+    private static func render(
+        _ event: inout JSONValue, in version: APIVersion, _ db: Database
+    ) throws {
+        event.set("api_version", to: .string(version.description))
+        let shapes = OlderShapes(db: db, version: version)
+        let object = try shapes.shaped(event.at("data", "object") ?? .null)
+        event.set("data", "object", to: object)
+        guard let previous = event.at("data", "previous_attributes") else { return }
+        event.set(
+            "data", "previous_attributes", to: try shapes.shaped(previous: previous, of: object))
     }
 
     /// Delivered, to be tried again, or given up.

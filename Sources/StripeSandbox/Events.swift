@@ -5,8 +5,6 @@ import JSON
 // the change that they tell of.
 
 extension Account {
-    static let apiVersion = "2026-10-28.endive"
-
     func emit(_ type: String, _ object: JSONValue, previous: JSONValue? = nil) throws {
         let settings = knobs.webhooks
         var data: JSONObject = ["object": try snapshot(of: object, type: type)]
@@ -15,7 +13,8 @@ extension Account {
         for _ in 0..<(settings.twoEventIDs ? 2 : 1) {
             let id = newID("evt")
             let event: JSONValue = [
-                "id": .string(id), "object": "event", "api_version": .string(Self.apiVersion),
+                "id": .string(id), "object": "event",
+                "api_version": .string(APIVersion.current.description),
                 "created": .int(now), "data": .object(data), "livemode": false,
                 "pending_webhooks": .int(Int64(endpoints.count)),
                 "request": [

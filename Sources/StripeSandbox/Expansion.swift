@@ -26,7 +26,10 @@ extension Account {
         }
         guard let name = names.first, value.object != nil else { return value }
         var member = try value[name] ?? includable(name, of: value)
-        if case .string(let id) = member { member = try findAny(id) }
+        if case .string(let id) = member {
+            let shapes = OlderShapes(db: db, version: request.version)
+            member = try findAny(id).map { try shapes.shaped($0) }
+        }
         guard let member else {
             throw StripeError.invalid(
                 "This property cannot be expanded (\(name)). You may want to try expanding "
@@ -37,6 +40,15 @@ extension Account {
         return value
     }
 
+    /// With it a page confirms an open invoice's payment.
+    private func confirmationSecret(of invoice: JSONValue) throws -> JSONValue {
+        guard invoice["status"] == "open" else { return .null }
+        return [
+            "client_secret": try paymentIntent(of: invoice)["client_secret"] ?? .null,
+            "type": "payment_intent",
+        ]
+    }
+
     /// Lists that an object has only where they are asked for.
     private func includable(_ name: String, of object: JSONValue) throws -> JSONValue? {
         guard let id = object["id"]?.string else { return nil }
@@ -45,6 +57,10 @@ extension Account {
             return .list(
                 try all(.invoicePayment, .parent, is: id), url: "/v1/invoice_payments?invoice=\(id)"
             )
+        case ("invoice", "confirmation_secret"): return try confirmationSecret(of: object)
+        case ("charge", "refunds"):
+            return .list(
+                try all(.refund, .lookup, is: id).reversed(), url: "/v1/charges/\(id)/refunds")
         case ("checkout.session", "line_items"): return try lineItems(ofSession: id)
         case ("customer", "subscriptions"):
             return .list(

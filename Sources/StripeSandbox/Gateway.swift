@@ -32,10 +32,16 @@ struct Gateway: Sendable {
     let sandbox: Sandbox
 
     func answer(_ call: Call) async -> Answer {
-        let identity = RequestIdentity(
+        var identity = RequestIdentity(
             id: Identifiers.make("req", length: 14), idempotencyKey: call.idempotencyKey)
         var answer: Answer
         do {
+            if let asked = call.version {
+                guard let version = APIVersion(asked) else {
+                    throw StripeError.invalid("Invalid Stripe API version: \(asked)")
+                }
+                identity.version = version
+            }
             answer = try await handled(call, identity)
         } catch let error as StripeError {
             answer = .json(error.body, status: error.status)
@@ -45,7 +51,7 @@ struct Gateway: Sendable {
             answer = .json(failure.body, status: 500)
         }
         answer.headers.append(("request-id", identity.id ?? ""))
-        answer.headers.append(("stripe-version", call.version ?? Account.apiVersion))
+        answer.headers.append(("stripe-version", identity.version.description))
         if let key = call.idempotencyKey { answer.headers.append(("idempotency-key", key)) }
         return answer
     }
@@ -142,7 +148,7 @@ struct Gateway: Sendable {
             return try await sandbox.transaction(identity) { account in
                 try account.answer(call, parameters) {
                     let result = try action(account, id, parameters)
-                    return try account.expand(result, parameters)
+                    return try account.shown(result, parameters)
                 }
             }
         }
@@ -150,6 +156,13 @@ struct Gateway: Sendable {
 }
 
 extension Account {
+    /// An answer in the shape of the request's version. What is expanded in it was named by that
+    /// shape.
+    func shown(_ answer: JSONValue, _ parameters: Parameters) throws -> JSONValue {
+        let shapes = OlderShapes(db: db, version: request.version)
+        return try expand(try shapes.shaped(answer), parameters)
+    }
+
     /// Runs an endpoint, or repeats the answer that its idempotency key was given before.
     func answer(
         _ call: Call, _ parameters: Parameters, _ run: () throws -> JSONValue
@@ -194,7 +207,7 @@ enum APIKeys {
             401, "invalid_request_error",
             isLive
                 ? "The sandbox refuses live keys." : "Invalid API Key provided: it is no test key.",
-            code: isLive ? "livemode_mismatch" : "api_key_invalid")
+            code: isLive ? "livemode_mismatch" : nil)
     }
 
     private static func key(in authorization: String?) -> String? {

@@ -29,10 +29,11 @@ struct InvoiceLine {
     }
 
     /// A trial costs nothing, and its invoice says so.
-    static func trial(_ item: SubscriptionItem, name: String) -> InvoiceLine {
+    static func trial(_ item: SubscriptionItem, name: String, isFlexible: Bool) -> InvoiceLine {
         var line = full(item, name: name)
         line.amount = 0
-        line.description = "Trial period for \(name)"
+        line.description =
+            isFlexible ? "Free trial for \(item.quantity) × \(name)" : "Trial period for \(name)"
         return line
     }
 
@@ -63,7 +64,7 @@ struct InvoiceLine {
         [
             "id": .string(id), "object": "invoiceitem", "amount": .int(amount),
             "currency": .string(currency), "customer": customer, "date": .int(now),
-            "created": .int(now), "description": .string(description), "discountable": false,
+            "description": .string(description), "discountable": false,
             "discounts": [], "invoice": .null, "livemode": false, "metadata": [:],
             "net_amount": .int(amount),
             "parent": [
@@ -74,8 +75,19 @@ struct InvoiceLine {
             ],
             "period": ["start": .int(start), "end": .int(end)], "pricing": pricing,
             "proration": .bool(isProration),
-            "proration_details": ["credited_items": creditedItems],
-            "quantity": .int(quantity), "tax_rates": [], "test_clock": .null,
+            "proration_details": [
+                "credited_items": pendingCreditedItems, "discount_amounts": [],
+            ],
+            "quantity": .int(quantity), "quantity_decimal": .string(String(quantity)),
+            "tax_rates": [], "test_clock": .null,
+        ]
+    }
+
+    private var pendingCreditedItems: JSONValue {
+        guard creditedItems != .null else { return .null }
+        return [
+            "type": "invoice_line_items", "invoice_item": .null,
+            "invoice_line_item_details": creditedItems,
         ]
     }
 
@@ -102,8 +114,12 @@ enum Money {
     }
 
     static func spoken(_ amount: Int64, _ currency: String) -> String {
-        let cents = String(abs(amount % 100))
-        let text = "\(abs(amount / 100)).\(cents.count == 1 ? "0" + cents : cents)"
+        let digits = Currencies.digits(currency)
+        let scale = (0..<digits).reduce(Int64(1)) { scale, _ in scale * 10 }
+        let rest = String(amount.magnitude % UInt64(scale))
+        let padded = String(repeating: "0", count: max(0, digits - rest.count)) + rest
+        let whole = String(amount.magnitude / UInt64(scale))
+        let text = digits == 0 ? whole : whole + "." + padded
         let symbol = currency == "usd" ? "$" : currency.uppercased() + " "
         return (amount < 0 ? "-" : "") + symbol + text
     }

@@ -9,7 +9,8 @@ extension Account {
     /// subscription's latest invoice.
     func draftInvoice(
         of subscription: inout JSONValue, lines: [InvoiceLine], reason: String,
-        period: (start: Int64, end: Int64)? = nil, prorationDate: Int64? = nil
+        period: (start: Int64, end: Int64)? = nil, prorationDate: Int64? = nil,
+        isBilled: Bool = true
     ) throws -> JSONValue {
         let id = newID("in")
         let subscriptionID = subscription["id"]?.string ?? ""
@@ -23,7 +24,7 @@ extension Account {
             period: period ?? (now, now), prorationDate: prorationDate)
         try save(invoice)
         for (line, json) in zip(lines, invoice.at("lines", "data")?.array ?? [])
-        where line.isBilling {
+        where isBilled && line.isBilling {
             try noteBilled(
                 item: line.item, price: line.price.id, quantity: line.quantity, invoice: id,
                 line: json["id"]?.string)
@@ -86,7 +87,7 @@ extension Account {
         let padded = String(repeating: "0", count: max(0, 4 - place.count)) + place
         invoice.set("number", to: .string("\(prefix)-\(padded)"))
         invoice.set("status", to: "open")
-        invoice.set("auto_advance", to: true)
+        invoice.set("auto_advance", to: .bool(invoice["billing_reason"] == "subscription_cycle"))
         invoice.set("automatically_finalizes_at", to: .null)
         invoice.set("effective_at", to: .int(now))
         invoice.set("status_transitions", "finalized_at", to: .int(now))
@@ -106,7 +107,10 @@ extension Account {
         if sum <= 0 { try markPaid(&invoice) }
     }
 
-    func markPaid(_ invoice: inout JSONValue) throws {
+    /// `invoice.payment_succeeded` tells of a payment intent that succeeded: what is free, covered
+    /// by the balance or paid outside of Stripe is told by `invoice.paid` alone
+    /// (docs.stripe.com/invoicing/overview).
+    func markPaid(_ invoice: inout JSONValue, isCharged: Bool = false) throws {
         guard let id = invoice["id"]?.string else { return }
         invoice.set("status", to: "paid")
         invoice.set("amount_paid", to: invoice["amount_due"] ?? 0)
@@ -117,9 +121,10 @@ extension Account {
         invoice.set("status_transitions", "paid_at", to: .int(now))
         try save(invoice)
         try unschedule(.retryPayment, id)
-        try settleInvoicePayment(of: id)
+        try settleInvoicePayment(of: id, isCharged: isCharged)
         try emit("invoice.paid", invoice)
-        try emit("invoice.payment_succeeded", invoice)
+        if isCharged { try emit("invoice.payment_succeeded", invoice) }
+        try applyPendingUpdate(paidBy: invoice)
     }
 
     func retrieveInvoice(_ id: String) throws -> JSONValue { try get(.invoice, id) }

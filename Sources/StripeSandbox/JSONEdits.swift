@@ -22,6 +22,12 @@ extension JSONValue {
         self = .object(object)
     }
 
+    mutating func remove(_ names: String...) {
+        guard case .object(var object) = self else { return }
+        for name in names { object[name] = nil }
+        self = .object(object)
+    }
+
     /// The old values of the members that changed, as `previous_attributes` of an event has them.
     func previousValues(in old: JSONValue) -> JSONValue {
         guard let before = old.object, let after = object else { return [:] }

@@ -36,9 +36,11 @@ struct KnobRoutes: Sendable {
             sandbox.knobs.addStale(try text("subscription", body))
             return ["ok": true]
         case ("POST", "dunning", 1): return try setDunning(body)
+        case ("POST", "undo", 1): return try setUndo(body)
         case ("POST", "faults", 1): return try addFault(body)
         case ("POST", "refunds", 1), ("POST", "disputes", 1):
             return try await chargeback(path[0], body)
+        case ("POST", "payments", 1): return try await settlePayment(body)
         case ("GET", "requests", 1):
             return ["requests": .array(sandbox.knobs.loggedRequests)]
         case ("POST", "reset", 1): return try await reset()
@@ -97,6 +99,9 @@ struct KnobRoutes: Sendable {
             let known = Self.webhookModes.joined(separator: ", ")
             throw StripeError.invalid("mode must be one of \(known)", param: "mode")
         }
+        guard body["api_version"]?.string.map({ APIVersion($0) != nil }) ?? true else {
+            throw StripeError.invalid("api_version was never one", param: "api_version")
+        }
         let seed = mode == "shuffle" ? UInt64(bitPattern: body["seed"]?.int ?? 1) : nil
         let knobs = sandbox.knobs
         try await sandbox.queue.write { db in
@@ -128,6 +133,7 @@ struct KnobRoutes: Sendable {
         if let types = body["hold_types"]?.array {
             knobs.heldTypes = Set(types.compactMap(\.string))
         }
+        if let text = body["api_version"]?.string { knobs.version = APIVersion(text) }
         switch body["secrets"] {
         case .array(let secrets): knobs.secrets = secrets.compactMap(\.string)
         case .null: knobs.secrets = nil
@@ -140,8 +146,9 @@ struct KnobRoutes: Sendable {
     private func setCustomer(_ id: String, _ body: JSONValue) async throws -> JSONValue {
         let next = body["next_charge"]?.string
         let card = body["card"]?.string
-        guard next.map({ ["ok", "decline", "authenticate"].contains($0) }) ?? true,
-            card.map({ ["ok", "decline"].contains($0) }) ?? true
+        let outcomes = ["ok", "decline", "authenticate", "processing"]
+        guard next.map({ outcomes.contains($0) }) ?? true,
+            card.map({ outcomes.contains($0) }) ?? true
         else { throw StripeError.invalid("next_charge or card has an unknown value") }
         return try await sandbox.perform { account in
             _ = try account.getLive(.customer, id)
@@ -165,19 +172,37 @@ struct KnobRoutes: Sendable {
         return ["ok": true]
     }
 
+    private func setUndo(_ body: JSONValue) throws -> JSONValue {
+        guard let undo = TestKnobs.FlagUndo(rawValue: try text("flag_clears", body)) else {
+            throw StripeError.invalid(
+                "flag_clears must be period_end, any or none", param: "flag_clears")
+        }
+        sandbox.knobs.setFlagUndo(undo)
+        return ["ok": true]
+    }
+
     /// A refund or a dispute of the charge that paid an invoice or belongs to a payment intent.
     private func chargeback(_ kind: String, _ body: JSONValue) async throws -> JSONValue {
         try await sandbox.perform { account in
-            let charge = try account.charge(namedBy: body)
-            if kind == "refunds" {
-                return try account.refund(
-                    charge, amount: body["amount"]?.int, reason: "requested_by_customer")
-            }
+            if kind == "refunds" { return try account.refund(toldBy: body) }
             let status = body["status"]?.string ?? "needs_response"
-            guard ["lost", "won", "needs_response"].contains(status) else {
-                throw StripeError.invalid("status must be lost, won or needs_response")
+            guard Account.disputeStatuses.contains(status) else {
+                throw StripeError.invalid(
+                    "status must be one of " + Account.disputeStatuses.joined(separator: ", "))
             }
-            return try account.dispute(charge, status: status)
+            return try account.dispute(
+                account.charge(namedBy: body), status: status, amount: body["amount"]?.int,
+                reason: body["reason"]?.string ?? "general")
+        }
+    }
+
+    /// A payment that a bank processes succeeds or fails.
+    private func settlePayment(_ body: JSONValue) async throws -> JSONValue {
+        let succeeds = try text("status", body) == "succeeded"
+        return try await sandbox.perform { account in
+            let intent = try account.intent(namedBy: body)
+            try account.settlePayment(intent, succeeds: succeeds)
+            return try account.get(.paymentIntent, intent)
         }
     }
 
@@ -222,17 +247,48 @@ extension Account {
     /// The successful charge that a `charge`, a `payment_intent` or an `invoice` names.
     func charge(namedBy body: JSONValue) throws -> JSONValue {
         if let id = body["charge"]?.string { return try get(.charge, id, param: "charge") }
-        var intent = body["payment_intent"]?.string
-        if let invoice = body["invoice"]?.string {
-            _ = try get(.invoice, invoice, param: "invoice")
-            let payments = try all(.invoicePayment, .parent, is: invoice)
-            intent = payments.last?.at("payment", "payment_intent")?.string
+        let intent = try intent(namedBy: body)
+        let charge = try all(.charge, .parent, is: intent).last { $0["paid"]?.bool == true }
+        guard let charge else {
+            throw StripeError.invalid("No charge was paid for what was named.")
         }
-        guard let intent,
-            let charge = try all(.charge, .parent, is: intent).last(where: {
-                $0["paid"]?.bool == true
-            })
-        else { throw StripeError.invalid("No charge was paid for what was named.") }
         return charge
+    }
+
+    /// The payment intent that is named, or that an invoice has.
+    func intent(namedBy body: JSONValue) throws -> String {
+        if let id = body["payment_intent"]?.string { return id }
+        let invoice = body["invoice"]?.string ?? ""
+        _ = try get(.invoice, invoice, param: "invoice")
+        let payments = try all(.invoicePayment, .parent, is: invoice)
+        guard let id = payments.last?.at("payment", "payment_intent")?.string else {
+            throw StripeError.invalid("No payment belongs to what was named.")
+        }
+        return id
+    }
+
+    /// A new refund, or another status of one that is there.
+    func refund(toldBy body: JSONValue) throws -> JSONValue {
+        let status = body["status"]?.string
+        guard status.map({ Self.refundStatuses.contains($0) }) ?? true else {
+            throw StripeError.invalid(
+                "status must be one of " + Self.refundStatuses.joined(separator: ", "))
+        }
+        if let id = body["refund"]?.string {
+            return try settle(get(.refund, id, param: "refund"), as: status ?? "failed")
+        }
+        let isLater = status == "failed" || status == "canceled"
+        let made = try refund(
+            charge(namedBy: body), amount: body["amount"]?.int, reason: "requested_by_customer",
+            status: isLater ? "pending" : status ?? "succeeded")
+        return isLater ? try settle(made, as: status ?? "failed") : made
+    }
+
+    func setNextCharge(_ outcome: String, of customer: String) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO customer_knobs (customer, next_charge) VALUES (?, ?)
+                ON CONFLICT (customer) DO UPDATE SET next_charge = excluded.next_charge
+                """, arguments: [customer, outcome])
     }
 }

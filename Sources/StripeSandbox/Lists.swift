@@ -5,15 +5,22 @@ import JSON
 enum Page {
     static let defaultLimit: Int64 = 10
     static let maximumLimit: Int64 = 100
-    static let parameters = ["limit", "starting_after", "ending_before", "expand*"]
+    static let parameters = ["limit", "starting_after", "ending_before", "expand[]", "expand"]
+    /// Lists that can be cut by the time of creation as well.
+    static let dated =
+        parameters + [
+            "created", "created[gt]", "created[gte]", "created[lt]", "created[lte]",
+        ]
 }
 
 extension Account {
-    /// One page, newest first. A filter whose value is nil does not filter.
+    /// One page, newest first. A filter whose value is nil does not filter. Conditions are SQL with
+    /// one question mark, for what the table repeats in no column.
     func page(
         _ kind: Kind, _ parameters: Parameters, url: String,
         where filters: [(column: Column, value: String?)] = [],
-        anyOf choices: (column: Column, values: [String])? = nil
+        anyOf choices: (column: Column, values: [String])? = nil,
+        matching conditions: [(sql: String, value: String?)] = []
     ) throws -> JSONValue {
         let limit = try parameters.int("limit") ?? Page.defaultLimit
         guard (1...Page.maximumLimit).contains(limit) else {
@@ -32,6 +39,15 @@ extension Account {
             let marks = choices.values.map { _ in "?" }.joined(separator: ", ")
             sql += " AND \(choices.column.rawValue) IN (\(marks))"
             arguments += choices.values
+        }
+        for (condition, value) in conditions {
+            guard let value else { continue }
+            sql += " AND " + condition
+            arguments.append(value)
+        }
+        if let time = try parameters.int("created") {
+            sql += " AND created = ?"
+            arguments.append(time)
         }
         for (name, comparison) in [("gte", ">="), ("gt", ">"), ("lte", "<="), ("lt", "<")] {
             guard let bound = try parameters.int("created", name) else { continue }

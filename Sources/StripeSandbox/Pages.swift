@@ -50,12 +50,14 @@ struct Pages: Sendable {
 
     private func usePortal(_ id: String, _ form: Parameters) async throws -> Answer {
         do {
-            try await sandbox.perform { account in
+            let flow = try await sandbox.perform { account in
                 let session = try account.runningPortalSession(id)
                 try account.usePortal(session, form)
                 try account.renewPortalLink(of: session)
+                return session["flow"] ?? .null
             }
-            return HTML.redirect(to: "/p/session/\(id)")
+            let back = flow.at("after_completion", "redirect", "return_url")?.string
+            return HTML.redirect(to: back ?? "/p/session/\(id)")
         } catch let error as StripeError where error.status == 402 {
             return try await sandbox.perform { account in
                 let session = try account.runningPortalSession(id)
@@ -73,15 +75,17 @@ struct Pages: Sendable {
     }
 
     private func useInvoice(_ id: String, action: String) async throws -> Answer {
-        guard ["pay", "authenticate"].contains(action) else {
+        guard ["pay", "authenticate", "process"].contains(action) else {
             return try await invoicePage(id, problem: CardFailure.declined.message)
         }
         do {
             _ = try await sandbox.perform { account in
                 let invoice = try account.get(.invoice, id)
                 let customer = invoice["customer"]?.string ?? ""
+                if action == "process" { try account.setNextCharge("processing", of: customer) }
                 let card =
-                    action == "pay" ? try account.attach(.visa, to: customer)["id"]?.string : nil
+                    action == "authenticate"
+                    ? nil : try account.attach(.visa, to: customer)["id"]?.string
                 return try account.pay(
                     id, method: card, authenticated: action == "authenticate")
             }
@@ -93,53 +97,6 @@ struct Pages: Sendable {
 }
 
 extension Account {
-    func portalPage(_ session: JSONValue, problem: String?) throws -> Answer {
-        var body = "<h1>Your subscription</h1>" + HTML.notice(problem)
-        let subscriptions = try portalSubscriptions(of: session)
-        if subscriptions.isEmpty { body += "<p>You have no running subscription.</p>" }
-        let offer = try portalOffer(of: session)
-        for subscription in subscriptions { body += try portalSection(subscription, offer) }
-        if let back = session["return_url"]?.string {
-            body += "<p><a href=\"\(HTML.escape(back))\">Back to the site</a></p>"
-        }
-        return HTML.page("Manage your subscription", body)
-    }
-
-    private func portalSection(
-        _ subscription: JSONValue, _ offer: PortalOffer
-    ) throws -> String {
-        guard let id = subscription["id"]?.string,
-            let item = SubscriptionItem.all(of: subscription).first
-        else { return "" }
-        let name = HTML.escape(try productName(of: item.price))
-        let end = CalendarDates.spoken(item.periodEnd)
-        let endsThere = subscription["cancel_at_period_end"]?.bool == true
-        let hidden = "<input type=\"hidden\" name=\"subscription\" value=\"\(HTML.escape(id))\">"
-        var html = """
-            <h2>\(name)</h2>
-            <p>\(HTML.escape(Money.spoken(item.terms))), \
-            \(HTML.escape(subscription["status"]?.string ?? "")). \
-            \(endsThere ? "Ends on" : "Renews on") \(end).</p>
-            <form method="post">\(hidden)
-            \(endsThere
-                ? HTML.button("resume", "Keep the subscription", kind: "main")
-                : offer.cancels ? HTML.button("cancel", "Cancel at the end of the period") : "")
-            </form>
-            """
-        guard offer.changesPlans else { return html }
-        for price in try pricesOnSale() where price["id"] != item.price["id"] {
-            let label = "Switch to \(try productName(of: price)), "
-            html += """
-                <form method="post">\(hidden)
-                <input type="hidden" name="price" \
-                value="\(HTML.escape(price["id"]?.string ?? ""))">
-                \(HTML.button("upgrade", label + Money.spoken(PriceTerms(price))))
-                </form>
-                """
-        }
-        return html
-    }
-
     func invoicePage(_ invoice: JSONValue, problem: String?) throws -> Answer {
         let currency = invoice["currency"]?.string ?? "usd"
         let due = Money.spoken(invoice["amount_remaining"]?.int ?? 0, currency)
@@ -156,6 +113,7 @@ extension Account {
                 <form method="post">
                 \(HTML.button("pay", "Pay \(due) with a new card", kind: "main"))
                 \(HTML.button("authenticate", "Confirm with the card on file (3D Secure)"))
+                \(HTML.button("process", "Pay from a bank, which takes days"))
                 \(HTML.button("decline", "Pay with a card that is declined"))
                 </form>
                 """

@@ -199,3 +199,20 @@ extension Parameters {
             .sorted().joined(separator: "&")
     }
 }
+
+extension Account {
+    static let maximumURLLength = 5_000
+
+    /// A whole URL that a browser can follow.
+    func checkURL(_ text: String, param: String) throws {
+        guard !text.isEmpty else { return }
+        let scheme = ["https://", "http://"].first { text.lowercased().hasPrefix($0) }
+        let host = text.dropFirst(scheme?.count ?? 0).prefix { !"/?#".contains($0) }
+        let isWhole =
+            scheme != nil && !host.isEmpty
+            && !text.contains { $0.isWhitespace || "<>\"".contains($0) }
+        guard isWhole, text.count <= Self.maximumURLLength else {
+            throw StripeError.invalid("Not a valid URL", param: param, code: "url_invalid")
+        }
+    }
+}

@@ -16,10 +16,7 @@ extension Account {
     ]
 
     func createPrice(_ parameters: Parameters) throws -> JSONValue {
-        let currency = try parameters.required("currency").lowercased()
-        guard currency.count == 3, currency.allSatisfy(\.isLetter) else {
-            throw StripeError.invalid("Invalid currency: \(currency)", param: "currency")
-        }
+        let currency = try currency(parameters)
         guard let amount = try parameters.int("unit_amount"), amount >= 0 else {
             throw StripeError.invalid(
                 "Missing required param: unit_amount.", param: "unit_amount",
@@ -52,6 +49,14 @@ extension Account {
         try save(price)
         try emit("price.created", price)
         return price
+    }
+
+    func currency(_ parameters: Parameters) throws -> String {
+        let currency = try parameters.required("currency").lowercased()
+        guard currency.count == 3, currency.allSatisfy(\.isLetter) else {
+            throw StripeError.invalid("Invalid currency: \(currency)", param: "currency")
+        }
+        return currency
     }
 
     private func productOfNewPrice(_ parameters: Parameters) throws -> JSONValue {

@@ -52,13 +52,14 @@ struct Route: Sendable {
     }
 
     static let all =
-        catalog + customers + subscriptions + invoices + payments + checkout + events + clocks
+        catalog + customers + subscriptions + invoices + payments + checkout + portal + events
+        + clocks
 
     private static let catalog: [Route] = [
         Route("POST", "/v1/products", Account.productFields) { a, _, p in
             try a.createProduct(p)
         },
-        Route("GET", "/v1/products", Page.parameters + ["active"]) { a, _, p in
+        Route("GET", "/v1/products", Page.dated + ["active"]) { a, _, p in
             try a.listProducts(p)
         },
         Route("GET", "/v1/products/*") { a, id, _ in try a.get(.product, id) },
@@ -66,7 +67,7 @@ struct Route: Sendable {
             try a.updateProduct(id, p)
         },
         Route("POST", "/v1/prices", Account.priceFields) { a, _, p in try a.createPrice(p) },
-        Route("GET", "/v1/prices", Page.parameters + ["active", "product", "lookup_keys*"]) {
+        Route("GET", "/v1/prices", Page.dated + ["active", "product", "lookup_keys[]"]) {
             a, _, p in try a.listPrices(p)
         },
         Route("GET", "/v1/prices/*") { a, id, _ in try a.get(.price, id) },
@@ -79,7 +80,7 @@ struct Route: Sendable {
         Route("POST", "/v1/customers", Account.customerFields) { a, _, p in
             try a.createCustomer(p)
         },
-        Route("GET", "/v1/customers", Page.parameters + ["email", "created*"]) { a, _, p in
+        Route("GET", "/v1/customers", Page.dated + ["email"]) { a, _, p in
             try a.listCustomers(p)
         },
         Route("GET", "/v1/customers/*") { a, id, _ in try a.get(.customer, id) },
@@ -103,7 +104,7 @@ struct Route: Sendable {
         Route("POST", "/v1/subscriptions", Account.newSubscriptionFields) { a, _, p in
             try a.createSubscription(p)
         },
-        Route("GET", "/v1/subscriptions", Page.parameters + ["customer", "status", "created*"]) {
+        Route("GET", "/v1/subscriptions", Page.dated + ["customer", "status", "price"]) {
             a, _, p in try a.listSubscriptions(p)
         },
         Route("GET", "/v1/subscriptions/*") { a, id, _ in try a.retrieveSubscription(id) },
@@ -112,7 +113,10 @@ struct Route: Sendable {
         },
         Route(
             "DELETE", "/v1/subscriptions/*",
-            ["invoice_now", "prorate", "cancellation_details*", "expand*"]
+            [
+                "invoice_now", "prorate", "cancellation_details[comment]",
+                "cancellation_details[feedback]", "expand*",
+            ]
         ) { a, id, p in try a.cancelSubscription(id, p) },
         Route(
             "POST", "/v1/subscriptions/*/resume",
@@ -121,13 +125,24 @@ struct Route: Sendable {
     ]
 
     private static let invoices: [Route] = [
-        Route("GET", "/v1/invoices", Page.parameters + ["customer", "subscription", "status"]) {
+        Route("GET", "/v1/invoices", Page.dated + ["customer", "subscription", "status"]) {
             a, _, p in try a.listInvoices(p)
         },
         Route("POST", "/v1/invoices/create_preview", Account.previewFields) { a, _, p in
             try a.createPreview(p)
         },
         Route("GET", "/v1/invoices/*") { a, id, _ in try a.retrieveInvoice(id) },
+        Route("POST", "/v1/invoices/*", Account.invoiceUpdateFields) { a, id, p in
+            try a.updateInvoice(id, p)
+        },
+        Route("DELETE", "/v1/invoices/*", []) { a, id, _ in try a.deleteInvoice(id) },
+        Route("POST", "/v1/invoices/*/finalize", ["auto_advance", "expand*"]) { a, id, p in
+            try a.finalizeInvoice(id, p)
+        },
+        Route("POST", "/v1/invoices/*/void") { a, id, _ in try a.voidInvoice(id) },
+        Route("POST", "/v1/invoices/*/mark_uncollectible") { a, id, _ in
+            try a.markUncollectible(id)
+        },
         Route("GET", "/v1/invoices/*/lines", Page.parameters) { a, id, _ in
             try a.listInvoiceLines(id)
         },
@@ -137,35 +152,9 @@ struct Route: Sendable {
         ) { a, id, p in try a.payInvoice(id, p) },
         Route(
             "GET", "/v1/invoice_payments",
-            Page.parameters + ["invoice", "status", "payment[type]", "payment[payment_intent]"]
+            Page.dated + ["invoice", "status", "payment[type]", "payment[payment_intent]"]
         ) { a, _, p in try a.listInvoicePayments(p) },
         Route("GET", "/v1/invoice_payments/*") { a, id, _ in try a.get(.invoicePayment, id) },
-    ]
-
-    private static let payments: [Route] = [
-        Route("GET", "/v1/payment_intents/*") { a, id, _ in try a.get(.paymentIntent, id) },
-        Route("GET", "/v1/payment_intents", Page.parameters + ["customer"]) { a, _, p in
-            try a.page(
-                .paymentIntent, p, url: "/v1/payment_intents",
-                where: [(.customer, p.text("customer"))])
-        },
-        Route("GET", "/v1/charges/*") { a, id, _ in try a.get(.charge, id) },
-        Route("GET", "/v1/charges", Page.parameters + ["customer", "payment_intent"]) { a, _, p in
-            try a.page(
-                .charge, p, url: "/v1/charges",
-                where: [
-                    (.customer, p.text("customer")), (.parent, p.text("payment_intent")),
-                ])
-        },
-        Route("POST", "/v1/refunds", Account.refundFields) { a, _, p in try a.createRefund(p) },
-        Route("GET", "/v1/refunds", Page.parameters + ["charge", "payment_intent"]) { a, _, p in
-            try a.listRefunds(p)
-        },
-        Route("GET", "/v1/refunds/*") { a, id, _ in try a.get(.refund, id) },
-        Route("GET", "/v1/disputes", Page.parameters + ["charge", "payment_intent"]) { a, _, p in
-            try a.listDisputes(p)
-        },
-        Route("GET", "/v1/disputes/*") { a, id, _ in try a.get(.dispute, id) },
     ]
 
     private static let checkout: [Route] = [
@@ -174,46 +163,50 @@ struct Route: Sendable {
         },
         Route(
             "GET", "/v1/checkout/sessions",
-            Page.parameters + ["customer", "subscription", "status"]
+            Page.dated + ["customer", "subscription", "status", "payment_intent"]
         ) { a, _, p in try a.listSessions(p) },
         Route("GET", "/v1/checkout/sessions/*") { a, id, _ in try a.get(.checkoutSession, id) },
         Route("GET", "/v1/checkout/sessions/*/line_items", Page.parameters) { a, id, _ in
             try a.lineItems(ofSession: id)
         },
         Route("POST", "/v1/checkout/sessions/*/expire") { a, id, _ in try a.expireSession(id) },
+    ]
+
+    private static let portal: [Route] = [
         Route("POST", "/v1/billing_portal/sessions", Account.portalFields) { a, _, p in
             try a.createPortalSession(p)
         },
         Route(
-            "POST", "/v1/billing_portal/configurations", Account.portalConfigurationFields
-        ) { a, _, p in try a.createPortalConfiguration(p) },
+            "POST", "/v1/billing_portal/configurations", Account.configurationFields
+        ) { a, _, p in try a.createConfiguration(p) },
         Route(
             "GET", "/v1/billing_portal/configurations",
             Page.parameters + ["active", "is_default"]
-        ) { a, _, p in try a.listPortalConfigurations(p) },
+        ) { a, _, p in try a.listConfigurations(p) },
         Route("GET", "/v1/billing_portal/configurations/*") { a, id, _ in
-            try a.get(.portalConfiguration, id)
+            a.withoutMark(try a.configuration(id))
         },
         Route(
-            "POST", "/v1/billing_portal/configurations/*", Account.portalConfigurationFields
-        ) { a, id, p in try a.updatePortalConfiguration(id, p) },
+            "POST", "/v1/billing_portal/configurations/*",
+            Account.configurationFields + ["active"]
+        ) { a, id, p in try a.updateConfiguration(id, p) },
     ]
 
     private static let events: [Route] = [
-        Route("GET", "/v1/events", Page.parameters + ["type", "types*", "created*"]) { a, _, p in
+        Route("GET", "/v1/events", Page.dated + ["type", "types[]"]) { a, _, p in
             try a.listEvents(p)
         },
         Route("GET", "/v1/events/*") { a, id, _ in try a.retrieveEvent(id) },
-        Route("POST", "/v1/webhook_endpoints", Account.endpointFields) { a, _, p in
+        Route("POST", "/v1/webhook_endpoints", Account.newEndpointFields) { a, _, p in
             try a.createEndpoint(p)
+        },
+        Route("POST", "/v1/webhook_endpoints/*", Account.endpointUpdateFields) { a, id, p in
+            try a.updateEndpoint(id, p)
         },
         Route("GET", "/v1/webhook_endpoints", Page.parameters) { a, _, p in
             try a.listEndpoints(p)
         },
         Route("GET", "/v1/webhook_endpoints/*") { a, id, _ in try a.retrieveEndpoint(id) },
-        Route("POST", "/v1/webhook_endpoints/*", Account.endpointUpdateFields) { a, id, p in
-            try a.updateEndpoint(id, p)
-        },
         Route("DELETE", "/v1/webhook_endpoints/*", []) { a, id, _ in try a.deleteEndpoint(id) },
     ]
 

@@ -6,6 +6,7 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { db in try db.execute(sql: tables) }
+        migrator.registerMigration("2") { db in try db.execute(sql: moreCharges) }
         return migrator
     }
 
@@ -13,6 +14,20 @@ enum Schema {
     static let emptiedByReset = [
         "objects", "jobs", "deliveries", "idempotency", "customer_knobs", "billed_items",
     ]
+
+    /// Every outcome of a charge can be chosen, for the next one or for all.
+    private static let moreCharges = """
+        CREATE TABLE new_customer_knobs (
+            customer TEXT PRIMARY KEY,
+            next_charge TEXT
+                CHECK (next_charge IN ('ok', 'decline', 'authenticate', 'processing')),
+            card TEXT NOT NULL DEFAULT 'ok'
+                CHECK (card IN ('ok', 'decline', 'authenticate', 'processing'))
+        );
+        INSERT INTO new_customer_knobs SELECT * FROM customer_knobs;
+        DROP TABLE customer_knobs;
+        ALTER TABLE new_customer_knobs RENAME TO customer_knobs;
+        """
 
     private static let tables = """
         CREATE TABLE objects (

@@ -2,30 +2,19 @@ import JSON
 
 /// Canceling, ending, pausing and resuming (docs.stripe.com/billing/subscriptions/cancel).
 extension Account {
-    /// The status stays as it is until the period ends; the request's time is `canceled_at`.
-    func setCancelAtPeriodEnd(_ cancels: Bool, of subscription: inout JSONValue) {
-        guard subscription["cancel_at_period_end"]?.bool != cancels else { return }
-        let end = SubscriptionItem.all(of: subscription).first?.periodEnd
-        subscription.set("cancel_at_period_end", to: .bool(cancels))
-        subscription.set("cancel_at", to: cancels ? .integer(end) : .null)
-        subscription.set("canceled_at", to: cancels ? .int(now) : .null)
-        subscription.set(
-            "cancellation_details", "reason", to: cancels ? "cancellation_requested" : .null)
-    }
-
     /// `DELETE /v1/subscriptions/{id}`: ends it at once, without a refund. `prorate` credits the
     /// unused time, `invoice_now` bills what is waiting.
     func cancelSubscription(_ id: String, _ parameters: Parameters) throws -> JSONValue {
         var subscription = try get(.subscription, id)
         guard !Self.isEnded(subscription) else { throw StripeError.missing(.subscription, id) }
-        for field in ["comment", "feedback"] {
-            guard let value = parameters.text("cancellation_details", field) else { continue }
-            subscription.set("cancellation_details", field, to: .string(value))
-        }
-        if try parameters.bool("prorate") == true, subscription["status"] != "trialing" {
+        try applyCancellationDetails(parameters, to: &subscription)
+        let prorates = try parameters.bool("prorate") == true
+        if prorates, subscription["status"] != "trialing" {
             try creditUnusedTime(of: subscription)
         }
-        if try parameters.bool("invoice_now") == true {
+        let invoicesNow = try parameters.bool("invoice_now") == true
+        if !prorates, !invoicesNow { try removePendingProrations(of: id) }
+        if invoicesNow {
             let lines = try pendingLines(of: id)
             if !lines.isEmpty {
                 var invoice = try draftInvoice(
@@ -36,6 +25,16 @@ extension Account {
             }
         }
         return try end(subscription, reason: "cancellation_requested")
+    }
+
+    /// Prorations that waited for the next invoice go with the subscription.
+    private func removePendingProrations(of id: String) throws {
+        for item in try all(.invoiceitem, .parent, is: id)
+        where item["invoice"]?.string == nil && item["proration"]?.bool == true {
+            try db.execute(
+                sql: "DELETE FROM objects WHERE id = ?", arguments: [item["id"]?.string])
+            try emit("invoiceitem.deleted", item)
+        }
     }
 
     private func creditUnusedTime(of subscription: JSONValue) throws {
@@ -70,6 +69,7 @@ extension Account {
     ) throws -> JSONValue {
         var ended = subscription
         let id = subscription["id"]?.string ?? ""
+        try dropPendingUpdate(of: &ended)
         ended.set("status", to: .string(status))
         ended.set("ended_at", to: .int(now))
         if ended["canceled_at"]?.int == nil { ended.set("canceled_at", to: .int(now)) }
@@ -99,10 +99,7 @@ extension Account {
             subscription["status"] == "incomplete"
         else { return }
         for var invoice in try all(.invoice, .parent, is: id) where invoice["status"] == "open" {
-            invoice.set("status", to: "void")
-            invoice.set("status_transitions", "voided_at", to: .int(now))
-            try save(invoice)
-            try emit("invoice.voided", invoice)
+            try void(&invoice)
         }
         try end(subscription, reason: "payment_failed", status: "incomplete_expired")
     }
@@ -121,6 +118,7 @@ extension Account {
         change.prorationBehavior = "none"
         let plan = try updatePlan(change, of: old)
         subscription.set("status", to: "active")
+        subscription.set("status_details", to: .null)
         subscription.set("billing_cycle_anchor", to: .int(now))
         subscription.set("items", to: SubscriptionItem.list(plan.items, of: id))
         var invoice = try draftInvoice(

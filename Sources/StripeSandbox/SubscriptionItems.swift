@@ -4,6 +4,8 @@ import JSON
 /// One item of a subscription. Since basil the billing period lives on it
 /// (docs.stripe.com/changelog/basil/2025-03-31, "Deprecates subscription current period").
 struct SubscriptionItem {
+    static let maximumCount = 20
+
     var id: String
     var price: JSONValue
     var quantity: Int64
@@ -13,6 +15,54 @@ struct SubscriptionItem {
     var metadata: JSONValue = [:]
 
     var terms: PriceTerms { PriceTerms(price) }
+
+    /// What the rest of its period costs from a second on. A period that is cut short by a
+    /// cancellation costs its share of the whole cycle.
+    func amount(from date: Int64, anchor: Int64) -> Int64 {
+        let cycle = terms.interval.cycle(containing: periodStart, anchor: anchor)
+        let isCut = cycle.start == periodStart && periodEnd < cycle.end
+        let (start, end) = isCut ? cycle : (periodStart, periodEnd)
+        let share = { (time: Int64) in
+            Proration.amount(
+                unitAmount: terms.unitAmount, quantity: quantity, at: time, periodStart: start,
+                periodEnd: end)
+        }
+        return share(date) - share(min(periodEnd, end))
+    }
+
+    /// Refuses prices that cannot be items of one subscription.
+    static func check(_ prices: [JSONValue], isFlexible: Bool, param: String) throws {
+        guard prices.count <= maximumCount else {
+            throw StripeError.invalid(
+                "A subscription can have at most \(maximumCount) items.", param: "items")
+        }
+        var seen: Set<String> = []
+        for price in prices {
+            let terms = PriceTerms(price)
+            guard seen.insert(terms.id).inserted else {
+                throw StripeError.invalid(
+                    "Cannot add multiple subscription items with the same plan: \(terms.id)",
+                    param: param)
+            }
+        }
+        let terms = prices.map { PriceTerms($0) }
+        guard Set(terms.map(\.currency)).count <= 1 else {
+            throw StripeError.invalid(
+                "All prices on a subscription must have the same currency.", param: param)
+        }
+        let fit = terms.allSatisfy { one in
+            terms.allSatisfy {
+                isFlexible ? one.interval.fits($0.interval) : one.interval == $0.interval
+            }
+        }
+        guard fit else {
+            throw StripeError.invalid(
+                isFlexible
+                    ? "The intervals of all prices must be multiples of the shortest one."
+                    : "Prices with different billing intervals need flexible billing.",
+                param: param)
+        }
+    }
 
     /// The items of a subscription, in order.
     static func all(of subscription: JSONValue) -> [SubscriptionItem] {
@@ -37,13 +87,13 @@ struct SubscriptionItem {
             "id": .string(id), "object": "subscription_item", "billing_thresholds": .null,
             "created": .int(created), "current_period_end": .int(periodEnd),
             "current_period_start": .int(periodStart), "discounts": [], "metadata": metadata,
-            "plan": plan, "price": price, "quantity": .int(quantity),
+            "plan": Self.plan(of: price), "price": price, "quantity": .int(quantity),
             "subscription": .string(subscription), "tax_rates": [],
         ]
     }
 
     /// The legacy plan object that repeats the price.
-    private var plan: JSONValue {
+    static func plan(of price: JSONValue) -> JSONValue {
         [
             "id": price["id"] ?? .null, "object": "plan", "active": price["active"] ?? true,
             "amount": price["unit_amount"] ?? .null,

@@ -1,44 +1,42 @@
 import JSON
 
-/// `POST /v1/subscriptions/{id}` (docs.stripe.com/api/subscriptions/update) and the preview of it
-/// (docs.stripe.com/api/invoices/create_preview).
+/// `POST /v1/subscriptions/{id}` (docs.stripe.com/api/subscriptions/update).
 extension Account {
-    static let itemFields = ["id", "price", "quantity", "deleted"]
+    static let itemFields = ["id", "price", "quantity", "deleted", "metadata"]
 
     static let subscriptionUpdateFields =
-        itemFields.map { "items[][\($0)]" } + [
+        ["id", "price", "quantity", "deleted", "metadata*", "metadata"]
+        .map { $0.hasSuffix("*") ? "items[][\($0.dropLast())]*" : "items[][\($0)]" } + [
             "proration_behavior", "proration_date", "payment_behavior", "cancel_at_period_end",
-            "metadata*", "trial_end", "default_payment_method", "cancellation_details*",
-            "billing_cycle_anchor[type]", "description", "off_session",
+            "cancel_at", "metadata*", "trial_end", "default_payment_method",
+            "cancellation_details[comment]", "cancellation_details[feedback]",
+            "billing_cycle_anchor[type]", "billing_cycle_anchor", "description", "off_session",
             "trial_settings[end_behavior][missing_payment_method]", "expand*",
-        ]
-
-    static let previewFields =
-        itemFields.map { "subscription_details[items][][\($0)]" } + [
-            "customer", "subscription", "subscription_details[proration_behavior]",
-            "subscription_details[proration_date]", "subscription_details[trial_end]",
-            "subscription_details[billing_cycle_anchor][type]",
-            "subscription_details[cancel_at_period_end]", "expand*",
         ]
 
     func updateSubscription(_ id: String, _ parameters: Parameters) throws -> JSONValue {
         let old = try get(.subscription, id)
+        try refuseIfEnded(old, parameters)
+        let behavior = try paymentBehavior(parameters, of: old)
         var subscription = old
         let metadata = try parameters.metadata(merging: old["metadata"] ?? [:])
         subscription.set("metadata", to: metadata)
-        if Self.isEnded(old) {
-            let allowed = ["metadata", "cancellation_details", "expand"]
-            guard parameters.entries.allSatisfy({ allowed.contains($0.path[0]) }) else {
-                throw StripeError.invalid(
-                    "A canceled subscription can only update its cancellation_details and "
-                        + "metadata.")
-            }
-        }
-        let behavior = try paymentBehavior(parameters)
         try applyPlainFields(parameters, to: &subscription)
         let change = try subscriptionChange(parameters, of: old)
         let plan = try updatePlan(change, of: old)
-        try carryOut(plan, change, behavior: behavior, on: &subscription)
+        apply(plan, change, to: &subscription)
+        var bill = Bill(lines: plan.lines, isForNow: plan.invoicesNow, behavior: behavior)
+        if let cancellation = try cancellation(parameters, items: plan.items) {
+            let lines = try apply(
+                cancellation, to: &subscription, prorates: change.prorationBehavior != "none")
+            bill.add(lines, now: change.prorationBehavior == "always_invoice")
+        }
+        bill.prorationDate = change.prorationDate
+        if behavior == "pending_if_incomplete", bill.isForNow, !bill.lines.isEmpty {
+            try carryOutOrHold(bill, after: old, on: &subscription)
+        } else {
+            try carryOut(bill, on: &subscription)
+        }
         try save(subscription)
         if subscription != old {
             try emit("customer.subscription.updated", subscription, previous: old)
@@ -47,13 +45,23 @@ extension Account {
         return subscription
     }
 
-    private func paymentBehavior(_ parameters: Parameters) throws -> String {
+    private func refuseIfEnded(_ subscription: JSONValue, _ parameters: Parameters) throws {
+        guard Self.isEnded(subscription) else { return }
+        let allowed = ["metadata", "cancellation_details", "expand"]
+        guard parameters.entries.allSatisfy({ allowed.contains($0.path[0]) }) else {
+            throw StripeError.invalid(
+                "A canceled subscription can only update its cancellation_details and "
+                    + "metadata.")
+        }
+    }
+
+    private func paymentBehavior(
+        _ parameters: Parameters, of subscription: JSONValue
+    ) throws -> String {
         let behavior = try parameters.choice(
             "payment_behavior", of: Self.paymentBehaviors, default: "allow_incomplete")
-        guard behavior == "allow_incomplete" || behavior == "error_if_incomplete" else {
-            throw StripeError.invalid(
-                "This sandbox does not update subscriptions with payment_behavior=\(behavior).",
-                param: "payment_behavior")
+        if behavior == "pending_if_incomplete" {
+            try checkPendingUpdate(parameters, of: subscription)
         }
         return behavior
     }
@@ -69,30 +77,40 @@ extension Account {
                 "default_payment_method", to: method.isEmpty ? .null : .string(method))
         }
         if let description = parameters.sent("description") {
-            subscription.set("description", to: .string(description))
+            subscription.set("description", to: .text(description.isEmpty ? nil : description))
         }
-        for field in ["comment", "feedback"] {
-            guard let value = parameters.text("cancellation_details", field) else { continue }
-            subscription.set("cancellation_details", field, to: .string(value))
+        if parameters.text("trial_settings", "end_behavior", "missing_payment_method") != nil {
+            subscription.set(
+                "trial_settings", "end_behavior", "missing_payment_method",
+                to: .string(try missingPaymentMethod(parameters)))
         }
-        if let cancels = try parameters.bool("cancel_at_period_end") {
-            setCancelAtPeriodEnd(cancels, of: &subscription)
+        try applyCancellationDetails(parameters, to: &subscription)
+        _ = try parameters.bool("off_session")
+    }
+
+    func applyCancellationDetails(
+        _ parameters: Parameters, to subscription: inout JSONValue
+    ) throws {
+        if let comment = parameters.sent("cancellation_details", "comment") {
+            subscription.set(
+                "cancellation_details", "comment", to: .text(comment.isEmpty ? nil : comment))
         }
-        // A trial can be moved while it runs; `now` ends it and is part of the plan.
-        guard parameters.text("trial_end") != "now",
-            let trialEnd = try parameters.int("trial_end")
-        else { return }
-        guard subscription["status"] == "trialing", trialEnd > now else {
-            throw StripeError.invalid(
-                "This sandbox moves only a running trial, and only into the future.",
-                param: "trial_end")
-        }
-        subscription.set("trial_end", to: .int(trialEnd))
-        subscription.set("billing_cycle_anchor", to: .int(trialEnd))
-        var items = SubscriptionItem.all(of: subscription)
-        for index in items.indices { items[index].periodEnd = trialEnd }
-        let id = subscription["id"]?.string ?? ""
-        subscription.set("items", to: SubscriptionItem.list(items, of: id))
+        guard let feedback = parameters.sent("cancellation_details", "feedback") else { return }
+        let word = try parameters.choice(
+            "cancellation_details", "feedback", of: Self.cancellationFeedback, default: "")
+        subscription.set(
+            "cancellation_details", "feedback", to: .text(feedback.isEmpty ? nil : word))
+    }
+
+    static let cancellationFeedback = [
+        "customer_service", "low_quality", "missing_features", "other", "switched_service",
+        "too_complex", "too_expensive", "unused",
+    ]
+
+    func missingPaymentMethod(_ parameters: Parameters) throws -> String {
+        try parameters.choice(
+            "trial_settings", "end_behavior", "missing_payment_method",
+            of: ["create_invoice", "cancel", "pause"], default: "create_invoice")
     }
 
     func subscriptionChange(
@@ -103,117 +121,153 @@ extension Account {
         change.prorationBehavior = try parameters.choice(
             "proration_behavior", of: ["create_prorations", "always_invoice", "none"],
             default: "create_prorations")
-        change.endsTrial =
-            parameters.text("trial_end") == "now" && subscription["status"] == "trialing"
-        change.resetsAnchor = parameters.text("billing_cycle_anchor", "type") == "now"
-        change.items = try parameters.list("items").map { element in
-            let price = try element.text("price").map {
-                try sellablePrice($0, param: "items[0][price]")
-            }
-            let quantity = try element.int("quantity")
-            guard quantity ?? 0 >= 0 else {
-                throw StripeError.invalid("Invalid quantity.", param: "items[0][quantity]")
-            }
-            return SubscriptionChange.Item(
-                id: element.text("id"), price: price, quantity: quantity,
-                isDeleted: try element.bool("deleted") ?? false)
+        if parameters.text("trial_end") == "now" {
+            change.endsTrial = subscription["status"] == "trialing"
+        } else {
+            change.trialEnd = try trialEnd(parameters)
+        }
+        change.resetsAnchor = try resetsAnchor(parameters)
+        guard !change.resetsAnchor || change.trialEnd == nil else {
+            throw StripeError.invalid(
+                "You cannot set both `billing_cycle_anchor` and `trial_end`.",
+                param: "billing_cycle_anchor")
+        }
+        change.items = try parameters.list("items").enumerated().map { place, element in
+            try changedItem(element, name: "items[\(place)]", of: subscription)
         }
         return change
     }
+
+    /// Since endive the anchor is an object; before, it was a word.
+    private func resetsAnchor(_ parameters: Parameters) throws -> Bool {
+        let isObject = request.version >= .endive
+        let hasOther =
+            isObject
+            ? parameters.sent("billing_cycle_anchor") != nil
+            : !parameters.scope("billing_cycle_anchor").entries.isEmpty
+        guard !hasOther else {
+            throw StripeError.invalid(
+                isObject ? "Invalid object" : "Invalid string", param: "billing_cycle_anchor")
+        }
+        let words = ["now", "unchanged"]
+        let word =
+            isObject
+            ? try parameters.choice("billing_cycle_anchor", "type", of: words, default: "unchanged")
+            : try parameters.choice("billing_cycle_anchor", of: words, default: "unchanged")
+        return word == "now"
+    }
+
+    private func changedItem(
+        _ element: Parameters, name: String, of subscription: JSONValue
+    ) throws -> SubscriptionChange.Item {
+        let price = try element.text("price").map {
+            try sellablePrice($0, param: "\(name)[price]")
+        }
+        let old = SubscriptionItem.all(of: subscription).first { $0.id == element.text("id") }
+        var metadata: JSONValue?
+        if element.entries.contains(where: { $0.path[0] == "metadata" }) {
+            metadata = try element.metadata(merging: old?.metadata ?? [:])
+        }
+        return SubscriptionChange.Item(
+            id: element.text("id"), price: price,
+            quantity: try quantity(element, param: "\(name)[quantity]"),
+            metadata: metadata,
+            isDeleted: try element.bool("deleted") ?? false)
+    }
+
+    /// How many of a price: 0 is allowed, less is not.
+    func quantity(_ element: Parameters, param: String) throws -> Int64? {
+        guard let quantity = try element.int("quantity") else { return nil }
+        guard (0...Self.maximumQuantity).contains(quantity) else {
+            throw StripeError.invalid(
+                "Invalid non-negative integer: \(quantity)", param: param,
+                code: "parameter_invalid_integer")
+        }
+        return quantity
+    }
+
+    static let maximumQuantity: Int64 = 1_000_000
 
     func updatePlan(
         _ change: SubscriptionChange, of subscription: JSONValue
     ) throws -> UpdatePlan {
         let items = SubscriptionItem.all(of: subscription)
         return try UpdatePlan(
-            items: items, isTrialing: subscription["status"] == "trialing",
-            billed: try billedItems(of: items), change: change, now: now,
-            newItemID: { newID("si") }, names: { try self.productName(of: $0) })
+            items: items,
+            context: UpdateContext(subscription, billed: try billedItems(of: items), now: now),
+            change: change, newItemID: { newID("si") }, names: { try self.productName(of: $0) })
     }
 
-    private func carryOut(
-        _ plan: UpdatePlan, _ change: SubscriptionChange, behavior: String,
-        on subscription: inout JSONValue
-    ) throws {
+    /// What the plan makes of the subscription, before anything is billed.
+    private func apply(
+        _ plan: UpdatePlan, _ change: SubscriptionChange, to subscription: inout JSONValue
+    ) {
         guard !change.items.isEmpty || plan.startsNewCycle else { return }
         let id = subscription["id"]?.string ?? ""
         subscription.set("items", to: SubscriptionItem.list(plan.items, of: id))
-        if plan.startsNewCycle {
-            subscription.set("billing_cycle_anchor", to: .int(now))
-            if change.endsTrial {
-                subscription.set("status", to: "active")
-                subscription.set("trial_end", to: .int(now))
-            }
+        // The flag follows the period, as a date does not.
+        if subscription["cancel_at_period_end"]?.bool == true {
+            subscription.set("cancel_at", to: .int(plan.periodEnd))
         }
-        guard plan.invoicesNow else {
-            var waiting = plan.lines
-            try addInvoiceItems(
-                for: &waiting, customer: subscription["customer"] ?? .null, subscription: id)
-            for line in waiting where line.isBilling {
-                try noteBilled(
-                    item: line.item, price: line.price.id, quantity: line.quantity,
-                    invoice: nil, line: nil)
+        guard plan.startsNewCycle else { return }
+        subscription.set("billing_cycle_anchor", to: .int(change.trialEnd ?? now))
+        if let trialEnd = change.trialEnd {
+            if subscription["status"] != "trialing" {
+                subscription.set("trial_start", to: .int(now))
             }
-            return
+            subscription.set("status", to: "trialing")
+            subscription.set("trial_end", to: .int(trialEnd))
+        } else if change.endsTrial {
+            subscription.set("status", to: "active")
+            subscription.set("trial_end", to: .int(now))
         }
-        let lines = try pendingLines(of: id) + plan.lines
+    }
+
+    private func carryOut(_ bill: Bill, on subscription: inout JSONValue) throws {
+        let id = subscription["id"]?.string ?? ""
+        guard bill.isForNow else { return try wait(with: bill.lines, of: subscription) }
+        let lines = try pendingLines(of: id) + bill.lines
         guard !lines.isEmpty else { return }
         var invoice = try draftInvoice(
             of: &subscription, lines: lines, reason: "subscription_update",
-            prorationDate: change.prorationDate)
+            prorationDate: bill.prorationDate)
         try save(subscription)
         try finalize(&invoice)
         guard invoice["status"] != "paid" else { return }
-        let outcome = try collect(&invoice, retries: behavior == "allow_incomplete")
-        if behavior == "error_if_incomplete" { try refuseUnlessPaid(outcome, of: invoice) }
-        if outcome != .paid { subscription.set("status", to: "past_due") }
+        if bill.behavior == "default_incomplete" {
+            _ = try paymentIntent(of: invoice)
+            return subscription.set("status", to: "past_due")
+        }
+        let outcome = try collect(&invoice, retries: false)
+        if bill.behavior == "error_if_incomplete" { try refuseUnlessPaid(outcome, of: invoice) }
+        if outcome.isFailure { subscription.set("status", to: "past_due") }
     }
 
-    /// `POST /v1/invoices/create_preview`: the invoice that a change would lead to.
-    ///
-    /// With `always_invoice` it is what would be charged now; otherwise what the next period's
-    /// invoice would hold, the change's prorations among it.
-    func createPreview(_ parameters: Parameters) throws -> JSONValue {
-        let id = try parameters.required("subscription")
-        let subscription = try get(.subscription, id, param: "subscription")
-        guard !Self.isEnded(subscription) else {
-            throw StripeError.invalid(
-                "No upcoming invoices for customer: the subscription is canceled.",
-                code: "invoice_upcoming_none")
+    /// Prorations that wait for the next invoice.
+    private func wait(with lines: [InvoiceLine], of subscription: JSONValue) throws {
+        var waiting = lines
+        try addInvoiceItems(
+            for: &waiting, customer: subscription["customer"] ?? .null,
+            subscription: subscription["id"]?.string ?? "")
+        for line in waiting where line.isBilling {
+            try noteBilled(
+                item: line.item, price: line.price.id, quantity: line.quantity, invoice: nil,
+                line: nil)
         }
-        if let customer = parameters.text("customer"), subscription["customer"]?.string != customer
-        {
-            throw StripeError.invalid(
-                "The subscription does not belong to the customer.", param: "customer")
-        }
-        let details = parameters.scope("subscription_details")
-        let change = try subscriptionChange(details, of: subscription)
-        let plan = try updatePlan(change, of: subscription)
-        var lines = try pendingLines(of: id) + plan.lines
-        // Asked to invoice at once, a change that costs nothing (in a trial) has an empty preview.
-        let isForNow = plan.invoicesNow || change.prorationBehavior == "always_invoice"
-        if !isForNow {
-            let endsThere =
-                try details.bool("cancel_at_period_end")
-                ?? subscription["cancel_at_period_end"]?.bool ?? false
-            for item in plan.items where !endsThere {
-                var next = item
-                next.periodStart = item.periodEnd
-                next.periodEnd = item.terms.interval.boundary(
-                    after: item.periodEnd,
-                    anchor: subscription["billing_cycle_anchor"]?.int ?? item.periodEnd)
-                lines.append(.full(next, name: try productName(of: item.price)))
-            }
-        }
-        let start = isForNow ? now : plan.items.first?.periodStart ?? now
-        let end = isForNow ? now : plan.periodEnd
-        var invoice = try invoiceObject(
-            id: newID("upcoming_in"), subscription: subscription, lines: lines,
-            reason: "upcoming", period: (start, end), prorationDate: change.prorationDate)
-        let total = invoice["total"]?.int ?? 0
-        let balance = invoice["starting_balance"]?.int ?? 0
-        invoice.set("ending_balance", to: .int(min(total + balance, 0)))
-        invoice.set("auto_advance", to: .null)
-        return invoice
+    }
+}
+
+/// What an update bills, and when.
+struct Bill {
+    var lines: [InvoiceLine]
+    /// The lines are collected now instead of with the next invoice.
+    var isForNow: Bool
+    var behavior: String
+    var prorationDate: Int64?
+
+    mutating func add(_ more: [InvoiceLine], now: Bool) {
+        guard !more.isEmpty else { return }
+        lines += more
+        isForNow = isForNow || now
     }
 }

@@ -12,6 +12,8 @@ struct NewSubscription {
     var withoutPaymentMethod = "create_invoice"
     var paymentBehavior = "allow_incomplete"
     var isAuthenticated = false
+    var isFlexible = true
+    var description: String?
 }
 
 extension Account {
@@ -24,11 +26,13 @@ extension Account {
     ]
 
     static let newSubscriptionFields = [
-        "customer", "items[][price]", "items[][quantity]", "items[][metadata]*", "metadata*",
+        "customer", "items[][price]", "items[][quantity]", "metadata*",
+        "billing_mode[type]", "billing_mode[flexible][proration_discounts]", "cancel_at",
+        "cancel_at_period_end",
         "default_payment_method", "trial_period_days", "trial_end", "payment_behavior",
-        "proration_behavior", "off_session", "collection_method", "description",
+        "off_session", "description",
         "trial_settings[end_behavior][missing_payment_method]",
-        "payment_settings[save_default_payment_method]", "expand*",
+        "expand*",
     ]
 
     func createSubscription(_ parameters: Parameters) throws -> JSONValue {
@@ -40,23 +44,68 @@ extension Account {
                 "Missing required param: items.", param: "items", code: "parameter_missing")
         }
         var new = NewSubscription(customer: customer, items: [])
-        for element in elements {
+        for (place, element) in elements.enumerated() {
             let id = try element.required("price")
-            let price = try sellablePrice(id, param: "items[0][price]")
-            new.items.append((price, try element.int("quantity") ?? 1))
+            let price = try sellablePrice(id, param: "items[\(place)][price]")
+            let quantity = try quantity(element, param: "items[\(place)][quantity]")
+            new.items.append((price, quantity ?? 1))
         }
+        new.isFlexible = try billingMode(parameters) == "flexible"
+        new.description = parameters.text("description")
         new.metadata = try parameters.metadata()
         if let method = parameters.text("default_payment_method") {
             try requireAttached(method, to: customer)
             new.defaultPaymentMethod = method
         }
         new.trialEnd = try trialEnd(parameters)
-        new.withoutPaymentMethod = try parameters.choice(
-            "trial_settings", "end_behavior", "missing_payment_method",
-            of: ["create_invoice", "cancel", "pause"], default: "create_invoice")
+        new.withoutPaymentMethod = try missingPaymentMethod(parameters)
         new.paymentBehavior = try parameters.choice(
             "payment_behavior", of: Self.paymentBehaviors, default: "allow_incomplete")
-        return try start(new).subscription
+        try requirePaymentMethod(new)
+        let started = try start(new).subscription
+        return try withEnding(started, parameters)
+    }
+
+    private func billingMode(_ parameters: Parameters) throws -> String {
+        let modes = ["classic", "flexible"]
+        _ = try parameters.choice(
+            "billing_mode", "flexible", "proration_discounts", of: ["included"],
+            default: "included")
+        // Flexible billing is the default since clover.
+        return try parameters.choice(
+            "billing_mode", "type", of: modes,
+            default: request.version < .clover ? "classic" : "flexible")
+    }
+
+    static func isFlexible(_ subscription: JSONValue) -> Bool {
+        subscription.at("billing_mode", "type") != "classic"
+    }
+
+    /// What is due at once needs a card; without one nothing is made.
+    private func requirePaymentMethod(_ new: NewSubscription) throws {
+        let total = new.items.reduce(0) { $0 + PriceTerms($1.price).unitAmount * $1.quantity }
+        guard new.trialEnd == nil, total > 0, new.paymentBehavior != "default_incomplete",
+            new.defaultPaymentMethod == nil,
+            try get(.customer, new.customer).at("invoice_settings", "default_payment_method")?
+                .string == nil
+        else { return }
+        throw StripeError.invalid(
+            "This customer has no attached payment source or default payment method. Please "
+                + "consider adding a default payment method.", code: "resource_missing")
+    }
+
+    private func withEnding(
+        _ started: JSONValue, _ parameters: Parameters
+    ) throws -> JSONValue {
+        let items = SubscriptionItem.all(of: started)
+        guard let cancellation = try cancellation(parameters, items: items) else { return started }
+        var subscription = started
+        _ = try apply(cancellation, to: &subscription, prorates: false)
+        guard subscription != started else { return started }
+        try save(subscription)
+        try emit("customer.subscription.updated", subscription, previous: started)
+        try scheduleBilling(of: subscription)
+        return subscription
     }
 
     /// When a new trial ends: so many days from now, or at a given second.
@@ -65,6 +114,11 @@ extension Account {
             guard (1...730).contains(days) else {
                 throw StripeError.invalid(
                     "Invalid trial_period_days.", param: "trial_period_days")
+            }
+            guard parameters.sent("trial_end") == nil else {
+                throw StripeError.invalid(
+                    "You may only specify one of these parameters: trial_end, trial_period_days.",
+                    param: "trial_period_days")
             }
             return now + days * CalendarDates.secondsPerDay
         }
@@ -88,7 +142,8 @@ extension Account {
         let lines = try items.map { item in
             let name = try productName(of: item.price)
             return new.trialEnd == nil
-                ? InvoiceLine.full(item, name: name) : InvoiceLine.trial(item, name: name)
+                ? InvoiceLine.full(item, name: name)
+                : .trial(item, name: name, isFlexible: new.isFlexible)
         }
         var invoice = try draftInvoice(
             of: &subscription, lines: lines, reason: "subscription_create")
@@ -107,7 +162,7 @@ extension Account {
         if new.paymentBehavior == "error_if_incomplete" {
             try refuseUnlessPaid(outcome, of: invoice)
         }
-        if outcome == .paid {
+        if !outcome.isFailure {
             subscription.set("status", to: new.trialEnd == nil ? "active" : "trialing")
         } else {
             try schedule(.expireIncomplete, id, at: now + Self.incompleteLifetime)
@@ -124,16 +179,13 @@ extension Account {
         guard let first = new.items.first.map({ PriceTerms($0.price) }) else {
             throw StripeError.invalid("A subscription needs an item.", param: "items")
         }
-        for item in new.items {
-            let terms = PriceTerms(item.price)
-            guard terms.interval == first.interval, terms.currency == first.currency else {
-                throw StripeError.invalid(
-                    "All items must have the same interval and currency.", param: "items")
-            }
-        }
-        let end = new.trialEnd ?? first.interval.boundary(after: now, anchor: anchor)
+        try SubscriptionItem.check(
+            new.items.map(\.price), isFlexible: new.isFlexible, param: "items[0][price]")
+        try checkCurrency(first.currency, of: new.customer)
         let items = new.items.map { item in
-            SubscriptionItem(
+            let terms = PriceTerms(item.price)
+            let end = new.trialEnd ?? terms.interval.boundary(after: now, anchor: anchor)
+            return SubscriptionItem(
                 id: newID("si"), price: item.price, quantity: item.quantity, periodStart: now,
                 periodEnd: end, created: now)
         }
@@ -151,7 +203,25 @@ extension Account {
         subscription.set(
             "trial_settings", "end_behavior", "missing_payment_method",
             to: .string(new.withoutPaymentMethod))
+        subscription.set("description", to: .text(new.description))
+        if !new.isFlexible {
+            subscription.set(
+                "billing_mode", to: ["type": "classic", "flexible": .null, "updated_at": .null])
+        }
         return subscription
+    }
+
+    /// One currency for a customer while anything of it runs.
+    private func checkCurrency(_ currency: String, of customer: String) throws {
+        let other = try all(.subscription, .customer, is: customer).first {
+            !Self.isEnded($0) && $0["currency"]?.string != currency
+        }
+        guard other == nil else {
+            throw StripeError.invalid(
+                "You cannot combine currencies on a single customer. This customer has an active "
+                    + "subscription, subscription schedule, discount, quote, or invoice item with "
+                    + "currency \(other?["currency"]?.string ?? "").")
+        }
     }
 
     /// Canceled for good: nothing but its metadata may change.
@@ -179,7 +249,14 @@ extension Account {
             }
         return try page(
             .subscription, parameters, url: "/v1/subscriptions",
-            where: [(.customer, customer)], anyOf: (.status, wanted))
+            where: [(.customer, customer)], anyOf: (.status, wanted),
+            matching: [
+                (
+                    "EXISTS (SELECT 1 FROM json_each(body, '$.items.data') AS item "
+                        + "WHERE json_extract(item.value, '$.price.id') = ?)",
+                    parameters.text("price")
+                )
+            ])
     }
 
     private static let subscriptionTemplate = """
@@ -198,7 +275,7 @@ extension Account {
         "payment_settings":{"payment_method_options":null,"payment_method_types":null,
         "save_default_payment_method":"off"},"pending_invoice_item_interval":null,
         "pending_setup_intent":null,"pending_update":null,"schedule":null,"start_date":0,
-        "status":"incomplete","test_clock":null,"transfer_data":null,"trial_end":null,
+        "status":"incomplete","status_details":null,"test_clock":null,"transfer_data":null,"trial_end":null,
         "trial_settings":{"end_behavior":{"missing_payment_method":"create_invoice"}},
         "trial_start":null}
         """

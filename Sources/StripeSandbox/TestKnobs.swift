@@ -20,6 +20,8 @@ final class TestKnobs: Sendable {
         var badSignature = false
         /// Seconds added to the time that is signed.
         var timestampOffset: Int64 = 0
+        /// Every endpoint hears in this version instead of its own.
+        var version: APIVersion?
         /// Signs with these instead of the endpoint's own.
         var secrets: [String]?
 
@@ -49,8 +51,16 @@ final class TestKnobs: Sendable {
         case pastDue = "past_due"
     }
 
+    /// Which date `cancel_at_period_end=false` takes back: reports of what Stripe does differ.
+    enum FlagUndo: String, CaseIterable {
+        case periodEnd = "period_end"
+        case anyDate = "any"
+        case noDate = "none"
+    }
+
     private struct State {
         var dunningEnd = DunningEnd.canceled
+        var flagUndo = FlagUndo.periodEnd
         var webhooks = Webhooks()
         var faults: [Fault] = []
         var staleSubscriptions: Set<String> = []
@@ -76,6 +86,10 @@ final class TestKnobs: Sendable {
     var dunningEnd: DunningEnd { state.withLock { $0.dunningEnd } }
 
     func setDunningEnd(_ end: DunningEnd) { state.withLock { $0.dunningEnd = end } }
+
+    var flagUndo: FlagUndo { state.withLock { $0.flagUndo } }
+
+    func setFlagUndo(_ undo: FlagUndo) { state.withLock { $0.flagUndo = undo } }
 
     func addStale(_ subscription: String) {
         state.withLock { _ = $0.staleSubscriptions.insert(subscription) }

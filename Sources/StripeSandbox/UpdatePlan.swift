@@ -7,6 +7,7 @@ struct SubscriptionChange {
         var id: String?
         var price: JSONValue?
         var quantity: Int64?
+        var metadata: JSONValue?
         var isDeleted = false
     }
 
@@ -16,7 +17,29 @@ struct SubscriptionChange {
     /// The second at which the change counts.
     var prorationDate: Int64
     var endsTrial = false
+    /// A trial begins, or goes on, until then.
+    var trialEnd: Int64?
     var resetsAnchor = false
+}
+
+/// What an update reads of the subscription beside its items.
+struct UpdateContext {
+    var isTrialing: Bool
+    /// With classic billing another interval, and free to paid, begin a new cycle; with flexible
+    /// billing the anchor moves only if that is asked for
+    /// (docs.stripe.com/billing/subscriptions/billing-mode/compare).
+    var isFlexible: Bool
+    var anchor: Int64
+    var now: Int64
+    var billed: [String: BilledItem]
+
+    init(_ subscription: JSONValue, billed: [String: BilledItem], now: Int64) {
+        isTrialing = subscription["status"] == "trialing"
+        isFlexible = Account.isFlexible(subscription)
+        anchor = subscription["billing_cycle_anchor"]?.int ?? now
+        self.now = now
+        self.billed = billed
+    }
 }
 
 /// What a change comes to: the items after it and the lines it is billed with. The update carries
@@ -33,61 +56,74 @@ struct UpdatePlan {
     private(set) var invoicesNow = false
 
     private let change: SubscriptionChange
-    private let billed: [String: BilledItem]
+    private let context: UpdateContext
     private let names: (JSONValue) throws -> String
 
     init(
-        items: [SubscriptionItem], isTrialing: Bool, billed: [String: BilledItem],
-        change: SubscriptionChange, now: Int64, newItemID: () -> String,
-        names: @escaping (JSONValue) throws -> String
+        items: [SubscriptionItem], context: UpdateContext, change: SubscriptionChange,
+        newItemID: () -> String, names: @escaping (JSONValue) throws -> String
     ) throws {
         self.items = items
         self.change = change
-        self.billed = billed
+        self.context = context
         self.names = names
-        let stillTrialing = isTrialing && !change.endsTrial
+        let stillTrialing = context.isTrialing && !change.endsTrial
         let before = items
-        for item in change.items { try apply(item, now: now, newItemID: newItemID) }
-        guard let first = self.items.first else {
+        for item in change.items { try apply(item, newItemID: newItemID) }
+        guard !self.items.isEmpty else {
             throw StripeError.invalid(
                 "A subscription must have at least one active plan.", param: "items")
         }
-        let oldInterval = before.first?.terms.interval
-        let isFree = { (items: [SubscriptionItem]) in
-            items.allSatisfy { $0.terms.unitAmount == 0 }
+        try SubscriptionItem.check(
+            self.items.map(\.price), isFlexible: context.isFlexible, param: "items[0][price]")
+        if let trialEnd = change.trialEnd {
+            try beginTrial(until: trialEnd, before: before)
+            return
         }
         startsNewCycle =
             change.endsTrial || change.resetsAnchor
-            || (!stillTrialing
-                && (first.terms.interval != oldInterval || isFree(before) != isFree(self.items)))
+            || (!stillTrialing && !context.isFlexible && beginsClassicCycle(before: before))
         if startsNewCycle {
-            try billNewCycle(before: before, isTrialing: isTrialing, now: now)
-        } else if !stillTrialing, change.prorationBehavior != "none" {
+            try billNewCycle(before: before)
+        } else if stillTrialing {
+            try billAdditions(before: before)
+        } else {
+            alignPeriods(before: before)
+            guard change.prorationBehavior != "none" else { return }
             try prorate(before: before)
             invoicesNow = change.prorationBehavior == "always_invoice"
         }
     }
 
     /// The end of the cycle that the plan leaves the subscription in.
-    var periodEnd: Int64 { items.first?.periodEnd ?? 0 }
+    var periodEnd: Int64 { items.map(\.periodEnd).min() ?? 0 }
+
+    private func beginsClassicCycle(before: [SubscriptionItem]) -> Bool {
+        let isFree = { (items: [SubscriptionItem]) in
+            items.allSatisfy { $0.terms.unitAmount == 0 }
+        }
+        return items.first?.terms.interval != before.first?.terms.interval
+            || isFree(before) != isFree(items)
+    }
 
     private mutating func apply(
-        _ wanted: SubscriptionChange.Item, now: Int64, newItemID: () -> String
+        _ wanted: SubscriptionChange.Item, newItemID: () -> String
     ) throws {
         guard let id = wanted.id else {
             guard let price = wanted.price, let sibling = items.first else {
                 throw StripeError.invalid(
                     "You must pass a price for a new item.", param: "items[0][price]")
             }
-            guard !items.contains(where: { $0.price["id"] == price["id"] }) else {
-                throw StripeError.invalid(
-                    "Cannot add multiple subscription items with the same plan: "
-                        + "\(price["id"]?.string ?? "")", param: "items[0][price]")
-            }
+            let period =
+                context.isTrialing
+                ? (start: sibling.periodStart, end: sibling.periodEnd)
+                : PriceTerms(price).interval.cycle(
+                    containing: context.now, anchor: context.anchor)
             items.append(
                 SubscriptionItem(
                     id: newItemID(), price: price, quantity: wanted.quantity ?? 1,
-                    periodStart: sibling.periodStart, periodEnd: sibling.periodEnd, created: now))
+                    periodStart: period.start, periodEnd: period.end, created: context.now,
+                    metadata: wanted.metadata ?? [:]))
             return
         }
         guard let index = items.firstIndex(where: { $0.id == id }) else {
@@ -105,21 +141,64 @@ struct UpdatePlan {
         } else if let quantity = wanted.quantity {
             items[index].quantity = quantity
         }
+        guard let index = items.firstIndex(where: { $0.id == id }) else { return }
+        if let metadata = wanted.metadata { items[index].metadata = metadata }
     }
 
     /// The unused time of what was billed is credited and a full period begins.
-    private mutating func billNewCycle(
-        before: [SubscriptionItem], isTrialing: Bool, now: Int64
-    ) throws {
-        if !isTrialing, change.prorationBehavior != "none" {
+    private mutating func billNewCycle(before: [SubscriptionItem]) throws {
+        if !context.isTrialing, change.prorationBehavior != "none" {
             for item in before { try addCredit(for: item) }
         }
+        let now = context.now
         for index in items.indices {
             items[index].periodStart = now
             items[index].periodEnd = items[index].terms.interval.boundary(after: now, anchor: now)
             lines.append(.full(items[index], name: try names(items[index].price)))
         }
         invoicesNow = true
+    }
+
+    /// A trial sets the end of every item, and an invoice of nothing says so. What was paid for
+    /// already is credited.
+    private mutating func beginTrial(until end: Int64, before: [SubscriptionItem]) throws {
+        startsNewCycle = true
+        invoicesNow = true
+        if !context.isTrialing, change.prorationBehavior != "none" {
+            for item in before { try addCredit(for: item) }
+        }
+        for index in items.indices {
+            if !context.isTrialing { items[index].periodStart = context.now }
+            items[index].periodEnd = end
+            try addTrialLine(for: items[index])
+        }
+    }
+
+    /// What is added during a trial makes an invoice of nothing; another price makes none.
+    private mutating func billAdditions(before: [SubscriptionItem]) throws {
+        for item in items where !before.contains(where: { $0.id == item.id }) {
+            try addTrialLine(for: item)
+        }
+        invoicesNow = !lines.isEmpty
+    }
+
+    private mutating func addTrialLine(for item: SubscriptionItem) throws {
+        var item = item
+        item.periodStart = context.now
+        lines.append(
+            .trial(item, name: try names(item.price), isFlexible: context.isFlexible))
+    }
+
+    /// An item whose price has another interval lies in that interval's cycle of the same anchor.
+    private mutating func alignPeriods(before: [SubscriptionItem]) {
+        for old in before {
+            guard let index = items.firstIndex(where: { $0.id == old.id }),
+                items[index].terms.interval != old.terms.interval
+            else { continue }
+            let cycle = items[index].terms.interval.cycle(
+                containing: context.now, anchor: context.anchor)
+            (items[index].periodStart, items[index].periodEnd) = (cycle.start, cycle.end)
+        }
     }
 
     private mutating func prorate(before: [SubscriptionItem]) throws {
@@ -137,7 +216,11 @@ struct UpdatePlan {
     }
 
     private mutating func addCredit(for item: SubscriptionItem) throws {
-        let basis = billed[item.id]
+        // Classic billing credits the current price, flexible billing what was billed.
+        let basis = context.billed[item.id]
+        guard context.isFlexible else {
+            return try addProration(of: item, verb: "Unused", sign: -1, credited: basis)
+        }
         var old = item
         old.price = basis?.price ?? item.price
         old.quantity = basis?.quantity ?? item.quantity
@@ -158,9 +241,7 @@ struct UpdatePlan {
                 param: "proration_date")
         }
         let terms = item.terms
-        let amount = Proration.amount(
-            unitAmount: terms.unitAmount, quantity: item.quantity, at: date,
-            periodStart: item.periodStart, periodEnd: item.periodEnd)
+        let amount = item.amount(from: date, anchor: context.anchor)
         let name = try names(item.price)
         let counted = item.quantity == 1 ? name : "\(item.quantity) × \(name)"
         lines.append(

@@ -51,7 +51,10 @@ final class WebhookDeliverer: Sendable {
 
     /// Sends one batch of what is due; false when there was nothing.
     private func sendBatch() async throws -> Bool {
-        let batch = try await queue.write { db in try Delivery.due(db, limit: Self.batchSize) }
+        let version = knobs.webhooks.version
+        let batch = try await queue.write { db in
+            try Delivery.due(db, limit: Self.batchSize, inVersion: version)
+        }
         guard !batch.isEmpty else { return false }
         // What was released or shuffled arrives in that order: one at a time.
         let inFlight = batch.contains(where: \.isInOrder) ? 1 : Self.maximumInFlight

@@ -5,12 +5,10 @@ import JSON
 
 extension Account {
     static let endpointFields = [
-        "url", "enabled_events*", "description", "metadata*", "api_version", "expand*",
+        "url", "enabled_events[]", "description", "metadata*", "expand*",
     ]
-    /// An endpoint's release of the API cannot be changed.
-    static let endpointUpdateFields = [
-        "url", "enabled_events*", "description", "metadata*", "disabled", "expand*",
-    ]
+    static let newEndpointFields = endpointFields + ["api_version"]
+    static let endpointUpdateFields = endpointFields + ["disabled"]
     private static let configuredPrefix = "we_configured_"
 
     /// Makes the endpoints of the configuration the ones that are stored.
@@ -31,21 +29,25 @@ extension Account {
 
     func createEndpoint(_ parameters: Parameters) throws -> JSONValue {
         let url = try parameters.required("url")
-        try checkEndpoint(url: url)
+        try checkEndpoint(url)
         let events = parameters.strings("enabled_events")
         guard !events.isEmpty else {
             throw StripeError.invalid(
                 "Missing required param: enabled_events.", param: "enabled_events",
                 code: "parameter_missing")
         }
+        try check(events: events)
         var endpoint = try endpointObject(
             id: newID("we"), url: url, secret: newID("whsec"), events: events)
-        if let version = parameters.text("api_version") {
-            guard version.wholeMatch(of: /\d{4}-\d{2}-\d{2}(\.[a-z]+)?/) != nil else {
+        if let text = parameters.text("api_version") {
+            guard APIVersion(text) != nil else {
                 throw StripeError.invalid(
-                    "Invalid Stripe API version: \(version)", param: "api_version")
+                    "Invalid api_version: \(text) is no version of the API.",
+                    param: "api_version")
             }
-            endpoint.set("api_version", to: .string(version))
+            endpoint.set("api_version", to: .string(text))
+        } else {
+            endpoint.set("api_version", to: .null)
         }
         endpoint.set("description", to: .text(parameters.text("description")))
         endpoint.set("metadata", to: try parameters.metadata())
@@ -53,33 +55,44 @@ extension Account {
         return endpoint
     }
 
+    /// Everything but the version and the secret, which an endpoint keeps for good.
     func updateEndpoint(_ id: String, _ parameters: Parameters) throws -> JSONValue {
         var endpoint = try get(.webhookEndpoint, id)
         if let url = parameters.text("url") {
-            try checkEndpoint(url: url)
+            try checkEndpoint(url)
             endpoint.set("url", to: .string(url))
         }
         let events = parameters.strings("enabled_events")
         if !events.isEmpty {
+            try check(events: events)
             endpoint.set("enabled_events", to: .array(events.map { .string($0) }))
         }
-        if let isDisabled = try parameters.bool("disabled") {
-            endpoint.set("status", to: isDisabled ? "disabled" : "enabled")
-        }
         if let text = parameters.sent("description") {
-            endpoint.set("description", to: text.isEmpty ? .null : .string(text))
+            endpoint.set("description", to: .text(text.isEmpty ? nil : text))
         }
-        endpoint.set(
-            "metadata", to: try parameters.metadata(merging: endpoint["metadata"] ?? [:]))
+        let metadata = try parameters.metadata(merging: endpoint["metadata"] ?? [:])
+        endpoint.set("metadata", to: metadata)
+        if let disabled = try parameters.bool("disabled") {
+            endpoint.set("status", to: disabled ? "disabled" : "enabled")
+        }
         try save(endpoint)
         return withoutSecret(endpoint)
     }
 
-    private func checkEndpoint(url: String) throws {
+    private func checkEndpoint(_ url: String) throws {
+        try checkURL(url, param: "url")
         guard Loopback.isAllowed(url: url) else {
             throw StripeError.invalid(
                 "The sandbox delivers webhooks to http:// URLs of this machine only.",
                 param: "url")
+        }
+    }
+
+    private func check(events: [String]) throws {
+        for (place, event) in events.enumerated() where !EventTypes.isKnown(event) {
+            throw StripeError.invalid(
+                "Invalid enabled_events[\(place)]: \(event) is no type of event.",
+                param: "enabled_events[\(place)]")
         }
     }
 
@@ -88,7 +101,8 @@ extension Account {
     ) throws -> JSONValue {
         [
             "id": .string(id), "object": "webhook_endpoint",
-            "api_version": .string(Self.apiVersion), "application": .null, "created": .int(now),
+            "api_version": .string(APIVersion.current.description), "application": .null,
+            "created": .int(now),
             "description": .null, "enabled_events": .array(events.map { .string($0) }),
             "livemode": false, "metadata": [:], "secret": .string(secret), "status": "enabled",
             "url": .string(url),

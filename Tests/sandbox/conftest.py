@@ -22,6 +22,7 @@ DAY = 86_400
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "Tests/servers"))
 
+import shapes  # noqa: E402
 from ports import free_port  # noqa: E402
 
 BINARY = os.environ.get("SANDBOX_BINARY", str(ROOT / ".build/release/stripe-sandbox"))
@@ -36,6 +37,7 @@ class Receiver:
         self.deliveries = []
         self.status = 200
         self.hook = None
+        self.faults = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +46,7 @@ class Receiver:
                 signature = self.headers["Stripe-Signature"]
                 status, hook = receiver.status, receiver.hook
                 receiver.deliveries.append((body, signature))
+                receiver.faults += shapes.event_faults(body)
                 if hook:
                     hook(json.loads(body))
                 self.send_response(status)
@@ -87,6 +90,7 @@ class Sandbox:
         self.database = database
         self.log = database.with_suffix(".log")
         self.receiver = receiver
+        self.faults = []
         self.port = free_port()
         self.start()
 
@@ -106,7 +110,8 @@ class Sandbox:
 
     def client_with(self, key="sk_test_x", retries=0):
         return stripe.StripeClient(
-            key, base_addresses={"api": self.url}, max_network_retries=retries)
+            key, base_addresses={"api": self.url}, max_network_retries=retries,
+            http_client=shapes.CheckedClient(self.faults))
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -203,7 +208,12 @@ def sandbox(process, receiver):
     process.settle()
     process.knob("reset")
     receiver.clear()
+    process.faults.clear()
+    receiver.faults.clear()
     yield process
+    process.settle()
+    faults = process.faults + receiver.faults
+    assert not faults, "not of the SDK's types:\n" + "\n".join(faults[:20])
 
 
 @pytest.fixture

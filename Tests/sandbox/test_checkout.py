@@ -160,10 +160,10 @@ def test_the_portal_cancels_resumes_and_switches(sandbox, api):
     status, headers, _ = sandbox.press(
         portal.url, subscription=subscription.id, action="cancel")
     assert status == 303
-    assert api.subscriptions.retrieve(subscription.id).cancel_at_period_end
+    assert api.subscriptions.retrieve(subscription.id).cancel_at
     assert "Keep the subscription" in sandbox.request("GET", headers["Location"])[2]
     sandbox.press(portal.url, subscription=subscription.id, action="resume")
-    assert not api.subscriptions.retrieve(subscription.id).cancel_at_period_end
+    assert not api.subscriptions.retrieve(subscription.id).cancel_at
     sandbox.press(portal.url, subscription=subscription.id, action="switch", price=pro.id)
     found = api.subscriptions.retrieve(subscription.id)
     assert found["items"].data[0].price.id == pro.id
@@ -222,7 +222,7 @@ def test_the_portals_link_opens_once_and_again_after_each_of_its_buttons(sandbox
     sandbox.advance(3601)
     assert sandbox.press(
         portal.url, subscription=subscription.id, action="cancel")[0] == 410
-    assert not api.subscriptions.retrieve(subscription.id).cancel_at_period_end
+    assert not api.subscriptions.retrieve(subscription.id).cancel_at
 
 
 def test_the_portal_shows_only_the_customers_own(sandbox):

@@ -274,8 +274,9 @@ def test_a_subscription_whose_first_payment_failed_is_not_the_users_yet(own_serv
     client = sdk(own_service)
     id = customer(own_service)
     price = client.v1.prices.list({"lookup_keys": ["career_plus_monthly"]}).data[0]
-    knob(own_service, f"/_test/customers/{id}", {"card": "decline"})
-    client.v1.subscriptions.create({"customer": id, "items": [{"price": price.id}]})
+    card = client.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": id})
+    client.v1.subscriptions.create({
+        "customer": id, "items": [{"price": price.id}], "default_payment_method": card.id})
     settle(own_service)
     assert live(own_service).status == "incomplete"
     assert user.subscription["plan"]["name"] == "Free"
