@@ -4,7 +4,7 @@ import JSON
 /// The kinds of objects, spelled as the `object` member spells them.
 enum Kind: String, Sendable {
     case customer, product, price, subscription, invoice, invoiceitem, charge, refund, dispute
-    case event
+    case event, coupon, discount
     case invoicePayment = "invoice_payment"
     case paymentIntent = "payment_intent"
     case paymentMethod = "payment_method"
@@ -49,6 +49,10 @@ final class Account {
     /// The customers whose one-off charge outcome was used up; it stays used when the rest of the
     /// operation is undone.
     var spentNextCharges: [String] = []
+    /// The customers' clock that this goes by, instead of the sandbox's own.
+    var clock: String?
+    /// Where the sandbox's own clock stands: events go by it, whoever's they are.
+    var sandboxTime: Int64
     /// Somebody sits before the page and answers what their bank asks.
     var authenticates = false
 
@@ -57,6 +61,7 @@ final class Account {
     ) {
         self.db = db
         self.now = now
+        sandboxTime = now
         self.request = request
         self.baseURL = baseURL
         self.knobs = knobs

@@ -12,6 +12,8 @@ enum Job: String {
     case expireSession = "expire_session"
     case cancelAtDate = "cancel_at_date"
     case expirePendingUpdate = "expire_pending_update"
+    case resumeCollection = "resume_collection"
+    case deleteClock = "delete_clock"
     case settlePayment = "settle_payment"
 }
 
@@ -25,8 +27,8 @@ extension Account {
     func schedule(_ job: Job, _ subject: String, at time: Int64) throws {
         try unschedule(job, subject)
         try db.execute(
-            sql: "INSERT INTO jobs (due_at, kind, subject) VALUES (?, ?, ?)",
-            arguments: [time, job.rawValue, subject])
+            sql: "INSERT INTO jobs (due_at, kind, subject, clock) VALUES (?, ?, ?, ?)",
+            arguments: [time, job.rawValue, subject, job == .deleteClock ? nil : clock])
     }
 
     func unschedule(_ job: Job, _ subject: String) throws {
@@ -72,9 +74,9 @@ extension Account {
         while let row = try Row.fetchOne(
             db,
             sql: """
-                SELECT id, due_at, kind, subject FROM jobs WHERE due_at <= ?
+                SELECT id, due_at, kind, subject FROM jobs WHERE clock IS ? AND due_at <= ?
                 ORDER BY due_at, id LIMIT 1
-                """, arguments: [time])
+                """, arguments: [clock, time])
         {
             done += 1
             guard done <= Self.maximumJobs else {
@@ -83,11 +85,14 @@ extension Account {
             let id: Int64 = row["id"]
             try db.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [id])
             // What was late when it was scheduled happens now, not in the past.
-            now = max(row["due_at"], try latestEventTime())
+            let latest = clock == nil ? try latestEventTime() : now
+            now = max(row["due_at"], latest)
+            if clock == nil { sandboxTime = now }
             let kind: String = row["kind"]
             if let job = Job(rawValue: kind) { try run(job, row["subject"]) }
         }
         now = time
+        if clock == nil { sandboxTime = time }
     }
 
     private func latestEventTime() throws -> Int64 {
@@ -108,6 +113,8 @@ extension Account {
         case .expireSession: try expireOverdueSession(subject)
         case .cancelAtDate: try endOnDate(subject)
         case .expirePendingUpdate: try expirePendingUpdate(subject)
+        case .resumeCollection: try resumeCollection(subject)
+        case .deleteClock: _ = try deleteTestClock(subject)
         case .settlePayment: try settlePayment(subject, succeeds: true)
         }
     }
@@ -196,6 +203,7 @@ extension Account {
             line.amount = item.amount(from: item.periodStart, anchor: anchor)
             lines.append(line)
         }
+        lines = try discounted(lines, of: old)
         let invoice = try draftInvoice(
             of: &subscription, lines: lines, reason: "subscription_cycle",
             period: (before.map(\.periodStart).min() ?? now, boundary))
@@ -220,7 +228,8 @@ extension Account {
         of draft: JSONValue, subscription: JSONValue
     ) throws {
         var invoice = draft
-        guard subscription["status"] != "unpaid" else {
+        let keepsDrafts = subscription.at("pause_collection", "behavior") == "keep_as_draft"
+        guard subscription["status"] != "unpaid", !keepsDrafts else {
             invoice.set("auto_advance", to: false)
             return try save(invoice)
         }

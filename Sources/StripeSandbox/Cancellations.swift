@@ -143,14 +143,16 @@ extension Account {
                 periodStart: period.start, periodEnd: period.end)
         let name = try productName(of: item.price)
         var line = InvoiceLine.full(item, name: name)
-        line.amount = shortens ? -amount : amount
+        let billed = try billedItems(of: [item])[item.id]
+        let due = Reduction.share(billed?.kept ?? Reduction.all, of: amount)
+        line.amount = shortens ? -due : due
         line.description =
             "\(shortens ? "Unused" : "Remaining") time on \(name) after "
             + CalendarDates.spoken(from)
         (line.start, line.end) = (from, to)
         line.isProration = true
         line.isBilling = false
-        line.credited = shortens ? try billedItems(of: [item])[item.id] : nil
+        line.credited = shortens ? billed : nil
         return line
     }
 }

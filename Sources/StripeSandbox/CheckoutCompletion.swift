@@ -71,6 +71,13 @@ extension Account {
         let days = order["trial_days"]?.int.map { now + $0 * CalendarDates.secondsPerDay }
         new.trialEnd = days ?? order["trial_end"]?.int
         new.withoutPaymentMethod = order["missing"]?.string ?? "create_invoice"
+        new.description = order["description"]?.string
+        new.isFlexible = order["billing_mode"] != "classic"
+        new.discounts = (order["discounts"]?.array ?? []).map { discount in
+            var discount = discount
+            discount.set("customer", to: .string(customer))
+            return discount
+        }
         new.paymentBehavior = "error_if_incomplete"
         new.isAuthenticated = authenticated
         return new

@@ -33,6 +33,7 @@ extension Pages {
                 let session = try account.get(.checkoutSession, id)
                 // Another click may have been faster.
                 if session["status"] == "complete" { return session }
+                try account.followClock(id, Parameters(), changes: true)
                 return try account.completeSession(
                     id, authenticated: action == "authenticate",
                     isProcessed: action == "process")

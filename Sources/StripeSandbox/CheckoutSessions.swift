@@ -10,12 +10,15 @@ extension Account {
         "mode", "line_items[][price]", "line_items[][quantity]", "success_url", "cancel_url",
         "customer", "customer_email", "client_reference_id", "metadata*", "expires_at",
         "ui_mode", "locale", "allow_promotion_codes", "billing_address_collection",
-        "payment_method_collection", "payment_method_types*", "customer_update*",
+        "payment_method_collection", "payment_method_types[]", "allowed_payment_method_types[]",
+        "discounts[][coupon]",
         "subscription_data[trial_period_days]", "subscription_data[trial_end]",
         "subscription_data[metadata]*", "subscription_data[description]",
-        "subscription_data[proration_behavior]",
+        "subscription_data[billing_mode][type]",
         "subscription_data[trial_settings][end_behavior][missing_payment_method]", "expand*",
     ]
+    static let maximumReferenceLength = 200
+    static let maximumLines = 20
 
     func createSession(_ parameters: Parameters) throws -> JSONValue {
         let id = newID("cs_test")
@@ -29,24 +32,22 @@ extension Account {
                 "Invalid ui_mode: this sandbox knows only hosted_page.", param: "ui_mode")
         }
         let lines = try sessionLines(parameters)
-        let total = lines.reduce(0) { $0 + PriceTerms($1.price).unitAmount * $1.quantity }
+        let subtotal = lines.reduce(0) { $0 + PriceTerms($1.price).unitAmount * $1.quantity }
         let details = parameters.scope("subscription_data")
         let trialEnd = try trialEnd(details)
         try checkTrialEnd(details)
         let isFreeNow = trialEnd != nil
-        let amount = isFreeNow ? 0 : total
+        let amount = isFreeNow ? 0 : subtotal
+        let currency = lines[0].price["currency"]?.string ?? "usd"
+        let given = try discounts(
+            parameters, customer: parameters.text("customer") ?? "", currency: currency)
+        let off = try off(amount, by: given ?? [])
         var session = try JSONValue.shaped(
             Self.sessionTemplate,
             [
                 "id": .string(id), "created": .int(now), "amount_subtotal": .int(amount),
-                "amount_total": .int(amount),
-                "success_url": .string(try parameters.required("success_url")),
-                "cancel_url": .text(parameters.text("cancel_url")),
-                "client_reference_id": .text(parameters.text("client_reference_id")),
-                "currency": lines[0].price["currency"] ?? "usd",
+                "amount_total": .int(amount - off), "currency": .string(currency),
                 "expires_at": .int(try expiry(parameters)),
-                "locale": .text(
-                    parameters.text("locale")),
                 "metadata": try parameters.metadata(), "mode": "subscription",
                 "payment_method_collection": .string(
                     try parameters.choice(
@@ -54,11 +55,66 @@ extension Account {
                         default: "always")),
                 "url": .string("\(baseURL)/c/pay/\(id)"),
             ])
+        session.set("total_details", "amount_discount", to: .int(off))
+        session.set(
+            "discounts",
+            to: .array(
+                (given ?? []).map {
+                    ["coupon": $0.at("source", "coupon") ?? .null, "promotion_code": .null]
+                }))
+        try setPlainFields(parameters, of: &session)
         try setCustomer(parameters, of: &session)
         try save(session)
-        try saveOrder(of: id, lines: lines, details: details)
+        try saveOrder(of: id, lines: lines, details: details, discounts: given ?? [])
         try schedule(.expireSession, id, at: session["expires_at"]?.int ?? now)
         return session
+    }
+
+    private func off(_ sum: Int64, by discounts: [JSONValue]) throws -> Int64 {
+        var rest = sum
+        for discount in discounts {
+            let coupon = try get(.coupon, discount.at("source", "coupon")?.string ?? "")
+            rest -= Reduction(coupon).off(rest)
+        }
+        return sum - rest
+    }
+
+    private func setPlainFields(
+        _ parameters: Parameters, of session: inout JSONValue
+    ) throws {
+        let success = try parameters.required("success_url")
+        try checkURL(success, param: "success_url")
+        session.set("success_url", to: .string(success))
+        if let cancel = parameters.text("cancel_url") {
+            try checkURL(cancel, param: "cancel_url")
+            session.set("cancel_url", to: .string(cancel))
+        }
+        if let reference = parameters.text("client_reference_id") {
+            guard reference.count <= Self.maximumReferenceLength else {
+                throw StripeError.invalid(
+                    "Invalid string: must be at most \(Self.maximumReferenceLength) characters",
+                    param: "client_reference_id")
+            }
+            session.set("client_reference_id", to: .string(reference))
+        }
+        session.set("locale", to: .text(try locale(parameters)))
+        if let allows = try parameters.bool("allow_promotion_codes") {
+            guard !allows || parameters.list("discounts").isEmpty else {
+                throw StripeError.invalid(
+                    "You may only specify one of these parameters: allow_promotion_codes, "
+                        + "discounts.")
+            }
+            session.set("allow_promotion_codes", to: .bool(allows))
+        }
+        if parameters.text("billing_address_collection") != nil {
+            let word = try parameters.choice(
+                "billing_address_collection", of: ["auto", "required"], default: "auto")
+            session.set("billing_address_collection", to: .string(word))
+        }
+        let types = try allowedTypes(parameters)
+        session.set(
+            "allowed_payment_method_types",
+            to: types.map { .array($0.map { .string($0) }) } ?? .null)
     }
 
     private func sessionLines(
@@ -70,15 +126,23 @@ extension Account {
                 "Missing required param: line_items.", param: "line_items",
                 code: "parameter_missing")
         }
-        return try elements.map { element in
-            let id = try element.required("price")
-            let price = try sellablePrice(id, param: "line_items[0][price]")
-            let quantity = try element.int("quantity") ?? 1
-            guard quantity > 0 else {
-                throw StripeError.invalid("Invalid quantity.", param: "line_items[0][quantity]")
-            }
-            return (price, quantity)
+        guard elements.count <= Self.maximumLines else {
+            throw StripeError.invalid("Too many line items.", param: "line_items")
         }
+        let lines = try elements.enumerated().map { place, element in
+            let id = try element.required("price")
+            let price = try sellablePrice(id, param: "line_items[\(place)][price]")
+            let param = "line_items[\(place)][quantity]"
+            guard let quantity = try quantity(element, param: param), quantity > 0 else {
+                throw StripeError.invalid(
+                    "Quantity is required and must be positive.", param: param)
+            }
+            return (price: price, quantity: quantity)
+        }
+        // Prices of several intervals are not sold in one checkout.
+        try SubscriptionItem.check(
+            lines.map(\.price), isFlexible: false, param: "line_items[0][price]")
+        return lines
     }
 
     /// A fixed end of a trial must be at least 48 hours away.
@@ -119,8 +183,13 @@ extension Account {
 
     /// What the session sells. It is no member of Stripe's object and is left out of answers.
     private func saveOrder(
-        of id: String, lines: [(price: JSONValue, quantity: Int64)], details: Parameters
+        of id: String, lines: [(price: JSONValue, quantity: Int64)], details: Parameters,
+        discounts: [JSONValue]
     ) throws {
+        let mode = try details.choice(
+            "billing_mode", "type", of: ["classic", "flexible"],
+            default: request.version < .clover ? "classic" : "flexible")
+        let missing = try missingPaymentMethod(details)
         let order: JSONValue = [
             "id": .string("order_" + id), "object": "sandbox_order", "created": .int(now),
             "lines": .array(
@@ -129,9 +198,9 @@ extension Account {
                 }),
             "trial_days": .integer(try details.int("trial_period_days")),
             "trial_end": .integer(try details.int("trial_end")),
-            "missing": .text(
-                details.text("trial_settings", "end_behavior", "missing_payment_method")),
-            "metadata": try details.metadata(),
+            "missing": .string(missing), "metadata": try details.metadata(),
+            "description": .text(details.text("description")), "billing_mode": .string(mode),
+            "discounts": .array(discounts),
         ]
         try save(order)
     }
@@ -202,7 +271,7 @@ extension Account {
 
     private static let sessionTemplate = """
         {"id":null,"object":"checkout.session","adaptive_pricing":null,"after_expiration":null,
-        "allow_promotion_codes":null,"amount_subtotal":0,"amount_total":0,"automatic_tax":
+        "allow_promotion_codes":null,"allowed_payment_method_types":null,"amount_subtotal":0,"amount_total":0,"automatic_tax":
         {"enabled":false,"liability":null,"provider":null,"status":null},
         "billing_address_collection":null,"cancel_url":null,"client_reference_id":null,
         "client_secret":null,"created":0,"currency":"usd","custom_fields":[],"custom_text":

@@ -103,6 +103,7 @@ extension Account {
     func finalizeDraft(_ id: String) throws {
         guard var invoice = try find(.invoice, id), invoice["status"] == "draft" else { return }
         try finalize(&invoice)
+        if invoice["status"] == "open", try givesUpAsPaused(&invoice) { return }
         let outcome = invoice["status"] == "paid" ? .paid : try collect(&invoice)
         try reflect(outcome, of: invoice)
     }

@@ -4,11 +4,18 @@ import JSON
 // Customers: docs.stripe.com/api/customers.
 
 extension Account {
-    static let customerFields = [
-        "email", "name", "description", "phone", "metadata*", "payment_method",
-        "invoice_settings[default_payment_method]", "balance", "tax_exempt", "address*",
-        "shipping*", "preferred_locales*", "test_clock", "expand*",
+    private static let addressFields = [
+        "city", "country", "line1", "line2", "postal_code", "state",
     ]
+    static let customerFields =
+        [
+            "email", "name", "description", "phone", "metadata*",
+            "invoice_settings[default_payment_method]", "balance", "tax_exempt", "address",
+            "shipping", "shipping[name]", "shipping[phone]", "preferred_locales",
+            "preferred_locales[]", "expand*",
+        ] + addressFields.flatMap { ["address[\($0)]", "shipping[address][\($0)]"] }
+    static let newCustomerFields = customerFields + ["payment_method", "test_clock"]
+    static let maximumTextLength = 350
 
     func createCustomer(_ parameters: Parameters) throws -> JSONValue {
         let id = newID("cus")
@@ -17,7 +24,7 @@ extension Account {
             [
                 "id": .string(id), "created": .int(now),
                 "invoice_prefix": .string(String(id.dropFirst(4).prefix(8)).uppercased()),
-                "metadata": try parameters.metadata(),
+                "metadata": try parameters.metadata(), "test_clock": .text(clock),
             ])
         try save(customer)
         try apply(parameters, to: &customer)
@@ -38,16 +45,20 @@ extension Account {
     }
 
     private func apply(_ parameters: Parameters, to customer: inout JSONValue) throws {
-        for field in ["email", "name", "description", "phone", "test_clock"] {
+        for field in ["email", "name", "description", "phone"] {
             guard let value = parameters.sent(field) else { continue }
+            try check(value, field)
             customer.set(field, to: value.isEmpty ? .null : .string(value))
         }
         if let balance = try parameters.int("balance") {
             customer.set("balance", to: .int(balance))
         }
-        if let exempt = parameters.text("tax_exempt") {
+        if parameters.sent("tax_exempt") != nil {
+            let exempt = try parameters.choice(
+                "tax_exempt", of: ["none", "exempt", "reverse"], default: "none")
             customer.set("tax_exempt", to: .string(exempt))
         }
+        try applyAddresses(parameters, to: &customer)
         guard let id = customer["id"]?.string else { return }
         if let method = parameters.text("payment_method") {
             let attached = try attachPaymentMethod(method, to: id)
@@ -63,10 +74,60 @@ extension Account {
         }
     }
 
+    private func check(_ value: String, _ field: String) throws {
+        let isEmail = field != "email" || value.isEmpty || value.contains("@")
+        guard isEmail, !value.contains(where: \.isNewline) else {
+            throw StripeError.invalid(
+                "Invalid email address: \(value)", param: field, code: "email_invalid")
+        }
+        guard value.count <= Self.maximumTextLength else {
+            throw StripeError.invalid(
+                "Invalid string: must be at most \(Self.maximumTextLength) characters",
+                param: field)
+        }
+    }
+
+    private func applyAddresses(
+        _ parameters: Parameters, to customer: inout JSONValue
+    ) throws {
+        if let address = address(parameters) { customer.set("address", to: address) }
+        let locales = parameters.strings("preferred_locales")
+        if !locales.isEmpty || parameters.sent("preferred_locales") != nil {
+            customer.set("preferred_locales", to: .array(locales.map { .string($0) }))
+        }
+        if parameters.sent("shipping") == "" { customer.set("shipping", to: .null) }
+        let shipping = parameters.scope("shipping")
+        guard !shipping.entries.isEmpty else { return }
+        customer.set(
+            "shipping",
+            to: [
+                "address": address(shipping) ?? [:], "carrier": .null,
+                "name": .string(try parameters.required("shipping", "name")),
+                "phone": .text(shipping.text("phone")), "tracking_number": .null,
+            ])
+    }
+
+    private func address(_ parameters: Parameters) -> JSONValue? {
+        if parameters.sent("address") == "" { return .null }
+        let sent = parameters.scope("address")
+        guard !sent.entries.isEmpty else { return nil }
+        let members = Self.addressFields.map { name in
+            (key: name, value: JSONValue.text(sent.text(name)))
+        }
+        return .object(JSONObject(members))
+    }
+
     func listCustomers(_ parameters: Parameters) throws -> JSONValue {
         try page(
             .customer, parameters, url: "/v1/customers",
-            matching: [("json_extract(body, '$.email') = ?", parameters.text("email"))])
+            matching: [
+                ("json_extract(body, '$.email') = ?", parameters.text("email")),
+                ("json_extract(body, '$.test_clock') = ?", parameters.text("test_clock")),
+                (
+                    "CAST((json_extract(body, '$.test_clock') IS NULL) AS TEXT) = ?",
+                    parameters.text("test_clock") == nil ? "1" : nil
+                ),
+            ])
     }
 
     /// Deleting a customer cancels its subscriptions at once
@@ -76,6 +137,11 @@ extension Account {
         for subscription in try all(.subscription, .customer, is: id)
         where !Self.isEnded(subscription) {
             try end(subscription, reason: "cancellation_requested")
+        }
+        for method in try all(.paymentMethod, .customer, is: id) {
+            var detached = method
+            detached.set("customer", to: .null)
+            try save(detached)
         }
         let stub = try replaceWithStub(.customer, id)
         try emit("customer.deleted", customer)

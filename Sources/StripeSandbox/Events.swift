@@ -15,7 +15,7 @@ extension Account {
             let event: JSONValue = [
                 "id": .string(id), "object": "event",
                 "api_version": .string(APIVersion.current.description),
-                "created": .int(now), "data": .object(data), "livemode": false,
+                "created": .int(sandboxTime), "data": .object(data), "livemode": false,
                 "pending_webhooks": .int(Int64(endpoints.count)),
                 "request": [
                     "id": .text(request.id), "idempotency_key": .text(request.idempotencyKey),

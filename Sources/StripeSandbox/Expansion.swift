@@ -26,9 +26,11 @@ extension Account {
         }
         guard let name = names.first, value.object != nil else { return value }
         var member = try value[name] ?? includable(name, of: value)
-        if case .string(let id) = member {
-            let shapes = OlderShapes(db: db, version: request.version)
-            member = try findAny(id).map { try shapes.shaped($0) }
+        switch member {
+        case .string(let id): member = try named(id)
+        case .array(let elements):
+            member = .array(try elements.map { try $0.string.flatMap { try named($0) } ?? $0 })
+        default: break
         }
         guard let member else {
             throw StripeError.invalid(
@@ -47,6 +49,11 @@ extension Account {
             "client_secret": try paymentIntent(of: invoice)["client_secret"] ?? .null,
             "type": "payment_intent",
         ]
+    }
+
+    private func named(_ id: String) throws -> JSONValue? {
+        let shapes = OlderShapes(db: db, version: request.version)
+        return try findAny(id).map { try shapes.shaped($0) }
     }
 
     /// Lists that an object has only where they are asked for.

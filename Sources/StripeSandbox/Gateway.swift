@@ -71,7 +71,7 @@ struct Gateway: Sendable {
         log(call, parameters)
         try parameters.check(allowed: match.route.parameters)
         guard call.method == "POST", let key = call.idempotencyKey else {
-            return try await struck(call) {
+            return try await struck(call, parameters) {
                 try await carryOut(match.route, match.id, parameters, call, identity)
             }
         }
@@ -86,7 +86,7 @@ struct Gateway: Sendable {
                     + "still going through): \(key).", code: "idempotency_key_in_use")
         }
         defer { sandbox.release(key) }
-        return try await struck(call) {
+        return try await struck(call, parameters) {
             try await carryOut(match.route, match.id, parameters, call, identity)
         }
     }
@@ -112,7 +112,9 @@ struct Gateway: Sendable {
     }
 
     /// Runs a call unless, or until, a fault strikes it.
-    private func struck(_ call: Call, _ run: () async throws -> Answer) async throws -> Answer {
+    private func struck(
+        _ call: Call, _ parameters: Parameters, _ run: () async throws -> Answer
+    ) async throws -> Answer {
         guard let fault = sandbox.knobs.takeFault(method: call.method, path: call.path) else {
             return try await run()
         }
@@ -126,6 +128,7 @@ struct Gateway: Sendable {
                 answer.headers.append(("stripe-should-retry", retry ? "true" : "false"))
             }
             return answer
+        case .stored: return try await stored(fault, call, parameters, run)
         case .hang:
             try await Task.sleep(for: fault.delay)
             return try await run()
@@ -138,18 +141,37 @@ struct Gateway: Sendable {
         }
     }
 
+    /// Stripe keeps the answer to a key, a 500 too, once it has begun to carry the request out: who
+    /// retries with the same key gets it again for a day.
+    private func stored(
+        _ fault: TestKnobs.Fault, _ call: Call, _ parameters: Parameters,
+        _ run: () async throws -> Answer
+    ) async throws -> Answer {
+        if fault.acts { _ = try await run() }
+        let error = StripeError(
+            fault.status, "api_error", "A fault that a test asked for, and that is kept.")
+        let answer = Answer.json(error.body, status: fault.status)
+        guard let key = call.idempotencyKey else { return answer }
+        let fingerprint = Account.fingerprint(of: call, parameters)
+        try await sandbox.transaction { account in
+            let kept = Account.StoredAnswer(status: answer.status, body: answer.body)
+            try account.store(kept, key: key, fingerprint: fingerprint)
+        }
+        return answer
+    }
+
     private func carryOut(
         _ route: Route, _ id: String, _ parameters: Parameters, _ call: Call,
         _ identity: RequestIdentity
     ) async throws -> Answer {
-        switch route.handler {
-        case .clock(let action): return .json(try await action(sandbox, id, parameters))
-        case .account(let action):
-            return try await sandbox.transaction(identity) { account in
-                try account.answer(call, parameters) {
-                    let result = try action(account, id, parameters)
-                    return try account.shown(result, parameters)
+        try await sandbox.transaction(identity) { account in
+            try account.answer(call, parameters) {
+                let isClock = call.path.hasPrefix("/v1/test_helpers/")
+                if !isClock {
+                    try account.followClock(id, parameters, changes: call.method != "GET")
                 }
+                let result = try route.action(account, id, parameters)
+                return try account.shown(result, parameters)
             }
         }
     }
@@ -163,12 +185,16 @@ extension Account {
         return try expand(try shapes.shaped(answer), parameters)
     }
 
+    static func fingerprint(of call: Call, _ parameters: Parameters) -> String {
+        "\(call.method) \(call.path) \(parameters.fingerprint)"
+    }
+
     /// Runs an endpoint, or repeats the answer that its idempotency key was given before.
     func answer(
         _ call: Call, _ parameters: Parameters, _ run: () throws -> JSONValue
     ) throws -> Answer {
         let key = call.method == "POST" ? call.idempotencyKey : nil
-        let fingerprint = "\(call.method) \(call.path) \(parameters.fingerprint)"
+        let fingerprint = Self.fingerprint(of: call, parameters)
         if let key {
             switch try attempt({ try storedAnswer(key: key, fingerprint: fingerprint) }) {
             case .failure(let error): return .json(error.body, status: error.status)

@@ -17,7 +17,7 @@ extension Account {
             db,
             sql: """
                 SELECT fingerprint, status, body FROM idempotency WHERE key = ? AND created > ?
-                """, arguments: [key, now - Self.keyLifetime])
+                """, arguments: [key, sandboxTime - Self.keyLifetime])
         guard let row else { return nil }
         guard row["fingerprint"] == fingerprint else {
             throw StripeError(
@@ -32,12 +32,13 @@ extension Account {
     /// Keeps an answer. Refused parameters are not kept: the request was never carried out.
     func store(_ answer: StoredAnswer, key: String, fingerprint: String) throws {
         try db.execute(
-            sql: "DELETE FROM idempotency WHERE created <= ?", arguments: [now - Self.keyLifetime])
+            sql: "DELETE FROM idempotency WHERE created <= ?",
+            arguments: [sandboxTime - Self.keyLifetime])
         guard ![400, 401, 404, 409, 429].contains(answer.status) else { return }
         try db.execute(
             sql: """
                 INSERT OR REPLACE INTO idempotency (key, fingerprint, status, body, created)
                 VALUES (?, ?, ?, ?, ?)
-                """, arguments: [key, fingerprint, answer.status, answer.body, now])
+                """, arguments: [key, fingerprint, answer.status, answer.body, sandboxTime])
     }
 }

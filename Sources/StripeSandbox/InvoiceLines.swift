@@ -17,6 +17,12 @@ struct InvoiceLine {
     /// Whether the item counts as billed for this price from now on: not by a credit, and not by a
     /// line that has waited since an earlier change.
     var isBilling = true
+    /// What discounts take off, and of which discounts that is.
+    var discounts: [(id: String, amount: Int64)] = []
+    /// How much of the price is kept after discounts, in hundredths of a percent.
+    var kept: Int64 = Reduction.all
+
+    var discounted: Int64 { discounts.reduce(0) { $0 + $1.amount } }
 
     /// The full price of an item for its period.
     static func full(_ item: SubscriptionItem, name: String) -> InvoiceLine {
@@ -41,7 +47,9 @@ struct InvoiceLine {
         [
             "id": .string(id), "object": "line_item", "amount": .int(amount),
             "currency": .string(currency), "description": .string(description),
-            "discount_amounts": [], "discountable": .bool(!isProration), "discounts": [],
+            "discount_amounts": .array(
+                discounts.map { ["amount": .int($0.amount), "discount": .string($0.id)] }),
+            "discountable": .bool(!isProration), "discounts": [],
             "invoice": .string(invoice), "livemode": false, "metadata": [:],
             "parent": [
                 "type": "subscription_item_details", "invoice_item_details": .null,
@@ -52,7 +60,8 @@ struct InvoiceLine {
                 ],
             ],
             "period": ["start": .int(start), "end": .int(end)], "pretax_credit_amounts": [],
-            "pricing": pricing, "quantity": .int(quantity), "subtotal": .int(amount),
+            "pricing": pricing, "quantity": .int(quantity),
+            "quantity_decimal": .string(String(quantity)), "subtotal": .int(amount),
             "taxes": [],
         ]
     }
@@ -159,8 +168,9 @@ extension Account {
             guard lines[index].invoiceItem == nil else { continue }
             let id = newID("ii")
             lines[index].invoiceItem = id
-            let item = lines[index].pendingItem(
+            var item = lines[index].pendingItem(
                 id: id, customer: customer, subscription: subscription, now: now)
+            item.set("test_clock", to: .text(clock))
             try save(item)
             try emit("invoiceitem.created", item)
         }

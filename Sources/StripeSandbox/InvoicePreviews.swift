@@ -5,7 +5,8 @@ import JSON
 extension Account {
     static let previewFields =
         ["id", "price", "quantity", "deleted"].map { "subscription_details[items][][\($0)]" } + [
-            "customer", "subscription", "subscription_details[proration_behavior]",
+            "customer", "subscription", "discounts", "discounts[][coupon]",
+            "subscription_details[proration_behavior]",
             "subscription_details[proration_date]", "subscription_details[trial_end]",
             "subscription_details[billing_cycle_anchor][type]",
             "subscription_details[billing_cycle_anchor]",
@@ -42,7 +43,15 @@ extension Account {
         }
         // Asked to invoice at once, a change that costs nothing (in a trial) has an empty preview.
         let isForNow = plan.invoicesNow || change.prorationBehavior == "always_invoice"
+        if let discounts = try discounts(
+            parameters, customer: subscription["customer"]?.string ?? "",
+            currency: subscription["currency"]?.string ?? "usd")
+        {
+            for discount in discounts { try save(discount) }
+            subscription.set("discounts", to: .array(discounts.compactMap { $0["id"] }))
+        }
         if !isForNow { lines += try nextLines(of: items, in: subscription) }
+        lines = try discounted(lines, of: subscription)
         let start = isForNow ? now : items.first?.periodStart ?? now
         let end = isForNow ? now : items.map(\.periodEnd).min() ?? now
         var invoice = try invoiceObject(

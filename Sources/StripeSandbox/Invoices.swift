@@ -27,7 +27,7 @@ extension Account {
         where isBilled && line.isBilling {
             try noteBilled(
                 item: line.item, price: line.price.id, quantity: line.quantity, invoice: id,
-                line: json["id"]?.string)
+                line: json["id"]?.string, kept: line.kept)
         }
         subscription.set("latest_invoice", to: .string(id))
         try emit("invoice.created", invoice)
@@ -41,7 +41,8 @@ extension Account {
     ) throws -> JSONValue {
         let subscriptionID = subscription["id"]?.string ?? ""
         let customer = try get(.customer, subscription["customer"]?.string ?? "")
-        let total = lines.reduce(0) { $0 + $1.amount }
+        let subtotal = lines.reduce(0) { $0 + $1.amount }
+        let total = subtotal - lines.reduce(0) { $0 + $1.discounted }
         let balance = customer["balance"]?.int ?? 0
         let due = max(total + balance, 0)
         var invoice = try JSONValue.shaped(
@@ -52,8 +53,11 @@ extension Account {
                 "customer_name": customer["name"] ?? .null,
                 "currency": subscription["currency"] ?? "usd", "billing_reason": .string(reason),
                 "amount_due": .int(due), "amount_remaining": .int(due),
-                "starting_balance": .int(balance), "subtotal": .int(total), "total": .int(total),
-                "subtotal_excluding_tax": .int(total), "total_excluding_tax": .int(total),
+                "starting_balance": .int(balance), "subtotal": .int(subtotal), "total": .int(total),
+                "subtotal_excluding_tax": .int(subtotal), "total_excluding_tax": .int(total),
+                "discounts": subscription["discounts"] ?? [],
+                "total_discount_amounts": Self.discountAmounts(lines),
+                "test_clock": customer["test_clock"] ?? .null,
                 "period_start": .int(period.start), "period_end": .int(period.end),
             ])
         let data = lines.map {
@@ -73,6 +77,18 @@ extension Account {
         return invoice
     }
 
+    private static func discountAmounts(_ lines: [InvoiceLine]) -> JSONValue {
+        var sums: [(id: String, amount: Int64)] = []
+        for discount in lines.flatMap(\.discounts) {
+            if let place = sums.firstIndex(where: { $0.id == discount.id }) {
+                sums[place].amount += discount.amount
+            } else {
+                sums.append(discount)
+            }
+        }
+        return .array(sums.map { ["amount": .int($0.amount), "discount": .string($0.id)] })
+    }
+
     /// Opens a draft: it takes its number and the customer's balance. A negative total, or a credit
     /// that covers it, leaves nothing to pay and the invoice is paid at once.
     func finalize(_ invoice: inout JSONValue) throws {
@@ -81,6 +97,10 @@ extension Account {
         var customer = try get(.customer, owner)
         let balance = customer["balance"]?.int ?? 0
         let sum = (invoice["total"]?.int ?? 0) + balance
+        // Below the minimum charge nothing is charged: the sum goes on the balance as a debt.
+        let minimum = Currencies.minimumCharge(invoice["currency"]?.string ?? "usd")
+        let due = sum < minimum ? 0 : sum
+        let ending = sum - max(due, 0)
         let sequence = customer["next_invoice_sequence"]?.int ?? 1
         let prefix = customer["invoice_prefix"]?.string ?? "CX"
         let place = String(sequence)
@@ -92,19 +112,20 @@ extension Account {
         invoice.set("effective_at", to: .int(now))
         invoice.set("status_transitions", "finalized_at", to: .int(now))
         invoice.set("starting_balance", to: .int(balance))
-        invoice.set("ending_balance", to: .int(min(sum, 0)))
-        invoice.set("amount_due", to: .int(max(sum, 0)))
-        invoice.set("amount_remaining", to: .int(max(sum, 0)))
+        invoice.set("ending_balance", to: .int(ending))
+        invoice.set("amount_due", to: .int(due))
+        invoice.set("amount_remaining", to: .int(due))
         invoice.set("hosted_invoice_url", to: .string("\(baseURL)/i/\(id)"))
         try save(invoice)
         if customer["deleted"]?.bool != true {
             customer.set("next_invoice_sequence", to: .int(sequence + 1))
-            customer.set("balance", to: .int(min(sum, 0)))
+            customer.set("balance", to: .int(ending))
             customer.set("currency", to: invoice["currency"] ?? .null)
             try save(customer)
         }
         try emit("invoice.finalized", invoice)
-        if sum <= 0 { try markPaid(&invoice) }
+        try endDiscounts(after: invoice)
+        if due == 0 { try markPaid(&invoice) }
     }
 
     /// `invoice.payment_succeeded` tells of a payment intent that succeeded: what is free, covered
@@ -129,8 +150,9 @@ extension Account {
 
     func retrieveInvoice(_ id: String) throws -> JSONValue { try get(.invoice, id) }
 
-    func listInvoiceLines(_ id: String) throws -> JSONValue {
-        try get(.invoice, id)["lines"] ?? .list([], url: "/v1/invoices/\(id)/lines")
+    func listInvoiceLines(_ id: String, _ parameters: Parameters) throws -> JSONValue {
+        let lines = try get(.invoice, id).at("lines", "data")?.array ?? []
+        return try slice(lines, parameters, url: "/v1/invoices/\(id)/lines")
     }
 
     func listInvoices(_ parameters: Parameters) throws -> JSONValue {

@@ -41,6 +41,7 @@ struct KnobRoutes: Sendable {
         case ("POST", "refunds", 1), ("POST", "disputes", 1):
             return try await chargeback(path[0], body)
         case ("POST", "payments", 1): return try await settlePayment(body)
+        case ("GET", "routes", 1): return ["routes": .array(Route.all.map(\.description))]
         case ("GET", "requests", 1):
             return ["requests": .array(sandbox.knobs.loggedRequests)]
         case ("POST", "reset", 1): return try await reset()
@@ -184,6 +185,7 @@ struct KnobRoutes: Sendable {
     /// A refund or a dispute of the charge that paid an invoice or belongs to a payment intent.
     private func chargeback(_ kind: String, _ body: JSONValue) async throws -> JSONValue {
         try await sandbox.perform { account in
+            try account.followClock(namedBy: body)
             if kind == "refunds" { return try account.refund(toldBy: body) }
             let status = body["status"]?.string ?? "needs_response"
             guard Account.disputeStatuses.contains(status) else {
@@ -200,6 +202,7 @@ struct KnobRoutes: Sendable {
     private func settlePayment(_ body: JSONValue) async throws -> JSONValue {
         let succeeds = try text("status", body) == "succeeded"
         return try await sandbox.perform { account in
+            try account.followClock(namedBy: body)
             let intent = try account.intent(namedBy: body)
             try account.settlePayment(intent, succeeds: succeeds)
             return try account.get(.paymentIntent, intent)
@@ -211,7 +214,7 @@ struct KnobRoutes: Sendable {
     private func addFault(_ body: JSONValue) throws -> JSONValue {
         guard let kind = TestKnobs.Fault.Kind(rawValue: try text("kind", body)) else {
             throw StripeError.invalid(
-                "kind must be status, hang, drop_before or drop_after", param: "kind")
+                "kind must be status, stored, hang, drop_before or drop_after", param: "kind")
         }
         let status = Int(body["status"]?.int ?? 500)
         guard (400...599).contains(status) else {
@@ -223,7 +226,8 @@ struct KnobRoutes: Sendable {
                 pathPrefix: body["path_prefix"]?.string ?? "/v1/",
                 method: body["method"]?.string, kind: kind, status: status,
                 shouldRetry: body["should_retry"]?.bool,
-                times: Int(clamping: body["times"]?.int ?? 1), delay: .seconds(seconds)))
+                times: Int(clamping: body["times"]?.int ?? 1), delay: .seconds(seconds),
+                acts: body["acts"]?.bool ?? false))
         return ["ok": true]
     }
 
@@ -240,55 +244,5 @@ struct KnobRoutes: Sendable {
             for endpoint in kept { try account.save(endpoint) }
             return ["ok": true]
         }
-    }
-}
-
-extension Account {
-    /// The successful charge that a `charge`, a `payment_intent` or an `invoice` names.
-    func charge(namedBy body: JSONValue) throws -> JSONValue {
-        if let id = body["charge"]?.string { return try get(.charge, id, param: "charge") }
-        let intent = try intent(namedBy: body)
-        let charge = try all(.charge, .parent, is: intent).last { $0["paid"]?.bool == true }
-        guard let charge else {
-            throw StripeError.invalid("No charge was paid for what was named.")
-        }
-        return charge
-    }
-
-    /// The payment intent that is named, or that an invoice has.
-    func intent(namedBy body: JSONValue) throws -> String {
-        if let id = body["payment_intent"]?.string { return id }
-        let invoice = body["invoice"]?.string ?? ""
-        _ = try get(.invoice, invoice, param: "invoice")
-        let payments = try all(.invoicePayment, .parent, is: invoice)
-        guard let id = payments.last?.at("payment", "payment_intent")?.string else {
-            throw StripeError.invalid("No payment belongs to what was named.")
-        }
-        return id
-    }
-
-    /// A new refund, or another status of one that is there.
-    func refund(toldBy body: JSONValue) throws -> JSONValue {
-        let status = body["status"]?.string
-        guard status.map({ Self.refundStatuses.contains($0) }) ?? true else {
-            throw StripeError.invalid(
-                "status must be one of " + Self.refundStatuses.joined(separator: ", "))
-        }
-        if let id = body["refund"]?.string {
-            return try settle(get(.refund, id, param: "refund"), as: status ?? "failed")
-        }
-        let isLater = status == "failed" || status == "canceled"
-        let made = try refund(
-            charge(namedBy: body), amount: body["amount"]?.int, reason: "requested_by_customer",
-            status: isLater ? "pending" : status ?? "succeeded")
-        return isLater ? try settle(made, as: status ?? "failed") : made
-    }
-
-    func setNextCharge(_ outcome: String, of customer: String) throws {
-        try db.execute(
-            sql: """
-                INSERT INTO customer_knobs (customer, next_charge) VALUES (?, ?)
-                ON CONFLICT (customer) DO UPDATE SET next_charge = excluded.next_charge
-                """, arguments: [customer, outcome])
     }
 }

@@ -71,6 +71,33 @@ extension Account {
     }
 }
 
+extension Account {
+    /// A page of a list that lies within an object, in its own order.
+    func slice(
+        _ all: [JSONValue], _ parameters: Parameters, url: String
+    ) throws -> JSONValue {
+        let limit = try parameters.int("limit") ?? Page.defaultLimit
+        guard (1...Page.maximumLimit).contains(limit) else {
+            throw StripeError.invalid(
+                "This value must be between 1 and \(Page.maximumLimit) (inclusive).",
+                param: "limit")
+        }
+        let place = { (name: String) throws -> Int? in
+            guard let cursor = parameters.text(name) else { return nil }
+            if let place = all.firstIndex(where: { $0["id"]?.string == cursor }) { return place }
+            throw StripeError.invalid(
+                "No such object: '\(cursor)'", param: name, code: "resource_missing")
+        }
+        let end = try place("ending_before") ?? all.count
+        let start = try place("starting_after").map { $0 + 1 } ?? 0
+        guard start < end else { return .list([], url: url) }
+        let isBackwards = parameters.text("ending_before") != nil
+        let part =
+            isBackwards ? all[start..<end].suffix(Int(limit)) : all[start..<end].prefix(Int(limit))
+        return .list(Array(part), url: url, hasMore: part.count < end - start)
+    }
+}
+
 extension JSONValue {
     static func list(_ data: [JSONValue], url: String, hasMore: Bool = false) -> JSONValue {
         [

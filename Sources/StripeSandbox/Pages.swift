@@ -52,6 +52,7 @@ struct Pages: Sendable {
         do {
             let flow = try await sandbox.perform { account in
                 let session = try account.runningPortalSession(id)
+                try account.followClock(id, Parameters(), changes: true)
                 try account.usePortal(session, form)
                 try account.renewPortalLink(of: session)
                 return session["flow"] ?? .null
@@ -81,6 +82,7 @@ struct Pages: Sendable {
         do {
             _ = try await sandbox.perform { account in
                 let invoice = try account.get(.invoice, id)
+                try account.followClock(id, Parameters(), changes: true)
                 let customer = invoice["customer"]?.string ?? ""
                 if action == "process" { try account.setNextCharge("processing", of: customer) }
                 let card =

@@ -188,9 +188,32 @@ extension Parameters {
             guard entry.path.count == 1 else {
                 throw StripeError.invalid("Metadata values must be strings", param: "metadata")
             }
+            try Self.checkMetadata(entry)
             merged[entry.path[0]] = entry.value.isEmpty ? nil : .string(entry.value)
         }
+        guard merged.members.count <= Self.maximumMetadataKeys else {
+            throw StripeError.invalid(
+                "Metadata can have at most \(Self.maximumMetadataKeys) keys.", param: "metadata")
+        }
         return .object(merged)
+    }
+
+    static let maximumMetadataKeys = 50
+    static let maximumMetadataKeyLength = 40
+    static let maximumMetadataValueLength = 500
+
+    private static func checkMetadata(_ entry: Entry) throws {
+        guard entry.path[0].count <= maximumMetadataKeyLength else {
+            throw StripeError.invalid(
+                "Metadata keys can have up to \(maximumMetadataKeyLength) characters.",
+                param: "metadata")
+        }
+        guard entry.value.count <= maximumMetadataValueLength else {
+            throw StripeError.invalid(
+                "Metadata values can have up to \(maximumMetadataValueLength) characters, but you "
+                    + "passed in a value that is \(entry.value.count) characters.",
+                param: "metadata[\(entry.path[0])]")
+        }
     }
 
     /// The same text for the same parameters, whatever their order.

@@ -158,7 +158,9 @@ extension Account {
     }
 
     func listPaymentMethods(_ parameters: Parameters) throws -> JSONValue {
-        try page(
+        // The sandbox has cards alone.
+        _ = try parameters.choice("type", of: ["card"], default: "card")
+        return try page(
             .paymentMethod, parameters, url: "/v1/payment_methods",
             where: [(.customer, try parameters.required("customer"))])
     }

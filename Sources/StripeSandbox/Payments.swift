@@ -9,8 +9,26 @@ extension Account {
 
     static let paymentIntentFields = [
         "amount", "currency", "customer", "payment_method", "confirm", "off_session",
-        "description", "metadata*", "payment_method_types[]", "expand*",
+        "description", "metadata*", "payment_method_types[]", "allowed_payment_method_types[]",
+        "expand*",
     ]
+
+    /// The types of payment methods that are allowed, which is cards alone. Since endive the
+    /// parameter has another name.
+    func allowedTypes(_ parameters: Parameters) throws -> [String]? {
+        let isNew = request.version >= .endive
+        let name = isNew ? "allowed_payment_method_types" : "payment_method_types"
+        let other = isNew ? "payment_method_types" : "allowed_payment_method_types"
+        guard parameters.strings(other).isEmpty else {
+            throw StripeError.invalid(
+                "Received unknown parameter: \(other)", param: other, code: "parameter_unknown")
+        }
+        let types = parameters.strings(name)
+        guard types.allSatisfy({ $0 == "card" }) else {
+            throw StripeError.invalid("This sandbox knows only card.", param: name)
+        }
+        return types.isEmpty ? nil : types
+    }
 
     /// `POST /v1/payment_intents`: what else the account charges, which no subscription knows of.
     func createPaymentIntent(_ parameters: Parameters) throws -> JSONValue {
@@ -24,11 +42,7 @@ extension Account {
                 "Amount must be at least the minimum charge amount.", param: "amount",
                 code: "amount_too_small")
         }
-        let types = parameters.strings("payment_method_types")
-        guard types.allSatisfy({ $0 == "card" }) else {
-            throw StripeError.invalid(
-                "This sandbox knows only cards.", param: "payment_method_types")
-        }
+        let types = try allowedTypes(parameters)
         let id = newID("pi")
         var intent = try newPaymentIntent(id: id, amount: .int(amount), currency: .string(currency))
         if let customer = parameters.text("customer") {
@@ -38,6 +52,10 @@ extension Account {
         intent.set("description", to: .text(parameters.text("description")))
         intent.set("metadata", to: try parameters.metadata())
         intent.set("setup_future_usage", to: .null)
+        if let types {
+            intent.set(
+                "allowed_payment_method_types", to: .array(types.map { .string($0) }))
+        }
         intent.set("status", to: "requires_payment_method")
         let method = try chosenMethod(parameters, of: intent)
         if let method {

@@ -36,7 +36,7 @@ extension Account {
         try dropPendingUpdate(of: &before)
         let wanted = subscription
         var invoice = try draftInvoice(
-            of: &before, lines: bill.lines, reason: "subscription_update",
+            of: &before, lines: try discounted(bill.lines, of: old), reason: "subscription_update",
             prorationDate: bill.prorationDate, isBilled: false)
         try save(before)
         try finalize(&invoice)

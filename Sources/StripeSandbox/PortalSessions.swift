@@ -34,7 +34,7 @@ extension Account {
         let id = newID("bps")
         let session: JSONValue = [
             "id": .string(id), "object": "billing_portal.session",
-            "configuration": .string(chosen), "created": .int(now),
+            "configuration": .string(chosen), "created": .int(sandboxTime),
             "customer": .string(customer),
             "flow": try flow(parameters, of: customer, configuration),
             "livemode": false, "locale": .text(try locale(parameters)),
@@ -71,7 +71,7 @@ extension Account {
     /// The session, while its buttons work.
     func runningPortalSession(_ id: String) throws -> JSONValue {
         let session = try get(.portalSession, id)
-        guard now < (session["created"]?.int ?? 0) + Self.portalLifetime else {
+        guard sandboxTime < (session["created"]?.int ?? 0) + Self.portalLifetime else {
             throw StripeError(410, "invalid_request_error", "This link has expired.")
         }
         return session

@@ -4,11 +4,13 @@ import JSON
 
 extension Account {
     static let priceFields = [
-        "currency", "unit_amount", "unit_amount_decimal", "product", "product_data[name]",
+        "currency", "unit_amount", "product", "product_data[name]",
         "product_data[metadata]*", "recurring[interval]", "recurring[interval_count]",
         "recurring[usage_type]", "lookup_key", "transfer_lookup_key", "nickname", "active",
         "metadata*", "tax_behavior", "billing_scheme", "expand*",
     ]
+
+    static let maximumAmount: Int64 = 99_999_999
 
     static let priceUpdateFields = [
         "active", "lookup_key", "transfer_lookup_key", "nickname", "metadata*", "tax_behavior",
@@ -17,11 +19,20 @@ extension Account {
 
     func createPrice(_ parameters: Parameters) throws -> JSONValue {
         let currency = try currency(parameters)
-        guard let amount = try parameters.int("unit_amount"), amount >= 0 else {
+        guard let amount = try parameters.int("unit_amount") else {
             throw StripeError.invalid(
                 "Missing required param: unit_amount.", param: "unit_amount",
                 code: "parameter_missing")
         }
+        let most = currency == "idr" ? Self.maximumAmount * 10_000 : Self.maximumAmount
+        guard (0...most).contains(amount) else {
+            throw StripeError.invalid(
+                "Invalid unit_amount: it must be from 0 to \(most)", param: "unit_amount",
+                code: amount < 0 ? "parameter_invalid_integer" : "amount_too_large")
+        }
+        _ = try parameters.choice("billing_scheme", of: ["per_unit"], default: "per_unit")
+        _ = try parameters.choice(
+            "recurring", "usage_type", of: ["licensed"], default: "licensed")
         let product = try productOfNewPrice(parameters)
         var price = try JSONValue.shaped(
             Self.priceTemplate,
@@ -36,9 +47,11 @@ extension Account {
             price.set("recurring", to: .null)
         } else {
             let units = ["day", "week", "month", "year"]
+            _ = try parameters.required("recurring", "interval")
             let unit = try parameters.choice("recurring", "interval", of: units, default: "month")
             let count = try parameters.int("recurring", "interval_count") ?? 1
-            guard (1...1_095).contains(count) else {
+            let most: [String: Int64] = ["day": 1_095, "week": 156, "month": 36, "year": 3]
+            guard (1...(most[unit] ?? 1)).contains(count) else {
                 throw StripeError.invalid(
                     "Invalid interval count.", param: "recurring[interval_count]")
             }
@@ -64,8 +77,11 @@ extension Account {
             return try getLive(.product, id, param: "product")
         }
         let name = try parameters.required("product_data", "name")
-        let named = Parameters([Parameters.Entry(path: ["name"], value: name)])
-        return try createProduct(named)
+        let metadata = parameters.scope("product_data").entries.filter {
+            $0.path[0] == "metadata"
+        }
+        return try createProduct(
+            Parameters([Parameters.Entry(path: ["name"], value: name)] + metadata))
     }
 
     func updatePrice(_ id: String, _ parameters: Parameters) throws -> JSONValue {
@@ -80,9 +96,18 @@ extension Account {
 
     private func apply(_ parameters: Parameters, toPrice price: inout JSONValue) throws {
         if let active = try parameters.bool("active") { price.set("active", to: .bool(active)) }
-        for field in ["nickname", "tax_behavior"] {
-            guard let value = parameters.sent(field) else { continue }
-            price.set(field, to: value.isEmpty ? .null : .string(value))
+        if let nickname = parameters.sent("nickname") {
+            price.set("nickname", to: .text(nickname.isEmpty ? nil : nickname))
+        }
+        if parameters.text("tax_behavior") != nil {
+            let behavior = try parameters.choice(
+                "tax_behavior", of: ["inclusive", "exclusive", "unspecified"], default: "")
+            let old = price["tax_behavior"]?.string ?? "unspecified"
+            guard old == "unspecified" || old == behavior else {
+                throw StripeError.invalid(
+                    "The tax behavior of a price cannot be changed.", param: "tax_behavior")
+            }
+            price.set("tax_behavior", to: .string(behavior))
         }
         guard let key = parameters.sent("lookup_key") else { return }
         if !key.isEmpty { try takeLookupKey(key, for: price, parameters) }

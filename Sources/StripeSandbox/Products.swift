@@ -4,9 +4,11 @@ import JSON
 
 extension Account {
     static let productFields = [
-        "id", "name", "active", "description", "metadata*", "type", "unit_label",
-        "statement_descriptor", "tax_code", "url", "images*", "shippable", "expand*",
+        "name", "active", "description", "metadata*", "unit_label", "statement_descriptor",
+        "tax_code", "url", "images", "images[]", "shippable", "expand*",
     ]
+    static let newProductFields = productFields + ["id", "type"]
+    static let maximumImages = 8
 
     func createProduct(_ parameters: Parameters) throws -> JSONValue {
         let id = parameters.text("id") ?? newID("prod")
@@ -20,6 +22,8 @@ extension Account {
                 "id": .string(id), "created": .int(now),
                 "name": .string(try parameters.required("name")),
                 "metadata": try parameters.metadata(),
+                "type": .string(
+                    try parameters.choice("type", of: ["service", "good"], default: "service")),
             ])
         try apply(parameters, toProduct: &product)
         try save(product)
@@ -43,10 +47,21 @@ extension Account {
         if let active = try parameters.bool("active") { product.set("active", to: .bool(active)) }
         for field in ["description", "unit_label", "statement_descriptor", "tax_code", "url"] {
             guard let value = parameters.sent(field) else { continue }
+            if field == "url" { try checkURL(value, param: field) }
             product.set(field, to: value.isEmpty ? .null : .string(value))
         }
         let images = parameters.strings("images")
-        if !images.isEmpty { product.set("images", to: .array(images.map { .string($0) })) }
+        guard images.count <= Self.maximumImages else {
+            throw StripeError.invalid(
+                "A product has at most \(Self.maximumImages) images.", param: "images")
+        }
+        for image in images { try checkURL(image, param: "images") }
+        if !images.isEmpty || parameters.sent("images") != nil {
+            product.set("images", to: .array(images.map { .string($0) }))
+        }
+        if let isShippable = try parameters.bool("shippable") {
+            product.set("shippable", to: .bool(isShippable))
+        }
     }
 
     func listProducts(_ parameters: Parameters) throws -> JSONValue {

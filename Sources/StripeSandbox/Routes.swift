@@ -3,19 +3,10 @@ import JSON
 /// One endpoint: its method, its path (`*` stands for an id) and the parameters that it knows.
 struct Route: Sendable {
     typealias Action = @Sendable (Account, String, Parameters) throws -> JSONValue
-    typealias ClockAction = @Sendable (Sandbox, String, Parameters) async throws -> JSONValue
-
-    enum Handler: Sendable {
-        /// Runs in one database transaction.
-        case account(Action)
-        /// Moves the clock, which takes several.
-        case clock(ClockAction)
-    }
-
     let method: String
     let path: [Substring]
     let parameters: [String]
-    let handler: Handler
+    let action: Action
 
     init(
         _ method: String, _ path: String, _ parameters: [String] = ["expand*"],
@@ -24,17 +15,15 @@ struct Route: Sendable {
         self.method = method
         self.path = path.split(separator: "/")
         self.parameters = parameters
-        handler = .account(action)
+        self.action = action
     }
 
-    init(
-        _ method: String, _ path: String, _ parameters: [String],
-        clock action: @escaping ClockAction
-    ) {
-        self.method = method
-        self.path = path.split(separator: "/")
-        self.parameters = parameters
-        handler = .clock(action)
+    /// What the route takes, for tests that walk every parameter.
+    var description: JSONValue {
+        [
+            "method": .string(method), "path": .string("/" + path.joined(separator: "/")),
+            "parameters": .array(parameters.map { .string($0) }),
+        ]
     }
 
     /// The id in a path that matches: an empty one where the path has none.
@@ -52,11 +41,12 @@ struct Route: Sendable {
     }
 
     static let all =
-        catalog + customers + subscriptions + invoices + payments + checkout + portal + events
+        catalog + coupons + customers + subscriptions + invoices + payments + checkout + portal
+        + events
         + clocks
 
     private static let catalog: [Route] = [
-        Route("POST", "/v1/products", Account.productFields) { a, _, p in
+        Route("POST", "/v1/products", Account.newProductFields) { a, _, p in
             try a.createProduct(p)
         },
         Route("GET", "/v1/products", Page.dated + ["active"]) { a, _, p in
@@ -76,11 +66,23 @@ struct Route: Sendable {
         },
     ]
 
+    private static let coupons: [Route] = [
+        Route("POST", "/v1/coupons", Account.couponFields) { a, _, p in try a.createCoupon(p) },
+        Route("GET", "/v1/coupons", Page.dated) { a, _, p in
+            try a.page(.coupon, p, url: "/v1/coupons")
+        },
+        Route("GET", "/v1/coupons/*") { a, id, _ in try a.getLive(.coupon, id) },
+        Route("POST", "/v1/coupons/*", ["name", "metadata*", "expand*"]) { a, id, p in
+            try a.updateCoupon(id, p)
+        },
+        Route("DELETE", "/v1/coupons/*", []) { a, id, _ in try a.deleteCoupon(id) },
+    ]
+
     private static let customers: [Route] = [
-        Route("POST", "/v1/customers", Account.customerFields) { a, _, p in
+        Route("POST", "/v1/customers", Account.newCustomerFields) { a, _, p in
             try a.createCustomer(p)
         },
-        Route("GET", "/v1/customers", Page.dated + ["email"]) { a, _, p in
+        Route("GET", "/v1/customers", Page.dated + ["email", "test_clock"]) { a, _, p in
             try a.listCustomers(p)
         },
         Route("GET", "/v1/customers/*") { a, id, _ in try a.get(.customer, id) },
@@ -104,7 +106,9 @@ struct Route: Sendable {
         Route("POST", "/v1/subscriptions", Account.newSubscriptionFields) { a, _, p in
             try a.createSubscription(p)
         },
-        Route("GET", "/v1/subscriptions", Page.dated + ["customer", "status", "price"]) {
+        Route(
+            "GET", "/v1/subscriptions", Page.dated + ["customer", "status", "price", "test_clock"]
+        ) {
             a, _, p in try a.listSubscriptions(p)
         },
         Route("GET", "/v1/subscriptions/*") { a, id, _ in try a.retrieveSubscription(id) },
@@ -119,9 +123,8 @@ struct Route: Sendable {
             ]
         ) { a, id, p in try a.cancelSubscription(id, p) },
         Route(
-            "POST", "/v1/subscriptions/*/resume",
-            ["billing_cycle_anchor[type]", "proration_behavior", "expand*"]
-        ) { a, id, _ in try a.resumeSubscription(id) },
+            "POST", "/v1/subscriptions/*/resume", ["billing_cycle_anchor[type]", "expand*"]
+        ) { a, id, p in try a.resumeSubscription(id, p) },
     ]
 
     private static let invoices: [Route] = [
@@ -143,8 +146,8 @@ struct Route: Sendable {
         Route("POST", "/v1/invoices/*/mark_uncollectible") { a, id, _ in
             try a.markUncollectible(id)
         },
-        Route("GET", "/v1/invoices/*/lines", Page.parameters) { a, id, _ in
-            try a.listInvoiceLines(id)
+        Route("GET", "/v1/invoices/*/lines", Page.parameters) { a, id, p in
+            try a.listInvoiceLines(id, p)
         },
         Route(
             "POST", "/v1/invoices/*/pay",
@@ -166,8 +169,10 @@ struct Route: Sendable {
             Page.dated + ["customer", "subscription", "status", "payment_intent"]
         ) { a, _, p in try a.listSessions(p) },
         Route("GET", "/v1/checkout/sessions/*") { a, id, _ in try a.get(.checkoutSession, id) },
-        Route("GET", "/v1/checkout/sessions/*/line_items", Page.parameters) { a, id, _ in
-            try a.lineItems(ofSession: id)
+        Route("GET", "/v1/checkout/sessions/*/line_items", Page.parameters) { a, id, p in
+            let items = try a.lineItems(ofSession: id)
+            return try a.slice(
+                items["data"]?.array ?? [], p, url: "/v1/checkout/sessions/\(id)/line_items")
         },
         Route("POST", "/v1/checkout/sessions/*/expire") { a, id, _ in try a.expireSession(id) },
     ]
@@ -212,15 +217,15 @@ struct Route: Sendable {
 
     private static let clocks: [Route] = [
         Route(
-            "POST", "/v1/test_helpers/test_clocks", ["frozen_time", "name", "expand*"],
-            clock: { sandbox, _, p in try await sandbox.createTestClock(p) }),
+            "POST", "/v1/test_helpers/test_clocks", ["frozen_time", "name", "customer", "expand*"]
+        ) { a, _, p in try a.createTestClock(p) },
         Route("GET", "/v1/test_helpers/test_clocks", Page.parameters) { a, _, p in
             try a.page(.testClock, p, url: "/v1/test_helpers/test_clocks")
         },
         Route("GET", "/v1/test_helpers/test_clocks/*") { a, id, _ in try a.get(.testClock, id) },
         Route(
-            "POST", "/v1/test_helpers/test_clocks/*/advance", ["frozen_time", "expand*"],
-            clock: { sandbox, id, p in try await sandbox.advanceTestClock(id, p) }),
+            "POST", "/v1/test_helpers/test_clocks/*/advance", ["frozen_time", "expand*"]
+        ) { a, id, p in try a.advanceTestClock(id, p) },
         Route("DELETE", "/v1/test_helpers/test_clocks/*", []) { a, id, _ in
             try a.deleteTestClock(id)
         },

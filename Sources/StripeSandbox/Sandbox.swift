@@ -8,7 +8,7 @@ import Synchronization
 /// One queue carries out one operation after the other, each in one database transaction, so no two
 /// of them ever see half of each other.
 final class Sandbox: Sendable {
-    /// How long a caller waits for webhooks to be delivered, or for its turn to move the clock.
+    /// How long a caller waits for webhooks to be delivered.
     static let longestWait: Duration = .seconds(20)
     /// The furthest that the clock moves at once: ten years.
     static let furthestMove: Int64 = 10 * 366 * CalendarDates.secondsPerDay
@@ -22,7 +22,6 @@ final class Sandbox: Sendable {
     private let refreshClock: @Sendable () async throws -> Void
     private let advanceClock: (@Sendable (_ seconds: Int64) async throws -> Void)?
     private let clockOffset: Mutex<Int64>
-    private let isMovingClock = Atomic<Bool>(false)
     private let origin: Mutex<String>
     private let keysInFlight = Mutex(Set<String>())
 
@@ -58,34 +57,6 @@ final class Sandbox: Sendable {
         try await settle()
     }
 
-    /// Moves the clock to a time, unless it stands there or beyond already, and does all that falls
-    /// due. Returns the time that was reached: the one asked for, or where the clock stood beyond it.
-    func advance(to time: Int64) async throws -> Int64 {
-        let reached = try await move(to: time)
-        try await settle()
-        return reached
-    }
-
-    /// Such moves take turns: two at once would each go the whole way from the same now. A turn ends
-    /// with the move, so that whoever hears of what falls due may move the clock again.
-    private func move(to time: Int64) async throws -> Int64 {
-        let deadline = ContinuousClock.now + Self.longestWait
-        while isMovingClock.exchange(true, ordering: .acquiring) {
-            guard ContinuousClock.now < deadline else {
-                throw StripeError(
-                    429, "invalid_request_error", "The clock is being moved by another request.",
-                    code: "lock_timeout")
-            }
-            try await Task.sleep(for: Self.pollInterval)
-        }
-        defer { isMovingClock.store(false, ordering: .releasing) }
-        try await refreshClock()
-        let start = now()
-        guard time > start else { return start }
-        try await move(by: time - start)
-        return time
-    }
-
     private func move(by seconds: Int64) async throws {
         guard seconds >= 0 else { throw StripeError.invalid("The clock only moves forward.") }
         guard seconds <= Self.furthestMove else {
@@ -116,7 +87,7 @@ final class Sandbox: Sendable {
     /// Does all that has fallen due and waits until its webhooks have been sent once.
     func settle() async throws {
         try await refreshClock()
-        try await transaction { _ in }
+        try await transaction { try $0.finishAdvancing() }
         try await waitForDeliveries(includingRetries: false, atMost: Self.longestWait)
     }
 

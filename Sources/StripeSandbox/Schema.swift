@@ -7,6 +7,7 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { db in try db.execute(sql: tables) }
         migrator.registerMigration("2") { db in try db.execute(sql: moreCharges) }
+        migrator.registerMigration("3") { db in try db.execute(sql: clocksAndDiscounts) }
         return migrator
     }
 
@@ -27,6 +28,13 @@ enum Schema {
         INSERT INTO new_customer_knobs SELECT * FROM customer_knobs;
         DROP TABLE customer_knobs;
         ALTER TABLE new_customer_knobs RENAME TO customer_knobs;
+        """
+
+    /// Work of customers who have a clock of their own; what discounts left of a price.
+    private static let clocksAndDiscounts = """
+        ALTER TABLE jobs ADD COLUMN clock TEXT;
+        ALTER TABLE billed_items ADD COLUMN kept INTEGER NOT NULL DEFAULT 10000;
+        CREATE INDEX jobs_by_clock ON jobs (clock, due_at, id);
         """
 
     private static let tables = """

@@ -92,7 +92,7 @@ private struct Ticker: Service {
             while !Task.isCancelled {
                 do {
                     try await Task.sleep(for: Self.interval)
-                    try await sandbox.transaction { _ in }
+                    try await sandbox.transaction { try $0.finishAdvancing() }
                 } catch is CancellationError {
                     return
                 } catch {

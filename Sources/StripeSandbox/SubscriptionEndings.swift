@@ -46,9 +46,9 @@ extension Account {
             old.price = billed[item.id]?.price ?? item.price
             old.quantity = billed[item.id]?.quantity ?? item.quantity
             var line = InvoiceLine.full(old, name: "")
-            line.amount = -Proration.amount(
-                unitAmount: old.terms.unitAmount, quantity: old.quantity, at: now,
-                periodStart: item.periodStart, periodEnd: item.periodEnd)
+            let anchor = subscription["billing_cycle_anchor"]?.int ?? item.periodStart
+            line.amount = -Reduction.share(
+                billed[item.id]?.kept ?? Reduction.all, of: old.amount(from: now, anchor: anchor))
             let name = try productName(of: old.price)
             line.description = "Unused time on \(name) after \(CalendarDates.spoken(now))"
             line.start = now
@@ -106,8 +106,10 @@ extension Account {
 
     /// `POST /v1/subscriptions/{id}/resume`: only for a paused one. It is not how
     /// `cancel_at_period_end` is undone. A new period begins and is charged.
-    func resumeSubscription(_ id: String) throws -> JSONValue {
+    func resumeSubscription(_ id: String, _ parameters: Parameters) throws -> JSONValue {
         let old = try get(.subscription, id)
+        _ = try parameters.choice(
+            "billing_cycle_anchor", "type", of: ["now"], default: "now")
         guard old["status"] == "paused" else {
             throw StripeError.invalid(
                 "You cannot resume this subscription because it is not paused.")

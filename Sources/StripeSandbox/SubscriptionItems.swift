@@ -117,6 +117,8 @@ struct BilledItem {
     var quantity: Int64
     var invoice: String?
     var line: String?
+    /// How much of the price was kept after discounts, in hundredths of a percent.
+    var kept = Reduction.all
 }
 
 extension Account {
@@ -129,22 +131,23 @@ extension Account {
             let price: String = row["price"]
             billed[item.id] = BilledItem(
                 price: try get(.price, price), quantity: row["quantity"],
-                invoice: row["invoice"], line: row["line"])
+                invoice: row["invoice"], line: row["line"], kept: row["kept"])
         }
         return billed
     }
 
     func noteBilled(
-        item: String, price: String, quantity: Int64, invoice: String?, line: String?
+        item: String, price: String, quantity: Int64, invoice: String?, line: String?,
+        kept: Int64 = Reduction.all
     ) throws {
         try db.execute(
             sql: """
-                INSERT INTO billed_items (item, price, quantity, invoice, line)
-                VALUES (?, ?, ?, ?, ?)
+                INSERT INTO billed_items (item, price, quantity, invoice, line, kept)
+                VALUES (?, ?, ?, ?, ?, ?)
                 ON CONFLICT (item) DO UPDATE SET price = excluded.price,
                     quantity = excluded.quantity, invoice = excluded.invoice,
-                    line = excluded.line
+                    line = excluded.line, kept = excluded.kept
                 """,
-            arguments: [item, price, quantity, invoice, line])
+            arguments: [item, price, quantity, invoice, line, kept])
     }
 }

@@ -11,7 +11,9 @@ extension Account {
             "cancel_at", "metadata*", "trial_end", "default_payment_method",
             "cancellation_details[comment]", "cancellation_details[feedback]",
             "billing_cycle_anchor[type]", "billing_cycle_anchor", "description", "off_session",
-            "trial_settings[end_behavior][missing_payment_method]", "expand*",
+            "trial_settings[end_behavior][missing_payment_method]", "pause_collection",
+            "pause_collection[behavior]", "pause_collection[resumes_at]", "discounts",
+            "discounts[][coupon]", "expand*",
         ]
 
     func updateSubscription(_ id: String, _ parameters: Parameters) throws -> JSONValue {
@@ -23,7 +25,9 @@ extension Account {
         subscription.set("metadata", to: metadata)
         try applyPlainFields(parameters, to: &subscription)
         let change = try subscriptionChange(parameters, of: old)
-        let plan = try updatePlan(change, of: old)
+        var discounted = old
+        discounted.set("discounts", to: subscription["discounts"] ?? [])
+        let plan = try updatePlan(change, of: discounted)
         apply(plan, change, to: &subscription)
         var bill = Bill(lines: plan.lines, isForNow: plan.invoicesNow, behavior: behavior)
         if let cancellation = try cancellation(parameters, items: plan.items) {
@@ -85,6 +89,11 @@ extension Account {
                 to: .string(try missingPaymentMethod(parameters)))
         }
         try applyCancellationDetails(parameters, to: &subscription)
+        try setPausedCollection(parameters, of: &subscription)
+        let discounts = try discounts(
+            parameters, customer: subscription["customer"]?.string ?? "",
+            currency: subscription["currency"]?.string ?? "usd")
+        if let discounts { try give(discounts, to: &subscription) }
         _ = try parameters.bool("off_session")
     }
 
@@ -177,10 +186,10 @@ extension Account {
 
     /// How many of a price: 0 is allowed, less is not.
     func quantity(_ element: Parameters, param: String) throws -> Int64? {
-        guard let quantity = try element.int("quantity") else { return nil }
-        guard (0...Self.maximumQuantity).contains(quantity) else {
+        guard let text = element.text("quantity") else { return nil }
+        guard let quantity = Int64(text), (0...Self.maximumQuantity).contains(quantity) else {
             throw StripeError.invalid(
-                "Invalid non-negative integer: \(quantity)", param: param,
+                "Invalid non-negative integer: \(text)", param: param,
                 code: "parameter_invalid_integer")
         }
         return quantity
@@ -194,7 +203,9 @@ extension Account {
         let items = SubscriptionItem.all(of: subscription)
         return try UpdatePlan(
             items: items,
-            context: UpdateContext(subscription, billed: try billedItems(of: items), now: now),
+            context: UpdateContext(
+                subscription, billed: try billedItems(of: items), now: now,
+                kept: try kept(of: subscription)),
             change: change, newItemID: { newID("si") }, names: { try self.productName(of: $0) })
     }
 
@@ -226,7 +237,7 @@ extension Account {
     private func carryOut(_ bill: Bill, on subscription: inout JSONValue) throws {
         let id = subscription["id"]?.string ?? ""
         guard bill.isForNow else { return try wait(with: bill.lines, of: subscription) }
-        let lines = try pendingLines(of: id) + bill.lines
+        let lines = try discounted(pendingLines(of: id) + bill.lines, of: subscription)
         guard !lines.isEmpty else { return }
         var invoice = try draftInvoice(
             of: &subscription, lines: lines, reason: "subscription_update",
@@ -252,7 +263,7 @@ extension Account {
         for line in waiting where line.isBilling {
             try noteBilled(
                 item: line.item, price: line.price.id, quantity: line.quantity, invoice: nil,
-                line: nil)
+                line: nil, kept: line.kept)
         }
     }
 }

@@ -14,6 +14,7 @@ struct NewSubscription {
     var isAuthenticated = false
     var isFlexible = true
     var description: String?
+    var discounts: [JSONValue] = []
 }
 
 extension Account {
@@ -28,7 +29,7 @@ extension Account {
     static let newSubscriptionFields = [
         "customer", "items[][price]", "items[][quantity]", "metadata*",
         "billing_mode[type]", "billing_mode[flexible][proration_discounts]", "cancel_at",
-        "cancel_at_period_end",
+        "cancel_at_period_end", "discounts", "discounts[][coupon]",
         "default_payment_method", "trial_period_days", "trial_end", "payment_behavior",
         "off_session", "description",
         "trial_settings[end_behavior][missing_payment_method]",
@@ -52,6 +53,9 @@ extension Account {
         }
         new.isFlexible = try billingMode(parameters) == "flexible"
         new.description = parameters.text("description")
+        let currency = new.items.first.map { PriceTerms($0.price).currency } ?? "usd"
+        new.discounts =
+            try discounts(parameters, customer: customer, currency: currency) ?? []
         new.metadata = try parameters.metadata()
         if let method = parameters.text("default_payment_method") {
             try requireAttached(method, to: customer)
@@ -138,13 +142,15 @@ extension Account {
         var subscription = try subscriptionObject(new)
         let id = subscription["id"]?.string ?? ""
         let items = SubscriptionItem.all(of: subscription)
+        if !new.discounts.isEmpty { try give(new.discounts, to: &subscription) }
         try save(subscription)
-        let lines = try items.map { item in
+        let full = try items.map { item in
             let name = try productName(of: item.price)
             return new.trialEnd == nil
                 ? InvoiceLine.full(item, name: name)
                 : .trial(item, name: name, isFlexible: new.isFlexible)
         }
+        let lines = try discounted(full, of: subscription)
         var invoice = try draftInvoice(
             of: &subscription, lines: lines, reason: "subscription_create")
         try save(subscription)
@@ -204,6 +210,7 @@ extension Account {
             "trial_settings", "end_behavior", "missing_payment_method",
             to: .string(new.withoutPaymentMethod))
         subscription.set("description", to: .text(new.description))
+        subscription.set("test_clock", to: .text(clock))
         if !new.isFlexible {
             subscription.set(
                 "billing_mode", to: ["type": "classic", "flexible": .null, "updated_at": .null])
@@ -233,6 +240,7 @@ extension Account {
 
     func listSubscriptions(_ parameters: Parameters) throws -> JSONValue {
         let customer = parameters.text("customer")
+        let clock = parameters.text("test_clock")
         let statuses = [
             "active", "trialing", "past_due", "incomplete", "unpaid", "paused", "canceled",
             "incomplete_expired",
@@ -247,15 +255,22 @@ extension Account {
             case "": Array(statuses.dropLast(2))
             default: [status]
             }
+        // Who has a clock is listed only if the clock, or the customer, is named.
+        let hidesClocks = clock == nil && customer == nil
         return try page(
             .subscription, parameters, url: "/v1/subscriptions",
             where: [(.customer, customer)], anyOf: (.status, wanted),
             matching: [
+                ("json_extract(body, '$.test_clock') = ?", clock),
+                (
+                    "CAST((json_extract(body, '$.test_clock') IS NULL) AS TEXT) = ?",
+                    hidesClocks ? "1" : nil
+                ),
                 (
                     "EXISTS (SELECT 1 FROM json_each(body, '$.items.data') AS item "
                         + "WHERE json_extract(item.value, '$.price.id') = ?)",
                     parameters.text("price")
-                )
+                ),
             ])
     }
 

@@ -31,7 +31,7 @@ final class TestKnobs: Sendable {
     /// What goes wrong with calls that match.
     struct Fault: Sendable {
         enum Kind: String {
-            case status, hang
+            case status, hang, stored
             case dropBefore = "drop_before"
             case dropAfter = "drop_after"
         }
@@ -43,6 +43,8 @@ final class TestKnobs: Sendable {
         var shouldRetry: Bool?
         var times: Int
         var delay: Duration
+        /// A stored answer hides that the call was carried out.
+        var acts = false
     }
 
     /// What becomes of a subscription whose last retry failed; an account at Stripe chooses.

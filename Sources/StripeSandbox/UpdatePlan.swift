@@ -33,7 +33,11 @@ struct UpdateContext {
     var now: Int64
     var billed: [String: BilledItem]
 
-    init(_ subscription: JSONValue, billed: [String: BilledItem], now: Int64) {
+    /// How much of a price discounts leave, in hundredths of a percent.
+    var kept: Int64
+
+    init(_ subscription: JSONValue, billed: [String: BilledItem], now: Int64, kept: Int64) {
+        self.kept = kept
         isTrialing = subscription["status"] == "trialing"
         isFlexible = Account.isFlexible(subscription)
         anchor = subscription["billing_cycle_anchor"]?.int ?? now
@@ -241,7 +245,8 @@ struct UpdatePlan {
                 param: "proration_date")
         }
         let terms = item.terms
-        let amount = item.amount(from: date, anchor: context.anchor)
+        let kept = sign < 0 ? credited?.kept ?? context.kept : context.kept
+        let amount = Reduction.share(kept, of: item.amount(from: date, anchor: context.anchor))
         let name = try names(item.price)
         let counted = item.quantity == 1 ? name : "\(item.quantity) × \(name)"
         lines.append(
@@ -250,6 +255,7 @@ struct UpdatePlan {
                 description:
                     "\(verb) time on \(counted) after \(CalendarDates.spoken(date))",
                 start: date, end: item.periodEnd, price: terms, quantity: item.quantity,
-                item: item.id, isProration: true, credited: credited, isBilling: sign > 0))
+                item: item.id, isProration: true, credited: credited, isBilling: sign > 0,
+                kept: kept))
     }
 }

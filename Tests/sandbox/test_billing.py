@@ -1,7 +1,6 @@
 """Proration, updates, renewals, dunning, endings: the account as time passes."""
 
 import datetime
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import stripe
@@ -410,72 +409,6 @@ def test_the_refund_knob_refunds_an_invoice(sandbox, api, receiver):
     sandbox.knob("refunds", invoice=subscription.latest_invoice)
     sandbox.settle()
     assert receiver.types().count("charge.refunded") == 1
-
-
-def test_a_test_clock_moves_the_sandbox(sandbox, api):
-    clock = api.test_helpers.test_clocks.create({"frozen_time": sandbox.now(), "name": "t"})
-    subscription = sandbox.subscription(sandbox.price(2000))
-    clock = api.test_helpers.test_clocks.advance(
-        clock.id, {"frozen_time": period(subscription)[1] + HOUR + 1})
-    assert clock.status == "ready"
-    assert len(api.invoices.list({"subscription": subscription.id}).data) == 2
-    assert api.test_helpers.test_clocks.delete(clock.id).deleted
-
-
-def test_a_test_clock_that_begins_in_the_past_moves_nothing(sandbox, api):
-    start = sandbox.now()
-    clock = api.test_helpers.test_clocks.create({"frozen_time": start - 400 * DAY})
-    assert start <= clock.frozen_time <= sandbox.now() < start + HOUR
-    assert [found.id for found in api.test_helpers.test_clocks.list().data] == [clock.id]
-
-
-def test_what_falls_due_before_a_test_clock_begins_is_done_in_its_order_and_told(
-        sandbox, api, receiver):
-    end = period(sandbox.subscription(sandbox.price(2000)))[1]
-    sandbox.settle()
-    receiver.clear()
-    clock = api.test_helpers.test_clocks.create({"frozen_time": end + HOUR + 1})
-    assert clock.frozen_time == end + HOUR + 1 <= sandbox.now()
-    times = {event["type"]: event["created"] for event in receiver.events()}
-    assert (times["invoice.created"], times["invoice.paid"]) == (end, end + HOUR)
-
-
-@pytest.mark.parametrize("params", [
-    {}, {"frozen_time": "soon"}, {"frozen_time": 2 ** 62}, {"frozen_time": 1, "customer": "cus_x"}])
-def test_a_test_clock_that_is_refused_is_not_kept_and_moves_nothing(sandbox, api, params):
-    start = sandbox.now()
-    with pytest.raises(stripe.InvalidRequestError):
-        api.test_helpers.test_clocks.create(params)
-    assert api.test_helpers.test_clocks.list().data == []
-    assert sandbox.now() < start + HOUR
-
-
-@pytest.mark.parametrize("step", [-DAY, 0, 2 ** 61])
-def test_a_test_clock_steps_neither_back_nor_beyond_ten_years(sandbox, api, step):
-    clock = api.test_helpers.test_clocks.create({"frozen_time": sandbox.now()})
-    with pytest.raises(stripe.InvalidRequestError):
-        api.test_helpers.test_clocks.advance(
-            clock.id, {"frozen_time": clock.frozen_time + step})
-    found = api.test_helpers.test_clocks.retrieve(clock.id)
-    assert found.frozen_time == clock.frozen_time <= sandbox.now() < clock.frozen_time + HOUR
-
-
-def test_a_step_that_time_has_overtaken_moves_nothing(sandbox, api):
-    clock = api.test_helpers.test_clocks.create({"frozen_time": sandbox.now()})
-    sandbox.advance(DAY)
-    stepped = api.test_helpers.test_clocks.advance(
-        clock.id, {"frozen_time": clock.frozen_time + HOUR})
-    assert clock.frozen_time + DAY <= stepped.frozen_time <= sandbox.now()
-    assert sandbox.now() < clock.frozen_time + DAY + HOUR
-
-
-def test_test_clocks_that_are_made_at_once_move_the_clock_once(sandbox, api):
-    target = sandbox.now() + 10 * DAY
-    with ThreadPoolExecutor(4) as pool:
-        clocks = list(pool.map(
-            lambda _: api.test_helpers.test_clocks.create({"frozen_time": target}), range(4)))
-    assert all(target <= clock.frozen_time < target + HOUR for clock in clocks)
-    assert target <= sandbox.now() < target + HOUR
 
 
 def test_anchors_on_the_31st_clamp_to_the_months_end(sandbox, api):

@@ -216,7 +216,8 @@ def test_a_payment_that_is_declined_is_a_card_error(api):
 
 
 @pytest.mark.parametrize("params", [
-    {"amount": 0}, {"amount": 49}, {"currency": "x"}, {"payment_method_types": ["oxxo"]}])
+    {"amount": 0}, {"amount": 49}, {"currency": "x"}, {"allowed_payment_method_types": ["oxxo"]},
+    {"payment_method_types": ["card"]}])
 def test_a_payment_that_cannot_be_is_refused(api, params):
     with pytest.raises(stripe.InvalidRequestError):
         api.payment_intents.create({"amount": 900, "currency": "usd", **params})
