@@ -22,6 +22,7 @@ public struct CareerServices: Sendable {
     let identitySweeper: IdentitySweeper
     let metrics: MetricsPage
     let identity: IdentityServices
+    let secrets: TokenHashSecrets
     let receiver: ReceiveStripeEvent
     let localStripe: LocalStripe
     let readiness: CheckReadiness
@@ -41,8 +42,10 @@ public struct CareerServices: Sendable {
         let (broker, relay) = try Self.broker(core)
         self.relay = relay
         readiness = CheckReadiness(database: database, broker: broker, logger: core.logger)
+        secrets = TokenHashSecrets(core.settings.tokenHashSecrets)
         let outbox = MailOutbox(
-            broker: core.settings.smtpURL == nil ? nil : broker, templates: try MailTemplates())
+            broker: core.settings.smtpURL == nil ? nil : broker, templates: try MailTemplates(),
+            secrets: secrets)
         let stripe = try Self.stripe(core.settings)
         let lags = LagMetrics()
         subscriptions = CareerSubscriptionService(
@@ -83,7 +86,8 @@ public struct CareerServices: Sendable {
         all[.usageCommits] = QueuedCommits(quota: quota).handle
         if let url = core.settings.smtpURL {
             all[.emails] = try MailDelivery(
-                url: url, from: core.settings.mailFrom, database: database, clock: clock
+                url: url, from: core.settings.mailFrom, database: database, secrets: secrets,
+                clock: clock
             ).handle
         }
         worker = MessageWorker(

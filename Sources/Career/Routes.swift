@@ -120,7 +120,7 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
         Endpoint(.post, "/dev/clock", tag: "Development", advance),
         Endpoint(
             .get, "/dev/mailbox", tag: "Development",
-            ReadMailbox(database: services.core.database)),
+            ReadMailbox(database: services.core.database, secrets: services.secrets)),
     ]
 }
 

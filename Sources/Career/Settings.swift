@@ -24,6 +24,8 @@ public struct Settings: Sendable {
     public var brokerURL = "embedded:"
     public var catalogPath = "catalog.json"
     public var jwtSecret = Settings.developmentJWTSecret
+    /// The secrets of keyed hashes and sealed codes: the first writes, all are read.
+    public var tokenHashSecrets = [Settings.developmentTokenHashSecret]
     public var internalAPIKeys = [Settings.developmentInternalKey]
     public var stripeSecretKey: String?
     public var stripeWebhookSecrets: [String] = []
@@ -46,9 +48,12 @@ public struct Settings: Sendable {
     public var logLevel = Logger.Level.info
 
     public static let developmentJWTSecret = "dev-jwt-secret-change-me-0123456789abcdef"
+    public static let developmentTokenHashSecret =
+        "dev-token-hash-secret-change-me-0123456789"
     public static let developmentInternalKey = "dev-internal-key"
     /// The length of HS256's hash: a shorter key would be the weaker part (RFC 7518 §3.2).
     static let minimumJWTSecretBytes = 32
+    static let minimumTokenHashSecretBytes = 32
 
     public init() {}
 
@@ -161,6 +166,8 @@ extension Settings {
         settings.brokerURL = text(config, "broker.url") ?? settings.brokerURL
         settings.catalogPath = text(config, "catalog") ?? settings.catalogPath
         settings.jwtSecret = text(config, "jwt.secret") ?? settings.jwtSecret
+        settings.tokenHashSecrets =
+            list(config, "token.hash.secrets") ?? settings.tokenHashSecrets
         settings.internalAPIKeys = list(config, "internal.api.keys") ?? settings.internalAPIKeys
         settings.stripeSecretKey = text(config, "stripe.secret.key")
         settings.stripeWebhookSecrets = list(config, "stripe.webhook.secret") ?? []
@@ -209,6 +216,9 @@ extension Settings {
         guard !internalAPIKeys.isEmpty else {
             throw SettingsError("INTERNAL_API_KEYS", "is empty")
         }
+        guard !tokenHashSecrets.isEmpty else {
+            throw SettingsError("TOKEN_HASH_SECRETS", "is empty")
+        }
         guard environment == .production else { return try checkDevelopment() }
         try checkProduction()
         if needsWebhookSecret { try checkWebhookSecret() }
@@ -237,6 +247,7 @@ extension Settings {
             throw SettingsError("JWT_SECRET", "is missing, or is the development default")
         }
         if let flaw = jwtSecretFlaw { throw SettingsError("JWT_SECRET", flaw) }
+        try checkTokenHashSecrets()
         guard !internalAPIKeys.contains(Self.developmentInternalKey) else {
             throw SettingsError("INTERNAL_API_KEYS", "is missing, or has the development default")
         }
@@ -255,6 +266,17 @@ extension Settings {
         }
         guard !stripeWebhookSecrets.contains(Self.developmentWebhookSecret) else {
             throw SettingsError("STRIPE_WEBHOOK_SECRET", "has the development default")
+        }
+    }
+
+    private func checkTokenHashSecrets() throws {
+        guard !tokenHashSecrets.contains(Self.developmentTokenHashSecret) else {
+            throw SettingsError("TOKEN_HASH_SECRETS", "is missing, or has the development default")
+        }
+        let minimum = Self.minimumTokenHashSecretBytes
+        guard tokenHashSecrets.allSatisfy({ $0.utf8.count >= minimum }) else {
+            throw SettingsError(
+                "TOKEN_HASH_SECRETS", "secrets must have at least \(minimum) bytes")
         }
     }
 

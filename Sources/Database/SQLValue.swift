@@ -107,6 +107,11 @@ public struct RowReader {
         }
     }
 
+    public mutating func optionalBlob() throws -> [UInt8]? {
+        if try isNull() { return nil }
+        return try blob()
+    }
+
     /// An integer of a range: what a row holds beyond it was not written by this program.
     public mutating func integer(in range: ClosedRange<Int64>) throws -> Int64 {
         let value = try integer()

@@ -13,13 +13,16 @@ from conftest import BINARY, ROOT, Service
 PRODUCTION = {
     "CUEBX_ENV": "production", "JWT_SECRET": "p" * 40, "INTERNAL_API_KEYS": "a" * 20 + "," + "b" * 20,
     "STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_API_BASE": "http://127.0.0.1:9",
-    "STRIPE_WEBHOOK_SECRET": "whsec_x", "PORT": "0",
+    "STRIPE_WEBHOOK_SECRET": "whsec_x", "PORT": "0", "TOKEN_HASH_SECRETS": "h" * 40,
 }
 
 
 @pytest.mark.parametrize("name,value", [
     ("JWT_SECRET", None), ("JWT_SECRET", "dev-jwt-secret-change-me-0123456789abcdef"),
-    ("JWT_SECRET", "short"), ("INTERNAL_API_KEYS", None),
+    ("JWT_SECRET", "short"), ("TOKEN_HASH_SECRETS", None), ("TOKEN_HASH_SECRETS", " , "),
+    ("TOKEN_HASH_SECRETS", "short"), ("TOKEN_HASH_SECRETS", "h" * 40 + ",short"),
+    ("TOKEN_HASH_SECRETS", "h" * 40 + ", dev-token-hash-secret-change-me-0123456789"),
+    ("INTERNAL_API_KEYS", None),
     ("INTERNAL_API_KEYS", "dev-internal-key"), ("STRIPE_SECRET_KEY", None),
     ("STRIPE_WEBHOOK_SECRET", None), ("CUEBX_ENV", "staging"), ("PORT", "x"),
     ("RESERVATION_TTL", "-1"), ("LOG_LEVEL", "loud")])

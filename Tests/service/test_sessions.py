@@ -17,23 +17,66 @@ def count(service, table):
     return service.rows(f"SELECT count(*) FROM {table}")[0][0]
 
 
-def test_two_refreshes_at_once_leave_no_live_session(service):
+def refresh_as(service, token, agent):
+    headers = {"User-Agent": agent} if agent else {}
+    return service.call(
+        "POST", "/auth/token/refresh", {"refresh_token": token}, headers=headers)
+
+
+def test_refreshes_at_once_are_answered_with_one_successor(service):
     for _ in range(5):
         user = service.sign_up()
         first = user.tokens["refresh_token"]
         answers = together(4, lambda _: refresh(service, first))
-        statuses = sorted(answer.status for answer in answers)
-        assert statuses == [200, 401, 401, 401]
-        winner = next(answer for answer in answers if answer.status == 200)
-        # One of the four may be a thief, and nobody can tell which.
-        assert refresh(service, winner.json["refresh_token"]).status == 401
-        assert service.call("GET", "/auth/sessions", headers=user.auth).json["sessions"] == []
+        assert [answer.status for answer in answers] == [200] * 4
+        [second] = {answer.json["refresh_token"] for answer in answers}
+        assert second != first and refresh(service, second).status == 200
+
+
+@pytest.mark.parametrize("agent,other", [
+    ("Browser/1", "Thief/1"), ("Browser/1", None), (None, "Thief/1")])
+def test_a_token_that_comes_again_from_another_user_agent_ends_the_session(
+        service, user, agent, other):
+    first = user.tokens["refresh_token"]
+    second = refresh_as(service, first, agent).json["refresh_token"]
+    assert refresh_as(service, first, agent).json["refresh_token"] == second
+    assert refresh_as(service, first, other).status == 401
+    assert refresh_as(service, second, agent).status == 401
+    assert refresh_as(service, first, agent).status == 401
+    assert service.call("GET", "/auth/sessions", headers=user.auth).json["sessions"] == []
+
+
+def test_ten_seconds_later_a_token_that_comes_again_ends_the_session(own_service):
+    for seconds, status in ((9, 200), (10, 401)):
+        first = own_service.sign_up().tokens["refresh_token"]
+        second = refresh(own_service, first).json["refresh_token"]
+        own_service.advance(seconds)
+        again = refresh(own_service, first)
+        # The wall's own seconds pass as well.
+        assert again.status in (status, 401)
+        if again.status == 401:
+            assert refresh(own_service, second).status == 401
+        else:
+            assert again.json["refresh_token"] == second
+
+
+def test_within_ten_seconds_a_lost_answer_harms_no_deactivated_or_ended_session(service):
+    user = service.sign_up()
+    first = user.tokens["refresh_token"]
+    second = refresh(service, first).json["refresh_token"]
+    service.call("POST", "/auth/signout", {"refresh_token": second})
+    assert refresh(service, first).status == 401
+    user = service.sign_up()
+    first = user.tokens["refresh_token"]
+    refresh(service, first)
+    assert service.command("users", "deactivate", user.id).returncode == 0
+    assert refresh(service, first).status == 401
 
 
 def test_other_sessions_outlive_the_reuse_of_a_token(service, user):
     other = sign_in(service, user.email).json["refresh_token"]
     first = user.tokens["refresh_token"]
-    assert [refresh(service, first).status for _ in range(2)] == [200, 401]
+    assert [refresh_as(service, first, agent).status for agent in ("a", "b")] == [200, 401]
     assert refresh(service, other).status == 200
 
 
@@ -61,10 +104,11 @@ def test_what_is_not_over_stays(own_service):
     second = refresh(service, first).json["refresh_token"]
     assert sign_in(service, user.email, "Wrong-Passw0rd").status == 401
     service.call("POST", "/auth/password/reset", {"email": user.email})
-    service.advance(9 * 60)
+    service.advance(9 * 60 - 10)
     assert count(service, "sessions") == 1 and count(service, "refresh_tokens") == 2
     assert count(service, "one_time_codes") == 1 and count(service, "auth_throttles") > 0
     # The used token is still known, so its reuse ends the session.
+    service.advance(10)
     assert refresh(service, first).status == 401
     assert refresh(service, second).status == 401
 
@@ -93,6 +137,52 @@ def test_in_production_mails_are_kept_for_thirty_days(tmp_path):
     while count(service, "mails") == 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert service.rows("SELECT recipient FROM mails") == [("29@example.test",)]
+    service.stop()
+
+
+def test_an_account_whose_address_nobody_proves_ends_after_a_week(own_service):
+    service = own_service
+    address, locked, proven = email(), email(), service.sign_up()
+    for other in (address, locked):
+        service.call("POST", "/auth/signup", {"email": other, "password": PASSWORD})
+    assert service.command("users", "deactivate", locked).returncode == 0
+    service.advance(6 * DAY)
+    assert count(service, "users") == 3
+    # Signing up once more begins the week anew.
+    service.call("POST", "/auth/signup", {"email": address, "password": PASSWORD})
+    service.advance(6 * DAY)
+    assert count(service, "users") == 3
+    service.advance(DAY)
+    left = {row[0] for row in service.rows("SELECT email FROM users")}
+    assert left == {proven.email, locked}
+    # Nobody has that address, so it may be signed up.
+    service.call("POST", "/auth/signup", {"email": address, "password": PASSWORD})
+    body = {"email": address, "otp_code": service.code(address)}
+    assert service.call("POST", "/auth/signup/verify", body).status == 200
+
+
+def test_every_row_that_a_stranger_causes_has_an_end(tmp_path):
+    """A year later nothing is left of what somebody without an account has asked for."""
+    # Nothing takes the mails, and they are given up on.
+    service = Service(tmp_path, SMTP_URL="smtp://127.0.0.1:9").start()
+    before = {table: count(service, table) for table in service.columns}
+    address = email()
+    service.call("POST", "/auth/signup", {"email": address, "password": PASSWORD})
+    service.call("POST", "/auth/signup", {"email": address, "password": "Another-Passw0rd1"})
+    for path in ("/auth/signup/resend", "/auth/password/reset"):
+        for other in (address, email()):
+            service.call("POST", path, {"email": other})
+    for path, more in (("/auth/signup/verify", {}),
+                       ("/auth/password/reset/confirm", {"new_password": PASSWORD})):
+        service.call("POST", path, {"email": address, "otp_code": "000000", **more})
+    sign_in(service, address)
+    refresh(service, "unknown")
+    grown = {table for table in service.columns if count(service, table) > before[table]}
+    assert {"users", "mails", "messages", "one_time_codes", "auth_throttles"} <= grown
+    for days in (5, 31, 365):
+        service.advance(days * DAY)
+    after = {table: count(service, table) for table in service.columns}
+    assert after == before
     service.stop()
 
 

@@ -1,5 +1,6 @@
 """What an SQLite database has of its own: a file, and backups of it."""
 
+import re
 import sqlite3
 import subprocess
 import threading
@@ -7,6 +8,7 @@ import threading
 import pytest
 
 from conftest import BINARY, Service, together
+from test_stolen_database import OLD, Victims
 from test_moving import OTHER_SCHEMAS, begun, bring, refused, source, target  # noqa: F401
 
 ENGINE = "sqlite"
@@ -120,3 +122,19 @@ def test_what_a_killed_import_left_is_not_backed_up(source, target):
     process.communicate()
     assert refused(target.command("backup", "copy.db"), "--start-over")
     assert not (target.folder / "copy.db").exists()
+
+
+# What lies in the file
+
+def test_the_file_itself_holds_no_code(tmp_path):
+    """Nor do its log, what it has forgotten, and a copy of it."""
+    service = Service(tmp_path, TOKEN_HASH_SECRETS=OLD).start()
+    victims = Victims(service)
+    assert service.command("backup", "copy.db").returncode == 0
+    files = [*tmp_path.glob("cuebx.db*"), tmp_path / "copy.db"]
+    raw = b"".join(path.read_bytes() for path in files if "sandbox" not in path.name)
+    for code in victims.codes.values():
+        # By chance six digits in a row may stand in a longer number or an id.
+        assert not re.search(rb"(?<![0-9a-f-])" + code.encode() + rb"(?![0-9a-f-])", raw)
+    assert OLD.encode() not in raw
+    service.stop()

@@ -31,8 +31,12 @@ struct ChangePassword: Action {
             try identity.throttle.refusal(buckets, in: $0, now: now)
         }
         if let refusal { throw refusal }
-        let isRight = try await identity.passwords.matches(request.currentPassword, hash)
-        let newHash = isRight ? try await identity.passwords.hash(request.newPassword) : nil
+        let customer = PasswordHasher.Customer.proven(network: call.network)
+        let isRight = try await identity.passwords.matches(
+            request.currentPassword, hash, for: customer)
+        let newHash =
+            isRight
+            ? try await identity.passwords.hash(request.newPassword, for: customer) : nil
         let refused = try await identity.database.write { [identity] connection -> Problem? in
             // A right guess counts too until it is known to be in time: many that are sent at
             // once learn no more than the same many in turn.

@@ -19,7 +19,8 @@ struct ConfirmPasswordReset: Action {
     ) async throws -> Reply<MessageResponse> {
         let known = try await identity.checkCode(
             request.code, .passwordReset, request.email, call)
-        let hash = try await identity.passwords.hash(request.newPassword)
+        let hash = try await identity.passwords.hash(
+            request.newPassword, for: .proven(network: call.network))
         let now = identity.clock.now()
         try await identity.database.write { [identity] connection in
             guard let user = try UserRow.findLocked(id: known.id, in: connection) else {
@@ -28,7 +29,7 @@ struct ConfirmPasswordReset: Action {
             guard user.isActive else { throw Problem.accountDeactivated }
             guard
                 try identity.codes.redeem(
-                    request.code, .passwordReset, of: user.id, in: connection)
+                    request.code, .passwordReset, of: user.id, in: connection, now: now)
             else { throw Problem.wrongCode }
             try connection.execute(
                 "UPDATE users SET password_hash = ?, updated_at = ? WHERE id = ?",

@@ -6,37 +6,61 @@ import FoundationEssentials
 /// whether the trial was used, and the free period that was running. No email stands here, only a
 /// keyed hash of it, or of issuer and subject.
 struct FormerAccounts: Sendable {
-    private let secret: InstallationSecret
+    /// Whose account it was: the keyed hash under which it is kept, and those under which it may
+    /// have been kept before, by older secrets and by the database's own.
+    struct Key: Sendable {
+        let current: [UInt8]
+        let earlier: [[UInt8]]
 
-    init(secret: InstallationSecret) {
-        self.secret = secret
+        fileprivate init(_ hashes: [[UInt8]], installation: [UInt8]) {
+            current = hashes[0]
+            earlier = hashes.dropFirst() + [installation]
+        }
+
+        var all: [[UInt8]] { [current] + earlier }
     }
 
-    func key(of user: UserRow) -> [UInt8] {
+    private let secrets: TokenHashSecrets
+    private let installation: InstallationSecret
+
+    init(secrets: TokenHashSecrets, installation: InstallationSecret) {
+        self.secrets = secrets
+        self.installation = installation
+    }
+
+    func key(of user: UserRow) -> Key {
         if let issuer = user.issuer, let subject = user.subject {
             return key(issuer: issuer, subject: subject)
         }
         return key(emailKey: user.emailKey ?? "")
     }
 
-    func key(email: EmailAddress) -> [UInt8] { key(emailKey: email.key) }
+    func key(email: EmailAddress) -> Key { key(emailKey: email.key) }
 
-    private func key(emailKey: String) -> [UInt8] { secret.hash("former email", emailKey) }
+    private func key(emailKey: String) -> Key {
+        Key(
+            secrets.hashes(.formerAccount, "email", emailKey),
+            installation: installation.hash("former email", emailKey))
+    }
 
-    func key(issuer: String, subject: String) -> [UInt8] {
-        secret.hash("former subject", issuer, subject)
+    func key(issuer: String, subject: String) -> Key {
+        Key(
+            secrets.hashes(.formerAccount, "subject", issuer, subject),
+            installation: installation.hash("former subject", issuer, subject))
     }
 
     /// - Returns: what was left, and when the account was deleted.
     func find(
-        _ key: [UInt8], in connection: any DatabaseConnection
+        _ key: Key, in connection: any DatabaseConnection
     ) throws -> (account: FormerAccount, deletedAt: Timestamp)? {
+        let places = Array(repeating: "?", count: key.all.count).joined(separator: ", ")
         let row = try connection.queryOne(
             """
             SELECT trial_used, period_anchor, period_start, period_end, credits_remaining,
                 deleted_at
-            FROM former_accounts WHERE email_hash = ?
-            """, [.blob(key)])
+            FROM former_accounts WHERE email_hash IN (\(places))
+            ORDER BY deleted_at DESC LIMIT 1
+            """, key.all.map { .blob($0) })
         guard var reader = row?.reader else { return nil }
         let account = try FormerAccount(
             trialUsed: reader.bool(), anchor: reader.time(), periodStart: reader.time(),
@@ -44,8 +68,9 @@ struct FormerAccounts: Sendable {
         return (account, try reader.time())
     }
 
+    /// Takes the place of what was kept under an earlier secret.
     func remember(
-        _ account: FormerAccount, under key: [UInt8], in connection: any DatabaseConnection,
+        _ account: FormerAccount, under key: Key, in connection: any DatabaseConnection,
         now: Timestamp
     ) throws {
         try connection.execute(
@@ -60,9 +85,12 @@ struct FormerAccounts: Sendable {
                 deleted_at = excluded.deleted_at
             """,
             [
-                .blob(key), .bool(account.trialUsed), .time(account.anchor),
+                .blob(key.current), .bool(account.trialUsed), .time(account.anchor),
                 .time(account.periodStart), .time(account.periodEnd),
                 .credits(account.remaining), .time(now),
             ])
+        try connection.executeMany(
+            "DELETE FROM former_accounts WHERE email_hash = ?",
+            key.earlier.map { [.blob($0)] })
     }
 }

@@ -16,6 +16,7 @@ struct IdentityServices: Sendable {
     let codes: OneTimeCodes
     let formerAccounts: FormerAccounts
     let accessTokens: AccessTokens
+    let refreshTokens: RefreshTokens
     /// What runs as long as the server does.
     let services: [any Service]
     let outbox: MailOutbox
@@ -29,7 +30,7 @@ struct IdentityServices: Sendable {
         beforeErasing: @escaping @Sendable (UUID) async throws -> Void
     ) async throws {
         let settings = core.settings
-        let secret = try await InstallationSecret.load(from: core.database)
+        let secrets = TokenHashSecrets(settings.tokenHashSecrets)
         database = core.database
         clock = core.clock
         ledger = core.ledger
@@ -38,9 +39,11 @@ struct IdentityServices: Sendable {
         self.subscriptions = subscriptions
         self.outbox = outbox
         self.beforeErasing = beforeErasing
-        throttle = AuthThrottle(secret: secret, exemptsLoopback: settings.isDevelopment)
-        codes = OneTimeCodes(secret: secret)
-        formerAccounts = FormerAccounts(secret: secret)
+        throttle = AuthThrottle(secrets: secrets, exemptsLoopback: settings.isDevelopment)
+        codes = OneTimeCodes(secrets: secrets)
+        formerAccounts = FormerAccounts(
+            secrets: secrets, installation: try await InstallationSecret.load(from: database))
+        refreshTokens = RefreshTokens(secrets: secrets)
         accessTokens = try await AccessTokens(secret: settings.jwtSecret)
         var external: ExternalIssuer?
         var services: [any Service] = []
@@ -71,21 +74,42 @@ struct IdentityServices: Sendable {
             refreshToken: refreshToken)
     }
 
-    /// Judges a request for a mail with a code, before anything is looked up: whether one more
-    /// may go to this address. From then on the tries of such a code count anew. Both are so for
-    /// every address, with an account or without, since a stranger could tell them apart by it.
-    /// An account that gets no code has none that is running.
-    func mayMailCode(
-        _ purpose: OneTimeCodes.Purpose, to email: EmailAddress,
-        in connection: any DatabaseConnection, now: Timestamp
-    ) throws -> Bool {
-        let mails = [throttle.mails(to: email.key)]
-        guard try throttle.count(mails, in: connection, now: now) == nil else { return false }
-        try throttle.clear(throttle.tries(purpose, of: email.key), in: connection)
-        return true
+    /// What may be done for who asks for a mail.
+    enum MailAdmission: Sendable {
+        case granted
+        /// One more would be too many for this address: nobody is to learn that, or from whom.
+        case silent
+        case refused(Problem)
+
+        /// - Throws: the refusal.
+        func isGranted() throws -> Bool {
+            switch self {
+            case .granted: return true
+            case .silent: return false
+            case .refused(let problem): throw problem
+            }
+        }
     }
 
-    /// Mails a code that ``mayMailCode(_:to:in:now:)`` has let through.
+    /// Judges a request for a mail with a code, before anything is looked up, hashed or written for
+    /// it: whether the network may ask once more, and one more may go to this address. From then on
+    /// the tries of such a code count anew. All is so for every address, with an account or
+    /// without, since a stranger could tell them apart by it.
+    func admitMail(
+        _ purpose: OneTimeCodes.Purpose, to email: EmailAddress, from address: String,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> MailAdmission {
+        let requests = throttle.requests(from: address)
+        if let refusal = try throttle.begin(requests, in: connection, now: now) {
+            return .refused(refusal)
+        }
+        let mails = throttle.mails(to: email.key, from: address)
+        guard try throttle.begin(mails, in: connection, now: now) == nil else { return .silent }
+        try throttle.noteIssue(of: purpose, to: email.key, in: connection, now: now)
+        return .granted
+    }
+
+    /// Mails a code that ``admitMail(_:to:from:in:now:)`` has granted.
     func mailCode(
         _ purpose: OneTimeCodes.Purpose, to user: UserRow, _ call: Call,
         in connection: any DatabaseConnection
@@ -93,12 +117,15 @@ struct IdentityServices: Sendable {
         // Counting the mail has put those who ask at the same time in turn, and the code that counts
         // is the last one's. So is the newest mail only by a time that is read here.
         let now = clock.now()
-        let code = try codes.issue(purpose, for: user.id, in: connection, now: now)
+        let code = try codes.issue(
+            purpose, for: user.id, askedFrom: call.remoteAddress, in: connection, now: now)
         let minutes = OneTimeCodes.lifetimeSeconds / 60
+        let isContested = user.passwordHash == PasswordHasher.noPassword
         // To the address as its account has it, which is the one that was proven.
         try outbox.enqueue(
             purpose == .signUp
-                ? .signUpCode(code, minutes: minutes) : .passwordReset(code, minutes: minutes),
+                ? .signUpCode(code, minutes: minutes, isContested: isContested)
+                : .passwordReset(code, minutes: minutes),
             to: user, requestID: call.id, in: connection, now: now)
     }
 
@@ -108,10 +135,13 @@ struct IdentityServices: Sendable {
     func checkCode(
         _ code: String, _ purpose: OneTimeCodes.Purpose, _ email: EmailAddress, _ call: Call
     ) async throws -> UserRow {
-        let buckets = throttle.code(purpose, of: email.key, from: call.remoteAddress)
         let now = clock.now()
         let verdict = try await database.write {
             [self] connection -> Result<UserRow, Problem> in
+            let issue = try throttle.latestIssue(
+                of: purpose, to: email.key, in: connection, now: now)
+            let buckets = throttle.code(
+                purpose, of: email.key, issue: issue, from: call.remoteAddress)
             if let refusal = try throttle.begin(buckets, in: connection, now: now) {
                 return .failure(refusal)
             }
@@ -123,6 +153,11 @@ struct IdentityServices: Sendable {
         }
         return try verdict.get()
     }
+}
+
+extension Call {
+    /// The network that it comes from, as throttles and queues know it.
+    var network: String { AuthThrottle.network(of: remoteAddress) }
 }
 
 struct TokenResponse: JSONObjectOutput {

@@ -1,8 +1,10 @@
 import CareerDomain
 import Database
+import Messaging
 
 /// Erases what identity needs no longer: throttles whose window is over, codes and refresh tokens
-/// that have expired, sessions without any, old mails. Nothing depends on it, since each of them
+/// that have expired, sessions without any, old mails, accounts whose address nobody has proven: so
+/// every row that a stranger can cause has an end. Nothing depends on it, since each of them
 /// is judged by its time wherever it is used; without it the tables would grow for good.
 struct IdentitySweeper: Sendable {
     static let pause = Duration.seconds(60)
@@ -10,6 +12,9 @@ struct IdentitySweeper: Sendable {
     static let maximumBatch: Int64 = 500
     /// How long a mail is kept. It has been sent, or given up on, minutes after it was written.
     static let mailDays: Int64 = 30
+
+    /// How long an account may await the proof of its address, since somebody last signed it up.
+    static let unprovenDays: Int64 = 7
 
     private let database: any Database
     private let clock: DecisionClock
@@ -82,5 +87,23 @@ struct IdentitySweeper: Sendable {
                     SELECT id FROM mails WHERE created_at <= ?
                     ORDER BY created_at LIMIT ?)
                 """, keptSeconds: mailDays * 86_400, isOfMails: true),
+        // What no mail server would take, as long as the mail itself.
+        Sweep(
+            sql: """
+                DELETE FROM messages WHERE id IN (
+                    SELECT id FROM messages
+                    WHERE died_at <= ? AND queue = '\(MessageQueue.emails.rawValue)'
+                    ORDER BY died_at LIMIT ?)
+                """, keptSeconds: mailDays * 86_400),
+        // An operator's lock stays. Whoever has a subscription was let in by somebody else.
+        Sweep(
+            sql: """
+                DELETE FROM users WHERE id IN (
+                    SELECT id FROM users u
+                    WHERE updated_at <= ? AND email_verified_at IS NULL AND issuer IS NULL
+                        AND is_active = 1
+                        AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.user_id = u.id)
+                    ORDER BY updated_at LIMIT ?)
+                """, keptSeconds: unprovenDays * 86_400),
     ]
 }

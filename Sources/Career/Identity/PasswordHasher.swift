@@ -9,8 +9,11 @@ import HTTPEndpoint
 final class PasswordHasher: Sendable {
     /// Hashes computed at once. Each holds 16 MiB.
     static let maximumThreads = 2
-    /// Hashes that may wait for a thread; beyond it they are refused before any work is done.
+    /// Hashes of one kind that may wait for a thread, so that sign-ups keep no sign-in out; beyond it
+    /// they are refused before any work is done …
     static let maximumWaiting = 128
+    /// … and those of one network among them.
+    static let maximumWaitingOfOne = 48
     /// A thread without work ends after this long.
     static let idleSeconds = 10.0
 
@@ -32,10 +35,78 @@ final class PasswordHasher: Sendable {
 
     private static let saltBytes = 16
 
+    /// For whom a password is hashed: who asks much waits for themselves.
+    struct Customer: Hashable, Sendable {
+        enum Kind: CaseIterable, Sendable {
+            case signUp, signIn
+            /// Has shown a token or a mailed code, or is an operator.
+            case proven
+        }
+
+        let kind: Kind
+        let network: String
+
+        static func signUp(network: String) -> Customer {
+            Customer(kind: .signUp, network: network)
+        }
+        static func signIn(network: String) -> Customer {
+            Customer(kind: .signIn, network: network)
+        }
+        static func proven(network: String) -> Customer {
+            Customer(kind: .proven, network: network)
+        }
+        static let operatorsCommand = Customer(kind: .proven, network: "")
+    }
+
+    /// What waits: the kinds are served in turn, and in each kind the networks (fair queueing).
     private struct Queue {
-        var jobs: [@Sendable () -> Void] = []
+        private struct Line {
+            var jobs: [String: [@Sendable () -> Void]] = [:]
+            /// The networks that wait, next first.
+            var turns: [String] = []
+            var count = 0
+        }
+
+        private var lines: [Customer.Kind: Line] = [:]
+        /// Next first.
+        private var kinds = Customer.Kind.allCases
+        private(set) var count = 0
         var threads = 0
         var idleThreads = 0
+
+        mutating func append(
+            _ job: @escaping @Sendable () -> Void, of customer: Customer
+        ) -> Bool {
+            var line = lines[customer.kind] ?? Line()
+            let waiting = line.jobs[customer.network]?.count ?? 0
+            guard line.count < maximumWaiting, waiting < maximumWaitingOfOne else { return false }
+            if waiting == 0 { line.turns.append(customer.network) }
+            line.jobs[customer.network, default: []].append(job)
+            line.count += 1
+            lines[customer.kind] = line
+            count += 1
+            return true
+        }
+
+        mutating func removeNext() -> (@Sendable () -> Void)? {
+            guard let place = kinds.firstIndex(where: { lines[$0]?.count ?? 0 > 0 }) else {
+                return nil
+            }
+            let kind = kinds.remove(at: place)
+            kinds.append(kind)
+            guard var line = lines[kind] else { return nil }
+            let network = line.turns.removeFirst()
+            let job = line.jobs[network]?.removeFirst()
+            if line.jobs[network]?.isEmpty == true {
+                line.jobs[network] = nil
+            } else {
+                line.turns.append(network)
+            }
+            line.count -= 1
+            lines[kind] = line
+            count -= 1
+            return job
+        }
     }
 
     private let cost: Cost
@@ -51,51 +122,76 @@ final class PasswordHasher: Sendable {
 
     /// A text that tells its parameters: `$scrypt$ln=14,r=8,p=5$salt$hash`.
     ///
-    /// - Throws: ``Problem/overloaded`` where too many wait.
-    func hash(_ password: String) async throws -> String {
-        var generator = SystemRandomNumberGenerator()
-        let salt = (0..<Self.saltBytes).map { _ in
-            UInt8.random(in: .min ... .max, using: &generator)
+    /// - Throws: ``Problem/overloaded`` where too many wait, or too many of this customer's.
+    func hash(_ password: String, for customer: Customer) async throws -> String {
+        let stored = StoredPassword(cost: cost, salt: Self.salt(), hash: [])
+        return try await onThread(customer) {
+            StoredPassword(stored, hash: try stored.derive(password)).text
         }
-        let stored = StoredPassword(cost: cost, salt: salt, hash: [])
-        return try await onThread { StoredPassword(stored, hash: try stored.derive(password)).text }
     }
+
+    /// Stands for the hash of an account that has no password: none is right.
+    static let noPassword = "$none$"
 
     /// Whether the password is the one that was hashed. Without a hash the answer is no, after the
     /// same work, so that its time does not tell whether there is an account.
     ///
-    /// - Throws: ``Problem/overloaded`` where too many wait.
-    func matches(_ password: String, _ hash: String?) async throws -> Bool {
-        let nobody = StoredPassword(
-            cost: cost, salt: Array(repeating: 0, count: Self.saltBytes), hash: [])
-        var stored = nobody
-        if let hash {
-            guard let parsed = StoredPassword(hash) else {
-                throw DatabaseError.decoding("a password hash")
-            }
-            stored = parsed
-        }
-        let known = stored
-        return try await onThread {
+    /// - Throws: ``Problem/overloaded`` where too many wait, or too many of this customer's.
+    func matches(
+        _ password: String, _ hash: String?, for customer: Customer
+    ) async throws -> Bool {
+        let known = try stored(hash)
+        return try await onThread(customer) {
             equalInConstantTime(try known.derive(password), known.hash)
         }
     }
 
+    /// Hashes a password anew and tells whether it is also the one of that hash, after one wait.
+    ///
+    /// - Throws: ``Problem/overloaded`` where too many wait, or too many of this customer's.
+    func hash(
+        _ password: String, comparedTo other: String?, for customer: Customer
+    ) async throws -> (text: String, isSame: Bool) {
+        let (new, known) = (StoredPassword(cost: cost, salt: Self.salt(), hash: []), try stored(other))
+        return try await onThread(customer) {
+            (
+                StoredPassword(new, hash: try new.derive(password)).text,
+                equalInConstantTime(try known.derive(password), known.hash)
+            )
+        }
+    }
+
+    private static func salt() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<saltBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+
+    /// What a password is compared with: nobody's where there is no hash.
+    private func stored(_ hash: String?) throws -> StoredPassword {
+        guard let hash, hash != Self.noPassword else {
+            return StoredPassword(
+                cost: cost, salt: Array(repeating: 0, count: Self.saltBytes), hash: [])
+        }
+        guard let parsed = StoredPassword(hash) else {
+            throw DatabaseError.decoding("a password hash")
+        }
+        return parsed
+    }
+
     private func onThread<Value: Sendable>(
-        _ work: @escaping @Sendable () throws -> Value
+        _ customer: Customer, _ work: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            let isTaken = submit { continuation.resume(with: Result(catching: work)) }
+            let isTaken = submit(customer) { continuation.resume(with: Result(catching: work)) }
             if !isTaken { continuation.resume(throwing: Problem.overloaded) }
         }
     }
 
-    private func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+    private func submit(_ customer: Customer, _ job: @escaping @Sendable () -> Void) -> Bool {
         condition.lock()
         defer { condition.unlock() }
-        guard queue.jobs.count < Self.maximumWaiting else { return false }
-        queue.jobs.append(job)
-        if queue.idleThreads >= queue.jobs.count {
+        guard queue.append(job, of: customer) else { return false }
+        if queue.idleThreads >= queue.count {
             condition.signal()
         } else if queue.threads < Self.maximumThreads {
             queue.threads += 1
@@ -114,16 +210,16 @@ final class PasswordHasher: Sendable {
         condition.lock()
         defer { condition.unlock() }
         let deadline = Date(timeIntervalSinceNow: Self.idleSeconds)
-        while queue.jobs.isEmpty {
+        while queue.count == 0 {
             queue.idleThreads += 1
             let isSignaled = condition.wait(until: deadline)
             queue.idleThreads -= 1
-            if !isSignaled && queue.jobs.isEmpty {
+            if !isSignaled && queue.count == 0 {
                 queue.threads -= 1
                 return nil
             }
         }
-        return queue.jobs.removeFirst()
+        return queue.removeNext()
     }
 }
 

@@ -6,11 +6,15 @@ import HTTPEndpoint
 struct RefreshToken: Action {
     let identity: IdentityServices
 
+    /// How long a used token is answered with its successor once more.
+    static let overlapSeconds: Int64 = 10
+
     static let about = About(
         "Change a refresh token for new tokens",
         details: """
-            Each refresh token is good once. One that comes again was stolen from somebody: its \
-            whole session is ended.
+            Each refresh token is good once. Within 10 seconds the same token from the same \
+            `User-Agent` is answered with the same new refresh token: two tabs, or a lost answer. \
+            One that comes again otherwise was stolen from somebody: its whole session is ended.
             """,
         access: .open, refusals: [.invalidRefreshToken, .accountDeactivated])
 
@@ -22,33 +26,48 @@ struct RefreshToken: Action {
         _ request: RefreshTokenRequest, _ call: Call
     ) async throws -> Reply<TokenResponse> {
         let now = identity.clock.now()
-        let next = RefreshTokens.make()
+        let userAgent = call.headers[.userAgent]
         let verdict = try await identity.database.write {
-            try rotate(request.refreshToken, to: next, in: $0, now: now)
+            try rotate(request.refreshToken, userAgent, in: $0, now: now)
         }
-        let (user, sessionID) = try verdict.get()
+        let rotated = try verdict.get()
         return Reply(
-            try await identity.tokens(for: user, sessionID: sessionID, refreshToken: next))
+            try await identity.tokens(
+                for: rotated.user, sessionID: rotated.sessionID, refreshToken: rotated.token))
+    }
+
+    private struct Rotated {
+        let user: UserRow
+        let sessionID: UUID
+        let token: String
     }
 
     /// The refusal is a value: what it brings about must be committed.
     private func rotate(
-        _ token: String, to next: String, in connection: any DatabaseConnection, now: Timestamp
-    ) throws -> Result<(UserRow, UUID), Problem> {
+        _ token: String, _ userAgent: String?, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws -> Result<Rotated, Problem> {
         let hash = RefreshTokens.hash(token)
         // The user first: what is read of the token after that is no longer about to change.
         guard let owner = try Self.owner(of: hash, in: connection),
             let user = try UserRow.findLocked(id: owner, in: connection),
             let shown = try Self.find(hash, in: connection)
         else { return .failure(.invalidRefreshToken) }
-        if shown.isUsed {
-            _ = try Sessions.revoke(shown.sessionID, of: user.id, in: connection, now: now)
-            return .failure(.invalidRefreshToken)
+        if let usedAt = shown.usedAt {
+            guard !shown.isRevoked, now < usedAt.adding(seconds: Self.overlapSeconds),
+                let successor = try successor(of: token, userAgent, shown, in: connection)
+            else {
+                _ = try Sessions.revoke(shown.sessionID, of: user.id, in: connection, now: now)
+                return .failure(.invalidRefreshToken)
+            }
+            guard user.isActive else { return .failure(.accountDeactivated) }
+            return .success(Rotated(user: user, sessionID: shown.sessionID, token: successor))
         }
         guard !shown.isRevoked, now < shown.expiresAt else {
             return .failure(.invalidRefreshToken)
         }
         guard user.isActive else { return .failure(.accountDeactivated) }
+        let next = identity.refreshTokens.successor(of: token, userAgent: userAgent)
         try connection.execute(
             "UPDATE refresh_tokens SET used_at = ? WHERE token_hash = ?",
             [.time(now), .blob(hash)])
@@ -58,7 +77,18 @@ struct RefreshToken: Action {
         try connection.execute(
             "UPDATE sessions SET expires_at = ? WHERE id = ?",
             [.time(expiry), .uuid(shown.sessionID)])
-        return .success((user, shown.sessionID))
+        return .success(Rotated(user: user, sessionID: shown.sessionID, token: next))
+    }
+
+    /// - Returns: what the used token was changed for; `nil` where another `User-Agent` did that.
+    private func successor(
+        of token: String, _ userAgent: String?, _ shown: Shown,
+        in connection: any DatabaseConnection
+    ) throws -> String? {
+        let possible = identity.refreshTokens.possibleSuccessors(of: token, userAgent: userAgent)
+        return try possible.first {
+            try RefreshTokens.isThere($0, of: shown.sessionID, in: connection)
+        }
     }
 
     private static func owner(
@@ -76,7 +106,7 @@ struct RefreshToken: Action {
     private struct Shown {
         let sessionID: UUID
         let expiresAt: Timestamp
-        let isUsed: Bool
+        let usedAt: Timestamp?
         let isRemembered: Bool
         let isRevoked: Bool
     }
@@ -93,7 +123,7 @@ struct RefreshToken: Action {
         guard var reader = row?.reader else { return nil }
         return try Shown(
             sessionID: reader.uuid(), expiresAt: reader.time(),
-            isUsed: reader.optionalTime() != nil, isRemembered: reader.bool(),
+            usedAt: reader.optionalTime(), isRemembered: reader.bool(),
             isRevoked: reader.optionalTime() != nil)
     }
 }

@@ -6,7 +6,8 @@ struct ResendSignUpCode: Action {
     let identity: IdentityServices
 
     static let about = About(
-        "Mail the sign-up code anew", details: "The answer is always the same.", access: .open)
+        "Mail the sign-up code anew", details: "The answer is always the same.", access: .open,
+        refusals: [.tooManyAttempts])
 
     func read(_ input: inout InputReader) -> EmailRequest {
         input.body(EmailRequest.self)
@@ -14,14 +15,18 @@ struct ResendSignUpCode: Action {
 
     func perform(_ request: EmailRequest, _ call: Call) async throws -> Reply<MessageResponse> {
         let now = identity.clock.now()
-        try await identity.database.write { [identity] connection in
-            guard
-                try identity.mayMailCode(.signUp, to: request.email, in: connection, now: now),
+        let admission = try await identity.database.write { [identity] connection in
+            let admission = try identity.admitMail(
+                .signUp, to: request.email, from: call.remoteAddress, in: connection,
+                now: now)
+            guard case .granted = admission,
                 let user = try UserRow.find(emailKey: request.email.key, in: connection),
                 user.emailVerifiedAt == nil
-            else { return }
+            else { return admission }
             try identity.mailCode(.signUp, to: user, call, in: connection)
+            return admission
         }
+        _ = try admission.isGranted()
         return Reply(
             MessageResponse("If this address awaits verification, a new code is on its way."))
     }

@@ -6,7 +6,8 @@ import HTTPEndpoint
 
 /// A sign-in that is about to be kept: the session and its first refresh token.
 ///
-/// A refresh token is 32 random bytes; only its SHA-256 is stored. It is good for one use, within
+/// A session's first refresh token is 32 random bytes, each next one is derived from the one before;
+/// only its SHA-256 is stored. It is good for one use, within
 /// 7 days, or 30 with `remember_me`; each use starts that time anew, so a session lasts as long as
 /// it is used.
 struct NewSession: Sendable {
@@ -93,10 +94,29 @@ enum Sessions {
     }
 }
 
-enum RefreshTokens {
+/// Makes refresh tokens and keeps their hashes.
+struct RefreshTokens: Sendable {
+    private let secrets: TokenHashSecrets
+
+    init(secrets: TokenHashSecrets) {
+        self.secrets = secrets
+    }
+
     static func make() -> String {
         var generator = SystemRandomNumberGenerator()
         return Base64URL.encode((0..<32).map { _ in .random(in: .min ... .max, using: &generator) })
+    }
+
+    /// The token that takes this one's place for whoever shows it with this `User-Agent`. It can be
+    /// made again out of the token and the secret alone, so that whoever has lost the answer is
+    /// told the same.
+    func successor(of token: String, userAgent: String?) -> String {
+        Base64URL.encode(secrets.hash(.successor, token, userAgent ?? ""))
+    }
+
+    /// The same under each of the secrets: one may have begun to write just now.
+    func possibleSuccessors(of token: String, userAgent: String?) -> [String] {
+        secrets.hashes(.successor, token, userAgent ?? "").map { Base64URL.encode($0) }
     }
 
     static func hash(_ token: String) -> [UInt8] { Array(SHA256.hash(data: Array(token.utf8))) }
@@ -110,5 +130,14 @@ enum RefreshTokens {
             INSERT INTO refresh_tokens (token_hash, session_id, created_at, expires_at)
             VALUES (?, ?, ?, ?)
             """, [.blob(hash(token)), .uuid(sessionID), .time(now), .time(expiresAt)])
+    }
+
+    /// Whether this is a token of the session.
+    static func isThere(
+        _ token: String, of sessionID: UUID, in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try connection.queryOne(
+            "SELECT 1 FROM refresh_tokens WHERE token_hash = ? AND session_id = ?",
+            [.blob(hash(token)), .uuid(sessionID)]) != nil
     }
 }

@@ -26,7 +26,7 @@ struct SignIn: Action {
         }
         if let refusal { throw refusal }
         let isRight = try await identity.passwords.matches(
-            request.password, found?.passwordHash)
+            request.password, found?.passwordHash, for: .signIn(network: call.network))
         let session = NewSession(on: call, isRemembered: request.rememberMe, now: now)
         let verdict = try await identity.database.write {
             [identity] connection -> Result<UserRow, Problem> in

@@ -19,10 +19,12 @@ public struct UserAdministration: Sendable {
     private let clock: DecisionClock
     private let subscriptions: CareerSubscriptionService
     private let passwords: PasswordHasher
+    private let secrets: TokenHashSecrets
 
     public init(_ core: CareerCore) {
         database = core.database
         clock = core.clock
+        secrets = TokenHashSecrets(core.settings.tokenHashSecrets)
         passwords = PasswordHasher(exponent: core.settings.passwordCost)
         subscriptions = CareerSubscriptionService(
             database: core.database, ledger: core.ledger, catalog: core.catalog,
@@ -68,12 +70,13 @@ public struct UserAdministration: Sendable {
                     ? "the password \(PasswordRule.message)"
                     : "the password must have 8 to 128 characters")
         }
-        let hash = try await passwords.hash(password)
+        let hash = try await passwords.hash(password, for: .operatorsCommand)
         let now = clock.now()
         let creation = try await database.write { connection in
             try Self.keep(address, hash, in: connection, now: now)
         }
-        let former = FormerAccounts(secret: try await InstallationSecret.load(from: database))
+        let former = FormerAccounts(
+            secrets: secrets, installation: try await InstallationSecret.load(from: database))
         let known = try await database.read { connection in
             try former.find(former.key(email: address), in: connection)?.account
         }

@@ -25,19 +25,21 @@ enum UserTraces {
         try connection.execute("DELETE FROM users WHERE id = ?", id)
     }
 
-    /// Mails in whatever case the address was written, with the messages that were to send them: a
-    /// mail server's refusal, which is kept with a dead letter, may quote the address. A user of
-    /// another issuer may share the address with an account of ours; its mails then stay.
+    /// The user's mails, whatever their address was then, with the messages that were to send them:
+    /// a mail server's refusal, which is kept with a dead letter, may quote the address. Mails from
+    /// before they told whose they are go by the address, in whatever case; where a user of another
+    /// issuer shares it with an account of ours they stay.
     private static func eraseMails(
         to user: UserRow, in connection: any DatabaseConnection
     ) throws {
-        guard let email = user.email?.lowercased() else { return }
+        let email = SQLValue.text(user.email?.lowercased())
         let prefixes = try connection.query(
             """
-            DELETE FROM mails WHERE lower(recipient) = ?
-                AND NOT EXISTS (SELECT 1 FROM users WHERE email_key = ? AND id <> ?)
+            DELETE FROM mails WHERE user_id = ?
+                OR user_id IS NULL AND lower(recipient) = ?
+                    AND NOT EXISTS (SELECT 1 FROM users WHERE email_key = ? AND id <> ?)
             RETURNING id
-            """, [.text(email), .text(email), .uuid(user.id)]
+            """, [.uuid(user.id), email, email, .uuid(user.id)]
         ).map { row in
             var reader = row.reader
             return SQLValue.text(MailOutbox.messagePrefix(try reader.uuid()))

@@ -13,25 +13,33 @@ struct MailContent: Sendable {
     let kind: Kind
     /// By their names; `nil` where this mail does not have the value.
     let values: [String: String?]
+    /// A secret that is to stand in the mail; its templates see ``Mail/placeOfCode`` for it.
+    let code: String?
 
-    private init(_ kind: Kind, _ values: [String: String?] = [:]) {
+    private init(_ kind: Kind, _ values: [String: String?] = [:], code: String? = nil) {
         self.kind = kind
-        self.values = values
+        self.values = values.merging(code == nil ? [:] : ["code": Mail.placeOfCode]) { $1 }
+        self.code = code
     }
 }
 
 // MARK: Sign-up and passwords
 
 extension MailContent {
-    static func signUpCode(_ code: String, minutes: Int64) -> MailContent {
-        MailContent(.signUpCode, ["code": code, "minutes": "\(minutes)"])
+    /// - Parameter isContested: whether several have signed the address up.
+    static func signUpCode(
+        _ code: String, minutes: Int64, isContested: Bool
+    ) -> MailContent {
+        MailContent(
+            .signUpCode, ["minutes": "\(minutes)", "contested": isContested ? "yes" : nil],
+            code: code)
     }
 
     /// Goes to the owner of an address that somebody tries to sign up with once more.
     static let alreadyRegistered = MailContent(.alreadyRegistered)
 
     static func passwordReset(_ code: String, minutes: Int64) -> MailContent {
-        MailContent(.passwordReset, ["code": code, "minutes": "\(minutes)"])
+        MailContent(.passwordReset, ["minutes": "\(minutes)"], code: code)
     }
 
     static let passwordChanged = MailContent(.passwordChanged)

@@ -11,9 +11,13 @@ struct MailDelivery: Sendable {
     private let client: SMTPClient
     private let sender: Mailbox
     private let database: any Database
+    private let secrets: TokenHashSecrets
     private let clock: DecisionClock
 
-    init(url: String, from: String, database: any Database, clock: DecisionClock) throws {
+    init(
+        url: String, from: String, database: any Database, secrets: TokenHashSecrets,
+        clock: DecisionClock
+    ) throws {
         do {
             client = try SMTPClient(url: url)
         } catch {
@@ -24,6 +28,7 @@ struct MailDelivery: Sendable {
         }
         self.sender = sender
         self.database = database
+        self.secrets = secrets
         self.clock = clock
     }
 
@@ -58,16 +63,23 @@ struct MailDelivery: Sendable {
 
     /// `nil` where it is gone, or was sent before: messages may be delivered twice.
     private func mail(_ id: UUID) async throws -> Mail? {
-        try await database.read { connection in
+        let found = try await database.read { connection -> (Mail, sealed: [UInt8]?)? in
             let row = try connection.queryOne(
                 """
-                SELECT recipient, subject, text, html FROM mails
+                SELECT recipient, subject, text, html, sealed_code FROM mails
                 WHERE id = ? AND sent_at IS NULL
                 """, [.uuid(id)])
             guard var reader = row?.reader else { return nil }
-            return try Mail(
-                recipient: reader.text(), subject: reader.text(), text: reader.text(),
-                html: reader.text())
+            return try (
+                Mail(
+                    recipient: reader.text(), subject: reader.text(), text: reader.text(),
+                    html: reader.text()), reader.optionalBlob()
+            )
+        }
+        do {
+            return try found.map { try $0.0.opened(id, sealedCode: $0.sealed, with: secrets) }
+        } catch {
+            throw PoisonMessage("\(error)")
         }
     }
 }

@@ -6,10 +6,26 @@ import Messaging
 
 /// A mail to one person, as plain text and as HTML.
 struct Mail: Sendable, Equatable {
+    /// Stands where a code belongs: a mail lies in the database without it, and the code beside it
+    /// sealed.
+    static let placeOfCode = "[code]"
+
     let recipient: String
     let subject: String
     let text: String
     let html: String
+
+    /// The mail as it is read by its recipient.
+    ///
+    /// - Throws: ``TokenHashSecrets/Unopenable``
+    func opened(_ id: UUID, sealedCode: [UInt8]?, with secrets: TokenHashSecrets) throws -> Mail {
+        guard let sealedCode else { return self }
+        let code = try secrets.open(sealedCode, for: id.text)
+        return Mail(
+            recipient: recipient, subject: subject,
+            text: text.replacing(Self.placeOfCode, with: code),
+            html: html.replacing(Self.placeOfCode, with: code))
+    }
 }
 
 /// Whom a mail goes to.
@@ -36,8 +52,9 @@ struct MailOutbox: Sendable {
     /// mailbox.
     let broker: (any MessageBroker)?
     let templates: MailTemplates
+    let secrets: TokenHashSecrets
 
-    /// A user without an address gets no mail.
+    /// A user without an address, or who was erased meanwhile, gets no mail.
     ///
     /// - Parameters:
     ///   - id: the mail's own, where the reason for it may be worked off twice: the second time
@@ -48,17 +65,23 @@ struct MailOutbox: Sendable {
         _ content: MailContent, to user: UserRow, id: UUID? = nil, requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        guard let recipient = user.mailRecipient else { return }
+        // Nobody is erased meanwhile, so that no mail outlives its user.
+        guard let recipient = user.mailRecipient,
+            try UserRow.findLocked(id: user.id, in: connection) != nil
+        else { return }
         let mail = templates.render(content, to: recipient)
         let id = id ?? .version7(at: now, randomness: .random(in: .min ... .max))
+        let sealed = try content.code.map { try secrets.seal($0, for: id.text) }
         let added = try connection.execute(
             """
-            INSERT INTO mails (id, recipient, subject, text, html, created_at)
-            VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+            INSERT INTO mails (id, user_id, recipient, subject, text, html, sealed_code,
+                created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
             """,
             [
-                .uuid(id), .text(mail.recipient), .text(mail.subject), .text(mail.text),
-                .text(mail.html), .time(now),
+                .uuid(id), .uuid(user.id), .text(mail.recipient), .text(mail.subject),
+                .text(mail.text), .text(mail.html), sealed.map { .blob($0) } ?? .null,
+                .time(now),
             ])
         guard added > 0 else { return }
         let body = Self.messageBody(id, requestID: requestID)

@@ -25,11 +25,18 @@ extension MailText {
     static let all: [MailContent.Kind: MailText] = [
         .signUpCode: MailText(
             subject: "Your CueBX Career code",
-            values: ["code", "minutes"],
+            values: ["code", "minutes", "contested"],
             body: """
                 Welcome to CueBX Career. Enter this code to verify your email address:
 
                 {{>code}}
+
+                {{#contested}}
+                Several people have asked for an account with this address, with different
+                passwords, and none of these is kept. If you did not sign up with another password
+                before, somebody else did. Choose your password together with the code, or by a
+                reset afterwards.
+                {{/contested}}
 
                 It is good for {{minutes}} minutes. If you did not just sign up, ignore this mail
                 and give the code to nobody.

@@ -119,12 +119,13 @@ extension PortableTable {
                 .uuid("id"), .text("email"), .text("email_key"), .time("email_verified_at"),
                 .text("password_hash"), .text("full_name"), .text("issuer"), .text("subject"),
                 .flag("is_active"), .time("created_at"), .time("updated_at"),
+                .text("provider_name"), .time("profile_told_at"),
             ]),
         PortableTable(
-            "one_time_codes", key: "user_id", "purpose",
+            "one_time_codes", key: "user_id", "purpose", "network",
             columns: [
-                .uuid("user_id"), .text("purpose"), .bytes("code_hash"), .time("created_at"),
-                .time("expires_at"),
+                .uuid("user_id"), .text("purpose"), .bytes("network"), .bytes("code_hash"),
+                .time("created_at"), .time("expires_at"),
             ]),
         PortableTable(
             "sessions", key: "id",
@@ -144,8 +145,9 @@ extension PortableTable {
         PortableTable(
             "mails", key: "id",
             columns: [
-                .uuid("id"), .text("recipient"), .text("subject"), .text("text"), .text("html"),
-                .time("created_at"), .time("sent_at"),
+                .uuid("id"), .uuid("user_id"), .text("recipient"), .text("subject"),
+                .text("text"), .text("html"), .bytes("sealed_code"), .time("created_at"),
+                .time("sent_at"),
             ]),
         PortableTable(
             "former_accounts", key: "email_hash",

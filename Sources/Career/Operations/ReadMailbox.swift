@@ -1,10 +1,12 @@
 import CareerDomain
 import Database
+import FoundationEssentials
 import HTTPEndpoint
 
 /// Development only: the mails that would have been sent.
 struct ReadMailbox: Action {
     let database: any Database
+    let secrets: TokenHashSecrets
 
     /// The newest mails of one answer.
     static let maximumMails = 200
@@ -21,17 +23,30 @@ struct ReadMailbox: Action {
             let condition = recipient == nil ? "" : "WHERE lower(recipient) = ?"
             return try connection.query(
                 """
-                SELECT recipient, subject, text, html, created_at FROM mails
+                SELECT id, recipient, subject, text, html, sealed_code, created_at FROM mails
                 \(condition) ORDER BY created_at DESC, id DESC LIMIT \(Self.maximumMails)
                 """, recipient.map { [.text($0.lowercased())] } ?? []
             ).map { row in
                 var reader = row.reader
+                let id = try reader.uuid()
+                let mail = try Mail(
+                    recipient: reader.text(), subject: reader.text(), text: reader.text(),
+                    html: reader.text())
+                let sealed = try reader.optionalBlob()
                 return try MailResponse(
-                    to: reader.text(), subject: reader.text(), text: reader.text(),
-                    html: reader.text(), sentAt: reader.time())
+                    mail: opened(mail, id, sealed), sentAt: reader.time())
             }
         }
         return Reply(MailboxResponse(messages: mails.reversed()))
+    }
+
+    /// A code that was sealed under another secret than this process knows stays out.
+    private func opened(_ mail: Mail, _ id: UUID, _ sealed: [UInt8]?) -> Mail {
+        do {
+            return try mail.opened(id, sealedCode: sealed, with: secrets)
+        } catch {
+            return mail
+        }
     }
 }
 
@@ -45,19 +60,16 @@ struct MailboxResponse: JSONObjectOutput {
 }
 
 struct MailResponse: JSONObjectOutput {
-    let to: String
-    let subject: String
-    let text: String
-    let html: String
+    let mail: Mail
     let sentAt: Timestamp
 
     static let schemaName = "Mail"
     static let about = "One mail."
     static let fields: [OutputField<MailResponse>] = [
-        OutputField("to", .text, "Its recipient.") { $0.to },
-        OutputField("subject", .text, "Its subject.") { $0.subject },
-        OutputField("text", .text, "Its plain text.") { $0.text },
-        OutputField("html", .text, "Its HTML.") { $0.html },
+        OutputField("to", .text, "Its recipient.") { $0.mail.recipient },
+        OutputField("subject", .text, "Its subject.") { $0.mail.subject },
+        OutputField("text", .text, "Its plain text.") { $0.mail.text },
+        OutputField("html", .text, "Its HTML.") { $0.mail.html },
         OutputField("sent_at", .time, "When it was sent.") { $0.sentAt },
     ]
 }

@@ -14,6 +14,10 @@ public let migrations: [Migration] = [
     Migration("import mark", importMark),
     Migration("queues' shares", queueShares),
     Migration("history's Stripe ids", historysStripeIDs),
+    Migration("codes of networks", codesOfNetworks),
+    Migration("sealed mails", sealedMails),
+    Migration("ends of strangers' rows", endsOfStrangersRows),
+    Migration("provider's profile", providersProfile),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are
