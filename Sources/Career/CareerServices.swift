@@ -62,16 +62,18 @@ public struct CareerServices: Sendable {
             queues: QueueMetrics(broker: broker, clock: clock))
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)
-        let mails = BillingMails(database: database, outbox: outbox, catalog: core.catalog)
+        let mails = BillingMails(
+            database: database, outbox: outbox, catalog: core.catalog, notices: notices)
         mirror = StripeMirror(
             stripe: stripe, database: database, ledger: core.ledger, prices: prices,
             notices: notices, mails: mails, clock: clock, logger: core.logger)
         reconciliation = StripeReconciliation(
             stripe: stripe, database: database, mirror: mirror, prices: prices)
+        let erased = ErasedCustomers(broker: broker)
         let billing = CareerBillingService(
             stripe: stripe, database: database, ledger: core.ledger,
             subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
-            clock: clock)
+            erased: erased, clock: clock)
         self.billing = billing
         localStripe = LocalStripe(core.settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
@@ -81,7 +83,7 @@ public struct CareerServices: Sendable {
             logger: core.logger, clock: clock, wall: .wall)
         let handlers = StripeEventHandlers(
             database: database, stripe: stripe, mirror: mirror, notices: notices, mails: mails,
-            clock: clock)
+            forgetErased: { try await billing.forgetErased($0) }, clock: clock)
         var all = handlers.all
         all[.usageCommits] = QueuedCommits(quota: quota).handle
         if let url = core.settings.smtpURL {
@@ -95,7 +97,7 @@ public struct CareerServices: Sendable {
             handlers: TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all),
             now: clock.now, logger: core.logger)
         identity = try await IdentityServices(
-            core, subscriptions: subscriptions, outbox: outbox,
+            core, subscriptions: subscriptions, outbox: outbox, erasedCustomers: erased,
             beforeErasing: { try await billing.forget(user: $0) })
     }
 

@@ -37,7 +37,11 @@ public struct Settings: Sendable {
     /// Another identity provider's keys: a URL or a file.
     public var authJWKS: String?
     public var authIssuer: String?
-    public var authAudience: String?
+    /// Any of them is good.
+    public var authAudiences: [String] = []
+    /// The claim that names the audience in tokens that have no `aud`.
+    public var authAudienceClaim = "aud"
+    static let audienceClaims: Set<String> = ["aud", "azp", "client_id"]
     public var trustedProxies: [IPNetwork] = []
     /// Seconds.
     public var reservationTTL: Int64 = 15 * 60
@@ -178,7 +182,9 @@ extension Settings {
         settings.corsOrigins = list(config, "cors.origins") ?? []
         settings.authJWKS = text(config, "auth.jwks")
         settings.authIssuer = text(config, "auth.issuer")
-        settings.authAudience = text(config, "auth.audience")
+        settings.authAudiences = list(config, "auth.audience") ?? []
+        settings.authAudienceClaim =
+            text(config, "auth.audience.claim") ?? settings.authAudienceClaim
         settings.trustedProxies = try networks(config, "trusted.proxies", "TRUSTED_PROXIES")
         settings.reservationTTL = Int64(
             try integer(config, "reservation.ttl", "RESERVATION_TTL", 900, 1...86_400))
@@ -211,7 +217,12 @@ extension Settings {
         _ = try rabbitMQ()
         if authJWKS != nil {
             guard authIssuer != nil else { throw SettingsError("AUTH_ISSUER", "is missing") }
-            guard authAudience != nil else { throw SettingsError("AUTH_AUDIENCE", "is missing") }
+            guard !authAudiences.isEmpty else {
+                throw SettingsError("AUTH_AUDIENCE", "is missing")
+            }
+            guard Self.audienceClaims.contains(authAudienceClaim) else {
+                throw SettingsError("AUTH_AUDIENCE_CLAIM", "must be aud, azp or client_id")
+            }
         }
         guard !internalAPIKeys.isEmpty else {
             throw SettingsError("INTERNAL_API_KEYS", "is empty")

@@ -103,7 +103,27 @@ public struct EndpointResponder: Sendable {
                 try await gatekeeper.confirmActive(caller)
             }
             throw problem
+        } catch {
+            if isFailure(error), let caller = call.caller { try await confirmStillThere(caller) }
+            throw error
         }
+    }
+
+    /// What fails for a caller who was erased or locked out meanwhile is no failure: they are told
+    /// so, as on their next request.
+    private func confirmStillThere(_ caller: Caller) async throws {
+        do {
+            try await gatekeeper.confirmActive(caller)
+        } catch let problem as Problem {
+            throw problem
+        } catch {
+            // Whether they are there cannot be told now; what was thrown first is told.
+            return
+        }
+    }
+
+    private func isFailure(_ error: any Error) -> Bool {
+        (error as? Problem).map { $0.status >= 500 } ?? true
     }
 
     /// The request's target in its usual form, or as a proxy sends it (RFC 9112 §3.2).

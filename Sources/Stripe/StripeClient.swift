@@ -105,9 +105,11 @@ public struct StripeClient: Sendable {
 public struct NewStripeCustomer: Sendable, Equatable {
     /// Kept in the customer's metadata as `user_id`.
     public var userID: String
-    public var email: String
+    /// `nil` for who has none: it is left out. Stripe reads an empty one as an
+    /// order to remove what is not there, and refuses.
+    public var email: String?
 
-    public init(userID: String, email: String) {
+    public init(userID: String, email: String?) {
         self.userID = userID
         self.email = email
     }

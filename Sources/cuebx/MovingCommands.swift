@@ -7,8 +7,8 @@ struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write the whole database as one stream, to be imported elsewhere.",
         discussion: """
-            Reads one snapshot beside a live server. The stream holds password hashes and \
-            what users are known by: keep it as you keep the database.
+            Reads one snapshot beside a live server. The stream holds password hashes and the \
+            installation's secret: keep it as you keep the database.
             """)
 
     @Argument(help: "A file that does not exist yet (made for its owner alone), or - .")
@@ -27,7 +27,7 @@ struct Export: AsyncParsableCommand {
                 }
             tell(
                 "exported \(summary.rows) rows of \(summary.tables) tables; among them are "
-                    + "password hashes")
+                    + "password hashes and the installation's secret")
             try database.close()
         } catch {
             try database.close()

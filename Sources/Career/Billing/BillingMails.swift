@@ -9,11 +9,16 @@ struct BillingMails: Sendable {
     private let database: any Database
     private let outbox: MailOutbox
     private let catalog: CatalogStore
+    private let notices: OperatorNotices
 
-    init(database: any Database, outbox: MailOutbox, catalog: CatalogStore) {
+    init(
+        database: any Database, outbox: MailOutbox, catalog: CatalogStore,
+        notices: OperatorNotices
+    ) {
         self.database = database
         self.outbox = outbox
         self.catalog = catalog
+        self.notices = notices
     }
 
     func enqueue(
@@ -85,18 +90,19 @@ struct BillingMails: Sendable {
     }
 
     /// Mails the user whose subscription it is; a mail of this id that is there already is not
-    /// written again.
+    /// written again. Of a user without an address the operator is told: money hangs on what these
+    /// mails say.
     private func send(
         to subscriptionID: String, id: UUID, requestID: String?, now: Timestamp,
         _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
     ) async throws {
-        try await database.write { [self] connection in
+        let unheard = try await database.write { [self] connection -> MailContent? in
             let row = try connection.queryOne(
                 """
                 SELECT user_id, plan_id, status, trial_end, cancel_at_period_end
                 FROM subscriptions WHERE stripe_subscription_id = ?
                 """, [.text(subscriptionID)])
-            guard var reader = row?.reader else { return }
+            guard var reader = row?.reader else { return nil }
             let (userID, planID) = (try reader.uuid(), try reader.uuid())
             let status = try reader.oneOf(Subscription.Status.self)
             let end = try reader.optionalTime()
@@ -105,9 +111,16 @@ struct BillingMails: Sendable {
             guard let plan = try catalog.current(in: connection).plan(planID),
                 let user = try UserRow.find(id: userID, in: connection),
                 let content = content(plan, trial)
-            else { return }
+            else { return nil }
             try outbox.enqueue(
                 content, to: user, id: id, requestID: requestID, in: connection, now: now)
+            return user.mailRecipient == nil ? content : nil
         }
+        guard let unheard else { return }
+        let page = (unheard.values["invoiceURL"] ?? nil).map { " Its invoice: \($0)" } ?? ""
+        try await notices.add(
+            "mail_missing", subject: "mail \(id.text)",
+            "\(subscriptionID): its user has no email address and was not sent the mail "
+                + "\(unheard.kind.rawValue). Tell them another way.\(page)")
     }
 }

@@ -15,6 +15,7 @@ public struct CareerBillingService: Sendable {
     let catalog: CatalogStore
     let prices: StripePrices
     let mirror: StripeMirror
+    let erased: ErasedCustomers
     let clock: DecisionClock
     let checkoutTurns = UserTurns()
 

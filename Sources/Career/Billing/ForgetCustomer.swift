@@ -1,4 +1,5 @@
 import Foundation
+import Messaging
 import Stripe
 
 extension CareerBillingService {
@@ -12,6 +13,11 @@ extension CareerBillingService {
         if let session = try await Checkouts(database: database).find(user)?.sessionID {
             try await expire(session)
         }
+        try await forget(customer: customer)
+    }
+
+    /// Deletes a customer at Stripe, and ends what they subscribe to. One who is gone stays so.
+    private func forget(customer: String) async throws {
         for subscription in try await listSubscriptions(of: customer) where !subscription.isOver {
             try await end(subscription.id)
         }
@@ -19,6 +25,16 @@ extension CareerBillingService {
             _ = try await stripe.deleteCustomer(customer)
         } catch {
             guard case .notFound = error.kind else { throw error }
+        }
+    }
+
+    /// Deletes a customer whose user was erased. A Stripe that is away delays it and uses up no
+    /// tries.
+    func forgetErased(_ customer: String) async throws {
+        do {
+            try await forget(customer: customer)
+        } catch let error as StripeError where error.mayRetry {
+            throw PostponedMessage("\(error)")
         }
     }
 

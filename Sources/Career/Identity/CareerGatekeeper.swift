@@ -2,19 +2,23 @@ import Crypto
 import FoundationEssentials
 import HTTPEndpoint
 import HTTPTypes
+import Logging
 
 /// Lets callers in: tool servers by their internal key, users by their access token.
 struct CareerGatekeeper: Gatekeeper {
     private let tokens: TokenVerifier
     private let currentActiveUser: CurrentActiveUser
     private let internalKeys: InternalKeys
+    private let logger: Logger
 
     init(
-        tokens: TokenVerifier, currentActiveUser: CurrentActiveUser, internalKeys: InternalKeys
+        tokens: TokenVerifier, currentActiveUser: CurrentActiveUser, internalKeys: InternalKeys,
+        logger: Logger
     ) {
         self.tokens = tokens
         self.currentActiveUser = currentActiveUser
         self.internalKeys = internalKeys
+        self.logger = logger
     }
 
     func admit(_ call: inout Call, to access: Access) async throws {
@@ -24,9 +28,21 @@ struct CareerGatekeeper: Gatekeeper {
             }
         }
         guard access.needsUser else { return }
-        let caller = try await tokens.verify(try bearerToken(call.headers))
+        let caller = try await caller(of: try bearerToken(call.headers), call)
         if !access.decidesOnUser { try await currentActiveUser.confirm(caller) }
         call.caller = caller
+    }
+
+    /// Nothing of the token itself is logged but the reason for its refusal.
+    private func caller(of token: String, _ call: Call) async throws -> Caller {
+        do {
+            return try await tokens.verify(token)
+        } catch let refusal as TokenRefusal {
+            logger.info(
+                "access token refused",
+                metadata: ["request_id": "\(call.id)", "reason": "\(refusal.rawValue)"])
+            throw Problem.invalidToken
+        }
     }
 
     func confirmActive(_ caller: Caller) async throws {

@@ -4,7 +4,8 @@ import JSON
 
 /// A JWT in its compact form (RFC 7519, RFC 7515 §3.1), taken apart strictly and not yet believed.
 package struct CompactJWT {
-    static let maximumBytes = 8 * 1024
+    /// Providers put groups and roles into a token: 200 groups are 11 kB.
+    static let maximumBytes = 16 * 1024
     /// What a header may say that it is, in lower case: a JWT, or an access token (RFC 9068 §2.1).
     /// The prefix may be there or not (RFC 7515 §4.1.9).
     static let types: Set<String> = ["jwt", "application/jwt", "at+jwt", "application/at+jwt"]
@@ -58,11 +59,15 @@ package struct CompactJWT {
         return Timestamp(micros: micros)
     }
 
-    /// Whether the token is good at `now`, by `exp` and, where it is there, `nbf`. No leeway.
-    package func isCurrent(at now: Timestamp) -> Bool {
-        guard let expiresAt = time("exp"), now < expiresAt else { return false }
+    /// Whether the token is good at `now`, by `exp` and, where it is there, `nbf`.
+    ///
+    /// - Parameter leeway: seconds that the issuer's clock may differ from ours.
+    package func isCurrent(at now: Timestamp, leeway: Int64 = 0) -> Bool {
+        guard let expiresAt = time("exp"), now < expiresAt.adding(seconds: leeway) else {
+            return false
+        }
         guard claims["nbf"] != nil else { return true }
         guard let notBefore = time("nbf") else { return false }
-        return notBefore <= now
+        return notBefore <= now.adding(seconds: leeway)
     }
 }

@@ -28,6 +28,8 @@ struct DeleteMe: Action {
                     former, under: identity.formerAccounts.key(of: user), in: connection,
                     now: now)
             }
+            try identity.erasedCustomers.handOver(
+                of: id, requestID: call.id, in: connection, now: now)
             try UserTraces.erase(user, in: connection)
         }
         return Reply(MessageResponse("The account is deleted."))

@@ -25,9 +25,10 @@ struct MeResponse: JSONObjectOutput {
     static let about = "A user's account."
     static let fields: [OutputField<MeResponse>] = [
         OutputField("id", .uuid, "The user's id.") { $0.user.id },
-        OutputField("email", .nullable(.text), "null where another issuer tells none.") {
-            $0.user.email
-        },
+        OutputField(
+            "email", .nullable(.text),
+            "null where another issuer tells none: then no mail reaches the user."
+        ) { $0.user.email },
         OutputField("email_verified", .bool, "Whether the address is verified.") {
             $0.user.emailVerifiedAt != nil
         },

@@ -10,7 +10,7 @@ extension Problem {
         400, "invalid_code", "Invalid code", "The code is wrong or has expired.")
     static let tooManyAttempts = Problem(
         429, "too_many_attempts", "Too many attempts",
-        "There were too many failed attempts; wait, or ask for a new code.")
+        "There were too many attempts; wait before the next one.")
     static let invalidRefreshToken = Problem(
         401, "invalid_refresh_token", "Invalid refresh token",
         "The refresh token is not valid; sign in again.")

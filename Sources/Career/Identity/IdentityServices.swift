@@ -23,10 +23,12 @@ struct IdentityServices: Sendable {
     let gatekeeper: CareerGatekeeper
     /// Ends what the user pays for, before the account is erased.
     let beforeErasing: @Sendable (UUID) async throws -> Void
+    let erasedCustomers: ErasedCustomers
     let logger: Logger
 
     init(
         _ core: CareerCore, subscriptions: CareerSubscriptionService, outbox: MailOutbox,
+        erasedCustomers: ErasedCustomers,
         beforeErasing: @escaping @Sendable (UUID) async throws -> Void
     ) async throws {
         let settings = core.settings
@@ -39,6 +41,7 @@ struct IdentityServices: Sendable {
         self.subscriptions = subscriptions
         self.outbox = outbox
         self.beforeErasing = beforeErasing
+        self.erasedCustomers = erasedCustomers
         throttle = AuthThrottle(secrets: secrets, exemptsLoopback: settings.isDevelopment)
         codes = OneTimeCodes(secrets: secrets)
         formerAccounts = FormerAccounts(
@@ -48,12 +51,13 @@ struct IdentityServices: Sendable {
         var external: ExternalIssuer?
         var services: [any Service] = []
         if let source = settings.authJWKS, let issuer = settings.authIssuer,
-            let audience = settings.authAudience
+            !settings.authAudiences.isEmpty
         {
             let keys = JSONWebKeys(source: source, logger: core.logger)
             services.append(keys)
             external = ExternalIssuer(
-                issuer: issuer, audience: audience, keys: keys, database: core.database,
+                issuer: issuer, audiences: Set(settings.authAudiences),
+                audienceClaim: settings.authAudienceClaim, keys: keys, database: core.database,
                 subscriptions: subscriptions, formerAccounts: formerAccounts, clock: core.clock)
         }
         self.services = services
@@ -61,7 +65,7 @@ struct IdentityServices: Sendable {
             tokens: TokenVerifier(
                 accessTokens: accessTokens, external: external, clock: core.clock),
             currentActiveUser: CurrentActiveUser(database: core.database),
-            internalKeys: InternalKeys(settings.internalAPIKeys))
+            internalKeys: InternalKeys(settings.internalAPIKeys), logger: core.logger)
     }
 
     /// The tokens of a session, as an answer.

@@ -46,6 +46,11 @@ actor JSONWebKeys {
         self.logger = logger
     }
 
+    /// The name under which an algorithm is kept: RFC 9864 calls EdDSA with Ed25519 `Ed25519`.
+    nonisolated static func familiarName(_ algorithm: String) -> String {
+        algorithm == "Ed25519" ? "EdDSA" : algorithm
+    }
+
     /// What is known of a key that a token names.
     enum Answer {
         case key(any JWTAlgorithm)
@@ -57,7 +62,8 @@ actor JSONWebKeys {
 
     /// The key of this name, for this algorithm and no other. A token that names no key means the
     /// only one of its algorithm; where several are, nothing tells which one it means.
-    func key(_ id: String?, algorithm: String) async -> Answer {
+    func key(_ id: String?, algorithm named: String) async -> Answer {
+        let algorithm = Self.familiarName(named)
         if let answer = known(id, algorithm) { return answer }
         guard waiting < Self.maximumWaiting else { return .unavailable }
         waiting += 1
@@ -128,55 +134,87 @@ actor JSONWebKeys {
         return bytes
     }
 
-    /// Keys of other kinds and uses are passed over: a provider may list them for others.
+    /// Keys of other kinds and uses are passed over: a provider may list them for others. So are
+    /// those that cannot be read, each by itself: what Foundation's parser reads is asked for the
+    /// few members that we need, since ours would refuse a whole set for one repeated name.
     private static func keys(in text: [UInt8]) async throws -> [Key] {
-        guard let list = try JSONValue.parse(text)["keys"]?.array else {
+        let document: Any
+        do {
+            document = try JSONSerialization.jsonObject(with: Data(text))
+        } catch {
+            throw Failure("it is not JSON")
+        }
+        guard let list = (document as? [String: Any])?["keys"] as? [Any] else {
             throw Failure("it is no key set")
         }
         var keys: [Key] = []
-        for item in list.prefix(maximumKeys) {
-            guard let algorithm = algorithm(of: item),
-                item["use"] == nil || item["use"]?.string == "sig"
-            else { continue }
+        for item in list.lazy.compactMap({ $0 as? [String: Any] }).map(WrittenKey.init) {
+            guard let algorithm = item.algorithm, item.isForSignatures else { continue }
             do {
-                keys.append(
-                    Key(
-                        id: item["kid"]?.string, algorithm: algorithm.rawValue,
-                        value: try await key(item, algorithm)))
+                let value = try await key(item, algorithm)
+                keys.append(Key(id: item["kid"], algorithm: algorithm.rawValue, value: value))
             } catch {
                 continue
             }
+            if keys.count == maximumKeys { break }
         }
         return keys
     }
 
-    /// The one algorithm that we use such a key with.
-    private static func algorithm(of item: JSONValue) -> JWK.Algorithm? {
+    private static func key(
+        _ item: WrittenKey, _ algorithm: JWK.Algorithm
+    ) async throws -> any JWTAlgorithm {
+        // Within a collection of its own any name does.
+        let name = JWKIdentifier(string: "key")
+        var jwk = try JWK(json: item.publicParts)
+        jwk.keyIdentifier = name
+        jwk.algorithm = algorithm
+        return try await JWTKeyCollection().add(jwk: jwk)
+            .getKey(for: name, alg: algorithm.rawValue)
+    }
+}
+
+/// A key as the provider's document writes it (RFC 7517 §4).
+private struct WrittenKey {
+    private let members: [String: Any]
+
+    init(_ members: [String: Any]) {
+        self.members = members
+    }
+
+    /// A member's text; `nil` where it is missing, or null, or of another kind.
+    subscript(_ name: String) -> String? { members[name] as? String }
+
+    /// What it says that it is for, if anything.
+    var isForSignatures: Bool {
+        let use = self["use"]
+        let operations = members["key_ops"] as? [Any]
+        return (use == nil || use == "sig")
+            && (operations == nil || operations?.contains { $0 as? String == "verify" } == true)
+    }
+
+    /// The one algorithm that we use such a key with. Its names are those of RFC 7518 and RFC 8037,
+    /// and of RFC 9864, which gives Ed25519 one of its own.
+    var algorithm: JWK.Algorithm? {
         let algorithm: JWK.Algorithm
-        switch (item["kty"]?.string, item["crv"]?.string) {
+        switch (self["kty"], self["crv"]) {
         case ("RSA", nil): algorithm = .rs256
         case ("EC", "P-256"): algorithm = .es256
         case ("OKP", "Ed25519"): algorithm = .eddsa
         default: return nil
         }
-        let declared = item["alg"]?.string
-        return declared == nil || declared == algorithm.rawValue ? algorithm : nil
+        guard let declared = self["alg"] else { return algorithm }
+        return JSONWebKeys.familiarName(declared) == algorithm.rawValue ? algorithm : nil
     }
 
-    private static func key(
-        _ item: JSONValue, _ algorithm: JWK.Algorithm
-    ) async throws -> any JWTAlgorithm {
-        // Within a collection of its own any name does.
-        let name = JWKIdentifier(string: "key")
-        var jwk = try JWK(json: item.compactText)
-        jwk.keyIdentifier = name
-        jwk.algorithm = algorithm
-        // Public parts only, whatever the file holds.
-        jwk.privateExponent = nil
-        jwk.prime1 = nil
-        jwk.prime2 = nil
-        return try await JWTKeyCollection().add(jwk: jwk)
-            .getKey(for: name, alg: algorithm.rawValue)
+    /// The public parts only, whatever the document holds.
+    var publicParts: String {
+        JSONValue.object(
+            JSONObject(
+                ["kty", "crv", "n", "e", "x", "y"].compactMap { name in
+                    self[name].map { (key: name, value: .string($0)) }
+                })
+        ).compactText
     }
 }
 

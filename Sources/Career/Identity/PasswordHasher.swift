@@ -11,9 +11,9 @@ final class PasswordHasher: Sendable {
     static let maximumThreads = 2
     /// Hashes of one kind that may wait for a thread, so that sign-ups keep no sign-in out; beyond it
     /// they are refused before any work is done …
-    static let maximumWaiting = 128
+    static let maximumWaiting = 64
     /// … and those of one network among them.
-    static let maximumWaitingOfOne = 48
+    static let maximumWaitingOfOne = 32
     /// A thread without work ends after this long.
     static let idleSeconds = 10.0
 
@@ -152,7 +152,9 @@ final class PasswordHasher: Sendable {
     func hash(
         _ password: String, comparedTo other: String?, for customer: Customer
     ) async throws -> (text: String, isSame: Bool) {
-        let (new, known) = (StoredPassword(cost: cost, salt: Self.salt(), hash: []), try stored(other))
+        let (new, known) = (
+            StoredPassword(cost: cost, salt: Self.salt(), hash: []), try stored(other)
+        )
         return try await onThread(customer) {
             (
                 StoredPassword(new, hash: try new.derive(password)).text,

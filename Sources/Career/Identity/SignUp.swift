@@ -38,7 +38,8 @@ struct SignUp: Action {
         let (hash, isSame) = try await identity.passwords.hash(
             request.password, comparedTo: awaiting, for: customer)
         var attempt = Attempt(
-            request: request, hash: hash, seen: awaiting, isSame: isSame, triesLeft: Self.maximumTries)
+            request: request, hash: hash, seen: awaiting, isSame: isSame,
+            triesLeft: Self.maximumTries)
         while case .changed(let current) = try await keep(attempt, call) {
             attempt.seen = current
             attempt.triesLeft -= 1
@@ -75,16 +76,17 @@ struct SignUp: Action {
         let now = identity.clock.now()
         let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
         // One statement, so that of two sign-ups at the same time one comes second.
-        let isNew = try connection.execute(
-            """
-            INSERT INTO users (id, email, email_key, password_hash, full_name, created_at,
-                updated_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING
-            """,
-            [
-                .uuid(id), .text(email.text), .text(email.key), .text(attempt.hash),
-                .text(attempt.request.fullName), .time(now), .time(now),
-            ]) == 1
+        let isNew =
+            try connection.execute(
+                """
+                INSERT INTO users (id, email, email_key, password_hash, full_name, created_at,
+                    updated_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING
+                """,
+                [
+                    .uuid(id), .text(email.text), .text(email.key), .text(attempt.hash),
+                    .text(attempt.request.fullName), .time(now), .time(now),
+                ]) == 1
         // Whoever is erased between these statements is gone, and so is the reason for a mail.
         guard let found = try UserRow.find(emailKey: email.key, in: connection),
             let user = try UserRow.findLocked(id: found.id, in: connection)

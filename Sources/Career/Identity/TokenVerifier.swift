@@ -1,8 +1,25 @@
 import CareerDomain
+import Crypto
 import FoundationEssentials
 import HTTPEndpoint
 import JSON
 import JWTKit
+
+/// Why an access token is refused: for the log. Whoever shows it is told `invalid_token` alone.
+enum TokenRefusal: String, Error {
+    case malformed = "it is no JWT in compact form, or longer than 16 KiB"
+    case notCurrent = "it has expired, is not good yet, or has no exp"
+    case fromTheFuture = "it was issued in the future"
+    case badSignature = "its signature is not its key's"
+    case otherKind = "it is no access token of a user"
+    case noProvider = "its algorithm is not ours, and there is no AUTH_JWKS"
+    case algorithm = "its algorithm is none of RS256, ES256, EdDSA and Ed25519"
+    case issuer = "its iss is not AUTH_ISSUER"
+    case audience = "neither its aud nor its AUTH_AUDIENCE_CLAIM is an AUTH_AUDIENCE"
+    case subject = "its sub is missing, empty or too long"
+    case unknownKey = "the provider has no such key, or several and the token names none"
+    case deletedAccount = "it is from before its account's deletion, or has no iat to tell"
+}
 
 /// Says who is behind an access token. It judges signature, `exp` and `type` by the decisions'
 /// clock; whether the user is still there and active is ``CurrentActiveUser``'s question.
@@ -12,6 +29,21 @@ import JWTKit
 final class TokenVerifier: Sendable {
     /// Tokens in each of the cache's two generations; about 600 bytes each.
     static let cachedTokens = 8192
+    /// Longer tokens are kept by their hash, so that 16 KiB each do not fill the memory.
+    static let maximumKeptBytes = 1024
+    /// Seconds that another provider's clock may differ from ours.
+    static let leewaySeconds: Int64 = 60
+
+    private enum CacheKey: Hashable, Sendable {
+        case token(String)
+        case hash(SHA256Digest)
+
+        init(_ token: String) {
+            self =
+                token.utf8.count <= maximumKeptBytes
+                ? .token(token) : .hash(SHA256.hash(data: Array(token.utf8)))
+        }
+    }
 
     private struct Verified: Sendable {
         let caller: Caller
@@ -21,7 +53,7 @@ final class TokenVerifier: Sendable {
     private let algorithm: any JWTAlgorithm
     private let external: ExternalIssuer?
     private let clock: DecisionClock
-    private let cache = GenerationCache<String, Verified>(limit: cachedTokens)
+    private let cache = GenerationCache<CacheKey, Verified>(limit: cachedTokens)
 
     init(accessTokens: AccessTokens, external: ExternalIssuer?, clock: DecisionClock) {
         algorithm = accessTokens.algorithm
@@ -29,35 +61,41 @@ final class TokenVerifier: Sendable {
         self.clock = clock
     }
 
-    /// - Throws: ``Problem`` 401 `invalid_token`; what the database throws where the user of
-    ///   another issuer is seen for the first time.
+    /// - Throws: ``TokenRefusal``; ``Problem`` 503 where another provider cannot be asked for its
+    ///   key; what the database throws where its user is seen for the first time.
     func verify(_ token: String) async throws -> Caller {
-        if let known = cache.value(for: token) {
+        let key = CacheKey(token)
+        if let known = cache.value(for: key) {
             guard clock.now() < known.expiresAt else {
-                cache.remove(token)
-                throw Problem.invalidToken
+                cache.remove(key)
+                throw TokenRefusal.notCurrent
             }
             return known.caller
         }
-        guard let jwt = CompactJWT(token), jwt.isCurrent(at: clock.now()),
-            let expiresAt = jwt.time("exp")
-        else { throw Problem.invalidToken }
+        guard let jwt = CompactJWT(token) else { throw TokenRefusal.malformed }
+        let isOurs = jwt.algorithm == "HS256"
+        // Our own tokens are judged by the clock that they were made by.
+        let leeway = isOurs ? 0 : Self.leewaySeconds
+        guard jwt.isCurrent(at: clock.now(), leeway: leeway), let expiresAt = jwt.time("exp")
+        else { throw TokenRefusal.notCurrent }
         let caller: Caller
-        if jwt.algorithm == "HS256" {
+        if isOurs {
             caller = try own(jwt)
         } else {
-            guard let external else { throw Problem.invalidToken }
+            guard let external else { throw TokenRefusal.noProvider }
             caller = try await external.caller(of: jwt)
         }
-        cache.insert(Verified(caller: caller, expiresAt: expiresAt), for: token)
+        cache.insert(
+            Verified(caller: caller, expiresAt: expiresAt.adding(seconds: leeway)), for: key)
         return caller
     }
 
     /// A token that we signed.
     private func own(_ jwt: CompactJWT) throws -> Caller {
-        guard isSigned(jwt), jwt.claims["type"]?.string == AccessTokens.type,
+        guard isSigned(jwt) else { throw TokenRefusal.badSignature }
+        guard jwt.claims["type"]?.string == AccessTokens.type,
             let userID = uuid(jwt.claims["sub"])
-        else { throw Problem.invalidToken }
+        else { throw TokenRefusal.otherKind }
         // Ours name their session; those that somebody else signs with our secret name none, or
         // one of their own that is no session here.
         return Caller(userID: userID, sessionID: uuid(jwt.claims["sid"]))

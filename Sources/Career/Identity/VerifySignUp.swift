@@ -101,6 +101,7 @@ struct VerifySignUpRequest: JSONInput {
         email = reader.required("email", .email, "The address that signed up.")
         code = reader.required("otp_code", .otpCode, "Good for ten minutes and five tries.")
         password = reader.optional(
-            "password", .newPassword, "The account's from now on, whoever else signed the address up.")
+            "password", .newPassword,
+            "The account's from now on, whoever else signed the address up.")
     }
 }

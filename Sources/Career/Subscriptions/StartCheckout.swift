@@ -67,7 +67,7 @@ struct StartCheckout: Action {
             }
             try await replace(sessionID, of: user, requestID: requestID)
         }
-        let customer = try await customer(of: account)
+        let customer = try await customer(of: account, requestID: requestID)
         let price = try await billing.prices.price(of: plan)
         let attempt = try await checkouts.begin(
             request, user: user, expiresAt: now.adding(seconds: Self.pageLifetime))
@@ -121,7 +121,10 @@ struct StartCheckout: Action {
     /// The user's one customer at Stripe. The idempotency key makes two racing first checkouts
     /// meet in one; it counts the customers that were deleted at Stripe, so that Stripe does not
     /// answer with one of those.
-    private func customer(of account: Account) async throws -> String {
+    ///
+    /// - Throws: ``Problem`` 401 where the user was erased meanwhile; then nothing of them stays at
+    ///   Stripe.
+    private func customer(of account: Account, requestID: String) async throws -> String {
         if let known = account.subscription.stripeCustomerID { return known }
         let user = account.subscription.userID
         let subscription = account.subscription.id
@@ -136,11 +139,19 @@ struct StartCheckout: Action {
             return try (reader.optionalText(), reader.integer())
         }
         let customer = try await billing.stripe.createCustomer(
-            NewStripeCustomer(userID: user.text, email: email ?? ""),
+            NewStripeCustomer(userID: user.text, email: email),
             "customer-\(user.text)-\(deleted)")
         let outcome = try await billing.ledger.perform(
             LinkCustomer(userID: user, customerID: customer.id))
-        return outcome ?? customer.id
+        guard let outcome else {
+            let now = billing.clock.now()
+            try await billing.database.write { [billing] connection in
+                try billing.erased.handOver(
+                    customer.id, requestID: requestID, in: connection, now: now)
+            }
+            throw Problem.unauthorized
+        }
+        return outcome
     }
 }
 

@@ -12,6 +12,8 @@ struct StripeEventHandlers: Sendable {
     let mirror: StripeMirror
     let notices: OperatorNotices
     let mails: BillingMails
+    /// Deletes a customer at Stripe whose user was erased here.
+    let forgetErased: @Sendable (String) async throws -> Void
     let clock: DecisionClock
 
     var all: [MessageQueue: MessageWorker.Handler] {
@@ -36,6 +38,9 @@ struct StripeEventHandlers: Sendable {
 
     private func subscription(_ message: Message) async throws {
         let work = try await read(message)
+        if let customer = work[ErasedCustomers.member]?.string {
+            return try await forgetErased(customer)
+        }
         if let customer = work["customer"]?.string {
             return try await mirror.forget(customer, requestID: message.requestID)
         }
