@@ -13,6 +13,7 @@ enum Job: String {
     case cancelAtDate = "cancel_at_date"
     case expirePendingUpdate = "expire_pending_update"
     case resumeCollection = "resume_collection"
+    case expireResumption = "expire_resumption"
     case deleteClock = "delete_clock"
     case settlePayment = "settle_payment"
 }
@@ -114,6 +115,7 @@ extension Account {
         case .cancelAtDate: try endOnDate(subject)
         case .expirePendingUpdate: try expirePendingUpdate(subject)
         case .resumeCollection: try resumeCollection(subject)
+        case .expireResumption: try expireResumption(subject)
         case .deleteClock: _ = try deleteTestClock(subject)
         case .settlePayment: try settlePayment(subject, succeeds: true)
         }

@@ -63,7 +63,8 @@ extension Account {
         var new = NewSubscription(customer: customer, items: [])
         for line in order["lines"]?.array ?? [] {
             let price = try get(.price, line["price"]?.string ?? "")
-            new.items.append((price, line["quantity"]?.int ?? 1))
+            new.items.append(
+                NewSubscription.Item(price: price, quantity: line["quantity"]?.int ?? 1))
         }
         new.metadata = order["metadata"] ?? [:]
         new.defaultPaymentMethod = method?["id"]?.string

@@ -124,6 +124,9 @@ struct Gateway: Sendable {
                 fault.status, fault.status == 429 ? "invalid_request_error" : "api_error",
                 "A fault that a test asked for.", code: fault.status == 429 ? "rate_limit" : nil)
             var answer = Answer.json(error.body, status: fault.status)
+            if fault.status == 429 {
+                answer.headers.append(("stripe-rate-limited-reason", "global-rate"))
+            }
             if let retry = fault.shouldRetry {
                 answer.headers.append(("stripe-should-retry", retry ? "true" : "false"))
             }

@@ -56,6 +56,7 @@ extension Account {
                 "starting_balance": .int(balance), "subtotal": .int(subtotal), "total": .int(total),
                 "subtotal_excluding_tax": .int(subtotal), "total_excluding_tax": .int(total),
                 "discounts": subscription["discounts"] ?? [],
+                "auto_advance": .bool(reason == "subscription_cycle"),
                 "total_discount_amounts": Self.discountAmounts(lines),
                 "test_clock": customer["test_clock"] ?? .null,
                 "period_start": .int(period.start), "period_end": .int(period.end),
@@ -146,6 +147,7 @@ extension Account {
         try emit("invoice.paid", invoice)
         if isCharged { try emit("invoice.payment_succeeded", invoice) }
         try applyPendingUpdate(paidBy: invoice)
+        try finishResuming(paidBy: invoice)
     }
 
     func retrieveInvoice(_ id: String) throws -> JSONValue { try get(.invoice, id) }

@@ -28,6 +28,12 @@ extension Account {
         if let end { try schedule(.resumeCollection, id, at: end) }
     }
 
+    /// The sandbox charges cards; it sends no invoices to be paid by hand.
+    func checkCollection(_ parameters: Parameters) throws {
+        _ = try parameters.choice(
+            "collection_method", of: ["charge_automatically"], default: "charge_automatically")
+    }
+
     func resumeCollection(_ id: String) throws {
         guard let old = try find(.subscription, id), old["pause_collection"]?.object != nil else {
             return

@@ -92,14 +92,25 @@ extension Account {
             subscription.set(member.key, to: member.value)
         }
         subscription.set("pending_update", to: .null)
-        let invoice = try get(.invoice, held["invoice"]?.string ?? "")
+        try noteBilled(linesOf: try get(.invoice, held["invoice"]?.string ?? ""))
+    }
+
+    /// Notes what an invoice that waited for its payment bills.
+    func noteBilled(linesOf invoice: JSONValue) throws {
+        let kept = try subscription(of: invoice).map { try self.kept(of: $0) } ?? Reduction.all
         for line in invoice.at("lines", "data")?.array ?? [] where line["amount"]?.int ?? 0 >= 0 {
+            let off = (line["discount_amounts"]?.array ?? []).reduce(0) {
+                $0 + ($1["amount"]?.int ?? 0)
+            }
+            let amount = max(line["amount"]?.int ?? 0, 1)
             let details = line.at("parent", "subscription_item_details")
             try noteBilled(
                 item: details?["subscription_item"]?.string ?? "",
                 price: line.at("pricing", "price_details", "price")?.string ?? "",
                 quantity: line["quantity"]?.int ?? 1, invoice: invoice["id"]?.string,
-                line: line["id"]?.string)
+                line: line["id"]?.string,
+                kept: details?["proration"]?.bool == true
+                    ? kept : (amount - off) * Reduction.all / amount)
         }
     }
 

@@ -1,6 +1,6 @@
 import JSON
 
-/// Canceling, ending, pausing and resuming (docs.stripe.com/billing/subscriptions/cancel).
+/// Canceling and ending (docs.stripe.com/billing/subscriptions/cancel).
 extension Account {
     /// `DELETE /v1/subscriptions/{id}`: ends it at once, without a refund. `prorate` credits the
     /// unused time, `invoice_now` bills what is waiting.
@@ -102,37 +102,5 @@ extension Account {
             try void(&invoice)
         }
         try end(subscription, reason: "payment_failed", status: "incomplete_expired")
-    }
-
-    /// `POST /v1/subscriptions/{id}/resume`: only for a paused one. It is not how
-    /// `cancel_at_period_end` is undone. A new period begins and is charged.
-    func resumeSubscription(_ id: String, _ parameters: Parameters) throws -> JSONValue {
-        let old = try get(.subscription, id)
-        _ = try parameters.choice(
-            "billing_cycle_anchor", "type", of: ["now"], default: "now")
-        guard old["status"] == "paused" else {
-            throw StripeError.invalid(
-                "You cannot resume this subscription because it is not paused.")
-        }
-        var subscription = old
-        var change = SubscriptionChange(prorationDate: now)
-        change.resetsAnchor = true
-        change.prorationBehavior = "none"
-        let plan = try updatePlan(change, of: old)
-        subscription.set("status", to: "active")
-        subscription.set("status_details", to: .null)
-        subscription.set("billing_cycle_anchor", to: .int(now))
-        subscription.set("items", to: SubscriptionItem.list(plan.items, of: id))
-        var invoice = try draftInvoice(
-            of: &subscription, lines: plan.lines, reason: "subscription_cycle")
-        try save(subscription)
-        try finalize(&invoice)
-        if invoice["status"] != "paid", try collect(&invoice) != .paid {
-            subscription.set("status", to: "past_due")
-            try save(subscription)
-        }
-        try scheduleBilling(of: subscription)
-        try emit("customer.subscription.resumed", subscription, previous: old)
-        return subscription
     }
 }

@@ -11,7 +11,8 @@ extension Account {
             "cancel_at", "metadata*", "trial_end", "default_payment_method",
             "cancellation_details[comment]", "cancellation_details[feedback]",
             "billing_cycle_anchor[type]", "billing_cycle_anchor", "description", "off_session",
-            "trial_settings[end_behavior][missing_payment_method]", "pause_collection",
+            "trial_settings[end_behavior][missing_payment_method]", "collection_method",
+            "pause_collection",
             "pause_collection[behavior]", "pause_collection[resumes_at]", "discounts",
             "discounts[][coupon]", "expand*",
         ]
@@ -90,6 +91,7 @@ extension Account {
         }
         try applyCancellationDetails(parameters, to: &subscription)
         try setPausedCollection(parameters, of: &subscription)
+        try checkCollection(parameters)
         let discounts = try discounts(
             parameters, customer: subscription["customer"]?.string ?? "",
             currency: subscription["currency"]?.string ?? "usd")

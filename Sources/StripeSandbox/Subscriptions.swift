@@ -2,21 +2,6 @@ import JSON
 
 // Subscriptions: docs.stripe.com/api/subscriptions and docs.stripe.com/billing/subscriptions.
 
-/// A subscription that is about to start.
-struct NewSubscription {
-    var customer: String
-    var items: [(price: JSONValue, quantity: Int64)]
-    var metadata: JSONValue = [:]
-    var defaultPaymentMethod: String?
-    var trialEnd: Int64?
-    var withoutPaymentMethod = "create_invoice"
-    var paymentBehavior = "allow_incomplete"
-    var isAuthenticated = false
-    var isFlexible = true
-    var description: String?
-    var discounts: [JSONValue] = []
-}
-
 extension Account {
     /// How long an unpaid first invoice may wait
     /// (docs.stripe.com/billing/subscriptions/overview, "Subscription statuses").
@@ -27,7 +12,8 @@ extension Account {
     ]
 
     static let newSubscriptionFields = [
-        "customer", "items[][price]", "items[][quantity]", "metadata*",
+        "customer", "items[][price]", "items[][quantity]", "items[][metadata]*",
+        "metadata*", "collection_method",
         "billing_mode[type]", "billing_mode[flexible][proration_discounts]", "cancel_at",
         "cancel_at_period_end", "discounts", "discounts[][coupon]",
         "default_payment_method", "trial_period_days", "trial_end", "payment_behavior",
@@ -49,10 +35,13 @@ extension Account {
             let id = try element.required("price")
             let price = try sellablePrice(id, param: "items[\(place)][price]")
             let quantity = try quantity(element, param: "items[\(place)][quantity]")
-            new.items.append((price, quantity ?? 1))
+            new.items.append(
+                NewSubscription.Item(
+                    price: price, quantity: quantity ?? 1, metadata: try element.metadata()))
         }
         new.isFlexible = try billingMode(parameters) == "flexible"
         new.description = parameters.text("description")
+        try checkCollection(parameters)
         let currency = new.items.first.map { PriceTerms($0.price).currency } ?? "usd"
         new.discounts =
             try discounts(parameters, customer: customer, currency: currency) ?? []
@@ -193,7 +182,7 @@ extension Account {
             let end = new.trialEnd ?? terms.interval.boundary(after: now, anchor: anchor)
             return SubscriptionItem(
                 id: newID("si"), price: item.price, quantity: item.quantity, periodStart: now,
-                periodEnd: end, created: now)
+                periodEnd: end, created: now, metadata: item.metadata)
         }
         var subscription = try JSONValue.shaped(
             Self.subscriptionTemplate,

@@ -73,9 +73,9 @@ extension Account {
 
     /// Voiding can make a subscription active again, or end it.
     private func followVoiding(of invoice: JSONValue) throws {
-        guard let subscription = try subscription(of: invoice), !Self.isEnded(subscription) else {
-            return
-        }
+        guard let subscription = try subscription(of: invoice), !Self.isEnded(subscription),
+            subscription["status"] != "paused"
+        else { return }
         if invoice["billing_reason"] == "subscription_create" {
             if subscription["status"] == "incomplete" {
                 try end(subscription, reason: "payment_failed", status: "incomplete_expired")

@@ -262,3 +262,49 @@ def test_after_a_change_without_proration_classic_billing_credits_the_current_pr
                 "proration_behavior": "always_invoice",
                 "proration_date": item.current_period_start + 15 * DAY}})
         assert preview.lines.data[0].amount == credit
+
+
+# Resuming what is paused.
+
+def paused(sandbox):
+    customer = sandbox.customer(None)
+    subscription = sandbox.subscription(
+        sandbox.price(2000), customer, trial_period_days=7,
+        trial_settings={"end_behavior": {"missing_payment_method": "pause"}})
+    sandbox.advance(7 * DAY + 1)
+    return sandbox.client.v1.subscriptions.retrieve(subscription.id)
+
+
+@pytest.mark.parametrize("how", ["paid", "expired", "voided"])
+def test_what_is_paused_stays_so_until_its_invoice_is_paid(sandbox, api, receiver, how):
+    subscription = paused(sandbox)
+    assert subscription.status_details.paused.subscription.type == (
+        "trial_end_without_payment_method")
+    resumed = api.subscriptions.resume(subscription.id, {"expand": ["latest_invoice"]})
+    invoice = resumed.latest_invoice
+    assert (resumed.status, invoice.status, invoice.amount_due) == ("paused", "open", 2000)
+    if how == "paid":
+        before = sandbox.now()
+        assert sandbox.press(invoice.hosted_invoice_url, action="pay")[0] == 303
+        found = api.subscriptions.retrieve(subscription.id)
+        assert (found.status, found.status_details) == ("active", None)
+        assert before - 60 <= found.billing_cycle_anchor <= sandbox.now()
+        sandbox.settle()
+        assert receiver.types().count("customer.subscription.resumed") == 1
+        return
+    if how == "expired":
+        sandbox.advance(23 * HOUR + 1)
+    else:
+        api.invoices.void_invoice(invoice.id)
+    assert api.invoices.retrieve(invoice.id).status == "void"
+    assert api.subscriptions.retrieve(subscription.id).status == "paused"
+
+
+def test_only_what_is_paused_is_resumed_and_with_a_new_anchor_alone(sandbox, api):
+    subscription = sandbox.subscription(sandbox.price(2000))
+    with pytest.raises(stripe.InvalidRequestError):
+        api.subscriptions.resume(subscription.id)
+    stopped = paused(sandbox)
+    with pytest.raises(stripe.InvalidRequestError):
+        api.subscriptions.resume(stopped.id, {"billing_cycle_anchor": {"type": "unchanged"}})
+    assert api.subscriptions.retrieve(stopped.id).to_dict() == stopped.to_dict()

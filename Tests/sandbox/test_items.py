@@ -130,6 +130,16 @@ def test_more_of_a_price_is_prorated(sandbox, api):
     assert items(updated)[0].quantity == 3
 
 
+def test_items_keep_their_metadata(sandbox, api):
+    customer, price = sandbox.customer(), sandbox.price(1000)
+    made = api.subscriptions.create({"customer": customer.id, "items": [
+        {"price": price.id, "metadata": {"a": "1", "b": "2"}}]})
+    assert items(made)[0].metadata.to_dict() == {"a": "1", "b": "2"}
+    changed = api.subscriptions.update(made.id, {"items": [
+        {"id": items(made)[0].id, "metadata": {"a": "", "c": "3"}}]})
+    assert items(changed)[0].metadata.to_dict() == {"b": "2", "c": "3"}
+
+
 def test_items_are_removed_and_the_last_one_stays(sandbox, api):
     subscription = both(sandbox, sandbox.price(2000), sandbox.price(500))
     first, second = (item.id for item in items(subscription))
@@ -303,3 +313,22 @@ def test_a_coupon_that_cannot_be_is_refused(api, params):
     with pytest.raises(stripe.InvalidRequestError):
         api.coupons.create(params)
     assert api.coupons.list().data == []
+
+
+def test_an_update_that_waited_credits_with_what_was_paid_for_it(sandbox, api):
+    forever = coupon(sandbox, percent_off=50, duration="forever")
+    days = {"interval": "day", "interval_count": 30}
+    low, high, top = (sandbox.price(amount, recurring=days) for amount in (2000, 4000, 6000))
+    subscription = both(sandbox, low, discounts=[{"coupon": forever.id}])
+    item = items(subscription)[0]
+    date = item.current_period_start + 15 * DAY
+    sandbox.knob(f"customers/{subscription.customer}", next_charge="decline")
+    waiting = api.subscriptions.update(subscription.id, {
+        "items": [{"id": item.id, "price": high.id}], "proration_behavior": "always_invoice",
+        "payment_behavior": "pending_if_incomplete", "proration_date": date})
+    api.invoices.pay(waiting.latest_invoice)
+    preview = api.invoices.create_preview({
+        "subscription": subscription.id, "subscription_details": {
+            "items": [{"id": item.id, "price": top.id}], "proration_behavior": "always_invoice",
+            "proration_date": date}})
+    assert [line.amount for line in preview.lines.data] == [-1000, 1500]

@@ -96,7 +96,8 @@ KEPT = {
         ({"trial_settings": {"end_behavior": {"missing_payment_method": "pause"}}}, {}),
         ({"cancellation_details": {"comment": "c", "feedback": "unused"}}, {}),
         ({"pause_collection": {"behavior": "void", "resumes_at": 4_000_000_000}}, {}),
-        ({"cancel_at": 4_000_000_000}, {}), ({"cancel_at_period_end": True}, {})],
+        ({"cancel_at": 4_000_000_000}, {}), ({"cancel_at_period_end": True}, {}),
+        ({"collection_method": "charge_automatically"}, {})],
     "coupons": lambda: [({"name": "n"}, {}), ({"metadata": {"k": "v"}}, {})],
 }
 # What each endpoint of a kind takes and acts on, and the file of the tests that say how.
@@ -231,6 +232,7 @@ def test_a_checkout_that_stripe_would_refuse_is_refused(sandbox, api, params):
     ("products", {"images": [URL] * 9}), ("prices", {"tax_behavior": "x"}),
     ("subscriptions", {"trial_settings": {"end_behavior": {"missing_payment_method": "x"}}}),
     ("subscriptions", {"proration_behavior": "x"}), ("subscriptions", {"payment_behavior": "x"}),
+    ("subscriptions", {"collection_method": "send_invoice"}),
     ("subscriptions", {"billing_cycle_anchor": {"type": "x"}}),
     ("subscriptions", {"default_payment_method": "pm_none"}),
     ("subscriptions", {"items": [{"price": "price_none"}]}),
