@@ -120,6 +120,21 @@ extension StripeClient {
             }
             return invoices
         }
+        listPendingItems = { customerID throws(StripeError) in
+            var filter = StripeForm()
+            filter.add("customer", customerID)
+            filter.add("pending", true)
+            return try await api.list(
+                ["invoiceitems"], filter, StripeInvoiceItem.init, id: { $0.line.id },
+                livemode: { $0.livemode })
+        }
+        voidInvoice = { id throws(StripeError) in
+            try await api.invoice(.post(["invoices", id, "void"], StripeForm()))
+        }
+        connectPayments(api)
+    }
+
+    private mutating func connectPayments(_ api: StripeAPI) {
         listInvoicePayments = { filter throws(StripeError) in
             try await api.list(
                 ["invoice_payments"], filter.form, StripeInvoicePayment.init, id: { $0.id },
@@ -137,6 +152,11 @@ extension StripeClient {
             try await api.list(
                 ["disputes"], StripeForm(paymentIntent: paymentIntentID), StripeDispute.init,
                 id: { $0.id }, livemode: { $0.livemode })
+        }
+        listRefunds = { paymentIntentID throws(StripeError) in
+            try await api.list(
+                ["refunds"], StripeForm(paymentIntent: paymentIntentID), StripeRefund.init,
+                id: { $0.id }, livemode: { _ in nil })
         }
         createRefund = { paymentIntentID, key throws(StripeError) in
             let form = StripeForm(paymentIntent: paymentIntentID)

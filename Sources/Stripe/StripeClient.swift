@@ -68,6 +68,11 @@ public struct StripeClient: Sendable {
     public var retrieveInvoice: @Sendable (String) async throws(StripeError) -> StripeInvoice
     /// The invoices of this subscription.
     public var listInvoices: @Sendable (String) async throws(StripeError) -> [StripeInvoice]
+    /// What waits for this customer's next invoice.
+    public var listPendingItems: @Sendable (String) async throws(StripeError) -> [StripeInvoiceItem]
+    /// Makes an open or uncollectible invoice one that nobody can pay any more, for good. One that
+    /// is neither is an `invalidRequest`.
+    public var voidInvoice: @Sendable (String) async throws(StripeError) -> StripeInvoice
     /// What was paid toward an invoice, or what a payment was for.
     public var listInvoicePayments:
         @Sendable (StripePaymentFilter) async throws(StripeError) -> [StripeInvoicePayment]
@@ -76,6 +81,8 @@ public struct StripeClient: Sendable {
     /// The disputes of this payment intent's charges.
     public var listDisputes: @Sendable (String) async throws(StripeError) -> [StripeDispute]
     public var retrieveCharge: @Sendable (String) async throws(StripeError) -> StripeCharge
+    /// The refunds of this payment intent's charges, those that failed included.
+    public var listRefunds: @Sendable (String) async throws(StripeError) -> [StripeRefund]
     /// Gives the whole payment of this payment intent back.
     public var createRefund: @Sendable (String, String) async throws(StripeError) -> StripeRefund
     /// Returns a page that may be opened once.

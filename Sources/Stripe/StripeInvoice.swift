@@ -26,6 +26,11 @@ public struct StripeInvoice: Sendable, Equatable {
         public let productID: String?
         public let quantity: Int64?
         public let subscriptionItemID: String?
+        /// The invoice item that stands behind a proration; it had the same id while it waited for
+        /// its invoice.
+        public let invoiceItemID: String?
+        /// Whether it gives back what was billed before.
+        public let isCredit: Bool
     }
 
     public let id: String
@@ -105,6 +110,10 @@ extension StripeInvoice.Line {
         let details = item ?? invoiceItem
         isProration = try details?.optionalBool("proration") ?? false
         subscriptionItemID = try item?.optionalID("subscription_item")
+        invoiceItemID = try details?.optionalID("invoice_item")
+        let credited = try details?.optionalObject("proration_details")?
+            .optionalObject("credited_items")
+        isCredit = amount < 0 || credited != nil
         let period = try wire.object("period")
         periodStart = try period.seconds("start")
         periodEnd = try period.seconds("end")
@@ -113,6 +122,36 @@ extension StripeInvoice.Line {
         priceID = try price?.optionalID("price")
         productID = try price?.optionalID("product")
         quantity = try wire.optionalInt("quantity")
+    }
+}
+
+/// A line that waits for the next invoice (https://docs.stripe.com/api/invoiceitems/object).
+public struct StripeInvoiceItem: Sendable, Equatable {
+    public let subscriptionID: String?
+    /// As it will be a line of the invoice.
+    public let line: StripeInvoice.Line
+    public let livemode: Bool
+
+    public init(_ value: JSONValue) throws(StripeDecodingError) {
+        let wire = try WireObject(value, type: "invoiceitem")
+        let parent = try wire.optionalObject("parent")?.optionalObject("subscription_details")
+        subscriptionID = try parent?.optionalID("subscription")
+        let period = try wire.object("period")
+        let price = try wire.optionalObject("pricing")?.optionalObject("price_details")
+        let amount = try wire.int("amount")
+        let credited = try wire.optionalObject("proration_details")?
+            .optionalObject("credited_items")
+        let id = try wire.string("id")
+        line = StripeInvoice.Line(
+            id: id, amount: amount, currency: try wire.string("currency"),
+            description: try wire.optionalString("description"),
+            isProration: try wire.bool("proration"), periodStart: try period.seconds("start"),
+            periodEnd: try period.seconds("end"), priceID: try price?.optionalID("price"),
+            productID: try price?.optionalID("product"),
+            quantity: try wire.optionalInt("quantity"),
+            subscriptionItemID: try parent?.optionalID("subscription_item"), invoiceItemID: id,
+            isCredit: amount < 0 || credited != nil)
+        livemode = try wire.bool("livemode")
     }
 }
 

@@ -90,6 +90,8 @@ public struct StripeDispute: Sendable, Equatable {
     public let id: String
     public let chargeID: String
     public let paymentIntentID: String?
+    /// What is disputed, in the currency's minor unit; it may be a part of the charge.
+    public let amount: Int64
     /// E.g. `needs_response`, `under_review`, `won`, `lost`.
     public let status: String
     public let livemode: Bool
@@ -99,6 +101,7 @@ public struct StripeDispute: Sendable, Equatable {
         id = try wire.string("id")
         chargeID = try wire.id("charge")
         paymentIntentID = try wire.optionalID("payment_intent")
+        amount = try wire.int("amount")
         status = try wire.string("status")
         livemode = try wire.bool("livemode")
     }

@@ -33,6 +33,8 @@ public struct StripeSubscription: Sendable, Equatable {
     public let items: [Item]
     public let currency: String
     public let cancelAtPeriodEnd: Bool
+    /// What becomes of its invoices while collection is paused, e.g. `void`; nil where it is not.
+    public let pauseBehavior: String?
     /// Unix seconds, as all the instants below.
     public let cancelAt: Int64?
     /// When the cancellation was asked for, not when it takes effect.
@@ -57,6 +59,7 @@ public struct StripeSubscription: Sendable, Equatable {
         self.items = items
         currency = try wire.string("currency")
         cancelAtPeriodEnd = try wire.bool("cancel_at_period_end")
+        pauseBehavior = try wire.optionalObject("pause_collection")?.optionalString("behavior")
         cancelAt = try wire.optionalSeconds("cancel_at")
         canceledAt = try wire.optionalSeconds("canceled_at")
         endedAt = try wire.optionalSeconds("ended_at")

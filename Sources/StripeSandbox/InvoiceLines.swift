@@ -160,6 +160,18 @@ extension Account {
             }
     }
 
+    /// The newest first, all on one page.
+    func listInvoiceItems(_ parameters: Parameters) throws -> JSONValue {
+        let customer = try parameters.required("customer")
+        let (invoice, pending) = (parameters.text("invoice"), parameters.text("pending"))
+        let items = try all(.invoiceitem, .customer, is: customer).filter { item in
+            let own = item["invoice"]?.string
+            return (invoice == nil || own == invoice)
+                && (pending == nil || (own == nil) == (pending == "true"))
+        }
+        return .list(items.reversed(), url: "/v1/invoiceitems")
+    }
+
     /// Gives each proration line the invoice item that stands behind it.
     func addInvoiceItems(
         for lines: inout [InvoiceLine], customer: JSONValue, subscription: String

@@ -134,6 +134,9 @@ struct Route: Sendable {
         Route("POST", "/v1/invoices/create_preview", Account.previewFields) { a, _, p in
             try a.createPreview(p)
         },
+        Route(
+            "GET", "/v1/invoiceitems", Page.parameters + ["customer", "invoice", "pending"]
+        ) { a, _, p in try a.listInvoiceItems(p) },
         Route("GET", "/v1/invoices/*") { a, id, _ in try a.retrieveInvoice(id) },
         Route("POST", "/v1/invoices/*", Account.invoiceUpdateFields) { a, id, p in
             try a.updateInvoice(id, p)
