@@ -68,7 +68,7 @@ public struct CareerServices: Sendable {
             stripe: stripe, database: database, ledger: core.ledger, prices: prices,
             notices: notices, mails: mails, clock: clock, logger: core.logger)
         reconciliation = StripeReconciliation(
-            stripe: stripe, database: database, mirror: mirror, prices: prices)
+            stripe: stripe, database: database, mirror: mirror)
         let erased = ErasedCustomers(broker: broker)
         let billing = CareerBillingService(
             stripe: stripe, database: database, ledger: core.ledger,

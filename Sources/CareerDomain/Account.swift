@@ -15,6 +15,11 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     public internal(set) var used: Credits
     /// The sum of what the period's PENDING logs hold.
     public internal(set) var reserved: Credits
+    /// What was used of credits whose money went back: a debt, by which the next plan grants are
+    /// reduced.
+    public internal(set) var owed: Credits
+    /// What the period before had left when it ended: of this, what is taken back later is no debt.
+    public internal(set) var formerLeft: Credits
     public internal(set) var minuteWindow: RateWindow
     public internal(set) var dayWindow: RateWindow
     /// The latest instant at which something was decided here; time never runs backwards for an
@@ -24,7 +29,8 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     public init(
         period: BillingPeriod, periodPlanID: UUID, anchor: Timestamp, allocated: Credits,
         used: Credits,
-        reserved: Credits, minuteWindow: RateWindow, dayWindow: RateWindow, decidedAt: Timestamp
+        reserved: Credits, owed: Credits = .zero, formerLeft: Credits = .zero,
+        minuteWindow: RateWindow, dayWindow: RateWindow, decidedAt: Timestamp
     ) {
         self.period = period
         self.periodPlanID = periodPlanID
@@ -32,6 +38,8 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
         self.allocated = allocated
         self.used = used
         self.reserved = reserved
+        self.owed = owed
+        self.formerLeft = formerLeft
         self.minuteWindow = minuteWindow
         self.dayWindow = dayWindow
         self.decidedAt = decidedAt
@@ -73,25 +81,30 @@ public struct Account: Sendable, Hashable {
 
     /// Starts the Free plan's month in which `now` lies, where the running period is over.
     ///
-    /// - Returns: the grant of the new period, or `nil` where nothing was due.
-    mutating func startFreePeriodIfDue(plan: Plan, at now: Timestamp) -> CreditGrant? {
-        guard plan.kind == .free, now >= context.period.end else { return nil }
+    /// - Returns: the lines of the new period; none where nothing was due.
+    mutating func startFreePeriodIfDue(plan: Plan, at now: Timestamp) -> [CreditGrant] {
+        guard plan.kind == .free, now >= context.period.end else { return [] }
         let month = BillingPeriod.month(
             containing: now, anchor: context.anchor, number: context.period.number + 1)
         return start(month, on: plan, cause: "free_month", at: now)
     }
 
-    /// Starts a period with the plan's grant. What the period before had left is gone, and what
-    /// its reservations hold is its own affair.
+    /// Starts a period with the plan's grant, less what is owed. What the period before had left is
+    /// gone, and what its reservations hold is its own affair.
     mutating func start(
         _ period: BillingPeriod, on plan: Plan, cause: String, at now: Timestamp
-    ) -> CreditGrant {
+    ) -> [CreditGrant] {
+        context.formerLeft = context.remaining
         context.period = period
         context.periodPlanID = plan.id
         context.allocated = .zero
         context.used = .zero
         context.reserved = .zero
-        return grant(.plan, plan.pricing.creditsAllocation, cause: cause, at: now)
+        let granted = grant(.plan, plan.pricing.creditsAllocation, cause: cause, at: now)
+        let paidOff = min(context.owed, granted.credits)
+        guard paidOff > .zero else { return [granted] }
+        context.owed -= paidOff
+        return [granted, grant(.revocation, -paidOff, cause: CreditGrant.debt, at: now)]
     }
 
     /// Adds a grant to the running period.
@@ -124,12 +137,17 @@ public struct CreditGrant: Sendable, Hashable {
         case adjustment
     }
 
+    /// The cause of the revocations that move a debt: out of the period in which more was used than
+    /// is left of it, and into the one whose grant pays it off.
+    public static let debt = "debt"
+
     public let userID: UUID
     public let periodNumber: Int64
     public let kind: Kind
     /// What caused it: the invoice, the operator's id, …
     public let cause: String
-    /// Negative where it takes away.
+    /// Negative where it takes away; a revocation is positive where it gives back what one before
+    /// it took, or carries it over as a debt.
     public let credits: Credits
     public let reason: String?
     public let createdAt: Timestamp

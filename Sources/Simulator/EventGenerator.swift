@@ -121,18 +121,21 @@ struct EventGenerator {
     }
 
     private mutating func stripe() -> StripeAction {
-        switch random.weighted([30, 15, 8, 8, 4, 5, 15, 10]) {
+        switch random.weighted([30, 20, 8, 8, 4, 3, 15, 10, 6, 3, 2]) {
         case 0:
             .subscribe(
                 plan: random.pick(1, 2), trial: random.chance(0.4), isPaid: random.chance(0.8),
                 isSecond: random.chance(0.25))
-        case 1: .changePlan(random.pick(1, 2), isCharged: random.chance(0.75))
+        case 1: .changePlan(random.pick(1, 2), random.pick(.now, .now, .later, .never))
         case 2: .cancelAtEnd(true)
         case 3: .cancelAtEnd(false)
         case 4: .cancelNow
         case 5: .refund
         case 6: .card(isGood: random.chance(0.6))
-        default: .notify
+        case 7: .notify
+        case 8: .refundPart(of: random.below(4), quarters: random.pick(1, 2, 4))
+        case 9: .failRefund(of: random.below(4))
+        default: .moveTrial(days: random.pick(-2, 3, 21))
         }
     }
 

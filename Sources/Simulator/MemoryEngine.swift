@@ -58,9 +58,11 @@ package final class MemoryEngine: LedgerEngine {
         var logs: [UsageLog] = []
         var grants: Set<GrantKey> = []
         var sweeping: Set<UUID> = []
+        var looking: Set<UUID> = []
         for operation in operations {
             let command = operation.command
             if command.seesAllOverdue { sweeping.insert(command.userID) }
+            if command.seesGrants { looking.insert(command.userID) }
             if entries[command.userID] == nil, let rows = users[command.userID] {
                 entries[command.userID] = LedgerBatch.Entry(
                     user: rows.user.isActive ? .active : .deactivated, account: rows.user.account,
@@ -70,6 +72,10 @@ package final class MemoryEngine: LedgerEngine {
             if let key = command.onceOnly, wasGranted(key) { grants.insert(key) }
         }
         for (id, entry) in entries {
+            if looking.contains(id), let number = entry.account?.context.period.number {
+                entries[id]?.grants =
+                    users[id]?.user.grants.filter { $0.periodNumber >= number - 1 } ?? []
+            }
             guard let account = entry.account,
                 sweeping.contains(id) || account.context.reserved > .zero
             else { continue }

@@ -39,6 +39,21 @@ final class ReferenceModel {
         var planID: UUID
         /// The sum of its grants.
         var granted: Int64
+        /// The invoice that paid for it; `nil` for a free month.
+        var invoice: String?
+        /// What its invoice and each change of plan came to, by their ids.
+        var purchases: [String: Purchase] = [:]
+        /// What its grant has paid of what was owed.
+        var paidOff: Int64 = 0
+    }
+
+    struct Purchase: Equatable {
+        var granted: Int64 = 0
+        /// What a lower plan takes back, once it has; later catalogs do not change it.
+        var due: Int64?
+        var taken: Int64 = 0
+        /// What of the taken was used, and is a debt.
+        var carried: Int64 = 0
     }
 
     struct Account: Equatable {
@@ -52,6 +67,11 @@ final class ReferenceModel {
         var trialUsed = false
         var anchor: Int64
         var period: Period
+        /// What is owed: the next plan grants are reduced by it.
+        var owed: Int64 = 0
+        /// The period before, and what it had left when it ended.
+        var former: Period?
+        var formerLeft: Int64 = 0
     }
 
     final class User {
@@ -246,7 +266,7 @@ final class ReferenceModel {
     /// - Returns: whether there is an account.
     private func catchUp(_ user: User, _ rules: LedgerRules, at now: Int64) -> Bool {
         guard var account = user.account else { return false }
-        Self.startMonthIfDue(&account, rules, at: now)
+        Self.startMonthIfDue(&account, of: user, rules, at: now)
         if account != user.account { user.changedAt = now }
         user.account = account
         return true
@@ -267,7 +287,8 @@ final class ReferenceModel {
                 stripeSubscriptionID: $0.subscriptionID,
                 cancelAtPeriodEnd: $0.cancelAtPeriodEnd, canceledAt: $0.canceledAt,
                 trialEnd: $0.trialEnd, trialUsed: $0.trialUsed, periodStart: $0.period.start,
-                periodEnd: $0.period.end, allocated: $0.period.granted, used: Self.used(by: user))
+                periodEnd: $0.period.end, allocated: $0.period.granted, used: Self.used(by: user),
+                owed: $0.owed)
         }
     }
 

@@ -39,13 +39,40 @@ extension ReferenceModel {
         return account
     }
 
-    static func startMonthIfDue(_ account: inout Account, _ rules: LedgerRules, at now: Int64) {
+    static func startMonthIfDue(
+        _ account: inout Account, of user: User, _ rules: LedgerRules, at now: Int64
+    ) {
         let free = rules.catalog.freePlan
         guard account.planID == free.id, now >= account.period.end else { return }
         let month = ReferenceCalendar.month(anchor: account.anchor, containing: now)
-        account.period = Period(
-            number: account.period.number + 1, start: month.start, end: month.end,
-            planID: free.id, granted: free.pricing.creditsAllocation.micros)
+        turn(
+            &account, of: user, at: now,
+            to: Period(
+                number: account.period.number + 1, start: month.start, end: month.end,
+                planID: free.id, granted: free.pricing.creditsAllocation.micros))
+    }
+
+    /// The next period begins; its grant pays what is owed.
+    static func turn(
+        _ account: inout Account, of user: User, at now: Int64, to period: Period
+    ) {
+        account.formerLeft = left(account, of: user, at: now)
+        account.former = account.period
+        account.period = period
+        let paid = min(account.owed, period.granted)
+        account.owed -= paid
+        account.period.granted -= paid
+        account.period.paidOff = paid
+    }
+
+    private static func left(_ account: Account, of user: User, at now: Int64) -> Int64 {
+        let number = account.period.number
+        var taken: Int64 = 0
+        for call in user.calls where call.period == number {
+            let status = call.status(at: now)
+            if status == .success || status == .pending { taken += call.cost }
+        }
+        return max(0, account.period.granted - taken)
     }
 
     func adjust(_ command: AdjustCredits, _ rules: LedgerRules, at now: Int64) -> Answer {
@@ -55,7 +82,7 @@ extension ReferenceModel {
         guard !user.granted.contains("adjustment " + command.cause) else {
             return .alreadyAdjusted
         }
-        Self.startMonthIfDue(&account, rules, at: now)
+        Self.startMonthIfDue(&account, of: user, rules, at: now)
         account.period.granted += command.credits.micros
         guard account.period.granted >= 0 else { return .wouldBeNegative }
         guard account.period.granted <= Self.maximumGranted else { return .wouldExceedMaximum }
@@ -77,7 +104,7 @@ extension ReferenceModel {
     func erase(_ id: UUID, _ rules: LedgerRules, at now: Int64) -> Answer {
         defer { forget(id) }
         guard let user = users[id], var account = user.account else { return .erased(nil) }
-        Self.startMonthIfDue(&account, rules, at: now)
+        Self.startMonthIfDue(&account, of: user, rules, at: now)
         user.account = account
         let taken = Self.used(by: user) + Self.reserved(by: user, at: now)
         let free = rules.catalog.freePlan.pricing.creditsAllocation.micros
@@ -108,6 +135,8 @@ extension ReferenceModel {
             snapshot.isRevoked || snapshot.status == .canceled
             || snapshot.status == .incompleteExpired
         let isLinked = account.subscriptionID != nil
+        // Who is on a price that is none of ours keeps the plan.
+        guard snapshot.planID != nil || isLinked else { return .subscriptionNotTheirs }
         // Nobody has a subscription before its first payment. One that is over before it was heard
         // of matters if it paid for a time that is not already past here.
         let matters =
@@ -121,20 +150,22 @@ extension ReferenceModel {
             user.account = account
             return .subscriptionNotTheirs
         }
+        balance(snapshot, &account, of: user, rules, at: now)
         if let paid = newlyPaid,
             Self.follows(paid, account.period, ofSame: isLinked),
             isLinked && account.period.isPaid || isOver
                 || now < paid.end.micros + rules.pastDueGrace * 1_000_000
         {
-            startPaid(paid, &account, rules, user)
+            startPaid(paid, &account, rules, user, at: now)
+            balance(snapshot, &account, of: user, rules, at: now)
         } else {
-            Self.startMonthIfDue(&account, rules, at: now)
+            Self.startMonthIfDue(&account, of: user, rules, at: now)
         }
         if isOver {
-            end(snapshot, &account, rules, at: now)
+            end(snapshot, &account, of: user, rules, at: now)
         } else {
             takeOver(snapshot, &account)
-            upgrade(snapshot, &account, rules, at: now)
+            upgradeInTrial(snapshot, &account, rules, at: now)
         }
         if account != before { user.changedAt = now }
         user.account = account
@@ -156,41 +187,48 @@ extension ReferenceModel {
     /// A paid period starts with its plan's allocation and nothing used.
     private func startPaid(
         _ paid: BillingSnapshot.PaidPeriod, _ account: inout Account, _ rules: LedgerRules,
-        _ user: User
+        _ user: User, at now: Int64
     ) {
-        guard let plan = rules.catalog.plan(paid.planID) else { return }
+        guard let plan = rules.catalog.plan(paid.planID ?? account.planID) else { return }
+        let granted = plan.pricing.creditsAllocation.micros
         user.granted.insert("invoice " + paid.invoiceID)
-        account.period = Period(
-            number: account.period.number + 1, start: paid.start.micros, end: paid.end.micros,
-            isPaid: true, planID: plan.id, granted: plan.pricing.creditsAllocation.micros)
+        Self.turn(
+            &account, of: user, at: now,
+            to: Period(
+                number: account.period.number + 1, start: paid.start.micros,
+                end: paid.end.micros, isPaid: true, planID: plan.id, granted: granted,
+                invoice: paid.invoiceID, purchases: [paid.invoiceID: Purchase(granted: granted)]))
     }
 
     private func takeOver(_ snapshot: BillingSnapshot, _ account: inout Account) {
-        account.planID = snapshot.planID
+        account.planID = snapshot.planID ?? account.planID
         account.status = snapshot.status
         account.customerID = snapshot.customerID
         account.subscriptionID = snapshot.subscriptionID
         account.cancelAtPeriodEnd = snapshot.cancelAtPeriodEnd
         account.canceledAt = snapshot.canceledAt
         account.trialEnd = snapshot.trialEnd
+        // A trial lasts as long as Stripe says.
+        if snapshot.status == .trialing, account.period.isPaid, let end = snapshot.trialEnd,
+            snapshot.periods.last?.isTrial == true
+        {
+            account.period.end = end.micros
+        }
     }
 
-    /// (new − old allocation) × the part of the period that is left, down to the hundredth. A
-    /// lower plan takes nothing away, and coming up again to what was granted gives nothing. Nor
-    /// does what was not paid for, except in a trial.
-    private func upgrade(
+    /// In a trial nothing is to be paid: (new − old allocation) × the part that is left, down to the
+    /// hundredth. Coming up again to what was granted gives nothing.
+    private func upgradeInTrial(
         _ snapshot: BillingSnapshot, _ account: inout Account, _ rules: LedgerRules, at now: Int64
     ) {
-        let mayRun: [Subscription.Status] = [.active, .trialing, .pastDue]
-        guard account.period.isPaid, mayRun.contains(snapshot.status),
-            snapshot.status == .trialing || snapshot.changedPlanAt != nil,
-            let new = rules.catalog.plan(snapshot.planID),
+        guard account.period.isPaid, snapshot.status == .trialing,
+            let new = rules.catalog.plan(account.planID),
             let old = rules.catalog.plan(account.period.planID), new.rank > old.rank
         else { return }
         account.period.planID = new.id
         let difference = new.pricing.creditsAllocation.micros - old.pricing.creditsAllocation.micros
         let (start, end) = (account.period.start, account.period.end)
-        let from = min(max(snapshot.changedPlanAt?.micros ?? now, start), end)
+        let from = min(max(now, start), end)
         let hundredths = Int128(difference) * Int128(end - from) / Int128(end - start) / 10_000
         account.period.granted += max(0, Int64(hundredths) * 10_000)
     }
@@ -198,10 +236,18 @@ extension ReferenceModel {
     /// Back to Free. Ended with its period: free months from then on. Earlier, or the money went
     /// back: the period goes on to its end with no more than Free would have.
     private func end(
-        _ snapshot: BillingSnapshot, _ account: inout Account, _ rules: LedgerRules, at now: Int64
+        _ snapshot: BillingSnapshot, _ account: inout Account, of user: User,
+        _ rules: LedgerRules, at now: Int64
     ) {
         let free = rules.catalog.freePlan
         let endedAt = snapshot.endedAt?.micros ?? now
+        if snapshot.isRevoked, let last = snapshot.periods.last,
+            last.invoiceID == account.period.invoice
+        {
+            account.owed += account.period.paidOff
+            account.period.granted += account.period.paidOff
+            account.period.paidOff = 0
+        }
         if account.period.isPaid {
             if snapshot.isRevoked || endedAt < account.period.end {
                 account.period.granted = min(
@@ -217,6 +263,6 @@ extension ReferenceModel {
         account.cancelAtPeriodEnd = false
         account.canceledAt = snapshot.canceledAt
         account.trialEnd = snapshot.trialEnd
-        Self.startMonthIfDue(&account, rules, at: now)
+        Self.startMonthIfDue(&account, of: user, rules, at: now)
     }
 }

@@ -137,11 +137,9 @@ extension SimulatedWorld {
         guard let index = stripe.current(of: person) else { return }
         switch action {
         case .subscribe: break
-        case .changePlan(let number, let isCharged):
-            let plans = rules.catalog.plans
+        case .changePlan(let number, let billing):
             stripe.changePlan(
-                index, to: plans[number], isCharged: isCharged,
-                ranks: Dictionary(uniqueKeysWithValues: plans.map { ($0.id, $0.rank) }), at: second)
+                index, to: rules.catalog.plans[number], billing, rules.catalog, at: second)
         case .cancelAtEnd(let atEnd):
             stripe.change(index, at: second) {
                 $0.cancelAtPeriodEnd = atEnd
@@ -149,6 +147,11 @@ extension SimulatedWorld {
             }
         case .cancelNow: stripe.cancel(index, at: second)
         case .refund: stripe.refund(index, at: second)
+        case .refundPart(let payment, let quarters):
+            stripe.refund(index, payment: payment, quarters: quarters, at: second)
+        case .failRefund(let payment): stripe.failRefund(index, payment: payment, at: second)
+        case .moveTrial(let days):
+            stripe.moveTrial(index, by: Int64(days) * 86_400, at: second)
         case .card(let isGood): stripe.setCard(index, isGood: isGood, at: second)
         case .notify: stripe.notifications.append(index)
         }
@@ -162,7 +165,7 @@ extension SimulatedWorld {
         let customer = account.customerID ?? customers[id] ?? "cus_\(serial)"
         customers[id] = customer
         stripe.subscribe(
-            person: person, userID: id, customerID: customer, plan: rules.catalog.plans[plan].id,
+            person: person, userID: id, customerID: customer, plan: rules.catalog.plans[plan],
             isTrial: trial && !account.trialUsed, isPaid: isPaid, at: now.seconds)
     }
 

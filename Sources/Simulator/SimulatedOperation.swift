@@ -147,6 +147,7 @@ package struct AccountView: Equatable, Sendable {
     var periodEnd: Int64
     var allocated: Int64
     var used: Int64
+    var owed: Int64
 }
 
 /// A rate limit as its header shows it.
@@ -178,7 +179,7 @@ extension AccountView {
             canceledAt: subscription.canceledAt, trialEnd: subscription.trialEnd,
             trialUsed: subscription.trialUsed, periodStart: context.period.start.micros,
             periodEnd: context.period.end.micros, allocated: context.allocated.micros,
-            used: context.used.micros)
+            used: context.used.micros, owed: context.owed.micros)
     }
 }
 

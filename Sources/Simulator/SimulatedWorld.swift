@@ -64,6 +64,7 @@ final class SimulatedWorld {
     /// The call that a validate was granted: whose, and its id.
     var calls: [Int: (user: UUID, id: UUID)] = [:]
 
+    var catalogHasChanged = false
     var coverage: Simulation.Coverage = [:]
 
     /// What the process says that decides; it may be behind.
@@ -109,6 +110,7 @@ final class SimulatedWorld {
             model.setActive(id, isActive)
         case .erase(let person): erase(person)
         case .useCatalog(let number):
+            catalogHasChanged = true
             rules = LedgerRules(
                 catalog: profile.catalogs[number], reservationTTL: profile.reservationTTL,
                 pastDueGrace: profile.pastDueGrace)

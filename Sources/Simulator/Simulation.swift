@@ -1,4 +1,5 @@
 import CareerDomain
+import FoundationEssentials
 
 /// A run of one seed: its events are drawn, then they happen one after the other on an engine;
 /// then the faults stop and everything must drain.
@@ -97,7 +98,38 @@ extension SimulatedWorld {
             }) {
                 throw Disagreement(kind: "accepted commit never applied", detail: "\(log)")
             }
-            if let account = stored.account { try checkMirror(account) }
+            if let account = stored.account {
+                try checkMirror(account)
+                try checkConservation(id, stored, owed: account.context.owed)
+            }
+        }
+    }
+
+    /// No sequence of moves grants more than the money that was kept has bought. It is counted from
+    /// the payments alone, where one catalog was in force all the time.
+    private func checkConservation(_ id: UUID, _ stored: StoredUser, owed: Credits) throws {
+        guard !catalogHasChanged else { return }
+        var bought: Int64 = 0
+        for subscription in stripe.subscriptions where subscription.userID == id {
+            bought += StripeWorld.Charge.bought(subscription, rules.catalog)
+        }
+        var granted = -owed.micros
+        for grant in stored.grants {
+            switch grant.kind {
+            case .plan where !grant.cause.hasPrefix("in_"): break
+            // In a trial an upgrade has the plan's name, and is a gift.
+            case .upgrade where !grant.cause.hasPrefix("ii_"): break
+            case .revocation where grant.cause == "earlier_account": break
+            case .adjustment:
+                granted += grant.credits.micros
+                bought += max(0, grant.credits.micros)
+            default: granted += grant.credits.micros
+            }
+        }
+        if granted > bought {
+            throw Disagreement(
+                kind: "conservation: more granted than paid for",
+                detail: "\(granted) granted, \(bought) bought; \(owed.micros) owed")
         }
     }
 

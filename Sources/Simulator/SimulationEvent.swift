@@ -60,15 +60,30 @@ package enum Boundary: Sendable, CaseIterable {
 package enum StripeAction: Sendable {
     /// A checkout; the second one of somebody with two tabs is paid though the first was.
     case subscribe(plan: Int, trial: Bool, isPaid: Bool, isSecond: Bool)
-    case changePlan(Int, isCharged: Bool)
+    case changePlan(Int, PlanBilling)
     case cancelAtEnd(Bool)
     case cancelNow
     /// The latest paid invoice is refunded in full, or its dispute lost.
     case refund
+    /// So many quarters of a payment go back; which of the subscription's is a number, the latest
+    /// first.
+    case refundPart(of: Int, quarters: Int)
+    /// A refund of that payment fails later: what went back is there again.
+    case failRefund(of: Int)
+    /// An operator moves the end of the trial by so many days.
+    case moveTrial(days: Int)
     /// Whether the card pays from now on; a good one pays what is open.
     case card(isGood: Bool)
     /// The event is sent again.
     case notify
+}
+
+package enum PlanBilling: Sendable {
+    /// Charged, or credited to the customer's balance, at once.
+    case now
+    /// With the next invoice.
+    case later
+    case never
 }
 
 package enum MessageHandling: Sendable {

@@ -22,8 +22,13 @@ struct StripeWorld {
         var nextAttempt: Int64?
         var attempts = 0
         var cardIsGood: Bool
-        /// Upgrades that were charged: the plan and from when on.
-        var upgrades: [(plan: UUID, at: Int64)] = []
+        /// What its plan costs, in cents.
+        var price: Int64
+        /// The plan that was billed last, whose rest a change gives back, and its price.
+        var billed: (plan: UUID, price: Int64)
+        /// What the period's invoice is over: what was subscribed to when the period began.
+        var draft: (plan: UUID, price: Int64)
+        var changes: [Change] = []
 
         var isOver: Bool { status == .canceled || status == .incompleteExpired }
     }
@@ -32,8 +37,29 @@ struct StripeWorld {
         let id: String
         let plan: UUID
         let start: Int64
+        var end: Int64
+        let isTrial: Bool
+        var charge: Charge
+
+        var isRefunded: Bool { charge.paid > 0 && charge.returned == charge.paid }
+    }
+
+    /// A payment, in cents.
+    struct Charge {
+        let paid: Int64
+        var returned: Int64 = 0
+    }
+
+    /// A change of plan that is billed.
+    struct Change {
+        let id: String
+        let at: Int64
         let end: Int64
-        var isRefunded = false
+        let from: UUID
+        let to: UUID
+        var isPaid: Bool
+        let cents: Int64
+        var charge: Charge
     }
 
     private(set) var subscriptions: [Subscription] = []
@@ -54,15 +80,17 @@ struct StripeWorld {
     }
 
     mutating func subscribe(
-        person: Int, userID: UUID, customerID: String, plan: UUID, isTrial: Bool, isPaid: Bool,
+        person: Int, userID: UUID, customerID: String, plan: Plan, isTrial: Bool, isPaid: Bool,
         at now: Int64
     ) {
         var new = Subscription(
             id: "sub_\(subscriptions.count + 1)", person: person, userID: userID,
-            customerID: customerID, plan: plan, status: isTrial ? .trialing : .active,
+            customerID: customerID, plan: plan.id, status: isTrial ? .trialing : .active,
             periodStart: now,
             periodEnd: now + (isTrial ? Self.trialSeconds : Self.periodSeconds),
-            trialEnd: isTrial ? now + Self.trialSeconds : nil, cardIsGood: isPaid)
+            trialEnd: isTrial ? now + Self.trialSeconds : nil, cardIsGood: isPaid,
+            price: plan.priceMinor, billed: (plan.id, plan.priceMinor),
+            draft: (plan.id, plan.priceMinor))
         if isTrial || isPaid {
             pay(&new)
         } else {
@@ -75,10 +103,14 @@ struct StripeWorld {
 
     private mutating func pay(_ subscription: inout Subscription) {
         invoices += 1
+        let isTrial = subscription.status == .trialing
         subscription.paid.append(
             Invoice(
-                id: "in_\(invoices)", plan: subscription.plan, start: subscription.periodStart,
-                end: subscription.periodEnd))
+                id: "in_\(invoices)", plan: subscription.draft.plan,
+                start: subscription.periodStart, end: subscription.periodEnd, isTrial: isTrial,
+                charge: Charge(paid: isTrial ? 0 : subscription.draft.price)))
+        // What waited for the next invoice was on this one.
+        for index in subscription.changes.indices { subscription.changes[index].isPaid = true }
         subscription.nextAttempt = nil
         subscription.attempts = 0
     }
@@ -95,21 +127,33 @@ struct StripeWorld {
         notifications.append(index)
     }
 
-    /// An upgrade of ours is charged at once, and a declined card changes nothing; one made at
-    /// Stripe may be billed later. A lower plan costs nothing now.
+    /// An upgrade of ours is charged at once, and a declined card changes nothing. Stripe gives the
+    /// rest of what was billed last back and charges the rest of the new plan; in a trial there is
+    /// nothing to bill.
     mutating func changePlan(
-        _ index: Int, to plan: Plan, isCharged: Bool, ranks: [UUID: Int64], at now: Int64
+        _ index: Int, to plan: Plan, _ billing: PlanBilling, _ catalog: Catalog, at now: Int64
     ) {
         let subscription = subscriptions[index]
         guard subscription.status == .active || subscription.status == .trialing,
             subscription.plan != plan.id
         else { return }
-        let isUpgrade = plan.rank > ranks[subscription.plan] ?? 0
-        if isUpgrade && isCharged && !subscription.cardIsGood { return }
+        let isUpgrade = plan.priceMinor > subscription.price
+        if isUpgrade && billing == .now && !subscription.cardIsGood { return }
         change(index, at: now) {
             $0.plan = plan.id
-            if isUpgrade && isCharged { $0.upgrades.append((plan.id, now)) }
+            $0.price = plan.priceMinor
         }
+        let (start, end) = (subscription.periodStart, subscription.periodEnd)
+        guard billing != .never, subscription.status == .active, now < end else { return }
+        let billed = subscription.billed
+        let cents = (plan.priceMinor - billed.price) * (end - now) / (end - start)
+        invoices += 1
+        subscriptions[index].billed = (plan.id, plan.priceMinor)
+        subscriptions[index].changes.append(
+            Change(
+                id: "ii_\(invoices)", at: now, end: end, from: billed.plan, to: plan.id,
+                isPaid: billing == .now, cents: cents,
+                charge: Charge(paid: billing == .now ? max(0, cents) : 0)))
     }
 
     mutating func cancel(_ index: Int, at now: Int64) {
@@ -124,7 +168,50 @@ struct StripeWorld {
 
     mutating func refund(_ index: Int, at now: Int64) {
         guard let latest = subscriptions[index].paid.indices.last else { return }
-        change(index, at: now) { $0.paid[latest].isRefunded = true }
+        change(index, at: now) {
+            $0.paid[latest].charge.returned = $0.paid[latest].charge.paid
+        }
+    }
+
+    /// The payments of a subscription, the latest first: what is done to one is done in place.
+    private mutating func changePayment(
+        _ index: Int, _ payment: Int, at now: Int64, _ body: (inout Charge) -> Void
+    ) {
+        let subscription = subscriptions[index]
+        let invoices = subscription.paid.indices.map { (subscription.paid[$0].start, $0, false) }
+        let changes = subscription.changes.indices.map { (subscription.changes[$0].at, $0, true) }
+        let payments = (invoices + changes).sorted { $0.0 > $1.0 }
+        guard payments.indices.contains(payment) else { return }
+        let (_, place, isChange) = payments[payment]
+        change(index, at: now) {
+            if isChange {
+                body(&$0.changes[place].charge)
+            } else {
+                body(&$0.paid[place].charge)
+            }
+        }
+    }
+
+    mutating func refund(_ index: Int, payment: Int, quarters: Int, at now: Int64) {
+        changePayment(index, payment, at: now) {
+            $0.returned = min($0.paid, $0.returned + ($0.paid * Int64(quarters) + 3) / 4)
+        }
+    }
+
+    mutating func failRefund(_ index: Int, payment: Int, at now: Int64) {
+        changePayment(index, payment, at: now) { $0.returned = 0 }
+    }
+
+    mutating func moveTrial(_ index: Int, by seconds: Int64, at now: Int64) {
+        let subscription = subscriptions[index]
+        guard subscription.status == .trialing, let end = subscription.trialEnd,
+            end + seconds > now
+        else { return }
+        change(index, at: now) {
+            $0.trialEnd = end + seconds
+            $0.periodEnd = end + seconds
+            $0.paid[$0.paid.count - 1].end = end + seconds
+        }
     }
 
     mutating func setCard(_ index: Int, isGood: Bool, at now: Int64) {
@@ -177,6 +264,8 @@ struct StripeWorld {
             subscription.periodEnd = now + Self.periodSeconds
             subscription.nextAttempt = now + Self.draftSeconds
             subscription.attempts = 0
+            subscription.billed = (subscription.plan, subscription.price)
+            subscription.draft = subscription.billed
         } else {
             charge(&subscription, at: now)
         }
@@ -205,8 +294,8 @@ struct StripeWorld {
     /// The current object as the mirror reads it.
     func snapshot(_ index: Int) -> BillingSnapshot {
         let subscription = subscriptions[index]
-        let latest = subscription.paid.max { $0.end < $1.end }
-        let isRevoked = latest?.isRefunded ?? false
+        let periods = subscription.paid.suffix(3)
+        let first = periods.first?.start ?? .max
         return BillingSnapshot(
             customerID: subscription.customerID, subscriptionID: subscription.id,
             planID: subscription.plan, status: subscription.status,
@@ -214,19 +303,55 @@ struct StripeWorld {
             canceledAt: subscription.canceledAt.map { Timestamp.epoch.adding(seconds: $0) },
             endedAt: subscription.endedAt.map { Timestamp.epoch.adding(seconds: $0) },
             trialEnd: subscription.trialEnd.map { Timestamp.epoch.adding(seconds: $0) },
-            paid: isRevoked
-                ? nil
-                : latest.map {
-                    BillingSnapshot.PaidPeriod(
-                        invoiceID: $0.id, planID: $0.plan,
-                        start: Timestamp.epoch.adding(seconds: $0.start),
-                        end: Timestamp.epoch.adding(seconds: $0.end))
-                },
-            isRevoked: isRevoked,
-            changedPlanAt: subscription.upgrades.last { upgrade in
-                upgrade.plan == subscription.plan
-                    && latest.map { ($0.start..<$0.end).contains(upgrade.at) } ?? false
+            periods: periods.map {
+                BillingSnapshot.PaidPeriod(
+                    invoiceID: $0.id, planID: $0.plan,
+                    start: Timestamp.epoch.adding(seconds: $0.start),
+                    end: Timestamp.epoch.adding(seconds: $0.end), isTrial: $0.isTrial,
+                    money: $0.charge.money)
+            },
+            changes: subscription.changes.filter { $0.at >= first }.map {
+                BillingSnapshot.PlanChange(
+                    id: $0.id, at: Timestamp.epoch.adding(seconds: $0.at),
+                    end: Timestamp.epoch.adding(seconds: $0.end),
+                    from: $0.from, to: $0.to, isPaid: $0.isPaid, givesBack: $0.cents < 0,
+                    money: $0.charge.money)
+            })
+    }
+}
+
+extension StripeWorld.Charge {
+    fileprivate var money: BillingSnapshot.Money {
+        BillingSnapshot.Money(paid: paid, returned: returned)
+    }
+
+    /// The part of `amount` whose money was kept, down to the micro-credit.
+    private func kept(_ amount: Int64) -> Int64 {
+        paid == 0 ? amount : Int64(Int128(amount) * Int128(paid - returned) / Int128(paid))
+    }
+
+    /// The credits that the kept money of a subscription bought, counted from what was paid alone:
+    /// the conservation law. What a lower plan gave back counts against it; a trial is a gift.
+    static func bought(_ subscription: StripeWorld.Subscription, _ catalog: Catalog) -> Int64 {
+        func allocation(_ plan: UUID) -> Int64 {
+            catalog.plan(plan)?.pricing.creditsAllocation.micros ?? 0
+        }
+        var bought: Int64 = 0
+        for invoice in subscription.paid {
+            bought += invoice.charge.kept(allocation(invoice.plan))
+            // Whose money went back is left with what everybody has.
+            if invoice.isRefunded { bought += catalog.freePlan.pricing.creditsAllocation.micros }
+        }
+        for change in subscription.changes {
+            guard let period = subscription.paid.last(where: { $0.end == change.end }) else {
+                continue
             }
-            .map { Timestamp.epoch.adding(seconds: $0.at) })
+            let whole = Int128(allocation(change.to) - allocation(change.from))
+            let share = Int64(
+                whole * Int128(change.end - change.at) / Int128(period.end - period.start))
+            let isLoss = change.cents < 0 && !period.isRefunded
+            bought += share < 0 ? (isLoss ? share : 0) : change.charge.kept(share)
+        }
+        return bought
     }
 }

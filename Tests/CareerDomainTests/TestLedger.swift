@@ -54,7 +54,8 @@ struct TestLedger {
                 $0.key.userID == command.userID && $0.isOverdue(at: now)
             }
             entries[command.userID] = LedgerBatch.Entry(
-                user: standing, account: accounts[command.userID], overdue: overdue.map(\.id))
+                user: standing, account: accounts[command.userID], overdue: overdue.map(\.id),
+                grants: latestGrants(command.userID))
         }
         var batch = LedgerBatch(
             entries: entries, logs: Array(logs.values),
@@ -66,6 +67,11 @@ struct TestLedger {
         grants += batch.grants
         history += batch.history
         return outcome
+    }
+
+    private func latestGrants(_ user: UUID) -> [CreditGrant] {
+        let running = accounts[user]?.context.period.number ?? 1
+        return grants.filter { $0.userID == user && $0.periodNumber >= running - 1 }
     }
 
     mutating func newUser() -> UUID {
@@ -125,6 +131,11 @@ struct TestLedger {
             if used != account.context.used { broken.append("used") }
             if reserved != account.context.reserved { broken.append("reserved") }
             if allocated != account.context.allocated { broken.append("allocated") }
+            let debts = grants.filter {
+                $0.userID == user && $0.kind == .revocation && $0.cause.hasPrefix("debt")
+            }
+            let owed = debts.map(\.credits).reduce(Credits.zero, +)
+            if owed != account.context.owed || owed < .zero { broken.append("owed") }
         }
         let keys = grants.map { "\($0.userID) \($0.periodNumber) \($0.kind) \($0.cause)" }
         if Set(keys).count != keys.count { broken.append("granted twice") }
@@ -146,5 +157,37 @@ struct SeededGenerator: RandomNumberGenerator {
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
+    }
+}
+
+extension BillingSnapshot {
+    /// One paid period, at most one upgrade within it, charged at once, and nothing returned but
+    /// the whole payment of `in_1`.
+    init(
+        customerID: String, subscriptionID: String, planID: UUID, status: Subscription.Status,
+        cancelAtPeriodEnd: Bool, canceledAt: Timestamp?, endedAt: Timestamp?,
+        trialEnd: Timestamp?, paid: PaidPeriod?, isRevoked: Bool, changedPlanAt: Timestamp?
+    ) {
+        let start = TestLedger.start
+        let lost = PaidPeriod(
+            invoiceID: "in_1", planID: planID, start: start,
+            end: start.adding(seconds: 30 * 86_400), money: Money(paid: 2000, returned: 2000))
+        let period = isRevoked ? lost : paid
+        func rank(_ plan: UUID?) -> Int64 {
+            plan.flatMap { TestLedger.rules.catalog.plan($0) }?.rank ?? 0
+        }
+        var changes: [PlanChange] = []
+        if let at = changedPlanAt, let period, rank(period.planID) < rank(planID) {
+            changes = [
+                PlanChange(
+                    id: "ii_\(at.seconds)", at: at, end: period.end, from: period.planID,
+                    to: planID, isPaid: true, givesBack: false)
+            ]
+        }
+        self.init(
+            customerID: customerID, subscriptionID: subscriptionID, planID: planID,
+            status: status, cancelAtPeriodEnd: cancelAtPeriodEnd, canceledAt: canceledAt,
+            endedAt: endedAt, trialEnd: trialEnd, periods: period.map { [$0] } ?? [],
+            changes: changes)
     }
 }

@@ -46,7 +46,8 @@ struct BillingMails: Sendable {
         case .cancellationRequested: .planCanceled(plan, endsAt: account.context.period.end)
         case .ended: .planEnded(plan)
         case .revoked: .paymentReturned(plan)
-        case .renewed, .planLowered, .paymentPastDue, .resumed, .updated: nil
+        case .returnedInPart: .paymentReturnedInPart(plan, account)
+        case .renewed, .planLowered, .paymentPastDue, .resumed, .upgradeReturned, .updated: nil
         }
     }
 

@@ -27,6 +27,16 @@ public struct OperatorNotices: Sendable {
         }
     }
 
+    /// Whether there is a notice whose subject begins so.
+    func haveTold(of subject: String) async throws -> Bool {
+        try await database.read { connection in
+            try !connection.query(
+                "SELECT 1 FROM operator_notices WHERE substr(subject, 1, ?) = ? LIMIT 1",
+                [.integer(Int64(subject.count)), .text(subject)]
+            ).isEmpty
+        }
+    }
+
     /// The newest notices first, one line each.
     public func list(limit: Int = 200) async throws -> [String] {
         try await database.read { connection in

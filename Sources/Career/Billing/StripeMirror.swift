@@ -10,8 +10,8 @@ import Stripe
 /// cannot matter.
 public struct StripeMirror: Sendable {
     let stripe: StripeClient
-    private let database: any Database
-    private let ledger: CareerLedger
+    let database: any Database
+    let ledger: CareerLedger
     /// What Stripe says, in the domain's words.
     let reader: BillingSnapshotReader
     let notices: OperatorNotices
@@ -62,7 +62,12 @@ public struct StripeMirror: Sendable {
         }
         // In a burst a later fetch has often been applied by now; that spares the rest of the calls.
         guard try await isNewest(ticket, of: subscriptionID) else { return true }
-        let snapshot = try await reader.snapshot(of: subscription)
+        let reading = try await reader.read(subscription)
+        let snapshot = reading.snapshot
+        // The customer's other subscriptions are none of ours, unless the account has one of them.
+        if snapshot.planID == nil, try await linkedSubscription(of: owner) != subscriptionID {
+            return true
+        }
         do {
             let outcome = try await ledger.perform(
                 ApplyBilling(userID: owner, snapshot: snapshot), row: subscriptionID,
@@ -75,14 +80,15 @@ public struct StripeMirror: Sendable {
                 })
             try await settle(
                 outcome, subscription, snapshot, owner: owner, requestID: requestID)
+            try await tidyUp(after: subscription, reading, owner: owner)
         } catch is StaleTicket {
             // A newer fetch has been applied; there is nothing left to write.
         }
         return true
     }
 
-    /// Keeps in mind that the money of an invoice went back: what it paid for ends with the next
-    /// refresh of its subscription.
+    /// Keeps in mind that money of an invoice went back: from the next refresh of its subscription
+    /// on it is asked for how much.
     func noteReturned(_ invoiceID: String, reason: String) async throws {
         let now = clock.now()
         _ = try await database.write { connection in
@@ -213,6 +219,13 @@ public struct StripeMirror: Sendable {
             "SELECT user_id FROM subscriptions WHERE stripe_customer_id = ?", [.text(customerID)])
         guard var reader = row?.reader else { return nil }
         return try reader.uuid()
+    }
+
+    /// Whose subscription it is, where it is one of ours.
+    func userOfOurs(_ subscription: StripeSubscription) async throws -> UUID? {
+        guard let owner = try await owner(of: subscription, hint: nil) else { return nil }
+        if try await linkedSubscription(of: owner) == subscription.id { return owner }
+        return try await reader.planItems(of: subscription).isEmpty ? nil : owner
     }
 
     func linkedSubscription(of userID: UUID) async throws -> String? {

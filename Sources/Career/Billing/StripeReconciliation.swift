@@ -19,7 +19,6 @@ public struct StripeReconciliation: Sendable {
     let stripe: StripeClient
     let database: any Database
     let mirror: StripeMirror
-    let prices: StripePrices
 
     private struct Mirrored: Sendable {
         let userID: UUID
@@ -58,24 +57,33 @@ public struct StripeReconciliation: Sendable {
 
     /// - Returns: what differs still, e.g. a subscription that Stripe has never heard of.
     private func mend(_ found: [Drift], of account: Mirrored) async throws -> [String] {
-        for invoice in found.compactMap(\.returned) {
+        for invoice in Set(found.flatMap(\.returned)).sorted() {
             try await mirror.noteReturned(invoice, reason: "reconciliation")
         }
         for subscriptionID in Set(found.map(\.subscriptionID)).sorted() {
-            do {
-                try await mirror.refresh(
-                    subscriptionID, userID: account.userID, requestID: nil)
-            } catch is PoisonMessage {
-                // It is none that we could mirror; the second look tells.
-                continue
-            }
+            try await mirror.refresh(subscriptionID, userID: account.userID, requestID: nil)
+        }
+        for invoice in Set(found.flatMap(\.returned)).sorted() {
+            let invoice = try await stripe.retrieveInvoice(invoice)
+            guard let id = invoice.subscriptionID else { continue }
+            try await mirror.tellOfReturn(
+                of: invoice, stripe.retrieveSubscription(id), owner: account.userID)
         }
         guard
             let mended = try await accounts("user_id = ?", [.uuid(account.userID)]).first
         else { return [] }
-        return try await drift(of: mended).map {
-            "user \(account.userID.text): \($0.difference)"
+        var remaining: [String] = []
+        for drift in try await drift(of: mended) {
+            guard let invoice = drift.unused else {
+                remaining.append("user \(account.userID.text): \(drift.difference)")
+                continue
+            }
+            try await mirror.notices.add(
+                "paid_unused", subject: "\(invoice) paid for nothing",
+                "\(invoice) of user \(account.userID.text) was paid and nothing is granted for it: "
+                    + "refund it at Stripe, or give credits with cuebx users adjust.")
         }
+        return remaining
     }
 
     private func accounts(_ filter: String, _ arguments: [SQLValue]) async throws -> [Mirrored] {
@@ -103,71 +111,145 @@ public struct StripeReconciliation: Sendable {
         }
     }
 
-    private struct Drift {
+    struct Drift {
         /// The one that is to be fetched anew.
         let subscriptionID: String
         let difference: String
-        /// An invoice whose money went back.
-        let returned: String?
+        /// Invoices whose money went back.
+        let returned: [String]
+        /// An invoice that was paid and granted nothing.
+        let unused: String?
 
-        init(_ subscriptionID: String, _ difference: String, returned: String? = nil) {
+        init(
+            _ subscriptionID: String, _ difference: String, returned: [String] = [],
+            unused: String? = nil
+        ) {
             self.subscriptionID = subscriptionID
             self.difference = "\(subscriptionID) \(difference)"
             self.returned = returned
+            self.unused = unused
         }
     }
 
     private func drift(of account: Mirrored) async throws -> [Drift] {
-        let live = try await subscriptions(of: account.customerID)
-        guard let known = account.subscriptionID else {
-            return live.filter { $0.status != .incomplete }.map {
-                Drift($0.id, "is \($0.status.text) at Stripe, unknown here")
+        var ours: [StripeSubscription] = []
+        for subscription in try await subscriptions(of: account.customerID) {
+            // What else the customer subscribes to is none of ours.
+            let isLinked = subscription.id == account.subscriptionID
+            let isOurs = try await !mirror.reader.planItems(of: subscription).isEmpty
+            if isLinked || isOurs { ours.append(subscription) }
+        }
+        let live = ours.filter { !$0.isOver }
+        var found: [Drift] = []
+        if let known = account.subscriptionID {
+            found += live.filter { $0.id != known && $0.status != .incomplete }
+                .map { Drift($0.id, "is a second live subscription") }
+            if !live.contains(where: { $0.id == known }) {
+                let here = account.status.rawValue
+                found.insert(Drift(known, "is over at Stripe, \(here) here"), at: 0)
             }
+        } else {
+            found += live.filter { $0.status != .incomplete }
+                .map { Drift($0.id, "is \($0.status.text) at Stripe, unknown here") }
         }
-        let others = live.filter { $0.id != known && $0.status != .incomplete }
-            .map { Drift($0.id, "is a second live subscription") }
-        guard let theirs = live.first(where: { $0.id == known }) else {
-            let here = account.status.rawValue
-            return [Drift(known, "is over at Stripe, \(here) here")] + others
+        for subscription in ours {
+            let reading = try await mirror.reader.read(subscription, returns: .all)
+            if subscription.id == account.subscriptionID && !subscription.isOver {
+                found += try await drift(of: account, from: subscription, reading)
+            }
+            found += try await unsettled(subscription, reading, of: account.userID)
         }
-        return try await drift(of: account, from: theirs) + others
+        return found
     }
 
     private func drift(
-        of account: Mirrored, from theirs: StripeSubscription
+        of account: Mirrored, from theirs: StripeSubscription,
+        _ reading: BillingSnapshotReader.Reading
     ) async throws -> [Drift] {
         var found: [Drift] = []
-        let here = account.status.rawValue
-        if Subscription.Status(theirs.status) != account.status {
+        let (snapshot, here) = (reading.snapshot, account.status.rawValue)
+        if snapshot.status != account.status {
             found.append(Drift(theirs.id, "is \(theirs.status.text) at Stripe, \(here) here"))
         }
         if theirs.isEnding != account.cancelAtPeriodEnd {
             let place = theirs.isEnding ? "at Stripe" : "here"
             found.append(Drift(theirs.id, "ends with its period only \(place)"))
         }
-        guard let price = theirs.items.first?.price,
-            let plan = try await prices.plan(of: price)
-        else { return found + [Drift(theirs.id, "has a price of no plan of ours at Stripe")] }
-        if plan != account.planID {
+        if snapshot.planID == nil {
+            if try await !mirror.notices.haveTold(of: "\(theirs.id) unknown price") {
+                found.append(Drift(theirs.id, "has a price of no plan of ours at Stripe"))
+            }
+        } else if snapshot.planID != account.planID {
             found.append(Drift(theirs.id, "is on another plan at Stripe"))
         }
-        guard let paid = try await mirror.reader.paidPeriod(of: theirs) else { return found }
-        if try await mirror.reader.isReturned(paid.invoiceID) {
-            found.append(
+        if let paid = snapshot.periods.last, snapshot.isRevoked {
+            return found + [
                 Drift(
                     theirs.id, "is paid by \(paid.invoiceID) only here: its money went back",
-                    returned: paid.invoiceID))
-        } else if paid.end > (account.isPeriodPaid ? account.periodEnd : account.periodStart) {
+                    returned: reading.returned)
+            ]
+        }
+        if let paid = snapshot.paid,
+            paid.end > (account.isPeriodPaid ? account.periodEnd : account.periodStart)
+        {
             found.append(
                 Drift(theirs.id, "is paid until \(paid.end.rfc3339) at Stripe, not here"))
+        }
+        return try await found + missingLines(of: account, theirs, reading)
+    }
+
+    /// Credits that were paid for and are not here, or whose money went back and that are.
+    private func missingLines(
+        of account: Mirrored, _ theirs: StripeSubscription,
+        _ reading: BillingSnapshotReader.Reading
+    ) async throws -> [Drift] {
+        let missing = try await mirror.ledger.perform(
+            CompareBilling(userID: account.userID, snapshot: reading.snapshot))
+        return missing.compactMap { line in
+            let credits = "\(line.credits.decimal) credits"
+            if line.cause.hasPrefix(CreditGrant.debt) { return nil }
+            switch line.kind {
+            case .upgrade:
+                return Drift(
+                    theirs.id, "paid for an upgrade, \(line.cause): \(credits) are missing")
+            case .revocation:
+                return Drift(
+                    theirs.id, "had money back for \(line.cause): \(credits) are not written here",
+                    returned: reading.returned)
+            case .plan, .adjustment: return nil
+            }
+        }
+    }
+
+    /// Paid invoices that ended neither as a period, nor as a refund, nor as a notice, and those that
+    /// could still be paid for nothing.
+    private func unsettled(
+        _ subscription: StripeSubscription, _ reading: BillingSnapshotReader.Reading, of user: UUID
+    ) async throws -> [Drift] {
+        var found: [Drift] = []
+        for invoice in reading.invoices {
+            if subscription.isOver, invoice.status == .open || invoice.status == .uncollectible {
+                found.append(
+                    Drift(subscription.id, "has ended and \(invoice.id) can still be paid"))
+            }
+            let periods = invoice.lines.filter { !$0.isProration && $0.periodEnd > $0.periodStart }
+            guard invoice.status == .paid, invoice.amountPaid > 0, !periods.isEmpty,
+                try await !mirror.wasGranted(.plan, [invoice.id], to: user),
+                try await !mirror.notices.haveTold(of: invoice.id),
+                try await mirror.reader.returned(invoice.id) < invoice.amountPaid
+            else { continue }
+            found.append(
+                Drift(
+                    subscription.id, "was paid by \(invoice.id), for which nothing is granted here",
+                    unused: invoice.id))
         }
         return found
     }
 
-    /// Those that are not over. A customer who is gone subscribes to nothing.
+    /// Those that are over included. A customer who is gone subscribes to nothing.
     private func subscriptions(of customerID: String) async throws -> [StripeSubscription] {
         do {
-            return try await stripe.listSubscriptions(customerID).filter { !$0.isOver }
+            return try await stripe.listSubscriptions(customerID)
         } catch {
             guard case .notFound = error.kind else { throw error }
             return []

@@ -56,21 +56,24 @@ extension StripeMirror {
 
     private func refundAll(of subscriptionID: String) async throws {
         for invoice in try await stripe.listInvoices(subscriptionID) where invoice.amountPaid > 0 {
-            for payment in try await stripe.listInvoicePayments(.invoice(invoice.id)) {
-                guard let intent = payment.paymentIntentID, payment.status == "paid" else {
+            try await refund(invoice)
+        }
+    }
+
+    /// Gives back all that was paid for an invoice.
+    func refund(_ invoice: StripeInvoice) async throws {
+        for payment in try await stripe.listInvoicePayments(.invoice(invoice.id)) {
+            guard let intent = payment.paymentIntentID, payment.status == "paid" else { continue }
+            do {
+                _ = try await stripe.createRefund(intent, "refund-\(intent)")
+            } catch {
+                // Refunded before: by us, or by hand.
+                if case .invalidRequest(let code, _) = error.kind,
+                    code == "charge_already_refunded"
+                {
                     continue
                 }
-                do {
-                    _ = try await stripe.createRefund(intent, "refund-\(intent)")
-                } catch {
-                    // Refunded before: by us, or by hand.
-                    if case .invalidRequest(let code, _) = error.kind,
-                        code == "charge_already_refunded"
-                    {
-                        continue
-                    }
-                    throw error
-                }
+                throw error
             }
         }
     }

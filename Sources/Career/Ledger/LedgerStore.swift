@@ -9,12 +9,15 @@ struct LedgerNeeds {
     /// Whose overdue reservations of all periods are wanted.
     var overdue: Set<UUID> = []
     var grants: Set<GrantKey> = []
+    /// Whose lines of the running period and of the one before it are wanted.
+    var lines: Set<UUID> = []
 
     mutating func add(_ command: some LedgerCommand) {
         users.insert(command.userID)
         if let subject = command.subject { subjects.insert(subject) }
         if command.seesAllOverdue { overdue.insert(command.userID) }
         if let grant = command.onceOnly { grants.insert(grant) }
+        if command.seesGrants { lines.insert(command.userID) }
     }
 }
 
@@ -26,7 +29,7 @@ struct LoadedLedger {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most eight queries and seven statements, each run once for all of
+/// its hot path. A batch costs at most nine queries and seven statements, each run once for all of
 /// its rows, and two statements for each new account; with a server, they take two trips, or four
 /// where something is overdue.
 enum LedgerStore {
@@ -42,16 +45,21 @@ enum LedgerStore {
         let users = needs.users.sorted()
         let subjects = SubjectQueries(needs.subjects)
         let grants = Array(needs.grants)
+        let lines = needs.lines.sorted()
         // One trip to a server. The locks come first and the accounts are read by a later
         // statement, which sees what whoever held them has written.
         let found = try connection.queryBatches([
             lock(users, connection.dialect),
             StatementBatch(selectPosition, users.map { [.uuid($0)] }),
-            subjects.byKey, subjects.byID, selectGrants(grants),
+            subjects.byKey, subjects.byID, CreditGrantRow.select(grants),
             StatementBatch(CatalogStore.selectRevision, [[]]),
+            CreditGrantRow.selectLatest(lines),
         ])
         for (user, rows) in zip(users, found[1]) {
             if let row = rows.first { entries[user] = try entry(row) }
+        }
+        for (user, rows) in zip(lines, found[6]) {
+            entries[user]?.grants = try rows.map(CreditGrantRow.read)
         }
         for rows in found[2] + found[3] { logs += try rows.map(UsageLogRow.read) }
         let holders = users.filter { user in
@@ -82,12 +90,6 @@ enum LedgerStore {
             dialect.lockRows.isEmpty ? [] : users.map { [.uuid($0)] })
     }
 
-    private static func selectGrants(_ keys: [GrantKey]) -> StatementBatch {
-        StatementBatch(
-            "SELECT 1 FROM credit_grants WHERE user_id = ? AND kind = ? AND cause = ? LIMIT 1",
-            keys.map { [.uuid($0.userID), .text($0.kind.rawValue), .text($0.cause)] })
-    }
-
     private static let selectPosition = """
         SELECT u.is_active, c.user_id,
             s.id, s.plan_id, s.status, s.stripe_customer_id, s.stripe_subscription_id,
@@ -95,8 +97,8 @@ enum LedgerStore {
             s.updated_at,
             c.period_number, c.period_start, c.period_end, c.period_source,
             c.period_plan_id, c.period_anchor,
-            c.credits_allocated, c.credits_used, c.credits_reserved, c.minute_started_at,
-            c.minute_count, c.day_started_at, c.day_count, c.decided_at
+            c.credits_allocated, c.credits_used, c.credits_reserved, c.credits_owed,
+            c.former_credits_left, c.minute_started_at, c.minute_count, c.day_started_at, c.day_count, c.decided_at
         FROM users u
         LEFT JOIN career_subscription_contexts c ON c.user_id = u.id
         LEFT JOIN subscriptions s ON s.id = c.subscription_id
@@ -123,7 +125,8 @@ enum LedgerStore {
         let context = try CareerSubscriptionContext(
             period: period, periodPlanID: reader.uuid(), anchor: reader.time(),
             allocated: reader.credits(),
-            used: reader.credits(), reserved: reader.credits(),
+            used: reader.credits(), reserved: reader.credits(), owed: reader.credits(),
+            formerLeft: reader.credits(),
             minuteWindow: RateWindow(.minute, start: reader.time(), count: reader.count()),
             dayWindow: RateWindow(.day, start: reader.time(), count: reader.count()),
             decidedAt: reader.time())
@@ -264,10 +267,10 @@ enum LedgerStore {
         try connection.enqueueMany(
             """
             INSERT INTO career_subscription_contexts (period_number, period_start, period_end,
-                period_source, period_plan_id, period_anchor, credits_allocated, credits_used, credits_reserved,
-                minute_started_at, minute_count, day_started_at, day_count, decided_at, user_id,
-                subscription_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                period_source, period_plan_id, period_anchor, credits_allocated, credits_used,
+                credits_reserved, credits_owed, former_credits_left, minute_started_at,
+                minute_count, day_started_at, day_count, decided_at, user_id, subscription_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, [update(account) + [.uuid(subscription.id)]])
     }
 
@@ -290,8 +293,9 @@ enum LedgerStore {
 
     private static let updateContext = """
         UPDATE career_subscription_contexts SET period_number = ?, period_start = ?,
-            period_end = ?, period_source = ?, period_plan_id = ?, period_anchor = ?, credits_allocated = ?,
-            credits_used = ?, credits_reserved = ?, minute_started_at = ?, minute_count = ?,
+            period_end = ?, period_source = ?, period_plan_id = ?, period_anchor = ?,
+            credits_allocated = ?, credits_used = ?, credits_reserved = ?, credits_owed = ?,
+            former_credits_left = ?, minute_started_at = ?, minute_count = ?,
             day_started_at = ?, day_count = ?, decided_at = ?
         WHERE user_id = ?
         """
@@ -302,8 +306,8 @@ enum LedgerStore {
             .integer(context.period.number), .time(context.period.start),
             .time(context.period.end), .text(context.period.source.rawValue),
             .uuid(context.periodPlanID), .time(context.anchor), .credits(context.allocated),
-            .credits(context.used),
-            .credits(context.reserved), .time(context.minuteWindow.start),
+            .credits(context.used), .credits(context.reserved), .credits(context.owed),
+            .credits(context.formerLeft), .time(context.minuteWindow.start),
             .integer(context.minuteWindow.count), .time(context.dayWindow.start),
             .integer(context.dayWindow.count), .time(context.decidedAt),
             .uuid(account.subscription.userID),
@@ -387,5 +391,6 @@ extension CareerSubscriptionContext {
     fileprivate func moved(since before: CareerSubscriptionContext) -> Bool {
         period != before.period || periodPlanID != before.periodPlanID
             || anchor != before.anchor || allocated != before.allocated
+            || owed != before.owed || formerLeft != before.formerLeft
     }
 }

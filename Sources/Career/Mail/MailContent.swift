@@ -6,6 +6,7 @@ struct MailContent: Sendable {
     enum Kind: String, Sendable, CaseIterable {
         case signUpCode, alreadyRegistered, passwordReset, passwordChanged
         case planActivated, planUpgraded, planCanceled, planEnded, paymentReturned
+        case paymentReturnedInPart
         case paymentFailed, paymentNeedsAction, trialEnds
         case creditsNearlyUsedUp, creditsUsedUp
     }
@@ -81,6 +82,15 @@ extension MailContent {
     /// - Parameter plan: the one that takes its place.
     static func paymentReturned(_ plan: Plan) -> MailContent {
         MailContent(.paymentReturned, ["plan": plan.name])
+    }
+
+    static func paymentReturnedInPart(_ plan: Plan, _ account: Account) -> MailContent {
+        MailContent(
+            .paymentReturnedInPart,
+            [
+                "plan": plan.name, "credits": account.context.allocated.decimal,
+                "periodEnd": account.context.period.end.day,
+            ])
     }
 
     static func paymentFailed(

@@ -128,6 +128,16 @@ extension MailText {
                 Your payment was returned. The plan that it paid for has ended, and you are on
                 {{plan}} now.
                 """),
+        .paymentReturnedInPart: MailText(
+            subject: "A part of your payment was returned",
+            values: ["plan", "credits", "periodEnd"],
+            body: """
+                {{>greeting}}
+
+                A part of your payment for {{plan}} was returned, and the same part of its credits
+                with it: the period until {{periodEnd}} has {{credits}} credits now. Your plan goes
+                on.
+                """),
         .paymentFailed: MailText(
             subject: "Your payment failed",
             values: ["plan", "invoiceURL", "retryAt"],

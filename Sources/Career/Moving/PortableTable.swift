@@ -180,8 +180,8 @@ extension PortableTable {
                 .uuid("user_id"), .uuid("subscription_id"), .count("period_number"),
                 .time("period_start"), .time("period_end"), .text("period_source"),
                 .uuid("period_plan_id"), .time("period_anchor"), .credits("credits_allocated"),
-                .credits("credits_used"), .credits("credits_reserved"),
-                .time("minute_started_at"), .count("minute_count"),
+                .credits("credits_used"), .credits("credits_reserved"), .credits("credits_owed"),
+                .credits("former_credits_left"), .time("minute_started_at"), .count("minute_count"),
                 .time("day_started_at"), .count("day_count"), .time("decided_at"),
             ]),
         PortableTable(

@@ -62,6 +62,12 @@ public struct LedgerAudit: Sendable {
                     4, try reader.uuid(), "a period was granted the same twice",
                     try reader.integer(), 1)
             }
+            try connection.forEachRow(wrongDebts, []) { row in
+                var reader = row.reader
+                offences.add(
+                    2, try reader.uuid(), "credits_owed is not the sum of its debt lines",
+                    try reader.integer(), try reader.integer())
+            }
             return Report(
                 accounts: try LedgerAudit.count("career_subscription_contexts", connection),
                 logs: try LedgerAudit.count("career_usage_logs", connection),
@@ -265,4 +271,13 @@ private enum LogOffence: CaseIterable {
 private let repeatedGrants = """
     SELECT user_id, count(*) FROM credit_grants
     GROUP BY user_id, period_number, kind, cause HAVING count(*) > 1
+    """
+
+private let wrongDebts = """
+    SELECT c.user_id, c.credits_owed, CAST(coalesce(sum(g.credits), 0) AS BIGINT)
+    FROM career_subscription_contexts c
+    LEFT JOIN credit_grants g ON g.user_id = c.user_id AND g.kind = 'revocation'
+        AND (g.cause = 'debt' OR g.cause LIKE 'debt %')
+    GROUP BY c.user_id, c.credits_owed
+    HAVING c.credits_owed <> coalesce(sum(g.credits), 0)
     """

@@ -18,6 +18,7 @@ public let migrations: [Migration] = [
     Migration("sealed mails", sealedMails),
     Migration("ends of strangers' rows", endsOfStrangersRows),
     Migration("provider's profile", providersProfile),
+    Migration("debts", debts),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -44,13 +44,11 @@ struct StripeEventHandlers: Sendable {
         if let customer = work["customer"]?.string {
             return try await mirror.forget(customer, requestID: message.requestID)
         }
-        if let dispute = work["dispute"]?.string { try await tell(of: dispute, work) }
         if work["charge"] != nil || work["payment_intent"] != nil {
-            if work["is_final"] == true, let intent = try await paymentIntent(of: work) {
-                try await revoke(
-                    intent, type: work["type"]?.string, requestID: message.requestID)
-            }
-            return
+            guard let intent = try await paymentIntent(of: work) else { return }
+            return try await mirror.paymentChanged(
+                intent, object: work["dispute"]?.string ?? work["refund"]?.string,
+                type: work["type"]?.string ?? "unknown", requestID: message.requestID)
         }
         guard let subscription = try await subscription(of: work) else { return }
         try await mirror.refresh(subscription, requestID: message.requestID)
@@ -77,30 +75,5 @@ struct StripeEventHandlers: Sendable {
         }
         try await mails.paymentFailed(
             invoice, needsAction: needsAction, requestID: message.requestID, now: clock.now())
-    }
-
-    /// A dispute is the operator's to answer, and its loss theirs to know.
-    private func tell(of dispute: String, _ work: JSONValue) async throws {
-        let payment = work["payment_intent"]?.string ?? "a payment"
-        if work["type"]?.string == "charge.dispute.created" {
-            try await notices.add(
-                "dispute_opened", subject: dispute,
-                "\(dispute) disputes \(payment): answer it at Stripe. The plan stays meanwhile.")
-        }
-        if work["is_final"] == true {
-            try await notices.add(
-                "dispute_lost", subject: "\(dispute) lost",
-                "\(dispute) was lost: what \(payment) paid for has ended.")
-        }
-    }
-
-    /// The money of a payment went back: what its invoice paid for ends now.
-    private func revoke(_ intent: String, type: String?, requestID: String?) async throws {
-        for payment in try await stripe.listInvoicePayments(.paymentIntent(intent)) {
-            let invoice = try await stripe.retrieveInvoice(payment.invoiceID)
-            guard let subscription = invoice.subscriptionID else { continue }
-            try await mirror.noteReturned(invoice.id, reason: type ?? "unknown")
-            try await mirror.refresh(subscription, requestID: requestID)
-        }
     }
 }

@@ -2,8 +2,7 @@ import JSON
 import Messaging
 import Stripe
 
-/// What an event asks for: the ids of what has changed, never its copy of the object. Only a
-/// charge's refund and a dispute's loss are facts of their own, since nothing takes them back.
+/// What an event asks for: the ids of what has changed, never its copy of the object.
 ///
 /// An endpoint sends its objects in the shapes of the API release that it was made with, for good.
 /// What an event's object does not tell in any of the shapes (`invoice.subscription` until
@@ -20,6 +19,7 @@ struct StripeWork: Sendable, Equatable {
         case invoice
         case customer
         case charge
+        case refund
         case dispute
     }
 
@@ -47,8 +47,14 @@ struct StripeWork: Sendable, Equatable {
         ("invoice.payment_action_required", .invoice, .paymentFailed),
         ("customer.deleted", .customer, .subscriptionDeleted),
         ("charge.refunded", .charge, .subscriptionUpdated),
+        ("charge.refund.updated", .refund, .subscriptionUpdated),
+        ("refund.updated", .refund, .subscriptionUpdated),
+        ("refund.failed", .refund, .subscriptionUpdated),
         ("charge.dispute.created", .dispute, .subscriptionUpdated),
+        ("charge.dispute.updated", .dispute, .subscriptionUpdated),
         ("charge.dispute.closed", .dispute, .subscriptionUpdated),
+        ("charge.dispute.funds_withdrawn", .dispute, .subscriptionUpdated),
+        ("charge.dispute.funds_reinstated", .dispute, .subscriptionUpdated),
     ]
 
     /// `nil` for an event that is only kept.
@@ -102,12 +108,14 @@ struct StripeWork: Sendable, Equatable {
         case .charge:
             add("charge", id)
             add("payment_intent", Self.id(object["payment_intent"]))
-            work["is_final"] = .bool(object["refunded"] == true)
+        case .refund:
+            add("refund", id)
+            add("charge", Self.id(object["charge"]))
+            add("payment_intent", Self.id(object["payment_intent"]))
         case .dispute:
             add("dispute", id)
             add("charge", Self.id(object["charge"]))
             add("payment_intent", Self.id(object["payment_intent"]))
-            work["is_final"] = .bool(object["status"] == "lost")
         }
     }
 

@@ -118,10 +118,8 @@ public struct SettleAccount: LedgerCommand {
             return Decision(Outcome(account: nil, expired: 0), account: nil)
         }
         var grants: [CreditGrant] = []
-        if let plan = rules.catalog.plan(account.subscription.planID),
-            let grant = account.startFreePeriodIfDue(plan: plan, at: now)
-        {
-            grants = [grant]
+        if let plan = rules.catalog.plan(account.subscription.planID) {
+            grants = account.startFreePeriodIfDue(plan: plan, at: now)
         }
         let expired = position.overdue.map { account.expire($0) }
         if !grants.isEmpty || !expired.isEmpty { account.context.decidedAt = now }
@@ -173,10 +171,8 @@ public struct AdjustCredits: LedgerCommand {
         }
         if position.wasGranted { return Decision(.alreadyAdjusted, account: account) }
         var grants: [CreditGrant] = []
-        if let plan = rules.catalog.plan(account.subscription.planID),
-            let grant = account.startFreePeriodIfDue(plan: plan, at: now)
-        {
-            grants.append(grant)
+        if let plan = rules.catalog.plan(account.subscription.planID) {
+            grants = account.startFreePeriodIfDue(plan: plan, at: now)
         }
         let allocated = account.context.allocated
         guard allocated + credits >= .zero else {

@@ -1,69 +1,5 @@
 import FoundationEssentials
 
-/// What Stripe says of one subscription now, in the domain's words. It is always the current
-/// object, never an event's old copy, so the order of events cannot matter.
-public struct BillingSnapshot: Sendable, Hashable {
-    /// A period that was paid for: its invoice's id and the span and plan of its line. A trial's
-    /// invoice over nothing counts.
-    public struct PaidPeriod: Sendable, Hashable {
-        public let invoiceID: String
-        public let planID: UUID
-        public let start: Timestamp
-        public let end: Timestamp
-        /// Whether it is the first one of its subscription.
-        public let isFirst: Bool
-
-        public init(
-            invoiceID: String, planID: UUID, start: Timestamp, end: Timestamp,
-            isFirst: Bool = false
-        ) {
-            self.invoiceID = invoiceID
-            self.planID = planID
-            self.start = start
-            self.end = end
-            self.isFirst = isFirst
-        }
-    }
-
-    public let customerID: String
-    public let subscriptionID: String
-    public let planID: UUID
-    public let status: Subscription.Status
-    public let cancelAtPeriodEnd: Bool
-    public let canceledAt: Timestamp?
-    public let endedAt: Timestamp?
-    public let trialEnd: Timestamp?
-    /// The latest period whose invoice is paid, and was neither refunded in full nor lost to a
-    /// dispute.
-    public let paid: PaidPeriod?
-    /// Whether the latest paid invoice was refunded in full, or its dispute lost.
-    public let isRevoked: Bool
-    /// From when on the present plan was charged, where it was changed within the paid period and
-    /// the change is paid.
-    public let changedPlanAt: Timestamp?
-
-    public init(
-        customerID: String, subscriptionID: String, planID: UUID, status: Subscription.Status,
-        cancelAtPeriodEnd: Bool, canceledAt: Timestamp?, endedAt: Timestamp?,
-        trialEnd: Timestamp?, paid: PaidPeriod?, isRevoked: Bool, changedPlanAt: Timestamp?
-    ) {
-        self.customerID = customerID
-        self.subscriptionID = subscriptionID
-        self.planID = planID
-        self.status = status
-        self.cancelAtPeriodEnd = cancelAtPeriodEnd
-        self.canceledAt = canceledAt
-        self.endedAt = endedAt
-        self.trialEnd = trialEnd
-        self.paid = paid
-        self.isRevoked = isRevoked
-        self.changedPlanAt = changedPlanAt
-    }
-
-    /// Whether the subscription is over for good at Stripe.
-    var isOver: Bool { isRevoked || status == .canceled || status == .incompleteExpired }
-}
-
 /// Brings an account in line with Stripe. Applying the same snapshot again changes nothing.
 public struct ApplyBilling: LedgerCommand {
     public let userID: UUID
@@ -75,6 +11,7 @@ public struct ApplyBilling: LedgerCommand {
     }
 
     public var subject: LedgerSubject? { nil }
+    public var seesGrants: Bool { true }
     public var onceOnly: GrantKey? {
         snapshot.paid.map { GrantKey(userID: userID, kind: .plan, cause: $0.invoiceID) }
     }
@@ -90,6 +27,10 @@ public struct ApplyBilling: LedgerCommand {
         case resumed
         case ended
         case revoked
+        /// A part of what the running period cost went back.
+        case returnedInPart = "payment_returned_in_part"
+        /// What an upgrade cost went back, or a part of it.
+        case upgradeReturned = "upgrade_returned"
         case updated
     }
 
@@ -111,18 +52,23 @@ public struct ApplyBilling: LedgerCommand {
         if let current, current != snapshot.subscriptionID {
             return Decision(.otherSubscription(current: current), account: before)
         }
-        guard let plan = rules.catalog.plan(snapshot.planID) else {
+        // Who is on a price of no plan of ours keeps the plan that they have.
+        let kept = current == nil ? nil : before.subscription.planID
+        guard let plan = (snapshot.planID ?? kept).flatMap({ rules.catalog.plan($0) }) else {
             return Decision(.notTheirs, account: before)
         }
-        var change = BillingChange(before, rules, now)
+        var change = BillingChange(before, position.grants, rules, now)
         guard current != nil || isTakenOver(by: before, wasGranted: position.wasGranted) else {
             change.noteTrial(snapshot)
             var decision = change.decision(since: before)
             decision.outcome = .notTheirs
             return decision
         }
+        change.expire(position.overdue)
+        change.balance(snapshot)
         if change.isDue(snapshot, wasGranted: position.wasGranted) {
-            change.startPaidPeriod(snapshot)
+            change.startPaidPeriod(snapshot, fallback: plan)
+            change.balance(snapshot)
         } else {
             change.settleFreeMonth()
         }
@@ -130,7 +76,8 @@ public struct ApplyBilling: LedgerCommand {
             change.end(snapshot)
         } else {
             change.mirror(snapshot, plan)
-            change.grantUpgrade(snapshot, to: plan)
+            change.followTrial(snapshot)
+            change.grantUpgradeInTrial(snapshot, to: plan)
         }
         return change.decision(since: before)
     }
@@ -147,22 +94,33 @@ public struct ApplyBilling: LedgerCommand {
 }
 
 /// An account on its way to what a snapshot says.
-private struct BillingChange {
+struct BillingChange {
     var account: Account
+    /// The lines of the running period and of the one before it, as they were.
+    let known: [CreditGrant]
     let rules: LedgerRules
     let now: Timestamp
     var grants: [CreditGrant] = []
+    var logs: [UsageLog] = []
     var events: [ApplyBilling.Event] = []
 
-    init(_ account: Account, _ rules: LedgerRules, _ now: Timestamp) {
+    init(
+        _ account: Account, _ known: [CreditGrant], _ rules: LedgerRules, _ now: Timestamp
+    ) {
         self.account = account
+        self.known = known
         self.rules = rules
         self.now = now
     }
 
+    /// What is overdue is not in use: it is there to be taken back.
+    mutating func expire(_ overdue: [UsageLog]) {
+        logs = overdue.map { account.expire($0) }
+    }
+
     mutating func settleFreeMonth() {
         guard let plan = rules.catalog.plan(account.subscription.planID) else { return }
-        if let grant = account.startFreePeriodIfDue(plan: plan, at: now) { grants.append(grant) }
+        grants += account.startFreePeriodIfDue(plan: plan, at: now)
     }
 
     /// Whether a period that was paid for has yet to start: once for each invoice. Within a
@@ -180,19 +138,35 @@ private struct BillingChange {
             && (snapshot.isOver || now < paid.end.adding(seconds: rules.pastDueGrace))
     }
 
-    mutating func startPaidPeriod(_ snapshot: BillingSnapshot) {
-        guard let paid = snapshot.paid, let plan = rules.catalog.plan(paid.planID) else { return }
+    mutating func startPaidPeriod(_ snapshot: BillingSnapshot, fallback: Plan) {
+        guard let paid = snapshot.paid,
+            let plan = rules.catalog.plan(paid.planID ?? fallback.id)
+        else { return }
         let isFirst = account.subscription.stripeSubscriptionID == nil
         let running = account.context.period
-        grants.append(
-            account.start(
-                BillingPeriod(
-                    number: running.number + 1, start: paid.start, end: paid.end, source: .paid),
-                on: plan, cause: paid.invoiceID, at: now))
+        grants += account.start(
+            BillingPeriod(
+                number: running.number + 1, start: paid.start, end: paid.end, source: .paid),
+            on: plan, cause: paid.invoiceID, at: now)
+        // What was granted to the period before is gone with it, and nobody needs to hear of it.
+        events = []
         // A subscription may be known before its first payment is: the plan is activated by the
         // payment, whichever refresh sees it.
         let isActivation = isFirst || running.source == .free || paid.isFirst
         if !snapshot.isOver { events.append(isActivation ? .activated : .renewed) }
+    }
+
+    /// A trial whose end is moved moves the end of its period. It grants nothing more: all of a
+    /// trial is one period.
+    mutating func followTrial(_ snapshot: BillingSnapshot) {
+        let period = account.context.period
+        guard snapshot.status == .trialing, period.source == .paid,
+            let end = snapshot.trialEnd, end > period.start,
+            snapshot.periods.last.map({ $0.isTrial && $0.start == period.start }) ?? false
+                || end > period.end
+        else { return }
+        account.context.period = BillingPeriod(
+            number: period.number, start: period.start, end: end, source: .paid)
     }
 
     /// One trial a user, ever: it is used up by a subscription that is not taken over too.
@@ -223,17 +197,16 @@ private struct BillingChange {
         noteTrial(snapshot)
     }
 
-    /// Who pays for a third of a period gets a third of the difference, down to the hundredth. A
-    /// higher plan that nobody has paid for yet grants nothing; in a trial there is nothing to pay.
-    mutating func grantUpgrade(_ snapshot: BillingSnapshot, to plan: Plan) {
+    /// In a trial there is nothing to pay: a higher plan grants its share of what is left, and going
+    /// down and up again grants nothing twice.
+    mutating func grantUpgradeInTrial(_ snapshot: BillingSnapshot, to plan: Plan) {
         let period = account.context.period
-        guard period.source == .paid, snapshot.status.entitles,
-            snapshot.changedPlanAt != nil || snapshot.status == .trialing,
+        guard period.source == .paid, snapshot.status == .trialing,
             let granted = rules.catalog.plan(account.context.periodPlanID),
             plan.rank > granted.rank
         else { return }
         let difference = plan.pricing.creditsAllocation - granted.pricing.creditsAllocation
-        let from = min(max(snapshot.changedPlanAt ?? now, period.start), period.end)
+        let from = min(max(now, period.start), period.end)
         account.context.periodPlanID = plan.id
         guard difference > .zero else { return }
         let share = difference.share(
@@ -250,6 +223,7 @@ private struct BillingChange {
         let endedAt = snapshot.endedAt ?? now
         let period = account.context.period
         let isEarly = snapshot.isRevoked || endedAt < period.end
+        if snapshot.isRevoked { reopenDebt(paidOffBy: snapshot.periods.last?.invoiceID) }
         if period.source == .paid && isEarly {
             let surplus = account.context.allocated - free.pricing.creditsAllocation
             if surplus > .zero {
@@ -274,7 +248,7 @@ private struct BillingChange {
 
     func decision(since before: Account) -> Decision<ApplyBilling.Outcome> {
         var account = account
-        let isChanged = account != before || !grants.isEmpty
+        let isChanged = account != before || !grants.isEmpty || !logs.isEmpty
         if isChanged { account.context.decidedAt = now }
         var events = events
         if account.subscription != before.subscription {
@@ -284,6 +258,7 @@ private struct BillingChange {
         var decision = Decision<ApplyBilling.Outcome>(
             .applied(account, events), account: account)
         decision.grants = grants
+        decision.logs = logs
         decision.history = events.map {
             SubscriptionChange(event: $0.rawValue, subscription: account.subscription, at: now)
         }

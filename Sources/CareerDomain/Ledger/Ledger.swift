@@ -12,6 +12,8 @@ public protocol LedgerCommand: Sendable {
     /// Whether the decision must see the user's overdue reservations of earlier periods too. Those
     /// of the running period are seen by every decision.
     var seesAllOverdue: Bool { get }
+    /// Whether the decision must see the lines of the running period and of the one before it.
+    var seesGrants: Bool { get }
     /// A grant that must not be made twice, in whatever period: the decision is told whether it
     /// was made before.
     var onceOnly: GrantKey? { get }
@@ -26,6 +28,7 @@ public protocol LedgerCommand: Sendable {
 
 extension LedgerCommand {
     public var seesAllOverdue: Bool { false }
+    public var seesGrants: Bool { false }
     public var onceOnly: GrantKey? { nil }
 }
 
@@ -81,16 +84,19 @@ public struct Position: Sendable {
     public var overdue: [UsageLog]
     /// Whether the grant that the command must not repeat was made before.
     public var wasGranted: Bool
+    /// The lines of the running period and of the one before it, where the command asks for them.
+    public var grants: [CreditGrant]
 
     public init(
         user: UserStanding, account: Account?, log: UsageLog?, overdue: [UsageLog],
-        wasGranted: Bool
+        wasGranted: Bool, grants: [CreditGrant] = []
     ) {
         self.user = user
         self.account = account
         self.log = log
         self.overdue = overdue
         self.wasGranted = wasGranted
+        self.grants = grants
     }
 }
 
@@ -120,11 +126,17 @@ public struct LedgerBatch: Sendable {
         public var account: Account?
         /// Ids of reservations that were overdue when the batch was loaded.
         public var overdue: [UUID]
+        /// The lines of the running period and of the one before it, where a command of the batch
+        /// asks for them.
+        public var grants: [CreditGrant]
 
-        public init(user: UserStanding, account: Account?, overdue: [UUID]) {
+        public init(
+            user: UserStanding, account: Account?, overdue: [UUID], grants: [CreditGrant] = []
+        ) {
             self.user = user
             self.account = account
             self.overdue = overdue
+            self.grants = grants
         }
     }
 
@@ -157,7 +169,8 @@ public struct LedgerBatch: Sendable {
         let position = Position(
             user: entry.user, account: entry.account, log: log(command.subject),
             overdue: entry.overdue.compactMap { logs[$0] }.filter { $0.isOverdue(at: now) },
-            wasGranted: command.onceOnly.map { knownGrants.contains($0) } ?? false)
+            wasGranted: command.onceOnly.map { knownGrants.contains($0) } ?? false,
+            grants: command.seesGrants ? entry.grants : [])
         let decision = command.decide(position, rules, at: now)
         keep(decision, for: command.userID)
         return decision.outcome
@@ -188,6 +201,7 @@ public struct LedgerBatch: Sendable {
         }
         for grant in decision.grants {
             grants.append(grant)
+            entries[userID]?.grants.append(grant)
             knownGrants.insert(
                 GrantKey(userID: grant.userID, kind: grant.kind, cause: grant.cause))
         }

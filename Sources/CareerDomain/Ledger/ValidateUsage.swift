@@ -68,9 +68,7 @@ public struct ValidateUsage: LedgerCommand {
             return Decision(.denied(.subscriptionInactive, []), account: account)
         }
         var decision = Decision<Outcome>(.unknownFeature, account: nil)
-        if let grant = account.startFreePeriodIfDue(plan: plan, at: now) {
-            decision.grants.append(grant)
-        }
+        decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
         for log in position.overdue { decision.logs.append(account.expire(log)) }
         let known = position.log.map { log in decision.logs.first { $0.id == log.id } ?? log }
 
