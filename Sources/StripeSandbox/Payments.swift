@@ -88,6 +88,11 @@ extension Account {
         let intent = try get(.paymentIntent, id)
         let isOffSession = try parameters.bool("off_session") ?? false
         var method = try chosenMethod(parameters, of: intent)
+        // The payment of an invoice pays the invoice.
+        if let invoice = try all(.invoicePayment, .lookup, is: id).first?["invoice"]?.string {
+            _ = try pay(invoice, method: method?["id"]?.string)
+            return try get(.paymentIntent, id)
+        }
         if method == nil, let known = intent["payment_method"]?.string {
             method = try find(.paymentMethod, known)
         }

@@ -189,3 +189,15 @@ def test_with_error_if_incomplete_nothing_is_left(sandbox, api, outcome):
     with pytest.raises(stripe.CardError):
         upgrade(sandbox, subscription, payment_behavior="error_if_incomplete")
     assert api.subscriptions.retrieve(subscription.id).to_dict() == subscription.to_dict()
+
+
+def test_confirming_the_payment_of_an_invoice_pays_the_invoice(sandbox, api):
+    subscription = bought(sandbox)
+    waiting = held(sandbox, subscription, "decline")
+    invoice = api.invoices.retrieve(waiting.latest_invoice.id, {"expand": ["payments"]})
+    intent = invoice.payments.data[0].payment.payment_intent
+    card = api.payment_methods.attach("pm_card_visa", {"customer": subscription.customer})
+    confirmed = api.payment_intents.confirm(intent, {"payment_method": card.id})
+    assert confirmed.status == "succeeded"
+    assert api.invoices.retrieve(invoice.id).status == "paid"
+    assert amount(api.subscriptions.retrieve(subscription.id)) == 4000
