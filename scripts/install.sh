@@ -11,7 +11,11 @@ packages=(libsqlite3-dev libcurl4-openssl-dev libpq-dev librabbitmq-dev pkg-conf
 if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null; then
     packages+=(postgresql)
 fi
-if [ "${1:-}" = tests ]; then packages+=(rabbitmq-server); fi
+if [ "${1:-}" = tests ]; then
+    # Caddy is a proxy that keeps connections in a pool. Java's own client asks each server for HTTP/2;
+    # the tests run it from its source, which takes the compiler that a run-time alone has not.
+    packages+=(rabbitmq-server caddy openjdk-17-jdk-headless)
+fi
 
 if ! command -v swift >/dev/null; then
     echo "A Swift 6.3 toolchain is needed and not on PATH: see https://www.swift.org/install" >&2

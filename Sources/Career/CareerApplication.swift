@@ -28,7 +28,8 @@ public struct CareerApplication: Sendable {
         let services = try await CareerServices(core, requests: RequestLog(logger: core.logger))
         self.services = services
         endpoints =
-            routes(services) + (core.settings.isDevelopment ? developmentRoutes(services) : [])
+            routes(services) + [frontDoor()]
+            + (core.settings.isDevelopment ? developmentRoutes(services) : [])
         responder = Self.responder(for: endpoints, core, services)
     }
 
@@ -74,7 +75,8 @@ extension CareerApplication {
             endpoints: endpoints, gatekeeper: services.gatekeeper,
             policy: HTTPPolicy(
                 corsOrigins: Set(core.settings.corsOrigins),
-                trustedProxies: core.settings.trustedProxies),
+                trustedProxies: core.settings.trustedProxies,
+                answersLoopbackOnly: core.settings.isDevelopment),
             observer: services.metrics.requests, logger: core.logger, translate: problem(for:))
     }
 

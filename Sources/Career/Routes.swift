@@ -1,4 +1,5 @@
 import HTTPEndpoint
+import HTTPTypes
 import JSON
 
 /// Every address of the product, in the order of its documentation.
@@ -72,14 +73,25 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
     return monitoringRoutes(services) + [
         Endpoint(
             .get, "/openapi.json", tag: tag, name: "GetOpenAPI",
-            about: About("This document", access: .open), contentType: "application/json"
+            about: About("This document", access: .open), contentType: "application/json",
+            keepsAnswer: true
         ) { _, _ in documentation.document.value },
         Endpoint(
             .get, "/docs", tag: tag, name: "GetDocs",
             about: About("This document as a page", access: .open),
-            contentType: "text/html; charset=utf-8", headers: DocsPage.headers
+            contentType: "text/html; charset=utf-8", headers: DocsPage.headers,
+            keepsAnswer: true
         ) { _, _ in documentation.page.value },
     ]
+}
+
+/// Where somebody ends up who types the host alone. Not in the document: it is no part of the API.
+func frontDoor() -> Endpoint {
+    Endpoint(
+        .get, "/", tag: "Operations", name: "GetRoot",
+        about: About("The way to the documentation", access: .open, status: 303),
+        contentType: "text/plain; charset=utf-8", headers: [.location: "/docs"]
+    ) { _, _ in Array("The documentation is at /docs.\n".utf8) }
 }
 
 /// What a monitor asks for; all that a worker serves, where it serves at all.
@@ -145,6 +157,10 @@ func openAPIDocument(of endpoints: [Endpoint]) -> OpenAPIDocument {
             decimal strings, times are RFC 3339 in UTC, ids are UUIDs. A trailing slash is \
             accepted everywhere; unknown fields are ignored.
             """,
+        servers: [
+            (url: "/", description: "The server that this document comes from."),
+            (url: Settings().listenURL, description: "A server of `make run`."),
+        ],
         tags: [
             ("Subscriptions", "Plans, and a user's one Career subscription."),
             ("Usage", "What a user has spent."),

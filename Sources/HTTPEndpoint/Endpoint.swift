@@ -31,11 +31,13 @@ public struct About: Sendable {
     public let links: [Link]
     /// Headers of its answers, beside those that any endpoint's have.
     public let headers: [AnswerHeader]
+    /// Its answer may be large: few of them are made at once.
+    public let isLarge: Bool
 
     public init(
         _ summary: String, details: String = "", access: Access, status: Int = 200,
         decisions: [(status: Int, meaning: String)] = [], refusals: [Problem] = [],
-        links: [Link] = [], headers: [AnswerHeader] = []
+        links: [Link] = [], headers: [AnswerHeader] = [], isLarge: Bool = false
     ) {
         self.summary = summary
         self.details = details
@@ -45,6 +47,7 @@ public struct About: Sendable {
         self.refusals = refusals
         self.links = links
         self.headers = headers
+        self.isLarge = isLarge
     }
 }
 
@@ -146,9 +149,13 @@ public final class Endpoint: Sendable {
     /// Of the answer when all went well.
     let contentType: String
     let parameters: [JSONValue]
+    /// The named schemas that these refer to.
+    let parameterComponents: [String: JSONObject]
     let bodySchema: Schema?
     let bodyIsRequired: Bool
-    let perform: @Sendable (InputReader.Source, Call) async throws -> Answer
+    /// Reads the request, and returns what is to be done: the request's body need not be kept while
+    /// that is under way.
+    let prepare: @Sendable (InputReader.Source) throws -> @Sendable (Call) async throws -> Answer
 
     public init<A: Action>(
         _ method: HTTPRequest.Method, _ path: String, tag: String, _ action: A
@@ -163,23 +170,26 @@ public final class Endpoint: Sendable {
         self.outputSchema = A.Output.schema
         self.contentType = "application/json"
         self.parameters = documentation.parameters
+        self.parameterComponents = documentation.components
         self.bodySchema = documentation.bodySchema
         self.bodyIsRequired = documentation.bodyIsRequired
-        self.perform = { source, call in
+        self.prepare = { source in
             var reader = InputReader(source)
             let input = action.read(&reader)
             guard reader.errors.isEmpty else { throw Problem.invalid(reader.errors) }
-            return Answer(try await action.perform(input, call))
+            return { call in Answer(try await action.perform(input, call)) }
         }
     }
 
     /// An endpoint that speaks no JSON of ours: it gets the body's bytes as they came and answers
     /// with bytes.
     ///
-    /// - Parameter headers: further ones of each good answer.
+    /// - Parameters:
+    ///   - headers: further ones of each good answer.
+    ///   - keepsAnswer: the answer is made once and kept for all who ask.
     public init(
         _ method: HTTPRequest.Method, _ path: String, tag: String, name: String, about: About,
-        contentType: String, headers: HTTPFields = [:],
+        contentType: String, headers: HTTPFields = [:], keepsAnswer: Bool = false,
         answer: @escaping @Sendable ([UInt8], Call) async throws -> [UInt8]
     ) {
         self.method = method
@@ -190,41 +200,18 @@ public final class Endpoint: Sendable {
         self.outputSchema = nil
         self.contentType = contentType
         self.parameters = []
+        self.parameterComponents = [:]
         self.bodySchema = nil
         self.bodyIsRequired = false
-        self.perform = { source, call in
-            Answer(
-                status: about.status, contentType: contentType,
-                body: try await answer(source.bytes, call), headers: headers)
+        self.prepare = { source in
+            let bytes = source.bytes
+            return { call in
+                var made = Answer(
+                    status: about.status, contentType: contentType,
+                    body: try await answer(bytes, call), headers: headers)
+                made.isKept = keepsAnswer
+                return made
+            }
         }
-    }
-}
-
-/// An answer as bytes.
-struct Answer: Sendable {
-    var status: Int
-    var headers: HTTPFields
-    var body: [UInt8]
-    var contentType = "application/json"
-
-    init<Output>(_ reply: Reply<Output>) {
-        status = reply.status
-        headers = reply.headers
-        var writer = JSONWriter()
-        reply.output?.write(to: &writer)
-        body = writer.bytes
-    }
-
-    init(status: Int, contentType: String, body: [UInt8], headers: HTTPFields = [:]) {
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.contentType = contentType
-    }
-
-    init(_ problem: Problem) {
-        self.init(
-            status: problem.status, contentType: "application/problem+json", body: problem.body)
-        for (name, value) in problem.headers { headers[name] = value }
     }
 }

@@ -4,24 +4,33 @@ import NIOHTTP1
 
 /// One client's connection: takes a request in, has it answered, writes the answer. Requests that
 /// are sent ahead wait their turn. Used on its event loop alone.
+///
+/// This file takes requests in; `AnswerWriting.swift` writes the answers, and `ConnectionEnding.swift`
+/// decides when it is over.
 final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
     static let maximumBodyBytes = 1 << 20
-    /// How long a body may take to arrive.
-    static let bodyDeadline = TimeAmount.seconds(30)
+    /// How long a body may stand still; the rate is asked for from then on.
+    static let bodyPatience = TimeAmount.seconds(30)
+    /// Bytes a second at which a body must arrive, on average.
+    static let minimumBodyRate = 1 << 10
     /// After an answer to a request that did not arrive whole, what still comes is read and
     /// dropped for this long: closing at once could take the answer back from the client.
     static let linger = TimeAmount.seconds(1)
+    /// At shutdown, how long a client is waited for: for the rest of its request, or to read.
+    static let stopPatience = TimeAmount.seconds(5)
     /// Parts of requests sent ahead that are kept; reading pauses beyond it.
     static let maximumWaiting = 32
 
-    private enum State {
+    enum State {
         case idle
         /// The head is here, the body is arriving.
-        case reading(HTTPRequestHead, ByteBuffer)
+        case reading(HTTPRequestHead, RequestFraming)
         case answering
+        /// A large answer goes out piece by piece.
+        case sending
         /// The client reads its answer slowly: its next request waits until the answer is gone, so
         /// that the answers of one connection cannot pile up in memory.
         case draining
@@ -30,33 +39,71 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         case closing
     }
 
-    private let responder: EndpointResponder
+    /// A part of a request as it was parsed.
+    enum Part {
+        case head(HTTPRequestHead, RequestFraming)
+        case body(ByteBuffer)
+        case end
+    }
+
+    private var channel: (any Channel)?
+    let responder: EndpointResponder
+    let held: HeldBytes
+    let idleTimeout: TimeAmount
+    private let decoder: RequestDecoder
     private let executor: EventLoopExecutor
-    private let idleTimeout: TimeAmount
-    private let bodyDeadline: TimeAmount
-    private var state = State.idle
-    private var waiting = CircularBuffer<HTTPServerRequestPart>()
+    private let bodyPatience: TimeAmount
+    var state = State.idle
+    /// Beside the state, not in it: appending to what a `switch` has taken out would copy it.
+    private var body = ByteBuffer()
+    private var refusal: Problem?
+    /// Of the request whose parts the parser is handing over.
+    private var framing: RequestFraming?
+    private(set) var waiting = CircularBuffer<Part>()
     private var deadline: Scheduled<Void>?
-    private var idleCheck: Scheduled<Void>?
-    private var lastMove = NIODeadline.now()
+    var idleCheck: Scheduled<Void>?
+    /// Of the body that is arriving, or of the large answer that is going out.
+    var pace: Pace
+    var lastMove = NIODeadline.now()
+    /// A large answer's next piece is being made: the client is not waited for.
+    var isProducing = false
+    /// Bytes of a large answer that are made and not yet written.
+    var unsentBytes = 0
+    private var reportedBytes = 0
     /// The client says that this request is its last, or the server is shutting down.
-    private var isLastRequest = false
-    private var hasAsked = false
+    var isLastRequest = false
+    var isStopping = false
+    /// The next request would need `Connection: keep-alive` to be expected (RFC 9112 §9.3).
+    var isVersion10 = false
+    /// More may arrive that is no request, which closing at once would answer with a reset.
+    var lingersAfterAnswer = false
+    var hasAsked = false
     /// The client will send no more; what it has sent is still answered.
-    private var isInputClosed = false
+    var isInputClosed = false
     /// An answer that is written while the next request is taken leaves the next to the loop that
     /// took it: thousands of requests sent ahead must not become thousands of stack frames.
     private var isGoingOn = false
     private var address = "unknown"
 
     init(
-        _ responder: EndpointResponder, executor: EventLoopExecutor, idleTimeout: TimeAmount,
-        bodyDeadline: TimeAmount = bodyDeadline
+        _ responder: EndpointResponder, decoder: RequestDecoder, executor: EventLoopExecutor,
+        held: HeldBytes, idleTimeout: TimeAmount, bodyPatience: TimeAmount
     ) {
         self.responder = responder
+        self.decoder = decoder
         self.executor = executor
+        self.held = held
         self.idleTimeout = idleTimeout
-        self.bodyDeadline = bodyDeadline
+        self.bodyPatience = bodyPatience
+        pace = Pace(patience: bodyPatience, rate: Self.minimumBodyRate, now: lastMove)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        channel = context.channel
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        channel = nil
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -68,57 +115,84 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     func channelInactive(context: ChannelHandlerContext) {
         deadline?.cancel()
         idleCheck?.cancel()
+        if reportedBytes > 0 { held.hold(0, since: lastMove, context.channel) }
         context.fireChannelInactive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // What comes after the last answer moves nothing: a client that sends on and reads nothing
         // is idle.
-        if case .closing = state { return }
+        if case .closing = state {
+            decoder.afterwards = .nothing
+            return
+        }
         lastMove = .now()
-        let part = unwrapInboundIn(data)
+        let part = parsed(unwrapInboundIn(data))
         switch state {
-        case .answering, .draining:
+        case .answering, .sending, .draining:
             waiting.append(part)
             if waiting.count == Self.maximumWaiting { setReading(false, context) }
+            reportHeld()
         default: take(part, context)
         }
     }
 
-    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+    private func parsed(_ part: HTTPServerRequestPart) -> Part {
+        switch part {
+        case .head(let head):
+            let framing = RequestFraming(head)
+            self.framing = framing
+            return .head(head, framing)
+        case .body(let bytes): return .body(bytes)
+        case .end:
+            decoder.afterwards = framing?.afterwards ?? .request
+            return .end
+        }
+    }
+
+    private func take(_ part: Part, _ context: ChannelHandlerContext) {
         switch (part, state) {
-        case (.head(let head), .idle): begin(head, context)
-        case (.body(var part), .reading(let head, var body)):
-            guard body.readableBytes + part.readableBytes <= Self.maximumBodyBytes else {
-                refuse(.tooLarge, context)
-                return
-            }
-            // The state lets go of its buffer first, so that appending does not copy it.
-            state = .idle
-            if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
-            state = .reading(head, body)
-        case (.end, .reading(let head, let body)):
+        case (.head(let head, let framing), .idle): begin(head, framing, context)
+        case (.body(let bytes), .reading): append(bytes, context)
+        case (.end, .reading(let head, let framing)):
             deadline?.cancel()
             deadline = nil
             state = .answering
-            answer(head, .success(body), context)
+            answer(head, framing, context)
         default: break
         }
     }
 
-    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        state = .reading(head, ByteBuffer())
+    private func begin(
+        _ head: HTTPRequestHead, _ framing: RequestFraming, _ context: ChannelHandlerContext
+    ) {
+        state = .reading(head, framing)
+        pace = Pace(patience: bodyPatience, rate: Self.minimumBodyRate, now: lastMove)
         hasAsked = true
+        isVersion10 = head.version == .http1_0
         if !head.isKeepAlive { isLastRequest = true }
-        let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-        if !head.isUnambiguous {
+        if case .nothing = framing.afterwards {
+            isLastRequest = true
+            lingersAfterAnswer = true
+        }
+        if !framing.isUnambiguous {
             refuse(.badRequest, context)
-        } else if length > Self.maximumBodyBytes {
+        } else if framing.announcedBytes > Self.maximumBodyBytes {
             refuse(.tooLarge, context)
-        } else if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+        } else if framing.wantsContinue {
             let goOn = context.channel.allocator.buffer(string: "HTTP/1.1 100 Continue\r\n\r\n")
             context.writeAndFlush(wrapOutboundOut(goOn), promise: nil)
         }
+    }
+
+    private func append(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard body.readableBytes + bytes.readableBytes <= Self.maximumBodyBytes else {
+            refuse(.tooLarge, context)
+            return
+        }
+        pace.moved(bytes.readableBytes, at: lastMove)
+        if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
+        reportHeld()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -129,50 +203,52 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     private func waitForBody(_ context: ChannelHandlerContext) {
         guard case .reading = state, deadline == nil else { return }
         let context = NIOLoopBound(context, eventLoop: context.eventLoop)
-        deadline = context.eventLoop.scheduleTask(in: bodyDeadline) {
-            self.refuse(.requestTimeout, context.value)
+        deadline = context.eventLoop.scheduleTask(deadline: pace.deadline) {
+            self.deadline = nil
+            if self.pace.deadline > .now() {
+                self.waitForBody(context.value)
+            } else {
+                self.refuse(.requestTimeout, context.value)
+            }
         }
     }
 
     /// Answers a request that did not arrive whole, and takes no other.
-    private func refuse(_ problem: Problem, _ context: ChannelHandlerContext) {
-        guard case .reading(let head, _) = state else { return }
+    func refuse(_ problem: Problem, _ context: ChannelHandlerContext) {
+        guard case .reading(let head, let framing) = state else { return }
         deadline?.cancel()
+        body = ByteBuffer()
+        refusal = problem
         state = .refusing
-        answer(head, .failure(problem), context)
+        answer(head, framing, context)
     }
 
     private func answer(
-        _ head: HTTPRequestHead, _ body: Result<ByteBuffer, Problem>,
-        _ context: ChannelHandlerContext
+        _ head: HTTPRequestHead, _ framing: RequestFraming, _ context: ChannelHandlerContext
     ) {
         let context = NIOLoopBound(context, eventLoop: context.eventLoop)
-        let (responder, address) = (self.responder, self.address)
+        let (responder, address, isEncoded) = (self.responder, self.address, framing.isEncoded)
         Task.immediate(executorPreference: executor) {
-            let answer = await responder.respond(to: head, body: body, from: address)
-            self.write(answer, isHead: head.method == .HEAD, context.value)
+            let answer = await responder.respond(
+                to: head, isEncoded: isEncoded, from: address, body: { self.takeBody() })
+            self.body = ByteBuffer()
+            self.reportHeld()
+            if case .answering = self.state, head.method != .HEAD, answer.isLarge {
+                await self.send(answer, context)
+            } else {
+                self.write(answer, isHead: head.method == .HEAD, context.value)
+            }
         }
     }
 
-    private func write(_ answer: Answer, isHead: Bool, _ context: ChannelHandlerContext) {
-        lastMove = .now()
-        guard context.channel.isActive else { return }
-        switch state {
-        case .answering where !isLastRequest && !(isInputClosed && waiting.isEmpty):
-            context.writeAndFlush(
-                wrapOutboundOut(answer.bytes(isHead: isHead, closes: false)), promise: nil)
-            state = .draining
-            goOn(context)
-        case let former:
-            state = .closing
-            let channel = context.channel
-            var linger = isInputClosed ? .zero : Self.linger
-            if case .answering = former { linger = .zero }
-            context.writeAndFlush(wrapOutboundOut(answer.bytes(isHead: isHead, closes: true)))
-                .whenComplete { [linger] _ in
-                    channel.eventLoop.scheduleTask(in: linger) { channel.close(promise: nil) }
-                }
+    /// Hands the body over, so that it is not kept while its request is worked on.
+    private func takeBody() -> Result<ByteBuffer, Problem> {
+        if let refusal { return .failure(refusal) }
+        defer {
+            body = ByteBuffer()
+            reportHeld()
         }
+        return .success(body)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -181,7 +257,7 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// Takes the next request once the client has read enough of the last answer.
-    private func goOn(_ context: ChannelHandlerContext) {
+    func goOn(_ context: ChannelHandlerContext) {
         guard !isGoingOn else { return }
         isGoingOn = true
         defer { isGoingOn = false }
@@ -196,20 +272,26 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     private func takeWaiting(_ context: ChannelHandlerContext) {
         guard !waiting.isEmpty else { return }
         let wasFull = waiting.count >= Self.maximumWaiting
-        while let part = waiting.popFirst() {
-            take(part, context)
-            if case .answering = state { break }
-            if case .draining = state { break }
-        }
+        while !isAnswering, let part = waiting.popFirst() { take(part, context) }
         if wasFull && waiting.count < Self.maximumWaiting { setReading(true, context) }
+        reportHeld()
     }
 
-    private func closeWhenWritten(_ context: ChannelHandlerContext) {
-        state = .closing
-        let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
-            channel.close(promise: nil)
+    private var isAnswering: Bool {
+        switch state {
+        case .answering, .sending, .draining: true
+        case .idle, .reading, .refusing, .closing: false
         }
+    }
+
+    /// Whether nothing more comes that could be answered after this answer.
+    var answersLast: Bool { isLastRequest || isInputClosed && waiting.isEmpty }
+
+    /// How long an answer that is the last may still be read before the connection closes.
+    func lingering(after former: State) -> TimeAmount {
+        if isInputClosed { return .zero }
+        if case .answering = former, !lingersAfterAnswer { return .zero }
+        return Self.linger
     }
 
     private func setReading(_ isReading: Bool, _ context: ChannelHandlerContext) {
@@ -218,88 +300,12 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
-    /// Closes a connection on which nothing has moved for the idle timeout.
-    private func checkIdle(in delay: TimeAmount, _ context: ChannelHandlerContext) {
-        let context = NIOLoopBound(context, eventLoop: context.eventLoop)
-        idleCheck = context.eventLoop.scheduleTask(in: delay) {
-            let rest = self.lastMove + self.idleTimeout - .now()
-            if case .answering = self.state {
-                self.checkIdle(in: self.idleTimeout, context.value)
-            } else if rest > .zero {
-                self.checkIdle(in: rest, context.value)
-            } else {
-                context.value.close(promise: nil)
-            }
-        }
-    }
-
-    /// The client will send no more, or the server is shutting down: what is at work is finished.
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch event {
-        case ChannelEvent.inputClosed: isInputClosed = true
-        case is ChannelShouldQuiesceEvent: isLastRequest = true
-        default:
-            context.fireUserInboundEventTriggered(event)
-            return
-        }
-        switch state {
-        case .idle where isInputClosed || hasAsked: context.close(promise: nil)
-        case .idle: closeUnlessAsked(context)
-        case .draining where isLastRequest || waiting.isEmpty: closeWhenWritten(context)
-        // Nothing more comes that closing could answer with a reset.
-        case .closing where isInputClosed: closeWhenWritten(context)
-        default: break
-        }
-    }
-
-    /// Who has just connected has mostly sent its request already, and closing would answer that
-    /// with a reset.
-    private func closeUnlessAsked(_ context: ChannelHandlerContext) {
-        let context = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: Self.linger) {
-            if case .idle = self.state { context.value.channel.close(promise: nil) }
-        }
-    }
-
-    /// What is not HTTP is answered with 400; a connection that failed is closed.
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError else {
-            context.close(promise: nil)
-            return
-        }
-        switch state {
-        case .reading: refuse(.badRequest, context)
-        case .idle:
-            state = .refusing
-            write(responder.answerToNoRequest(.badRequest), isHead: false, context)
-        case .answering, .draining: isLastRequest = true
-        case .refusing, .closing: break
-        }
-    }
-}
-
-extension Answer {
-    /// The answer as HTTP/1.1 writes it. Header names and values are free of line breaks: that is
-    /// what makes an `HTTPField`.
-    fileprivate func bytes(isHead: Bool, closes: Bool) -> ByteBuffer {
-        var buffer = ByteBufferAllocator().buffer(capacity: 512 + body.count)
-        buffer.writeStaticString("HTTP/1.1 ")
-        buffer.writeString(String(status))
-        buffer.writeStaticString(" ")
-        buffer.writeString(HTTPResponseStatus(statusCode: status).reasonPhrase)
-        for field in headers {
-            buffer.writeStaticString("\r\n")
-            buffer.writeString(field.name.rawName)
-            buffer.writeStaticString(": ")
-            buffer.writeString(field.value)
-        }
-        if closes { buffer.writeStaticString("\r\nConnection: close") }
-        if status != 204 {
-            buffer.writeStaticString("\r\nContent-Length: ")
-            buffer.writeString(String(body.count))
-        }
-        buffer.writeStaticString("\r\n\r\n")
-        if !isHead { buffer.writeBytes(body) }
-        return buffer
+    /// Counts what this connection keeps to the budget that all share.
+    func reportHeld() {
+        let all = body.readableBytes + waiting.count * HeldBytes.bytesOfWaitingPart + unsentBytes
+        let bytes = all > HeldBytes.allowance ? all : 0
+        guard bytes / HeldBytes.step != reportedBytes / HeldBytes.step else { return }
+        reportedBytes = bytes
+        if let channel { held.hold(bytes, since: lastMove, channel) }
     }
 }

@@ -10,6 +10,8 @@ import NIOHTTP1
 public struct EndpointResponder: Sendable {
     /// Requests that may be in work at once; more are refused before any work is done.
     static let maximumInFlight = 2048
+    /// Large answers that are made at once; more wait in line.
+    static let maximumLargeAnswers = 16
 
     let routes: RouteTable
     let gatekeeper: any Gatekeeper
@@ -18,6 +20,7 @@ public struct EndpointResponder: Sendable {
     let translate: @Sendable (any Error) -> Problem?
     let logger: Logger
     private let inFlight = RequestCounter(limit: EndpointResponder.maximumInFlight)
+    private let largeAnswers = Turnstile(limit: EndpointResponder.maximumLargeAnswers)
 
     /// - Parameter translate: what an error of the layers below means to a client; `nil` for one
     ///   that is a defect of ours.
@@ -34,9 +37,12 @@ public struct EndpointResponder: Sendable {
         self.translate = translate
     }
 
-    /// - Parameter body: what is wrong with it, where it did not arrive whole.
+    /// - Parameters:
+    ///   - isEncoded: whether the body has a content coding.
+    ///   - body: hands the body over, or what is wrong with it where it did not arrive whole.
     func respond(
-        to head: HTTPRequestHead, body: Result<ByteBuffer, Problem>, from peer: String
+        to head: HTTPRequestHead, isEncoded: Bool, from peer: String,
+        body: @Sendable () -> Result<ByteBuffer, Problem>
     ) async -> Answer {
         let start = ContinuousClock.now
         let headers = RequestHeaders(head.headers)
@@ -48,7 +54,8 @@ public struct EndpointResponder: Sendable {
         do {
             guard inFlight.enter() else { throw Problem.overloaded }
             defer { inFlight.leave() }
-            answer = try await self.answer(head, body, &call, &route)
+            guard policy.answers(headers, target: head.uri) else { throw Problem.misdirected }
+            answer = try await self.answer(head, isEncoded, body, &call, &route)
         } catch {
             answer = Answer(problem(for: error, call))
         }
@@ -69,8 +76,18 @@ public struct EndpointResponder: Sendable {
         return answer
     }
 
+    /// An answer broke off in the middle, since the rest of it could not be made.
+    func brokeOff(_ answer: Answer, _ error: any Error) {
+        logger.warning(
+            "an answer broke off",
+            metadata: [
+                "request_id": "\(answer.headers[.xRequestID] ?? "-")", "error": "\(error)",
+            ])
+    }
+
     private func answer(
-        _ head: HTTPRequestHead, _ body: Result<ByteBuffer, Problem>, _ call: inout Call,
+        _ head: HTTPRequestHead, _ isEncoded: Bool,
+        _ body: @Sendable () -> Result<ByteBuffer, Problem>, _ call: inout Call,
         _ route: inout String
     ) async throws -> Answer {
         let (path, query) = split(head.uri)
@@ -89,14 +106,11 @@ public struct EndpointResponder: Sendable {
         route = endpoint.path
         try await gatekeeper.admit(&call, to: endpoint.about.access)
         do {
-            let bytes = try body.get()
-            // The content type (415) is judged before the query (400).
-            let json = try json(bytes, call.headers, for: endpoint)
-            let source = InputReader.Source(
-                path: parameters, query: try QueryString.parse(query),
-                headers: call.headers, body: json,
-                bytes: endpoint.outputSchema == nil ? Array(bytes.readableBytesView) : [])
-            return try await endpoint.perform(source, call)
+            let work = try prepare(endpoint, parameters, query, isEncoded, body, call)
+            guard endpoint.about.isLarge else { return try await work(call) }
+            await largeAnswers.enter()
+            defer { largeAnswers.leave() }
+            return try await work(call)
         } catch let problem as Problem where problem.isAboutInput {
             // Who may not call at all hears that first, whatever else is wrong.
             if endpoint.about.access.decidesOnUser, let caller = call.caller {
@@ -124,6 +138,22 @@ public struct EndpointResponder: Sendable {
 
     private func isFailure(_ error: any Error) -> Bool {
         (error as? Problem).map { $0.status >= 500 } ?? true
+    }
+
+    /// Reads the request; its body is gone when this returns.
+    private func prepare(
+        _ endpoint: Endpoint, _ parameters: [String: String], _ query: Substring,
+        _ isEncoded: Bool, _ body: @Sendable () -> Result<ByteBuffer, Problem>, _ call: Call
+    ) throws -> @Sendable (Call) async throws -> Answer {
+        let bytes = try body().get()
+        if isEncoded && bytes.readableBytes > 0 { throw Problem.encodedBody }
+        // The content type (415) is judged before the query (400).
+        let json = try json(bytes, call.headers, for: endpoint)
+        return try endpoint.prepare(
+            InputReader.Source(
+                path: parameters, query: try QueryString.parse(query),
+                headers: call.headers, body: json,
+                bytes: endpoint.outputSchema == nil ? Array(bytes.readableBytesView) : []))
     }
 
     /// The request's target in its usual form, or as a proxy sends it (RFC 9112 §3.2).

@@ -17,21 +17,28 @@ public struct EndpointServer: ServerChildChannel {
     private let responder: EndpointResponder
     private let idleTimeout: TimeAmount
     private let maximumHeaderBytes: Int
-    private let bodyDeadline: TimeAmount
+    private let bodyPatience: TimeAmount
     private let executors = EventLoopExecutors()
+    private let held = HeldBytes()
+
+    /// Answers that the kernel keeps for a client: little enough that its reading is noticed.
+    private static let sendBufferBytes = 64 << 10
+    /// Answers that wait for the kernel, before the next request is taken, and when it is again.
+    private static let watermark = ChannelOptions.Types.WriteBufferWaterMark(
+        low: 4 << 10, high: 16 << 10)
 
     /// - Parameters:
     ///   - idleTimeout: a connection on which nothing moves for this long is closed.
     ///   - maximumHeaderBytes: of one header, and of all headers of a request.
-    ///   - bodyDeadline: how long a body may take to arrive; half a minute if not given.
+    ///   - bodyPatience: how long a body may stand still; half a minute if not given.
     public init(
         _ responder: EndpointResponder, idleTimeout: TimeAmount, maximumHeaderBytes: Int,
-        bodyDeadline: TimeAmount? = nil
+        bodyPatience: TimeAmount? = nil
     ) {
         self.responder = responder
         self.idleTimeout = idleTimeout
         self.maximumHeaderBytes = maximumHeaderBytes
-        self.bodyDeadline = bodyDeadline ?? EndpointConnection.bodyDeadline
+        self.bodyPatience = bodyPatience ?? EndpointConnection.bodyPatience
     }
 
     public func setup(
@@ -42,13 +49,17 @@ public struct EndpointServer: ServerChildChannel {
         limits.maxHeaderListSize = maximumHeaderBytes
         limits.maxHeaderFieldCount = 100
         return channel.eventLoop.makeCompletedFuture {
+            try channel.syncOptions?.setOption(.writeBufferWaterMark, value: Self.watermark)
+            try channel.syncOptions?.setOption(
+                .socketOption(.so_sndbuf), value: Self.sendBufferBytes)
             let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(
-                ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
+            let decoder = RequestDecoder(limits)
+            try pipeline.addHandler(ByteToMessageHandler(decoder))
             try pipeline.addHandler(
                 EndpointConnection(
-                    responder, executor: executors.executor(of: channel.eventLoop),
-                    idleTimeout: idleTimeout, bodyDeadline: bodyDeadline))
+                    responder, decoder: decoder,
+                    executor: executors.executor(of: channel.eventLoop), held: held,
+                    idleTimeout: idleTimeout, bodyPatience: bodyPatience))
             return Connection(channel: channel)
         }
     }

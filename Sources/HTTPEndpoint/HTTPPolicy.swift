@@ -7,10 +7,41 @@ public struct HTTPPolicy: Sendable {
     public let corsOrigins: Set<String>
     /// Whose `X-Forwarded-For` is believed.
     public let trustedProxies: [IPNetwork]
+    /// Only requests for a host of this machine are answered: a page whose name's address turns to
+    /// loopback behind the browser's back (DNS rebinding) reads nothing.
+    public let answersLoopbackOnly: Bool
 
-    public init(corsOrigins: Set<String>, trustedProxies: [IPNetwork]) {
+    public init(
+        corsOrigins: Set<String>, trustedProxies: [IPNetwork], answersLoopbackOnly: Bool = false
+    ) {
         self.corsOrigins = corsOrigins
         self.trustedProxies = trustedProxies
+        self.answersLoopbackOnly = answersLoopbackOnly
+    }
+
+    // The name is a valid one, which the initializer cannot know.
+    private static let host = HTTPField.Name("Host")!
+
+    /// Whether the request is for a host that this server answers for.
+    func answers(_ headers: RequestHeaders, target: String) -> Bool {
+        guard answersLoopbackOnly else { return true }
+        if let host = headers[Self.host], !Self.isOfThisMachine(host) { return false }
+        guard let scheme = target.range(of: "://"), target.first != "/" else { return true }
+        return Self.isOfThisMachine(String(target[scheme.upperBound...].prefix { $0 != "/" }))
+    }
+
+    /// A loopback address, `localhost` and names below it (RFC 6761 §6.3), or a name without a dot,
+    /// which the public DNS has none of.
+    static func isOfThisMachine(_ authority: String) -> Bool {
+        var host = authority.lowercased()[...]
+        if host.first == "[" {
+            return IPAddress(String(host.dropFirst().prefix { $0 != "]" }))?.isLoopback ?? false
+        }
+        host = host.prefix { $0 != ":" }
+        if host.last == "." { host.removeLast() }
+        if let address = IPAddress(String(host)) { return address.isLoopback }
+        if host.hasSuffix(".localhost") || host.isEmpty { return true }
+        return !host.contains(".") && host.first?.isLetter == true
     }
 
     /// The last address that was not added by a trusted proxy, in its one spelling. What is no

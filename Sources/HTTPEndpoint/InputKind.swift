@@ -226,8 +226,7 @@ extension InputKind where Value: CaseIterable & RawRepresentable, Value.RawValue
     /// One of an enumeration's raw values.
     public static func oneOf(_ type: Value.Type) -> InputKind<Value> {
         InputKind(
-            Schema(["type": "string", "enum": .array(Value.allCases.map { .string($0.rawValue) })]),
-            placeholder: Value.allCases[Value.allCases.startIndex]
+            .enumeration(of: type), placeholder: Value.allCases[Value.allCases.startIndex]
         ) { json, loc, errors in
             if let text = json.string, let value = Value(rawValue: text) { return value }
             let values = Value.allCases.map(\.rawValue)

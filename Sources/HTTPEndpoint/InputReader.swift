@@ -158,6 +158,8 @@ public struct InputReader {
     private let source: Source?
     private(set) var errors: [FieldError] = []
     private(set) var parameters: [JSONValue] = []
+    /// The named schemas that the parameters refer to.
+    private(set) var components: [String: JSONObject] = [:]
     private(set) var bodySchema: Schema?
     private(set) var bodyIsRequired = false
 
@@ -243,6 +245,7 @@ public struct InputReader {
         _ place: JSONValue, _ name: String, _ kind: InputKind<Value>, _ description: String,
         isRequired: Bool
     ) -> Value {
+        components.merge(kind.schema.components) { first, _ in first }
         parameters.append([
             "name": .string(name), "in": place, "description": .string(description),
             "required": .bool(isRequired), "schema": .object(kind.schema.object),

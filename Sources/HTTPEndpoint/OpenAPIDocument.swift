@@ -6,7 +6,8 @@ public struct OpenAPIDocument: Sendable {
     public let json: JSONValue
 
     public init(
-        title: String, version: String, description: String, tags: [(String, String)],
+        title: String, version: String, description: String,
+        servers: [(url: String, description: String)], tags: [(String, String)],
         endpoints: [Endpoint]
     ) {
         var components: [String: JSONObject] = ["Problem": Self.problemSchema]
@@ -14,6 +15,7 @@ public struct OpenAPIDocument: Sendable {
         for endpoint in endpoints {
             components.merge(endpoint.outputSchema?.components ?? [:]) { first, _ in first }
             components.merge(endpoint.bodySchema?.components ?? [:]) { first, _ in first }
+            components.merge(endpoint.parameterComponents) { first, _ in first }
             var item = paths[endpoint.path]?.object ?? JSONObject()
             item[endpoint.method.rawValue.lowercased()] = Self.operation(endpoint)
             paths[endpoint.path] = .object(item)
@@ -26,6 +28,8 @@ public struct OpenAPIDocument: Sendable {
                 "title": .string(title), "version": .string(version),
                 "description": .string(description),
             ],
+            "servers": .array(
+                servers.map { ["url": .string($0.url), "description": .string($0.description)] }),
             "tags": .array(tags.map { ["name": .string($0.0), "description": .string($0.1)] }),
             "paths": .object(paths),
             "components": [

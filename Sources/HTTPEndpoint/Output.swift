@@ -70,6 +70,16 @@ public struct OutputField<Root: Sendable>: Sendable {
         self.write = { root, writer in write(get(root), &writer) }
     }
 
+    /// A member of an answer that is written piece by piece by a ``BodySource``: documented here.
+    public init(_ name: String, of schema: Schema, _ description: String) {
+        self.init(name: name, description: description, schema: schema) { $1.null() }
+    }
+
+    /// Such a member, a list.
+    public init(_ name: String, listOf schema: Schema, _ description: String) {
+        self.init(name, of: schema.array(), description)
+    }
+
     private init(
         name: String, description: String, schema: Schema,
         write: @escaping @Sendable (Root, inout JSONWriter) -> Void
@@ -127,10 +137,6 @@ extension OutputKind where Value == String {
     public static var text: OutputKind<String> {
         OutputKind(Schema(["type": "string"])) { $1.string($0) }
     }
-    public static func text(oneOf values: [String]) -> OutputKind<String> {
-        let names = JSONValue.array(values.map { .string($0) })
-        return OutputKind(Schema(["type": "string", "enum": names])) { $1.string($0) }
-    }
 }
 
 extension OutputKind where Value == UUID {
@@ -169,8 +175,7 @@ extension OutputKind where Value == Credits {
 extension OutputKind
 where Value: RawRepresentable & CaseIterable & SendableMetatype, Value.RawValue == String {
     public static var oneOf: OutputKind<Value> {
-        let names = JSONValue.array(Value.allCases.map { .string($0.rawValue) })
-        return OutputKind(Schema(["type": "string", "enum": names])) { $1.string($0.rawValue) }
+        OutputKind(.enumeration(of: Value.self)) { $1.string($0.rawValue) }
     }
 }
 
@@ -184,22 +189,31 @@ extension OutputKind where Value: JSONOutput {
 public struct Reply<Output: JSONOutput>: Sendable {
     public var status: Int
     public var headers: HTTPFields
-    /// `nil` only for status 204.
+    /// `nil` for status 204, and for an answer that is made as the client takes it.
     public let output: Output?
+    /// What makes that answer: JSON of the output's schema.
+    let source: (any BodySource)?
 
     public init(_ output: Output, status: Int = 200, headers: HTTPFields = [:]) {
         self.status = status
         self.headers = headers
         self.output = output
+        source = nil
     }
 
-    private init() {
-        status = 204
+    /// An answer too large to be made at once.
+    public init(from source: any BodySource) {
+        self.init(status: 200, source: source)
+    }
+
+    private init(status: Int, source: (any BodySource)?) {
+        self.status = status
+        self.source = source
         headers = [:]
         output = nil
     }
 
-    public static var noContent: Reply { Reply() }
+    public static var noContent: Reply { Reply(status: 204, source: nil) }
 }
 
 /// Says that something was done.

@@ -118,8 +118,15 @@ extension Problem {
     public static let unsupportedMediaType = Problem(
         415, "unsupported_media_type", "Unsupported media type",
         "Send the body as application/json in UTF-8.")
+    /// A body whose coding nobody undoes (RFC 9110 §15.5.16).
+    static let encodedBody = unsupportedMediaType.with(
+        detail: "Send the body as it is, without a Content-Encoding."
+    ).with(header: .acceptEncoding, "identity")
     public static let invalidInput = Problem(
         422, "validation_error", "Invalid input", "The request has fields that are not valid.")
+    public static let misdirected = Problem(
+        421, "misdirected_request", "Misdirected request",
+        "This server answers for hosts of its own machine only.")
     public static let internalError = Problem(
         500, "internal_error", "Internal error",
         "Something went wrong on our side; nothing was changed.")

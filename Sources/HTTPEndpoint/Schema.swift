@@ -1,5 +1,10 @@
 import JSON
 
+/// An enumeration that has another name in the document than in the program.
+public protocol NamedEnumeration {
+    static var schemaName: String { get }
+}
+
 /// A JSON Schema (2020-12) and the named schemas that it refers to.
 public struct Schema: Sendable {
     public let object: JSONObject
@@ -18,6 +23,22 @@ public struct Schema: Sendable {
         components[name] = object
         return Schema(
             ["$ref": .string("#/components/schemas/\(name)")], components: components)
+    }
+
+    /// The schema of an enumeration, listed under its name: a generator of clients makes one type of
+    /// it, wherever it is used.
+    static func enumeration<Value: CaseIterable & RawRepresentable>(
+        of type: Value.Type
+    ) -> Schema where Value.RawValue == String {
+        let values = JSONValue.array(type.allCases.map { .string($0.rawValue) })
+        return named(name(of: type), ["type": "string", "enum": values], [:])
+    }
+
+    /// The name that the type chose, or those of the types that it is nested in and its own.
+    private static func name(of type: any Any.Type) -> String {
+        if let named = type as? any NamedEnumeration.Type { return named.schemaName }
+        return String(reflecting: type).split(separator: ".").dropFirst()
+            .filter { !$0.contains("(") }.joined()
     }
 
     func described(_ description: String) -> JSONObject {

@@ -1,7 +1,7 @@
 /// Writes one JSON text as UTF-8 bytes, member by member, with no tree in between.
 ///
 /// The caller keeps the grammar: every `key` is followed by one value, every `begin` by its `end`.
-public struct JSONWriter {
+public struct JSONWriter: Sendable {
     public private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
@@ -73,6 +73,12 @@ public struct JSONWriter {
             }
             endObject()
         }
+    }
+
+    /// Hands over what has been written so far; what is written next goes on behind it.
+    public mutating func take() -> [UInt8] {
+        defer { bytes = [] }
+        return bytes
     }
 
     private mutating func open(_ bracket: UInt8) {

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPEndpoint
 import HummingbirdCore
 import Logging
@@ -10,7 +11,9 @@ import Testing
 struct SlowClientTests {
     // Long enough for a client whose turn on a busy machine comes late.
     static let idleTimeout = TimeAmount.seconds(4)
-    static let bodyDeadline = TimeAmount.seconds(2)
+    static let bodyPatience = TimeAmount.seconds(2)
+
+    static let largeBytes = 600_000
 
     static let head = "POST /echo HTTP/1.1\r\nHost: x\r\n"
 
@@ -52,12 +55,64 @@ struct SlowClientTests {
         #expect(answer.components("HTTP/1.1 ") == 1 && answer.hasPrefix("HTTP/1.1 408 "))
     }
 
-    /// Sends the text, and returns what comes back until the server closes the connection.
-    private func exchange(_ text: String) async throws -> String {
+    @Test("A body that arrives steadily above the rate is taken, however long that is")
+    func steadyBody() async throws {
+        let parts = (0..<12).map { _ in String(repeating: "x", count: 1500) }
+        let answer = try await exchange(
+            Self.head + "Content-Length: 18000\r\nConnection: close\r\n\r\n", then: parts,
+            every: .milliseconds(300))
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+    }
+
+    @Test("A body that trickles is answered with 408, though something always comes")
+    func tricklingBody() async throws {
+        let start = ContinuousClock.now
+        let answer = try await exchange(
+            Self.head + "Content-Length: 18000\r\n\r\n",
+            then: [String](repeating: "x", count: 100), every: .milliseconds(100))
+        #expect(answer.hasPrefix("HTTP/1.1 408 "))
+        #expect(ContinuousClock.now - start < .seconds(8))
+    }
+
+    @Test("An answer that is read steadily above the rate is sent whole, however long that is")
+    func steadyReader() async throws {
+        let answer = try await exchange(
+            "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            reading: 40_000, every: .milliseconds(60))
+        #expect(answer.utf8.count > Self.largeBytes)
+    }
+
+    @Test("An answer that nobody reads any more is broken off")
+    func stoppedReader() async throws {
+        let answer = try await exchange(
+            "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            reading: Self.largeBytes, every: .seconds(6))
+        #expect(answer.utf8.count < Self.largeBytes)
+    }
+
+    @Test("A pace is judged by what moved last and by all that moved")
+    func pace() {
+        let start = NIODeadline.now()
+        var pace = Pace(patience: .seconds(10), rate: 100, now: start)
+        #expect(pace.deadline == start + .seconds(10))
+        pace.moved(500, at: start + .seconds(1))
+        #expect(pace.deadline == start + .seconds(11))
+        pace.moved(0, at: start + .seconds(9))
+        #expect(pace.deadline == start + .seconds(15))
+        pace.resumed(after: .seconds(3), at: start + .seconds(12))
+        #expect(pace.deadline == start + .seconds(18))
+    }
+
+    /// Sends the text, then the parts, a pause before each, and returns what comes back until the
+    /// server closes the connection: read at once, or so many bytes after each pause.
+    private func exchange(
+        _ text: String, then parts: [String] = [], reading bytes: Int? = nil,
+        every pause: Duration = .zero
+    ) async throws -> String {
         let (ports, found) = AsyncStream<Int>.makeStream()
         let server = EndpointServer(
             responder(), idleTimeout: Self.idleTimeout, maximumHeaderBytes: 4096,
-            bodyDeadline: Self.bodyDeadline
+            bodyPatience: Self.bodyPatience
         ).server(
             configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { found.yield($0.localAddress?.port ?? 0) },
@@ -66,13 +121,19 @@ struct SlowClientTests {
         defer { running.cancel() }
         var received = ""
         for await port in ports {
-            received = try await talk(to: port, text)
+            if let bytes {
+                received = try await SlowReader(port: port).read(text, bytes, every: pause)
+            } else {
+                received = try await talk(to: port, text, parts, pause)
+            }
             break
         }
         return received
     }
 
-    private func talk(to port: Int, _ text: String) async throws -> String {
+    private func talk(
+        to port: Int, _ text: String, _ parts: [String], _ pause: Duration
+    ) async throws -> String {
         let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -82,6 +143,13 @@ struct SlowClientTests {
             }
         return try await connection.executeThenClose { inbound, outbound in
             if !text.isEmpty { try await outbound.write(ByteBuffer(string: text)) }
+            let sending = Task {
+                for part in parts {
+                    try await Task.sleep(for: pause)
+                    try await outbound.write(ByteBuffer(string: part))
+                }
+            }
+            defer { sending.cancel() }
             var received = ""
             for try await part in inbound { received += String(buffer: part) }
             return received
@@ -93,8 +161,12 @@ struct SlowClientTests {
             .post, "/echo", tag: "Test", name: "Echo", about: About("Echo", access: .open),
             contentType: "text/plain"
         ) { bytes, _ in bytes }
+        let large = Endpoint(
+            .get, "/large", tag: "Test", name: "Large", about: About("Large", access: .open),
+            contentType: "text/plain"
+        ) { _, _ in [UInt8](repeating: UInt8(ascii: "x"), count: Self.largeBytes) }
         return EndpointResponder(
-            endpoints: [echo], gatekeeper: EverybodyMay(),
+            endpoints: [echo, large], gatekeeper: EverybodyMay(),
             policy: HTTPPolicy(corsOrigins: [], trustedProxies: []), observer: Unobserved(),
             logger: logger, translate: { _ in nil })
     }
@@ -113,6 +185,45 @@ private struct EverybodyMay: Gatekeeper {
 
 private struct Unobserved: RequestObserver {
     func observe(_ observation: Observation) {}
+}
+
+/// A client of plain system calls, whose kernel keeps little for it.
+private struct SlowReader {
+    let socket: Int32
+
+    struct Failure: Error {}
+
+    init(port: Int) throws {
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var size: Int32 = 8192
+        setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result == 0 else { throw Failure() }
+    }
+
+    func read(_ text: String, _ bytes: Int, every pause: Duration) async throws -> String {
+        defer { close(socket) }
+        guard send(socket, text, text.utf8.count, 0) == text.utf8.count else { throw Failure() }
+        var received: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: bytes)
+        while true {
+            let count = recv(socket, &buffer, bytes, 0)
+            guard count > 0 else { return String(decoding: received, as: UTF8.self) }
+            received += buffer.prefix(count)
+            // Who has paused for longer than the server waits gets no more than the kernel still has.
+            if received.count == count || bytes < SlowClientTests.largeBytes {
+                try await Task.sleep(for: pause)
+            }
+        }
+    }
 }
 
 extension String {

@@ -522,6 +522,17 @@ class Service:
         """Changes rows beside the running server, as another process may."""
         self.rows(sql, *arguments)
 
+    def write_many(self, sql, rows):
+        """The same statement for each of the rows, in one database transaction."""
+        if self.uses_sqlite:
+            with contextlib.closing(sqlite3.connect(self.database)) as connection, connection:
+                connection.executemany(sql, [
+                    [value.bytes if isinstance(value, uuid.UUID) else value for value in row]
+                    for row in rows])
+            return
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            connection.cursor().executemany(sql.replace("?", "%s"), rows)
+
     def break_by_hand(self, *statements):
         """Writes past the rules that the schema knows."""
         if self.uses_sqlite:

@@ -13,6 +13,7 @@ import random
 import sqlite3
 import subprocess
 import time
+import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,28 @@ def environment(database):
 def uuid7(micros, random):
     head = (micros // 1000 << 16) | 0x7000 | random.getrandbits(12)
     return ((head << 64) | (0b10 << 62) | random.getrandbits(62)).to_bytes(16, "big")
+
+
+def settled_logs(service, user, logs, days_apart=0, start=1_700_000_000):
+    """Writes so many failed calls of a user, which charge and hold nothing, to a service's database:
+    a thousand a second, or one a day."""
+    dice = random.Random(1)
+    [(subscription,)] = service.rows(
+        "SELECT id FROM subscriptions WHERE user_id = ?", uuid.UUID(user.id))
+    step = days_apart * 86_400 * SECOND or 1000
+    rows = []
+    for number in range(logs):
+        at = start * SECOND + number * step
+        rows.append((
+            uuid.UUID(bytes=uuid7(at, dice)), uuid.UUID(user.id), subscription, 1,
+            f"request-{number}", f"{dice.getrandbits(256):064x}", "career.job_match", "FAILED", CREDIT,
+            "/v1/job-match", "POST", at, at + 900 * SECOND, at + SECOND, "timeout",
+            "the model was too slow"))
+    service.write_many(
+        "INSERT INTO career_usage_logs (id, user_id, subscription_id, period_number, request_id, "
+        "payload_hash, feature_key, status, credits_reserved, endpoint, method, created_at, "
+        "expires_at, committed_at, failure_type, failure_reason) "
+        f"VALUES ({', '.join('?' * 16)})", rows)
 
 
 def fill(database, logs, seed=1, has_overdue=True):

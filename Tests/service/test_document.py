@@ -1,6 +1,7 @@
 """The document against the running binary: generated requests, good and bad, alone and in the order
 that the document's links give, never meet a 5xx nor an answer that the document does not know."""
 
+import json
 import os
 import re
 import secrets
@@ -100,3 +101,43 @@ def test_a_cursor_is_only_what_was_given_out(quiet, cursor):
     user = quiet.sign_up()
     answer = user.get("/career/usage/logs?cursor=" + cursor)
     assert answer.status == 422 and answer.json["errors"][0]["loc"] == ["query", "cursor"]
+
+
+def inline_enumerations(value, place=()):
+    """Where lists of values stand that have no name of their own."""
+    if isinstance(value, dict):
+        if "enum" in value and not (len(place) == 3 and place[:2] == ("components", "schemas")):
+            yield place
+        for name, member in value.items():
+            yield from inline_enumerations(member, (*place, name))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from inline_enumerations(member, (*place, index))
+
+
+def test_each_enumeration_is_a_component_with_a_name_of_its_own(quiet):
+    document = quiet.call("GET", "/openapi.json").json
+    assert list(inline_enumerations(document)) == []
+    schemas = document["components"]["schemas"]
+    named = {name for name, schema in schemas.items() if "enum" in schema}
+    assert {"UsageStatus", "FailureType", "SubscriptionStatus", "PlanType", "CreditGrantKind",
+            "UsageAccess", "UsageDecision", "UsageGrouping", "RateLimitWindow"} <= named
+    # One list has one name.
+    lists = [tuple(schemas[name]["enum"]) for name in named]
+    assert len(set(lists)) == len(lists)
+    text = json.dumps(document)
+    for name in re.findall(r'"#/components/schemas/(\w+)"', text):
+        assert name in schemas
+    for name in schemas:
+        assert f'"#/components/schemas/{name}"' in text, name
+
+
+def test_the_document_names_servers(quiet):
+    servers = quiet.call("GET", "/openapi.json").json["servers"]
+    assert servers[0]["url"] == "/" and all(server["description"] for server in servers)
+
+
+def test_the_page_shows_the_values_of_an_enumeration(quiet):
+    page = quiet.call("GET", "/docs").bytes.decode()
+    article = page.split('id="schema-UsageStatus"')[1].split("</article>")[0]
+    assert all(status in article for status in ("PENDING", "SUCCESS", "FAILED", "EXPIRED"))

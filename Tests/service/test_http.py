@@ -1,7 +1,9 @@
 """What every address has in common: refusals, bad input, tokens."""
 
 import base64
+import gzip
 import hashlib
+import hmac
 import json
 import re
 import time
@@ -313,3 +315,60 @@ def test_the_document_lists_what_any_address_may_answer(service):
             assert ("404" in answers) >= ("{" in path), (method, path)
     deletion = paths["/auth/sessions/{session_id}"]["delete"]["responses"]["404"]["description"]
     assert "session_not_found" in deletion and "`not_found`" in deletion
+
+
+@pytest.mark.parametrize("coding", [
+    "gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "identity, gzip", "gzip, identity", "x"])
+@pytest.mark.parametrize("path,headers", [
+    ("/auth/signin", {}), ("/webhooks/stripe", {}), ("/career/internal/usage/commit", KEY)])
+def test_a_body_with_a_content_coding_is_415(service, path, headers, coding):
+    body = gzip.compress(b'{"email":"ada@example.test","password":"x"}')
+    answer = service.call("POST", path, raw=body, headers={
+        **headers, "Content-Type": "application/json", "Content-Encoding": coding})
+    problem(answer, 415, "unsupported_media_type")
+    assert answer.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", "", "identity, identity"])
+def test_a_body_as_it_is_may_say_so(service, coding):
+    answer = service.call("POST", "/auth/signin", raw=b"{}", headers={
+        "Content-Type": "application/json", "Content-Encoding": coding})
+    problem(answer, 422)
+
+
+def test_a_coding_of_no_body_is_no_matter(service):
+    assert service.call("GET", "/health", headers={"Content-Encoding": "gzip"}).status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_root_leads_to_the_documentation(service, method):
+    answer = service.call(method, "/")
+    assert answer.status == 303 and answer.headers["location"] == "/docs"
+    assert service.call("GET", answer.headers["location"]).status == 200
+    problem(service.call("POST", "/"), 405)
+
+
+PING = {
+    "id": "evt_test_ping", "object": "v2.core.event", "type": "v2.core.event_destination.ping",
+    "livemode": False, "created": "2026-11-29T19:56:56.947Z", "reason": None,
+    "related_object": {"id": "ed_1", "type": "v2.core.event_destination",
+                       "url": "/v2/core/event_destinations/ed_1"}}
+
+
+def post_event(service, event, secret="whsec_development"):
+    body, at = json.dumps(event).encode(), int(time.time())
+    signature = hmac.new(secret.encode(), f"{at}.".encode() + body, "sha256").hexdigest()
+    return service.call("POST", "/webhooks/stripe", raw=body, headers={
+        "Stripe-Signature": f"t={at},v1={signature}"})
+
+
+@pytest.mark.parametrize("change", [{}, {"livemode": True}, {"related_object": None}, {"x": "y"}])
+def test_stripes_question_whether_the_endpoint_is_there_is_answered(service, change):
+    before = service.rows("SELECT count(*) FROM stripe_events")
+    answer = post_event(service, {**PING, **change})
+    assert answer.status == 200 and answer.json == {"received": True}
+    assert service.rows("SELECT count(*) FROM stripe_events") == before
+
+
+def test_a_question_that_is_not_signed_is_refused(service):
+    problem(post_event(service, PING, "whsec_another"), 400, "invalid_signature")

@@ -2,28 +2,19 @@ import CareerDomain
 import FoundationEssentials
 import HTTPEndpoint
 
-struct ExportResponse: JSONObjectOutput {
-    let user: UserRow
-    let subscription: CareerSubscriptionResponse?
-    let sessions: [SessionResponse]
-    let history: [SubscriptionChangeResponse]
-    let grants: [GrantResponse]
-    let logs: [ExportedUsageLog]
-
+/// The schema of an export. No value of it is ever made: ``ExportPages`` writes it page by page.
+enum ExportResponse: JSONObjectOutput {
     static let about = "All that is kept of a user."
     static let fields: [OutputField<ExportResponse>] = [
-        OutputField("user", .object, "The account.") { MeResponse(user: $0.user) },
-        OutputField("subscription", .nullable(.object), "The Career subscription.") {
-            $0.subscription
-        },
-        OutputField("subscription_history", .array(.object), "Its changes, the oldest first.") {
-            $0.history
-        },
-        OutputField("sessions", .array(.object), "Where the user is signed in.") {
-            $0.sessions
-        },
-        OutputField("credit_grants", .array(.object), "What was granted.") { $0.grants },
-        OutputField("usage_logs", .array(.object), "Newest first.") { $0.logs },
+        OutputField("user", of: MeResponse.schema, "The account."),
+        OutputField(
+            "subscription", of: CareerSubscriptionResponse?.schema, "The Career subscription."),
+        OutputField(
+            "subscription_history", listOf: SubscriptionChangeResponse.schema,
+            "Its changes, the oldest first."),
+        OutputField("sessions", listOf: SessionResponse.schema, "Where the user is signed in."),
+        OutputField("credit_grants", listOf: GrantResponse.schema, "What was granted."),
+        OutputField("usage_logs", listOf: ExportedUsageLog.schema, "Newest first."),
     ]
 }
 

@@ -6,11 +6,14 @@ import HTTPEndpoint
 struct ListSessions: Action {
     let identity: IdentityServices
 
+    /// The newest sessions that are told.
+    static let maximumSessions: Int64 = 1000
+
     static let about = About(
-        "Where I am signed in", access: .user,
+        "Where I am signed in", details: "The newest \(maximumSessions) sessions.", access: .user,
         links: [
             Link(to: "DeleteSession", "session_id", from: "/sessions/0/id", "Ends it there.")
-        ])
+        ], isLarge: true)
 
     func read(_ input: inout InputReader) {}
 
@@ -19,19 +22,24 @@ struct ListSessions: Action {
         let now = identity.clock.now()
         let sessions = try await identity.database.read {
             try Self.select(
-                of: caller.userID, current: caller.sessionID, in: $0, now: now)
+                of: caller.userID, current: caller.sessionID, in: $0, now: now, before: nil,
+                limit: Self.maximumSessions)
         }
         return Reply(SessionListResponse(sessions: sessions))
     }
 
+    /// - Parameter id: sessions older than this one; `nil` for the newest.
     static func select(
-        of user: UUID, current: UUID?, in connection: any DatabaseConnection, now: Timestamp
+        of user: UUID, current: UUID?, in connection: any DatabaseConnection, now: Timestamp,
+        before id: SQLValue?, limit: Int64
     ) throws -> [SessionResponse] {
         try connection.query(
             """
             SELECT id, device_info, created_at, expires_at FROM sessions
-            WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY id DESC
-            """, [.uuid(user), .time(now)]
+            WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ?
+                \(id == nil ? "" : "AND id < ?")
+            ORDER BY id DESC LIMIT ?
+            """, [.uuid(user), .time(now)] + (id.map { [$0] } ?? []) + [.integer(limit)]
         ).map { row in
             var reader = row.reader
             let id = try reader.uuid()

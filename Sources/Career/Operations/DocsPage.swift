@@ -131,10 +131,15 @@ struct DocsPage {
             }
             return """
                 <article id="schema-\(escape(schema.key))"><h3>\(escape(schema.key))</h3>
-                <p>\(escape(schema.value["description"]?.string ?? ""))</p>
+                <p>\(escape(schema.value["description"]?.string ?? ""))\(values(schema.value))</p>
                 <table>\(rows.joined())</table></article>
                 """
         }.joined()
+    }
+
+    /// Those of an enumeration.
+    private func values(_ schema: JSONValue) -> String {
+        schema["enum"] == nil ? "" : kind(schema)
     }
 
     private func row(_ name: String, _ kind: String, _ about: String) -> String {

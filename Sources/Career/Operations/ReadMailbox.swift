@@ -12,7 +12,8 @@ struct ReadMailbox: Action {
     static let maximumMails = 200
 
     static let about = About(
-        "Read the development mailbox", details: "Not there in production.", access: .open)
+        "Read the development mailbox", details: "Not there in production.", access: .open,
+        isLarge: true)
 
     func read(_ input: inout InputReader) -> String? {
         input.query("to", .text(1...320), "Only mails to this address, in any case.")

@@ -9,7 +9,8 @@ struct ListUsageLogs: Action {
 
     static let about = About(
         "My usage logs, newest first", access: .user,
-        links: [Link(to: "ListUsageLogs", "cursor", from: "/next_cursor", "The next page.")])
+        links: [Link(to: "ListUsageLogs", "cursor", from: "/next_cursor", "The next page.")],
+        isLarge: true)
 
     struct Page: Sendable {
         let before: UUID?

@@ -31,7 +31,7 @@ struct SummarizeUsage: Action {
             Covers `from` up to, not including, `to`, at most ten years (3660 days). A `to` that \
             is a date without a time covers the whole day.
             """,
-        access: .user)
+        access: .user, isLarge: true)
 
     func read(_ input: inout InputReader) -> Query {
         let from = input.query("from", .time, "30 days before `to` if not given.")

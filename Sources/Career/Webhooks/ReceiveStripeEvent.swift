@@ -36,7 +36,9 @@ struct ReceiveStripeEvent: Sendable {
         }
         let event: StripeEvent
         do {
-            event = try StripeEvent(JSONValue.parse(bytes))
+            let json = try JSONValue.parse(bytes)
+            if Self.isPing(json) { return Self.received }
+            event = try StripeEvent(json)
         } catch {
             throw Problem.malformedJSON.with(detail: "The body is no event of Stripe's.")
         }
@@ -52,7 +54,16 @@ struct ReceiveStripeEvent: Sendable {
                     "livemode": "\(event.livemode ?? false)",
                 ])
         }
-        return Array(#"{"received":true}"#.utf8)
+        return Self.received
+    }
+
+    private static let received = Array(#"{"received":true}"#.utf8)
+
+    /// Stripe asks so whether an event destination is there: a thin event, which has no object of its
+    /// own and nothing to be done (https://docs.stripe.com/event-destinations).
+    private static func isPing(_ json: JSONValue) -> Bool {
+        json["object"]?.string == "v2.core.event"
+            && json["type"]?.string == "v2.core.event_destination.ping"
     }
 
     private func keep(_ event: StripeEvent, _ requestID: String) async throws {

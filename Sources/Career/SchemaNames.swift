@@ -1,0 +1,32 @@
+import CareerDomain
+import HTTPEndpoint
+
+// What enumerations are called in the document, and so in clients that are generated from it.
+
+extension UsageLog.Status: NamedEnumeration {
+    public static var schemaName: String { "UsageStatus" }
+}
+
+extension UsageLog.FailureType: NamedEnumeration {
+    public static var schemaName: String { "FailureType" }
+}
+
+extension UsageValidateResponse.Access: NamedEnumeration {
+    static var schemaName: String { "UsageAccess" }
+}
+
+extension UsageValidateResponse.Code: NamedEnumeration {
+    static var schemaName: String { "UsageDecision" }
+}
+
+extension SummarizeUsage.Grouping: NamedEnumeration {
+    static var schemaName: String { "UsageGrouping" }
+}
+
+extension Plan.Kind: NamedEnumeration {
+    public static var schemaName: String { "PlanType" }
+}
+
+extension RateWindow.Span: NamedEnumeration {
+    public static var schemaName: String { "RateLimitWindow" }
+}
