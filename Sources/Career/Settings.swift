@@ -103,7 +103,7 @@ public struct Settings: Sendable {
     var hasRealStripe: Bool {
         guard stripeSecretKey != nil else { return false }
         guard let host = stripeAPIBase.flatMap({ URL(string: $0)?.host }) else { return true }
-        return !isLoopback(host)
+        return !Self.isLoopback(host)
     }
 }
 
@@ -131,7 +131,7 @@ extension Settings {
     public static func load(needsWebhookSecret: Bool = true) async throws -> Settings {
         let environment = EnvironmentVariablesProvider(
             environmentVariables: ProcessInfo.processInfo.environment.filter {
-                $0.key == modeName || !$0.value.isEmpty
+                $0.key == modeName || !$0.value.trimmingCharacters(in: whiteSpace).isEmpty
             })
         let mode = try mode(of: ConfigReader(provider: environment))
         guard mode == .development else {
@@ -147,6 +147,7 @@ extension Settings {
 
     private static func mode(of config: ConfigReader) throws -> Environment {
         let name = config.string(forKey: "cuebx.env", default: "development")
+            .trimmingCharacters(in: whiteSpace)
         guard let mode = Environment(rawValue: name) else {
             throw SettingsError(modeName, "must be development or production")
         }
@@ -179,6 +180,7 @@ extension Settings {
         settings.smtpURL = text(config, "smtp.url")
         settings.mailFrom = text(config, "mail.from") ?? settings.mailFrom
         settings.publicURL = text(config, "public.url") ?? settings.publicURL
+        while settings.publicURL.hasSuffix("/") { settings.publicURL.removeLast() }
         settings.corsOrigins = list(config, "cors.origins") ?? []
         settings.authJWKS = text(config, "auth.jwks")
         settings.authIssuer = text(config, "auth.issuer")
@@ -212,85 +214,6 @@ extension Settings {
         }
     }
 
-    /// Refuses what would be unsafe, naming the first setting that is.
-    func check(needsWebhookSecret: Bool = true) throws {
-        _ = try rabbitMQ()
-        if authJWKS != nil {
-            guard authIssuer != nil else { throw SettingsError("AUTH_ISSUER", "is missing") }
-            guard !authAudiences.isEmpty else {
-                throw SettingsError("AUTH_AUDIENCE", "is missing")
-            }
-            guard Self.audienceClaims.contains(authAudienceClaim) else {
-                throw SettingsError("AUTH_AUDIENCE_CLAIM", "must be aud, azp or client_id")
-            }
-        }
-        guard !internalAPIKeys.isEmpty else {
-            throw SettingsError("INTERNAL_API_KEYS", "is empty")
-        }
-        guard !tokenHashSecrets.isEmpty else {
-            throw SettingsError("TOKEN_HASH_SECRETS", "is empty")
-        }
-        guard environment == .production else { return try checkDevelopment() }
-        try checkProduction()
-        if needsWebhookSecret { try checkWebhookSecret() }
-    }
-
-    private func checkDevelopment() throws {
-        guard isLoopback(host) else {
-            throw SettingsError("HOST", "development binds loopback addresses only")
-        }
-        guard !usesSandbox || port < 65_535 else {
-            throw SettingsError(
-                "PORT", "65535 leaves no port for the local Stripe, which takes the next one")
-        }
-    }
-
-    /// What makes `JWT_SECRET` weak. Production refuses it, development warns.
-    public var jwtSecretFlaw: String? {
-        let bytes = jwtSecret.utf8.count
-        guard bytes < Self.minimumJWTSecretBytes else { return nil }
-        return "must have at least \(Self.minimumJWTSecretBytes) bytes, has \(bytes)"
-    }
-
-    /// What works in development by itself must not work here: everybody knows it.
-    private func checkProduction() throws {
-        guard jwtSecret.trimmingCharacters(in: .whitespaces) != Self.developmentJWTSecret else {
-            throw SettingsError("JWT_SECRET", "is missing, or is the development default")
-        }
-        if let flaw = jwtSecretFlaw { throw SettingsError("JWT_SECRET", flaw) }
-        try checkTokenHashSecrets()
-        guard !internalAPIKeys.contains(Self.developmentInternalKey) else {
-            throw SettingsError("INTERNAL_API_KEYS", "is missing, or has the development default")
-        }
-        guard internalAPIKeys.allSatisfy({ $0.utf8.count >= 16 }) else {
-            throw SettingsError("INTERNAL_API_KEYS", "keys must have at least 16 bytes")
-        }
-        guard let stripeSecretKey else { throw SettingsError("STRIPE_SECRET_KEY", "is missing") }
-        guard stripeSecretKey.trimmingCharacters(in: .whitespaces) != Self.sandboxKey else {
-            throw SettingsError("STRIPE_SECRET_KEY", "is the local Stripe's")
-        }
-    }
-
-    private func checkWebhookSecret() throws {
-        guard !stripeWebhookSecrets.isEmpty else {
-            throw SettingsError("STRIPE_WEBHOOK_SECRET", "is missing")
-        }
-        guard !stripeWebhookSecrets.contains(Self.developmentWebhookSecret) else {
-            throw SettingsError("STRIPE_WEBHOOK_SECRET", "has the development default")
-        }
-    }
-
-    private func checkTokenHashSecrets() throws {
-        guard !tokenHashSecrets.contains(Self.developmentTokenHashSecret) else {
-            throw SettingsError("TOKEN_HASH_SECRETS", "is missing, or has the development default")
-        }
-        let minimum = Self.minimumTokenHashSecretBytes
-        guard tokenHashSecrets.allSatisfy({ $0.utf8.count >= minimum }) else {
-            throw SettingsError(
-                "TOKEN_HASH_SECRETS", "secrets must have at least \(minimum) bytes")
-        }
-    }
-
     /// A level by its name in any case; many call `warning` `warn`.
     private static func level(named name: String) throws -> Logger.Level {
         let name = name.lowercased()
@@ -315,21 +238,19 @@ extension Settings {
         return host
     }
 
-    private func isLoopback(_ host: String) -> Bool {
-        var address = in_addr()
-        return host == "localhost" || host == "::1"
-            || host.hasPrefix("127.") && inet_pton(AF_INET, host, &address) == 1
-    }
-
-    /// An empty value is the same as none.
+    /// A value without the white space around it, such as the line end of a file that it came from;
+    /// an empty one is the same as none.
     private static func text(_ config: ConfigReader, _ key: ConfigKey) -> String? {
-        let value = config.string(forKey: key)
+        let value = config.string(forKey: key)?.trimmingCharacters(in: whiteSpace)
         return value?.isEmpty == true ? nil : value
     }
 
+    /// A byte order mark, which some editors begin a file with, is as invisible.
+    private static let whiteSpace = CharacterSet.whitespacesAndNewlines.union(["\u{FEFF}"])
+
     private static func list(_ config: ConfigReader, _ key: ConfigKey) -> [String]? {
         text(config, key)?.split(separator: ",")
-            .map { $0.trimmingCharacters(in: .whitespaces) }
+            .map { $0.trimmingCharacters(in: whiteSpace) }
             .filter { !$0.isEmpty }
     }
 

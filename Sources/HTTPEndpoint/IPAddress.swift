@@ -82,7 +82,7 @@ public struct IPAddress: Sendable, Hashable {
 }
 
 /// A network of addresses, e.g. `10.0.0.0/8`, or one address alone.
-public struct IPNetwork: Sendable, Hashable {
+public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
     let address: IPAddress
     /// The bits that the network's addresses have in common.
     let prefixLength: Int
@@ -114,4 +114,9 @@ public struct IPNetwork: Sendable, Hashable {
         guard other.bytes.prefix(whole) == address.bytes.prefix(whole) else { return false }
         return rest == 0 || (other.bytes[whole] ^ address.bytes[whole]) >> (8 - rest) == 0
     }
+
+    /// The widest networks that one owner has are `10.0.0.0/8` (RFC 1918) and `fc00::/7` (RFC 4193).
+    public var isTooWideToTrust: Bool { prefixLength < (address.bytes.count == 4 ? 8 : 7) }
+
+    public var description: String { "\(address.text)/\(prefixLength)" }
 }
