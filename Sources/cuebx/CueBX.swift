@@ -23,7 +23,7 @@ struct CueBX: AsyncParsableCommand {
         // A client that hangs up must not end the process.
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(amountsMarked(Array(CommandLine.arguments.dropFirst())))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -45,6 +45,20 @@ struct CueBX: AsyncParsableCommand {
         }
         leave(0)
     }
+
+    /// The arguments, the minus of a negative amount written so that the parser takes it for a value:
+    /// it reads `-2.50` as options, though no option of ours is a digit. Behind an option or `--` the
+    /// amount stays as it is.
+    static func amountsMarked(_ arguments: [String]) -> [String] {
+        arguments.enumerated().map { index, argument in
+            let isBehindOption = index > 0 && arguments[index - 1].hasPrefix("-")
+            let isAmount = argument.wholeMatch(of: /-[0-9.]+/) != nil
+            return isAmount && !isBehindOption ? minusSign + argument.dropFirst() : argument
+        }
+    }
+
+    /// U+2212.
+    static let minusSign = "\u{2212}"
 
     /// Ends the process without the C libraries' own cleaning up: OpenSSL frees at `exit` what the
     /// threads of libcurl and libpq may still be using. All that must be kept has been closed before.

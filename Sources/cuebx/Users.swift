@@ -93,7 +93,11 @@ struct Users: AsyncParsableCommand {
     struct Adjust: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give credits to the running period, or take them away.",
-            discussion: "An amount that takes away is written after `--`, e.g. -- -2.50")
+            discussion: """
+                Examples:
+                  cuebx users adjust ada@example.com 10 --reason "An outage on Monday"
+                  cuebx users adjust ada@example.com -2.50 --reason "Given twice" --id ticket-17
+                """)
 
         @Argument(help: "The user's email or id.")
         var user: String
@@ -108,8 +112,9 @@ struct Users: AsyncParsableCommand {
         var id: String?
 
         func run() async throws {
-            guard let amount = Credits(decimal: credits), amount != .zero else {
-                throw FriendlyError("\(credits) is no amount of credits")
+            let written = credits.replacing(CueBX.minusSign, with: "-", maxReplacements: 1)
+            guard let amount = Credits(decimal: written), amount != .zero else {
+                throw FriendlyError("\(written) is no amount of credits")
             }
             guard (1...1000).contains(reason.unicodeScalars.count) else {
                 throw FriendlyError("the reason must have 1 to 1000 characters")
