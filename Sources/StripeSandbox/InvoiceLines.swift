@@ -160,16 +160,12 @@ extension Account {
             }
     }
 
-    /// The newest first, all on one page.
     func listInvoiceItems(_ parameters: Parameters) throws -> JSONValue {
-        let customer = try parameters.required("customer")
-        let (invoice, pending) = (parameters.text("invoice"), parameters.text("pending"))
-        let items = try all(.invoiceitem, .customer, is: customer).filter { item in
-            let own = item["invoice"]?.string
-            return (invoice == nil || own == invoice)
-                && (pending == nil || (own == nil) == (pending == "true"))
-        }
-        return .list(items.reversed(), url: "/v1/invoiceitems")
+        let pending = try parameters.bool("pending").map { $0 ? "pending" : "invoiced" }
+        return try page(
+            .invoiceitem, parameters, url: "/v1/invoiceitems",
+            where: [(.customer, parameters.text("customer")), (.status, pending)],
+            matching: [("json_extract(body, '$.invoice') = ?", parameters.text("invoice"))])
     }
 
     /// Gives each proration line the invoice item that stands behind it.

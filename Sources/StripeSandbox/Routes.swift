@@ -135,8 +135,9 @@ struct Route: Sendable {
             try a.createPreview(p)
         },
         Route(
-            "GET", "/v1/invoiceitems", Page.parameters + ["customer", "invoice", "pending"]
+            "GET", "/v1/invoiceitems", Page.dated + ["customer", "invoice", "pending"]
         ) { a, _, p in try a.listInvoiceItems(p) },
+        Route("GET", "/v1/invoiceitems/*") { a, id, _ in try a.get(.invoiceitem, id) },
         Route("GET", "/v1/invoices/*") { a, id, _ in try a.retrieveInvoice(id) },
         Route("POST", "/v1/invoices/*", Account.invoiceUpdateFields) { a, id, p in
             try a.updateInvoice(id, p)

@@ -105,6 +105,10 @@ def test_prorations_wait_for_the_next_invoice(sandbox, api, receiver):
     assert updated.latest_invoice == subscription.latest_invoice
     sandbox.settle()
     assert receiver.types().count("invoiceitem.created") == 2
+    for params, count in [({"pending": True}, 2), ({"pending": False}, 0), ({"limit": 1}, 1),
+                          ({"invoice": subscription.latest_invoice}, 0)]:
+        listed = api.invoice_items.list({"customer": subscription.customer, **params}).data
+        assert len(listed) == count, params
     sandbox.advance(30 * DAY + HOUR + 1)
     found = api.subscriptions.retrieve(subscription.id, {"expand": ["latest_invoice"]})
     assert [line.amount for line in found.latest_invoice.lines.data] == [-1333, 2667, 4000]

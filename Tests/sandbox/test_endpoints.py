@@ -62,6 +62,12 @@ class World:
         draft = self.draft()
         return self.api.invoices.finalize_invoice(draft, {"auto_advance": False}).id
 
+    def invoiceitems(self):
+        made = self.subscription()
+        self.api.subscriptions.update(made.id, {"items": [
+            {"id": made["items"].data[0].id, "price": self.prices()}]})
+        return self.api.invoice_items.list({"customer": made.customer}).data[0].id
+
     def invoice_payments(self):
         return self.api.invoice_payments.list({"invoice": self.invoices()}).data[0].id
 
