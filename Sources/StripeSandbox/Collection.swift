@@ -124,8 +124,20 @@ extension Account {
     /// `POST /v1/invoices/{id}/pay`: collects an open invoice now.
     func payInvoice(_ id: String, _ parameters: Parameters) throws -> JSONValue {
         let outsideStripe = try parameters.bool("paid_out_of_band") ?? false
-        return try pay(
-            id, method: parameters.text("payment_method"), outsideStripe: outsideStripe)
+        _ = try parameters.bool("off_session")
+        return try keepingTries {
+            try pay(id, method: parameters.text("payment_method"), outsideStripe: outsideStripe)
+        }
+    }
+
+    /// A try of a payment that failed is told by 402, and has happened all the same.
+    func keepingTries<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch var error as StripeError {
+            error.keepsChanges = error.status == 402
+            throw error
+        }
     }
 
     func pay(

@@ -37,6 +37,9 @@ extension Account {
                 "Missing required param: amount.", param: "amount", code: "parameter_missing")
         }
         let currency = try currency(parameters)
+        guard Currencies.allows(amount, in: currency) else {
+            throw StripeError.invalid("Invalid amount for this currency.", param: "amount")
+        }
         guard amount >= Currencies.minimumCharge(currency) else {
             throw StripeError.invalid(
                 "Amount must be at least the minimum charge amount.", param: "amount",
@@ -66,7 +69,9 @@ extension Account {
         try emit("payment_intent.created", intent)
         let isOffSession = try parameters.bool("off_session") ?? false
         guard try parameters.bool("confirm") == true else { return intent }
-        return try confirm(intent, method: method, isOffSession: isOffSession)
+        return try keepingTries {
+            try confirm(intent, method: method, isOffSession: isOffSession)
+        }
     }
 
     private func chosenMethod(
@@ -90,13 +95,17 @@ extension Account {
         var method = try chosenMethod(parameters, of: intent)
         // The payment of an invoice pays the invoice.
         if let invoice = try all(.invoicePayment, .lookup, is: id).first?["invoice"]?.string {
-            _ = try pay(invoice, method: method?["id"]?.string)
-            return try get(.paymentIntent, id)
+            return try keepingTries {
+                _ = try pay(invoice, method: method?["id"]?.string)
+                return try get(.paymentIntent, id)
+            }
         }
         if method == nil, let known = intent["payment_method"]?.string {
             method = try find(.paymentMethod, known)
         }
-        return try confirm(intent, method: method, isOffSession: isOffSession)
+        return try keepingTries {
+            try confirm(intent, method: method, isOffSession: isOffSession)
+        }
     }
 
     private func confirm(
@@ -188,6 +197,12 @@ enum Currencies {
 
     /// Below it nothing is charged; 0 where no minimum is known.
     static func minimumCharge(_ currency: String) -> Int64 { minimumCharges[currency] ?? 0 }
+
+    /// Some currencies are written with digits that must be 0.
+    static func allows(_ amount: Int64, in currency: String) -> Bool {
+        if threeDecimal.contains(currency) { return amount % 10 == 0 }
+        return !["isk", "ugx"].contains(currency) || amount % 100 == 0
+    }
 
     /// How many digits stand behind the point.
     static func digits(_ currency: String) -> Int {

@@ -30,6 +30,11 @@ extension Account {
                 "Invalid unit_amount: it must be from 0 to \(most)", param: "unit_amount",
                 code: amount < 0 ? "parameter_invalid_integer" : "amount_too_large")
         }
+        guard Currencies.allows(amount, in: currency) else {
+            throw StripeError.invalid(
+                "Invalid unit_amount for this currency: its last digits must be 0.",
+                param: "unit_amount")
+        }
         _ = try parameters.choice("billing_scheme", of: ["per_unit"], default: "per_unit")
         _ = try parameters.choice(
             "recurring", "usage_type", of: ["licensed"], default: "licensed")

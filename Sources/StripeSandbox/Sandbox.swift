@@ -150,7 +150,8 @@ final class Sandbox: Sendable {
 }
 
 extension Account {
-    /// Undoes what the body has written when it refuses; a one-off charge outcome that it has used
+    /// Undoes what the body has written when it refuses, unless the refusal tells of what has
+    /// happened; a one-off charge outcome that it has used
     /// stays used.
     func attempt<Value>(_ body: () throws -> Value) throws -> Result<Value, StripeError> {
         var result: Result<Value, StripeError> = .failure(
@@ -161,7 +162,7 @@ extension Account {
                 return .commit
             } catch {
                 result = .failure(error)
-                return .rollback
+                return error.keepsChanges ? .commit : .rollback
             }
         }
         if case .failure = result {

@@ -11,6 +11,8 @@ struct StripeError: Error {
     var param: String?
     var declineCode: String?
     var paymentIntent: JSONValue?
+    /// The refusal tells of something that has happened, such as a try of a payment.
+    var keepsChanges = false
 
     init(
         _ status: Int, _ type: String, _ message: String, code: String? = nil,

@@ -234,3 +234,22 @@ def test_a_bank_takes_days_to_pay_a_renewal(sandbox, api, receiver, succeeds):
     assert (found.status, found.latest_invoice.status) == (
         ("active", "paid") if succeeds else ("past_due", "open"))
     assert (found.latest_invoice.next_payment_attempt is None) == succeeds
+
+
+def test_a_try_to_pay_that_fails_is_refused_and_told_all_the_same(sandbox, api, receiver):
+    subscription = late(sandbox, receiver)
+    before = api.invoices.retrieve(subscription.latest_invoice)
+    with pytest.raises(stripe.CardError) as error:
+        api.invoices.pay(before.id, {}, {"idempotency_key": "try"})
+    assert error.value.code == "card_declined"
+    sandbox.settle()
+    assert receiver.types().count("invoice.payment_failed") == 1
+    assert receiver.types().count("charge.failed") == 1
+    # The plan of the retries is not moved by it.
+    found = api.invoices.retrieve(before.id)
+    assert (found.status, found.next_payment_attempt) == ("open", before.next_payment_attempt)
+    assert status(api, subscription) == "past_due"
+    with pytest.raises(stripe.CardError):
+        api.invoices.pay(before.id, {}, {"idempotency_key": "try"})
+    sandbox.settle()
+    assert receiver.types().count("charge.failed") == 1

@@ -259,6 +259,18 @@ def test_a_price_that_stripe_would_refuse_is_refused(sandbox, api, params):
     assert api.prices.list().data == []
 
 
+@pytest.mark.parametrize("currency, amount, isRight", [
+    ("isk", 150, False), ("isk", 200, True), ("ugx", 1, False), ("kwd", 1005, False),
+    ("kwd", 1010, True), ("jpy", 2001, True), ("huf", 12345, True)])
+def test_digits_that_a_currency_does_not_have_are_refused(
+        sandbox, api, currency, amount, isRight):
+    if isRight:
+        assert sandbox.price(amount, currency=currency).unit_amount == amount
+    else:
+        with pytest.raises(stripe.InvalidRequestError):
+            sandbox.price(amount, currency=currency)
+
+
 def test_a_tax_behavior_is_set_once(sandbox, api):
     price = sandbox.price(1000)
     api.prices.update(price.id, {"tax_behavior": "inclusive"})
