@@ -192,9 +192,14 @@ struct KnobRoutes: Sendable {
                 throw StripeError.invalid(
                     "status must be one of " + Account.disputeStatuses.joined(separator: ", "))
             }
+            let reason = body["reason"]?.string ?? "general"
+            guard Account.disputeReasons.contains(reason) else {
+                throw StripeError.invalid(
+                    "reason must be one of " + Account.disputeReasons.joined(separator: ", "))
+            }
             return try account.dispute(
                 account.charge(namedBy: body), status: status, amount: body["amount"]?.int,
-                reason: body["reason"]?.string ?? "general")
+                reason: reason)
         }
     }
 

@@ -2,8 +2,6 @@ import JSON
 
 /// `POST /v1/subscriptions/{id}` (docs.stripe.com/api/subscriptions/update).
 extension Account {
-    static let itemFields = ["id", "price", "quantity", "deleted", "metadata"]
-
     static let subscriptionUpdateFields =
         ["id", "price", "quantity", "deleted", "metadata*", "metadata"]
         .map { $0.hasSuffix("*") ? "items[][\($0.dropLast())]*" : "items[][\($0)]" } + [
