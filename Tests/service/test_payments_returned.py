@@ -217,9 +217,10 @@ def test_a_refund_in_parts_that_sums_up_to_all_ends_the_plan(own_service):
 @pytest.mark.parametrize("heard", ["before the turn", "after the turn"])
 def test_what_was_used_of_a_returned_upgrade_reduces_the_next_plan_grant(own_service, heard):
     user = subscriber(own_service)
-    # In the last day of its month an upgrade buys few credits, which can be used up.
+    # In the last day of its month an upgrade buys few credits, which can be used up. It costs just
+    # what can still be charged.
     end = live(own_service)[0]["items"].data[0].current_period_end
-    own_service.advance(end - own_service.now - DAY // 4)
+    own_service.advance(end - own_service.now - DAY)
     invoice, worth = upgrade(own_service, user)
     own_service.rows(
         "UPDATE credit_grants SET credits = 10000000 WHERE kind = 'plan' AND cause LIKE 'in_%'")
@@ -232,7 +233,7 @@ def test_what_was_used_of_a_returned_upgrade_reduces_the_next_plan_grant(own_ser
     settle(own_service)
     if heard == "before the turn":
         assert credits(user) == 1200
-    own_service.advance(DAY)
+    own_service.advance(DAY * 7 // 4)
     if heard == "after the turn":
         release(own_service)
     assert credits(user) == 200000 - 200
