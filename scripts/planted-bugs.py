@@ -245,8 +245,8 @@ BUGS = [
     Bug(
         "a trial that is moved ends when it was to end at first",
         "CareerDomain/Ledger/ApplyBilling.swift",
-        "let end = snapshot.trialEnd, end > period.start,",
-        "let end = snapshot.trialEnd, end < period.start,",
+        "let end = snapshot.trialEnd, end > period.start, isPaid(by: snapshot)",
+        "let end = snapshot.trialEnd, end < period.start, isPaid(by: snapshot)",
     ),
     Bug(
         "what was paid for ends with its period, without the grace",

@@ -32,14 +32,17 @@ extension ReferenceModel {
             let difference = allocation(change.to) - allocation(change.from)
             let exact = Int128(abs(difference)) * Int128(period.end - change.at.micros)
             let length = Int128(period.end - period.start)
-            if difference > 0 {
+            let isUpgrade = period.purchases[change.id].map { $0.granted > 0 } ?? false
+            if isUpgrade || difference > 0 && !change.givesBack {
                 let share = Int64(exact / length / 10_000 * 10_000)
                 if !buy(share, change, snapshot.status, &account, of: user, at: now) {
                     notGranted += share
                 }
-            } else if difference < 0 {
+            } else {
                 let hundredths = (exact + length * 10_000 - 1) / (length * 10_000)
-                let share = change.givesBack ? min(-difference, Int64(hundredths) * 10_000) : 0
+                let share =
+                    change.givesBack && difference < 0
+                    ? min(-difference, Int64(hundredths) * 10_000) : 0
                 let covered = min(notGranted, share)
                 notGranted -= covered
                 var due = share - covered
@@ -68,7 +71,8 @@ extension ReferenceModel {
             account.period.purchases[change.id] = Purchase(granted: share)
         }
         account.period.planID = change.to ?? account.period.planID
-        take(Self.part(share, change.money), change.id, &account, of: user, at: now)
+        let granted = account.period.purchases[change.id]?.granted ?? 0
+        take(Self.part(granted, change.money), change.id, &account, of: user, at: now)
         return true
     }
 

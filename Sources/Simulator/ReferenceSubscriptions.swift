@@ -210,7 +210,7 @@ extension ReferenceModel {
         account.trialEnd = snapshot.trialEnd
         // A trial lasts as long as Stripe says.
         if snapshot.status == .trialing, account.period.isPaid, let end = snapshot.trialEnd,
-            snapshot.periods.last?.isTrial == true
+            snapshot.periods.contains(where: { $0.invoiceID == account.period.invoice })
         {
             account.period.end = end.micros
         }

@@ -337,20 +337,24 @@ extension StripeWorld.Charge {
             catalog.plan(plan)?.pricing.creditsAllocation.micros ?? 0
         }
         var bought: Int64 = 0
-        for invoice in subscription.paid {
-            bought += invoice.charge.kept(allocation(invoice.plan))
-            // Whose money went back is left with what everybody has.
-            if invoice.isRefunded { bought += catalog.freePlan.pricing.creditsAllocation.micros }
-        }
-        for change in subscription.changes {
-            guard let period = subscription.paid.last(where: { $0.end == change.end }) else {
-                continue
+        for (place, invoice) in subscription.paid.enumerated() {
+            let age = subscription.paid.count - place
+            // What goes back of an earlier period takes nothing, by the rule, nor of an upgrade that
+            // is older than the period before.
+            let whole = allocation(invoice.plan)
+            var ofPeriod = age == 1 ? invoice.charge.kept(whole) : whole
+            for change in subscription.changes where change.end == invoice.end {
+                let whole = Int128(allocation(change.to) - allocation(change.from))
+                let share = Int64(
+                    whole * Int128(change.end - change.at) / Int128(invoice.end - invoice.start))
+                let isLoss = change.cents < 0 && !invoice.isRefunded
+                let kept = age <= 2 ? change.charge.kept(share) : share
+                ofPeriod += share < 0 ? (isLoss ? share : 0) : kept
             }
-            let whole = Int128(allocation(change.to) - allocation(change.from))
-            let share = Int64(
-                whole * Int128(change.end - change.at) / Int128(period.end - period.start))
-            let isLoss = change.cents < 0 && !period.isRefunded
-            bought += share < 0 ? (isLoss ? share : 0) : change.charge.kept(share)
+            // Whose money went back is left with what everybody has.
+            if invoice.isRefunded { ofPeriod += catalog.freePlan.pricing.creditsAllocation.micros }
+            // A period that was never granted can lose nothing.
+            bought += max(0, ofPeriod)
         }
         return bought
     }

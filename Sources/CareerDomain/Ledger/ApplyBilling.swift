@@ -161,9 +161,7 @@ struct BillingChange {
     mutating func followTrial(_ snapshot: BillingSnapshot) {
         let period = account.context.period
         guard snapshot.status == .trialing, period.source == .paid,
-            let end = snapshot.trialEnd, end > period.start,
-            snapshot.periods.last.map({ $0.isTrial && $0.start == period.start }) ?? false
-                || end > period.end
+            let end = snapshot.trialEnd, end > period.start, isPaid(by: snapshot)
         else { return }
         account.context.period = BillingPeriod(
             number: period.number, start: period.start, end: end, source: .paid)

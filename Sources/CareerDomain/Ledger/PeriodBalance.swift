@@ -21,14 +21,21 @@ extension BillingChange {
         var ungranted = Credits.zero
         for change in snapshot.changes where change.isOf(period) {
             let difference = allocation(change.to) - allocation(change.from)
-            if difference > .zero {
+            // What was granted as an upgrade stays one, whatever the catalog says by then.
+            if grant(for: change) != nil || difference > .zero && !change.givesBack {
                 let isGranted = grantUpgrade(
                     change, difference, mayGrant: snapshot.status.entitles)
                 if !isGranted { ungranted += share(of: difference, from: change.at) }
-            } else if difference < .zero {
-                takeBack(change, -difference, &ungranted)
+            } else {
+                takeBack(change, max(.zero, -difference), &ungranted)
             }
         }
+    }
+
+    /// Whether the running period was paid for by an invoice of this subscription.
+    func isPaid(by snapshot: BillingSnapshot) -> Bool {
+        let own = lines(.plan, in: account.context.period.number).first
+        return snapshot.periods.contains { $0.invoiceID == own?.cause }
     }
 
     private func allocation(_ plan: UUID?) -> Credits {
@@ -50,10 +57,7 @@ extension BillingChange {
         _ change: BillingSnapshot.PlanChange, _ difference: Credits, mayGrant: Bool
     ) -> Bool {
         let number = account.context.period.number
-        // Upgrades of earlier versions have the plan's name.
-        var granted =
-            lines(.upgrade, change.id, in: number).first
-            ?? change.to.flatMap { lines(.upgrade, $0.text, in: number).first }
+        var granted = grant(for: change)
         if granted == nil {
             guard change.isPaid else { return false }
             if change.money.isReturnedInFull { return true }
@@ -70,6 +74,14 @@ extension BillingChange {
             events.append(.upgradeReturned)
         }
         return true
+    }
+
+    /// What the running period was granted for a change. Upgrades of earlier versions have the plan's
+    /// name.
+    private func grant(for change: BillingSnapshot.PlanChange) -> CreditGrant? {
+        let number = account.context.period.number
+        return lines(.upgrade, change.id, in: number).first
+            ?? change.to.flatMap { lines(.upgrade, $0.text, in: number).first }
     }
 
     /// A lower plan by which money goes back takes the same share back, up to the hundredth. What
