@@ -115,8 +115,11 @@ def fill(database, logs, seed=1, has_overdue=True):
             "INSERT INTO subscriptions VALUES (?, ?, ?, 'active', NULL, NULL, 0, NULL, NULL, 0, "
             "?, ?)", (subscription, user, FREE, start, start))
         connection.execute(
-            "INSERT INTO career_subscription_contexts VALUES (?, ?, ?, ?, ?, 'free', ?, ?, ?, ?, "
-            "?, 0, 0, 0, 0, ?)",
+            "INSERT INTO career_subscription_contexts (user_id, subscription_id, period_number, "
+            "period_start, period_end, period_source, period_plan_id, period_anchor, "
+            "credits_allocated, credits_used, credits_reserved, minute_started_at, minute_count, "
+            "day_started_at, day_count, decided_at) "
+            "VALUES (?, ?, ?, ?, ?, 'free', ?, ?, ?, ?, ?, 0, 0, 0, 0, ?)",
             (user, subscription, PERIODS, start + (PERIODS - 1) * MONTH, start + PERIODS * MONTH,
              FREE, start, allocation, used[number], held[number], start))
         for period in range(1, PERIODS + 1):

@@ -70,6 +70,13 @@ def test_invariant_1_counters_that_are_not_their_logs_sums_are_found(ledger, sql
     assert findings(ledger) == [f"invariant 1: {ledger.user_id}: {problem}"]
 
 
+def test_invariant_2_a_debt_that_is_not_the_sum_of_its_lines_is_found(ledger):
+    ledger.break_by_hand(CONTEXT + "credits_owed = 5000000")
+    assert findings(ledger) == [
+        f"invariant 2: {ledger.user_id}: credits_owed is not the sum of its debt lines "
+        "(found 5000000, expected 0)"]
+
+
 def test_invariant_1_a_log_of_a_period_that_has_not_begun_is_found(ledger):
     ledger.break_by_hand(LOGS + "period_number = 2 WHERE status = 'FAILED'")
     assert findings(ledger) == [
