@@ -15,9 +15,10 @@ struct Serve: AsyncParsableCommand {
         let reserved = settings.port == 0 ? [try ReservedPort(), try ReservedPort()] : []
         defer { withExtendedLifetime(reserved) {} }
         if !reserved.isEmpty {
+            let isPublicByDefault = settings.publicURL == settings.listenURL
             settings.port = reserved[0].number
             settings.sandboxPort = reserved[1].number
-            settings.publicURL = settings.listenURL
+            if isPublicByDefault { settings.publicURL = settings.listenURL }
         }
         try await CareerApplication.checkBroker(settings)
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))
