@@ -1,0 +1,144 @@
+"""Every request raced with the deletion of its account: nothing fails, and nothing is left, neither
+here nor at Stripe."""
+
+import json
+import random
+import threading
+import time
+import urllib.request
+
+import pytest
+
+from conftest import KEY, PLUS, PRO, PASSWORD
+from test_access import OF_USERS, each
+from test_deletion import traces
+from test_payments import buy, checkout, sdk
+
+ROUNDS = 6
+# What asks Stripe for the user. Stripe forgets them before the account is erased, so until then these may
+# be told that it does not know them.
+ASK_STRIPE = {"StartCheckout", "PreviewUpgrade", "UpgradePlan", "CancelSubscription",
+              "ResumeSubscription", "OpenPortal", "DeleteMe"}
+
+
+def race(service, user, request, seconds=0.03):
+    """Deletes the account while others ask; returns the statuses that they were answered with."""
+    headers, over, statuses = user.auth, threading.Event(), set()
+    pause = random.random() * seconds
+
+    def delete():
+        time.sleep(pause)
+        statuses.add(("deletion", service.call("DELETE", "/auth/me", headers=headers).status))
+        over.set()
+
+    def ask():
+        while True:
+            is_last = over.is_set()
+            statuses.add(("request", request(headers).status))
+            if is_last:
+                return
+
+    threads = [threading.Thread(target=work) for work in (delete, ask, ask)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return statuses
+
+
+def left_at_stripe(service, user):
+    """Customers of the user's that are not deleted."""
+    return [customer.id for customer in sdk(service).v1.customers.list({"limit": 100})
+            .auto_paging_iter()
+            if customer.email == user.email or (customer.metadata or {}).get("user_id") == user.id]
+
+
+def requests_to(service):
+    url = service.sandbox + "/_test/requests"
+    return json.loads(urllib.request.urlopen(url, timeout=30).read())["requests"]
+
+
+def check(service, user, statuses, asks_stripe=False):
+    allowed = {502} if asks_stripe else set()
+    assert all(status < 500 or status in allowed for _, status in statuses), statuses
+    assert ("deletion", 200) in statuses or ("deletion", 401) in statuses
+    assert user.get("/auth/me").status == 401
+    service.advance(0)
+    assert traces(service, user) == []
+    assert left_at_stripe(service, user) == []
+
+
+@each(OF_USERS)
+def test_a_request_that_meets_its_accounts_deletion_fails_with_no_5xx_and_leaves_nothing(
+        module_service, operation):
+    service = module_service
+    for _ in range(ROUNDS):
+        user = service.sign_up()
+        known = {
+            "user_id": user.id, "plan_id": PLUS, "new_plan_id": PRO, "password": PASSWORD,
+            "current_password": PASSWORD, "new_password": "Newer-Passw0rd1"}
+        more = KEY if operation.needs_key else {}
+        statuses = race(
+            service, user, lambda headers: operation.call(service, {**headers, **more}, known))
+        check(service, user, statuses, operation.name in ASK_STRIPE)
+
+
+PAYING = ["PreviewUpgrade", "UpgradePlan", "CancelSubscription", "ResumeSubscription",
+          "OpenPortal", "StartCheckout", "GetSubscription"]
+
+
+@pytest.mark.parametrize("name", PAYING)
+def test_nor_does_one_of_somebody_who_pays(module_service, name):
+    service = module_service
+    operation, = [operation for operation in OF_USERS if operation.name == name]
+    known = {"plan_id": PLUS, "new_plan_id": PRO}
+    for _ in range(2):
+        user = service.sign_up()
+        buy(service, user)
+        statuses = race(
+            service, user, lambda headers: operation.call(service, headers, known), seconds=0.1)
+        check(service, user, statuses, name in ASK_STRIPE)
+
+
+def test_a_customer_made_while_the_account_was_erased_is_deleted_at_stripe(module_service):
+    """The first checkout makes the customer; the deletion comes at every point of it."""
+    service = module_service
+    for number in range(12):
+        user = service.sign_up()
+        headers, answers = user.auth, []
+
+        def buy_plan():
+            answers.append(checkout(user))
+
+        thread = threading.Thread(target=buy_plan)
+        thread.start()
+        time.sleep(number * 0.004)
+        assert service.call("DELETE", "/auth/me", headers=headers).status == 200
+        thread.join()
+        assert answers[0].status < 500 or answers[0].status == 502, answers
+        check(service, user, {("deletion", 200)})
+
+
+def test_the_erasure_itself_hands_the_customer_over(module_service):
+    """In its own database transaction, whatever Stripe was asked to do before it."""
+    service = module_service
+    user = service.sign_up()
+    assert checkout(user).status == 200
+    [customer] = left_at_stripe(service, user)
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    service.advance(0)
+    calls = [call for call in requests_to(service) if customer in call["path"]]
+    # Once before the erasure, and once for what may have been made since.
+    assert [call["method"] for call in calls].count("DELETE") == 2
+    assert left_at_stripe(service, user) == [] and traces(service, user) == []
+
+
+def test_deletions_at_the_same_time_are_one(module_service):
+    service = module_service
+    for _ in range(ROUNDS):
+        user = service.sign_up()
+        buy(service, user)
+        statuses = race(
+            service, user,
+            lambda headers: service.call("DELETE", "/auth/me", headers=headers), seconds=0.02)
+        check(service, user, statuses, asks_stripe=True)
