@@ -18,12 +18,14 @@ public struct CareerCore: Sendable {
 
     /// Opens the database, brings its schema up to date and gives a new one its catalog.
     ///
-    /// - Parameter needsCatalog: false for who brings a catalog, and has to be able to do so where
-    ///   the database has none, or one that cannot be read.
+    /// - Parameters:
+    ///   - needsCatalog: false for who brings a catalog, and has to be able to do so where the
+    ///     database has none, or one that cannot be read.
+    ///   - serves: whether this is the process that serves, which alone checkpoints SQLite's WAL.
     public static func open(
-        _ settings: Settings, logger: Logger, needsCatalog: Bool = true
+        _ settings: Settings, logger: Logger, needsCatalog: Bool = true, serves: Bool = false
     ) async throws -> CareerCore {
-        let database = try await openDatabase(settings)
+        let database = try await openDatabase(settings, serves: serves)
         let developmentClock = settings.isDevelopment ? DevelopmentClock(database: database) : nil
         try await developmentClock?.refresh()
         let clock = developmentClock?.clock ?? .wall
@@ -61,8 +63,10 @@ public struct CareerCore: Sendable {
     }
 
     /// Opens the database that `DATABASE_URL` names and migrates it.
-    public static func openDatabase(_ settings: Settings) async throws -> any Database {
-        let database = try engine(settings.databaseURL)
+    public static func openDatabase(
+        _ settings: Settings, serves: Bool = false
+    ) async throws -> any Database {
+        let database = try engine(settings.databaseURL, checkpoints: serves)
         try await prepare(database)
         try await database.read { try ImportMark.refuseUnfinished($0) }
         return database
@@ -91,9 +95,9 @@ public struct CareerCore: Sendable {
 
     /// The engine that the URL's scheme names. The URL itself is never told: it may hold a
     /// password.
-    static func engine(_ url: String) throws -> any Database {
+    static func engine(_ url: String, checkpoints: Bool = false) throws -> any Database {
         if let path = url.wholeMatch(of: /sqlite:(.+)/)?.1 {
-            return try SQLiteDatabase(path: String(path))
+            return try SQLiteDatabase(path: String(path), checkpoints: checkpoints)
         }
         if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
             return try PostgreSQLDatabase(url: url)

@@ -23,8 +23,14 @@ public final class SQLiteDatabase: Database {
     public let dialect = SQLDialect.sqlite
     private let pool: DatabasePool
 
-    /// Opens the file, making it and its folder where they are missing.
-    public init(path: String) throws {
+    /// Opens the file, making it and its folder where they are missing; nobody but its owner may read
+    /// it, whatever the umask.
+    ///
+    /// - Parameter checkpoints: whether this process copies the WAL back into the file. One process
+    ///   at a time does, the one that serves: releases of SQLite before 3.51.3, Debian's among them,
+    ///   can lose pages where two connections checkpoint at the same moment. Whoever is the last to
+    ///   close the file copies the rest back, alone.
+    public init(path: String, checkpoints: Bool = false) throws {
         let folder = URL(filePath: path).deletingLastPathComponent().path
         var configuration = Configuration()
         configuration.label = "cuebx"
@@ -35,7 +41,9 @@ public final class SQLiteDatabase: Database {
             return true
         }
         configuration.prepareDatabase { connection in
-            try connection.execute(sql: "PRAGMA wal_autocheckpoint = \(Self.checkpointPages)")
+            let isCheckpointer = checkpoints && !connection.configuration.readonly
+            try connection.execute(
+                sql: "PRAGMA wal_autocheckpoint = \(isCheckpointer ? Self.checkpointPages : 0)")
             if !connection.configuration.readonly {
                 try connection.execute(sql: "PRAGMA cache_size = -\(Self.writerCacheKiB)")
             }
@@ -43,6 +51,7 @@ public final class SQLiteDatabase: Database {
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true)
+            Self.makePrivate(path)
             pool = try Self.openPool(path, configuration)
             // Not while the connection is prepared: the pool turns it to NORMAL after that, with
             // which a commit returns before it is durable.
@@ -52,6 +61,14 @@ public final class SQLiteDatabase: Database {
         } catch {
             throw DatabaseError.unavailable("cannot open \(path): \(error)")
         }
+    }
+
+    /// Makes the file for its owner alone; SQLite gives the files beside it the same mode. One of
+    /// another owner, or on a disk that cannot be written, stays as it is: SQLite tells.
+    private static func makePrivate(_ path: String) {
+        let descriptor = Foundation.open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { Foundation.close(descriptor) }
+        for file in [path, path + "-wal", path + "-shm"] { chmod(file, 0o600) }
     }
 
     /// GRDB looks whether the WAL is there and then at its size; in between a process that was the

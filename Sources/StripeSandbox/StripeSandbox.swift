@@ -34,6 +34,7 @@ public struct StripeSandbox: Service {
         var database = Configuration()
         database.journalMode = .wal
         database.prepareDatabase { db in try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+        PrivateFile.make(configuration.databasePath)
         let client = HTTPClient(maximumInFlight: WebhookDeliverer.maximumInFlight)
         self.client = client
         self.configuration = configuration

@@ -43,7 +43,7 @@ extension CareerCore {
         var settings = Settings()
         settings.databaseURL = "sqlite:\(folder)/bare.db"
         settings.catalogPath = catalog
-        return try await open(settings, logger: Logger(label: "bench"))
+        return try await open(settings, logger: Logger(label: "bench"), serves: true)
     }
 }
 

@@ -21,7 +21,8 @@ struct Serve: AsyncParsableCommand {
             if isPublicByDefault { settings.publicURL = settings.listenURL }
         }
         try await CareerApplication.checkBroker(settings)
-        let core = try await CareerCore.open(settings, logger: makeLogger(settings))
+        let core = try await CareerCore.open(
+            settings, logger: makeLogger(settings), serves: true)
         if !settings.isDevelopment && settings.smtpURL == nil {
             core.logger.warning("SMTP_URL is not set: mails are kept in the database, not sent")
         }

@@ -155,12 +155,27 @@ def begin(number, work):
 @pytest.mark.parametrize("change", ["deactivated", "deleted", "password"])
 def test_who_changes_while_a_password_is_hashed_gets_no_session(tmp_path, change):
     service = Service(tmp_path, PASSWORD_COST="").start()
-    user, other = service.sign_up(), service.sign_up(password="Another-Passw0rd1")
+    other = service.sign_up(password="Another-Passw0rd1")
+    refusal = 403 if change == "deactivated" else 401
+    # Nothing keeps the hashing from being done before the change is: on a busy machine it is told
+    # again, of another user and with more that wait for their turn.
+    for number in (10, 20, 30, 40):
+        if change_while_hashed(service, change, other, number) == {200, refusal}:
+            break
+    else:
+        pytest.fail("no password was being hashed when its user changed")
+    service.stop()
+
+
+def change_while_hashed(service, change, other, number):
+    """Returns what was answered to sign-ins of a user who changed after the first answer; none of
+    them has a session that is good."""
+    user = service.sign_up()
     id = uuid.UUID(user.id)
     # What comes next need not connect first.
-    assert service.rows("SELECT count(*) FROM users") == [(2,)]
+    assert service.rows("SELECT count(*) FROM users WHERE id = ?", id) == [(1,)]
     # Two passwords are hashed at a time, so most of these are still waiting for their turn.
-    answers, threads = begin(10, lambda: sign_in(service, user.email))
+    answers, threads = begin(number, lambda: sign_in(service, user.email))
     if change == "deactivated":
         service.write(
             "UPDATE users SET is_active = 0 WHERE id = ?", id)
@@ -173,12 +188,10 @@ def test_who_changes_while_a_password_is_hashed_gets_no_session(tmp_path, change
     service.write("UPDATE sessions SET revoked_at = 1 WHERE user_id = ?", id)
     for thread in threads:
         thread.join()
-    refusal = 403 if change == "deactivated" else 401
-    assert {answer.status for answer in answers} == {200, refusal}
     assert service.rows(
         "SELECT count(*) FROM sessions WHERE user_id = ? AND revoked_at IS NULL",
         id) == [(0,)]
-    service.stop()
+    return {answer.status for answer in answers}
 
 
 def test_guesses_sent_at_once_learn_no_more_than_one_after_another(service):

@@ -122,10 +122,11 @@ SWEPT = "cuebx_sweeper_last_sweep_timestamp_seconds"
 
 def test_the_sweeper_expires_what_nobody_reads_and_reading_does_not_wait_for_it(module_service):
     service = module_service
-    users = {path: service.sign_up() for path in READS}
     unread = service.sign_up()
-    # On a busy machine the sweeper may come while this is told: then it is told again.
+    # On a busy machine the sweeper may come while this is told: then it is told again, of users
+    # who have not called yet.
     for _ in range(20):
+        users = {path: service.sign_up() for path in READS}
         first = overdue(unread)
         until(lambda: status(service, first) == "EXPIRED")
         assert service.rows(

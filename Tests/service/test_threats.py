@@ -21,9 +21,7 @@ def test_every_test_of_the_threat_model_is_there():
 
 def test_every_dependency_has_its_line_and_version():
     package = (ROOT / "Package.swift").read_text()
-    found = re.findall(r'url: "https://[^"]*/([^"/]+)", from: "([\d.]+)"', package)
-    found += re.findall(
-        r'url: "https://[^"]*/([^"/]+)", from: "([\d.]+)",', package)
+    found = re.findall(r'url: "https://[^"]*/([^"/]+)", exact: "([\d.]+)"', package)
     assert len(set(found)) > 9
     for name, version in found:
         assert re.search(rf"\[{re.escape(name)}\]\([^)]*\) \| {re.escape(version)} \|",

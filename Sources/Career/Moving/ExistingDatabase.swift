@@ -26,7 +26,8 @@ extension CareerCore {
     /// Opens the database that an import is to fill. A new one is made and migrated; an older one
     /// is left as it is.
     public static func openForImport(_ settings: Settings) async throws -> any Database {
-        let database = try engine(settings.databaseURL)
+        // Nothing but the import may use what it fills, so that it may checkpoint.
+        let database = try engine(settings.databaseURL, checkpoints: true)
         do {
             if try await database.read({ try Migrator.version($0) != nil }) {
                 try await database.read { try requireCurrentSchema($0) }
