@@ -231,12 +231,6 @@ BUGS = [
         "payOff(account.context.remaining)",
     ),
     Bug(
-        "a debt is forgiven with the refund of the period that paid it off",
-        "CareerDomain/Ledger/ApplyBilling.swift",
-        "        if snapshot.isRevoked { reopenDebt(paidOffBy: snapshot.periods.last?.invoiceID) }\n",
-        "",
-    ),
-    Bug(
         "what is overdue counts as used when money goes back",
         "CareerDomain/Ledger/ApplyBilling.swift",
         "logs = overdue.map { account.expire($0) }",
