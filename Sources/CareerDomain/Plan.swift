@@ -10,10 +10,8 @@ public struct Plan: Sendable, Hashable {
     public let id: UUID
     public let name: String
     public let description: String
-    /// The price a month in the currency's minor unit, e.g. cents.
-    public let priceMinor: Int64
-    /// Three lower-case letters (ISO 4217), as Stripe writes them.
-    public let currency: String
+    /// The price a month.
+    public let price: Money
     /// The price as a person reads it, e.g. `$20 / month`.
     public let displayPrice: String
     public let kind: Kind
@@ -27,15 +25,14 @@ public struct Plan: Sendable, Hashable {
     public let pricing: PlanPricingRule
 
     public init(
-        id: UUID, name: String, description: String, priceMinor: Int64, currency: String,
-        displayPrice: String, kind: Kind, trialDays: Int64, isActive: Bool, rank: Int64,
+        id: UUID, name: String, description: String, price: Money, displayPrice: String, kind: Kind,
+        trialDays: Int64, isActive: Bool, rank: Int64,
         features: [PlanFeature], lookupKey: String?, pricing: PlanPricingRule
     ) {
         self.id = id
         self.name = name
         self.description = description
-        self.priceMinor = priceMinor
-        self.currency = currency
+        self.price = price
         self.displayPrice = displayPrice
         self.kind = kind
         self.trialDays = trialDays
@@ -140,7 +137,7 @@ public struct Catalog: Sendable {
         }
         guard flaws.isEmpty, let freePlan = free.first else { throw CatalogError(flaws: flaws) }
         self.revision = revision
-        self.plans = plans.sorted { ($0.priceMinor, $0.rank) < ($1.priceMinor, $1.rank) }
+        self.plans = plans.sorted { ($0.price, $0.rank) < ($1.price, $1.rank) }
         self.features = Dictionary(uniqueKeysWithValues: features.map { ($0.featureKey, $0) })
         self.freePlan = freePlan
         self.plansByID = Dictionary(uniqueKeysWithValues: plans.map { ($0.id, $0) })

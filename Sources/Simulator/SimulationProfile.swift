@@ -101,7 +101,8 @@ struct SimulationProfile {
     ) -> Plan {
         Plan(
             id: UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number)), name: name,
-            description: "", priceMinor: Int64(number - 1) * 2000, currency: "usd",
+            description: "",
+            price: Money(amount: Int64(number - 1) * 2000, currency: .usd) ?? .zero(.usd),
             displayPrice: "", kind: kind, trialDays: 7, isActive: true, rank: Int64(number),
             features: [], lookupKey: kind == .paid ? name.lowercased() : nil,
             pricing: PlanPricingRule(

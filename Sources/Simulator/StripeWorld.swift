@@ -89,8 +89,8 @@ struct StripeWorld {
             periodStart: now,
             periodEnd: now + (isTrial ? Self.trialSeconds : Self.periodSeconds),
             trialEnd: isTrial ? now + Self.trialSeconds : nil, cardIsGood: isPaid,
-            price: plan.priceMinor, billed: (plan.id, plan.priceMinor),
-            draft: (plan.id, plan.priceMinor))
+            price: plan.price.amount, billed: (plan.id, plan.price.amount),
+            draft: (plan.id, plan.price.amount))
         if isTrial || isPaid {
             pay(&new)
         } else {
@@ -137,18 +137,18 @@ struct StripeWorld {
         guard subscription.status == .active || subscription.status == .trialing,
             subscription.plan != plan.id
         else { return }
-        let isUpgrade = plan.priceMinor > subscription.price
+        let isUpgrade = plan.price.amount > subscription.price
         if isUpgrade && billing == .now && !subscription.cardIsGood { return }
         change(index, at: now) {
             $0.plan = plan.id
-            $0.price = plan.priceMinor
+            $0.price = plan.price.amount
         }
         let (start, end) = (subscription.periodStart, subscription.periodEnd)
         guard billing != .never, subscription.status == .active, now < end else { return }
         let billed = subscription.billed
-        let cents = (plan.priceMinor - billed.price) * (end - now) / (end - start)
+        let cents = (plan.price.amount - billed.price) * (end - now) / (end - start)
         invoices += 1
-        subscriptions[index].billed = (plan.id, plan.priceMinor)
+        subscriptions[index].billed = (plan.id, plan.price.amount)
         subscriptions[index].changes.append(
             Change(
                 id: "ii_\(invoices)", at: now, end: end, from: billed.plan, to: plan.id,

@@ -38,6 +38,7 @@ extension Account {
         _ = try parameters.choice("billing_scheme", of: ["per_unit"], default: "per_unit")
         _ = try parameters.choice(
             "recurring", "usage_type", of: ["licensed"], default: "licensed")
+        try Currencies.check(amount, currency, param: "unit_amount")
         let product = try productOfNewPrice(parameters)
         var price = try JSONValue.shaped(
             Self.priceTemplate,

@@ -142,6 +142,14 @@ struct CatalogCommand: AsyncParsableCommand {
                 let wanted = try CatalogFile.read(path: settings.catalogPath)
                 let sync = CatalogSync(database: core.database, clock: core.clock)
                 let changes = try await sync.sync(wanted, dryRun: dryRun)
+                for plan in wanted.plans where plan.isActive && !plan.namesItsPrice {
+                    core.logger.warning(
+                        "display_price does not name the price",
+                        metadata: [
+                            "plan": "\(plan.name)", "display_price": "\(plan.displayPrice)",
+                            "price": "\(plan.price.named)",
+                        ])
+                }
                 for change in changes { print(change) }
                 let verb = dryRun ? "would be applied" : "applied"
                 print(changes.isEmpty ? "Nothing differs." : "\(changes.count) changes \(verb).")

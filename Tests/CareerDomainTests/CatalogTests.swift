@@ -28,7 +28,7 @@ struct CatalogTests {
     ) -> Plan {
         let model = TestLedger.plan(number, name, kind, price: 0, credits: "1", minute: 1, day: 1)
         return Plan(
-            id: model.id, name: name, description: "", priceMinor: 0, currency: "usd",
+            id: model.id, name: name, description: "", price: .zero(.usd),
             displayPrice: "", kind: kind, trialDays: 0, isActive: isActive,
             rank: rank ?? Int64(number), features: [], lookupKey: lookupKey,
             pricing: model.pricing)

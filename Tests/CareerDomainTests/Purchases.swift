@@ -67,7 +67,7 @@ extension TestLedger {
         let before = rules
         let plans = rules.catalog.plans.map {
             Self.plan(
-                UInt8($0.rank), $0.name, $0.kind, price: $0.priceMinor,
+                UInt8($0.rank), $0.name, $0.kind, price: $0.price.amount,
                 credits: $0.pricing.creditsAllocation.decimal, minute: nil, day: nil)
         }
         let features = [50, 1].map {

@@ -24,7 +24,8 @@ struct TestLedger {
     ) -> Plan {
         Plan(
             id: UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number)), name: name,
-            description: "", priceMinor: price, currency: "usd", displayPrice: "", kind: kind,
+            description: "", price: Money(amount: price, currency: .usd)!, displayPrice: "",
+            kind: kind,
             trialDays: 7, isActive: true, rank: Int64(number), features: [],
             lookupKey: kind == .paid ? name.lowercased() : nil,
             pricing: PlanPricingRule(

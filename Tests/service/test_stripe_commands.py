@@ -201,7 +201,7 @@ def test_another_price_is_for_new_subscribers_and_the_old_ones_keep_their_plan(
 
     synced = stripe(own_service, "catalog", "sync", "--stripe", CATALOG=catalog)
     assert synced.returncode == 0, synced
-    assert "career_plus_monthly is now 2500 usd, was 2000 usd" in synced.stdout
+    assert "career_plus_monthly is now 25.00 usd, was 20.00 usd" in synced.stdout
     new = price(own_service, "career_plus_monthly")
     client = sdk(own_service)
     assert new != old and client.v1.prices.retrieve(new).unit_amount == 2500

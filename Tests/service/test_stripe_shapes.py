@@ -46,7 +46,7 @@ def older_dispute(dispute):
 
 
 OLDER = {"invoice": older_invoice, "subscription": older_subscription, "charge": older_charge,
-         "dispute": older_dispute}
+         "dispute": older_dispute, "refund": older_dispute}
 
 
 def tell(service, type, made, version):
@@ -159,6 +159,11 @@ def refunded(service, type):
     return paid_charge(service), lambda: user.subscription["plan"]["name"] == "Free"
 
 
+def refund_made(service, type):
+    _, is_understood = refunded(service, type)
+    return sdk(service).v1.refunds.list().data[0], is_understood
+
+
 def disputed(status, shows):
     def bring(service, type):
         user = subscriber(service)
@@ -190,11 +195,18 @@ EVENTS = [
     ("customer.subscription.deleted", ended),
     ("invoice.paid", renewed),
     ("invoice.payment_failed", unpaid({"card": "decline"}, "Your payment failed")),
-    ("invoice.payment_action_required", unpaid({"next_charge": "authenticate"}, "Please confirm your payment")),
+    ("invoice.payment_action_required",
+     unpaid({"next_charge": "authenticate"}, "Please confirm your payment")),
     ("customer.deleted", customer_gone),
     ("charge.refunded", refunded),
+    ("charge.refund.updated", refund_made),
+    ("refund.updated", refund_made),
+    ("refund.failed", refund_made),
     ("charge.dispute.created", disputed("needs_response", is_told)),
+    ("charge.dispute.updated", disputed("lost", is_free)),
     ("charge.dispute.closed", disputed("lost", is_free)),
+    ("charge.dispute.funds_withdrawn", disputed("lost", is_free)),
+    ("charge.dispute.funds_reinstated", disputed("lost", is_free)),
 ]
 
 

@@ -21,13 +21,15 @@ struct BillingMails: Sendable {
         self.notices = notices
     }
 
+    /// - Parameter items: what the account subscribes to at Stripe.
     func enqueue(
-        _ events: [ApplyBilling.Event], of account: Account, snapshot: BillingSnapshot,
+        _ events: [ApplyBilling.Event], of account: Account, items: [StripeSubscription.Item],
         requestID: String?, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         let catalog = try catalog.current(in: connection)
         guard let plan = catalog.plan(account.subscription.planID) else { return }
-        let contents = events.compactMap { content(of: $0, account, plan) }
+        let price = SpokenPrice(catalog: catalog, items: items).text(of: plan)
+        let contents = events.compactMap { content(of: $0, account, plan, price: price) }
         guard !contents.isEmpty,
             let user = try UserRow.find(id: account.subscription.userID, in: connection)
         else { return }
@@ -38,10 +40,10 @@ struct BillingMails: Sendable {
     }
 
     private func content(
-        of event: ApplyBilling.Event, _ account: Account, _ plan: Plan
+        of event: ApplyBilling.Event, _ account: Account, _ plan: Plan, price: String
     ) -> MailContent? {
         switch event {
-        case .activated: .planActivated(plan, account)
+        case .activated: .planActivated(plan, account, price: price)
         case .upgraded: .planUpgraded(plan, account)
         case .cancellationRequested: .planCanceled(plan, endsAt: account.context.period.end)
         case .ended: .planEnded(plan)
@@ -73,14 +75,16 @@ struct BillingMails: Sendable {
     /// Stripe tells three days before, and also where a trial was ended at once; who has canceled
     /// is not charged and hears nothing.
     func trialEnds(
-        _ subscriptionID: String, requestID: String?, now: Timestamp
+        _ subscription: StripeSubscription, requestID: String?, now: Timestamp
     ) async throws {
-        let id = UUID(named: "trial ends", subscriptionID)
+        let id = UUID(named: "trial ends", subscription.id)
+        let spoken = SpokenPrice(
+            catalog: try await catalog.current(in: database), items: subscription.items)
         try await send(
-            to: subscriptionID, id: id, requestID: requestID, now: now
+            to: subscription.id, id: id, requestID: requestID, now: now
         ) { plan, trial in
             guard let end = trial.end, now < end, !trial.isCanceled else { return nil }
-            return .trialEnds(plan, at: end)
+            return .trialEnds(plan, price: spoken.text(of: plan), at: end)
         }
     }
 

@@ -74,13 +74,18 @@ extension StripeMirror {
         let returned = try await reader.returned(invoice.id)
         guard returned > 0 else { return }
         let money =
-            "\(returned) of \(invoice.amountPaid) (\(invoice.currency), minor units) of \(invoice.id)"
+            "\(named(returned, invoice)) of \(named(invoice.amountPaid, invoice)) of \(invoice.id)"
         try await notices.add(
             "money_returned", subject: "\(invoice.id) returned \(returned)",
             "\(money) went back: "
                 + effect(
                     of: invoice, subscription, snapshot,
                     linked: try await linkedSubscription(of: owner)))
+    }
+
+    /// E.g. `20.00 usd`.
+    private func named(_ amount: Int64, _ invoice: StripeInvoice) -> String {
+        Money(amount: amount, currency: invoice.currency)?.named ?? "\(amount) \(invoice.currency)"
     }
 
     private func effect(

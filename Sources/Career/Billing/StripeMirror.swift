@@ -75,7 +75,7 @@ public struct StripeMirror: Sendable {
                     try StripeMirror.redeem(ticket, of: subscriptionID, in: connection)
                     guard case .applied(let account, let events) = outcome else { return }
                     try mails.enqueue(
-                        events, of: account, snapshot: snapshot, requestID: requestID,
+                        events, of: account, items: subscription.items, requestID: requestID,
                         in: connection, now: clock.now())
                 })
             try await settle(

@@ -57,8 +57,11 @@ public struct StripePrices: Sendable {
 extension StripePrice {
     /// Whether it costs a month what the catalog says.
     func sells(_ plan: Plan) -> Bool {
-        unitAmount == plan.priceMinor && currency == plan.currency && isMonthly
+        money == plan.price && isMonthly
     }
+
+    /// `nil` for a price that is no whole number of its currency's unit, or has tiers.
+    var money: Money? { unitAmount.flatMap { Money(amount: $0, currency: currency) } }
 
     var isMonthly: Bool { interval == "month" && intervalCount == 1 }
 }

@@ -49,12 +49,13 @@ extension MailContent {
 // MARK: Paying
 
 extension MailContent {
-    static func planActivated(_ plan: Plan, _ account: Account) -> MailContent {
+    /// - Parameter price: what is charged after a trial, in words.
+    static func planActivated(_ plan: Plan, _ account: Account, price: String) -> MailContent {
         let isTrial = account.subscription.status == .trialing
         return MailContent(
             .planActivated,
             [
-                "plan": plan.name, "price": plan.displayPrice,
+                "plan": plan.name, "price": price,
                 "credits": account.context.allocated.decimal,
                 "periodEnd": account.context.period.end.day,
                 "trialEnd": isTrial ? account.subscription.trialEnd?.day : nil,
@@ -105,9 +106,10 @@ extension MailContent {
         MailContent(.paymentNeedsAction, ["plan": plan.name, "invoiceURL": invoiceURL])
     }
 
-    static func trialEnds(_ plan: Plan, at end: Timestamp) -> MailContent {
+    /// - Parameter price: what is charged then, in words.
+    static func trialEnds(_ plan: Plan, price: String, at end: Timestamp) -> MailContent {
         MailContent(
-            .trialEnds, ["plan": plan.name, "price": plan.displayPrice, "trialEnd": end.day])
+            .trialEnds, ["plan": plan.name, "price": price, "trialEnd": end.day])
     }
 }
 

@@ -31,8 +31,7 @@ public enum CatalogFile {
             Plan(
                 id: reader.uuid(plan, "id"), name: reader.text(plan, "name"),
                 description: reader.text(plan, "description"),
-                priceMinor: reader.price(plan, "price"),
-                currency: reader.currency(plan, "currency"),
+                price: reader.price(plan),
                 displayPrice: reader.text(plan, "display_price"),
                 kind: reader.kind(plan, "type"), trialDays: reader.integer(plan, "trial_days"),
                 isActive: reader.bool(plan, "is_active"), rank: reader.integer(plan, "rank"),
@@ -113,24 +112,47 @@ private struct CatalogReader {
         }
     }
 
-    /// An ISO 4217 code in lower case, as Stripe writes it.
-    mutating func currency(_ json: JSONValue, _ name: String) -> String {
-        value(json, name, "three letters such as \"usd\"", or: "") { value in
-            guard let code = value.string?.lowercased(), code.utf8.count == 3,
-                code.utf8.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) })
-            else { return nil }
-            return code
+    /// An ISO 4217 code in lower case, as Stripe writes it; `nil` if it is none, which is noted.
+    private mutating func currency(_ json: JSONValue, _ name: String) -> Currency? {
+        let known = flaws.count
+        let currency = value(json, name, "three letters such as \"usd\"", or: Currency.usd) {
+            value in
+            value.string.flatMap { Currency($0.lowercased()) }
         }
+        return flaws.count == known ? currency : nil
     }
 
-    /// A price such as `"20.00"`, in minor units.
-    mutating func price(_ json: JSONValue, _ name: String) -> Int64 {
-        value(json, name, "a price such as \"20.00\"", or: 0) { value in
-            guard let micros = value.string.flatMap({ Credits(decimal: $0) })?.micros,
-                micros >= 0, micros % 10_000 == 0
-            else { return nil }
-            return micros / 10_000
+    /// A plain decimal; `nil` if it is none, which is noted.
+    private mutating func decimal(_ json: JSONValue, _ name: String) -> String? {
+        let known = flaws.count
+        let text = value(json, name, "a price such as \"20.00\"", or: "") { value in
+            value.string.flatMap {
+                $0.wholeMatch(of: /[0-9]{1,12}(\.[0-9]{1,6})?/) == nil ? nil : $0
+            }
         }
+        return flaws.count == known ? text : nil
+    }
+
+    /// A price such as `"20.00"`, which Stripe can charge in the plan's currency if the plan is
+    /// offered and paid for.
+    mutating func price(_ plan: JSONValue) -> Money {
+        let currency = currency(plan, "currency")
+        let text = decimal(plan, "price")
+        guard let currency, let text else { return .zero(.usd) }
+        let name = plan["name"]?.string ?? "a plan"
+        guard let price = Money(decimal: text, currency: currency) else {
+            flaws.append(
+                "\(name): the price \(text) has more decimals than \(currency.code), which has "
+                    + "\(currency.scale)")
+            return .zero(currency)
+        }
+        guard plan["is_active"] != false else { return price }
+        if plan["type"] == "free" {
+            if price.amount != 0 { flaws.append("\(name): a free plan's price must be 0") }
+        } else if let flaw = price.chargeFlaw {
+            flaws.append("\(name): the price \(price.named) \(flaw)")
+        }
+        return price
     }
 
     /// A positive limit; null is unlimited.

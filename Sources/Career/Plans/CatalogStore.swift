@@ -86,6 +86,13 @@ enum CatalogTables {
         return Stored(plans: plans, features: features)
     }
 
+    private static func money(_ amount: Int64, _ currency: String) throws -> Money {
+        guard let money = Money(amount: amount, currency: currency) else {
+            throw DatabaseError.decoding("plans.price_minor and currency are no price")
+        }
+        return money
+    }
+
     private static func plan(_ row: Row) throws -> Plan {
         var reader = row.reader
         func multiplier() throws -> Multiplier {
@@ -96,7 +103,7 @@ enum CatalogTables {
         }
         return try Plan(
             id: reader.uuid(), name: reader.text(), description: reader.text(),
-            priceMinor: reader.count(), currency: reader.text(), displayPrice: reader.text(),
+            price: money(reader.count(), reader.text()), displayPrice: reader.text(),
             kind: reader.oneOf(Plan.Kind.self), trialDays: reader.integer(in: CatalogFile.integers),
             isActive: reader.bool(), rank: reader.integer(in: CatalogFile.integers),
             features: PlanFeatures.parse(reader.text()), lookupKey: reader.optionalText(),
@@ -163,7 +170,8 @@ enum CatalogTables {
             """,
             [
                 .uuid(plan.id), .text(plan.name), .text(plan.description),
-                .integer(plan.priceMinor), .text(plan.currency), .text(plan.displayPrice),
+                .integer(plan.price.amount), .text(plan.price.currency.code),
+                .text(plan.displayPrice),
                 .text(plan.kind.rawValue), .integer(plan.trialDays), .bool(plan.isActive),
                 .integer(plan.rank), .text(PlanFeatures.text(plan.features)),
                 .text(plan.lookupKey), .time(now),

@@ -11,7 +11,7 @@ public struct PlanResponse: JSONObjectOutput {
         OutputField("name", .text, "The plan's name.") { $0.plan.name },
         OutputField("description", .text, "What it is for.") { $0.plan.description },
         OutputField("price", .text, "The price a month, a decimal string.") {
-            Money.decimal($0.plan.priceMinor)
+            $0.plan.price.decimal
         },
         OutputField("display_price", .text, "The price as a person reads it.") {
             $0.plan.displayPrice
@@ -34,7 +34,7 @@ public struct PlanResponse: JSONObjectOutput {
         OutputField(
             "rate_limit_per_day", .nullable(.integer), "Calls in a UTC day; null is unlimited."
         ) { $0.plan.pricing.rateLimitPerDay },
-        OutputField("currency", .text, "ISO 4217, lower case.") { $0.plan.currency },
+        OutputField("currency", .text, "ISO 4217, lower case.") { $0.plan.price.currency.code },
         OutputField("rank", .integer, "An upgrade goes to a higher rank.") { $0.plan.rank },
     ]
 }
@@ -50,13 +50,4 @@ struct PlanFeatureResponse: JSONObjectOutput {
         OutputField("value", .text, "How much.") { $0.feature.value },
         OutputField("category", .text, "Where to show it.") { $0.feature.category },
     ]
-}
-
-/// Money on the wire: a decimal string of the major unit, two decimals.
-enum Money {
-    static func decimal(_ minor: Int64) -> String {
-        let magnitude = minor.magnitude
-        let cents = String(magnitude % 100 + 100).dropFirst()
-        return (minor < 0 ? "-" : "") + "\(magnitude / 100).\(cents)"
-    }
 }

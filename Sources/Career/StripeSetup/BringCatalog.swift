@@ -73,15 +73,15 @@ extension StripePrices {
                 ).id
         }
         let price = NewStripePrice(
-            productID: productID, lookupKey: key, unitAmount: plan.priceMinor,
-            currency: plan.currency, metadata: metadata)
+            productID: productID, lookupKey: key, unitAmount: plan.price.amount,
+            currency: plan.price.currency.code, metadata: metadata)
         let made = try await create(price, before: before)
         report.made.append(
             before.flatMap { before in
                 before.sells(plan)
                     ? nil
-                    : "Stripe: price \(key) is now \(plan.priceMinor) \(plan.currency), was "
-                        + "\(before.unitAmount ?? 0) \(before.currency) for who subscribed at it"
+                    : "Stripe: price \(key) is now \(plan.price.named), was "
+                        + "\(before.money?.named ?? "no fixed amount") for who subscribed at it"
             } ?? "Stripe: price \(key) created")
         return made
     }
@@ -155,9 +155,9 @@ extension PriceMeaning {
 }
 
 extension StripePrice {
-    /// E.g. `2000 usd a month`.
+    /// E.g. `20.00 usd a month`.
     var spoken: String {
-        let amount = unitAmount.map { "\($0) \(currency)" } ?? "no fixed amount"
+        let amount = money?.named ?? "no fixed amount"
         guard let interval else { return "\(amount) once" }
         return (intervalCount ?? 1) == 1
             ? "\(amount) a \(interval)" : "\(amount) each \(intervalCount ?? 1) \(interval)s"

@@ -38,7 +38,7 @@ extension StripePrices {
         }
         guard holder.sells(plan) else {
             return "\(holder.id) costs \(holder.spoken), the catalog says "
-                + "\(plan.priceMinor) \(plan.currency) a month: run cuebx catalog sync --stripe"
+                + "\(plan.price.named) a month: run cuebx catalog sync --stripe"
         }
         guard rule.byItself(holder) == .plan(plan.id) else {
             return "\(holder.id) has the plan's lookup key, and its metadata "
@@ -54,7 +54,7 @@ extension StripePrices {
     /// Stripe changes no subscription's currency, so that an upgrade needs plans of one currency.
     private static func currencies(_ catalog: Catalog) -> SetupFinding {
         let plans = catalog.plans.filter { $0.isActive && $0.kind == .paid }
-        let currencies = Set(plans.map(\.currency)).sorted()
+        let currencies = Set(plans.map(\.price.currency.code)).sorted()
         return currencies.count < 2
             ? .right("currency", currencies.first ?? "no plan is paid for")
             : .off(

@@ -41,13 +41,15 @@ public struct WebhookSetup: Sendable {
 
     /// Makes an endpoint with the release that we read, our events and our address.
     ///
-    /// - Throws: ``Refusal`` if there is one that is right.
+    /// - Throws: ``Refusal`` if this command has made one before that is still right.
     public func create() async throws -> Made {
         let found = try await endpoints()
-        if let right = found.first(where: { $0.isEnabled && findings(on: $0).allSatisfy(\.isRight) }
-        ) {
+        let events = Set(StripeWork.eventTypes)
+        if let before = found.first(where: { endpoint in
+            Set(endpoint.events) == events && findings(on: endpoint).allSatisfy(\.isRight)
+        }) {
             throw Refusal(
-                description: "\(right.id) is there and right; Stripe shows its secret on its page")
+                description: "\(before.id) is there and right; Stripe shows its secret on its page")
         }
         let made = try await stripe.createWebhookEndpoint(
             NewStripeWebhookEndpoint(

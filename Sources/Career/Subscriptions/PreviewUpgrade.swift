@@ -1,6 +1,7 @@
 import CareerDomain
 import FoundationEssentials
 import HTTPEndpoint
+import Stripe
 
 struct PreviewUpgrade: Action {
     let billing: CareerBillingService
@@ -26,11 +27,12 @@ struct PreviewUpgrade: Action {
         let invoice = try await billing.stripe.previewUpgrade(upgrade.change(prorationDate))
         try await UpgradePreviews(database: billing.database)
             .keep(upgrade, at: prorationDate, user: user)
+        guard let proration = Money(amount: invoice.total, currency: invoice.currency),
+            let due = Money(amount: invoice.amountDue, currency: invoice.currency)
+        else { throw StripeError(.malformedResponse(field: "invoice.total")) }
         return Reply(
             CareerUpgradePreviewResponse(
-                currentPlan: upgrade.current, newPlan: upgrade.new,
-                prorationMinor: invoice.total, dueMinor: invoice.amountDue,
-                currency: invoice.currency,
+                currentPlan: upgrade.current, newPlan: upgrade.new, proration: proration, due: due,
                 billingPeriodEnd: Timestamp(ofStripe: upgrade.item.currentPeriodEnd)))
     }
 }
@@ -54,9 +56,8 @@ struct CareerUpgradePreviewRequest: JSONInput {
 struct CareerUpgradePreviewResponse: JSONObjectOutput {
     let currentPlan: Plan
     let newPlan: Plan
-    let prorationMinor: Int64
-    let dueMinor: Int64
-    let currency: String
+    let proration: Money
+    let due: Money
     let billingPeriodEnd: Timestamp
 
     static let about = "What an upgrade would cost."
@@ -66,12 +67,12 @@ struct CareerUpgradePreviewResponse: JSONObjectOutput {
         },
         OutputField("new_plan", .object, "The plan afterwards.") { PlanResponse(plan: $0.newPlan) },
         OutputField("proration_amount", .text, "The prorated difference, a decimal string.") {
-            Money.decimal($0.prorationMinor)
+            $0.proration.decimal
         },
         OutputField("total_due", .text, "What would be charged now, a decimal string.") {
-            Money.decimal($0.dueMinor)
+            $0.due.decimal
         },
-        OutputField("currency", .text, "ISO 4217, lower case.") { $0.currency },
+        OutputField("currency", .text, "ISO 4217, lower case.") { $0.due.currency.code },
         OutputField("billing_period_end", .time, "Stays as it is.") { $0.billingPeriodEnd },
     ]
 }

@@ -54,7 +54,8 @@ struct StripeEventHandlers: Sendable {
         try await mirror.refresh(subscription, requestID: message.requestID)
         if work["type"]?.string == "customer.subscription.trial_will_end" {
             try await mails.trialEnds(
-                subscription, requestID: message.requestID, now: clock.now())
+                stripe.retrieveSubscription(subscription), requestID: message.requestID,
+                now: clock.now())
         }
     }
 
