@@ -74,6 +74,21 @@ def test_deletion_reaches_messages_and_dead_letters(own_service):
         ("stripe_checkout_completed", anonymous, 1)]
 
 
+def test_deletion_reaches_what_the_operator_is_told(own_service):
+    service = own_service
+    user, other = service.sign_up(), service.sign_up()
+    for number, subject in enumerate((f"invoice of {user.id}", f"of {user.email}", other.id)):
+        service.write(
+            """INSERT INTO operator_notices (id, kind, subject, text, created_at)
+            VALUES (?, 'kind', ?, ?, 1)""", uuid.uuid4(), subject,
+            f"in_{number} of user {user.id}, {user.email}, was paid and nothing is granted")
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert traces(service, user) == []
+    notices = service.rows("SELECT subject, text FROM operator_notices ORDER BY text")
+    assert len(notices) == 3 and [text[:4] for _, text in notices] == ["in_0", "in_1", "in_2"]
+    assert all("a deleted user" in text for _, text in notices) and notices[2][0] == other.id
+
+
 def test_a_mail_that_waits_for_its_server_goes_with_its_user(tmp_path):
     # Nothing listens there, so the mail is tried again later.
     service = Service(tmp_path, SMTP_URL="smtp://127.0.0.1:9").start()

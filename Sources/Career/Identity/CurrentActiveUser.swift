@@ -9,18 +9,26 @@ import HTTPEndpoint
 /// are let through without it.
 struct CurrentActiveUser: Sendable {
     private let database: any Database
+    private let clock: DecisionClock
 
-    init(database: any Database) {
+    init(database: any Database, clock: DecisionClock) {
         self.database = database
+        self.clock = clock
     }
 
-    /// - Throws: ``Problem`` 401 for a user who is gone, 403 `account_deactivated`.
+    /// - Throws: ``Problem`` 401 for a user who is gone, or whose deletion is under way; 403
+    ///   `account_deactivated`.
     func confirm(_ caller: Caller) async throws {
+        let now = clock.now()
         let isActive = try await database.read { connection -> Bool? in
             let row = try connection.queryOne(
-                "SELECT is_active FROM users WHERE id = ?", [.uuid(caller.userID)])
+                "SELECT is_active, deletion_began_at FROM users WHERE id = ?",
+                [.uuid(caller.userID)])
             guard var reader = row?.reader else { return nil }
-            return try reader.bool()
+            let isActive = try reader.bool()
+            let beganAt = try reader.optionalTime()
+            let isGoing = beganAt.map { now < $0.adding(seconds: DeleteMe.longestSeconds) }
+            return isGoing == true ? nil : isActive
         }
         guard let isActive else { throw Problem.unauthorized }
         guard isActive else { throw Problem.accountDeactivated }

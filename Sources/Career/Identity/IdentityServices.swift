@@ -64,7 +64,8 @@ struct IdentityServices: Sendable {
         gatekeeper = CareerGatekeeper(
             tokens: TokenVerifier(
                 accessTokens: accessTokens, external: external, clock: core.clock),
-            currentActiveUser: CurrentActiveUser(database: core.database),
+            currentActiveUser: CurrentActiveUser(
+                database: core.database, clock: core.clock),
             internalKeys: InternalKeys(settings.internalAPIKeys), logger: core.logger)
     }
 

@@ -22,6 +22,7 @@ enum UserTraces {
         try connection.execute("DELETE FROM subscriptions WHERE user_id = ?", id)
         try eraseMails(to: user, in: connection)
         try eraseMessages(naming: user.id, in: connection)
+        try eraseNotices(naming: user, in: connection)
         try connection.execute("DELETE FROM users WHERE id = ?", id)
     }
 
@@ -74,5 +75,21 @@ enum UserTraces {
             [
                 .text(JSONValue.string(id.text).compactText), .text(id.text), pattern, pattern,
             ])
+    }
+    /// Notices are the operator's and stay; who they are about is named no more. Subjects are told
+    /// apart, so they get a name that nobody had.
+    private static func eraseNotices(
+        naming user: UserRow, in connection: any DatabaseConnection
+    ) throws {
+        let nobody = SQLValue.text("a deleted user (\(UUID().text))")
+        for name in [user.id.text, user.email].compactMap({ $0 }) {
+            let pattern = SQLValue.text("%\(name)%")
+            try connection.execute(
+                """
+                UPDATE operator_notices SET text = replace(text, ?, ?),
+                    subject = replace(subject, ?, ?)
+                WHERE text LIKE ? OR subject LIKE ?
+                """, [.text(name), nobody, .text(name), nobody, pattern, pattern])
+        }
     }
 }

@@ -119,7 +119,7 @@ extension PortableTable {
                 .uuid("id"), .text("email"), .text("email_key"), .time("email_verified_at"),
                 .text("password_hash"), .text("full_name"), .text("issuer"), .text("subject"),
                 .flag("is_active"), .time("created_at"), .time("updated_at"),
-                .text("provider_name"), .time("profile_told_at"),
+                .text("provider_name"), .time("profile_told_at"), .time("deletion_began_at"),
             ]),
         PortableTable(
             "one_time_codes", key: "user_id", "purpose", "network",

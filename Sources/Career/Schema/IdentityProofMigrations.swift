@@ -43,6 +43,12 @@ func endsOfStrangersRows(_ sql: SQLDialect) -> [String] {
     ]
 }
 
+/// Since when an account is being deleted: until it is erased, what its user asks for may fail at
+/// Stripe, which is no failure.
+func deletionsUnderWay(_ sql: SQLDialect) -> [String] {
+    ["ALTER TABLE users ADD COLUMN deletion_began_at \(sql.bigint)"]
+}
+
 /// What another identity provider last told of a user, and when its token was issued: the profile
 /// follows the newest one. A name that the user has changed here stays until the provider's changes.
 func providersProfile(_ sql: SQLDialect) -> [String] {

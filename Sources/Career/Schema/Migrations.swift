@@ -19,6 +19,7 @@ public let migrations: [Migration] = [
     Migration("ends of strangers' rows", endsOfStrangersRows),
     Migration("provider's profile", providersProfile),
     Migration("debts", debts),
+    Migration("deletions under way", deletionsUnderWay),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are
