@@ -68,7 +68,8 @@ public struct CareerServices: Sendable {
             stripe: stripe, database: database, ledger: core.ledger, prices: prices,
             notices: notices, mails: mails, clock: clock, logger: core.logger)
         reconciliation = StripeReconciliation(
-            stripe: stripe, database: database, mirror: mirror)
+            stripe: stripe, database: database, mirror: mirror,
+            issuer: core.settings.authJWKS == nil ? nil : core.settings.authIssuer)
         let erased = ErasedCustomers(broker: broker)
         let billing = CareerBillingService(
             stripe: stripe, database: database, ledger: core.ledger,

@@ -25,7 +25,10 @@ public struct Subscription: Sendable, Hashable {
     public internal(set) var status: Status
     public internal(set) var stripeCustomerID: String?
     public internal(set) var stripeSubscriptionID: String?
+    /// Whether an end was asked for that has not come yet.
     public internal(set) var cancelAtPeriodEnd: Bool
+    /// When that end comes; in most cases the period's end.
+    public internal(set) var cancelAt: Timestamp?
     public internal(set) var canceledAt: Timestamp?
     public internal(set) var trialEnd: Timestamp?
     /// One trial a user, ever: set when the first one starts, or was used by an earlier account
@@ -37,7 +40,8 @@ public struct Subscription: Sendable, Hashable {
     public init(
         id: UUID, userID: UUID, planID: UUID, status: Status, stripeCustomerID: String?,
         stripeSubscriptionID: String?, cancelAtPeriodEnd: Bool, canceledAt: Timestamp?,
-        trialEnd: Timestamp?, trialUsed: Bool, createdAt: Timestamp, updatedAt: Timestamp
+        trialEnd: Timestamp?, trialUsed: Bool, createdAt: Timestamp, updatedAt: Timestamp,
+        cancelAt: Timestamp? = nil
     ) {
         self.id = id
         self.userID = userID
@@ -46,6 +50,7 @@ public struct Subscription: Sendable, Hashable {
         self.stripeCustomerID = stripeCustomerID
         self.stripeSubscriptionID = stripeSubscriptionID
         self.cancelAtPeriodEnd = cancelAtPeriodEnd
+        self.cancelAt = cancelAt
         self.canceledAt = canceledAt
         self.trialEnd = trialEnd
         self.trialUsed = trialUsed

@@ -129,7 +129,7 @@ extension Problem {
         "This server answers for hosts of its own machine only.")
     public static let internalError = Problem(
         500, "internal_error", "Internal error",
-        "Something went wrong on our side; nothing was changed.")
+        "Something went wrong on our side.")
     public static let overloaded = Problem(
         503, "overloaded", "Overloaded", "Too much is waiting; try again shortly."
     ).retry(afterSeconds: 1)

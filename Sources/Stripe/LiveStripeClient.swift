@@ -33,6 +33,7 @@ extension StripeClient {
         client.connectCatalog(api)
         client.connectCheckout(api)
         client.connectSubscriptions(api)
+        client.connectEndings(api)
         client.connectInvoices(api)
         client.connectSetup(api)
         return client
@@ -44,6 +45,13 @@ extension StripeClient {
             form.add("email", new.email)
             form.add("metadata", ["user_id": new.userID])
             return try await api.customer(.post(["customers"], form, key))
+        }
+        listCustomers = { email throws(StripeError) in
+            var filter = StripeForm()
+            filter.add("email", email)
+            return try await api.list(
+                ["customers"], filter, StripeCustomer.init, id: { $0.id },
+                livemode: { $0.livemode })
         }
         retrieveCustomer = { id throws(StripeError) in
             try await api.customer(.get(["customers", id]))
@@ -59,6 +67,14 @@ extension StripeClient {
         }
         retrieveCheckoutSession = { id throws(StripeError) in
             try await api.checkoutSession(.get(["checkout", "sessions", id]))
+        }
+        listOpenCheckoutSessions = { customerID throws(StripeError) in
+            var filter = StripeForm()
+            filter.add("customer", customerID)
+            filter.add("status", "open")
+            return try await api.list(
+                ["checkout", "sessions"], filter, StripeCheckoutSession.init, id: { $0.id },
+                livemode: { $0.livemode })
         }
         expireCheckoutSession = { id throws(StripeError) in
             try await api.checkoutSession(
@@ -83,18 +99,6 @@ extension StripeClient {
         updateSubscriptionPrice = { change, key throws(StripeError) in
             try await api.subscription(
                 .post(["subscriptions", change.subscriptionID], change.updateForm, key))
-        }
-        setCancelAtPeriodEnd = { id, isCanceled, key throws(StripeError) in
-            var form = StripeForm()
-            form.add("cancel_at_period_end", isCanceled)
-            return try await api.subscription(.post(["subscriptions", id], form, key))
-        }
-        cancelSubscription = { id throws(StripeError) in
-            var query = StripeForm()
-            query.add("invoice_now", false)
-            query.add("prorate", false)
-            return try await api.subscription(
-                StripeCall(method: .delete, path: ["subscriptions", id], form: query))
         }
         previewUpgrade = { change throws(StripeError) in
             try await api.invoice(.post(["invoices", "create_preview"], change.previewForm))
@@ -195,7 +199,7 @@ extension StripeAPI {
         try await object(call, StripeCheckoutSession.init) { $0.livemode }
     }
 
-    fileprivate func subscription(
+    func subscription(
         _ call: StripeCall
     ) async throws(StripeError) -> StripeSubscription {
         try await object(call, StripeSubscription.init) { $0.livemode }

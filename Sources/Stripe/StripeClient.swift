@@ -10,6 +10,8 @@ public struct StripeClient: Sendable {
     // Customers.
     public var createCustomer:
         @Sendable (NewStripeCustomer, String) async throws(StripeError) -> StripeCustomer
+    /// The customers with this email, in the case in which it was given.
+    public var listCustomers: @Sendable (String) async throws(StripeError) -> [StripeCustomer]
     /// A deleted customer is an answer with `isDeleted`; an unknown one is `notFound`.
     public var retrieveCustomer: @Sendable (String) async throws(StripeError) -> StripeCustomer
     /// Deletes a customer for good and cancels what it subscribes to, at once. Deleting twice is
@@ -37,6 +39,9 @@ public struct StripeClient: Sendable {
             StripeCheckoutSession
     public var retrieveCheckoutSession:
         @Sendable (String) async throws(StripeError) -> StripeCheckoutSession
+    /// This customer's sessions that can still be paid.
+    public var listOpenCheckoutSessions:
+        @Sendable (String) async throws(StripeError) -> [StripeCheckoutSession]
     /// Ends an open session, so that it can no longer be paid. A session that is no longer open
     /// is an `invalidRequest`.
     public var expireCheckoutSession:
@@ -56,6 +61,14 @@ public struct StripeClient: Sendable {
     /// Takes the subscription and whether it is to end with its period.
     public var setCancelAtPeriodEnd:
         @Sendable (String, Bool, String) async throws(StripeError) -> StripeSubscription
+    /// Takes back an end at a date, which ``setCancelAtPeriodEnd`` may leave standing. Stripe
+    /// refuses the two in one request.
+    public var clearCancelAt:
+        @Sendable (String, String) async throws(StripeError) -> StripeSubscription
+    /// Detaches a schedule from its subscription, which goes on as it is. A schedule that is
+    /// attached no longer is an `invalidRequest`.
+    public var releaseSchedule:
+        @Sendable (String, String) async throws(StripeError) -> StripeSubscriptionSchedule
     /// Ends the subscription at once, for good, without an invoice or a refund. One that has ended
     /// already is `notFound`, and so it is when the answer to the first try was lost.
     public var cancelSubscription:

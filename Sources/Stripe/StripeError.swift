@@ -59,6 +59,23 @@ public struct StripeError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether Stripe has answered the idempotency key for good: it repeats that answer for a day,
+    /// a 500 too, so that another attempt needs another key
+    /// (https://docs.stripe.com/api/idempotent_requests). A limit and a conflict come before the
+    /// key counts, and where there was no answer the same key finds what was done.
+    public var usesUpIdempotencyKey: Bool {
+        guard status != nil else { return false }
+        switch kind {
+        case .conflict, .rateLimited: return false
+        default: return true
+        }
+    }
+
+    /// Whether the customer that the request names is unknown to Stripe, or deleted there.
+    public var isUnknownCustomer: Bool {
+        if case .notFound("customer") = kind { true } else { false }
+    }
+
     /// Whether the bank wants to hear from the card's owner before it pays (3-D Secure).
     public var needsAuthentication: Bool {
         guard case .card(let code, let declineCode) = kind else { return false }

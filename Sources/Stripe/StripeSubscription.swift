@@ -42,6 +42,9 @@ public struct StripeSubscription: Sendable, Equatable {
     public let endedAt: Int64?
     public let trialStart: Int64?
     public let trialEnd: Int64?
+    /// The schedule that manages it, e.g. for a lower plan at the period's end. While one is
+    /// attached, Stripe refuses to change how the subscription ends.
+    public let scheduleID: String?
     public let latestInvoiceID: String?
     /// Only where the call asked for it.
     public let latestInvoice: StripeInvoice?
@@ -65,6 +68,7 @@ public struct StripeSubscription: Sendable, Equatable {
         endedAt = try wire.optionalSeconds("ended_at")
         trialStart = try wire.optionalSeconds("trial_start")
         trialEnd = try wire.optionalSeconds("trial_end")
+        scheduleID = try wire.optionalID("schedule")
         latestInvoiceID = try wire.optionalID("latest_invoice")
         if let invoice = try wire.expanded("latest_invoice") {
             latestInvoice = try StripeInvoice(invoice)

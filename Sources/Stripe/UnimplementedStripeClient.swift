@@ -3,6 +3,7 @@ extension StripeClient {
     /// replaces the closures that it expects to be called.
     public static let unimplemented = StripeClient(
         createCustomer: { _, _ throws(StripeError) in throw .unimplemented },
+        listCustomers: { _ throws(StripeError) in throw .unimplemented },
         retrieveCustomer: { _ throws(StripeError) in throw .unimplemented },
         deleteCustomer: { _ throws(StripeError) in throw .unimplemented },
         findPrice: { _ throws(StripeError) in throw .unimplemented },
@@ -14,11 +15,14 @@ extension StripeClient {
         markPrice: { _, _, _ throws(StripeError) in throw .unimplemented },
         createCheckoutSession: { _, _ throws(StripeError) in throw .unimplemented },
         retrieveCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
+        listOpenCheckoutSessions: { _ throws(StripeError) in throw .unimplemented },
         expireCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
         retrieveSubscription: { _ throws(StripeError) in throw .unimplemented },
         listSubscriptions: { _ throws(StripeError) in throw .unimplemented },
         updateSubscriptionPrice: { _, _ throws(StripeError) in throw .unimplemented },
         setCancelAtPeriodEnd: { _, _, _ throws(StripeError) in throw .unimplemented },
+        clearCancelAt: { _, _ throws(StripeError) in throw .unimplemented },
+        releaseSchedule: { _, _ throws(StripeError) in throw .unimplemented },
         cancelSubscription: { _ throws(StripeError) in throw .unimplemented },
         previewUpgrade: { _ throws(StripeError) in throw .unimplemented },
         retrieveInvoice: { _ throws(StripeError) in throw .unimplemented },

@@ -61,16 +61,52 @@ struct Users: AsyncParsableCommand {
 
     struct Deactivate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lock a user out: no sign-in, no metering.")
+            abstract: "Lock a user out: no sign-in, no metering.",
+            discussion: """
+                Who is locked out cannot cancel what they pay for. With a running paid subscription \
+                say what becomes of it: --cancel now, --cancel period-end or --keep-billing.
+                """)
+
+        enum End: String, ExpressibleByArgument, CaseIterable {
+            case now
+            case periodEnd = "period-end"
+        }
 
         @Argument(help: "The user's email or id.")
         var user: String
 
+        @Option(help: "When a running paid subscription ends.")
+        var cancel: End?
+
+        @Flag(help: "Let a running paid subscription go on.")
+        var keepBilling = false
+
+        func validate() throws {
+            if cancel != nil && keepBilling {
+                throw ValidationError("--cancel and --keep-billing exclude each other")
+            }
+        }
+
         func run() async throws {
-            try await withAdministration { administration, _ in
+            try await withAdministration { administration, core in
                 let found = try await administration.require(user)
-                try await administration.setActive(found.id, false)
+                do {
+                    let done = try await DeactivateUser(core).perform(found.id, payment)
+                    for sentence in done { print(sentence) }
+                } catch let undecided as DeactivateUser.Undecided {
+                    throw FriendlyError(
+                        "the user pays for \(undecided.subscriptionID): say --cancel now, "
+                            + "--cancel period-end or --keep-billing; nothing was done")
+                }
                 print("deactivated \(found.id.text)")
+            }
+        }
+
+        private var payment: DeactivateUser.Payment? {
+            switch cancel {
+            case .now: .cancelNow
+            case .periodEnd: .cancelAtPeriodEnd
+            case nil: keepBilling ? .keep : nil
             }
         }
     }

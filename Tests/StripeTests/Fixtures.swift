@@ -38,6 +38,11 @@ enum Fixture {
         "start_date":1767225600,"status":"active","trial_end":null,"trial_start":null}
         """
 
+    static let schedule = """
+        {"id":"sub_sched_1","object":"subscription_schedule","livemode":false,\
+        "status":"released"}
+        """
+
     static let invoice = """
         {"id":"in_1","object":"invoice","amount_due":1334,"amount_paid":0,\
         "amount_remaining":1334,"attempt_count":1,"billing_reason":"subscription_update",\

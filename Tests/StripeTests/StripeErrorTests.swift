@@ -115,6 +115,20 @@ struct StripeErrorTests {
         #expect(error.requestID == nil)
     }
 
+    @Test(
+        "An answer that Stripe repeats for its key asks for another; a limit and silence do not",
+        arguments: [
+            (.success(.error(500, type: "api_error")), true),
+            (.success(.error(402, type: "card_error")), true),
+            (.success(.error(400, type: "idempotency_error")), true),
+            (.success(.error(409, code: "idempotency_key_in_use")), false),
+            (.success(.error(429)), false), (.failure(.timedOut), false),
+            (.failure(.connectionLost(reason: "reset")), false),
+        ] as [(ScriptedTransport.Outcome, Bool)])
+    func usedUpKeys(outcome: ScriptedTransport.Outcome, isUsedUp: Bool) async throws {
+        #expect(try await error(outcome).usesUpIdempotencyKey == isUsedUp)
+    }
+
     @Test("Only what may pass is worth another attempt later")
     func mayRetry() {
         let passing: [StripeError.Kind] = [.conflict, .rateLimited(retryAfter: nil), .unavailable]

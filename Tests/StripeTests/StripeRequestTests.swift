@@ -41,6 +41,17 @@ struct WireCase: Sendable, CustomTestStringConvertible {
             let new = NewStripeCustomer(userID: "42", email: "ada+1@example.test")
             _ = try await client.createCustomer(new, "k")
         },
+        WireCase("POST /v1/customers", "metadata[user_id]=42", answer: Fixture.customer) {
+            client throws(StripeError) in
+            // A user of another identity provider may have no email; an empty one would be refused.
+            _ = try await client.createCustomer(NewStripeCustomer(userID: "42", email: nil), "k")
+        },
+        WireCase(
+            "GET /v1/customers?email=ada%2B1%40example.test&limit=100",
+            answer: Fixture.list([Fixture.customer])
+        ) { client throws(StripeError) in
+            _ = try await client.listCustomers("ada+1@example.test")
+        },
         WireCase("GET /v1/customers/cus_1", answer: Fixture.customer) {
             client throws(StripeError) in _ = try await client.retrieveCustomer("cus_1")
         },
@@ -133,6 +144,12 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase("GET /v1/checkout/sessions/cs_1", answer: Fixture.session) {
             client throws(StripeError) in _ = try await client.retrieveCheckoutSession("cs_1")
         },
+        WireCase(
+            "GET /v1/checkout/sessions?customer=cus_1&status=open&limit=100",
+            answer: Fixture.list([Fixture.session])
+        ) { client throws(StripeError) in
+            _ = try await client.listOpenCheckoutSessions("cus_1")
+        },
         WireCase("POST /v1/checkout/sessions/cs_1/expire", answer: Fixture.session) {
             client throws(StripeError) in _ = try await client.expireCheckoutSession("cs_1")
         },
@@ -160,6 +177,14 @@ struct WireCase: Sendable, CustomTestStringConvertible {
             answer: Fixture.subscription
         ) { client throws(StripeError) in
             _ = try await client.setCancelAtPeriodEnd("sub_1", true, "k")
+        },
+        WireCase("POST /v1/subscriptions/sub_1", "cancel_at=", answer: Fixture.subscription) {
+            client throws(StripeError) in _ = try await client.clearCancelAt("sub_1", "k")
+        },
+        WireCase(
+            "POST /v1/subscription_schedules/sub_sched_1/release", answer: Fixture.schedule
+        ) { client throws(StripeError) in
+            _ = try await client.releaseSchedule("sub_sched_1", "k")
         },
         WireCase(
             "DELETE /v1/subscriptions/sub_1?invoice_now=false&prorate=false",

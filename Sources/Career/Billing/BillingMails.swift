@@ -45,7 +45,9 @@ struct BillingMails: Sendable {
         switch event {
         case .activated: .planActivated(plan, account, price: price)
         case .upgraded: .planUpgraded(plan, account)
-        case .cancellationRequested: .planCanceled(plan, endsAt: account.context.period.end)
+        case .cancellationRequested:
+            .planCanceled(
+                plan, endsAt: account.subscription.cancelAt ?? account.context.period.end)
         case .ended: .planEnded(plan)
         case .revoked: .paymentReturned(plan)
         case .returnedInPart: .paymentReturnedInPart(plan, account)

@@ -72,7 +72,7 @@ struct BillingSnapshotReader: Sendable {
             snapshot: BillingSnapshot(
                 customerID: subscription.customerID, subscriptionID: subscription.id,
                 planID: ours?.plan, status: Subscription.Status(subscription.status),
-                cancelAtPeriodEnd: subscription.isEnding,
+                cancelAtPeriodEnd: subscription.isEnding, cancelAt: time(subscription.endsAt),
                 canceledAt: time(subscription.canceledAt), endedAt: time(subscription.endedAt),
                 trialEnd: time(subscription.trialEnd),
                 periods: periods.map { $0.period(money[$0.invoice.id] ?? .none) },

@@ -27,6 +27,71 @@ public struct CareerBillingService: Sendable {
         return found
     }
 
+    /// The user's subscription as Stripe has it now. Every action on a subscription begins here, so
+    /// that none acts on what is not the user's.
+    ///
+    /// - Returns: `nil` where the user has none. Where it is over at Stripe, unknown there or of
+    ///   another customer, it has ended here too by then.
+    func liveSubscription(
+        of user: UUID, requestID: String?
+    ) async throws -> StripeSubscription? {
+        let known = try await subscription(of: user).account.subscription
+        guard let id = known.stripeSubscriptionID else { return nil }
+        if let theirs = try await find(id), !theirs.isOver,
+            theirs.customerID == known.stripeCustomerID ?? theirs.customerID
+        {
+            return theirs
+        }
+        try await mirror.refresh(id, userID: user, requestID: requestID)
+        // Another subscription, or a newer state of this one, may have been heard of meanwhile.
+        guard try await subscription(of: user).account.subscription.stripeSubscriptionID == nil
+        else { throw Problem.paymentProviderUnavailable }
+        return nil
+    }
+
+    private func find(_ subscriptionID: String) async throws -> StripeSubscription? {
+        do {
+            return try await stripe.retrieveSubscription(subscriptionID)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return nil
+        }
+    }
+
+    /// Changes how a subscription ends. A schedule would refuse that: it is released first, and the
+    /// plan that it was to bring is given up.
+    ///
+    /// - Returns: `nil` where the subscription ended a moment ago; then it has ended here too.
+    func changeEnding(
+        of theirs: StripeSubscription, user: UUID, requestID: String?,
+        _ change: () async throws -> StripeSubscription
+    ) async throws -> StripeSubscription? {
+        do {
+            try await releaseSchedule(of: theirs)
+            return try await change()
+        } catch let error as StripeError where error.isRefusal {
+            if try await liveSubscription(of: user, requestID: requestID) == nil { return nil }
+            throw error
+        }
+    }
+
+    /// Has a subscription end with its period.
+    ///
+    /// - Returns: it as it stands then; `nil` where it ended a moment ago.
+    func endWithPeriod(
+        _ theirs: StripeSubscription, user: UUID, requestID: String?
+    ) async throws -> StripeSubscription? {
+        try await changeEnding(of: theirs, user: user, requestID: requestID) {
+            try await stripe.setCancelAtPeriodEnd(
+                theirs.id, true, "cancel-\(theirs.id)-\(UUID().text)")
+        }
+    }
+
+    func releaseSchedule(of theirs: StripeSubscription) async throws {
+        guard let schedule = theirs.scheduleID else { return }
+        _ = try await stripe.releaseSchedule(schedule, "release-\(UUID().text)")
+    }
+
     /// Ends a subscription at once; one that is over already stays so.
     func end(_ subscriptionID: String) async throws {
         do {
@@ -47,6 +112,22 @@ public struct CareerBillingService: Sendable {
         } catch {
             guard error.isRefusal else { throw error }
             return false
+        }
+    }
+
+    /// Mirrors what a checkout page has made, if anything: it may have been paid a moment ago.
+    func hear(of sessionID: String, user: UUID, requestID: String?) async throws {
+        guard let subscriptionID = try await page(sessionID)?.subscriptionID else { return }
+        try await mirror.refresh(subscriptionID, userID: user, requestID: requestID)
+    }
+
+    /// - Returns: `nil` where Stripe does not know the page.
+    func page(_ sessionID: String) async throws -> StripeCheckoutSession? {
+        do {
+            return try await stripe.retrieveCheckoutSession(sessionID)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return nil
         }
     }
 }

@@ -1,6 +1,7 @@
 import CareerDomain
 import Database
 import Foundation
+import HTTPEndpoint
 
 /// A user's latest checkout page.
 struct Checkouts: Sendable {
@@ -36,34 +37,45 @@ struct Checkouts: Sendable {
     }
 
     struct Attempt: Sendable {
-        /// Makes its idempotency key.
         let number: Int64
         /// The page that was the latest until now.
         let replaced: String?
+        /// The idempotency key under which the user's customer is made, where they have none: the
+        /// same for every attempt until Stripe has answered it.
+        let customerKey: String
     }
 
     /// From now on this attempt is the user's latest, whichever process makes another.
+    ///
+    /// - Throws: ``Problem`` 401 where the user was erased meanwhile.
     func begin(
         _ request: CareerCheckoutRequest, user: UUID, expiresAt: Timestamp
     ) async throws -> Attempt {
         try await database.write { connection in
+            guard try UserRow.findLocked(id: user, in: connection) != nil else {
+                throw Problem.unauthorized
+            }
             let row = try connection.queryOne(
                 """
                 INSERT INTO checkouts (user_id, attempt, plan_id, success_url, cancel_url,
-                    expires_at)
-                VALUES (?, 1, ?, ?, ?, ?)
+                    expires_at, customer_key)
+                VALUES (?, 1, ?, ?, ?, ?, ?)
                 ON CONFLICT (user_id) DO UPDATE SET attempt = checkouts.attempt + 1,
                     url = NULL, plan_id = excluded.plan_id,
                     success_url = excluded.success_url, cancel_url = excluded.cancel_url,
-                    expires_at = excluded.expires_at
-                RETURNING attempt, session_id
+                    expires_at = excluded.expires_at,
+                    customer_key = coalesce(checkouts.customer_key, excluded.customer_key)
+                RETURNING attempt, session_id, customer_key
                 """,
                 [
                     .uuid(user), .uuid(request.planID), .text(request.successURL),
                     .text(request.cancelURL), .time(expiresAt),
+                    .text("customer-\(user.text)-\(UUID().text)"),
                 ])
             guard var reader = row?.reader else { throw DatabaseError.other("no attempt") }
-            return try Attempt(number: reader.integer(), replaced: reader.optionalText())
+            return try Attempt(
+                number: reader.integer(), replaced: reader.optionalText(),
+                customerKey: reader.text())
         }
     }
 
@@ -82,6 +94,17 @@ struct Checkouts: Sendable {
                     .integer(attempt.number),
                 ]) > 0
         }
+    }
+
+    func forgetCustomerKey(_ key: String) async throws {
+        try await database.write { try Self.forgetCustomerKey(key, in: $0) }
+    }
+
+    static func forgetCustomerKey(
+        _ key: String, in connection: any DatabaseConnection
+    ) throws {
+        try connection.execute(
+            "UPDATE checkouts SET customer_key = NULL WHERE customer_key = ?", [.text(key)])
     }
 
     /// The page was used or has lapsed.

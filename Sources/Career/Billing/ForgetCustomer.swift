@@ -7,13 +7,13 @@ extension CareerBillingService {
     /// Each subscription is canceled by its own name, in whatever state it is; the customer goes
     /// last, so that a page that is still open can no longer be paid.
     func forget(user: UUID) async throws {
-        guard let found = try await subscriptions.subscription(of: user),
-            let customer = found.account.subscription.stripeCustomerID
-        else { return }
+        guard let found = try await subscriptions.subscription(of: user) else { return }
         if let session = try await Checkouts(database: database).find(user)?.sessionID {
             try await expire(session)
         }
-        try await forget(customer: customer)
+        var customers = try await strayCustomers(of: user)
+        if let customer = found.account.subscription.stripeCustomerID { customers.insert(customer) }
+        for customer in customers.sorted() { try await forget(customer: customer) }
     }
 
     /// Deletes a customer at Stripe, and ends what they subscribe to. One who is gone stays so.
@@ -26,6 +26,26 @@ extension CareerBillingService {
         } catch {
             guard case .notFound = error.kind else { throw error }
         }
+    }
+
+    /// Customers that were made for the user at Stripe and are not linked: the process died, or the
+    /// answer was lost, before one was kept. Only who has begun a checkout can have one.
+    private func strayCustomers(of user: UUID) async throws -> Set<String> {
+        let email = try await database.read { connection in
+            try connection.queryOne(
+                """
+                SELECT u.email FROM users u JOIN checkouts c ON c.user_id = u.id
+                WHERE u.id = ? AND u.email IS NOT NULL
+                """, [.uuid(user)]
+            ).map { row in
+                var reader = row.reader
+                return try reader.text()
+            }
+        }
+        guard let email else { return [] }
+        return Set(
+            try await stripe.listCustomers(email)
+                .filter { $0.metadata["user_id"] == user.text && !$0.isDeleted }.map(\.id))
     }
 
     /// Deletes a customer whose user was erased. A Stripe that is away delays it and uses up no

@@ -16,7 +16,7 @@ public struct StripeMirror: Sendable {
     let reader: BillingSnapshotReader
     let notices: OperatorNotices
     private let mails: BillingMails
-    private let clock: DecisionClock
+    let clock: DecisionClock
     private let logger: Logger
 
     init(
@@ -42,7 +42,8 @@ public struct StripeMirror: Sendable {
     /// - Parameters:
     ///   - userID: whose it is, where the caller knows; else its metadata and customer tell.
     ///   - requestID: of the request, or of the event's, that asks for it; `nil` for a command.
-    /// - Returns: false where Stripe does not know the subscription; nothing has changed then.
+    /// - Returns: false where Stripe does not know the subscription; an account that had it is on
+    ///   Free then.
     /// - Throws: ``StripeError`` where Stripe cannot be asked, what the ledger throws.
     @discardableResult
     public func refresh(
@@ -53,8 +54,12 @@ public struct StripeMirror: Sendable {
         do {
             subscription = try await stripe.retrieveSubscription(subscriptionID)
         } catch {
-            if case .notFound = error.kind { return false }
-            throw error
+            guard case .notFound = error.kind else { throw error }
+            try await endUnknown(subscriptionID, under: ticket, requestID: requestID)
+            return false
+        }
+        if try await isLinkedToAnother(subscription) {
+            try await endUnknown(subscriptionID, under: ticket, requestID: requestID)
         }
         guard let owner = try await owner(of: subscription, hint: userID) else {
             logger.info("a subscription of no user of ours", metadata: ["id": "\(subscription.id)"])
@@ -68,23 +73,35 @@ public struct StripeMirror: Sendable {
         if snapshot.planID == nil, try await linkedSubscription(of: owner) != subscriptionID {
             return true
         }
+        let outcome = try await apply(
+            snapshot, of: subscription.items, to: owner, under: ticket, requestID: requestID)
+        guard let outcome else { return true }
+        try await settle(outcome, subscription, snapshot, owner: owner, requestID: requestID)
+        try await tidyUp(after: subscription, reading, owner: owner)
+        try await tellOfLockedOut(subscription, outcome, owner: owner)
+        return true
+    }
+
+    /// - Parameter items: what the subscription consists of, for the price that mails name.
+    /// - Returns: `nil` where a newer fetch has been applied, so that nothing is left to write.
+    func apply(
+        _ snapshot: BillingSnapshot, of items: [StripeSubscription.Item], to owner: UUID,
+        under ticket: Int64, requestID: String?
+    ) async throws -> ApplyBilling.Outcome? {
         do {
-            let outcome = try await ledger.perform(
-                ApplyBilling(userID: owner, snapshot: snapshot), row: subscriptionID,
+            return try await ledger.perform(
+                ApplyBilling(userID: owner, snapshot: snapshot), row: snapshot.subscriptionID,
                 alongside: { [mails, clock] connection, outcome in
-                    try StripeMirror.redeem(ticket, of: subscriptionID, in: connection)
+                    try StripeMirror.redeem(
+                        ticket, of: snapshot.subscriptionID, in: connection)
                     guard case .applied(let account, let events) = outcome else { return }
                     try mails.enqueue(
-                        events, of: account, items: subscription.items, requestID: requestID,
+                        events, of: account, items: items, requestID: requestID,
                         in: connection, now: clock.now())
                 })
-            try await settle(
-                outcome, subscription, snapshot, owner: owner, requestID: requestID)
-            try await tidyUp(after: subscription, reading, owner: owner)
         } catch is StaleTicket {
-            // A newer fetch has been applied; there is nothing left to write.
+            return nil
         }
-        return true
     }
 
     /// Keeps in mind that money of an invoice went back: from the next refresh of its subscription

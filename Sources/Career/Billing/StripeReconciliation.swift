@@ -19,6 +19,8 @@ public struct StripeReconciliation: Sendable {
     let stripe: StripeClient
     let database: any Database
     let mirror: StripeMirror
+    /// The other identity provider whose tokens are accepted, if any.
+    let issuer: String?
 
     private struct Mirrored: Sendable {
         let userID: UUID
@@ -27,9 +29,11 @@ public struct StripeReconciliation: Sendable {
         let planID: UUID
         let status: Subscription.Status
         let cancelAtPeriodEnd: Bool
+        let cancelAt: Timestamp?
         let periodStart: Timestamp
         let periodEnd: Timestamp
         let isPeriodPaid: Bool
+        let issuer: String?
     }
 
     public func run(repair: Bool) async throws -> Report {
@@ -60,7 +64,10 @@ public struct StripeReconciliation: Sendable {
         for invoice in Set(found.flatMap(\.returned)).sorted() {
             try await mirror.noteReturned(invoice, reason: "reconciliation")
         }
-        for subscriptionID in Set(found.map(\.subscriptionID)).sorted() {
+        if found.contains(where: \.isOfUnknownCustomer) {
+            try await mirror.forget(account.customerID, requestID: nil)
+        }
+        for subscriptionID in Set(found.compactMap(\.subscriptionID)).sorted() {
             try await mirror.refresh(subscriptionID, userID: account.userID, requestID: nil)
         }
         for invoice in Set(found.flatMap(\.returned)).sorted() {
@@ -91,9 +98,11 @@ public struct StripeReconciliation: Sendable {
             try connection.query(
                 """
                 SELECT user_id, stripe_customer_id, stripe_subscription_id, plan_id, status,
-                    cancel_at_period_end, period_start, period_end, period_source
-                FROM (SELECT s.*, c.period_start, c.period_end, c.period_source
+                    cancel_at_period_end, cancel_at, period_start, period_end, period_source,
+                    issuer
+                FROM (SELECT s.*, c.period_start, c.period_end, c.period_source, u.issuer
                     FROM subscriptions s
+                    JOIN users u ON u.id = s.user_id
                     JOIN career_subscription_contexts c ON c.subscription_id = s.id) AS mirrored
                 WHERE stripe_customer_id IS NOT NULL AND \(filter)
                 ORDER BY user_id LIMIT ?
@@ -104,21 +113,32 @@ public struct StripeReconciliation: Sendable {
                     userID: reader.uuid(), customerID: reader.text(),
                     subscriptionID: reader.optionalText(), planID: reader.uuid(),
                     status: reader.oneOf(Subscription.Status.self),
-                    cancelAtPeriodEnd: reader.bool(), periodStart: reader.time(),
-                    periodEnd: reader.time(),
-                    isPeriodPaid: reader.oneOf(BillingPeriod.Source.self) == .paid)
+                    cancelAtPeriodEnd: reader.bool(), cancelAt: reader.optionalTime(),
+                    periodStart: reader.time(), periodEnd: reader.time(),
+                    isPeriodPaid: reader.oneOf(BillingPeriod.Source.self) == .paid,
+                    issuer: reader.optionalText())
             }
         }
     }
 
     struct Drift {
         /// The one that is to be fetched anew.
-        let subscriptionID: String
+        let subscriptionID: String?
         let difference: String
         /// Invoices whose money went back.
         let returned: [String]
         /// An invoice that was paid and granted nothing.
         let unused: String?
+        let isOfUnknownCustomer: Bool
+
+        /// Stripe does not know the customer; what they subscribed to is unknown with them.
+        init(unknownCustomer: String) {
+            subscriptionID = nil
+            difference = "\(unknownCustomer) is unknown to Stripe"
+            returned = []
+            unused = nil
+            isOfUnknownCustomer = true
+        }
 
         init(
             _ subscriptionID: String, _ difference: String, returned: [String] = [],
@@ -128,12 +148,16 @@ public struct StripeReconciliation: Sendable {
             self.difference = "\(subscriptionID) \(difference)"
             self.returned = returned
             self.unused = unused
+            isOfUnknownCustomer = false
         }
     }
 
     private func drift(of account: Mirrored) async throws -> [Drift] {
+        guard let theirs = try await subscriptions(of: account.customerID) else {
+            return [Drift(unknownCustomer: account.customerID)]
+        }
         var ours: [StripeSubscription] = []
-        for subscription in try await subscriptions(of: account.customerID) {
+        for subscription in theirs {
             // What else the customer subscribes to is none of ours.
             let isLinked = subscription.id == account.subscriptionID
             let isOurs = try await !mirror.reader.planItems(of: subscription).isEmpty
@@ -174,7 +198,11 @@ public struct StripeReconciliation: Sendable {
         if theirs.isEnding != account.cancelAtPeriodEnd {
             let place = theirs.isEnding ? "at Stripe" : "here"
             found.append(Drift(theirs.id, "ends with its period only \(place)"))
+        } else if let end = theirs.endsAt.map({ Timestamp(ofStripe: $0) }), end != account.cancelAt
+        {
+            found.append(Drift(theirs.id, "ends on \(end.rfc3339) at Stripe, not here"))
         }
+        found += strangers(account, theirs)
         if snapshot.planID == nil {
             if try await !mirror.notices.haveTold(of: "\(theirs.id) unknown price") {
                 found.append(Drift(theirs.id, "has a price of no plan of ours at Stripe"))
@@ -196,6 +224,19 @@ public struct StripeReconciliation: Sendable {
                 Drift(theirs.id, "is paid until \(paid.end.rfc3339) at Stripe, not here"))
         }
         return try await found + missingLines(of: account, theirs, reading)
+    }
+
+    /// Nobody is to pay for what they can neither use nor cancel.
+    private func strangers(_ account: Mirrored, _ theirs: StripeSubscription) -> [Drift] {
+        guard let theirIssuer = account.issuer, theirIssuer != issuer, !theirs.isEnding else {
+            return []
+        }
+        return [
+            Drift(
+                theirs.id,
+                "is paid by a user of \(theirIssuer), whose tokens no setting accepts: cancel it by "
+                    + "cuebx users deactivate \(account.userID.text) --cancel now")
+        ]
     }
 
     /// Credits that were paid for and are not here, or whose money went back and that are.
@@ -246,13 +287,13 @@ public struct StripeReconciliation: Sendable {
         return found
     }
 
-    /// Those that are over included. A customer who is gone subscribes to nothing.
-    private func subscriptions(of customerID: String) async throws -> [StripeSubscription] {
+    /// Those that are over included; `nil` where Stripe does not know the customer.
+    private func subscriptions(of customerID: String) async throws -> [StripeSubscription]? {
         do {
             return try await stripe.listSubscriptions(customerID)
         } catch {
             guard case .notFound = error.kind else { throw error }
-            return []
+            return nil
         }
     }
 }

@@ -9,6 +9,9 @@ extension StripeSubscription {
     /// Whether it ends by itself, with its period or at a date.
     var isEnding: Bool { cancelAtPeriodEnd || (cancelAt != nil && endedAt == nil) }
 
+    /// When it ends by itself, in Unix seconds; `nil` where it does not.
+    var endsAt: Int64? { isEnding ? cancelAt ?? items.map(\.currentPeriodEnd).min() : nil }
+
     /// Its trial, in Unix seconds; empty where it had none.
     var trial: Range<Int64> {
         guard let trialStart, let trialEnd, trialStart < trialEnd else { return 0..<0 }

@@ -94,7 +94,7 @@ enum LedgerStore {
         SELECT u.is_active, c.user_id,
             s.id, s.plan_id, s.status, s.stripe_customer_id, s.stripe_subscription_id,
             s.cancel_at_period_end, s.canceled_at, s.trial_end, s.trial_used, s.created_at,
-            s.updated_at,
+            s.updated_at, s.cancel_at,
             c.period_number, c.period_start, c.period_end, c.period_source,
             c.period_plan_id, c.period_anchor,
             c.credits_allocated, c.credits_used, c.credits_reserved, c.credits_owed,
@@ -117,7 +117,7 @@ enum LedgerStore {
             stripeCustomerID: reader.optionalText(), stripeSubscriptionID: reader.optionalText(),
             cancelAtPeriodEnd: reader.bool(), canceledAt: reader.optionalTime(),
             trialEnd: reader.optionalTime(), trialUsed: reader.bool(), createdAt: reader.time(),
-            updatedAt: reader.time())
+            updatedAt: reader.time(), cancelAt: reader.optionalTime())
         let number = try reader.count()
         let period = try BillingPeriod(
             number: number, start: reader.time(), end: reader.time(),
@@ -250,8 +250,8 @@ enum LedgerStore {
             """
             INSERT INTO subscriptions (id, user_id, plan_id, status, stripe_customer_id,
                 stripe_subscription_id, cancel_at_period_end, canceled_at, trial_end, trial_used,
-                created_at, updated_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                created_at, updated_at, cancel_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 [
@@ -262,6 +262,7 @@ enum LedgerStore {
                     .bool(subscription.cancelAtPeriodEnd), .time(subscription.canceledAt),
                     .time(subscription.trialEnd), .bool(subscription.trialUsed),
                     .time(subscription.createdAt), .time(subscription.updatedAt),
+                    .time(subscription.cancelAt),
                 ]
             ])
         try connection.enqueueMany(
@@ -277,7 +278,7 @@ enum LedgerStore {
     private static let updateSubscription = """
         UPDATE subscriptions SET plan_id = ?, status = ?, stripe_customer_id = ?,
             stripe_subscription_id = ?, cancel_at_period_end = ?, canceled_at = ?, trial_end = ?,
-            trial_used = ?, updated_at = ?
+            trial_used = ?, updated_at = ?, cancel_at = ?
         WHERE id = ?
         """
 
@@ -287,7 +288,7 @@ enum LedgerStore {
             .text(subscription.stripeCustomerID), .text(subscription.stripeSubscriptionID),
             .bool(subscription.cancelAtPeriodEnd), .time(subscription.canceledAt),
             .time(subscription.trialEnd), .bool(subscription.trialUsed),
-            .time(subscription.updatedAt), .uuid(subscription.id),
+            .time(subscription.updatedAt), .time(subscription.cancelAt), .uuid(subscription.id),
         ]
     }
 

@@ -166,6 +166,7 @@ extension PortableTable {
                 .text("stripe_customer_id"), .text("stripe_subscription_id"),
                 .flag("cancel_at_period_end"), .time("canceled_at"), .time("trial_end"),
                 .flag("trial_used"), .time("created_at"), .time("updated_at"),
+                .time("cancel_at"),
             ]),
         PortableTable(
             "subscription_changes", key: "id",
@@ -239,7 +240,7 @@ extension PortableTable {
             columns: [
                 .uuid("user_id"), .count("attempt"), .text("session_id"), .text("url"),
                 .uuid("plan_id"), .text("success_url"), .text("cancel_url"),
-                .time("expires_at"),
+                .time("expires_at"), .text("customer_key"),
             ]),
         PortableTable(
             "upgrade_previews", key: "user_id",

@@ -20,6 +20,7 @@ public let migrations: [Migration] = [
     Migration("provider's profile", providersProfile),
     Migration("debts", debts),
     Migration("deletions under way", deletionsUnderWay),
+    Migration("ends and attempts at Stripe", endsAndAttempts),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -66,11 +66,11 @@ extension StripePrices {
         if let product {
             productID = product
         } else {
+            let new = NewStripeProduct(name: plan.name, metadata: metadata)
             productID =
-                try await stripe.createProduct(
-                    NewStripeProduct(name: plan.name, metadata: metadata),
-                    ["product", key, before?.id ?? "first"].joined(separator: "-")
-                ).id
+                try await once(["product", key, before?.id ?? "first"]) {
+                    (key) throws(StripeError) in try await stripe.createProduct(new, key)
+                }.id
         }
         let price = NewStripePrice(
             productID: productID, lookupKey: key, unitAmount: plan.price.amount,
@@ -91,14 +91,32 @@ extension StripePrices {
     private func create(
         _ price: NewStripePrice, before: StripePrice?
     ) async throws -> StripePrice {
-        let key = [
+        let name = [
             "price", price.lookupKey, "\(price.unitAmount)", price.currency, price.productID,
             before?.id ?? "first",
-        ].joined(separator: "-")
-        let made = try await stripe.createPrice(price, key)
+        ]
+        let made = try await once(name) { (key) throws(StripeError) in
+            try await stripe.createPrice(price, key)
+        }
         let now = try await stripe.retrievePrice(made.id)
         if now.isActive && now.lookupKey == price.lookupKey { return now }
         return try await stripe.createPrice(price, "price-\(UUID().text)")
+    }
+
+    /// Makes something under an idempotency key of its name, so that processes that start at once
+    /// make one. Stripe repeats a failure for its key for a day: past it another key leads.
+    private func once<Made>(
+        _ name: [String], _ make: (String) async throws(StripeError) -> Made
+    ) async throws(StripeError) -> Made {
+        let key = name.joined(separator: "-")
+        do {
+            return try await make(key)
+        } catch {
+            guard error.usesUpIdempotencyKey,
+                error.kind == .unavailable || error.kind == .idempotency
+            else { throw error }
+            return try await make("\(key)-\(UUID().text)")
+        }
     }
 
     /// Writes its plan into each price of the product that does not name one itself, e.g. one that

@@ -1,5 +1,7 @@
+import CareerDomain
 import Foundation
 import HTTPEndpoint
+import Stripe
 
 struct CancelSubscription: Action {
     let billing: CareerBillingService
@@ -19,40 +21,32 @@ struct CancelSubscription: Action {
         _ request: CareerCancelRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
         let user = try call.user().userID
-        let (account, _) = try await billing.subscription(of: user)
-        guard let subscriptionID = account.subscription.stripeSubscriptionID else {
+        guard let theirs = try await billing.liveSubscription(of: user, requestID: call.id) else {
             throw Problem.nothingToCancel
         }
-        if request.cancelAtPeriodEnd {
-            try await endWithPeriod(subscriptionID, user: user, requestID: call.id)
-        } else {
-            try await billing.end(subscriptionID)
-        }
-        try await billing.mirror.refresh(subscriptionID, userID: user, requestID: call.id)
-        return Reply(
-            MessageResponse(
-                request.cancelAtPeriodEnd
-                    ? "The subscription ends with its period; until then nothing changes."
-                    : "The subscription has ended; you are on the Free plan."))
+        let message =
+            request.cancelAtPeriodEnd
+            ? try await endWithPeriod(theirs, user, call) : try await endNow(theirs)
+        try await billing.mirror.refresh(theirs.id, userID: user, requestID: call.id)
+        return Reply(MessageResponse(message))
     }
 
-    /// Stripe is asked whatever we know: it may have been resumed there a moment ago.
-    ///
+    private func endNow(_ theirs: StripeSubscription) async throws -> String {
+        try await billing.end(theirs.id)
+        return "The subscription has ended; you are on the Free plan."
+    }
+
     /// - Throws: ``Problem/nothingToCancel`` where it is over at Stripe; then it is here too.
     private func endWithPeriod(
-        _ subscriptionID: String, user: UUID, requestID: String
-    ) async throws {
-        do {
-            _ = try await billing.stripe.setCancelAtPeriodEnd(
-                subscriptionID, true, "cancel-\(subscriptionID)-\(UUID().text)")
-        } catch {
-            guard error.isRefusal else { throw error }
-            try await billing.mirror.refresh(
-                subscriptionID, userID: user, requestID: requestID)
-            let (account, _) = try await billing.subscription(of: user)
-            guard account.subscription.stripeSubscriptionID == nil else { throw error }
-            throw Problem.nothingToCancel
-        }
+        _ theirs: StripeSubscription, _ user: UUID, _ call: Call
+    ) async throws -> String {
+        let answer = try await billing.endWithPeriod(theirs, user: user, requestID: call.id)
+        guard let answer else { throw Problem.nothingToCancel }
+        guard let end = answer.endsAt else { throw Problem.paymentProviderError }
+        let day = Timestamp(ofStripe: end).rfc3339.prefix(10)
+        return answer.items.contains { $0.currentPeriodEnd == end }
+            ? "The subscription ends with its period, on \(day); until then nothing changes."
+            : "The subscription ends on \(day); until then nothing changes."
     }
 }
 

@@ -20,9 +20,14 @@ public struct CareerSubscriptionResponse: JSONObjectOutput {
         OutputField("current_period_end", .time, "When the running period ends.") {
             $0.account.context.period.end
         },
-        OutputField("cancel_at_period_end", .bool, "Whether it ends with the period.") {
-            $0.account.subscription.cancelAtPeriodEnd
-        },
+        OutputField(
+            "cancel_at_period_end", .bool,
+            "Whether it is to end by itself; `/resume` takes it back."
+        ) { $0.account.subscription.cancelAtPeriodEnd },
+        OutputField(
+            "cancel_at", .nullable(.time),
+            "When it is to end by itself: the period's end, or another day that was set at Stripe."
+        ) { $0.account.subscription.cancelAt },
         OutputField("canceled_at", .nullable(.time), "When canceling was asked for.") {
             $0.account.subscription.canceledAt
         },

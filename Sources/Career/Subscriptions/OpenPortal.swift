@@ -1,3 +1,6 @@
+import CareerDomain
+import Database
+import Foundation
 import HTTPEndpoint
 import Stripe
 
@@ -17,14 +20,37 @@ struct OpenPortal: Action {
 
     func perform(_ input: Void, _ call: Call) async throws -> Reply<PortalResponse> {
         let (account, _) = try await billing.subscription(of: call.user().userID)
-        guard let customer = account.subscription.stripeCustomerID else {
+        guard let customer = account.subscription.stripeCustomerID,
+            try await !isReplacement(account.subscription.id)
+        else { throw Problem.noBillingAccount }
+        let configuration = try await PortalSetup(stripe: billing.stripe).configurationOfSessions()
+        do {
+            let session = try await billing.stripe.createPortalSession(
+                NewStripePortalSession(
+                    customerID: customer, returnURL: returnURL,
+                    configurationID: configuration?.id))
+            return Reply(PortalResponse(url: session.url))
+        } catch {
+            guard error.isUnknownCustomer else { throw error }
+            try await billing.mirror.forget(customer, requestID: call.id)
             throw Problem.noBillingAccount
         }
-        let configuration = try await PortalSetup(stripe: billing.stripe).configurationOfSessions()
-        let session = try await billing.stripe.createPortalSession(
-            NewStripePortalSession(
-                customerID: customer, returnURL: returnURL, configurationID: configuration?.id))
-        return Reply(PortalResponse(url: session.url))
+    }
+
+    /// Whether the customer took the place of one that Stripe has no longer, and nothing was bought
+    /// since: the billing account that the user had is gone, and there is no other yet.
+    private func isReplacement(_ subscription: UUID) async throws -> Bool {
+        try await billing.database.read { connection in
+            try !connection.query(
+                """
+                SELECT 1 FROM subscription_changes gone
+                WHERE gone.subscription_id = ? AND gone.event = ? AND NOT EXISTS (
+                    SELECT 1 FROM subscription_changes later
+                    WHERE later.subscription_id = gone.subscription_id AND later.id > gone.id
+                        AND later.stripe_subscription_id IS NOT NULL)
+                """, [.uuid(subscription), .text(UnlinkCustomer.event)]
+            ).isEmpty
+        }
     }
 }
 

@@ -20,35 +20,31 @@ struct PlannedUpgrade: Sendable {
 }
 
 extension CareerBillingService {
-    /// Judges an upgrade twice: by what is known here, and by the subscription as Stripe has it
-    /// now.
+    /// Judges an upgrade by the subscription as Stripe has it now.
     func planUpgrade(
         to newPlanID: UUID, user: UUID, requestID: String
     ) async throws -> PlannedUpgrade {
-        let (account, current) = try await subscription(of: user)
+        let (_, current) = try await subscription(of: user)
         guard let new = try await catalog.current(in: database).plan(newPlanID), new.isActive else {
             throw Problem.planNotFound
         }
-        let subscriptionID = account.subscription.stripeSubscriptionID
-        let standing = UpgradeStanding(
-            plan: current, isBilled: subscriptionID != nil,
-            status: account.subscription.status,
-            cancelAtPeriodEnd: account.subscription.cancelAtPeriodEnd)
-        if let refusal = standing.refusal(of: new) { throw Problem(refusal) }
-        guard let subscriptionID else { throw Problem.checkoutRequired }
-        let subscription = try await stripe.retrieveSubscription(subscriptionID)
-        guard let item = subscription.items.first else {
-            throw Problem.paymentProviderUnavailable
+        guard
+            let theirs = try await liveSubscription(of: user, requestID: requestID)
+        else {
+            let free = try await subscription(of: user).plan
+            let standing = UpgradeStanding(
+                plan: free, isBilled: false, status: .active, cancelAtPeriodEnd: false)
+            throw standing.refusal(of: new).map { Problem($0) } ?? Problem.checkoutRequired
         }
-        try await judge(
-            subscription, item, current, upgradeTo: new, user: user, requestID: requestID)
+        guard let item = theirs.items.first else { throw Problem.paymentProviderUnavailable }
+        try await judge(theirs, item, current, upgradeTo: new, user: user, requestID: requestID)
         return PlannedUpgrade(
-            current: current, new: new, subscription: subscription, item: item,
+            current: current, new: new, subscription: theirs, item: item,
             price: try await prices.price(of: new))
     }
 
     /// Stripe may know what we have not heard yet: a payment that failed a moment ago, an upgrade
-    /// whose answer was lost. Then the mirror catches up and the upgrade is judged by that.
+    /// whose answer was lost. Before a refusal the mirror catches up.
     private func judge(
         _ subscription: StripeSubscription, _ item: StripeSubscription.Item, _ current: Plan,
         upgradeTo new: Plan, user: UUID, requestID: String

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPEndpoint
+import Stripe
 
 struct ResumeSubscription: Action {
     let billing: CareerBillingService
@@ -15,21 +16,38 @@ struct ResumeSubscription: Action {
         _ input: Void, _ call: Call
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
-        let (account, _) = try await billing.subscription(of: user)
-        if let subscriptionID = account.subscription.stripeSubscriptionID {
-            try await resume(subscriptionID)
-            try await billing.mirror.refresh(
-                subscriptionID, userID: user, requestID: call.id)
+        if let theirs = try await billing.liveSubscription(of: user, requestID: call.id) {
+            try await resume(theirs, user, call)
         }
         return try await billing.subscriptions.reply(user)
     }
 
-    /// Stripe tells whether a cancellation is pending: it may have been asked for there a moment
-    /// ago.
-    private func resume(_ subscriptionID: String) async throws {
-        let theirs = try await billing.stripe.retrieveSubscription(subscriptionID)
-        guard theirs.isEnding && !theirs.isOver else { return }
-        _ = try await billing.stripe.setCancelAtPeriodEnd(
-            subscriptionID, false, "resume-\(subscriptionID)-\(UUID().text)")
+    /// Takes back what Stripe says is pending: it may have been asked for there a moment ago.
+    /// An end by date, as Stripe's portal sets it, may outlive the flag. Nothing is told before
+    /// Stripe was looked at again.
+    private func resume(_ theirs: StripeSubscription, _ user: UUID, _ call: Call) async throws {
+        if theirs.isEnding {
+            let answer = try await billing.changeEnding(
+                of: theirs, user: user, requestID: call.id
+            ) {
+                try await billing.stripe.setCancelAtPeriodEnd(
+                    theirs.id, false, "resume-\(theirs.id)-\(UUID().text)")
+            }
+            if answer?.cancelAt != nil { try await clearDate(theirs.id) }
+        }
+        try await billing.mirror.refresh(theirs.id, userID: user, requestID: call.id)
+        guard try await isEnding(user) else { return }
+        try await clearDate(theirs.id)
+        try await billing.mirror.refresh(theirs.id, userID: user, requestID: call.id)
+        guard try await !isEnding(user) else { throw Problem.paymentProviderError }
+    }
+
+    private func clearDate(_ subscriptionID: String) async throws {
+        _ = try await billing.stripe.clearCancelAt(
+            subscriptionID, "resume-date-\(subscriptionID)-\(UUID().text)")
+    }
+
+    private func isEnding(_ user: UUID) async throws -> Bool {
+        try await billing.subscription(of: user).account.subscription.cancelAtPeriodEnd
     }
 }

@@ -37,17 +37,25 @@ struct StartCheckout: Action {
     private func checkout(
         _ request: CareerCheckoutRequest, user: UUID, requestID: String
     ) async throws -> CareerCheckoutResponse {
-        guard
-            let plan = try await billing.catalog.current(in: billing.database).plan(request.planID),
-            plan.isActive, plan.kind == .paid
-        else { throw Problem.planNotFound }
+        let catalog = try await billing.catalog.current(in: billing.database)
+        guard let plan = catalog.plan(request.planID), plan.isActive, plan.kind == .paid else {
+            throw Problem.planNotFound
+        }
         return try await billing.checkoutTurns.inTurn(user) {
-            let account = try await billing.subscriptions.createFreeSubscription(
-                for: user, former: nil)
-            guard account.subscription.stripeSubscriptionID == nil else {
-                throw Problem.alreadySubscribed
+            _ = try await billing.subscriptions.createFreeSubscription(for: user, former: nil)
+            // What is over at Stripe, or unknown there, keeps nobody from buying.
+            let live = try await billing.liveSubscription(of: user, requestID: requestID)
+            guard live == nil else { throw Problem.alreadySubscribed }
+            let account = try await billing.subscription(of: user).account
+            do {
+                return try await openCheckout(request, plan, account, requestID: requestID)
+            } catch let error as StripeError where error.isUnknownCustomer {
+                // The customer was deleted at Stripe, or is another account's: a new one is made.
+                guard let gone = account.subscription.stripeCustomerID else { throw error }
+                try await billing.mirror.forget(gone, requestID: requestID)
+                let without = try await billing.subscription(of: user).account
+                return try await openCheckout(request, plan, without, requestID: requestID)
             }
-            return try await openCheckout(request, plan, account, requestID: requestID)
         }
     }
 
@@ -60,20 +68,31 @@ struct StartCheckout: Action {
         let earlier = try await checkouts.find(user)
         if let earlier, let sessionID = earlier.sessionID {
             if earlier.fits(request), earlier.expiresAt > now.adding(seconds: Self.pageReserve),
-                let url = earlier.url,
-                try await billing.stripe.retrieveCheckoutSession(sessionID).status == .open
+                let url = earlier.url, try await billing.page(sessionID)?.status == .open
             {
                 return CareerCheckoutResponse(checkoutURL: url, sessionID: sessionID)
             }
             try await replace(sessionID, of: user, requestID: requestID)
         }
-        let customer = try await customer(of: account, requestID: requestID)
-        let price = try await billing.prices.price(of: plan)
+        if let customer = account.subscription.stripeCustomerID {
+            try await closePages(of: customer, user)
+        }
         let attempt = try await checkouts.begin(
             request, user: user, expiresAt: now.adding(seconds: Self.pageLifetime))
         if let replaced = attempt.replaced, replaced != earlier?.sessionID {
             try await replace(replaced, of: user, requestID: requestID)
         }
+        let customer = try await customer(
+            of: account, attempt, checkouts, requestID: requestID)
+        return try await openPage(request, plan, account, customer, attempt)
+    }
+
+    private func openPage(
+        _ request: CareerCheckoutRequest, _ plan: Plan, _ account: Account, _ customer: String,
+        _ attempt: Checkouts.Attempt
+    ) async throws -> CareerCheckoutResponse {
+        let user = account.subscription.userID
+        let price = try await billing.prices.price(of: plan)
         let trialDays = account.subscription.trialUsed ? 0 : plan.trialDays
         let session = try await billing.stripe.createCheckoutSession(
             NewStripeCheckoutSession(
@@ -81,9 +100,9 @@ struct StartCheckout: Action {
                 successURL: request.successURL, cancelURL: request.cancelURL,
                 trialDays: trialDays > 0 ? Int(trialDays) : nil,
                 metadata: ["user_id": user.text]),
-            "checkout-\(user.text)-\(attempt.number)")
+            "checkout-\(user.text)-\(UUID().text)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
-        let isLatest = try await checkouts.opened(
+        let isLatest = try await Checkouts(database: billing.database).opened(
             session.id, url: url, user: user, attempt: attempt,
             expiresAt: Timestamp(ofStripe: session.expiresAt))
         guard isLatest else {
@@ -93,15 +112,22 @@ struct StartCheckout: Action {
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
     }
 
+    /// Ends pages that Stripe has open for the user and nobody was given: the answer was lost, or
+    /// the process died before it kept the page.
+    private func closePages(of customer: String, _ user: UUID) async throws {
+        for page in try await billing.stripe.listOpenCheckoutSessions(customer)
+        where page.metadata["user_id"] == user.text {
+            try await billing.expire(page.id)
+        }
+    }
+
     /// Ends a page that the user was given before. One that was paid a moment ago has no end: what
     /// it made becomes the user's here and now, and there is nothing left to buy.
     ///
     /// - Throws: ``Problem/alreadySubscribed``
     private func replace(_ sessionID: String, of user: UUID, requestID: String) async throws {
-        guard try await !billing.expire(sessionID),
-            let subscriptionID = try await subscription(madeBy: sessionID)
-        else { return }
-        try await billing.mirror.refresh(subscriptionID, userID: user, requestID: requestID)
+        guard try await !billing.expire(sessionID) else { return }
+        try await billing.hear(of: sessionID, user: user, requestID: requestID)
         if try await billing.subscriptions.subscription(of: user)?.account.subscription
             .stripeSubscriptionID != nil
         {
@@ -109,41 +135,37 @@ struct StartCheckout: Action {
         }
     }
 
-    private func subscription(madeBy sessionID: String) async throws -> String? {
-        do {
-            return try await billing.stripe.retrieveCheckoutSession(sessionID).subscriptionID
-        } catch {
-            guard case .notFound = error.kind else { throw error }
-            return nil
-        }
-    }
-
-    /// The user's one customer at Stripe. The idempotency key makes two racing first checkouts
-    /// meet in one; it counts the customers that were deleted at Stripe, so that Stripe does not
-    /// answer with one of those.
+    /// The user's one customer at Stripe. The attempt's idempotency key makes two racing first
+    /// checkouts meet in one, and the next attempt after a crash or a lost answer find it. Once
+    /// Stripe has refused, it would repeat the refusal for a day: the next attempt has a new key.
     ///
     /// - Throws: ``Problem`` 401 where the user was erased meanwhile; then nothing of them stays at
     ///   Stripe.
-    private func customer(of account: Account, requestID: String) async throws -> String {
+    private func customer(
+        of account: Account, _ attempt: Checkouts.Attempt, _ checkouts: Checkouts,
+        requestID: String
+    ) async throws -> String {
         if let known = account.subscription.stripeCustomerID { return known }
         let user = account.subscription.userID
-        let subscription = account.subscription.id
-        let (email, deleted) = try await billing.database.read { connection -> (String?, Int64) in
-            let row = try connection.queryOne(
-                """
-                SELECT email, (SELECT count(*) FROM subscription_changes
-                    WHERE subscription_id = ? AND event = ?)
-                FROM users WHERE id = ?
-                """, [.uuid(subscription), .text(UnlinkCustomer.event), .uuid(user)])
-            guard var reader = row?.reader else { return (nil, 0) }
-            return try (reader.optionalText(), reader.integer())
+        let email = try await billing.database.read { connection in
+            try UserRow.find(id: user, in: connection)?.email
         }
-        let customer = try await billing.stripe.createCustomer(
-            NewStripeCustomer(userID: user.text, email: email),
-            "customer-\(user.text)-\(deleted)")
-        let outcome = try await billing.ledger.perform(
-            LinkCustomer(userID: user, customerID: customer.id))
-        guard let outcome else {
+        let customer: StripeCustomer
+        do {
+            customer = try await billing.stripe.createCustomer(
+                NewStripeCustomer(userID: user.text, email: email), attempt.customerKey)
+        } catch {
+            if error.usesUpIdempotencyKey {
+                try await checkouts.forgetCustomerKey(attempt.customerKey)
+            }
+            throw error
+        }
+        let linked = try await billing.ledger.perform(
+            LinkCustomer(userID: user, customerID: customer.id),
+            alongside: { connection, _ in
+                try Checkouts.forgetCustomerKey(attempt.customerKey, in: connection)
+            })
+        guard let linked else {
             let now = billing.clock.now()
             try await billing.database.write { [billing] connection in
                 try billing.erased.handOver(
@@ -151,7 +173,7 @@ struct StartCheckout: Action {
             }
             throw Problem.unauthorized
         }
-        return outcome
+        return linked
     }
 }
 

@@ -23,6 +23,8 @@ struct UpgradePlan: Action {
         let shown = try await UpgradePreviews(database: billing.database)
             .date(upgrade, user: user, now: now)
         let change = upgrade.change(shown ?? max(now, upgrade.item.currentPeriodStart))
+        // A schedule would overwrite the plan with its own at its next phase.
+        try await billing.releaseSchedule(of: upgrade.subscription)
         _ = try await billing.stripe.updateSubscriptionPrice(
             change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
         try await billing.mirror.refresh(

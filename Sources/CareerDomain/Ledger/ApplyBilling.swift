@@ -181,7 +181,8 @@ struct BillingChange {
             events.append(.planLowered)
         }
         if snapshot.status == .pastDue && old.status != .pastDue { events.append(.paymentPastDue) }
-        if snapshot.cancelAtPeriodEnd && !old.cancelAtPeriodEnd {
+        let isMoved = old.cancelAt != nil && snapshot.cancelAt != old.cancelAt
+        if snapshot.cancelAtPeriodEnd && (!old.cancelAtPeriodEnd || isMoved) {
             events.append(.cancellationRequested)
         }
         if !snapshot.cancelAtPeriodEnd && old.cancelAtPeriodEnd { events.append(.resumed) }
@@ -190,6 +191,7 @@ struct BillingChange {
         account.subscription.stripeCustomerID = snapshot.customerID
         account.subscription.stripeSubscriptionID = snapshot.subscriptionID
         account.subscription.cancelAtPeriodEnd = snapshot.cancelAtPeriodEnd
+        account.subscription.cancelAt = snapshot.cancelAt
         account.subscription.canceledAt = snapshot.canceledAt
         account.subscription.trialEnd = snapshot.trialEnd
         noteTrial(snapshot)
@@ -238,6 +240,7 @@ struct BillingChange {
         account.subscription.status = .active
         account.subscription.stripeSubscriptionID = nil
         account.subscription.cancelAtPeriodEnd = false
+        account.subscription.cancelAt = nil
         account.subscription.canceledAt = snapshot.canceledAt
         account.subscription.trialEnd = snapshot.trialEnd
         events.append(snapshot.isRevoked ? .revoked : .ended)

@@ -87,7 +87,10 @@ public struct BillingSnapshot: Sendable, Hashable {
     /// `nil` where its price is of no plan of ours: then an account that has it keeps its plan.
     public let planID: UUID?
     public let status: Subscription.Status
+    /// Whether it is to end by itself, with its period or on another day.
     public let cancelAtPeriodEnd: Bool
+    /// When it is to end by itself.
+    public let cancelAt: Timestamp?
     public let canceledAt: Timestamp?
     public let endedAt: Timestamp?
     public let trialEnd: Timestamp?
@@ -98,14 +101,15 @@ public struct BillingSnapshot: Sendable, Hashable {
 
     public init(
         customerID: String, subscriptionID: String, planID: UUID?, status: Subscription.Status,
-        cancelAtPeriodEnd: Bool, canceledAt: Timestamp?, endedAt: Timestamp?,
-        trialEnd: Timestamp?, periods: [PaidPeriod], changes: [PlanChange]
+        cancelAtPeriodEnd: Bool, cancelAt: Timestamp? = nil, canceledAt: Timestamp?,
+        endedAt: Timestamp?, trialEnd: Timestamp?, periods: [PaidPeriod], changes: [PlanChange]
     ) {
         self.customerID = customerID
         self.subscriptionID = subscriptionID
         self.planID = planID
         self.status = status
         self.cancelAtPeriodEnd = cancelAtPeriodEnd
+        self.cancelAt = cancelAt
         self.canceledAt = canceledAt
         self.endedAt = endedAt
         self.trialEnd = trialEnd

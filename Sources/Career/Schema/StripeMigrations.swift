@@ -1,0 +1,17 @@
+import Database
+
+/// The day on which a subscription is to end, which need not be its period's last, and the
+/// idempotency key under which a user's customer is being made.
+func endsAndAttempts(_ sql: SQLDialect) -> [String] {
+    [
+        "ALTER TABLE subscriptions ADD COLUMN cancel_at \(sql.bigint)",
+        // Until now an end was taken to be the period's.
+        """
+        UPDATE subscriptions SET cancel_at = (
+            SELECT c.period_end FROM career_subscription_contexts c
+            WHERE c.subscription_id = subscriptions.id)
+        WHERE cancel_at_period_end = 1
+        """,
+        "ALTER TABLE checkouts ADD COLUMN customer_key TEXT",
+    ]
+}
