@@ -234,7 +234,7 @@ extension StripePriceChange {
         form.add("items[0][id]", itemID)
         form.add("items[0][price]", priceID)
         form.add("proration_behavior", "always_invoice")
-        form.add("payment_behavior", "error_if_incomplete")
+        form.add("payment_behavior", "pending_if_incomplete")
         form.add("proration_date", prorationDate)
         return form
     }

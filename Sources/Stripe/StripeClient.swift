@@ -54,8 +54,8 @@ public struct StripeClient: Sendable {
     /// Every subscription of this customer, canceled ones included.
     public var listSubscriptions:
         @Sendable (String) async throws(StripeError) -> [StripeSubscription]
-    /// Changes the price at once, prorates and charges at once. A declined card is a `card` error
-    /// and changes nothing.
+    /// Changes the price, prorates and charges at once. Where the charge does not go through, the
+    /// answer has a `pendingUpdate`, and nothing changes before its invoice is paid.
     public var updateSubscriptionPrice:
         @Sendable (StripePriceChange, String) async throws(StripeError) -> StripeSubscription
     /// Takes the subscription and whether it is to end with its period.

@@ -3,6 +3,12 @@ import JSON
 /// What was paid toward an invoice (https://docs.stripe.com/api/invoice-payment/object). Since the
 /// release `basil` it is the only way from a payment to its invoice.
 public struct StripeInvoicePayment: Sendable, Equatable {
+    /// Stripe's codes (https://docs.stripe.com/declines/codes).
+    public struct Failure: Sendable, Equatable {
+        public let code: String?
+        public let declineCode: String?
+    }
+
     public let id: String
     public let invoiceID: String
     /// `open`, `paid` or `canceled`.
@@ -16,6 +22,8 @@ public struct StripeInvoicePayment: Sendable, Equatable {
     /// E.g. `requires_action` where the bank wants to hear from the card's owner. Only in the list
     /// of an invoice's payments.
     public let paymentIntentStatus: String?
+    /// Why its last charge failed, where it did. Only in that list too.
+    public let failure: Failure?
     /// Unix seconds.
     public let createdAt: Int64
     public let livemode: Bool
@@ -30,8 +38,15 @@ public struct StripeInvoicePayment: Sendable, Equatable {
         currency = try wire.string("currency")
         let payment = try wire.object("payment")
         paymentIntentID = try payment.optionalID("payment_intent")
-        paymentIntentStatus =
-            try payment.expanded("payment_intent")?.optionalString("status")
+        let intent = try payment.expanded("payment_intent")
+        paymentIntentStatus = try intent?.optionalString("status")
+        if let error = try intent?.optionalObject("last_payment_error") {
+            failure = Failure(
+                code: try error.optionalString("code"),
+                declineCode: try error.optionalString("decline_code"))
+        } else {
+            failure = nil
+        }
         createdAt = try wire.seconds("created")
         livemode = try wire.bool("livemode")
     }

@@ -27,6 +27,14 @@ public struct StripeSubscription: Sendable, Equatable {
         public let currentPeriodEnd: Int64
     }
 
+    /// A change that waits for its payment; until then the items are as before.
+    public struct PendingUpdate: Sendable, Equatable {
+        /// Unix seconds; then it is dropped.
+        public let expiresAt: Int64
+        /// The prices that the items have afterwards.
+        public let prices: [StripePrice]
+    }
+
     public let id: String
     public let customerID: String
     public let status: Status
@@ -45,6 +53,7 @@ public struct StripeSubscription: Sendable, Equatable {
     /// The schedule that manages it, e.g. for a lower plan at the period's end. While one is
     /// attached, Stripe refuses to change how the subscription ends.
     public let scheduleID: String?
+    public let pendingUpdate: PendingUpdate?
     public let latestInvoiceID: String?
     /// Only where the call asked for it.
     public let latestInvoice: StripeInvoice?
@@ -69,6 +78,9 @@ public struct StripeSubscription: Sendable, Equatable {
         trialStart = try wire.optionalSeconds("trial_start")
         trialEnd = try wire.optionalSeconds("trial_end")
         scheduleID = try wire.optionalID("schedule")
+        pendingUpdate = try wire.optionalObject("pending_update").map {
+            (update) throws(StripeDecodingError) in try PendingUpdate(update)
+        }
         latestInvoiceID = try wire.optionalID("latest_invoice")
         if let invoice = try wire.expanded("latest_invoice") {
             latestInvoice = try StripeInvoice(invoice)
@@ -78,6 +90,17 @@ public struct StripeSubscription: Sendable, Equatable {
         metadata = try wire.metadata()
         createdAt = try wire.seconds("created")
         livemode = try wire.bool("livemode")
+    }
+}
+
+extension StripeSubscription.PendingUpdate {
+    init(_ wire: WireObject) throws(StripeDecodingError) {
+        expiresAt = try wire.seconds("expires_at")
+        var prices: [StripePrice] = []
+        for item in try wire.optionalElements("subscription_items") {
+            prices.append(try StripePrice(item.object("price")))
+        }
+        self.prices = prices
     }
 }
 

@@ -114,6 +114,11 @@ struct WireObject {
         return strings
     }
 
+    /// The elements of an array, none where it is absent.
+    func optionalElements(_ key: String) throws(StripeDecodingError) -> [WireObject] {
+        isAbsent(key) ? [] : try elements(key)
+    }
+
     /// The id of a field that Stripe sends as an id or, expanded, as the object itself.
     func id(_ key: String) throws(StripeDecodingError) -> String {
         if let id = object[key]?.string ?? object[key]?["id"]?.string { return id }

@@ -76,6 +76,11 @@ extension Account {
         guard var subscription = try subscription(of: invoice),
             !Self.isEnded(subscription), let status = subscription["status"]?.string
         else { return }
+        // An update that waits for its payment has changed nothing that could be owed.
+        let isWaiting =
+            subscription["pending_update"]?.object != nil
+            && invoice["billing_reason"] == "subscription_update"
+        if isWaiting && outcome.isFailure { return }
         let old = subscription
         // A late payment counts if it is of the latest invoice.
         let isLatest = subscription["latest_invoice"] == invoice["id"]

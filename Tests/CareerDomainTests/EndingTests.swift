@@ -10,14 +10,16 @@ struct EndingTests {
         let start = TestLedger.start
         return BillingSnapshot(
             customerID: "cus_1", subscriptionID: "sub_1", planID: TestLedger.plus.id,
-            status: isOver ? .canceled : .active, cancelAtPeriodEnd: day != nil && !isOver,
+            status: isOver ? .canceled : .active,
+            cancelAtPeriodEnd: day != nil && !isOver,
+            cancelAt: isOver ? nil : day.map { start.adding(seconds: $0 * 86_400) },
             canceledAt: day.map { _ in start },
             endedAt: isOver ? start.adding(seconds: 30 * 86_400) : nil, trialEnd: nil,
-            paid: BillingSnapshot.PaidPeriod(
-                invoiceID: "in_1", planID: TestLedger.plus.id, start: start,
-                end: start.adding(seconds: 30 * 86_400)),
-            isRevoked: false, changedPlanAt: nil,
-            cancelAt: isOver ? nil : day.map { start.adding(seconds: $0 * 86_400) })
+            periods: [
+                BillingSnapshot.PaidPeriod(
+                    invoiceID: "in_1", planID: TestLedger.plus.id, start: start,
+                    end: start.adding(seconds: 30 * 86_400))
+            ], changes: [])
     }
 
     private mutating func apply(

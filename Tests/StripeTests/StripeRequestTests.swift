@@ -167,7 +167,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase(
             "POST /v1/subscriptions/sub_1",
             "items[0][id]=si_1&items[0][price]=price_2&proration_behavior=always_invoice"
-                + "&payment_behavior=error_if_incomplete&proration_date=1700000000",
+                + "&payment_behavior=pending_if_incomplete&proration_date=1700000000",
             answer: Fixture.subscription
         ) { client throws(StripeError) in
             _ = try await client.updateSubscriptionPrice(change, "k")

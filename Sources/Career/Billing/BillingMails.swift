@@ -58,15 +58,18 @@ struct BillingMails: Sendable {
     /// Stripe tells of one failed try by up to two events, and of an event by up to two ids: each
     /// of Stripe's own tries is told of once. Of a plan that has ended nothing is to be paid.
     ///
-    /// - Parameter needsAction: whether the bank wants to hear from the card's owner.
+    /// - Parameters:
+    ///   - planID: what the payment is for, where that is another plan than the present one.
+    ///   - needsAction: whether the bank wants to hear from the card's owner.
     func paymentFailed(
-        _ invoice: StripeInvoice, needsAction: Bool, requestID: String?, now: Timestamp
+        _ invoice: StripeInvoice, of planID: UUID?, needsAction: Bool, requestID: String?,
+        now: Timestamp
     ) async throws {
         guard let subscription = invoice.subscriptionID else { return }
         let id = UUID(named: "payment failed", invoice.id, "\(invoice.attemptCount)")
         let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(ofStripe: $0) }
         try await send(
-            to: subscription, id: id, requestID: requestID, now: now
+            to: subscription, planID: planID, id: id, requestID: requestID, now: now
         ) { plan, _ in
             needsAction
                 ? .paymentNeedsAction(plan, invoiceURL: invoice.hostedURL)
@@ -100,8 +103,8 @@ struct BillingMails: Sendable {
     /// written again. Of a user without an address the operator is told: money hangs on what these
     /// mails say.
     private func send(
-        to subscriptionID: String, id: UUID, requestID: String?, now: Timestamp,
-        _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
+        to subscriptionID: String, planID: UUID? = nil, id: UUID, requestID: String?,
+        now: Timestamp, _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
     ) async throws {
         let unheard = try await database.write { [self] connection -> MailContent? in
             let row = try connection.queryOne(
@@ -110,12 +113,12 @@ struct BillingMails: Sendable {
                 FROM subscriptions WHERE stripe_subscription_id = ?
                 """, [.text(subscriptionID)])
             guard var reader = row?.reader else { return nil }
-            let (userID, planID) = (try reader.uuid(), try reader.uuid())
+            let (userID, present) = (try reader.uuid(), try reader.uuid())
             let status = try reader.oneOf(Subscription.Status.self)
             let end = try reader.optionalTime()
             let trial = Trial(
                 end: status == .trialing ? end : nil, isCanceled: try reader.bool())
-            guard let plan = try catalog.current(in: connection).plan(planID),
+            guard let plan = try catalog.current(in: connection).plan(planID ?? present),
                 let user = try UserRow.find(id: userID, in: connection),
                 let content = content(plan, trial)
             else { return nil }

@@ -30,6 +30,12 @@ extension Problem {
         "The trial ended without a card; add one on the billing page first.")
     static let cardDeclined = Problem(
         402, "card_declined", "Card declined", "The card was declined; nothing has changed.")
+    static let paymentNeedsAction = Problem(
+        402, "payment_needs_action", "Payment needs action",
+        "Your bank asks you to confirm this payment, at `url`; until then nothing changes.")
+    static let paymentProcessing = Problem(
+        402, "payment_processing", "Payment processing",
+        "Your bank is working on this payment; the plan changes once it is paid.")
     static let nothingToCancel = Problem(
         409, "nothing_to_cancel", "Nothing to cancel", "The user is on the Free plan.")
     static let noBillingAccount = Problem(

@@ -81,7 +81,8 @@ public struct CareerBillingService: Sendable {
     func endWithPeriod(
         _ theirs: StripeSubscription, user: UUID, requestID: String?
     ) async throws -> StripeSubscription? {
-        try await changeEnding(of: theirs, user: user, requestID: requestID) {
+        try await giveUp(pendingUpgrade(of: theirs))
+        return try await changeEnding(of: theirs, user: user, requestID: requestID) {
             try await stripe.setCancelAtPeriodEnd(
                 theirs.id, true, "cancel-\(theirs.id)-\(UUID().text)")
         }
@@ -92,10 +93,12 @@ public struct CareerBillingService: Sendable {
         _ = try await stripe.releaseSchedule(schedule, "release-\(UUID().text)")
     }
 
-    /// Ends a subscription at once; one that is over already stays so.
-    func end(_ subscriptionID: String) async throws {
+    /// Ends a subscription at once; one that is over already stays so. An upgrade that waits for
+    /// its payment is given up first, so that nobody pays for what has ended.
+    func end(_ theirs: StripeSubscription) async throws {
+        try await giveUp(pendingUpgrade(of: theirs))
         do {
-            _ = try await stripe.cancelSubscription(subscriptionID)
+            _ = try await stripe.cancelSubscription(theirs.id)
         } catch {
             guard case .notFound = error.kind else { throw error }
         }

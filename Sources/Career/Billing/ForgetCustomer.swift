@@ -19,7 +19,7 @@ extension CareerBillingService {
     /// Deletes a customer at Stripe, and ends what they subscribe to. One who is gone stays so.
     private func forget(customer: String) async throws {
         for subscription in try await listSubscriptions(of: customer) where !subscription.isOver {
-            try await end(subscription.id)
+            try await end(subscription)
         }
         do {
             _ = try await stripe.deleteCustomer(customer)

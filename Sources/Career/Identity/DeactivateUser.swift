@@ -64,7 +64,7 @@ public struct DeactivateUser: Sendable {
             return ["\(subscriptionID) was over already"]
         }
         if payment == .cancelNow {
-            try await billing.end(theirs.id)
+            try await billing.end(theirs)
         } else {
             _ = try await billing.endWithPeriod(theirs, user: user, requestID: nil)
         }

@@ -32,7 +32,7 @@ struct CancelSubscription: Action {
     }
 
     private func endNow(_ theirs: StripeSubscription) async throws -> String {
-        try await billing.end(theirs.id)
+        try await billing.end(theirs)
         return "The subscription has ended; you are on the Free plan."
     }
 

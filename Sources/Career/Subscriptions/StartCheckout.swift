@@ -19,8 +19,8 @@ struct StartCheckout: Action {
             """,
         access: .user,
         refusals: [
-            .planNotFound, .alreadySubscribed, .checkoutSuperseded, .paymentProviderUnavailable,
-            .paymentProviderError,
+            .planNotFound, .subscriptionNotFound, .alreadySubscribed, .checkoutSuperseded,
+            .paymentProviderUnavailable, .paymentProviderError,
         ])
 
     func read(_ input: inout InputReader) -> CareerCheckoutRequest {

@@ -6,8 +6,13 @@ struct UpgradePlan: Action {
 
     static let about = About(
         "Upgrade now, prorated and charged now",
-        details: "A declined card changes nothing, here or at Stripe.", access: .user,
-        refusals: upgradeRefusals + [.cardDeclined])
+        details: """
+            A declined card changes nothing, here or at Stripe. Where the bank asks for the owner's \
+            confirmation, 402 `payment_needs_action` has the page's `url`; the upgrade happens once \
+            it is paid there, within a day, and not at all if it is not.
+            """,
+        access: .user,
+        refusals: upgradeRefusals + [.cardDeclined, .paymentNeedsAction, .paymentProcessing])
 
     func read(_ input: inout InputReader) -> CareerUpgradeRequest {
         input.body(CareerUpgradeRequest.self)
@@ -23,13 +28,37 @@ struct UpgradePlan: Action {
         let shown = try await UpgradePreviews(database: billing.database)
             .date(upgrade, user: user, now: now)
         let change = upgrade.change(shown ?? max(now, upgrade.item.currentPeriodStart))
+        try await settleEarlier(upgrade)
         // A schedule would overwrite the plan with its own at its next phase.
         try await billing.releaseSchedule(of: upgrade.subscription)
-        _ = try await billing.stripe.updateSubscriptionPrice(
+        let updated = try await billing.stripe.updateSubscriptionPrice(
             change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
+        let pending = try await billing.pendingUpgrade(of: updated)
+        if let pending { throw try await refusal(of: pending) }
         try await billing.mirror.refresh(
             change.subscriptionID, userID: user, requestID: call.id)
+        let upgraded = try await billing.subscription(of: user)
+        // Somebody gave the upgrade up while it was charged: nothing may be claimed.
+        guard upgraded.plan.id == upgrade.new.id else { throw Problem.paymentProviderUnavailable }
         return try await billing.subscriptions.reply(user)
+    }
+}
+
+extension UpgradePlan {
+    /// An earlier attempt may wait for its payment. The same upgrade is not charged twice; another
+    /// takes its place, unless the bank is at work on it.
+    private func settleEarlier(_ upgrade: PlannedUpgrade) async throws {
+        guard let earlier = try await billing.pendingUpgrade(of: upgrade.subscription) else {
+            return
+        }
+        if earlier.awaits(upgrade) { throw earlier.problem }
+        guard try await billing.giveUp(earlier) else { throw Problem.paymentProcessing }
+    }
+
+    /// After a plain decline nothing stays, here or at Stripe.
+    private func refusal(of pending: PendingUpgrade) async throws -> Problem {
+        if case .declined = pending.charge { try await billing.giveUp(pending) }
+        return pending.problem
     }
 }
 

@@ -7,6 +7,10 @@ import Stripe
 
 /// Works off what events asked for. Every handler ends in fetching a subscription as it is now.
 struct StripeEventHandlers: Sendable {
+    /// How old an upgrade's invoice is, in seconds, once its failure was no longer the answer to the
+    /// request for it: a bank that works on a payment for days may refuse it after all.
+    static let answeredAtOnce: Int64 = 300
+
     let database: any Database
     let stripe: StripeClient
     let mirror: StripeMirror
@@ -74,7 +78,25 @@ struct StripeEventHandlers: Sendable {
             needsAction = try await stripe.listInvoicePayments(.invoice(invoiceID))
                 .contains { $0.paymentIntentStatus == "requires_action" }
         }
+        let update = try await pendingUpdate(of: invoice, subscription)
+        // Who was declined on an upgrade a moment ago was told at once, and nothing has changed.
+        let age = clock.now().seconds - invoice.createdAt
+        if update != nil && !needsAction && age < Self.answeredAtOnce { return }
+        var plan: UUID?
+        if let price = update?.prices.first {
+            plan = try await mirror.reader.prices.plan(of: price)
+        }
         try await mails.paymentFailed(
-            invoice, needsAction: needsAction, requestID: message.requestID, now: clock.now())
+            invoice, of: plan, needsAction: needsAction, requestID: message.requestID,
+            now: clock.now())
+    }
+
+    /// The upgrade that waits for this invoice.
+    private func pendingUpdate(
+        of invoice: StripeInvoice, _ subscription: String
+    ) async throws -> StripeSubscription.PendingUpdate? {
+        guard invoice.billingReason == "subscription_update" else { return nil }
+        let theirs = try await stripe.retrieveSubscription(subscription)
+        return theirs.latestInvoiceID == invoice.id ? theirs.pendingUpdate : nil
     }
 }
