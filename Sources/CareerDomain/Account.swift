@@ -49,6 +49,12 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     /// allocated than was already used.
     public var remaining: Credits { max(.zero, allocated - used - reserved) }
 
+    /// The instant by which the rate windows are judged: the decision's, unless the account lies
+    /// further in the future than clocks may differ; then what the clock says.
+    func windowsAt(_ now: Timestamp, clock: Timestamp) -> Timestamp {
+        clock.adding(seconds: RateWindow.maximumSkew) < now ? clock : now
+    }
+
     /// The limits that the rule sets, as they stand at `now`.
     public func rateLimits(_ rule: PlanPricingRule, at now: Timestamp) -> [RateLimitStanding] {
         [minuteWindow, dayWindow].compactMap { window in
@@ -118,10 +124,13 @@ public struct Account: Sendable, Hashable {
             cause: cause, credits: credits, reason: reason, createdAt: now)
     }
 
-    /// Moves an overdue reservation to EXPIRED and gives back what it held.
+    /// Moves an overdue reservation to EXPIRED and gives back what it held. That happened when it
+    /// lapsed, whoever notices it and when: the account's last decision is never later than the
+    /// newest of its rows.
     mutating func expire(_ log: UsageLog) -> UsageLog {
         var log = log
         log.status = .expired
+        context.decidedAt = max(context.decidedAt, log.expiresAt)
         if log.periodNumber == context.period.number { context.reserved -= log.creditsReserved }
         return log
     }

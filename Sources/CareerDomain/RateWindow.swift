@@ -18,11 +18,18 @@ public struct RateWindow: Sendable, Hashable {
         self.count = count
     }
 
-    /// The window in which `now` lies: this one, or an empty one that has just begun.
+    /// By how much the clocks of processes may differ, in seconds. What was decided by a clock that
+    /// is ahead by more binds no window: a limit is not to be full until that clock was right.
+    public static let maximumSkew: Int64 = 15 * 60
+
+    /// The window in which `now` lies: this one, or an empty one that has just begun. One that begins
+    /// later than clocks may differ is forgotten.
     public func current(at now: Timestamp) -> RateWindow {
         let length = span.seconds * Timestamp.microsPerSecond
         let begin = Timestamp(clamping: now.micros - now.micros % length)
-        return begin > start ? RateWindow(span, start: begin, count: 0) : self
+        let isOver = begin > start
+        let isAhead = start > now.adding(seconds: Self.maximumSkew)
+        return isOver || isAhead ? RateWindow(span, start: begin, count: 0) : self
     }
 
     /// When the window empties.

@@ -70,8 +70,12 @@ public struct SubscriptionChange: Sendable, Hashable {
     public let stripeCustomerID: String?
     public let stripeSubscriptionID: String?
     public let at: Timestamp
+    /// Why, in an operator's words; `nil` of what nobody had to explain.
+    public let reason: String?
 
-    public init(event: String, subscription: Subscription, at: Timestamp) {
+    public init(
+        event: String, subscription: Subscription, at: Timestamp, reason: String? = nil
+    ) {
         self.subscriptionID = subscription.id
         self.event = event
         self.planID = subscription.planID
@@ -79,5 +83,6 @@ public struct SubscriptionChange: Sendable, Hashable {
         self.stripeCustomerID = subscription.stripeCustomerID
         self.stripeSubscriptionID = subscription.stripeSubscriptionID
         self.at = at
+        self.reason = reason
     }
 }

@@ -92,13 +92,16 @@ final class ReferenceModel {
     func insertUser(_ id: UUID) { users[id] = User() }
     func setActive(_ id: UUID, _ isActive: Bool) { users[id]?.isActive = isActive }
 
-    /// - Parameter fresh: the id that the code under test gave, for a call that is new.
+    /// - Parameters:
+    ///   - clock: what the deciding process's clock says, from which a client waits.
+    ///   - fresh: the id that the code under test gave, for a call that is new.
     func apply(
-        _ operation: SimulatedOperation, _ rules: LedgerRules, at now: Int64, fresh: UUID?
+        _ operation: SimulatedOperation, _ rules: LedgerRules, at now: Int64, clock: Int64,
+        fresh: UUID?
     ) -> Answer {
         switch operation {
         case .activate(let command): activate(command, rules, at: now)
-        case .validate(let command): validate(command, rules, at: now, fresh: fresh)
+        case .validate(let command): validate(command, rules, at: now, clock: clock, fresh: fresh)
         case .commit(let command): commit(command, at: now)
         case .accept(let command): accept(command.commit, at: now)
         case .withdraw(let command): withdraw(command.commit, at: now)
@@ -113,7 +116,7 @@ final class ReferenceModel {
     // MARK: Validate: subscription, rate limits, idempotency, quota, reservation
 
     private func validate(
-        _ command: ValidateUsage, _ rules: LedgerRules, at now: Int64, fresh: UUID?
+        _ command: ValidateUsage, _ rules: LedgerRules, at now: Int64, clock: Int64, fresh: UUID?
     ) -> Answer {
         guard let user = users[command.userID] else { return .unknownUser }
         guard user.isActive else { return .deactivatedUser }
@@ -130,7 +133,7 @@ final class ReferenceModel {
             return .denied(.subscriptionInactive, limits())
         }
         if let reset = limits().filter({ $0.remaining == 0 }).map(\.resetAt).max() {
-            return .denied(.rateLimited(retryAfter: Self.seconds(from: now, to: reset)), limits())
+            return .denied(.rateLimited(retryAfter: Self.seconds(from: clock, to: reset)), limits())
         }
         if let known {
             let status = known.status(at: now)
@@ -156,7 +159,7 @@ final class ReferenceModel {
                     used: Credits(clamping: taken),
                     limit: Credits(clamping: account.period.granted),
                     needed: Credits(clamping: cost),
-                    retryAfter: Self.seconds(from: now, to: reset)),
+                    retryAfter: Self.seconds(from: clock, to: reset)),
                 limits())
         }
         guard let id = fresh, placeOfCall[id] == nil else { return .unknownUsage }

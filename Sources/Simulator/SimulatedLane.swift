@@ -80,7 +80,7 @@ extension SimulatedWorld {
         for (operation, answer) in zip(operations, answers) {
             let expected = model.apply(
                 operation, rules, at: instants[operation.userID] ?? clock.micros,
-                fresh: answer.usageID)
+                clock: clock.micros, fresh: answer.usageID)
             guard answer == expected else {
                 throw Disagreement(
                     kind: "answer to \(operation.label)",

@@ -9,6 +9,7 @@ struct Users: AsyncParsableCommand {
         abstract: "Accounts, deactivation, credit adjustments.",
         subcommands: [
             Find.self, Create.self, Deactivate.self, Reactivate.self, Adjust.self,
+            ResetClock.self,
         ])
 
     struct Find: AsyncParsableCommand {
@@ -177,7 +178,7 @@ struct Users: AsyncParsableCommand {
     }
 }
 
-private func withAdministration(
+func withAdministration(
     _ body: (UserAdministration, CareerCore) async throws -> Void
 ) async throws {
     let core = try await CareerCore.openFromEnvironment()

@@ -136,7 +136,7 @@ struct ExportPages: BodySource {
         try connection.query(
             """
             SELECT c.id, c.event, c.plan_id, c.status, c.stripe_customer_id,
-                c.stripe_subscription_id, c.at
+                c.stripe_subscription_id, c.at, c.reason
             FROM subscription_changes c JOIN subscriptions s ON s.id = c.subscription_id
             WHERE s.user_id = ? \(key == nil ? "" : "AND (c.at, c.id) > (?, ?)")
             ORDER BY c.at, c.id LIMIT ?
@@ -148,7 +148,8 @@ struct ExportPages: BodySource {
                 event: reader.text(), planID: reader.uuid(),
                 status: reader.oneOf(Subscription.Status.self),
                 stripeCustomerID: reader.optionalText(),
-                stripeSubscriptionID: reader.optionalText(), at: reader.time())
+                stripeSubscriptionID: reader.optionalText(), at: reader.time(),
+                reason: reader.optionalText())
             return (change, [.time(change.at), .uuid(id)])
         }
     }

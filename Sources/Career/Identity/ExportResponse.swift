@@ -25,6 +25,7 @@ struct SubscriptionChangeResponse: JSONObjectOutput {
     let stripeCustomerID: String?
     let stripeSubscriptionID: String?
     let at: Timestamp
+    let reason: String?
 
     static let schemaName = "SubscriptionChange"
     static let about = "One change of the subscription, and what it has since."
@@ -41,6 +42,7 @@ struct SubscriptionChangeResponse: JSONObjectOutput {
             $0.stripeSubscriptionID
         },
         OutputField("at", .time, "When.") { $0.at },
+        OutputField("reason", .nullable(.text), "An operator's reason.") { $0.reason },
     ]
 }
 

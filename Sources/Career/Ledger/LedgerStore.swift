@@ -370,8 +370,8 @@ enum LedgerStore {
         if !batch.history.isEmpty {
             let sql = """
                 INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status,
-                    stripe_customer_id, stripe_subscription_id, at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    stripe_customer_id, stripe_subscription_id, at, reason)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
             try connection.enqueueMany(
                 sql,
@@ -380,7 +380,7 @@ enum LedgerStore {
                     return [
                         .uuid(id), .uuid($0.subscriptionID), .text($0.event), .uuid($0.planID),
                         .text($0.status.rawValue), .text($0.stripeCustomerID),
-                        .text($0.stripeSubscriptionID), .time($0.at),
+                        .text($0.stripeSubscriptionID), .time($0.at), .text($0.reason),
                     ]
                 })
         }

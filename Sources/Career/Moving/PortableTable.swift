@@ -173,7 +173,7 @@ extension PortableTable {
             columns: [
                 .uuid("id"), .uuid("subscription_id"), .text("event"), .uuid("plan_id"),
                 .text("status"), .text("stripe_customer_id"), .text("stripe_subscription_id"),
-                .time("at"),
+                .time("at"), .text("reason"),
             ]),
         PortableTable(
             "career_subscription_contexts", key: "user_id",

@@ -21,6 +21,7 @@ public let migrations: [Migration] = [
     Migration("debts", debts),
     Migration("deletions under way", deletionsUnderWay),
     Migration("ends and attempts at Stripe", endsAndAttempts),
+    Migration("clocks that were ahead", clocksAhead),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -122,7 +122,7 @@ public struct SettleAccount: LedgerCommand {
             grants = account.startFreePeriodIfDue(plan: plan, at: now)
         }
         let expired = position.overdue.map { account.expire($0) }
-        if !grants.isEmpty || !expired.isEmpty { account.context.decidedAt = now }
+        if !grants.isEmpty { account.context.decidedAt = now }
         var decision = Decision(
             Outcome(account: account, expired: expired.count), account: account)
         decision.grants = grants

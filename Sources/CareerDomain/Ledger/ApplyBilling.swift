@@ -252,10 +252,11 @@ struct BillingChange {
         let isChanged = account != before || !grants.isEmpty || !logs.isEmpty
         if isChanged { account.context.decidedAt = now }
         var events = events
-        if account.subscription != before.subscription {
-            account.subscription.updatedAt = now
-            if events.isEmpty { events = [.updated] }
-        }
+        if account.subscription != before.subscription { account.subscription.updatedAt = now }
+        // What changes leaves a line or a grant: the account's last decision is one of its rows'.
+        let isTold =
+            !events.isEmpty || !grants.isEmpty && account.subscription == before.subscription
+        if isChanged && !isTold { events = [.updated] }
         var decision = Decision<ApplyBilling.Outcome>(
             .applied(account, events), account: account)
         decision.grants = grants

@@ -58,7 +58,6 @@ public struct CommitUsage: LedgerCommand {
             return Decision(
                 .applied(log.status, charged: charged, isReplay: true), account: account)
         }
-        account.context.decidedAt = now
         if log.isOverdue(at: min(now, acceptedAt ?? now)) {
             var decision = Decision<Outcome>(.refused(.expired, charged: .zero), account: nil)
             decision.logs = [account.expire(log)]
@@ -91,7 +90,13 @@ public struct CommitUsage: LedgerCommand {
     /// its own.
     private func settle(_ log: inout UsageLog, in account: inout Account, at now: Timestamp) {
         let isOfRunningPeriod = log.periodNumber == account.context.period.number
+        account.context.decidedAt = now
         log.committedAt = now
+        if let acceptedAt, log.commitAcceptedAt == nil {
+            // Of a commit that came by a queue alone: why it is in time although it is late.
+            log.commitAcceptedAt = min(max(acceptedAt, log.createdAt), now)
+            log.commitAcceptedAs = result.status
+        }
         log.metrics = metrics
         log.status = result.status
         if isOfRunningPeriod { account.context.reserved -= log.creditsReserved }

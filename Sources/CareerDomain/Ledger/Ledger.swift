@@ -75,6 +75,10 @@ public enum UserStanding: Sendable, Hashable {
 
 /// All that a decision looks at.
 public struct Position: Sendable {
+    /// What the deciding process's clock says. It is earlier than the decision's instant where the
+    /// account was decided on by a clock that is ahead; what a client is told to wait for is counted
+    /// from it.
+    public var clock: Timestamp
     public var user: UserStanding
     /// `nil` where the user has no Career subscription.
     public var account: Account?
@@ -88,9 +92,10 @@ public struct Position: Sendable {
     public var grants: [CreditGrant]
 
     public init(
-        user: UserStanding, account: Account?, log: UsageLog?, overdue: [UsageLog],
-        wasGranted: Bool, grants: [CreditGrant] = []
+        clock: Timestamp, user: UserStanding, account: Account?, log: UsageLog?,
+        overdue: [UsageLog], wasGranted: Bool, grants: [CreditGrant] = []
     ) {
+        self.clock = clock
         self.user = user
         self.account = account
         self.log = log
@@ -167,7 +172,7 @@ public struct LedgerBatch: Sendable {
         let entry = entries[command.userID] ?? Entry(user: .missing, account: nil, overdue: [])
         let now = max(clock, entry.account?.context.decidedAt ?? clock)
         let position = Position(
-            user: entry.user, account: entry.account, log: log(command.subject),
+            clock: clock, user: entry.user, account: entry.account, log: log(command.subject),
             overdue: entry.overdue.compactMap { logs[$0] }.filter { $0.isOverdue(at: now) },
             wasGranted: command.onceOnly.map { knownGrants.contains($0) } ?? false,
             grants: command.seesGrants ? entry.grants : [])

@@ -28,6 +28,7 @@ public struct LinkCustomer: LedgerCommand {
         }
         account.subscription.stripeCustomerID = customerID
         account.subscription.updatedAt = now
+        account.context.decidedAt = now
         var decision = Decision<Outcome>(customerID, account: account)
         decision.history = [
             SubscriptionChange(

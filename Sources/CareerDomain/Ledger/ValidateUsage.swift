@@ -72,20 +72,24 @@ public struct ValidateUsage: LedgerCommand {
         for log in position.overdue { decision.logs.append(account.expire(log)) }
         let known = position.log.map { log in decision.logs.first { $0.id == log.id } ?? log }
 
-        if let denial = denial(account, plan, known: known, cost: cost, rules, at: now) {
-            let limits = account.context.rateLimits(plan.pricing, at: now)
+        let windowsAt = account.context.windowsAt(now, clock: position.clock)
+        if let denial = denial(
+            account, plan, known: known, cost: cost, rules, at: now, windowsAt: windowsAt,
+            clock: position.clock)
+        {
+            let limits = account.context.rateLimits(plan.pricing, at: windowsAt)
             decision.outcome = .denied(denial, limits)
         } else {
-            let log = known ?? reserve(cost, in: &account, rules, at: now)
+            let log = known ?? reserve(cost, in: &account, rules, at: now, windowsAt: windowsAt)
             if known == nil { decision.logs.append(log) }
             let grant = Grant(
                 usageID: log.id, creditsReserved: log.creditsReserved, expiresAt: log.expiresAt,
                 isReplay: known != nil)
             decision.outcome = .granted(
-                grant, account.context.rateLimits(plan.pricing, at: now))
+                grant, account.context.rateLimits(plan.pricing, at: windowsAt))
         }
         // Refusals and replays leave the account as it was, so that they cost no write.
-        if !decision.logs.isEmpty || !decision.grants.isEmpty { account.context.decidedAt = now }
+        if !decision.grants.isEmpty { account.context.decidedAt = now }
         decision.account = account
         return decision
     }
@@ -93,17 +97,17 @@ public struct ValidateUsage: LedgerCommand {
     /// The first rule that forbids the call, in the order of the contract.
     private func denial(
         _ account: Account, _ plan: Plan, known: UsageLog?, cost: Credits, _ rules: LedgerRules,
-        at now: Timestamp
+        at now: Timestamp, windowsAt: Timestamp, clock: Timestamp
     ) -> Denial? {
         guard account.isEntitled(at: now, grace: rules.pastDueGrace) else {
             return .subscriptionInactive
         }
         let context = account.context
         let full = [context.minuteWindow, context.dayWindow]
-            .map { $0.current(at: now) }
+            .map { $0.current(at: windowsAt) }
             .filter { $0.isFull(limit: plan.pricing.limit($0.span)) }
         if let reset = full.map(\.resetAt).max() {
-            return .rateLimited(retryAfter: now.secondsRoundedUp(until: reset))
+            return .rateLimited(retryAfter: clock.secondsRoundedUp(until: reset))
         }
         if let known {
             let status = known.status(at: now)
@@ -122,17 +126,19 @@ public struct ValidateUsage: LedgerCommand {
                 now < periodEnd ? periodEnd : periodEnd.adding(seconds: rules.pastDueGrace)
             return .quotaExceeded(
                 used: context.used + context.reserved, limit: context.allocated, needed: cost,
-                retryAfter: now.secondsRoundedUp(until: reset))
+                retryAfter: clock.secondsRoundedUp(until: reset))
         }
         return nil
     }
 
     private func reserve(
-        _ cost: Credits, in account: inout Account, _ rules: LedgerRules, at now: Timestamp
+        _ cost: Credits, in account: inout Account, _ rules: LedgerRules, at now: Timestamp,
+        windowsAt: Timestamp
     ) -> UsageLog {
+        account.context.decidedAt = now
         account.context.reserved += cost
-        account.context.minuteWindow = account.context.minuteWindow.current(at: now)
-        account.context.dayWindow = account.context.dayWindow.current(at: now)
+        account.context.minuteWindow = account.context.minuteWindow.current(at: windowsAt)
+        account.context.dayWindow = account.context.dayWindow.current(at: windowsAt)
         account.context.minuteWindow.countOne()
         account.context.dayWindow.countOne()
         return UsageLog(

@@ -28,10 +28,7 @@ public struct WithdrawCommit: LedgerCommand {
         else { return Decision(.notWaiting, account: position.account) }
         log.commitAcceptedAt = nil
         log.commitAcceptedAs = nil
-        if log.isOverdue(at: now) {
-            account.context.decidedAt = now
-            log = account.expire(log)
-        }
+        if log.isOverdue(at: now) { log = account.expire(log) }
         var decision = Decision<Outcome>(.withdrawn(log.status), account: account)
         decision.logs = [log]
         return decision

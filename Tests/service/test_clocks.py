@@ -1,0 +1,92 @@
+"""Clocks that are wrong: what one decision by a clock ahead leaves, and how it is mended."""
+
+import datetime
+import time
+
+import pytest
+
+from conftest import DAY
+
+YEAR = 366 * DAY
+
+
+def ahead(service, seconds):
+    """Moves the account's rows as a process would have left them whose clock is ahead: the
+    development clock goes there, and back again once that process has gone."""
+    service.advance(seconds)
+
+
+def back(service):
+    """The clock is right again; it never runs backwards in a running process, so by a new one."""
+    service.stop()
+    service.rows("UPDATE installation SET clock_offset = 0")
+    service.offset = 0
+    service.start()
+
+
+@pytest.mark.parametrize("seconds", [3600, 2 * DAY, YEAR])
+def test_an_account_that_a_clock_ahead_decided_on_is_brought_back_by_its_operator(
+        own_service, seconds):
+    user = own_service.sign_up()
+    ahead(own_service, seconds)
+    user.spend()
+    held = user.validate().json["usage_id"]
+    back(own_service)
+    refused = own_service.command("users", "reset-clock", user.email, "--reason", "")
+    assert refused.returncode == 1 and "1 to 1000 characters" in refused.stderr
+    mended = own_service.command("users", "reset-clock", user.email, "--reason", "a clock was ahead")
+    assert mended.returncode == 0 and mended.stdout.startswith("back from "), mended
+    again = own_service.command("users", "reset-clock", user.id, "--reason", "again")
+    assert again.stdout == "the account does not lie in the future\n"
+    balance = user.balance
+    end = datetime.datetime.fromisoformat(balance["period_end"]).timestamp()
+    assert 27 * DAY < end - time.time() <= 31 * DAY
+    assert balance["credits_used"] == "1.00" and balance["credits_reserved"] == "1.00"
+    assert all(0 < datetime.datetime.fromisoformat(limit["reset_at"]).timestamp() - time.time()
+               <= DAY for limit in balance["rate_limits"])
+    assert user.commit(held).status == 200
+    assert user.spend().status == 200
+    (line,) = own_service.rows(
+        "SELECT event, reason FROM subscription_changes WHERE event = 'clock_reset'")
+    assert line == ("clock_reset", "a clock was ahead")
+    assert user.get("/auth/me/export").json["subscription_history"][-1]["reason"] \
+        == "a clock was ahead"
+    assert own_service.audit().returncode == 0, own_service.audit().stdout
+
+
+def test_a_reservation_of_a_clock_ahead_lapses_like_any_other_after_a_reset(own_service):
+    user = own_service.sign_up()
+    ahead(own_service, YEAR)
+    user.validate()
+    back(own_service)
+    assert own_service.command(
+        "users", "reset-clock", user.email, "--reason", "x").returncode == 0
+    own_service.advance(16 * 60)
+    assert user.balance["credits_reserved"] == "0.00"
+    assert own_service.audit().returncode == 0, own_service.audit().stdout
+
+
+@pytest.mark.parametrize("seconds", [30, 3600, YEAR])
+def test_a_full_window_of_a_clock_ahead_says_truly_when_to_come_back(own_service, seconds):
+    user = own_service.sign_up()
+    ahead(own_service, seconds)
+    # Never across the turn of a minute, which would empty the window.
+    while 30 < own_service.time % 60:
+        time.sleep(0.2)
+    while user.validate(feature="career.extract_keywords").status == 200:
+        pass
+    back(own_service)
+    answer = user.validate(feature="career.extract_keywords")
+    if answer.status == 429:
+        assert answer.code == "rate_limited"
+        wait = int(answer.headers["retry-after"])
+        assert wait <= 60 + seconds
+        own_service.advance(wait)
+        assert user.validate(feature="career.extract_keywords").status == 200
+    else:
+        assert answer.status == 200 and seconds > 15 * 60
+
+
+def test_who_has_no_subscription_or_is_not_there_has_no_clock_to_reset(own_service):
+    result = own_service.command("users", "reset-clock", "nobody@example.test", "--reason", "x")
+    assert result.returncode == 1 and result.stderr == "cuebx: no user nobody@example.test\n"
