@@ -131,10 +131,24 @@ extension Parameters {
 
     func int(_ path: String...) throws -> Int64? {
         guard let text = text(path) else { return nil }
-        if let value = Int64(text) { return value }
+        if let value = Int64(text), Self.isSane(value, named: path.last ?? "") { return value }
         let name = Entry(path: path, value: "").name
         throw StripeError.invalid(
             "Invalid integer: \(text)", param: name, code: "parameter_invalid_integer")
+    }
+
+    /// Whether a number is one that its parameter may have at all: with such ones no sum, product or
+    /// time can overflow. What an endpoint takes of them is its own affair.
+    private static func isSane(_ value: Int64, named name: String) -> Bool {
+        let largest: Int64 =
+            switch name {
+            case "unit_amount", "amount", "balance": 99_999_999_999
+            case "quantity", "minimum", "maximum": 999_999
+            case "trial_period_days", "interval_count", "limit": 10_000
+            // A time: the last second of the year 9999.
+            default: 253_402_300_799
+            }
+        return (-largest...largest).contains(value)
     }
 
     func bool(_ path: String...) throws -> Bool? {

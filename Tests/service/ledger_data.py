@@ -21,7 +21,9 @@ BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
 FREE = bytes.fromhex("0198c0de000070008000000000000001")
 CREDIT = 1_000_000
 SECOND = 1_000_000
-MONTH = 30 * 86_400 * SECOND
+# The anchor, 14 November 2023, and the ends of the months that are counted from it.
+STARTS = [seconds * SECOND for seconds in (1_700_000_000, 1_702_592_000, 1_705_270_400)]
+END = 1_707_948_800 * SECOND
 # Logs of an account, over all of its periods.
 LOGS_AN_ACCOUNT = 100
 PERIODS = 3
@@ -66,11 +68,13 @@ def fill(database, logs, seed=1, has_overdue=True):
     subprocess.run([BINARY, "catalog", "sync"], env=environment(database), check=True,
                    capture_output=True)
     dice = random.Random(seed)
-    start = 1_700_000_000 * SECOND
+    start = STARTS[0]
     accounts = max(1, logs // LOGS_AN_ACCOUNT)
     users = [uuid7(start, dice) for _ in range(accounts)]
     subscriptions = [uuid7(start, dice) for _ in range(accounts)]
     held, used = [0] * accounts, [0] * accounts
+    # An account's last decision is the newest of its rows.
+    decided = [STARTS[-1]] * accounts
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA foreign_keys = OFF")
@@ -81,11 +85,11 @@ def fill(database, logs, seed=1, has_overdue=True):
         "failure_reason")
     insert = (f"INSERT INTO career_usage_logs ({columns}) "
               f"VALUES ({', '.join('?' * (columns.count(',') + 1))})")
-    step = PERIODS * MONTH // logs
+    step = (END - start) // logs
     rows = []
     for number in range(logs):
         at = start + number * step
-        period = min(PERIODS, 1 + (at - start) // MONTH)
+        period = sum(begun <= at for begun in STARTS)
         account = dice.randrange(accounts)
         cost = dice.choice([CREDIT // 2, CREDIT, 2 * CREDIT])
         status = dice.choices(["SUCCESS", "FAILED", "EXPIRED", "PENDING"], [85, 9, 4, 2])[0]
@@ -95,6 +99,8 @@ def fill(database, logs, seed=1, has_overdue=True):
             used[account] += cost if status == "SUCCESS" else 0
             held[account] += cost if status == "PENDING" else 0
         settled = at + SECOND if status in ("SUCCESS", "FAILED") else None
+        lapsed = at + 900 * SECOND if status == "EXPIRED" else at
+        decided[account] = max(decided[account], settled or lapsed)
         rows.append((
             uuid7(at, dice), users[account], subscriptions[account], period, f"request-{number}",
             f"{dice.getrandbits(256):064x}", "career.job_match", status, cost,
@@ -120,12 +126,16 @@ def fill(database, logs, seed=1, has_overdue=True):
             "credits_allocated, credits_used, credits_reserved, minute_started_at, minute_count, "
             "day_started_at, day_count, decided_at) "
             "VALUES (?, ?, ?, ?, ?, 'free', ?, ?, ?, ?, ?, 0, 0, 0, 0, ?)",
-            (user, subscription, PERIODS, start + (PERIODS - 1) * MONTH, start + PERIODS * MONTH,
-             FREE, start, allocation, used[number], held[number], start))
-        for period in range(1, PERIODS + 1):
+            (user, subscription, PERIODS, STARTS[-1], END, FREE, start, allocation, used[number],
+             held[number], decided[number]))
+        connection.execute(
+            "INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status, at) "
+            "VALUES (?, ?, 'activated', ?, 'active', ?)",
+            (uuid7(start, dice), subscription, FREE, start))
+        for period, begun in enumerate(STARTS, 1):
             connection.execute(
                 "INSERT INTO credit_grants VALUES (?, ?, 'plan', 'free_month', ?, NULL, ?)",
-                (user, period, allocation, start))
+                (user, period, allocation, begun))
     connection.commit()
     connection.close()
     return accounts

@@ -1,0 +1,242 @@
+"""The audit sees every broken invariant: each column of the ledger's tables is changed in one row, past
+the schema's rules, and the audit must name something. What it cannot see is listed with the reason."""
+
+import uuid
+
+import pytest
+
+from conftest import DAY, PRO, PROVIDER, Service
+from test_integers import LEAST, MOST, Snapshot
+from test_payments import buy, settle
+
+KEYS = {
+    "subscriptions": ["id"], "subscription_changes": ["id"],
+    "career_subscription_contexts": ["user_id"],
+    "credit_grants": ["user_id", "period_number", "kind", "cause"], "career_usage_logs": ["id"]}
+
+# Columns of which another value is as good as the one that is there, as far as any row tells.
+FREE_TEXT = "a text that nothing decides on"
+INVISIBLE = {
+    ("subscriptions", "canceled_at"): "Stripe's word alone: reconciliation sees it",
+    ("subscriptions", "trial_end"): "Stripe's word alone: reconciliation sees it",
+    ("subscriptions", "cancel_at_period_end"): "Stripe's word alone: reconciliation sees it",
+    ("subscriptions", "trial_used"): "may be remembered of a deleted account",
+    ("subscription_changes", "at"): "the same millisecond of its id",
+    ("subscription_changes", "event"): FREE_TEXT, ("subscription_changes", "reason"): FREE_TEXT,
+    ("subscription_changes", "status"): "what a line before the last one told is told by it alone",
+    ("subscription_changes", "plan_id"): "what a line before the last one told is told by it alone",
+    ("subscription_changes", "stripe_customer_id"):
+        "what a line before the last one told is told by it alone",
+    ("subscription_changes", "stripe_subscription_id"):
+        "what a line before the last one told is told by it alone",
+    ("career_subscription_contexts", "period_plan_id"): "one of two paid plans is as likely",
+    ("career_subscription_contexts", "period_start"): "a paid period is Stripe's",
+    ("career_subscription_contexts", "period_end"): "a paid period is Stripe's",
+    ("career_subscription_contexts", "period_anchor"): "a paid period is Stripe's",
+    ("career_subscription_contexts", "former_credits_left"):
+        "what a period that is over had left may have been any",
+    ("credit_grants", "credits"): "the allocation of a past period's plan may have been any",
+    ("credit_grants", "cause"): "an id of somebody else's world",
+    ("credit_grants", "kind"): "a grant of an operator's and of an upgrade differ by the reason only",
+    ("credit_grants", "reason"): FREE_TEXT,
+    ("credit_grants", "created_at"): "any instant between its neighbours is as likely",
+    ("career_usage_logs", "period_number"): "made at the very instant at which a period began",
+    ("career_usage_logs", "request_id"): FREE_TEXT, ("career_usage_logs", "payload_hash"): FREE_TEXT,
+    ("career_usage_logs", "feature_key"): "any feature of the catalog is as likely",
+    ("career_usage_logs", "endpoint"): FREE_TEXT, ("career_usage_logs", "method"): FREE_TEXT,
+    ("career_usage_logs", "client_ip"): FREE_TEXT, ("career_usage_logs", "user_agent"): FREE_TEXT,
+    ("career_usage_logs", "model"): FREE_TEXT, ("career_usage_logs", "model_used"): FREE_TEXT,
+    ("career_usage_logs", "failure_type"): "any failure is as likely",
+    ("career_usage_logs", "failure_reason"): FREE_TEXT,
+    ("career_usage_logs", "input_chars"): "a measure of the caller's",
+    ("career_usage_logs", "max_output_tokens"): "a measure of the caller's",
+    ("career_usage_logs", "input_tokens"): "a measure of the caller's",
+    ("career_usage_logs", "output_tokens"): "a measure of the caller's",
+    ("career_usage_logs", "latency_ms"): "a measure of the caller's",
+    ("career_usage_logs", "credits_reserved"): "what was given back may have been any",
+    ("career_usage_logs", "created_at"): "the same millisecond of its id",
+    ("career_usage_logs", "expires_at"): "how long reservations last is a setting",
+    ("career_usage_logs", "committed_at"): "any instant between its neighbours is as likely",
+    ("career_usage_logs", "commit_accepted_at"): "any instant before the end is as likely",
+    ("career_usage_logs", "commit_accepted_as"): "both or none",
+}
+# Of the columns above, the changes that are seen all the same, whatever the row.
+SEEN_ALL_THE_SAME = {MOST, LEAST}
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory):
+    """A database at rest: a Free user of three months, and one who pays, has upgraded and renewed;
+    logs of every kind."""
+    folder = tmp_path_factory.mktemp("ledger")
+    service = Service(folder, **PROVIDER.settings(folder)).start()
+    free, payer = service.sign_up(), service.sign_up()
+    for _ in range(2):
+        for user in (free, payer):
+            user.spend()
+            user.commit(user.validate().json["usage_id"], success=False)
+        service.advance(32 * DAY)
+    free.validate()
+    service.advance(3600)
+    free.spend()
+    buy(service, payer)
+    service.advance(8 * DAY)
+    payer.spend()
+    assert payer.post("/career/subscriptions/upgrade", {"new_plan_id": PRO}).status == 200
+    payer.adjust("12.5")
+    payer.spend()
+    service.advance_past_period(payer)
+    payer.adjust("-1")
+    free.spend()
+    for user in (free, payer):
+        user.spend(usage_estimate={"input_chars": 5, "max_output_tokens": 5, "model": "m"})
+        user.commit(user.validate().json["usage_id"], metrics={
+            "model_used": "m", "input_tokens": 1, "output_tokens": 1, "latency_ms": 1})
+        user.commit(user.validate().json["usage_id"], headers={"Prefer": "respond-async"})
+        user.validate()
+    settle(service)
+    service.stop()
+    assert service.audit().returncode == 0, service.audit().stdout
+    service.break_by_hand()
+    service.whole = Snapshot(service)
+    return service
+
+
+def where(service, table, row):
+    columns = service.columns[table]
+    values = dict(zip(columns, row))
+    def text(value):
+        if isinstance(value, uuid.UUID):
+            return f"X'{value.hex}'" if service.uses_sqlite else f"'{value}'"
+        return f"'{value}'" if isinstance(value, str) else str(value)
+    return " AND ".join(f"{name} = {text(values[name])}" for name in KEYS[table])
+
+
+def changes(service, value):
+    """Other values in the place of one, by its kind."""
+    if isinstance(value, uuid.UUID):
+        other = uuid.uuid4()
+        return [f"X'{other.hex}'" if service.uses_sqlite else f"'{other}'"]
+    if isinstance(value, int):
+        return [str(value + 1), str(value - 1), str(value + 86_400_000_000), str(MOST), str(LEAST)]
+    if isinstance(value, str):
+        return ["'x'"]
+    return ["1"]
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_a_change_of_any_column_of_the_ledger_is_named_or_listed_with_its_reason(ledger, table):
+    columns = ledger.columns[table]
+    unseen, tried = {}, 0
+    for row in ledger.rows(f"SELECT * FROM {table}"):
+        for column, value in zip(columns, row):
+            for change in changes(ledger, value):
+                if value is None and is_text(ledger, table, column):
+                    change = "'x'"
+                sql = f"UPDATE {table} SET {column} = {change} WHERE {where(ledger, table, row)}"
+                try:
+                    ledger.break_by_hand(sql)
+                except Exception:
+                    continue
+                tried += 1
+                audit = ledger.audit()
+                assert audit.stderr == "" and audit.returncode in (0, 1), (sql, audit)
+                is_extreme = change in map(str, SEEN_ALL_THE_SAME)
+                if audit.returncode == 0 and (is_extreme or (table, column) not in INVISIBLE):
+                    unseen.setdefault((table, column), []).append((change, row))
+                ledger.whole.restore()
+    assert tried > 3 * len(columns)
+    assert not unseen, "\n".join(
+        f"{place}: {changes[0]} and {len(changes) - 1} more" for place, changes in unseen.items())
+
+
+def is_text(service, table, column):
+    if service.uses_sqlite:
+        return next(row[2] for row in service.rows(f"PRAGMA table_info({table})")
+                    if row[1] == column) == "TEXT"
+    return service.rows(
+        """SELECT data_type FROM information_schema.columns
+        WHERE table_name = ? AND column_name = ?""", table, column) == [("text",)]
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_a_row_of_the_ledger_that_is_missing_is_named(ledger, table):
+    """One of which no other row tells is an adjustment or an upgrade of a period that is over, and a
+    log of a period that is over."""
+    for row in ledger.rows(f"SELECT * FROM {table}"):
+        ledger.break_by_hand(f"DELETE FROM {table} WHERE {where(ledger, table, row)}")
+        audit = ledger.audit()
+        ledger.whole.restore()
+        if table == "career_usage_logs" and audit.returncode == 0:
+            values = dict(zip(ledger.columns[table], row))
+            ((running,),) = ledger.rows(
+                "SELECT period_number FROM career_subscription_contexts WHERE user_id = ?",
+                values["user_id"])
+            assert values["period_number"] < running or values["status"] in ("FAILED", "EXPIRED")
+        elif table == "subscription_changes" and audit.returncode == 0:
+            # A line between two others.
+            columns = ledger.columns[table]
+            values = dict(zip(columns, row))
+            times = [at for (at,) in ledger.rows(
+                "SELECT at FROM subscription_changes WHERE subscription_id = ?",
+                values["subscription_id"])]
+            assert min(times) < values["at"] <= max(times) and len(times) > 1
+        elif table == "credit_grants" and audit.returncode == 0:
+            assert row[ledger.columns[table].index("kind")] in ("adjustment", "upgrade")
+        else:
+            assert audit.returncode == 1, (table, row)
+
+
+PLANTED = {
+    "a past period is overspent":
+        "UPDATE career_usage_logs SET credits_reserved = 900000000, credits_charged = 900000000 "
+        "WHERE status = 'SUCCESS' AND period_number = 1",
+    "a log of a past period is charged again":
+        "UPDATE credit_grants SET credits = 500000 WHERE period_number = 1",
+    "every line of the history is gone": "DELETE FROM subscription_changes",
+    "every grant is gone": "DELETE FROM credit_grants",
+    "the grant of a past period is gone":
+        "DELETE FROM credit_grants WHERE period_number = 1 AND kind = 'plan'",
+    "every subscription is gone": "DELETE FROM subscriptions",
+    "every user is gone": "DELETE FROM users",
+    "every account is gone": "DELETE FROM career_subscription_contexts",
+    "an account lies an hour in the future":
+        "UPDATE career_subscription_contexts SET decided_at = decided_at + 3600000000",
+    "an account lies a year in the future":
+        "UPDATE career_subscription_contexts SET decided_at = decided_at + 31536000000000",
+    "a charge came after the end":
+        "UPDATE career_usage_logs SET expires_at = created_at + 1 WHERE status = 'SUCCESS'",
+    "a finished log is of the future":
+        "UPDATE career_usage_logs SET committed_at = committed_at + 31536000000000 "
+        "WHERE status = 'FAILED'",
+    "accounts have each other's subscriptions":
+        "UPDATE subscriptions SET user_id = id",
+    "a window was emptied":
+        "UPDATE career_subscription_contexts SET minute_count = 0, day_count = 0",
+    "a period runs the other way":
+        "UPDATE career_subscription_contexts SET period_end = period_start - 1",
+    "an invoice was granted in two periods":
+        "UPDATE credit_grants SET cause = (SELECT max(cause) FROM credit_grants "
+        "WHERE kind = 'plan' AND cause <> 'free_month') WHERE kind = 'plan' "
+        "AND cause <> 'free_month'",
+}
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_is_planted_past_the_schemas_rules_is_named(ledger, what):
+    ledger.break_by_hand(PLANTED[what])
+    audit = ledger.audit()
+    ledger.whole.restore()
+    assert audit.returncode == 1 and audit.stderr == "", audit
+    assert len(audit.stdout.splitlines()) >= 2
+
+
+def test_a_request_that_was_reserved_for_twice_is_named(ledger, tmp_path):
+    copy = ledger.copy(tmp_path)
+    copy.break_by_hand("DROP INDEX career_usage_logs_by_request")
+    ids = [id for (id,) in copy.rows(
+        "SELECT id FROM career_usage_logs WHERE status = 'SUCCESS' ORDER BY id")][:2]
+    copy.rows("UPDATE career_usage_logs SET request_id = 'same', payload_hash = ?", "ab" * 32)
+    audit = copy.audit()
+    assert len(ids) == 2 and audit.returncode == 1
+    assert "a request was reserved for more than once" in audit.stdout
