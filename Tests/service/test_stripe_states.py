@@ -98,6 +98,11 @@ class World:
         parts = path.split("/")
         if len(parts) > 3 and parts[3] in self.unknown:
             return missing("id")
+        if path == "/v1/products/prod_unheard":
+            return 200, {
+                "id": "prod_unheard", "object": "product", "active": True, "created": 1,
+                "images": [], "livemode": False, "marketing_features": [], "metadata": {},
+                "name": "Something else", "type": "service", "updated": 1}
         if form.get("customer") in self.unknown:
             return missing("customer")
         return None
