@@ -64,14 +64,15 @@ struct SlowClientTests {
         #expect(answer.hasPrefix("HTTP/1.1 200 "))
     }
 
-    @Test("A body that trickles is answered with 408, though something always comes")
+    /// The client would go on for half an hour: a server that only asks for something to come hangs.
+    @Test(
+        "A body that trickles is answered with 408, though something always comes",
+        .timeLimit(.minutes(3)))
     func tricklingBody() async throws {
-        let start = ContinuousClock.now
         let answer = try await exchange(
             Self.head + "Content-Length: 18000\r\n\r\n",
-            then: [String](repeating: "x", count: 100), every: .milliseconds(100))
+            then: [String](repeating: "x", count: 17_999), every: .milliseconds(100))
         #expect(answer.hasPrefix("HTTP/1.1 408 "))
-        #expect(ContinuousClock.now - start < .seconds(8))
     }
 
     @Test("An answer that is read steadily above the rate is sent whole, however long that is")

@@ -95,7 +95,7 @@ enum Fixture {
         """
 
     static let dispute = """
-        {"id":"dp_1","object":"dispute","charge":"ch_1","livemode":false,\
+        {"id":"dp_1","object":"dispute","amount":2000,"charge":"ch_1","livemode":false,\
         "payment_intent":"pi_1","status":"lost"}
         """
 

@@ -67,7 +67,7 @@ struct DecodingCase: Sendable, CustomTestStringConvertible {
         ) { value throws(StripeDecodingError) in _ = try StripeCharge(value) },
         DecodingCase(
             type: "dispute", text: Fixture.dispute,
-            required: ["id", "charge", "status", "livemode"]
+            required: ["id", "amount", "charge", "status", "livemode"]
         ) { value throws(StripeDecodingError) in _ = try StripeDispute(value) },
         DecodingCase(
             type: "billing_portal.session", text: Fixture.portal,

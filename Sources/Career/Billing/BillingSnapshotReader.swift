@@ -50,7 +50,8 @@ struct BillingSnapshotReader: Sendable {
         let ours = try await planItems(of: subscription).first
         let invoices = try await stripe.listInvoices(subscription.id)
             .sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
-        let waiting = try await pendingLines(of: subscription, ours?.item, invoices)
+        let billed = invoices.filter { $0.isBilled(of: subscription) }
+        let waiting = try await pendingLines(of: subscription, ours?.item, billed)
         let plans = try await plans(
             of: invoices.flatMap(\.lines) + waiting, among: subscription.items.map(\.price))
         var paid = PaidLines(subscription)
@@ -63,7 +64,7 @@ struct BillingSnapshotReader: Sendable {
         }
         let periods = paid.latest(Self.periods)
         let changes = changes(
-            invoices, waiting, plans, trial: subscription.trial,
+            billed, waiting, plans, trial: subscription.trial,
             since: periods.first?.start ?? .max)
         let money = try await money(
             of: Set(periods.map(\.invoice.id) + changes.compactMap(\.invoice?.id)), invoices,
@@ -101,7 +102,7 @@ struct BillingSnapshotReader: Sendable {
         of subscription: StripeSubscription, _ item: StripeSubscription.Item?,
         _ invoices: [StripeInvoice]
     ) async throws -> [StripeInvoice.Line] {
-        let billed = invoices.filter(\.isBilled).flatMap(\.lines)
+        let billed = invoices.flatMap(\.lines)
             .filter { !$0.isCredit && $0.subscriptionItemID == item?.id }
             .max { $0.periodStart < $1.periodStart }
         guard let item, let billed, billed.priceID != item.price.id else { return [] }
@@ -116,7 +117,7 @@ struct BillingSnapshotReader: Sendable {
         trial: Range<Int64>, since first: Int64
     ) -> [BilledChange] {
         var found: [BilledChange] = []
-        for invoice in invoices where invoice.isBilled {
+        for invoice in invoices {
             found += pairs(invoice.lines, plans, of: invoice)
         }
         found += pairs(waiting, plans, of: nil)
@@ -277,8 +278,12 @@ private struct BilledChange {
 }
 
 extension StripeInvoice {
-    /// Whether it is, or will be, asked for.
-    fileprivate var isBilled: Bool { status == .paid || status == .open || status == .draft }
+    /// Whether it is, or will be, asked for. What a change that waits asks for changes nothing until
+    /// it is paid.
+    fileprivate func isBilled(of subscription: StripeSubscription) -> Bool {
+        let isOfWaiting = subscription.pendingUpdate != nil && id == subscription.latestInvoiceID
+        return status == .paid || !isOfWaiting && (status == .open || status == .draft)
+    }
 
     /// Whether it was paid while its subscription went on: what is paid after the end pays for
     /// nothing.
