@@ -118,8 +118,9 @@ def fill(database, logs, seed=1, has_overdue=True):
             "INSERT INTO users (id, email, email_key, password_hash, created_at, updated_at) "
             "VALUES (?, ?, ?, 'none', ?, ?)", (user, email, email, start, start))
         connection.execute(
-            "INSERT INTO subscriptions VALUES (?, ?, ?, 'active', NULL, NULL, 0, NULL, NULL, 0, "
-            "?, ?)", (subscription, user, FREE, start, start))
+            "INSERT INTO subscriptions (id, user_id, plan_id, status, cancel_at_period_end, "
+            "trial_used, created_at, updated_at) VALUES (?, ?, ?, 'active', 0, 0, ?, ?)",
+            (subscription, user, FREE, start, start))
         connection.execute(
             "INSERT INTO career_subscription_contexts (user_id, subscription_id, period_number, "
             "period_start, period_end, period_source, period_plan_id, period_anchor, "
@@ -134,7 +135,8 @@ def fill(database, logs, seed=1, has_overdue=True):
             (uuid7(start, dice), subscription, FREE, start))
         for period, begun in enumerate(STARTS, 1):
             connection.execute(
-                "INSERT INTO credit_grants VALUES (?, ?, 'plan', 'free_month', ?, NULL, ?)",
+                "INSERT INTO credit_grants (user_id, period_number, kind, cause, credits, created_at) "
+                "VALUES (?, ?, 'plan', 'free_month', ?, ?)",
                 (user, period, allocation, begun))
     connection.commit()
     connection.close()
