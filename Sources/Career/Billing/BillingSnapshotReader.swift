@@ -224,10 +224,14 @@ private struct PaidLines {
     /// its end was moved and an invoice over nothing made for it.
     mutating func add(_ line: StripeInvoice.Line, of invoice: StripeInvoice, plan: UUID?) {
         let isTrial = invoice.total == 0 && line.amount == 0 && trial.contains(line.periodStart)
-        if isTrial, periods.contains(where: \.isTrial) { return }
         let period = Period(
             invoice: invoice, plan: plan, start: line.periodStart,
             end: isTrial ? trial.upperBound : line.periodEnd, isTrial: isTrial)
+        if isTrial, let known = periods.firstIndex(where: \.isTrial) {
+            // Invoices of one second stand in any order; the first one began the subscription.
+            if invoice.billingReason == "subscription_create" { periods[known] = period }
+            return
+        }
         guard let same = periods.firstIndex(where: { $0.invoice.id == invoice.id }) else {
             return periods.append(period)
         }
