@@ -47,8 +47,8 @@ suite swift swift test -c release --skip-build
 # Each file on each engine, but for what is of one engine alone, and for what another database makes
 # no difference to: pages, parsers, bytes on the wire, settings.
 not_on_postgresql=()
-for name in audit_mutations docs encrypted examples kept_connections parsers rabbitmq settings \
-    sqlite_files threats waiting wire; do
+for name in audit_mutations docs encrypted examples integers kept_connections parsers rabbitmq \
+    settings sqlite_files threats waiting wire; do
     not_on_postgresql+=(--ignore "Tests/service/test_$name.py")
 done
 # What goes through queues has RabbitMQ for the broker there: so each engine and each broker is met.
