@@ -194,8 +194,12 @@ def test_an_export_of_many_rows_of_every_list_tells_each_once(service):
             "VALUES (?, ?, ?, 0, ?, ?)",
             uuid.uuid4(), uuid.UUID(user.id), f"device-{number}", at, at + 10 ** 15)
     export = user.get("/auth/me/export").json
+    # Rows from before the account's first period are nothing that the closing audit may find.
     service.write("DELETE FROM credit_grants WHERE user_id = ? AND period_number = 0",
                   uuid.UUID(user.id))
+    service.write("DELETE FROM career_usage_logs WHERE user_id = ?", uuid.UUID(user.id))
+    service.write("DELETE FROM subscription_changes WHERE subscription_id = ? AND event = 'resumed'",
+                  subscription)
     assert len({log["id"] for log in export["usage_logs"]}) == len(export["usage_logs"]) == 230
     assert [change["at"] for change in export["subscription_history"]] \
         == sorted(change["at"] for change in export["subscription_history"])
