@@ -19,7 +19,6 @@ FREE_TEXT = "a text that nothing decides on"
 INVISIBLE = {
     ("subscriptions", "canceled_at"): "Stripe's word alone: reconciliation sees it",
     ("subscriptions", "trial_end"): "Stripe's word alone: reconciliation sees it",
-    ("subscriptions", "cancel_at_period_end"): "Stripe's word alone: reconciliation sees it",
     ("subscriptions", "trial_used"): "may be remembered of a deleted account",
     ("subscription_changes", "at"): "the same millisecond of its id",
     ("subscription_changes", "event"): FREE_TEXT, ("subscription_changes", "reason"): FREE_TEXT,
