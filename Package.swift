@@ -42,9 +42,10 @@ let package = Package(
             url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
+        // What has no owner: instants, ids, credits, money, texts of bytes.
+        .target(name: "Values", swiftSettings: settings),
         // The rules: no I/O, no clock, no randomness.
-        .target(
-            name: "CareerDomain", swiftSettings: settings),
+        .target(name: "Ledger", dependencies: ["Values"], swiftSettings: settings),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
         .target(name: "JSON", swiftSettings: settings),
         // libpq, PostgreSQL's own client.
@@ -52,7 +53,7 @@ let package = Package(
         .target(
             name: "Database",
             dependencies: [
-                "CareerDomain", "CPQ",
+                "Values", "CPQ",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
@@ -60,7 +61,7 @@ let package = Package(
         .target(
             name: "HTTPEndpoint",
             dependencies: [
-                "CareerDomain", "JSON",
+                "Values", "JSON",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -76,16 +77,16 @@ let package = Package(
         .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: settings),
         .testTarget(
             name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: settings),
-        .testTarget(name: "StripeTests", dependencies: ["Stripe"], swiftSettings: settings),
+        .testTarget(name: "StripeTests", dependencies: ["HTTPClient", "JSON", "Stripe"], swiftSettings: settings),
         .testTarget(
-            name: "CareerDomainTests", dependencies: ["CareerDomain"], swiftSettings: settings),
+            name: "LedgerTests", dependencies: ["Ledger", "Values"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
-            name: "DatabaseTests", dependencies: ["Database"], swiftSettings: settings),
+            name: "DatabaseTests", dependencies: ["Database", "Values"], swiftSettings: settings),
         .testTarget(
             name: "HTTPEndpointTests",
             dependencies: [
-                "HTTPEndpoint", "JSON",
+                "HTTPEndpoint",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -96,7 +97,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Career", "CareerDomain", "HTTPEndpoint", "JSON", "Stripe",
+                "Career", "HTTPEndpoint", "JSON", "Ledger", "Stripe", "Tokens", "Users",
+                "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -108,7 +110,7 @@ let package = Package(
         .target(
             name: "Messaging",
             dependencies: [
-                "CRabbitMQ", "CareerDomain", "Database",
+                "CRabbitMQ", "Database", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -117,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "MessagingTests",
             dependencies: [
-                "Messaging", "Database", "CareerDomain",
+                "Messaging", "Database", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -146,19 +148,125 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "stripe-sandbox", dependencies: ["StripeSandbox"], swiftSettings: settings),
+        // Counters and histograms, as Prometheus reads them.
+        .target(
+            name: "Telemetry",
+            dependencies: [
+                "Values",
+            ],
+            swiftSettings: settings),
+        // The ledger in a database: group commit, the tables of the ledger, their audit.
+        .target(
+            name: "LedgerStore",
+            dependencies: [
+                "Database", "HTTPEndpoint", "JSON", "Ledger", "Telemetry", "Values",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        // The catalog as a file, and how it gets into the database.
+        .target(
+            name: "CatalogSync",
+            dependencies: ["Database", "JSON", "Ledger", "LedgerStore", "Values"],
+            swiftSettings: settings),
+        // The table of users, what an address is, and the keys of hashes.
+        .target(
+            name: "Users",
+            dependencies: [
+                "Database", "HTTPEndpoint", "Ledger", "Values",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings),
+        // Passwords, access tokens and the keys of an identity provider.
+        .target(
+            name: "Tokens",
+            dependencies: [
+                "HTTPClient", "HTTPEndpoint", "JSON", "Users", "Values",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        // Mails: their words, the outbox, their delivery.
+        .target(
+            name: "Mail",
+            dependencies: [
+                "Database", "HTTPClient", "JSON", "Ledger", "Messaging", "Users", "Values",
+                .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            swiftSettings: settings),
+        // What Stripe says of subscriptions, and what follows: mirror, webhooks, reconciliation.
+        .target(
+            name: "Billing",
+            dependencies: [
+                "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
+                "Stripe", "Users", "Values",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        // Stripe's events: their receipt, and what is done for each.
+        .target(
+            name: "Webhooks",
+            dependencies: [
+                "Billing", "Database", "HTTPEndpoint", "JSON", "LedgerStore", "Messaging",
+                "Stripe", "Telemetry", "Values",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        // What an operator sets up at Stripe: prices, the webhook endpoint, the portal.
+        .target(
+            name: "StripeSetup",
+            dependencies: ["Billing", "Ledger", "Stripe", "Webhooks"],
+            swiftSettings: settings),
+        // Sign-up, sign-in, sessions, and who a caller is.
+        .target(
+            name: "Identity",
+            dependencies: [
+                "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
+                "Messaging", "Tokens", "Users", "Values",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        // The product: plans, subscriptions and usage over HTTP.
         .target(
             name: "Career",
             dependencies: [
-                "CareerDomain", "JSON", "Database", "HTTPEndpoint", "HTTPClient", "Stripe",
-                "Messaging",
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "JWTKit", package: "jwt-kit"),
+                "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
+                "Messaging", "Values",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: settings),
+        // Every migration of the database, in one numbered list.
+        .target(
+            name: "Schema",
+            dependencies: ["Database"],
+            swiftSettings: settings),
+        // A whole database out into a file and in again.
+        .target(
+            name: "Moving",
+            dependencies: [
+                "Database", "JSON", "LedgerStore", "Schema", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: settings),
+        // Settings, the one wiring, start and shutdown, what operators do.
+        .target(
+            name: "Service",
+            dependencies: [
+                "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "HTTPEndpoint",
+                "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
+                "Moving", "Schema", "Stripe", "StripeSetup", "Tokens", "Users", "Values", "Webhooks",
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -166,10 +274,13 @@ let package = Package(
             swiftSettings: settings),
         // The ledger under faults, held against a model of its rules. The model and the engine in
         // memory know the domain alone.
-        .target(name: "Simulator", dependencies: ["CareerDomain"], swiftSettings: settings),
+        .target(
+            name: "Simulator", dependencies: ["Ledger", "Values"], swiftSettings: settings),
         .target(
             name: "SimulatorDatabase",
-            dependencies: ["Simulator", "CareerDomain", "Database", "Career"],
+            dependencies: [
+                "Billing", "Database", "Ledger", "LedgerStore", "Schema", "Simulator", "Values",
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "cuebx-sim",
@@ -185,12 +296,21 @@ let package = Package(
         .executableTarget(
             name: "cuebx",
             dependencies: [
-                "Career", "CareerDomain", "Database", "HTTPClient", "JSON", "Messaging",
-                "Stripe", "StripeSandbox",
+                "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
+                "LedgerStore", "Messaging", "Moving", "Service", "StripeSandbox", "StripeSetup",
+                "Values",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings, linkerSettings: standalone),
+        // The service measured beside the bare databases.
+        .executableTarget(
+            name: "cuebx-bench",
+            dependencies: [
+                "Database", "HTTPClient", "JSON", "Ledger", "LedgerStore", "Messaging",
+                "Service", "Stripe", "Values", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings, linkerSettings: standalone),
     ],

@@ -1,5 +1,5 @@
-import CareerDomain
 import HTTPEndpoint
+import Ledger
 
 // What enumerations are called in the document, and so in clients that are generated from it.
 

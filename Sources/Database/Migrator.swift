@@ -1,4 +1,4 @@
-import CareerDomain
+import Values
 
 /// A step from one version of the schema to the next. Once it has landed it is never edited.
 public struct Migration: Sendable {

@@ -1,5 +1,5 @@
-import CareerDomain
 import FoundationEssentials
+import Values
 
 /// A value that is bound to a parameter or read from a column.
 public enum SQLValue: Sendable, Hashable {

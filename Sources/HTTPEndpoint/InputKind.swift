@@ -1,6 +1,6 @@
-import CareerDomain
 import FoundationEssentials
 import JSON
+import Values
 
 /// A kind of value that a request may carry: how it is documented and how it is read, declared
 /// together so that the two cannot drift apart.

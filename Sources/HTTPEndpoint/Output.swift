@@ -1,7 +1,7 @@
-import CareerDomain
 import FoundationEssentials
 import HTTPTypes
 import JSON
+import Values
 
 /// What an endpoint answers with: it can write itself and tell its schema.
 public protocol JSONOutput: Sendable {

@@ -1,6 +1,6 @@
-import CareerDomain
 import Database
 import Foundation
+import Values
 
 /// Messages that were given up on: kept with the reason until an operator decides.
 public struct DeadLetters: Sendable {

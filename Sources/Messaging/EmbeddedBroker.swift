@@ -1,6 +1,6 @@
-import CareerDomain
 import Database
 import Foundation
+import Values
 
 /// The broker that needs no broker: a table beside the data. A message becomes visible with the
 /// database transaction that enqueued it.

@@ -1,10 +1,13 @@
-import CareerDomain
 import Database
 import FoundationEssentials
+import Values
 
 /// A message on its way: enqueued in the database transaction of what caused it, handled at least
 /// once.
 public struct Message: Sendable, Equatable {
+    /// The member of a body that names the request which brought the message.
+    public static let requestIDMember = "x_request_id"
+
     public let id: UUID
     public let queue: MessageQueue
     /// JSON.

@@ -1,6 +1,6 @@
-import CareerDomain
 import Database
 import FoundationEssentials
+import Values
 
 /// The table `messages`: what the embedded broker carries, what waits to be sent to RabbitMQ, and
 /// the dead letters of both.

@@ -1,8 +1,8 @@
-import CareerDomain
 import Foundation
 import Logging
 import ServiceLifecycle
 import Synchronization
+import Values
 
 /// Works messages off: takes what is due and hands it to its queue's handler. Each queue has a
 /// share of its own (``MessageQueue/maximumInFlight``), and what becomes free of it is filled

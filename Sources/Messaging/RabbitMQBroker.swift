@@ -1,7 +1,7 @@
-import CareerDomain
 import Database
 import Foundation
 import Logging
+import Values
 
 /// Messages by RabbitMQ. `enqueue` writes to the table `messages` within the caller's database
 /// transaction; a relay sends what is there on its way and deletes it once RabbitMQ has confirmed

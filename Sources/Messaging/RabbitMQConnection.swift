@@ -1,5 +1,4 @@
 import CRabbitMQ
-import CareerDomain
 import Foundation
 
 /// One connection with its one channel, by rabbitmq-c. It is used by the one thread that opened

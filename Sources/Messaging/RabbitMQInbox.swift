@@ -1,6 +1,6 @@
-import CareerDomain
 import FoundationEssentials
 import Synchronization
+import Values
 
 /// What RabbitMQ has delivered to this process and has no answer to yet.
 final class RabbitMQInbox: Sendable {

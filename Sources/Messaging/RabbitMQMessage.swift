@@ -1,5 +1,5 @@
-import CareerDomain
 import FoundationEssentials
+import Values
 
 /// A message as it goes to RabbitMQ. What the service knows of it travels in headers: AMQP's own
 /// timestamp has whole seconds only.

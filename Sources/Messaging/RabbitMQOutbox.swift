@@ -1,8 +1,8 @@
-import CareerDomain
 import Database
 import Foundation
 import Logging
 import ServiceLifecycle
+import Values
 
 /// Sends what waits in the outbox to RabbitMQ, in each process that has the broker.
 public struct OutboxRelay: Service {

@@ -1,4 +1,3 @@
-import CareerDomain
 import Foundation
 
 /// The queues at the broker: `NAME` for what is due, `NAME_retry` for what waits for its next try,

@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// Where the accounts of a run are kept: the only thing that differs between a run in memory and
 /// one on a database. Used by one thread.

@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// The ledger over dictionaries, for speed: what is written becomes visible at the commit, in one
 /// piece, and a crash loses everything else.

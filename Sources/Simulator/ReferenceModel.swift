@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// The rules of the design once more, plainly: one thread, no batches, no faults, no counters.
 /// What is used, reserved or left is added up from the calls each time, and whatever the clock

@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// What money bought in a period and what of it went back, as the model sees it: each purchase once,
 /// with what it came to so far.

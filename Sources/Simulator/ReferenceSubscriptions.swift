@@ -1,5 +1,5 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
 
 /// The model's accounts: periods, grants, and what Stripe says.
 extension ReferenceModel {

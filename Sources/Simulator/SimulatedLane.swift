@@ -1,5 +1,5 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
 
 /// The lane as the service runs it: one database transaction a batch; where that fails, one an
 /// operation. After each commit the model decides on the same operations, and what is stored is

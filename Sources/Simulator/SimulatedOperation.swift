@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// What waits for the lane: one of the ledger's commands, and the ticket that a billing effect was
 /// fetched under.

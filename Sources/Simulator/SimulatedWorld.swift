@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// What the code under test did wrong, in a run.
 package struct Disagreement: Error, Sendable {

@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// A run of one seed: its events are drawn, then they happen one after the other on an engine;
 /// then the faults stop and everything must drain.

@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// What is drawn once for a run: how many people, which rates of which faults, which catalogs.
 /// Runs that differ in their rates find more than runs that are all alike.

@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// Holds what is stored of a user against the four invariants of the ledger, which it adds up from
 /// the rows alone, and against the model. It remembers each log as it was last seen, so that it

@@ -1,5 +1,6 @@
-import CareerDomain
 import FoundationEssentials
+import Ledger
+import Values
 
 /// Stripe as far as the ledger hears of it: subscriptions that renew by the clock, cards that do
 /// not pay, and for each change a notification. Times are whole seconds, as Stripe's are.
@@ -10,7 +11,7 @@ struct StripeWorld {
         let userID: UUID
         let customerID: String
         var plan: UUID
-        var status: CareerDomain.Subscription.Status
+        var status: Ledger.Subscription.Status
         var periodStart: Int64
         var periodEnd: Int64
         var trialEnd: Int64?

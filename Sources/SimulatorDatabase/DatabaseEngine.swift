@@ -1,8 +1,11 @@
-import Career
-import CareerDomain
+import Billing
 import Database
 import FoundationEssentials
+import Ledger
+import LedgerStore
+import Schema
 import Simulator
+import Values
 
 /// The ledger's own store over a real database. A fault inside a database transaction rolls it
 /// back; after a crash the database is opened anew.

@@ -1,6 +1,7 @@
 import ArgumentParser
-import Career
 import Foundation
+import LedgerStore
+import Service
 
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

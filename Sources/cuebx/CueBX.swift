@@ -1,9 +1,12 @@
 import ArgumentParser
-import Career
-import CareerDomain
 import Database
 import Foundation
+import Ledger
 import Logging
+import Moving
+import Service
+import StripeSetup
+import Values
 
 /// The one binary: the service and everything that its operator needs.
 @main
@@ -15,7 +18,7 @@ struct CueBX: AsyncParsableCommand {
         subcommands: [
             Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Audit.self,
             DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
-            OpenAPICommand.self, Tour.self, BenchCommand.self, Export.self, Import.self,
+            OpenAPICommand.self, Tour.self, Export.self, Import.self,
             Backup.self,
         ])
 
@@ -65,15 +68,6 @@ struct CueBX: AsyncParsableCommand {
     private static func leave(_ status: Int32) -> Never {
         fflush(nil)
         _exit(status)
-    }
-}
-
-/// A failure that is told to the operator in one line.
-struct FriendlyError: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) {
-        self.description = description
     }
 }
 

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Career
-import CareerDomain
 import Foundation
 import Messaging
+import Service
 
 /// Messages that were given up on.
 struct DeadLettersCommand: AsyncParsableCommand {
@@ -79,8 +79,10 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
         func run() async throws {
             let id = try letterID(self.id)
-            try await withDeadLetters { _, core in
-                guard try await DiscardDeadLetter(core).discard(id) else {
+            try await withDeadLetters { letters, core in
+                guard try await DiscardDeadLetter(
+                    letters: letters, ledger: core.ledger
+                ).discard(id) else {
                     throw FriendlyError("no dead letter \(id.text)")
                 }
                 print("discarded")

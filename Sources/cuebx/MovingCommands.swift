@@ -1,7 +1,9 @@
 import ArgumentParser
-import Career
 import Database
 import Foundation
+import Moving
+import Service
+import Values
 
 struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

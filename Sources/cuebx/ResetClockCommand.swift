@@ -1,7 +1,7 @@
 import ArgumentParser
-import Career
-import CareerDomain
 import Foundation
+import Ledger
+import Service
 
 extension Users {
     /// Mends an account that a process whose clock was ahead has decided on.
@@ -27,7 +27,7 @@ extension Users {
             }
             try await withAdministration { administration, core in
                 let found = try await administration.require(user)
-                switch try await core.resetClock(of: found.id, reason: reason) {
+                switch try await core.ledger.resetClock(of: found.id, reason: reason) {
                 case .noSubscription: throw FriendlyError("the user has no subscription")
                 case .notInTheFuture: print("the account does not lie in the future")
                 case .reset(let from, let account):

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Career
 import Foundation
 import Logging
+import Service
 import ServiceLifecycle
 import StripeSandbox
 

@@ -1,7 +1,8 @@
 import ArgumentParser
-import Career
-import CareerDomain
+import CatalogSync
 import Foundation
+import Ledger
+import Service
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Serve until SIGTERM.")

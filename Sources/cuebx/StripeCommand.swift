@@ -1,6 +1,7 @@
 import ArgumentParser
-import Career
 import Foundation
+import Service
+import StripeSetup
 
 /// Where our mirror and Stripe differ.
 struct StripeCommand: AsyncParsableCommand {
@@ -57,9 +58,9 @@ struct StripeCommand: AsyncParsableCommand {
             let settings = try await Settings.load()
             let core = try await CareerCore.openFromEnvironment()
             let prices = try await CareerApplication(core).services.prices
-            var findings = try await PortalSetup(settings).check()
+            var findings = try await settings.portalSetup().check()
             findings += try await prices.check()
-            findings += try await WebhookSetup(settings, url: nil).check()
+            findings += try await settings.webhookSetup().check()
             try core.close()
             try tell(findings)
         }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Career
+import Service
 
 /// The endpoint by which Stripe's events reach the service.
 struct WebhooksCommand: AsyncParsableCommand {
@@ -24,7 +24,7 @@ struct WebhooksCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try await Settings.load(needsWebhookSecret: false)
-            let made = try await WebhookSetup(settings, url: address.url).create()
+            let made = try await settings.webhookSetup(url: address.url).create()
             print(
                 "\(made.id) sends \(made.events) types of events of \(made.version) to \(made.url)")
             print("STRIPE_WEBHOOK_SECRET=\(made.secret)")
@@ -45,7 +45,7 @@ struct WebhooksCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try await Settings.load(needsWebhookSecret: false)
-            try tell(try await WebhookSetup(settings, url: address.url).check())
+            try tell(try await settings.webhookSetup(url: address.url).check())
         }
     }
 }
@@ -63,7 +63,7 @@ struct PortalCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try await Settings.load(needsWebhookSecret: false)
-            print(try await PortalSetup(settings).create(returnURL: settings.publicURL))
+            print(try await settings.portalSetup().create(returnURL: settings.publicURL))
         }
     }
 
@@ -74,7 +74,7 @@ struct PortalCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try await Settings.load(needsWebhookSecret: false)
-            try tell(try await PortalSetup(settings).check())
+            try tell(try await settings.portalSetup().check())
         }
     }
 }

@@ -1,9 +1,8 @@
 import ArgumentParser
-import Career
-import CareerDomain
 import Foundation
 import HTTPClient
 import JSON
+import Service
 
 /// Walks through the product as its users do, over real HTTP, and shows each step.
 struct Tour: AsyncParsableCommand {

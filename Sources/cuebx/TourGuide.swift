@@ -1,6 +1,7 @@
 import Foundation
 import HTTPClient
 import JSON
+import Service
 
 /// Sends requests and prints them with their answers.
 struct TourGuide {

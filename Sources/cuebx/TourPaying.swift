@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Service
 
 /// Who walks: signs in anew whenever the clock has outrun the token.
 struct TourVisitor {

@@ -1,7 +1,8 @@
 import ArgumentParser
-import Career
-import CareerDomain
 import Foundation
+import Ledger
+import Service
+import Values
 
 /// An operator's basics.
 struct Users: AsyncParsableCommand {

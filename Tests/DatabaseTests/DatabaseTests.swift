@@ -1,4 +1,3 @@
-import CareerDomain
 import Database
 import Foundation
 import Testing

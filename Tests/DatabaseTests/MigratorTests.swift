@@ -1,6 +1,6 @@
-import CareerDomain
 import Database
 import Testing
+import Values
 
 @Suite("Migrations")
 struct MigratorTests {

@@ -1,5 +1,3 @@
-import Career
-import CareerDomain
 import Foundation
 import HTTPEndpoint
 import HTTPTypes

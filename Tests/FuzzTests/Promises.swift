@@ -1,11 +1,14 @@
 import Career
-import CareerDomain
 import Foundation
 import HTTPEndpoint
 import HTTPTypes
 import JSON
+import Ledger
 import NIOHTTP1
 import Stripe
+import Tokens
+import Users
+import Values
 
 /// What holds of each parser. Where a text is accepted, it is held against the grammar in another
 /// notation (a regular expression, Foundation), so that accepting too much shows too.

@@ -1,8 +1,8 @@
-import CareerDomain
 import Database
 import Foundation
 import Messaging
 import Testing
+import Values
 
 @Suite("A broker")
 struct BrokerTests {

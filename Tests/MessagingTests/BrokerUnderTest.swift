@@ -1,10 +1,10 @@
-import CareerDomain
 import Database
 import Foundation
 import Logging
 import Messaging
 import Synchronization
 import Testing
+import Values
 
 /// The brokers that the conformance cases hold to the same promises.
 enum Engine: String, CaseIterable, CustomTestStringConvertible {

@@ -1,9 +1,9 @@
-import CareerDomain
 import Database
 import Foundation
 import Logging
 import Messaging
 import Testing
+import Values
 
 @Suite("RabbitMQ")
 struct RabbitMQTests {

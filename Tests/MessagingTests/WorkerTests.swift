@@ -1,8 +1,8 @@
-import CareerDomain
 import Logging
 import Messaging
 import Synchronization
 import Testing
+import Values
 
 /// Where handlers wait until they are let through.
 private final class Gate: Sendable {

@@ -1,6 +1,8 @@
+import Billing
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import LedgerStore
 
 struct GetPlan: Action {
     let database: any Database
@@ -18,9 +20,4 @@ struct GetPlan: Action {
         }
         return Reply(PlanResponse(plan: plan))
     }
-}
-
-extension Problem {
-    static let planNotFound = Problem(
-        404, "plan_not_found", "Plan not found", "There is no plan with this id.")
 }

@@ -1,6 +1,7 @@
-import CareerDomain
+import Billing
 import Database
 import HTTPEndpoint
+import LedgerStore
 
 struct ListPlans: Action {
     let database: any Database

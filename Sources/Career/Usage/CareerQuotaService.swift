@@ -1,7 +1,10 @@
-import CareerDomain
 import Database
 import FoundationEssentials
+import Ledger
+import LedgerStore
+import Mail
 import Messaging
+import Values
 
 /// Metering: asks the ledger for decisions and reads what was decided.
 public struct CareerQuotaService: Sendable {
@@ -12,7 +15,7 @@ public struct CareerQuotaService: Sendable {
     private let mails: CreditMails
     private let clock: DecisionClock
 
-    init(
+    package init(
         database: any Database, ledger: CareerLedger, catalog: CatalogStore,
         broker: any MessageBroker, mails: CreditMails, clock: DecisionClock
     ) {

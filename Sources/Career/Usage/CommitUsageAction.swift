@@ -1,8 +1,10 @@
-import CareerDomain
 import FoundationEssentials
 import HTTPEndpoint
 import HTTPTypes
 import JSON
+import Ledger
+import Messaging
+import Values
 
 /// `POST /career/internal/usage/commit`: how the call ended.
 struct CommitUsageCall: Action {
@@ -118,7 +120,7 @@ extension UsageCommitRequest {
     /// - Parameter requestID: of the request that brought it, for the worker's log.
     func message(requestID: String) -> String {
         var body: JSONObject = [
-            TracedHandlers.requestID: .string(requestID),
+            Message.requestIDMember: .string(requestID),
             "user_id": .string(command.userID.text), "usage_id": .string(command.usageID.text),
             "success": .bool(command.result == .success),
         ]

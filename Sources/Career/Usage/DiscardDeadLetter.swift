@@ -1,6 +1,7 @@
-import CareerDomain
 import Foundation
 import JSON
+import Ledger
+import LedgerStore
 import Messaging
 
 /// Throws dead letters away. With a commit that had been accepted its acceptance goes too, so that
@@ -9,9 +10,9 @@ public struct DiscardDeadLetter: Sendable {
     private let letters: DeadLetters
     private let ledger: CareerLedger
 
-    public init(_ core: CareerCore) {
-        letters = DeadLetters(database: core.database)
-        ledger = core.ledger
+    public init(letters: DeadLetters, ledger: CareerLedger) {
+        self.letters = letters
+        self.ledger = ledger
     }
 
     /// The letter was retried or discarded meanwhile; nothing is written.

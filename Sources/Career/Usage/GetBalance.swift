@@ -1,6 +1,7 @@
-import CareerDomain
 import FoundationEssentials
 import HTTPEndpoint
+import Ledger
+import Values
 
 struct GetBalance: Action {
     let quota: CareerQuotaService
@@ -63,10 +64,4 @@ struct RateLimitResponse: JSONObjectOutput {
         },
         OutputField("reset_at", .time, "When it empties.") { $0.standing.resetAt },
     ]
-}
-
-extension Problem {
-    static let subscriptionNotFound = Problem(
-        404, "subscription_not_found", "No subscription",
-        "This user has no Career subscription; activate one first.")
 }

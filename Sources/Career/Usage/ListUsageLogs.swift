@@ -1,7 +1,8 @@
-import CareerDomain
 import Database
 import Foundation
 import HTTPEndpoint
+import Ledger
+import LedgerStore
 
 struct ListUsageLogs: Action {
     let quota: CareerQuotaService
@@ -105,12 +106,16 @@ struct UsageLogListResponse: JSONObjectOutput {
     ]
 }
 
-struct UsageLogResponse: JSONObjectOutput {
+package struct UsageLogResponse: JSONObjectOutput {
     let log: UsageLog
 
-    static let schemaName = "CareerUsageLog"
-    static let about = "One metered call."
-    static let fields: [OutputField<UsageLogResponse>] = [
+    package init(log: UsageLog) {
+        self.log = log
+    }
+
+    package static let schemaName = "CareerUsageLog"
+    package static let about = "One metered call."
+    package static let fields: [OutputField<UsageLogResponse>] = [
         OutputField("id", .uuid, "The `usage_id`.") { $0.log.id },
         OutputField("request_id", .text, "The tool server's name of it.") {
             $0.log.key.requestID

@@ -1,15 +1,20 @@
-import CareerDomain
 import Foundation
 import HTTPEndpoint
 import JSON
+import Ledger
 import Messaging
+import Values
 
 /// Commits that came as messages, from tool servers that prefer not to wait.
-struct QueuedCommits: Sendable {
+package struct QueuedCommits: Sendable {
     let quota: CareerQuotaService
 
+    package init(quota: CareerQuotaService) {
+        self.quota = quota
+    }
+
     /// A commit is judged by the time at which its message was accepted.
-    func handle(_ message: Message) async throws {
+    package func handle(_ message: Message) async throws {
         let request: UsageCommitRequest
         do {
             request = try UsageCommitRequest.decode(JSONValue.parse(message.body))

@@ -1,7 +1,7 @@
-import CareerDomain
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import Values
 
 struct SummarizeUsage: Action {
     let quota: CareerQuotaService

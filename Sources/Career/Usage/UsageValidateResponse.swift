@@ -1,7 +1,8 @@
-import CareerDomain
 import FoundationEssentials
 import HTTPEndpoint
 import HTTPTypes
+import Ledger
+import Values
 
 struct UsageValidateResponse: JSONObjectOutput {
     enum Access: String, CaseIterable, Sendable {

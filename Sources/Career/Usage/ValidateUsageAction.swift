@@ -1,5 +1,6 @@
-import CareerDomain
 import HTTPEndpoint
+import Ledger
+import LedgerStore
 
 /// `POST /career/internal/usage/validate`: may this user run this feature?
 struct ValidateUsageCall: Action {

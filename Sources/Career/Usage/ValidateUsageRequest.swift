@@ -1,6 +1,6 @@
-import CareerDomain
 import FoundationEssentials
 import HTTPEndpoint
+import Ledger
 
 /// What a tool server asks before an AI call.
 struct UsageValidateRequest: JSONInput {

@@ -1,0 +1,44 @@
+import FoundationEssentials
+import HTTPEndpoint
+import Ledger
+
+public struct CareerSubscriptionResponse: JSONObjectOutput {
+    let account: Account
+    let plan: Plan
+
+    package init(account: Account, plan: Plan) {
+        self.account = account
+        self.plan = plan
+    }
+
+    public static let about = "A user's one Career subscription."
+    public static let fields: [OutputField<CareerSubscriptionResponse>] = [
+        OutputField("id", .uuid, "Never changes.") { $0.account.subscription.id },
+        OutputField("user_id", .uuid, "Whose it is.") { $0.account.subscription.userID },
+        OutputField("plan_id", .uuid, "The plan's id.") { $0.account.subscription.planID },
+        OutputField("status", .oneOf, "Stripe's statuses; `active` for the Free plan.") {
+            $0.account.subscription.status
+        },
+        OutputField("current_period_start", .time, "When the running period started.") {
+            $0.account.context.period.start
+        },
+        OutputField("current_period_end", .time, "When the running period ends.") {
+            $0.account.context.period.end
+        },
+        OutputField(
+            "cancel_at_period_end", .bool,
+            "Whether it is to end by itself; `/resume` takes it back."
+        ) { $0.account.subscription.cancelAtPeriodEnd },
+        OutputField(
+            "cancel_at", .nullable(.time),
+            "When it is to end by itself: the period's end, or another day that was set at Stripe."
+        ) { $0.account.subscription.cancelAt },
+        OutputField("canceled_at", .nullable(.time), "When canceling was asked for.") {
+            $0.account.subscription.canceledAt
+        },
+        OutputField("trial_end", .nullable(.time), "When the trial ends or ended.") {
+            $0.account.subscription.trialEnd
+        },
+        OutputField("plan", .object, "The plan.") { PlanResponse(plan: $0.plan) },
+    ]
+}

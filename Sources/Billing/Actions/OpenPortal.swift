@@ -1,0 +1,64 @@
+import Database
+import Foundation
+import HTTPEndpoint
+import Ledger
+import Stripe
+
+struct OpenPortal: Action {
+    let billing: CareerBillingService
+    /// Where Stripe's page leads back to.
+    let returnURL: String
+
+    static let about = About(
+        "Stripe's page for cards and invoices", access: .user,
+        refusals: [
+            .subscriptionNotFound, .noBillingAccount, .paymentProviderUnavailable,
+            .paymentProviderError,
+        ])
+
+    func read(_ input: inout InputReader) {}
+
+    func perform(_ input: Void, _ call: Call) async throws -> Reply<PortalResponse> {
+        let (account, _) = try await billing.subscription(of: call.user().userID)
+        guard let customer = account.subscription.stripeCustomerID,
+            try await !isReplacement(account.subscription.id)
+        else { throw Problem.noBillingAccount }
+        let configuration = try await PortalConfiguration(stripe: billing.stripe).ofSessions()
+        do {
+            let session = try await billing.stripe.createPortalSession(
+                NewStripePortalSession(
+                    customerID: customer, returnURL: returnURL,
+                    configurationID: configuration?.id))
+            return Reply(PortalResponse(url: session.url))
+        } catch {
+            guard error.isUnknownCustomer else { throw error }
+            try await billing.mirror.forget(customer, requestID: call.id)
+            throw Problem.noBillingAccount
+        }
+    }
+
+    /// Whether the customer took the place of one that Stripe has no longer, and nothing was bought
+    /// since: the billing account that the user had is gone, and there is no other yet.
+    private func isReplacement(_ subscription: UUID) async throws -> Bool {
+        try await billing.database.read { connection in
+            try !connection.query(
+                """
+                SELECT 1 FROM subscription_changes gone
+                WHERE gone.subscription_id = ? AND gone.event = ? AND NOT EXISTS (
+                    SELECT 1 FROM subscription_changes later
+                    WHERE later.subscription_id = gone.subscription_id AND later.id > gone.id
+                        AND later.stripe_subscription_id IS NOT NULL)
+                """, [.uuid(subscription), .text(UnlinkCustomer.event)]
+            ).isEmpty
+        }
+    }
+}
+
+struct PortalResponse: JSONObjectOutput {
+    let url: String
+
+    static let about = "A page that may be opened once."
+    static let fields: [OutputField<PortalResponse>] = [
+        OutputField("url", .text, "Send the user there.") { $0.url }
+    ]
+}

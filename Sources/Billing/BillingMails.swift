@@ -1,0 +1,140 @@
+import Database
+import Foundation
+import Ledger
+import LedgerStore
+import Mail
+import Messaging
+import Stripe
+import Users
+import Values
+
+/// Mails on what happened to a subscription, enqueued with the change that they tell of.
+package struct BillingMails: Sendable {
+    private let database: any Database
+    private let outbox: MailOutbox
+    private let catalog: CatalogStore
+    private let notices: OperatorNotices
+
+    package init(
+        database: any Database, outbox: MailOutbox, catalog: CatalogStore,
+        notices: OperatorNotices
+    ) {
+        self.database = database
+        self.outbox = outbox
+        self.catalog = catalog
+        self.notices = notices
+    }
+
+    /// - Parameter items: what the account subscribes to at Stripe.
+    func enqueue(
+        _ events: [ApplyBilling.Event], of account: Account, items: [StripeSubscription.Item],
+        requestID: String?, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        let catalog = try catalog.current(in: connection)
+        guard let plan = catalog.plan(account.subscription.planID) else { return }
+        let price = SpokenPrice(catalog: catalog, items: items).text(of: plan)
+        let contents = events.compactMap { content(of: $0, account, plan, price: price) }
+        guard !contents.isEmpty,
+            let user = try UserRow.find(id: account.subscription.userID, in: connection)
+        else { return }
+        for content in contents {
+            try outbox.enqueue(
+                content, to: user, requestID: requestID, in: connection, now: now)
+        }
+    }
+
+    private func content(
+        of event: ApplyBilling.Event, _ account: Account, _ plan: Plan, price: String
+    ) -> MailContent? {
+        switch event {
+        case .activated: .planActivated(plan, account, price: price)
+        case .upgraded: .planUpgraded(plan, account)
+        case .cancellationRequested:
+            .planCanceled(
+                plan, endsAt: account.subscription.cancelAt ?? account.context.period.end)
+        case .ended: .planEnded(plan)
+        case .revoked: .paymentReturned(plan)
+        case .returnedInPart: .paymentReturnedInPart(plan, account)
+        case .renewed, .planLowered, .paymentPastDue, .resumed, .upgradeReturned, .updated: nil
+        }
+    }
+
+    /// Stripe tells of one failed try by up to two events, and of an event by up to two ids: each
+    /// of Stripe's own tries is told of once. Of a plan that has ended nothing is to be paid.
+    ///
+    /// - Parameters:
+    ///   - planID: what the payment is for, where that is another plan than the present one.
+    ///   - needsAction: whether the bank wants to hear from the card's owner.
+    package func paymentFailed(
+        _ invoice: StripeInvoice, of planID: UUID?, needsAction: Bool, requestID: String?,
+        now: Timestamp
+    ) async throws {
+        guard let subscription = invoice.subscriptionID else { return }
+        let id = UUID(named: "payment failed", invoice.id, "\(invoice.attemptCount)")
+        let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(ofStripe: $0) }
+        try await send(
+            to: subscription, planID: planID, id: id, requestID: requestID, now: now
+        ) { plan, _ in
+            needsAction
+                ? .paymentNeedsAction(plan, invoiceURL: invoice.hostedURL)
+                : .paymentFailed(plan, invoiceURL: invoice.hostedURL, retryAt: retryAt)
+        }
+    }
+
+    /// Stripe tells three days before, and also where a trial was ended at once; who has canceled
+    /// is not charged and hears nothing.
+    package func trialEnds(
+        _ subscription: StripeSubscription, requestID: String?, now: Timestamp
+    ) async throws {
+        let id = UUID(named: "trial ends", subscription.id)
+        let spoken = SpokenPrice(
+            catalog: try await catalog.current(in: database), items: subscription.items)
+        try await send(
+            to: subscription.id, id: id, requestID: requestID, now: now
+        ) { plan, trial in
+            guard let end = trial.end, now < end, !trial.isCanceled else { return nil }
+            return .trialEnds(plan, price: spoken.text(of: plan), at: end)
+        }
+    }
+
+    private struct Trial {
+        /// `nil` where none is running.
+        let end: Timestamp?
+        let isCanceled: Bool
+    }
+
+    /// Mails the user whose subscription it is; a mail of this id that is there already is not
+    /// written again. Of a user without an address the operator is told: money hangs on what these
+    /// mails say.
+    private func send(
+        to subscriptionID: String, planID: UUID? = nil, id: UUID, requestID: String?,
+        now: Timestamp, _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
+    ) async throws {
+        let unheard = try await database.write { [self] connection -> MailContent? in
+            let row = try connection.queryOne(
+                """
+                SELECT user_id, plan_id, status, trial_end, cancel_at_period_end
+                FROM subscriptions WHERE stripe_subscription_id = ?
+                """, [.text(subscriptionID)])
+            guard var reader = row?.reader else { return nil }
+            let (userID, present) = (try reader.uuid(), try reader.uuid())
+            let status = try reader.oneOf(Subscription.Status.self)
+            let end = try reader.optionalTime()
+            let trial = Trial(
+                end: status == .trialing ? end : nil, isCanceled: try reader.bool())
+            guard let plan = try catalog.current(in: connection).plan(planID ?? present),
+                let user = try UserRow.find(id: userID, in: connection),
+                let content = content(plan, trial)
+            else { return nil }
+            try outbox.enqueue(
+                content, to: user, id: id, requestID: requestID, in: connection, now: now)
+            return user.mailRecipient == nil ? content : nil
+        }
+        guard let unheard else { return }
+        let page = (unheard.values["invoiceURL"] ?? nil).map { " Its invoice: \($0)" } ?? ""
+        try await notices.add(
+            "mail_missing", subject: "mail \(id.text)",
+            "\(subscriptionID): its user has no email address and was not sent the mail "
+                + "\(unheard.kind.rawValue). Tell them another way.\(page)")
+    }
+}

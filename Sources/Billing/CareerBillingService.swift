@@ -1,0 +1,154 @@
+import Database
+import Foundation
+import HTTPEndpoint
+import Ledger
+import LedgerStore
+import Stripe
+import Values
+
+/// What the actions on a user's subscription at Stripe share. Each action is a file of its own in
+/// `Subscriptions/`; none changes an account by itself: it asks Stripe and then mirrors what
+/// Stripe says.
+public struct CareerBillingService: Sendable {
+    package let stripe: StripeClient
+    package let database: any Database
+    package let ledger: CareerLedger
+    package let subscriptions: CareerSubscriptionService
+    package let catalog: CatalogStore
+    package let prices: StripePrices
+    package let mirror: StripeMirror
+    package let erased: ErasedCustomers
+    package let clock: DecisionClock
+
+    package init(
+        stripe: StripeClient, database: any Database, ledger: CareerLedger,
+        subscriptions: CareerSubscriptionService, catalog: CatalogStore, prices: StripePrices,
+        mirror: StripeMirror, erased: ErasedCustomers, clock: DecisionClock
+    ) {
+        self.stripe = stripe
+        self.database = database
+        self.ledger = ledger
+        self.subscriptions = subscriptions
+        self.catalog = catalog
+        self.prices = prices
+        self.mirror = mirror
+        self.erased = erased
+        self.clock = clock
+    }
+    package let checkoutTurns = UserTurns()
+
+    /// - Throws: ``Problem/subscriptionNotFound``
+    package func subscription(of user: UUID) async throws -> (account: Account, plan: Plan) {
+        guard let found = try await subscriptions.subscription(of: user) else {
+            throw Problem.subscriptionNotFound
+        }
+        return found
+    }
+
+    /// The user's subscription as Stripe has it now. Every action on a subscription begins here, so
+    /// that none acts on what is not the user's.
+    ///
+    /// - Returns: `nil` where the user has none. Where it is over at Stripe, unknown there or of
+    ///   another customer, it has ended here too by then.
+    package func liveSubscription(
+        of user: UUID, requestID: String?
+    ) async throws -> StripeSubscription? {
+        let known = try await subscription(of: user).account.subscription
+        guard let id = known.stripeSubscriptionID else { return nil }
+        if let theirs = try await find(id), !theirs.isOver,
+            theirs.customerID == known.stripeCustomerID ?? theirs.customerID
+        {
+            return theirs
+        }
+        try await mirror.refresh(id, userID: user, requestID: requestID)
+        // Another subscription, or a newer state of this one, may have been heard of meanwhile.
+        guard try await subscription(of: user).account.subscription.stripeSubscriptionID == nil
+        else { throw Problem.paymentProviderUnavailable }
+        return nil
+    }
+
+    private func find(_ subscriptionID: String) async throws -> StripeSubscription? {
+        do {
+            return try await stripe.retrieveSubscription(subscriptionID)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return nil
+        }
+    }
+
+    /// Changes how a subscription ends. A schedule would refuse that: it is released first, and the
+    /// plan that it was to bring is given up.
+    ///
+    /// - Returns: `nil` where the subscription ended a moment ago; then it has ended here too.
+    package func changeEnding(
+        of theirs: StripeSubscription, user: UUID, requestID: String?,
+        _ change: () async throws -> StripeSubscription
+    ) async throws -> StripeSubscription? {
+        do {
+            try await releaseSchedule(of: theirs)
+            return try await change()
+        } catch let error as StripeError where error.isRefusal {
+            if try await liveSubscription(of: user, requestID: requestID) == nil { return nil }
+            throw error
+        }
+    }
+
+    /// Has a subscription end with its period.
+    ///
+    /// - Returns: it as it stands then; `nil` where it ended a moment ago.
+    package func endWithPeriod(
+        _ theirs: StripeSubscription, user: UUID, requestID: String?
+    ) async throws -> StripeSubscription? {
+        try await giveUp(pendingUpgrade(of: theirs))
+        return try await changeEnding(of: theirs, user: user, requestID: requestID) {
+            try await stripe.setCancelAtPeriodEnd(
+                theirs.id, true, "cancel-\(theirs.id)-\(UUID().text)")
+        }
+    }
+
+    package func releaseSchedule(of theirs: StripeSubscription) async throws {
+        guard let schedule = theirs.scheduleID else { return }
+        _ = try await stripe.releaseSchedule(schedule, "release-\(UUID().text)")
+    }
+
+    /// Ends a subscription at once; one that is over already stays so. An upgrade that waits for
+    /// its payment is given up first, so that nobody pays for what has ended.
+    package func end(_ theirs: StripeSubscription) async throws {
+        try await giveUp(pendingUpgrade(of: theirs))
+        do {
+            _ = try await stripe.cancelSubscription(theirs.id)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+        }
+    }
+
+    /// Ends a checkout page.
+    ///
+    /// - Returns: false where the page was open no longer.
+    @discardableResult
+    package func expire(_ sessionID: String) async throws -> Bool {
+        do {
+            _ = try await stripe.expireCheckoutSession(sessionID)
+            return true
+        } catch {
+            guard error.isRefusal else { throw error }
+            return false
+        }
+    }
+
+    /// Mirrors what a checkout page has made, if anything: it may have been paid a moment ago.
+    package func hear(of sessionID: String, user: UUID, requestID: String?) async throws {
+        guard let subscriptionID = try await page(sessionID)?.subscriptionID else { return }
+        try await mirror.refresh(subscriptionID, userID: user, requestID: requestID)
+    }
+
+    /// - Returns: `nil` where Stripe does not know the page.
+    package func page(_ sessionID: String) async throws -> StripeCheckoutSession? {
+        do {
+            return try await stripe.retrieveCheckoutSession(sessionID)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return nil
+        }
+    }
+}

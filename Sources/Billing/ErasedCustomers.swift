@@ -1,0 +1,40 @@
+import Database
+import FoundationEssentials
+import JSON
+import Messaging
+import Values
+
+/// Customers at Stripe whose user was erased here. Who is erased hands theirs over, by a message that
+/// is enqueued in the erasure's own database transaction: whatever was made at Stripe until then is
+/// deleted there, however often that has to be tried.
+package struct ErasedCustomers: Sendable {
+    /// The member of the message that names the customer.
+    package static let member = "erased_customer"
+
+    let broker: any MessageBroker
+
+    package init(broker: any MessageBroker) {
+        self.broker = broker
+    }
+
+    /// Hands the user's customer over, if there is one by now. The user's row is locked.
+    package func handOver(
+        of userID: UUID, requestID: String, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        let row = try connection.queryOne(
+            "SELECT stripe_customer_id FROM subscriptions WHERE user_id = ?", [.uuid(userID)])
+        guard var reader = row?.reader, let customer = try reader.optionalText() else { return }
+        try handOver(customer, requestID: requestID, in: connection, now: now)
+    }
+
+    func handOver(
+        _ customerID: String, requestID: String, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws {
+        let body: JSONObject = [
+            Self.member: .string(customerID), Message.requestIDMember: .string(requestID),
+        ]
+        try broker.enqueue(
+            .subscriptionDeleted, JSONValue.object(body).compactText, in: connection, now: now)
+    }
+}

@@ -1,0 +1,70 @@
+import Foundation
+import Messaging
+import Stripe
+
+extension CareerBillingService {
+    /// Ends whatever the user pays for and forgets them at Stripe, before the account is erased.
+    /// Each subscription is canceled by its own name, in whatever state it is; the customer goes
+    /// last, so that a page that is still open can no longer be paid.
+    package func forget(user: UUID) async throws {
+        guard let found = try await subscriptions.subscription(of: user) else { return }
+        if let session = try await Checkouts(database: database).find(user)?.sessionID {
+            try await expire(session)
+        }
+        var customers = try await strayCustomers(of: user)
+        if let customer = found.account.subscription.stripeCustomerID { customers.insert(customer) }
+        for customer in customers.sorted() { try await forget(customer: customer) }
+    }
+
+    /// Deletes a customer at Stripe, and ends what they subscribe to. One who is gone stays so.
+    private func forget(customer: String) async throws {
+        for subscription in try await listSubscriptions(of: customer) where !subscription.isOver {
+            try await end(subscription)
+        }
+        do {
+            _ = try await stripe.deleteCustomer(customer)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+        }
+    }
+
+    /// Customers that were made for the user at Stripe and are not linked: the process died, or the
+    /// answer was lost, before one was kept. Only who has begun a checkout can have one.
+    private func strayCustomers(of user: UUID) async throws -> Set<String> {
+        let email = try await database.read { connection in
+            try connection.queryOne(
+                """
+                SELECT u.email FROM users u JOIN checkouts c ON c.user_id = u.id
+                WHERE u.id = ? AND u.email IS NOT NULL
+                """, [.uuid(user)]
+            ).map { row in
+                var reader = row.reader
+                return try reader.text()
+            }
+        }
+        guard let email else { return [] }
+        return Set(
+            try await stripe.listCustomers(email)
+                .filter { $0.metadata["user_id"] == user.text && !$0.isDeleted }.map(\.id))
+    }
+
+    /// Deletes a customer whose user was erased. A Stripe that is away delays it and uses up no
+    /// tries.
+    package func forgetErased(_ customer: String) async throws {
+        do {
+            try await forget(customer: customer)
+        } catch let error as StripeError where error.mayRetry {
+            throw PostponedMessage("\(error)")
+        }
+    }
+
+    /// A customer who is gone subscribes to nothing.
+    private func listSubscriptions(of customer: String) async throws -> [StripeSubscription] {
+        do {
+            return try await stripe.listSubscriptions(customer)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return []
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Database
+import Foundation
+import Values
+
+/// What an operator should know of: each once, by its subject.
+public struct OperatorNotices: Sendable {
+    private let database: any Database
+    private let clock: DecisionClock
+
+    public init(database: any Database, clock: DecisionClock) {
+        self.database = database
+        self.clock = clock
+    }
+
+    package func add(_ kind: String, subject: String, _ text: String) async throws {
+        let now = clock.now()
+        _ = try await database.write { connection in
+            try connection.execute(
+                """
+                INSERT INTO operator_notices (id, kind, subject, text, created_at)
+                VALUES (?, ?, ?, ?, ?) ON CONFLICT (subject) DO NOTHING
+                """,
+                [
+                    .uuid(.version7(at: now, randomness: .random(in: .min ... .max))),
+                    .text(kind), .text(subject), .text(text), .time(now),
+                ])
+        }
+    }
+
+    /// Whether there is a notice whose subject begins so.
+    func haveTold(of subject: String) async throws -> Bool {
+        try await database.read { connection in
+            try !connection.query(
+                "SELECT 1 FROM operator_notices WHERE substr(subject, 1, ?) = ? LIMIT 1",
+                [.integer(Int64(subject.count)), .text(subject)]
+            ).isEmpty
+        }
+    }
+
+    /// The newest notices first, one line each.
+    public func list(limit: Int = 200) async throws -> [String] {
+        try await database.read { connection in
+            try connection.query(
+                "SELECT created_at, kind, text FROM operator_notices ORDER BY id DESC LIMIT ?",
+                [.integer(limit)]
+            ).map { row in
+                var reader = row.reader
+                let at = try reader.time().rfc3339
+                return try "\(at) \(reader.text()): \(reader.text())"
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import Ledger
+import Stripe
+
+/// What a price at Stripe sells, judged by Stripe's data and the catalog alone. Nothing is
+/// remembered between two judgements, so that every process comes to the same one.
+package enum PriceMeaning: Sendable, Equatable {
+    case plan(UUID)
+    /// None of our plans.
+    case nothing
+    /// Stripe's data say more than one thing; the names of the plans are given.
+    case ambiguous([String])
+    /// The metadata name a plan that the catalog does not have.
+    case unknownPlan(String)
+
+    package var plan: UUID? {
+        guard case .plan(let id) = self else { return nil }
+        return id
+    }
+}
+
+/// The rule that finds the plan of a price:
+///
+/// 1. the plan that the price's own metadata name (`cuebx_plan_id`; `none` for no plan), which
+///    ``StripePrices/bringCatalog()`` writes and which stays with the price for good;
+/// 2. else the plan whose lookup key the price has now;
+/// 3. else the plan of its product, if the product's metadata and the other prices of the product
+///    name one plan and no other.
+package struct PlanOfPrice: Sendable {
+    /// The member of a price's or product's metadata that names its plan.
+    package static let metadataKey = "cuebx_plan_id"
+    /// Its value where a price sells none of our plans.
+    package static let noPlan = "none"
+
+    package let catalog: Catalog
+
+    package init(_ catalog: Catalog) {
+        self.catalog = catalog
+    }
+
+    /// Rules 1 and 2; `nil` if the price says nothing of itself.
+    package func byItself(_ price: StripePrice) -> PriceMeaning? {
+        byMetadata(price.metadata)
+            ?? price.lookupKey.flatMap { catalog.plan(lookupKey: $0) }.map { .plan($0.id) }
+    }
+
+    /// Rule 3, for a price that says nothing of itself.
+    ///
+    /// - Parameter prices: all prices of the product.
+    package func byProduct(_ product: StripeProduct, prices: [StripePrice]) -> PriceMeaning {
+        let meanings = [byMetadata(product.metadata)] + prices.map(byItself)
+        let plans = Set(meanings.compactMap { $0?.plan })
+        guard plans.count > 1 else { return plans.first.map { .plan($0) } ?? .nothing }
+        return .ambiguous(plans.compactMap { catalog.plan($0)?.name }.sorted())
+    }
+
+    package func byMetadata(_ metadata: [String: String]) -> PriceMeaning? {
+        guard let text = metadata[Self.metadataKey], !text.isEmpty else { return nil }
+        if text == Self.noPlan { return .nothing }
+        guard let id = UUID(uuidString: text), catalog.plan(id) != nil else {
+            return .unknownPlan(text)
+        }
+        return .plan(id)
+    }
+}

@@ -1,0 +1,31 @@
+import Stripe
+
+/// The configuration of the customer portal that this service uses. It is known by its metadata, so
+/// that no setting has to name it and every process finds the same one.
+package struct PortalConfiguration: Sendable {
+    package static let mark = ["cuebx_portal": "career"]
+
+    package let stripe: StripeClient
+
+    package init(stripe: StripeClient) {
+        self.stripe = stripe
+    }
+
+    /// The newest configuration with our mark; `nil` if there is none. A key that may not list
+    /// configurations leaves the sessions to the account's default one.
+    func ofSessions() async throws -> StripePortalConfiguration? {
+        do {
+            return try await marked()
+        } catch let error as StripeError {
+            guard case .permission = error.kind else { throw error }
+            return nil
+        }
+    }
+
+    /// - Throws: ``StripeError``, also for a key that may not list configurations.
+    package func marked() async throws -> StripePortalConfiguration? {
+        try await stripe.listPortalConfigurations().first { configuration in
+            Self.mark.allSatisfy { configuration.metadata[$0.key] == $0.value }
+        }
+    }
+}

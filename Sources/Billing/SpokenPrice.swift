@@ -1,0 +1,45 @@
+import Ledger
+import Stripe
+import Values
+
+/// What a subscriber pays for their plan, in words: what Stripe charges them. Who subscribed at an
+/// earlier price of the plan goes on paying that one.
+struct SpokenPrice: Sendable {
+    let catalog: Catalog
+    let items: [StripeSubscription.Item]
+
+    /// The catalog's own words if they name what Stripe charges, e.g. `$20 / month`.
+    func text(of plan: Plan) -> String {
+        let rule = PlanOfPrice(catalog)
+        let item =
+            items.first { rule.byItself($0.price)?.plan == plan.id }
+            ?? (items.count == 1 ? items.first : nil)
+        guard let price = item?.price, let money = price.money?.times(item?.quantity ?? 1) else {
+            return plan.spokenPrice
+        }
+        if money == plan.price && price.isMonthly { return plan.spokenPrice }
+        let count = price.intervalCount ?? 1
+        let interval = price.interval ?? "month"
+        return "\(money.spoken) / " + (count == 1 ? interval : "\(count) \(interval)s")
+    }
+}
+
+extension Plan {
+    /// The catalog's words if they name the plan's price, else the price itself.
+    var spokenPrice: String { namesItsPrice ? displayPrice : "\(price.spoken) / month" }
+
+    /// Whether a number in `display_price` is the price, e.g. 20 in `$20 / month`. A text without a
+    /// number, such as `Free`, names a price of nothing.
+    public var namesItsPrice: Bool {
+        let numbers = displayPrice.split {
+            !($0.isASCII && ($0.isNumber || $0 == "." || $0 == ","))
+        }
+        if numbers.isEmpty { return price.amount == 0 }
+        return numbers.contains { number in
+            let plain = number.replacing(",", with: "")
+            return Money(
+                decimal: plain.hasSuffix(".") ? String(plain.dropLast()) : String(plain),
+                currency: price.currency) == price
+        }
+    }
+}

@@ -1,0 +1,309 @@
+import Database
+import Foundation
+import Ledger
+import Messaging
+import Stripe
+import Values
+
+/// Finds where our mirror and Stripe differ, and mends it by fetching anew.
+public struct StripeReconciliation: Sendable {
+    public struct Report: Sendable {
+        public let checked: Int
+        public let differences: [String]
+        /// What still differed after it was mended; all of them where nothing was to be mended.
+        public let remaining: [String]
+    }
+
+    /// Accounts that are read at a time.
+    static let pageSize: Int64 = 200
+
+    let stripe: StripeClient
+    let database: any Database
+    let mirror: StripeMirror
+    /// The other identity provider whose tokens are accepted, if any.
+    let issuer: String?
+
+    package init(
+        stripe: StripeClient, database: any Database, mirror: StripeMirror, issuer: String?
+    ) {
+        self.stripe = stripe
+        self.database = database
+        self.mirror = mirror
+        self.issuer = issuer
+    }
+
+    private struct Mirrored: Sendable {
+        let userID: UUID
+        let customerID: String
+        let subscriptionID: String?
+        let planID: UUID
+        let status: Subscription.Status
+        let cancelAtPeriodEnd: Bool
+        let cancelAt: Timestamp?
+        let periodStart: Timestamp
+        let periodEnd: Timestamp
+        let isPeriodPaid: Bool
+        let issuer: String?
+    }
+
+    public func run(repair: Bool) async throws -> Report {
+        var differences: [String] = []
+        var remaining: [String] = []
+        var checked = 0
+        var last = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+        while true {
+            let page = try await accounts("user_id > ?", [.uuid(last)])
+            guard let end = page.last else { break }
+            last = end.userID
+            for account in page {
+                checked += 1
+                let found = try await drift(of: account)
+                differences += found.map { "user \(account.userID.text): \($0.difference)" }
+                if repair && !found.isEmpty {
+                    remaining += try await mend(found, of: account)
+                }
+            }
+        }
+        return Report(
+            checked: checked, differences: differences,
+            remaining: repair ? remaining : differences)
+    }
+
+    /// - Returns: what differs still, e.g. a subscription that Stripe has never heard of.
+    private func mend(_ found: [Drift], of account: Mirrored) async throws -> [String] {
+        for invoice in Set(found.flatMap(\.returned)).sorted() {
+            try await mirror.noteReturned(invoice, reason: "reconciliation")
+        }
+        if found.contains(where: \.isOfUnknownCustomer) {
+            try await mirror.forget(account.customerID, requestID: nil)
+        }
+        for subscriptionID in Set(found.compactMap(\.subscriptionID)).sorted() {
+            try await mirror.refresh(subscriptionID, userID: account.userID, requestID: nil)
+        }
+        for invoice in Set(found.flatMap(\.returned)).sorted() {
+            let invoice = try await stripe.retrieveInvoice(invoice)
+            guard let id = invoice.subscriptionID else { continue }
+            try await mirror.tellOfReturn(
+                of: invoice, stripe.retrieveSubscription(id), owner: account.userID)
+        }
+        guard
+            let mended = try await accounts("user_id = ?", [.uuid(account.userID)]).first
+        else { return [] }
+        var remaining: [String] = []
+        for drift in try await drift(of: mended) {
+            guard let invoice = drift.unused else {
+                remaining.append("user \(account.userID.text): \(drift.difference)")
+                continue
+            }
+            try await mirror.notices.add(
+                "paid_unused", subject: "\(invoice) paid for nothing",
+                "\(invoice) of user \(account.userID.text) was paid and nothing is granted for it: "
+                    + "refund it at Stripe, or give credits with cuebx users adjust.")
+        }
+        return remaining
+    }
+
+    private func accounts(_ filter: String, _ arguments: [SQLValue]) async throws -> [Mirrored] {
+        try await database.read { connection in
+            try connection.query(
+                """
+                SELECT user_id, stripe_customer_id, stripe_subscription_id, plan_id, status,
+                    cancel_at_period_end, cancel_at, period_start, period_end, period_source,
+                    issuer
+                FROM (SELECT s.*, c.period_start, c.period_end, c.period_source, u.issuer
+                    FROM subscriptions s
+                    JOIN users u ON u.id = s.user_id
+                    JOIN career_subscription_contexts c ON c.subscription_id = s.id) AS mirrored
+                WHERE stripe_customer_id IS NOT NULL AND \(filter)
+                ORDER BY user_id LIMIT ?
+                """, arguments + [.integer(Self.pageSize)]
+            ).map { row in
+                var reader = row.reader
+                return try Mirrored(
+                    userID: reader.uuid(), customerID: reader.text(),
+                    subscriptionID: reader.optionalText(), planID: reader.uuid(),
+                    status: reader.oneOf(Subscription.Status.self),
+                    cancelAtPeriodEnd: reader.bool(), cancelAt: reader.optionalTime(),
+                    periodStart: reader.time(), periodEnd: reader.time(),
+                    isPeriodPaid: reader.oneOf(BillingPeriod.Source.self) == .paid,
+                    issuer: reader.optionalText())
+            }
+        }
+    }
+
+    struct Drift {
+        /// The one that is to be fetched anew.
+        let subscriptionID: String?
+        let difference: String
+        /// Invoices whose money went back.
+        let returned: [String]
+        /// An invoice that was paid and granted nothing.
+        let unused: String?
+        let isOfUnknownCustomer: Bool
+
+        /// Stripe does not know the customer; what they subscribed to is unknown with them.
+        init(unknownCustomer: String) {
+            subscriptionID = nil
+            difference = "\(unknownCustomer) is unknown to Stripe"
+            returned = []
+            unused = nil
+            isOfUnknownCustomer = true
+        }
+
+        init(
+            _ subscriptionID: String, _ difference: String, returned: [String] = [],
+            unused: String? = nil
+        ) {
+            self.subscriptionID = subscriptionID
+            self.difference = "\(subscriptionID) \(difference)"
+            self.returned = returned
+            self.unused = unused
+            isOfUnknownCustomer = false
+        }
+    }
+
+    private func drift(of account: Mirrored) async throws -> [Drift] {
+        guard let theirs = try await subscriptions(of: account.customerID) else {
+            return [Drift(unknownCustomer: account.customerID)]
+        }
+        var ours: [StripeSubscription] = []
+        for subscription in theirs {
+            // What else the customer subscribes to is none of ours.
+            let isLinked = subscription.id == account.subscriptionID
+            let isOurs = try await !mirror.reader.planItems(of: subscription).isEmpty
+            if isLinked || isOurs { ours.append(subscription) }
+        }
+        let live = ours.filter { !$0.isOver }
+        var found: [Drift] = []
+        if let known = account.subscriptionID {
+            found += live.filter { $0.id != known && $0.status != .incomplete }
+                .map { Drift($0.id, "is a second live subscription") }
+            if !live.contains(where: { $0.id == known }) {
+                let here = account.status.rawValue
+                found.insert(Drift(known, "is over at Stripe, \(here) here"), at: 0)
+            }
+        } else {
+            found += live.filter { $0.status != .incomplete }
+                .map { Drift($0.id, "is \($0.status.text) at Stripe, unknown here") }
+        }
+        for subscription in ours {
+            let reading = try await mirror.reader.read(subscription, returns: .all)
+            if subscription.id == account.subscriptionID && !subscription.isOver {
+                found += try await drift(of: account, from: subscription, reading)
+            }
+            found += try await unsettled(subscription, reading, of: account.userID)
+        }
+        return found
+    }
+
+    private func drift(
+        of account: Mirrored, from theirs: StripeSubscription,
+        _ reading: BillingSnapshotReader.Reading
+    ) async throws -> [Drift] {
+        var found: [Drift] = []
+        let (snapshot, here) = (reading.snapshot, account.status.rawValue)
+        if snapshot.status != account.status {
+            found.append(Drift(theirs.id, "is \(theirs.status.text) at Stripe, \(here) here"))
+        }
+        if theirs.isEnding != account.cancelAtPeriodEnd {
+            let place = theirs.isEnding ? "at Stripe" : "here"
+            found.append(Drift(theirs.id, "ends with its period only \(place)"))
+        } else if let end = theirs.endsAt.map({ Timestamp(ofStripe: $0) }), end != account.cancelAt
+        {
+            found.append(Drift(theirs.id, "ends on \(end.rfc3339) at Stripe, not here"))
+        }
+        found += strangers(account, theirs)
+        if snapshot.planID == nil {
+            if try await !mirror.notices.haveTold(of: "\(theirs.id) unknown price") {
+                found.append(Drift(theirs.id, "has a price of no plan of ours at Stripe"))
+            }
+        } else if snapshot.planID != account.planID {
+            found.append(Drift(theirs.id, "is on another plan at Stripe"))
+        }
+        if let paid = snapshot.periods.last, snapshot.isRevoked {
+            return found + [
+                Drift(
+                    theirs.id, "is paid by \(paid.invoiceID) only here: its money went back",
+                    returned: reading.returned)
+            ]
+        }
+        if let paid = snapshot.paid,
+            paid.end > (account.isPeriodPaid ? account.periodEnd : account.periodStart)
+        {
+            found.append(
+                Drift(theirs.id, "is paid until \(paid.end.rfc3339) at Stripe, not here"))
+        }
+        return try await found + missingLines(of: account, theirs, reading)
+    }
+
+    /// Nobody is to pay for what they can neither use nor cancel.
+    private func strangers(_ account: Mirrored, _ theirs: StripeSubscription) -> [Drift] {
+        guard let theirIssuer = account.issuer, theirIssuer != issuer, !theirs.isEnding else {
+            return []
+        }
+        return [
+            Drift(
+                theirs.id,
+                "is paid by a user of \(theirIssuer), whose tokens no setting accepts: cancel it by "
+                    + "cuebx users deactivate \(account.userID.text) --cancel now")
+        ]
+    }
+
+    /// Credits that were paid for and are not here, or whose money went back and that are.
+    private func missingLines(
+        of account: Mirrored, _ theirs: StripeSubscription,
+        _ reading: BillingSnapshotReader.Reading
+    ) async throws -> [Drift] {
+        let missing = try await mirror.ledger.perform(
+            CompareBilling(userID: account.userID, snapshot: reading.snapshot))
+        return missing.compactMap { line in
+            let credits = "\(line.credits.decimal) credits"
+            if line.cause.hasPrefix(CreditGrant.debt) { return nil }
+            switch line.kind {
+            case .upgrade:
+                return Drift(
+                    theirs.id, "paid for an upgrade, \(line.cause): \(credits) are missing")
+            case .revocation:
+                return Drift(
+                    theirs.id, "had money back for \(line.cause): \(credits) are not written here",
+                    returned: reading.returned)
+            case .plan, .adjustment: return nil
+            }
+        }
+    }
+
+    /// Paid invoices that ended neither as a period, nor as a refund, nor as a notice, and those that
+    /// could still be paid for nothing.
+    private func unsettled(
+        _ subscription: StripeSubscription, _ reading: BillingSnapshotReader.Reading, of user: UUID
+    ) async throws -> [Drift] {
+        var found: [Drift] = []
+        for invoice in reading.invoices {
+            if subscription.isOver, invoice.status == .open || invoice.status == .uncollectible {
+                found.append(
+                    Drift(subscription.id, "has ended and \(invoice.id) can still be paid"))
+            }
+            let periods = invoice.lines.filter { !$0.isProration && $0.periodEnd > $0.periodStart }
+            guard invoice.status == .paid, invoice.amountPaid > 0, !periods.isEmpty,
+                try await !mirror.wasGranted(.plan, [invoice.id], to: user),
+                try await !mirror.notices.haveTold(of: invoice.id),
+                try await mirror.reader.returned(invoice.id) < invoice.amountPaid
+            else { continue }
+            found.append(
+                Drift(
+                    subscription.id, "was paid by \(invoice.id), for which nothing is granted here",
+                    unused: invoice.id))
+        }
+        return found
+    }
+
+    /// Those that are over included; `nil` where Stripe does not know the customer.
+    private func subscriptions(of customerID: String) async throws -> [StripeSubscription]? {
+        do {
+            return try await stripe.listSubscriptions(customerID)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return nil
+        }
+    }
+}

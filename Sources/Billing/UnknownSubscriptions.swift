@@ -1,0 +1,56 @@
+import Database
+import Foundation
+import Ledger
+import Stripe
+
+/// What follows where an account has a subscription that Stripe does not know, or that belongs to
+/// another customer there: keys of another account or mode, a restored database.
+extension StripeMirror {
+    /// Puts the account that has the subscription on Free, as if the subscription had ended with
+    /// its period: what was paid for stays until then, and the user can buy again. The operator is
+    /// told.
+    func endUnknown(
+        _ subscriptionID: String, under ticket: Int64, requestID: String?
+    ) async throws {
+        guard let owner = try await user(linkedTo: subscriptionID),
+            let account = try await ledger.perform(SettleAccount(userID: owner)).account,
+            account.subscription.stripeSubscriptionID == subscriptionID
+        else { return }
+        let subscription = account.subscription
+        try await notices.add(
+            "unknown_subscription", subject: subscriptionID,
+            "\(subscriptionID) of user \(owner.text) is not known to Stripe as theirs: the user is "
+                + "on Free and keeps the period. Is the key that of the account that sold it?")
+        let ended = BillingSnapshot(
+            customerID: subscription.stripeCustomerID ?? "", subscriptionID: subscriptionID,
+            planID: subscription.planID, status: .canceled, cancelAtPeriodEnd: false,
+            canceledAt: subscription.canceledAt,
+            endedAt: max(clock.now(), account.context.period.end),
+            trialEnd: subscription.trialEnd, periods: [], changes: [])
+        _ = try await apply(ended, of: [], to: owner, under: ticket, requestID: requestID)
+    }
+
+    /// Whether an account has this subscription though it is of another customer than the
+    /// account's.
+    func isLinkedToAnother(_ subscription: StripeSubscription) async throws -> Bool {
+        let (id, customerID) = (subscription.id, subscription.customerID)
+        return try await database.read { connection in
+            try !connection.query(
+                """
+                SELECT 1 FROM subscriptions
+                WHERE stripe_subscription_id = ? AND stripe_customer_id <> ?
+                """, [.text(id), .text(customerID)]
+            ).isEmpty
+        }
+    }
+
+    private func user(linkedTo subscriptionID: String) async throws -> UUID? {
+        try await database.read { connection in
+            let row = try connection.queryOne(
+                "SELECT user_id FROM subscriptions WHERE stripe_subscription_id = ?",
+                [.text(subscriptionID)])
+            guard var reader = row?.reader else { return nil }
+            return try reader.uuid()
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import Database
+import Foundation
+import Ledger
+import Stripe
+import Users
+
+/// Nobody is to pay for what they can neither use nor cancel: a payment of somebody who is locked out
+/// is told to the operator, once for each period.
+extension StripeMirror {
+    func tellOfLockedOut(
+        _ subscription: StripeSubscription, _ outcome: ApplyBilling.Outcome, owner: UUID
+    ) async throws {
+        guard case .applied(let account, let events) = outcome, !subscription.isOver else {
+            return
+        }
+        guard events.contains(.activated) || events.contains(.renewed),
+            try await isDeactivated(owner)
+        else { return }
+        try await notices.add(
+            "deactivated_payer",
+            subject: "\(subscription.id) \(account.context.period.start.rfc3339)",
+            "\(subscription.id) was paid by user \(owner.text), who is deactivated: cancel it with "
+                + "cuebx users deactivate \(owner.text) --cancel now, or let them in again.")
+    }
+
+    private func isDeactivated(_ user: UUID) async throws -> Bool {
+        try await database.read { try UserRow.find(id: user, in: $0)?.isActive == false }
+    }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import JSON
+import Ledger
+import LedgerStore
+import Values
+
+/// `catalog.json`: plans and prices as data, in the wire's field names.
+public enum CatalogFile {
+    static let maximumBytes = 1 << 20
+
+    /// - Throws: ``CatalogError`` with every flaw that the file has.
+    public static func read(path: String) throws -> Catalog {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CatalogError(flaws: ["\(path) cannot be read"])
+        }
+        guard data.count <= maximumBytes else {
+            throw CatalogError(flaws: ["\(path) is larger than 1 MiB"])
+        }
+        let json: JSONValue
+        do {
+            json = try JSONValue.parse(Array(data))
+        } catch {
+            throw CatalogError(flaws: ["\(path) is not JSON: \(error)"])
+        }
+        return try parse(json)
+    }
+
+    static func parse(_ json: JSONValue) throws -> Catalog {
+        var reader = CatalogReader()
+        let plans = reader.list(json, "plans") { plan, reader in
+            Plan(
+                id: reader.uuid(plan, "id"), name: reader.text(plan, "name"),
+                description: reader.text(plan, "description"),
+                price: reader.price(plan),
+                displayPrice: reader.text(plan, "display_price"),
+                kind: reader.kind(plan, "type"), trialDays: reader.integer(plan, "trial_days"),
+                isActive: reader.bool(plan, "is_active"), rank: reader.integer(plan, "rank"),
+                features: reader.list(plan, "features") { feature, reader in
+                    PlanFeature(
+                        title: reader.text(feature, "title"),
+                        description: reader.text(feature, "description"),
+                        value: reader.text(feature, "value"),
+                        category: reader.text(feature, "category"))
+                },
+                lookupKey: plan["lookup_key"]?.string,
+                pricing: PlanPricingRule(
+                    multiplier: reader.multiplier(plan, "multiplier"),
+                    creditsAllocation: reader.credits(plan, "credits_allocation"),
+                    rateLimitPerMinute: reader.limit(plan, "rate_limit_per_minute"),
+                    rateLimitPerDay: reader.limit(plan, "rate_limit_per_day")))
+        }
+        let features = reader.list(json, "features") { feature, reader in
+            FeatureCostConfig(
+                featureKey: reader.text(feature, "feature_key"),
+                productType: reader.text(feature, "product_type"),
+                internalCost: reader.credits(feature, "internal_cost_credits"))
+        }
+        for plan in plans where (plan.kind == .paid) != (plan.lookupKey != nil) {
+            reader.flaws.append("\(plan.name): a paid plan, and only that, has a lookup_key")
+        }
+        for feature in features where feature.productType != "career" {
+            reader.flaws.append("\(feature.featureKey): product_type must be career")
+        }
+        guard reader.flaws.isEmpty else { throw CatalogError(flaws: reader.flaws) }
+        return try Catalog(revision: 0, plans: plans, features: features)
+    }
+}
+
+/// Reads members and notes what is wrong, so that an operator sees all flaws at once.
+private struct CatalogReader {
+    var flaws: [String] = []
+
+    mutating func list<Element>(
+        _ json: JSONValue, _ name: String, _ read: (JSONValue, inout CatalogReader) -> Element
+    ) -> [Element] {
+        value(json, name, "a list", or: []) { $0.array }.map { read($0, &self) }
+    }
+
+    mutating func text(_ json: JSONValue, _ name: String) -> String {
+        value(json, name, "a text", or: "") { $0.string }
+    }
+
+    mutating func bool(_ json: JSONValue, _ name: String) -> Bool {
+        value(json, name, "true or false", or: false) { $0.bool }
+    }
+
+    mutating func integer(_ json: JSONValue, _ name: String) -> Int64 {
+        value(json, name, "a whole number from 0 to 1000000", or: 0) { value in
+            value.int.flatMap { CatalogTables.integers.contains($0) ? $0 : nil }
+        }
+    }
+
+    mutating func uuid(_ json: JSONValue, _ name: String) -> UUID {
+        value(json, name, "a UUID", or: UUID()) { $0.string.flatMap { UUID(uuidString: $0) } }
+    }
+
+    mutating func kind(_ json: JSONValue, _ name: String) -> Plan.Kind {
+        value(json, name, "free or paid", or: .free) {
+            $0.string.flatMap { Plan.Kind(rawValue: $0) }
+        }
+    }
+
+    mutating func credits(_ json: JSONValue, _ name: String) -> Credits {
+        value(json, name, "credits such as \"1.50\", not negative", or: .zero) { value in
+            value.string.flatMap { Credits(decimal: $0) }.flatMap { $0 >= .zero ? $0 : nil }
+        }
+    }
+
+    mutating func multiplier(_ json: JSONValue, _ name: String) -> Multiplier {
+        value(json, name, "a multiplier such as \"1.00\"", or: .zero) {
+            $0.string.flatMap { Multiplier(decimal: $0) }
+        }
+    }
+
+    /// An ISO 4217 code in lower case, as Stripe writes it; `nil` if it is none, which is noted.
+    private mutating func currency(_ json: JSONValue, _ name: String) -> Currency? {
+        let known = flaws.count
+        let currency = value(json, name, "three letters such as \"usd\"", or: Currency.usd) {
+            value in
+            value.string.flatMap { Currency($0.lowercased()) }
+        }
+        return flaws.count == known ? currency : nil
+    }
+
+    /// A plain decimal; `nil` if it is none, which is noted.
+    private mutating func decimal(_ json: JSONValue, _ name: String) -> String? {
+        let known = flaws.count
+        let text = value(json, name, "a price such as \"20.00\"", or: "") { value in
+            value.string.flatMap {
+                $0.wholeMatch(of: /[0-9]{1,12}(\.[0-9]{1,6})?/) == nil ? nil : $0
+            }
+        }
+        return flaws.count == known ? text : nil
+    }
+
+    /// A price such as `"20.00"`, which Stripe can charge in the plan's currency if the plan is
+    /// offered and paid for.
+    mutating func price(_ plan: JSONValue) -> Money {
+        let currency = currency(plan, "currency")
+        let text = decimal(plan, "price")
+        guard let currency, let text else { return .zero(.usd) }
+        let name = plan["name"]?.string ?? "a plan"
+        guard let price = Money(decimal: text, currency: currency) else {
+            flaws.append(
+                "\(name): the price \(text) has more decimals than \(currency.code), which has "
+                    + "\(currency.scale)")
+            return .zero(currency)
+        }
+        guard plan["is_active"] != false else { return price }
+        if plan["type"] == "free" {
+            if price.amount != 0 { flaws.append("\(name): a free plan's price must be 0") }
+        } else if let flaw = price.chargeFlaw {
+            flaws.append("\(name): the price \(price.named) \(flaw)")
+        }
+        return price
+    }
+
+    /// A positive limit; null is unlimited.
+    mutating func limit(_ json: JSONValue, _ name: String) -> Int64? {
+        if json[name] == .null { return nil }
+        return integer(json, name)
+    }
+
+    private mutating func value<Value>(
+        _ json: JSONValue, _ name: String, _ expected: String, or placeholder: Value,
+        _ read: (JSONValue) -> Value?
+    ) -> Value {
+        if let value = json[name].flatMap(read) { return value }
+        flaws.append("\(name) must be \(expected)")
+        return placeholder
+    }
+}

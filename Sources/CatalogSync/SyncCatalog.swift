@@ -1,0 +1,147 @@
+import Database
+import FoundationEssentials
+import Ledger
+import LedgerStore
+import Values
+
+/// Makes the database's catalog equal to the file's. Balances are not touched: what was granted is
+/// a grant, and a reservation keeps the cost it was made with.
+public struct CatalogSync: Sendable {
+    private let database: any Database
+    private let clock: DecisionClock
+
+    public init(database: any Database, clock: DecisionClock) {
+        self.database = database
+        self.clock = clock
+    }
+
+    /// - Parameter dryRun: does all of it and undoes it, so that it refuses what a sync refuses.
+    /// - Returns: one sentence for each change; none where nothing differs.
+    /// - Throws: ``CatalogError`` where a plan would lose the key by which its subscribers are
+    ///   known, where a stored plan of another id has a plan's name or key, and where the file
+    ///   and what is stored make no catalog together. The database is then as it was.
+    public func sync(_ wanted: Catalog, dryRun: Bool) async throws -> [String] {
+        let now = clock.now()
+        do {
+            return try await database.write { connection in
+                let changes = try CatalogSync.apply(wanted, to: connection, now: now)
+                if dryRun { throw Rehearsal(changes: changes) }
+                return changes
+            }
+        } catch let rehearsal as Rehearsal {
+            return rehearsal.changes
+        }
+    }
+
+    /// Ends a database transaction whose changes are only to be told.
+    private struct Rehearsal: Error {
+        let changes: [String]
+    }
+
+    /// The catalog of a new database is the file's.
+    public func applyAtFirstStart(path: String) async throws {
+        let isEmpty = try await database.read { connection in
+            try connection.query("SELECT id FROM plans LIMIT 1").isEmpty
+        }
+        if isEmpty { _ = try await sync(CatalogFile.read(path: path), dryRun: false) }
+    }
+
+    private static func apply(
+        _ wanted: Catalog, to connection: any DatabaseConnection, now: Timestamp
+    ) throws -> [String] {
+        // Processes that start at the same time, or operators, take turns.
+        _ = try connection.query(
+            "SELECT catalog_revision FROM installation" + connection.dialect.lockRows)
+        // What is stored may be no catalog, or none yet: then this is what mends it.
+        let old = try CatalogTables.stored(in: connection)
+        let flaws = newLookupKeys(from: old, to: wanted) + takenNames(in: old, by: wanted)
+        guard flaws.isEmpty else { throw CatalogError(flaws: flaws) }
+        let changes = differences(from: old, to: wanted)
+        if !changes.isEmpty { try CatalogTables.write(wanted, to: connection, now: now) }
+        try confirmReadable(connection)
+        return changes
+    }
+
+    /// What every process reads from now on, retired plans included, must be a catalog.
+    private static func confirmReadable(_ connection: any DatabaseConnection) throws {
+        do {
+            _ = try CatalogTables.read(from: connection, revision: 0)
+        } catch let error as CatalogError {
+            // The file alone has been found good, so that a plan it no longer has is the cause.
+            throw CatalogError(
+                flaws: error.flaws + [
+                    "plans that were synced once count too, since somebody may be on them: "
+                        + "one can be put back into the file, with is_active false, and changed"
+                ])
+        }
+    }
+
+    /// Whoever pays the price that a plan's lookup key finds would be on no plan of ours.
+    private static func newLookupKeys(
+        from old: CatalogTables.Stored, to new: Catalog
+    ) -> [String] {
+        old.plans.compactMap { before -> String? in
+            guard let key = before.lookupKey, let plan = new.plan(before.id),
+                plan.lookupKey != key
+            else { return nil }
+            return "plan \(plan.name) must keep its lookup_key \(key), by which its subscribers "
+                + "are known; another price of the plan needs no other key"
+        }
+    }
+
+    /// A plan is its id: one that is stored, offered or not, keeps its name and its key from
+    /// plans with other ids.
+    private static func takenNames(
+        in old: CatalogTables.Stored, by new: Catalog
+    ) -> [String] {
+        let kept = old.plans.filter { new.plan($0.id) == nil }
+        return new.plans.flatMap { plan in
+            kept.compactMap { stored -> String? in
+                var taken: [String] = []
+                if stored.name == plan.name { taken.append("name") }
+                if let key = plan.lookupKey, key == stored.lookupKey {
+                    taken.append("lookup_key \(key)")
+                }
+                guard !taken.isEmpty else { return nil }
+                return "plan \(plan.name) has another id than the stored plan \(stored.name) "
+                    + "and the same \(taken.joined(separator: " and ")): "
+                    + "a plan keeps its id, \(stored.id.text)"
+            }
+        }
+    }
+
+    private static func differences(
+        from old: CatalogTables.Stored, to new: Catalog
+    ) -> [String] {
+        let plans = Dictionary(
+            old.plans.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let costs = Dictionary(
+            old.features.map { ($0.featureKey, $0) }, uniquingKeysWith: { first, _ in first })
+        var changes: [String] = []
+        for plan in new.plans {
+            guard let before = plans[plan.id] else {
+                changes.append("plan \(plan.name) is new")
+                continue
+            }
+            if before != plan { changes.append("plan \(plan.name) changes") }
+        }
+        for plan in old.plans where plan.isActive && new.plan(plan.id) == nil {
+            changes.append("plan \(plan.name) is no longer offered")
+        }
+        for feature in new.features.values.sorted(by: { $0.featureKey < $1.featureKey }) {
+            guard let before = costs[feature.featureKey] else {
+                changes.append("feature \(feature.featureKey) is new")
+                continue
+            }
+            if before != feature {
+                changes.append(
+                    "feature \(feature.featureKey) costs \(feature.internalCost.decimal), "
+                        + "was \(before.internalCost.decimal)")
+            }
+        }
+        for key in costs.keys.sorted() where new.features[key] == nil {
+            changes.append("feature \(key) is no longer offered")
+        }
+        return changes
+    }
+}

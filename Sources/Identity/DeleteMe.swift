@@ -1,0 +1,64 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Ledger
+import Users
+import Values
+
+struct DeleteMe: Action {
+    let identity: IdentityServices
+
+    /// A deletion that has taken longer was broken off: the account is there as before.
+    static let longestSeconds: Int64 = 60
+
+    static let about = About(
+        "Delete my account",
+        details: """
+            First ends what is paid for, then erases everything. What is kept is a keyed hash of \
+            the email with the running free period and whether the trial was used.
+            """,
+        access: .user, refusals: [.paymentProviderUnavailable, .paymentProviderError])
+
+    func read(_ input: inout InputReader) {}
+
+    func perform(_ input: Void, _ call: Call) async throws -> Reply<MessageResponse> {
+        let id = try call.user().userID
+        guard let user = try await identity.database.read({ try UserRow.find(id: id, in: $0) })
+        else { throw Problem.unauthorized }
+        try await note(id, beganAt: identity.clock.now())
+        do {
+            try await identity.beforeErasing(id)
+            try await erase(user, call)
+        } catch {
+            // Who could not be deleted is there as before, and may ask again.
+            try await note(id, beganAt: nil)
+            throw error
+        }
+        return Reply(MessageResponse("The account is deleted."))
+    }
+
+    /// Notes that the account is being deleted: from now on its user is told that it is gone, as what
+    /// they ask for may fail at Stripe already.
+    private func note(_ id: UUID, beganAt: Timestamp?) async throws {
+        _ = try await identity.database.write { connection in
+            try connection.execute(
+                "UPDATE users SET deletion_began_at = ? WHERE id = ?",
+                [.time(beganAt), .uuid(id)])
+        }
+    }
+
+    private func erase(_ user: UserRow, _ call: Call) async throws {
+        let now = identity.clock.now()
+        _ = try await identity.ledger.perform(EraseAccount(userID: user.id)) {
+            [identity] connection, former in
+            if let former {
+                try identity.formerAccounts.remember(
+                    former, under: identity.formerAccounts.key(of: user), in: connection,
+                    now: now)
+            }
+            try identity.erasedCustomers.handOver(
+                of: user.id, requestID: call.id, in: connection, now: now)
+            try UserTraces.erase(user, in: connection)
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import Database
+import Messaging
+import Values
+
+/// Erases what identity needs no longer: throttles whose window is over, codes and refresh tokens
+/// that have expired, sessions without any, old mails, accounts whose address nobody has proven: so
+/// every row that a stranger can cause has an end. Nothing depends on it, since each of them
+/// is judged by its time wherever it is used; without it the tables would grow for good.
+package struct IdentitySweeper: Sendable {
+    package static let pause = Duration.seconds(60)
+    /// Rows of one database transaction, so that no request waits long for its turn to write.
+    static let maximumBatch: Int64 = 500
+    /// How long a mail is kept. It has been sent, or given up on, minutes after it was written.
+    static let mailDays: Int64 = 30
+
+    /// How long an account may await the proof of its address, since somebody last signed it up.
+    static let unprovenDays: Int64 = 7
+
+    private let database: any Database
+    private let clock: DecisionClock
+    private let keepsMails: Bool
+
+    /// - Parameter keepsMails: in development, where they are the mailbox.
+    package init(database: any Database, clock: DecisionClock, keepsMails: Bool) {
+        self.database = database
+        self.clock = clock
+        self.keepsMails = keepsMails
+    }
+
+    /// Erases all that is over now.
+    /// - Returns: how many rows that was.
+    @discardableResult
+    package func sweep() async throws -> Int {
+        let now = clock.now()
+        var erased = 0
+        for sweep in Self.sweeps where !(keepsMails && sweep.isOfMails) {
+            let end = SQLValue.time(now.adding(seconds: -sweep.keptSeconds))
+            var count = 0
+            repeat {
+                count = try await database.write { connection in
+                    try connection.execute(sweep.sql, [end, .integer(Self.maximumBatch)])
+                }
+                erased += count
+            } while count == Self.maximumBatch && !Task.isCancelled
+        }
+        return erased
+    }
+
+    private struct Sweep {
+        let sql: String
+        /// Seconds after the time that its index tells.
+        let keptSeconds: Int64
+        var isOfMails = false
+    }
+
+    /// Each finds its rows by an index on the time alone. Tokens go before their session, so that
+    /// erasing a session takes only its own row along. A used token is kept until it would have
+    /// expired: till then its reuse is noticed.
+    private static let sweeps = [
+        Sweep(
+            sql: """
+                DELETE FROM auth_throttles WHERE bucket IN (
+                    SELECT bucket FROM auth_throttles WHERE window_started_at <= ?
+                    ORDER BY window_started_at LIMIT ?)
+                """, keptSeconds: AuthThrottle.longestWindow),
+        Sweep(
+            sql: """
+                DELETE FROM one_time_codes WHERE (user_id, purpose) IN (
+                    SELECT user_id, purpose FROM one_time_codes WHERE expires_at <= ?
+                    ORDER BY expires_at LIMIT ?)
+                """, keptSeconds: 0),
+        Sweep(
+            sql: """
+                DELETE FROM refresh_tokens WHERE token_hash IN (
+                    SELECT token_hash FROM refresh_tokens WHERE expires_at <= ?
+                    ORDER BY expires_at LIMIT ?)
+                """, keptSeconds: 0),
+        Sweep(
+            sql: """
+                DELETE FROM sessions WHERE id IN (
+                    SELECT id FROM sessions WHERE expires_at <= ?
+                    ORDER BY expires_at LIMIT ?)
+                """, keptSeconds: 0),
+        Sweep(
+            sql: """
+                DELETE FROM mails WHERE id IN (
+                    SELECT id FROM mails WHERE created_at <= ?
+                    ORDER BY created_at LIMIT ?)
+                """, keptSeconds: mailDays * 86_400, isOfMails: true),
+        // What no mail server would take, as long as the mail itself.
+        Sweep(
+            sql: """
+                DELETE FROM messages WHERE id IN (
+                    SELECT id FROM messages
+                    WHERE died_at <= ? AND queue = '\(MessageQueue.emails.rawValue)'
+                    ORDER BY died_at LIMIT ?)
+                """, keptSeconds: mailDays * 86_400),
+        // An operator's lock stays. Whoever has a subscription was let in by somebody else.
+        Sweep(
+            sql: """
+                DELETE FROM users WHERE id IN (
+                    SELECT id FROM users u
+                    WHERE updated_at <= ? AND email_verified_at IS NULL AND issuer IS NULL
+                        AND is_active = 1
+                        AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.user_id = u.id)
+                    ORDER BY updated_at LIMIT ?)
+                """, keptSeconds: unprovenDays * 86_400),
+    ]
+}

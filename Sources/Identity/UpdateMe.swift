@@ -1,0 +1,42 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Users
+
+struct UpdateMe: Action {
+    let identity: IdentityServices
+
+    static let about = About("Change my name", access: .user)
+
+    func read(_ input: inout InputReader) -> UpdateMeRequest {
+        input.body(UpdateMeRequest.self)
+    }
+
+    func perform(_ request: UpdateMeRequest, _ call: Call) async throws -> Reply<MeResponse> {
+        let id = try call.user().userID
+        let now = identity.clock.now()
+        let user = try await identity.database.write { connection -> UserRow? in
+            if request.changesName {
+                try connection.execute(
+                    "UPDATE users SET full_name = ?, updated_at = ? WHERE id = ?",
+                    [.text(request.fullName), .time(now), .uuid(id)])
+            }
+            return try UserRow.find(id: id, in: connection)
+        }
+        guard let user else { throw Problem.unauthorized }
+        return Reply(MeResponse(user: user))
+    }
+}
+
+struct UpdateMeRequest: JSONInput {
+    let changesName: Bool
+    let fullName: String?
+
+    static let about = "What is to change; what is left out stays."
+
+    init(_ reader: inout ObjectReader) {
+        let name = reader.optional("full_name", .fullName, "null or empty removes it.")
+        changesName = reader.mentions("full_name")
+        fullName = name?.isEmpty == true ? nil : name
+    }
+}

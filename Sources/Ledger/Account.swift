@@ -1,0 +1,177 @@
+import FoundationEssentials
+import Values
+
+/// Where a user stands with the ledger: the mission's `CareerSubscriptionContext`, one a user. Its
+/// counters are always those of the running period.
+public struct CareerSubscriptionContext: Sendable, Hashable {
+    public internal(set) var period: BillingPeriod
+    /// The plan whose allocation the period was granted. A lower plan chosen within the period
+    /// does not change it, so going down and up again grants nothing twice.
+    public internal(set) var periodPlanID: UUID
+    /// The instant from which the Free plan's months are counted.
+    public internal(set) var anchor: Timestamp
+    /// The sum of the period's grants.
+    public internal(set) var allocated: Credits
+    /// The sum of what the period's SUCCESS logs charged.
+    public internal(set) var used: Credits
+    /// The sum of what the period's PENDING logs hold.
+    public internal(set) var reserved: Credits
+    /// What was used of credits whose money went back: a debt, by which the next plan grants are
+    /// reduced.
+    public internal(set) var owed: Credits
+    /// What the period before had left when it ended: of this, what is taken back later is no debt.
+    public internal(set) var formerLeft: Credits
+    public internal(set) var minuteWindow: RateWindow
+    public internal(set) var dayWindow: RateWindow
+    /// The latest instant at which something was decided here; time never runs backwards for an
+    /// account, whatever the clocks of the processes do.
+    public internal(set) var decidedAt: Timestamp
+
+    public init(
+        period: BillingPeriod, periodPlanID: UUID, anchor: Timestamp, allocated: Credits,
+        used: Credits,
+        reserved: Credits, owed: Credits = .zero, formerLeft: Credits = .zero,
+        minuteWindow: RateWindow, dayWindow: RateWindow, decidedAt: Timestamp
+    ) {
+        self.period = period
+        self.periodPlanID = periodPlanID
+        self.anchor = anchor
+        self.allocated = allocated
+        self.used = used
+        self.reserved = reserved
+        self.owed = owed
+        self.formerLeft = formerLeft
+        self.minuteWindow = minuteWindow
+        self.dayWindow = dayWindow
+        self.decidedAt = decidedAt
+    }
+
+    /// What a reservation may still take. Never shown below zero: a revocation can leave less
+    /// allocated than was already used.
+    public var remaining: Credits { max(.zero, allocated - used - reserved) }
+
+    /// The instant by which the rate windows are judged: the decision's, unless the account lies
+    /// further in the future than clocks may differ; then what the clock says.
+    func windowsAt(_ now: Timestamp, clock: Timestamp) -> Timestamp {
+        clock.adding(seconds: RateWindow.maximumSkew) < now ? clock : now
+    }
+
+    /// The limits that the rule sets, as they stand at `now`.
+    public func rateLimits(_ rule: PlanPricingRule, at now: Timestamp) -> [RateLimitStanding] {
+        [minuteWindow, dayWindow].compactMap { window in
+            guard let limit = rule.limit(window.span) else { return nil }
+            let current = window.current(at: now)
+            return RateLimitStanding(
+                span: window.span, limit: limit, remaining: max(0, limit - current.count),
+                resetAt: current.resetAt)
+        }
+    }
+}
+
+/// A subscription together with its ledger position: what a decision changes as one.
+public struct Account: Sendable, Hashable {
+    public internal(set) var subscription: Subscription
+    public internal(set) var context: CareerSubscriptionContext
+
+    public init(subscription: Subscription, context: CareerSubscriptionContext) {
+        self.subscription = subscription
+        self.context = context
+    }
+
+    /// Whether the user may spend at `now`: the running period, or the grace after it in which a
+    /// payment is awaited, must not be over. What was paid for is theirs whatever the status says;
+    /// without a paid period the status must entitle.
+    public func isEntitled(at now: Timestamp, grace: Int64) -> Bool {
+        (context.period.source == .paid || subscription.status.entitles)
+            && now < context.period.end.adding(seconds: grace)
+    }
+
+    /// Starts the Free plan's month in which `now` lies, where the running period is over.
+    ///
+    /// - Returns: the lines of the new period; none where nothing was due.
+    mutating func startFreePeriodIfDue(plan: Plan, at now: Timestamp) -> [CreditGrant] {
+        guard plan.kind == .free, now >= context.period.end else { return [] }
+        let month = BillingPeriod.month(
+            containing: now, anchor: context.anchor, number: context.period.number + 1)
+        return start(month, on: plan, cause: "free_month", at: now)
+    }
+
+    /// Starts a period with the plan's grant, less what is owed. What the period before had left is
+    /// gone, and what its reservations hold is its own affair.
+    mutating func start(
+        _ period: BillingPeriod, on plan: Plan, cause: String, at now: Timestamp
+    ) -> [CreditGrant] {
+        context.formerLeft = context.remaining
+        context.period = period
+        context.periodPlanID = plan.id
+        context.allocated = .zero
+        context.used = .zero
+        context.reserved = .zero
+        let granted = grant(.plan, plan.pricing.creditsAllocation, cause: cause, at: now)
+        let paidOff = min(context.owed, granted.credits)
+        guard paidOff > .zero else { return [granted] }
+        context.owed -= paidOff
+        return [granted, grant(.revocation, -paidOff, cause: CreditGrant.debt, at: now)]
+    }
+
+    /// Adds a grant to the running period.
+    mutating func grant(
+        _ kind: CreditGrant.Kind, _ credits: Credits, cause: String, reason: String? = nil,
+        at now: Timestamp
+    ) -> CreditGrant {
+        context.allocated += credits
+        return CreditGrant(
+            userID: subscription.userID, periodNumber: context.period.number, kind: kind,
+            cause: cause, credits: credits, reason: reason, createdAt: now)
+    }
+
+    /// Moves an overdue reservation to EXPIRED and gives back what it held. That happened when it
+    /// lapsed, whoever notices it and when: the account's last decision is never later than the
+    /// newest of its rows.
+    mutating func expire(_ log: UsageLog) -> UsageLog {
+        var log = log
+        log.status = .expired
+        context.decidedAt = max(context.decidedAt, log.expiresAt)
+        if log.periodNumber == context.period.number { context.reserved -= log.creditsReserved }
+        return log
+    }
+}
+
+/// An immutable line of what an account was given or had taken away. Each (user, period, kind,
+/// cause) is granted at most once.
+public struct CreditGrant: Sendable, Hashable {
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        case plan
+        case upgrade
+        case revocation
+        case adjustment
+    }
+
+    /// The cause of the revocations that move a debt: out of the period in which more was used than
+    /// is left of it, and into the one whose grant pays it off.
+    public static let debt = "debt"
+
+    public let userID: UUID
+    public let periodNumber: Int64
+    public let kind: Kind
+    /// What caused it: the invoice, the operator's id, …
+    public let cause: String
+    /// Negative where it takes away; a revocation is positive where it gives back what one before
+    /// it took, or carries it over as a debt.
+    public let credits: Credits
+    public let reason: String?
+    public let createdAt: Timestamp
+
+    public init(
+        userID: UUID, periodNumber: Int64, kind: Kind, cause: String, credits: Credits,
+        reason: String?, createdAt: Timestamp
+    ) {
+        self.userID = userID
+        self.periodNumber = periodNumber
+        self.kind = kind
+        self.cause = cause
+        self.credits = credits
+        self.reason = reason
+        self.createdAt = createdAt
+    }
+}

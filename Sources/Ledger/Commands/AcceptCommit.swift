@@ -1,0 +1,46 @@
+import FoundationEssentials
+import Values
+
+/// Takes a commit in for later: from now on the log does not expire, the commit is judged by this
+/// instant, however slow its queue is, and no other commit may contradict it.
+public struct AcceptCommit: LedgerCommand {
+    public let commit: CommitUsage
+
+    public init(_ commit: CommitUsage) {
+        self.commit = commit
+    }
+
+    public var userID: UUID { commit.userID }
+    public var subject: LedgerSubject? { commit.subject }
+
+    public enum Outcome: Sendable, Equatable {
+        /// To be enqueued, in the same database transaction; a repetition too, since the first
+        /// message may lie among the dead letters.
+        case accepted
+        /// Nothing is left to do later: this is how the commit ends.
+        case settled(CommitUsage.Outcome)
+    }
+
+    public func decide(
+        _ position: Position, _ rules: LedgerRules, at now: Timestamp
+    ) -> Decision<Outcome> {
+        let status = commit.result.status
+        guard var log = position.log, log.key.userID == userID, log.status == .pending,
+            !log.isOverdue(at: now), log.commitAcceptedAs ?? status == status
+        else {
+            // Unknown, another's, over or accepted otherwise: the commit itself says which, and
+            // changes no more than it would.
+            let decision = commit.decide(position, rules, at: now)
+            var settled = Decision<Outcome>(.settled(decision.outcome), account: decision.account)
+            settled.logs = decision.logs
+            return settled
+        }
+        var decision = Decision<Outcome>(.accepted, account: position.account)
+        if log.commitAcceptedAt == nil {
+            log.commitAcceptedAt = now
+            log.commitAcceptedAs = status
+            decision.logs = [log]
+        }
+        return decision
+    }
+}

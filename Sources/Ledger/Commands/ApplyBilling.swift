@@ -1,0 +1,270 @@
+import FoundationEssentials
+import Values
+
+/// Brings an account in line with Stripe. Applying the same snapshot again changes nothing.
+public struct ApplyBilling: LedgerCommand {
+    public let userID: UUID
+    public let snapshot: BillingSnapshot
+
+    public init(userID: UUID, snapshot: BillingSnapshot) {
+        self.userID = userID
+        self.snapshot = snapshot
+    }
+
+    public var subject: LedgerSubject? { nil }
+    public var seesGrants: Bool { true }
+    public var onceOnly: GrantKey? {
+        snapshot.paid.map { GrantKey(userID: userID, kind: .plan, cause: $0.invoiceID) }
+    }
+
+    /// What happened, for mails and the history.
+    public enum Event: String, Sendable, Hashable {
+        case activated
+        case renewed
+        case upgraded
+        case planLowered = "plan_lowered"
+        case paymentPastDue = "payment_past_due"
+        case cancellationRequested = "cancellation_requested"
+        case resumed
+        case ended
+        case revoked
+        /// A part of what the running period cost went back.
+        case returnedInPart = "payment_returned_in_part"
+        /// What an upgrade cost went back, or a part of it.
+        case upgradeReturned = "upgrade_returned"
+        case updated
+    }
+
+    public enum Outcome: Sendable, Equatable {
+        case noAccount
+        /// The snapshot is of another subscription than the account's live one.
+        case otherSubscription(current: String)
+        /// The subscription was not the account's and does not become it; at most the trial that
+        /// it used was noted.
+        case notTheirs
+        case applied(Account, [Event])
+    }
+
+    public func decide(
+        _ position: Position, _ rules: LedgerRules, at now: Timestamp
+    ) -> Decision<Outcome> {
+        guard let before = position.account else { return Decision(.noAccount, account: nil) }
+        let current = before.subscription.stripeSubscriptionID
+        if let current, current != snapshot.subscriptionID {
+            return Decision(.otherSubscription(current: current), account: before)
+        }
+        // Who is on a price of no plan of ours keeps the plan that they have.
+        let kept = current == nil ? nil : before.subscription.planID
+        guard let plan = (snapshot.planID ?? kept).flatMap({ rules.catalog.plan($0) }) else {
+            return Decision(.notTheirs, account: before)
+        }
+        var change = BillingChange(before, position.grants, rules, now)
+        guard current != nil || isTakenOver(by: before, wasGranted: position.wasGranted) else {
+            change.noteTrial(snapshot)
+            var decision = change.decision(since: before)
+            decision.outcome = .notTheirs
+            return decision
+        }
+        change.expire(position.overdue)
+        change.balance(snapshot)
+        if change.isDue(snapshot, wasGranted: position.wasGranted) {
+            change.startPaidPeriod(snapshot, fallback: plan)
+            change.balance(snapshot)
+        } else {
+            change.settleFreeMonth()
+        }
+        if snapshot.isOver {
+            change.end(snapshot)
+        } else {
+            change.mirror(snapshot, plan)
+            change.followTrial(snapshot)
+            change.grantUpgradeInTrial(snapshot, to: plan)
+        }
+        return change.decision(since: before)
+    }
+
+    /// Whether a subscription that is new to the account becomes its own. Its end may be told
+    /// before its beginning: one that is over counts where it paid for a period that was never
+    /// granted and is not older than the running one. One that awaits its first payment, or whose
+    /// money went back, does not.
+    private func isTakenOver(by account: Account, wasGranted: Bool) -> Bool {
+        guard snapshot.isOver else { return snapshot.status != .incomplete }
+        guard let paid = snapshot.paid, !snapshot.isRevoked, !wasGranted else { return false }
+        return paid.end > account.context.period.start
+    }
+}
+
+/// An account on its way to what a snapshot says.
+struct BillingChange {
+    var account: Account
+    /// The lines of the running period and of the one before it, as they were.
+    let known: [CreditGrant]
+    let rules: LedgerRules
+    let now: Timestamp
+    var grants: [CreditGrant] = []
+    var logs: [UsageLog] = []
+    var events: [ApplyBilling.Event] = []
+
+    init(
+        _ account: Account, _ known: [CreditGrant], _ rules: LedgerRules, _ now: Timestamp
+    ) {
+        self.account = account
+        self.known = known
+        self.rules = rules
+        self.now = now
+    }
+
+    /// What is overdue is not in use: it is there to be taken back.
+    mutating func expire(_ overdue: [UsageLog]) {
+        logs = overdue.map { account.expire($0) }
+    }
+
+    mutating func settleFreeMonth() {
+        guard let plan = rules.catalog.plan(account.subscription.planID) else { return }
+        grants += account.startFreePeriodIfDue(plan: plan, at: now)
+    }
+
+    /// Whether a period that was paid for has yet to start: once for each invoice. Within a
+    /// subscription it must be later than the running one, and may be over by now: the grace is
+    /// counted from its end however late it is heard of. What takes the place of a free month, or of
+    /// another subscription, may well end before it, but must reach into it, and leave something to
+    /// spend: itself or its grace, or the free month that follows a subscription that is over.
+    func isDue(_ snapshot: BillingSnapshot, wasGranted: Bool) -> Bool {
+        guard let paid = snapshot.paid, !wasGranted else { return false }
+        let running = account.context.period
+        if account.subscription.stripeSubscriptionID != nil && running.source == .paid {
+            return paid.start > running.start || paid.end > running.end
+        }
+        return paid.end > running.start
+            && (snapshot.isOver || now < paid.end.adding(seconds: rules.pastDueGrace))
+    }
+
+    mutating func startPaidPeriod(_ snapshot: BillingSnapshot, fallback: Plan) {
+        guard let paid = snapshot.paid,
+            let plan = rules.catalog.plan(paid.planID ?? fallback.id)
+        else { return }
+        let isFirst = account.subscription.stripeSubscriptionID == nil
+        let running = account.context.period
+        grants += account.start(
+            BillingPeriod(
+                number: running.number + 1, start: paid.start, end: paid.end, source: .paid),
+            on: plan, cause: paid.invoiceID, at: now)
+        // What was granted to the period before is gone with it, and nobody needs to hear of it.
+        events = []
+        // A subscription may be known before its first payment is: the plan is activated by the
+        // payment, whichever refresh sees it.
+        let isActivation = isFirst || running.source == .free || paid.isFirst
+        if !snapshot.isOver { events.append(isActivation ? .activated : .renewed) }
+    }
+
+    /// A trial whose end is moved moves the end of its period. It grants nothing more: all of a
+    /// trial is one period.
+    mutating func followTrial(_ snapshot: BillingSnapshot) {
+        let period = account.context.period
+        guard snapshot.status == .trialing, period.source == .paid,
+            let end = snapshot.trialEnd, end > period.start, isPaid(by: snapshot)
+        else { return }
+        account.context.period = BillingPeriod(
+            number: period.number, start: period.start, end: end, source: .paid)
+    }
+
+    /// One trial a user, ever: it is used up by a subscription that is not taken over too.
+    mutating func noteTrial(_ snapshot: BillingSnapshot) {
+        if snapshot.trialEnd != nil { account.subscription.trialUsed = true }
+    }
+
+    /// Takes over the plan, the status and the ids.
+    mutating func mirror(_ snapshot: BillingSnapshot, _ plan: Plan) {
+        let old = account.subscription
+        if let oldPlan = rules.catalog.plan(old.planID), old.stripeSubscriptionID != nil,
+            plan.rank < oldPlan.rank
+        {
+            events.append(.planLowered)
+        }
+        if snapshot.status == .pastDue && old.status != .pastDue { events.append(.paymentPastDue) }
+        let isMoved = old.cancelAt != nil && snapshot.cancelAt != old.cancelAt
+        if snapshot.cancelAtPeriodEnd && (!old.cancelAtPeriodEnd || isMoved) {
+            events.append(.cancellationRequested)
+        }
+        if !snapshot.cancelAtPeriodEnd && old.cancelAtPeriodEnd { events.append(.resumed) }
+        account.subscription.planID = plan.id
+        account.subscription.status = snapshot.status
+        account.subscription.stripeCustomerID = snapshot.customerID
+        account.subscription.stripeSubscriptionID = snapshot.subscriptionID
+        account.subscription.cancelAtPeriodEnd = snapshot.cancelAtPeriodEnd
+        account.subscription.cancelAt = snapshot.cancelAt
+        account.subscription.canceledAt = snapshot.canceledAt
+        account.subscription.trialEnd = snapshot.trialEnd
+        noteTrial(snapshot)
+    }
+
+    /// In a trial there is nothing to pay: a higher plan grants its share of what is left, and going
+    /// down and up again grants nothing twice.
+    mutating func grantUpgradeInTrial(_ snapshot: BillingSnapshot, to plan: Plan) {
+        let period = account.context.period
+        guard period.source == .paid, snapshot.status == .trialing,
+            let granted = rules.catalog.plan(account.context.periodPlanID),
+            plan.rank > granted.rank
+        else { return }
+        let difference = plan.pricing.creditsAllocation - granted.pricing.creditsAllocation
+        let from = min(max(now, period.start), period.end)
+        account.context.periodPlanID = plan.id
+        guard difference > .zero else { return }
+        let share = difference.share(
+            period.end.micros - from.micros, of: period.end.micros - period.start.micros)
+        grants.append(account.grant(.upgrade, share, cause: plan.id.text, at: now))
+        events.append(.upgraded)
+    }
+
+    /// Back to Free. At the period's end a free month begins when Stripe ended the subscription;
+    /// before it, the running period goes on to its end with what was granted and used, capped at
+    /// the Free allocation.
+    mutating func end(_ snapshot: BillingSnapshot) {
+        let free = rules.catalog.freePlan
+        let endedAt = snapshot.endedAt ?? now
+        let period = account.context.period
+        let isEarly = snapshot.isRevoked || endedAt < period.end
+        if snapshot.isRevoked { reopenDebt(paidOffBy: snapshot.periods.last?.invoiceID) }
+        if period.source == .paid && isEarly {
+            let surplus = account.context.allocated - free.pricing.creditsAllocation
+            if surplus > .zero {
+                grants.append(
+                    account.grant(
+                        .revocation, -surplus, cause: snapshot.subscriptionID, at: now))
+            }
+            account.context.anchor = period.end
+        } else if period.source == .paid {
+            account.context.anchor = endedAt
+        }
+        noteTrial(snapshot)
+        account.subscription.planID = free.id
+        account.subscription.status = .active
+        account.subscription.stripeSubscriptionID = nil
+        account.subscription.cancelAtPeriodEnd = false
+        account.subscription.cancelAt = nil
+        account.subscription.canceledAt = snapshot.canceledAt
+        account.subscription.trialEnd = snapshot.trialEnd
+        events.append(snapshot.isRevoked ? .revoked : .ended)
+        settleFreeMonth()
+    }
+
+    func decision(since before: Account) -> Decision<ApplyBilling.Outcome> {
+        var account = account
+        let isChanged = account != before || !grants.isEmpty || !logs.isEmpty
+        if isChanged { account.context.decidedAt = now }
+        var events = events
+        if account.subscription != before.subscription { account.subscription.updatedAt = now }
+        // What changes leaves a line or a grant: the account's last decision is one of its rows'.
+        let isTold =
+            !events.isEmpty || !grants.isEmpty && account.subscription == before.subscription
+        if isChanged && !isTold { events = [.updated] }
+        var decision = Decision<ApplyBilling.Outcome>(
+            .applied(account, events), account: account)
+        decision.grants = grants
+        decision.logs = logs
+        decision.history = events.map {
+            SubscriptionChange(event: $0.rawValue, subscription: account.subscription, at: now)
+        }
+        return decision
+    }
+}

@@ -1,0 +1,43 @@
+import Values
+
+/// What a user is told when a commit takes the running period's credits past a mark.
+///
+/// A mark is passed by the one commit before which less was used and after which it is reached.
+/// What was used never falls within a period, so that happens once a period, unless the period is
+/// granted more (an upgrade, an adjustment): what is then below the mark again can pass it again.
+/// A period that is granted less passes nothing by that alone.
+public struct CreditAlert: Sendable, Hashable {
+    public enum Mark: Int64, Sendable, Hashable, CaseIterable {
+        case nearlyUsedUp = 80
+        case usedUp = 100
+
+        /// Of a hundred parts of what the period was granted.
+        public var percent: Int64 { rawValue }
+    }
+
+    public let mark: Mark
+    public let used: Credits
+    public let allocated: Credits
+    public let period: BillingPeriod
+
+    /// - Returns: the highest mark that lies between the two positions of one period; `nil` where
+    ///   there is none.
+    init?(from before: CareerSubscriptionContext, to after: CareerSubscriptionContext) {
+        let passed = Mark.allCases.last { mark in
+            !before.hasReached(mark) && after.hasReached(mark)
+        }
+        guard let passed, before.period == after.period else { return nil }
+        mark = passed
+        used = after.used
+        allocated = after.allocated
+        period = after.period
+    }
+}
+
+extension CareerSubscriptionContext {
+    /// Compared in full width, since a hundred times an amount may not fit.
+    fileprivate func hasReached(_ mark: CreditAlert.Mark) -> Bool {
+        used.micros.multipliedFullWidth(by: 100)
+            >= allocated.micros.multipliedFullWidth(by: mark.percent)
+    }
+}

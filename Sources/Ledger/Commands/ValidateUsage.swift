@@ -1,0 +1,154 @@
+import FoundationEssentials
+import Values
+
+/// May this user run this feature now? Subscription, rate limits, idempotency, quota, in this
+/// order; then a reservation. One atomic decision.
+public struct ValidateUsage: LedgerCommand {
+    public let key: IdempotencyKey
+    public let featureKey: String
+    public let call: UsageLog.Call
+    /// Makes the new log's id unique; the domain itself draws no random numbers.
+    public let randomness: UInt64
+
+    public init(
+        key: IdempotencyKey, featureKey: String, call: UsageLog.Call, randomness: UInt64
+    ) {
+        self.key = key
+        self.featureKey = featureKey
+        self.call = call
+        self.randomness = randomness
+    }
+
+    public var userID: UUID { key.userID }
+    public var subject: LedgerSubject? { .key(key) }
+
+    public enum Outcome: Sendable, Equatable {
+        case unknownUser
+        case deactivatedUser
+        /// The feature is not in the catalog.
+        case unknownFeature
+        case denied(Denial, [RateLimitStanding])
+        case granted(Grant, [RateLimitStanding])
+    }
+
+    public struct Grant: Sendable, Equatable {
+        public let usageID: UUID
+        public let creditsReserved: Credits
+        public let expiresAt: Timestamp
+        /// Whether the reservation was made by an earlier request that this one repeats.
+        public let isReplay: Bool
+    }
+
+    public enum Denial: Sendable, Equatable {
+        case noSubscription
+        case subscriptionInactive
+        case rateLimited(retryAfter: Int64)
+        /// How the call ended, also by a commit that was accepted and is not applied yet.
+        case requestAlreadyFinished(usageID: UUID, UsageLog.Status)
+        case requestMismatch(usageID: UUID, UsageLog.Status)
+        case quotaExceeded(used: Credits, limit: Credits, needed: Credits, retryAfter: Int64)
+    }
+
+    public func decide(
+        _ position: Position, _ rules: LedgerRules, at now: Timestamp
+    ) -> Decision<Outcome> {
+        switch position.user {
+        case .missing: return Decision(.unknownUser, account: position.account)
+        case .deactivated: return Decision(.deactivatedUser, account: position.account)
+        case .active: break
+        }
+        guard rules.catalog.features[featureKey] != nil else {
+            return Decision(.unknownFeature, account: position.account)
+        }
+        guard var account = position.account else {
+            return Decision(.denied(.noSubscription, []), account: nil)
+        }
+        guard let plan = rules.catalog.plan(account.subscription.planID),
+            let cost = rules.catalog.cost(of: featureKey, on: plan)
+        else {
+            return Decision(.denied(.subscriptionInactive, []), account: account)
+        }
+        var decision = Decision<Outcome>(.unknownFeature, account: nil)
+        decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
+        for log in position.overdue { decision.logs.append(account.expire(log)) }
+        let known = position.log.map { log in decision.logs.first { $0.id == log.id } ?? log }
+
+        let windowsAt = account.context.windowsAt(now, clock: position.clock)
+        if let denial = denial(
+            account, plan, known: known, cost: cost, rules, at: now, windowsAt: windowsAt,
+            clock: position.clock)
+        {
+            let limits = account.context.rateLimits(plan.pricing, at: windowsAt)
+            decision.outcome = .denied(denial, limits)
+        } else {
+            let log = known ?? reserve(cost, in: &account, rules, at: now, windowsAt: windowsAt)
+            if known == nil { decision.logs.append(log) }
+            let grant = Grant(
+                usageID: log.id, creditsReserved: log.creditsReserved, expiresAt: log.expiresAt,
+                isReplay: known != nil)
+            decision.outcome = .granted(
+                grant, account.context.rateLimits(plan.pricing, at: windowsAt))
+        }
+        // Refusals and replays leave the account as it was, so that they cost no write.
+        if !decision.grants.isEmpty { account.context.decidedAt = now }
+        decision.account = account
+        return decision
+    }
+
+    /// The first rule that forbids the call, in the order of the contract.
+    private func denial(
+        _ account: Account, _ plan: Plan, known: UsageLog?, cost: Credits, _ rules: LedgerRules,
+        at now: Timestamp, windowsAt: Timestamp, clock: Timestamp
+    ) -> Denial? {
+        guard account.isEntitled(at: now, grace: rules.pastDueGrace) else {
+            return .subscriptionInactive
+        }
+        let context = account.context
+        let full = [context.minuteWindow, context.dayWindow]
+            .map { $0.current(at: windowsAt) }
+            .filter { $0.isFull(limit: plan.pricing.limit($0.span)) }
+        if let reset = full.map(\.resetAt).max() {
+            return .rateLimited(retryAfter: clock.secondsRoundedUp(until: reset))
+        }
+        if let known {
+            let status = known.status(at: now)
+            if !known.featureKey.utf8.elementsEqual(featureKey.utf8) {
+                return .requestMismatch(usageID: known.id, status)
+            }
+            if status != .pending { return .requestAlreadyFinished(usageID: known.id, status) }
+            // A commit that was accepted for later has ended the call, though it is not applied yet.
+            return known.commitAcceptedAs.map {
+                .requestAlreadyFinished(usageID: known.id, $0)
+            }
+        }
+        if context.used + context.reserved + cost > context.allocated {
+            let periodEnd = context.period.end
+            let reset =
+                now < periodEnd ? periodEnd : periodEnd.adding(seconds: rules.pastDueGrace)
+            return .quotaExceeded(
+                used: context.used + context.reserved, limit: context.allocated, needed: cost,
+                retryAfter: clock.secondsRoundedUp(until: reset))
+        }
+        return nil
+    }
+
+    private func reserve(
+        _ cost: Credits, in account: inout Account, _ rules: LedgerRules, at now: Timestamp,
+        windowsAt: Timestamp
+    ) -> UsageLog {
+        account.context.decidedAt = now
+        account.context.reserved += cost
+        account.context.minuteWindow = account.context.minuteWindow.current(at: windowsAt)
+        account.context.dayWindow = account.context.dayWindow.current(at: windowsAt)
+        account.context.minuteWindow.countOne()
+        account.context.dayWindow.countOne()
+        return UsageLog(
+            id: .version7(at: now, randomness: randomness), key: key,
+            subscriptionID: account.subscription.id,
+            periodNumber: account.context.period.number, featureKey: featureKey, call: call,
+            creditsReserved: cost, createdAt: now,
+            expiresAt: now.adding(seconds: rules.reservationTTL), status: .pending,
+            creditsCharged: nil, committedAt: nil, commitAcceptedAt: nil, commitAcceptedAs: nil,
+            metrics: UsageLog.Metrics(), failure: nil)
+    }
+}

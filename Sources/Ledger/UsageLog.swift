@@ -1,0 +1,156 @@
+import FoundationEssentials
+import Values
+
+/// One metered call of an AI feature: reserved by validate, settled by commit or by the clock.
+public struct UsageLog: Sendable, Hashable {
+    public enum Status: String, Sendable, Hashable, CaseIterable {
+        case pending = "PENDING"
+        case success = "SUCCESS"
+        case failed = "FAILED"
+        case expired = "EXPIRED"
+    }
+
+    public enum FailureType: String, Sendable, Hashable, CaseIterable {
+        case internalError = "internal_error"
+        case timeout = "timeout"
+        case rateLimited = "rate_limited"
+        case invalidResponse = "invalid_response"
+        case upstreamError = "upstream_error"
+        case clientError = "client_error"
+        case validationError = "validation_error"
+    }
+
+    /// What the tool server told of the call when it asked.
+    public struct Call: Sendable, Hashable {
+        public var endpoint: String
+        public var method: String
+        public var clientIP: String?
+        public var userAgent: String?
+        public var inputChars: Int64?
+        public var maxOutputTokens: Int64?
+        public var model: String?
+
+        public init(
+            endpoint: String, method: String, clientIP: String? = nil, userAgent: String? = nil,
+            inputChars: Int64? = nil, maxOutputTokens: Int64? = nil, model: String? = nil
+        ) {
+            self.endpoint = endpoint
+            self.method = method
+            self.clientIP = clientIP
+            self.userAgent = userAgent
+            self.inputChars = inputChars
+            self.maxOutputTokens = maxOutputTokens
+            self.model = model
+        }
+    }
+
+    /// What the tool server measured, told when it commits.
+    public struct Metrics: Sendable, Hashable {
+        public var modelUsed: String?
+        public var inputTokens: Int64?
+        public var outputTokens: Int64?
+        public var latencyMilliseconds: Int64?
+
+        public init(
+            modelUsed: String? = nil, inputTokens: Int64? = nil, outputTokens: Int64? = nil,
+            latencyMilliseconds: Int64? = nil
+        ) {
+            self.modelUsed = modelUsed
+            self.inputTokens = inputTokens
+            self.outputTokens = outputTokens
+            self.latencyMilliseconds = latencyMilliseconds
+        }
+    }
+
+    public struct Failure: Sendable, Hashable {
+        public let type: FailureType
+        public let reason: String
+
+        public init(type: FailureType, reason: String) {
+            self.type = type
+            self.reason = reason
+        }
+    }
+
+    public let id: UUID
+    public let key: IdempotencyKey
+    public let subscriptionID: UUID
+    public let periodNumber: Int64
+    public let featureKey: String
+    public let call: Call
+    public let creditsReserved: Credits
+    public let createdAt: Timestamp
+    public let expiresAt: Timestamp
+
+    public internal(set) var status: Status
+    /// `nil` until the call has succeeded.
+    public internal(set) var creditsCharged: Credits?
+    /// When the log left PENDING by a commit.
+    public internal(set) var committedAt: Timestamp?
+    /// When a commit was accepted for later (`Prefer: respond-async`). From then on the log does
+    /// not expire: the commit is judged by this time, however slow the queue is.
+    public internal(set) var commitAcceptedAt: Timestamp?
+    /// How the call ended by the commit that was accepted, SUCCESS or FAILED: no later commit may
+    /// say otherwise. `nil` where `commitAcceptedAt` is.
+    public internal(set) var commitAcceptedAs: Status?
+    public internal(set) var metrics: Metrics
+    public internal(set) var failure: Failure?
+
+    public init(
+        id: UUID, key: IdempotencyKey, subscriptionID: UUID, periodNumber: Int64,
+        featureKey: String, call: Call, creditsReserved: Credits, createdAt: Timestamp,
+        expiresAt: Timestamp, status: Status, creditsCharged: Credits?,
+        committedAt: Timestamp?, commitAcceptedAt: Timestamp?, commitAcceptedAs: Status?,
+        metrics: Metrics, failure: Failure?
+    ) {
+        self.id = id
+        self.key = key
+        self.subscriptionID = subscriptionID
+        self.periodNumber = periodNumber
+        self.featureKey = featureKey
+        self.call = call
+        self.creditsReserved = creditsReserved
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+        self.status = status
+        self.creditsCharged = creditsCharged
+        self.committedAt = committedAt
+        self.commitAcceptedAt = commitAcceptedAt
+        self.commitAcceptedAs = commitAcceptedAs
+        self.metrics = metrics
+        self.failure = failure
+    }
+
+    /// An overdue reservation *is* expired, whether or not the sweeper has come by.
+    public func isOverdue(at now: Timestamp) -> Bool {
+        status == .pending && commitAcceptedAt == nil && expiresAt <= now
+    }
+
+    /// The status as a decision at `now` sees it.
+    public func status(at now: Timestamp) -> Status { isOverdue(at: now) ? .expired : status }
+}
+
+/// What makes two validate requests the same request. Texts are compared byte by byte, as the
+/// databases compare them; Swift's `==` on strings would join canonically equivalent ones.
+public struct IdempotencyKey: Sendable, Hashable {
+    public let userID: UUID
+    public let requestID: String
+    /// 64 lower-case hexadecimal digits.
+    public let payloadHash: String
+
+    public init(userID: UUID, requestID: String, payloadHash: String) {
+        self.userID = userID
+        self.requestID = requestID
+        self.payloadHash = payloadHash
+    }
+
+    public static func == (left: IdempotencyKey, right: IdempotencyKey) -> Bool {
+        left.userID == right.userID && left.requestID.utf8.elementsEqual(right.requestID.utf8)
+            && left.payloadHash.utf8.elementsEqual(right.payloadHash.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(userID)
+        hasher.combine(requestID)
+    }
+}

@@ -1,0 +1,172 @@
+import Database
+import FoundationEssentials
+import Values
+
+/// Checks the ledger's invariants over the whole database, those of every period. It judges stored rows
+/// only and knows no clock, so it may run beside a live server: everything is read from one snapshot.
+///
+/// The logs are walked once. The engine sums them by account and period and hands over only what does
+/// not agree, so memory does not grow with the number of logs. What is wrong with single rows is a
+/// table of checks: ``LogOffence`` and ``RowCheck``.
+public struct LedgerAudit: Sendable {
+    public struct Finding: Sendable, CustomStringConvertible {
+        /// The invariant's number in docs/reference/rules.md: 1 to 5.
+        public let invariant: Int
+        public let row: String
+        public let problem: String
+
+        public var description: String { "invariant \(invariant): \(row): \(problem)" }
+    }
+
+    public struct Report: Sendable {
+        public let accounts: Int64
+        public let logs: Int64
+        /// How many offences there are.
+        public let found: Int64
+        /// The first of them, at most ``LedgerAudit/maximumFindings``.
+        public let findings: [Finding]
+    }
+
+    /// Offences that are named; more would tell nothing new.
+    public static let maximumFindings = 100
+
+    private let database: any Database
+
+    public init(database: any Database) {
+        self.database = database
+    }
+
+    public func run() async throws -> Report {
+        try await database.read { connection in
+            try connection.liftLimits()
+            var offences = Offences()
+            try LedgerAudit.findRepeated(in: connection, &offences)
+            try PeriodAudit.run(in: connection, &offences)
+            try connection.forEachRow(LedgerAudit.wrongDebts, []) { row in
+                var reader = row.reader
+                let user = try reader.uuid()
+                offences.add(
+                    2, user, of: user,
+                    "credits_owed is not the sum of its debt lines "
+                        + "(found \(try reader.integer()), expected \(try reader.integer()))",
+                    unlessNamed: true)
+            }
+            for check in RowCheck.all {
+                try connection.forEachRow(check.select(connection.dialect), []) { row in
+                    var reader = row.reader
+                    let user = try reader.optionalUUID()
+                    offences.add(
+                        5, try reader.uuid(), of: user, check.problem, unlessNamed: true)
+                }
+            }
+            try FreeMonths.check(in: connection, &offences)
+            return Report(
+                accounts: try LedgerAudit.count("career_subscription_contexts", connection),
+                logs: try LedgerAudit.count("career_usage_logs", connection),
+                found: offences.found, findings: offences.findings)
+        }
+    }
+
+    /// What was granted twice, in one period or in two, and what was asked twice.
+    private static func findRepeated(
+        in connection: any DatabaseConnection, _ offences: inout Offences
+    ) throws {
+        for (invariant, problem, sql) in Repetition.all {
+            try connection.forEachRow(sql, []) { row in
+                var reader = row.reader
+                let user = try reader.uuid()
+                offences.add(
+                    invariant, user, of: user,
+                    "\(problem) (found \(try reader.integer()), expected 1)")
+            }
+        }
+    }
+
+    private static let wrongDebts = """
+        SELECT c.user_id, c.credits_owed, CAST(coalesce(sum(g.credits), 0) AS BIGINT)
+        FROM career_subscription_contexts c
+        LEFT JOIN credit_grants g ON g.user_id = c.user_id AND g.kind = 'revocation'
+            AND (g.cause = 'debt' OR g.cause LIKE 'debt %')
+            AND g.credits BETWEEN -\(Credits.maximum.micros) AND \(Credits.maximum.micros)
+        GROUP BY c.user_id, c.credits_owed
+        HAVING c.credits_owed <> coalesce(sum(g.credits), 0)
+        """
+
+    private static func count(
+        _ table: String, _ connection: any DatabaseConnection
+    ) throws -> Int64 {
+        var reader = try connection.query("SELECT count(*) FROM \(table)")[0].reader
+        return try reader.integer()
+    }
+}
+
+/// What was found: all of it counted, some of it named.
+struct Offences {
+    private(set) var found: Int64 = 0
+    private(set) var findings: [LedgerAudit.Finding] = []
+    /// Whose sums or logs were named: what follows from one broken row is not told once more.
+    private var namedUsers: Set<UUID> = []
+
+    var mayName: Bool { findings.count < LedgerAudit.maximumFindings }
+
+    mutating func name(_ finding: LedgerAudit.Finding) {
+        if mayName { findings.append(finding) }
+    }
+
+    /// Whether something of the user's was named before.
+    func hasNamed(_ user: UUID) -> Bool { namedUsers.contains(user) }
+
+    mutating func count(_ number: Int64, of user: UUID) {
+        found += number
+        if namedUsers.count < LedgerAudit.maximumFindings { namedUsers.insert(user) }
+    }
+
+    mutating func add(
+        _ invariant: Int, _ row: UUID, of user: UUID?, _ problem: String, unlessNamed: Bool = false
+    ) {
+        if let user {
+            if unlessNamed && namedUsers.contains(user) { return }
+            count(1, of: user)
+        } else {
+            found += 1
+        }
+        name(LedgerAudit.Finding(invariant: invariant, row: row.text, problem: problem))
+    }
+}
+
+/// Rows that may be there once: a grant in its period, an invoice's and an operator's in all of them,
+/// a request.
+private enum Repetition {
+    static let all: [(invariant: Int, problem: String, sql: String)] = [
+        (
+            4, "a period was granted the same twice",
+            """
+            SELECT user_id, count(*) FROM credit_grants
+            GROUP BY user_id, period_number, kind, cause HAVING count(*) > 1
+            """
+        ),
+        (
+            4, "what is granted once was granted in several periods",
+            """
+            SELECT user_id, count(DISTINCT period_number) FROM credit_grants
+            WHERE kind = 'plan' AND cause <> 'free_month' OR kind = 'adjustment'
+            GROUP BY user_id, kind, cause HAVING count(DISTINCT period_number) > 1
+            """
+        ),
+        (
+            4, "an invoice was granted to several accounts",
+            """
+            SELECT g.user_id, count(*) FROM credit_grants g JOIN credit_grants o
+                ON o.cause = g.cause AND o.kind = g.kind AND o.user_id <> g.user_id
+            WHERE g.kind = 'plan' AND g.cause <> 'free_month' GROUP BY g.user_id
+            """
+        ),
+        (
+            3, "a request was reserved for more than once",
+            """
+            SELECT user_id, count(*) FROM career_usage_logs
+            GROUP BY user_id, request_id, payload_hash HAVING count(*) > 1
+            """
+        ),
+    ]
+}

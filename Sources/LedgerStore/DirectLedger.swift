@@ -1,0 +1,70 @@
+import Database
+import FoundationEssentials
+import Ledger
+import Values
+
+/// The ledger's database transaction for a caller that forms the batches and holds the connection:
+/// load → decide → write. The lane and the simulator drive it.
+package struct DirectLedger {
+    private var watch: OverdueWatch
+
+    package init(reservationTTL: Int64) {
+        watch = OverdueWatch(reservationTTL: reservationTTL)
+    }
+
+    /// - Parameter decide: decides on the commands, in their order; where it throws, nothing is
+    ///   written.
+    package mutating func carryOut<Value>(
+        _ commands: [any LedgerCommand], in connection: any DatabaseConnection, clock: Timestamp,
+        decide: (inout LedgerBatch) throws -> Value
+    ) throws -> Value {
+        var needs = LedgerNeeds()
+        for command in commands { needs.add(command) }
+        return try carryOut(needs, in: connection, clock: clock) { batch, _ in
+            try decide(&batch)
+        }
+    }
+
+    /// The same, once it is known what the commands need. Whoever decides is told the revision of the
+    /// catalog too.
+    package mutating func carryOut<Value>(
+        _ needs: LedgerNeeds, in connection: any DatabaseConnection, clock: Timestamp,
+        decide: (inout LedgerBatch, _ catalogRevision: Int64) throws -> Value
+    ) throws -> Value {
+        let loaded = try LedgerTables.load(needs, from: connection, now: clock, &watch)
+        var batch = loaded.batch
+        let value = try decide(&batch, loaded.catalogRevision)
+        try LedgerTables.write(batch, over: loaded.batch, to: connection)
+        return value
+    }
+
+    /// Makes a migrated database ready for commands that are judged by this catalog.
+    package static func install(
+        _ catalog: Catalog, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try Installation.establish(in: connection)
+        try CatalogTables.write(catalog, to: connection, now: now)
+    }
+
+    /// The user's account as it is stored; `nil` where there is no such user.
+    package static func entry(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> LedgerBatch.Entry? {
+        var needs = LedgerNeeds()
+        needs.users = [user]
+        // A watch of its own, so that looking changes nothing.
+        var watch = OverdueWatch(reservationTTL: 0)
+        return try LedgerTables.load(
+            needs, from: connection, now: .epoch, &watch
+        ).batch.entries[user]
+    }
+
+    /// All of the user's logs, in the order of their ids.
+    package static func logs(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> [UsageLog] {
+        let sql =
+            "SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE user_id = ? ORDER BY id"
+        return try connection.query(sql, [.uuid(user)]).map(UsageLogRow.read)
+    }
+}

@@ -1,0 +1,137 @@
+import Ledger
+import Values
+
+/// What a mail says: which one it is, and the values for its words, which are in MailTexts.swift.
+/// Days are of UTC.
+package struct MailContent: Sendable {
+    package enum Kind: String, Sendable, CaseIterable {
+        case signUpCode, alreadyRegistered, passwordReset, passwordChanged
+        case planActivated, planUpgraded, planCanceled, planEnded, paymentReturned
+        case paymentReturnedInPart
+        case paymentFailed, paymentNeedsAction, trialEnds
+        case creditsNearlyUsedUp, creditsUsedUp
+    }
+
+    package let kind: Kind
+    /// By their names; `nil` where this mail does not have the value.
+    package let values: [String: String?]
+    /// A secret that is to stand in the mail; its templates see ``Mail/placeOfCode`` for it.
+    let code: String?
+
+    private init(_ kind: Kind, _ values: [String: String?] = [:], code: String? = nil) {
+        self.kind = kind
+        self.values = values.merging(code == nil ? [:] : ["code": Mail.placeOfCode]) { $1 }
+        self.code = code
+    }
+}
+
+// MARK: Sign-up and passwords
+
+extension MailContent {
+    /// - Parameter isContested: whether several have signed the address up.
+    package static func signUpCode(
+        _ code: String, minutes: Int64, isContested: Bool
+    ) -> MailContent {
+        MailContent(
+            .signUpCode, ["minutes": "\(minutes)", "contested": isContested ? "yes" : nil],
+            code: code)
+    }
+
+    /// Goes to the owner of an address that somebody tries to sign up with once more.
+    package static let alreadyRegistered = MailContent(.alreadyRegistered)
+
+    package static func passwordReset(_ code: String, minutes: Int64) -> MailContent {
+        MailContent(.passwordReset, ["minutes": "\(minutes)"], code: code)
+    }
+
+    package static let passwordChanged = MailContent(.passwordChanged)
+}
+
+// MARK: Paying
+
+extension MailContent {
+    /// - Parameter price: what is charged after a trial, in words.
+    package static func planActivated(_ plan: Plan, _ account: Account, price: String) -> MailContent {
+        let isTrial = account.subscription.status == .trialing
+        return MailContent(
+            .planActivated,
+            [
+                "plan": plan.name, "price": price,
+                "credits": account.context.allocated.decimal,
+                "periodEnd": account.context.period.end.day,
+                "trialEnd": isTrial ? account.subscription.trialEnd?.day : nil,
+            ])
+    }
+
+    package static func planUpgraded(_ plan: Plan, _ account: Account) -> MailContent {
+        MailContent(
+            .planUpgraded,
+            [
+                "plan": plan.name, "credits": account.context.allocated.decimal,
+                "periodEnd": account.context.period.end.day,
+            ])
+    }
+
+    package static func planCanceled(_ plan: Plan, endsAt: Timestamp) -> MailContent {
+        MailContent(.planCanceled, ["plan": plan.name, "periodEnd": endsAt.day])
+    }
+
+    /// - Parameter plan: the one that takes its place.
+    package static func planEnded(_ plan: Plan) -> MailContent {
+        MailContent(.planEnded, ["plan": plan.name])
+    }
+
+    /// - Parameter plan: the one that takes its place.
+    package static func paymentReturned(_ plan: Plan) -> MailContent {
+        MailContent(.paymentReturned, ["plan": plan.name])
+    }
+
+    package static func paymentReturnedInPart(_ plan: Plan, _ account: Account) -> MailContent {
+        MailContent(
+            .paymentReturnedInPart,
+            [
+                "plan": plan.name, "credits": account.context.allocated.decimal,
+                "periodEnd": account.context.period.end.day,
+            ])
+    }
+
+    package static func paymentFailed(
+        _ plan: Plan, invoiceURL: String?, retryAt: Timestamp?
+    ) -> MailContent {
+        MailContent(
+            .paymentFailed,
+            ["plan": plan.name, "invoiceURL": invoiceURL, "retryAt": retryAt?.day])
+    }
+
+    package static func paymentNeedsAction(_ plan: Plan, invoiceURL: String?) -> MailContent {
+        MailContent(.paymentNeedsAction, ["plan": plan.name, "invoiceURL": invoiceURL])
+    }
+
+    /// - Parameter price: what is charged then, in words.
+    package static func trialEnds(_ plan: Plan, price: String, at end: Timestamp) -> MailContent {
+        MailContent(
+            .trialEnds, ["plan": plan.name, "price": price, "trialEnd": end.day])
+    }
+}
+
+// MARK: Credits
+
+extension MailContent {
+    /// A period that is over, and whose successor is not paid yet, has no end to look forward to.
+    static func creditsUsed(_ alert: CreditAlert, now: Timestamp) -> MailContent {
+        let period = alert.period
+        return MailContent(
+            alert.mark == .usedUp ? .creditsUsedUp : .creditsNearlyUsedUp,
+            [
+                "percent": "\(alert.mark.percent)", "used": alert.used.decimal,
+                "credits": alert.allocated.decimal,
+                "periodEnd": now < period.end ? period.end.day : nil,
+                "isFree": period.source == .free ? "yes" : nil,
+            ])
+    }
+}
+
+extension Timestamp {
+    /// The day in UTC, e.g. `2026-01-31`.
+    fileprivate var day: String { String(rfc3339.prefix(10)) }
+}

@@ -1,0 +1,120 @@
+import Database
+import FoundationEssentials
+import JSON
+import Messaging
+import Users
+import Values
+
+/// A mail to one person, as plain text and as HTML.
+package struct Mail: Sendable, Equatable {
+    /// Stands where a code belongs: a mail lies in the database without it, and the code beside it
+    /// sealed.
+    static let placeOfCode = "[code]"
+
+    package let recipient: String
+    package let subject: String
+    package let text: String
+    package let html: String
+
+    package init(recipient: String, subject: String, text: String, html: String) {
+        self.recipient = recipient
+        self.subject = subject
+        self.text = text
+        self.html = html
+    }
+
+    /// The mail as it is read by its recipient.
+    ///
+    /// - Throws: ``TokenHashSecrets/Unopenable``
+    package func opened(_ id: UUID, sealedCode: [UInt8]?, with secrets: TokenHashSecrets) throws -> Mail {
+        guard let sealedCode else { return self }
+        let code = try secrets.open(sealedCode, for: id.text)
+        return Mail(
+            recipient: recipient, subject: subject,
+            text: text.replacing(Self.placeOfCode, with: code),
+            html: html.replacing(Self.placeOfCode, with: code))
+    }
+}
+
+/// Whom a mail goes to.
+package struct MailRecipient: Sendable, Equatable {
+    let address: String
+    /// How they are greeted. Only who has proven the address is greeted by name: else anybody
+    /// could mail words of their choice to anybody, by signing up with a name.
+    let name: String?
+}
+
+extension UserRow {
+    /// `nil` where the user has no address, as some of another issuer.
+    package var mailRecipient: MailRecipient? {
+        guard let email else { return nil }
+        let isProven = emailVerifiedAt != nil && fullName?.isEmpty == false
+        return MailRecipient(address: email, name: isProven ? fullName : nil)
+    }
+}
+
+/// Where mails wait to be sent. A mail is enqueued in the database transaction that gives the
+/// reason for it, so neither is there without the other, and nobody waits for a mail server.
+package struct MailOutbox: Sendable {
+    /// Hands mails to the worker that sends them; `nil` in development, where they stay in the
+    /// mailbox.
+    let broker: (any MessageBroker)?
+    let templates: MailTemplates
+    let secrets: TokenHashSecrets
+
+    package init(
+        broker: (any MessageBroker)?, templates: MailTemplates, secrets: TokenHashSecrets
+    ) {
+        self.broker = broker
+        self.templates = templates
+        self.secrets = secrets
+    }
+
+    /// A user without an address, or who was erased meanwhile, gets no mail.
+    ///
+    /// - Parameters:
+    ///   - id: the mail's own, where the reason for it may be worked off twice: the second time
+    ///     adds nothing.
+    ///   - requestID: of the request that gave the reason, for the worker's log; `nil` where none
+    ///     did.
+    package func enqueue(
+        _ content: MailContent, to user: UserRow, id: UUID? = nil, requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        // Nobody is erased meanwhile, so that no mail outlives its user.
+        guard let recipient = user.mailRecipient,
+            try UserRow.findLocked(id: user.id, in: connection) != nil
+        else { return }
+        let mail = templates.render(content, to: recipient)
+        let id = id ?? .version7(at: now, randomness: .random(in: .min ... .max))
+        let sealed = try content.code.map { try secrets.seal($0, for: id.text) }
+        let added = try connection.execute(
+            """
+            INSERT INTO mails (id, user_id, recipient, subject, text, html, sealed_code,
+                created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+            """,
+            [
+                .uuid(id), .uuid(user.id), .text(mail.recipient), .text(mail.subject),
+                .text(mail.text), .text(mail.html), sealed.map { .blob($0) } ?? .null,
+                .time(now),
+            ])
+        guard added > 0 else { return }
+        let body = Self.messageBody(id, requestID: requestID)
+        try broker?.enqueue(.emails, body, in: connection, now: now)
+    }
+
+    /// The message that asks for a mail to be sent; it begins with ``messagePrefix(_:)``.
+    private static func messageBody(_ mail: UUID, requestID: String?) -> String {
+        var body: JSONObject = ["mail": .string(mail.text)]
+        if let requestID { body[Message.requestIDMember] = .string(requestID) }
+        return JSONValue.object(body).compactText
+    }
+
+    /// By what the messages about a mail are known: their first ``messagePrefixLength`` characters.
+    package static func messagePrefix(_ mail: UUID) -> String {
+        "{\"mail\":\"\(mail.text)\""
+    }
+
+    package static let messagePrefixLength = 46
+}

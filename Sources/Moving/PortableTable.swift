@@ -1,0 +1,266 @@
+import Database
+import LedgerStore
+import Values
+
+/// A table as an export carries it: the same on every engine.
+struct PortableTable: Sendable {
+    /// How a value is written: integers (micro-credits and microseconds among them) as numbers,
+    /// UUIDs in their usual text, bytes in hexadecimal.
+    enum Kind: String, Sendable {
+        case integer
+        case text
+        case uuid
+        case bytes
+    }
+
+    struct Column: Sendable {
+        let name: String
+        let kind: Kind
+        /// What is read in its place, where the value means nothing outside this process.
+        let expression: String
+        /// What an integer may be, since the service reads no other: an import refuses it.
+        let range: ClosedRange<Int64>
+
+        private init(
+            _ name: String, _ kind: Kind, in range: ClosedRange<Int64> = .min ... .max,
+            expression: String? = nil
+        ) {
+            self.name = name
+            self.kind = kind
+            self.range = range
+            self.expression = expression ?? name
+        }
+
+        /// A whole number that is not negative, such as a count.
+        static func count(_ name: String) -> Column { Column(name, .integer, in: RowReader.counts) }
+        static func flag(_ name: String) -> Column { Column(name, .integer, in: 0...1) }
+        /// Microseconds since 1970.
+        static func time(_ name: String) -> Column { Column(name, .integer, in: Timestamp.range) }
+        static func seconds(_ name: String) -> Column {
+            Column(name, .integer, in: Timestamp.rangeOfSeconds)
+        }
+        static func credits(_ name: String) -> Column { Column(name, .integer, in: Credits.range) }
+        static func number(_ name: String, in range: ClosedRange<Int64>) -> Column {
+            Column(name, .integer, in: range)
+        }
+        /// What means nothing outside the process that wrote it, and is nothing in an export.
+        static func zero(_ name: String) -> Column {
+            Column(name, .integer, in: 0...0, expression: "CAST(0 AS BIGINT)")
+        }
+        static func text(_ name: String) -> Column { Column(name, .text) }
+        static func uuid(_ name: String) -> Column { Column(name, .uuid) }
+        static func bytes(_ name: String) -> Column { Column(name, .bytes) }
+    }
+
+    let name: String
+    /// The primary key, by which the rows are ordered.
+    let key: [String]
+    let columns: [Column]
+
+    init(_ name: String, key: String..., columns: [Column]) {
+        self.name = name
+        self.key = key
+        self.columns = columns
+    }
+
+    var select: String {
+        "SELECT \(columns.map(\.expression).joined(separator: ", ")) FROM \(name) "
+            + "ORDER BY \(key.joined(separator: ", "))"
+    }
+
+    var insert: String {
+        let marks = Array(repeating: "?", count: columns.count).joined(separator: ", ")
+        return "INSERT INTO \(name) (\(columns.map(\.name).joined(separator: ", "))) "
+            + "VALUES (\(marks))"
+    }
+
+    /// Deletes some of the rows, so that a large table is emptied in bounded steps.
+    func deleteSome(_ limit: Int) -> String {
+        let key = key.joined(separator: ", ")
+        return "DELETE FROM \(name) WHERE (\(key)) IN (SELECT \(key) FROM \(name) LIMIT \(limit))"
+    }
+}
+
+extension PortableTable {
+    /// Every table of the schema but `schema_migrations`, which the export's header speaks for. A
+    /// table stands after those that it refers to, and `installation` stands last: its row ends an
+    /// import.
+    static let all = catalog + identity + ledger + billing + [installation]
+
+    private static let catalog = [
+        PortableTable(
+            "plans", key: "id",
+            columns: [
+                .uuid("id"), .text("name"), .text("description"), .count("price_minor"),
+                .text("currency"), .text("display_price"), .text("type"),
+                .number("trial_days", in: CatalogTables.integers),
+                .flag("is_active"), .number("rank", in: CatalogTables.integers), .text("features"),
+                .text("lookup_key"),
+                .time("updated_at"),
+            ]),
+        PortableTable(
+            "plan_pricing_rules", key: "plan_id",
+            columns: [
+                .uuid("plan_id"), .number("multiplier", in: Multiplier.range),
+                .credits("credits_allocation"),
+                .count("rate_limit_per_minute"), .count("rate_limit_per_day"),
+            ]),
+        PortableTable(
+            "feature_cost_configs", key: "feature_key",
+            columns: [
+                .text("feature_key"), .text("product_type"), .credits("internal_cost_credits"),
+                .flag("is_active"),
+            ]),
+    ]
+
+    private static let identity = [
+        PortableTable(
+            "users", key: "id",
+            columns: [
+                .uuid("id"), .text("email"), .text("email_key"), .time("email_verified_at"),
+                .text("password_hash"), .text("full_name"), .text("issuer"), .text("subject"),
+                .flag("is_active"), .time("created_at"), .time("updated_at"),
+                .text("provider_name"), .time("profile_told_at"), .time("deletion_began_at"),
+            ]),
+        PortableTable(
+            "one_time_codes", key: "user_id", "purpose", "network",
+            columns: [
+                .uuid("user_id"), .text("purpose"), .bytes("network"), .bytes("code_hash"),
+                .time("created_at"), .time("expires_at"),
+            ]),
+        PortableTable(
+            "sessions", key: "id",
+            columns: [
+                .uuid("id"), .uuid("user_id"), .text("device_info"), .flag("remember_me"),
+                .time("created_at"), .time("expires_at"), .time("revoked_at"),
+            ]),
+        PortableTable(
+            "refresh_tokens", key: "token_hash",
+            columns: [
+                .bytes("token_hash"), .uuid("session_id"), .time("created_at"),
+                .time("expires_at"), .time("used_at"),
+            ]),
+        PortableTable(
+            "auth_throttles", key: "bucket",
+            columns: [.bytes("bucket"), .count("failures"), .time("window_started_at")]),
+        PortableTable(
+            "mails", key: "id",
+            columns: [
+                .uuid("id"), .uuid("user_id"), .text("recipient"), .text("subject"),
+                .text("text"), .text("html"), .bytes("sealed_code"), .time("created_at"),
+                .time("sent_at"),
+            ]),
+        PortableTable(
+            "former_accounts", key: "email_hash",
+            columns: [
+                .bytes("email_hash"), .flag("trial_used"), .time("period_anchor"),
+                .time("period_start"), .time("period_end"), .credits("credits_remaining"),
+                .time("deleted_at"),
+            ]),
+    ]
+
+    private static let ledger = [
+        PortableTable(
+            "subscriptions", key: "id",
+            columns: [
+                .uuid("id"), .uuid("user_id"), .uuid("plan_id"), .text("status"),
+                .text("stripe_customer_id"), .text("stripe_subscription_id"),
+                .flag("cancel_at_period_end"), .time("canceled_at"), .time("trial_end"),
+                .flag("trial_used"), .time("created_at"), .time("updated_at"),
+                .time("cancel_at"),
+            ]),
+        PortableTable(
+            "subscription_changes", key: "id",
+            columns: [
+                .uuid("id"), .uuid("subscription_id"), .text("event"), .uuid("plan_id"),
+                .text("status"), .text("stripe_customer_id"), .text("stripe_subscription_id"),
+                .time("at"), .text("reason"),
+            ]),
+        PortableTable(
+            "career_subscription_contexts", key: "user_id",
+            columns: [
+                .uuid("user_id"), .uuid("subscription_id"), .count("period_number"),
+                .time("period_start"), .time("period_end"), .text("period_source"),
+                .uuid("period_plan_id"), .time("period_anchor"), .credits("credits_allocated"),
+                .credits("credits_used"), .credits("credits_reserved"), .credits("credits_owed"),
+                .credits("former_credits_left"), .time("minute_started_at"), .count("minute_count"),
+                .time("day_started_at"), .count("day_count"), .time("decided_at"),
+            ]),
+        PortableTable(
+            "credit_grants", key: "user_id", "period_number", "kind", "cause",
+            columns: [
+                .uuid("user_id"), .count("period_number"), .text("kind"), .text("cause"),
+                .credits("credits"), .text("reason"), .time("created_at"),
+            ]),
+        PortableTable(
+            "career_usage_logs", key: "id",
+            columns: [
+                .uuid("id"), .uuid("user_id"), .uuid("subscription_id"),
+                .count("period_number"), .text("request_id"), .text("payload_hash"),
+                .text("feature_key"), .text("status"), .credits("credits_reserved"),
+                .credits("credits_charged"), .text("endpoint"), .text("method"),
+                .text("client_ip"), .text("user_agent"), .count("input_chars"),
+                .count("max_output_tokens"), .text("model"), .time("created_at"),
+                .time("expires_at"), .time("committed_at"),
+                .time("commit_accepted_at"), .text("commit_accepted_as"),
+                .text("model_used"), .count("input_tokens"), .count("output_tokens"),
+                .count("latency_ms"), .text("failure_type"), .text("failure_reason"),
+            ]),
+    ]
+
+    private static let billing = [
+        // A lease belongs to the worker that holds it: in another database it is nobody's.
+        PortableTable(
+            "messages", key: "id",
+            columns: [
+                .uuid("id"), .text("queue"), .text("body"), .count("attempts"),
+                .text("reason"), .time("enqueued_at"), .time("due_at"),
+                .zero("leased_until"), .time("died_at"),
+            ]),
+        PortableTable(
+            "message_tries", key: "id",
+            columns: [
+                .uuid("id"), .count("tries"), .zero("beat"),
+            ]),
+        PortableTable(
+            "stripe_events", key: "id",
+            columns: [
+                .text("id"), .text("type"), .text("object_id"), .time("created_at"),
+                .time("received_at"),
+            ]),
+        PortableTable(
+            "stripe_tickets", key: "stripe_subscription_id",
+            columns: [
+                .text("stripe_subscription_id"), .count("issued"), .count("applied"),
+            ]),
+        PortableTable(
+            "revoked_invoices", key: "invoice_id",
+            columns: [.text("invoice_id"), .text("reason"), .time("revoked_at")]),
+        PortableTable(
+            "checkouts", key: "user_id",
+            columns: [
+                .uuid("user_id"), .count("attempt"), .text("session_id"), .text("url"),
+                .uuid("plan_id"), .text("success_url"), .text("cancel_url"),
+                .time("expires_at"), .text("customer_key"),
+            ]),
+        PortableTable(
+            "upgrade_previews", key: "user_id",
+            columns: [
+                .uuid("user_id"), .text("stripe_subscription_id"), .uuid("plan_id"),
+                .seconds("proration_date"),
+            ]),
+        PortableTable(
+            "operator_notices", key: "id",
+            columns: [
+                .uuid("id"), .text("kind"), .text("subject"), .text("text"),
+                .time("created_at"),
+            ]),
+    ]
+
+    static let installation = PortableTable(
+        "installation", key: "id",
+        columns: [
+            .count("id"), .bytes("secret"), .time("clock_offset"),
+            .count("catalog_revision"),
+        ])
+}

@@ -1,0 +1,166 @@
+import Billing
+import Database
+import Foundation
+import HTTPEndpoint
+import Identity
+import LedgerStore
+import Tokens
+import Users
+import Values
+
+/// An operator's basics on users.
+public struct UserAdministration: Sendable {
+    public struct UserSummary: Sendable {
+        public let id: UUID
+        public let summary: String
+    }
+
+    /// Why an account could not be created.
+    public struct Refusal: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    private let database: any Database
+    private let clock: DecisionClock
+    private let subscriptions: CareerSubscriptionService
+    private let passwords: PasswordHasher
+    private let secrets: TokenHashSecrets
+
+    public init(_ core: CareerCore) {
+        database = core.database
+        clock = core.clock
+        secrets = TokenHashSecrets(core.settings.tokenHashSecrets)
+        passwords = PasswordHasher(exponent: core.settings.passwordCost)
+        subscriptions = CareerSubscriptionService(
+            database: core.database, ledger: core.ledger, catalog: core.catalog,
+            clock: core.clock)
+    }
+
+    /// The user of this email or id.
+    public func find(_ name: String) async throws -> UserSummary? {
+        try await database.read { connection in
+            let user =
+                if let id = UUID(uuidString: name) {
+                    try UserRow.find(id: id, in: connection)
+                } else {
+                    try UserRow.find(emailKey: name.lowercased(), in: connection)
+                }
+            return user.map(Self.summary)
+        }
+    }
+
+    /// What came of ``create(email:password:)``.
+    public enum Creation: Sendable {
+        case created(UserSummary)
+        /// Somebody had signed up with the address and not proven it.
+        case verified(UserSummary)
+        /// There was such an account; it stays as it is, its password too.
+        case existing(UserSummary)
+    }
+
+    /// Makes an account whose address counts as proven, with the Free plan, without a mail.
+    ///
+    /// Where somebody has signed up with the address and not proven it, whoever that was, the
+    /// account gets this password, and what they left is forgotten. A command that was cut off
+    /// may be repeated.
+    ///
+    /// - Throws: ``Refusal`` for a bad address or password and for a deactivated account.
+    public func create(email: String, password: String) async throws -> Creation {
+        guard let address = EmailAddress(email) else {
+            throw Refusal(description: "\(email) is no email address")
+        }
+        guard PasswordRule.accepts(password) else {
+            throw Refusal(
+                description: PasswordRule.length.contains(password.unicodeScalars.count)
+                    ? "the password \(PasswordRule.message)"
+                    : "the password must have 8 to 128 characters")
+        }
+        let hash = try await passwords.hash(password, for: .operatorsCommand)
+        let now = clock.now()
+        let creation = try await database.write { connection in
+            try Self.keep(address, hash, in: connection, now: now)
+        }
+        let former = FormerAccounts(
+            secrets: secrets, installation: InstallationSecret(
+                try await database.read { try Installation.secret(in: $0) }))
+        let known = try await database.read { connection in
+            try former.find(former.key(email: address), in: connection)?.account
+        }
+        _ = try await subscriptions.createFreeSubscription(
+            for: creation.summary.id, former: known)
+        return creation
+    }
+
+    private static func keep(
+        _ address: EmailAddress, _ hash: String, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws -> Creation {
+        let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
+        let isNew =
+            try connection.execute(
+                """
+                INSERT INTO users (id, email, email_key, email_verified_at, password_hash,
+                    created_at, updated_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING
+                """,
+                [
+                    .uuid(id), .text(address.text), .text(address.key), .time(now), .text(hash),
+                    .time(now), .time(now),
+                ]) == 1
+        guard let found = try UserRow.find(emailKey: address.key, in: connection),
+            let user = try UserRow.findLocked(id: found.id, in: connection)
+        else { throw DatabaseError.decoding("a user who was just inserted") }
+        if isNew { return .created(summary(user)) }
+        guard user.isActive else {
+            throw Refusal(
+                description: "\(address.text) is deactivated; cuebx users reactivate lets it in")
+        }
+        guard user.emailVerifiedAt == nil else { return .existing(summary(user)) }
+        try connection.execute(
+            """
+            UPDATE users SET email = ?, email_verified_at = ?, password_hash = ?,
+                full_name = NULL, updated_at = ?
+            WHERE id = ?
+            """,
+            [.text(address.text), .time(now), .text(hash), .time(now), .uuid(user.id)])
+        try connection.execute(
+            "DELETE FROM one_time_codes WHERE user_id = ?", [.uuid(user.id)])
+        guard let verified = try UserRow.find(id: user.id, in: connection) else {
+            throw DatabaseError.decoding("a user who was just updated")
+        }
+        return .verified(summary(verified))
+    }
+
+    /// Locks a user out, or lets them in again. Locking out ends every session; metering stops
+    /// with the next call.
+    public func setActive(_ id: UUID, _ isActive: Bool) async throws {
+        let now = clock.now()
+        try await database.write { connection in
+            try connection.execute(
+                "UPDATE users SET is_active = ?, updated_at = ? WHERE id = ?",
+                [.bool(isActive), .time(now), .uuid(id)])
+            if !isActive { try Sessions.revokeAll(of: id, in: connection, now: now) }
+        }
+    }
+
+    private static func summary(_ user: UserRow) -> UserSummary {
+        UserSummary(
+            id: user.id,
+            summary: """
+                id        \(user.id.text)
+                email     \(user.email ?? "-")
+                verified  \(user.emailVerifiedAt?.rfc3339 ?? "no")
+                name      \(user.fullName ?? "-")
+                active    \(user.isActive ? "yes" : "no")
+                created   \(user.createdAt.rfc3339)
+                """)
+    }
+}
+
+extension UserAdministration.Creation {
+    public var summary: UserAdministration.UserSummary {
+        switch self {
+        case .created(let summary), .verified(let summary), .existing(let summary): summary
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import CatalogSync
+import Database
+import Foundation
+import LedgerStore
+import Logging
+import Moving
+import Schema
+import Values
+
+/// What every command of the binary stands on: an open, migrated database, the clock, the catalog
+/// and the ledger.
+public struct CareerCore: Sendable {
+    public let settings: Settings
+    public let logger: Logger
+    public let database: any Database
+    /// `nil` in production, where time is the wall's.
+    public let developmentClock: DevelopmentClock?
+    public let clock: DecisionClock
+    public let catalog: CatalogStore
+    public let ledger: CareerLedger
+    public let laneMetrics: LaneMetrics
+
+    /// Opens the database, brings its schema up to date and gives a new one its catalog.
+    ///
+    /// - Parameters:
+    ///   - needsCatalog: false for who brings a catalog, and has to be able to do so where the
+    ///     database has none, or one that cannot be read.
+    ///   - serves: whether this is the process that serves, which alone checkpoints SQLite's WAL.
+    public static func open(
+        _ settings: Settings, logger: Logger, needsCatalog: Bool = true, serves: Bool = false
+    ) async throws -> CareerCore {
+        let database = try await openDatabase(settings, serves: serves)
+        let developmentClock = settings.isDevelopment ? DevelopmentClock(database: database) : nil
+        try await developmentClock?.refresh()
+        let clock = developmentClock?.clock ?? .wall
+        let catalog = CatalogStore()
+        if needsCatalog {
+            try await CatalogSync(database: database, clock: clock)
+                .applyAtFirstStart(path: settings.catalogPath)
+            _ = try await catalog.current(in: database)
+        }
+        let metrics = LaneMetrics()
+        let ledger = CareerLedger(
+            database: database, catalog: catalog, clock: clock,
+            spans: LedgerSpans(
+                reservationTTL: settings.reservationTTL, pastDueGrace: settings.pastDueGrace),
+            metrics: metrics, logger: logger)
+        return CareerCore(
+            settings: settings, logger: logger, database: database,
+            developmentClock: developmentClock, clock: clock, catalog: catalog, ledger: ledger,
+            laneMetrics: metrics)
+    }
+
+    /// How long another process's change of the catalog may go unnoticed.
+    static let catalogPause = Duration.seconds(1)
+
+    /// Takes over what other processes change: the development clock's offset and the catalog.
+    public var refresher: PeriodicService {
+        let pause =
+            developmentClock == nil ? Self.catalogPause : DevelopmentClock.refreshInterval
+        return PeriodicService("refreshing clock and catalog", pause: pause, logger: logger) {
+            try await database.read { connection in
+                try developmentClock?.refresh(in: connection)
+                _ = try catalog.current(in: connection)
+            }
+        }
+    }
+
+    /// Opens the database that `DATABASE_URL` names and migrates it.
+    public static func openDatabase(
+        _ settings: Settings, serves: Bool = false
+    ) async throws -> any Database {
+        let database = try engine(settings.databaseURL, checkpoints: serves)
+        try await prepare(database)
+        try await database.read { try ImportMark.refuseUnfinished($0) }
+        return database
+    }
+
+    /// Migrates the database and gives a new one its secret.
+    static func prepare(_ database: any Database) async throws {
+        if try await database.read({ try isPrepared($0) }) { return }
+        try await Migrator(migrations).migrate(database, now: DecisionClock.wall.now())
+        try await database.write { try Installation.establish(in: $0) }
+    }
+
+    /// Whether nothing is left to do: then a command does not wait for a busy server's writes.
+    private static func isPrepared(_ connection: any DatabaseConnection) throws -> Bool {
+        try Migrator.version(connection) == Int64(migrations.count)
+            && Installation.exists(in: connection)
+    }
+
+    /// The engine that the URL's scheme names. The URL itself is never told: it may hold a
+    /// password.
+    static func engine(_ url: String, checkpoints: Bool = false) throws -> any Database {
+        if let path = url.wholeMatch(of: /sqlite:(.+)/)?.1 {
+            return try SQLiteDatabase(path: String(path), checkpoints: checkpoints)
+        }
+        if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
+            return try PostgreSQLDatabase(url: url)
+        }
+        throw SettingsError(
+            "DATABASE_URL", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+    }
+
+    public func close() throws {
+        ledger.close()
+        try database.close()
+    }
+}

@@ -1,0 +1,128 @@
+import Billing
+import Career
+import Database
+import Foundation
+import HTTPClient
+import HTTPEndpoint
+import Identity
+import LedgerStore
+import Logging
+import Mail
+import Messaging
+import Stripe
+import Telemetry
+import Users
+import Values
+import Webhooks
+
+/// The services that the endpoints are made of, put together once.
+public struct CareerServices: Sendable {
+    let core: CareerCore
+    let subscriptions: CareerSubscriptionService
+    let billing: CareerBillingService
+    let quota: CareerQuotaService
+    let sweeper: ExpirySweeper
+    let identitySweeper: IdentitySweeper
+    let metrics: MetricsPage
+    let identity: IdentityServices
+    let secrets: TokenHashSecrets
+    let receiver: ReceiveStripeEvent
+    let localStripe: LocalStripe
+    let readiness: CheckReadiness
+    /// Sends messages on their way, where the broker is not the database itself.
+    let relay: OutboxRelay?
+    public let worker: MessageWorker
+    public let prices: StripePrices
+    public let mirror: StripeMirror
+    public let notices: OperatorNotices
+    public let reconciliation: StripeReconciliation
+
+    var gatekeeper: CareerGatekeeper { identity.gatekeeper }
+
+    var career: CareerParts {
+        CareerParts(
+            database: core.database, catalog: core.catalog, clock: core.clock,
+            subscriptions: subscriptions, billing: billing, quota: quota,
+            publicURL: core.settings.publicURL)
+    }
+
+    public init(_ core: CareerCore, requests: RequestLog) async throws {
+        self.core = core
+        let (database, clock) = (core.database, core.clock)
+        let (broker, relay) = try Self.broker(core)
+        self.relay = relay
+        readiness = CheckReadiness(database: database, broker: broker, logger: core.logger)
+        secrets = TokenHashSecrets(core.settings.tokenHashSecrets)
+        let outbox = MailOutbox(
+            broker: core.settings.smtpURL == nil ? nil : broker, templates: try MailTemplates(),
+            secrets: secrets)
+        let stripe = try core.settings.stripeClient()
+        let lags = LagMetrics()
+        subscriptions = CareerSubscriptionService(
+            database: database, ledger: core.ledger, catalog: core.catalog, clock: clock)
+        quota = CareerQuotaService(
+            database: database, ledger: core.ledger, catalog: core.catalog, broker: broker,
+            mails: CreditMails(outbox: outbox), clock: clock)
+        sweeper = ExpirySweeper(
+            database: database, ledger: core.ledger, clock: clock, lags: lags)
+        identitySweeper = IdentitySweeper(
+            database: database, clock: clock, keepsMails: core.settings.isDevelopment)
+        metrics = MetricsPage(
+            requests: requests, ledger: core.ledger, lane: core.laneMetrics, lags: lags,
+            queues: QueueMetrics(broker: broker, clock: clock))
+        prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
+        notices = OperatorNotices(database: database, clock: clock)
+        let mails = BillingMails(
+            database: database, outbox: outbox, catalog: core.catalog, notices: notices)
+        mirror = StripeMirror(
+            stripe: stripe, database: database, ledger: core.ledger, prices: prices,
+            notices: notices, mails: mails, clock: clock, logger: core.logger)
+        reconciliation = StripeReconciliation(
+            stripe: stripe, database: database, mirror: mirror,
+            issuer: core.settings.authJWKS == nil ? nil : core.settings.authIssuer)
+        let erased = ErasedCustomers(broker: broker)
+        let billing = CareerBillingService(
+            stripe: stripe, database: database, ledger: core.ledger,
+            subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
+            erased: erased, clock: clock)
+        self.billing = billing
+        localStripe = LocalStripe(core.settings, logger: core.logger)
+        receiver = ReceiveStripeEvent(
+            ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
+            secrets: core.settings.stripe.webhookSecrets,
+            mode: StripeMode(secretKey: core.settings.stripe.secretKey), lags: lags,
+            logger: core.logger, clock: clock, wall: .wall)
+        let handlers = StripeEventHandlers(
+            database: database, stripe: stripe, mirror: mirror, notices: notices, mails: mails,
+            forgetErased: { try await billing.forgetErased($0) }, clock: clock)
+        var all = handlers.all
+        all[.usageCommits] = QueuedCommits(quota: quota).handle
+        if let url = core.settings.smtpURL {
+            all[.emails] = try MailDelivery(
+                url: url, from: core.settings.mailFrom, database: database, secrets: secrets,
+                clock: clock
+            ).handle
+        }
+        worker = MessageWorker(
+            broker: broker,
+            handlers: TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all),
+            now: clock.now, logger: core.logger)
+        identity = try await IdentityServices(
+            core.settings.identity(secrets), database: database, ledger: core.ledger,
+            clock: clock, logger: core.logger, subscriptions: subscriptions, outbox: outbox, erasedCustomers: erased,
+            beforeErasing: { try await billing.forget(user: $0) })
+    }
+
+    private static func broker(
+        _ core: CareerCore
+    ) throws -> (any MessageBroker, OutboxRelay?) {
+        let wall = DecisionClock.wall.now
+        guard let url = try core.settings.rabbitMQ() else {
+            return (EmbeddedBroker(database: core.database, wall: wall), nil)
+        }
+        let broker = RabbitMQBroker(
+            url, database: core.database, wall: wall, logger: core.logger)
+        return (broker, OutboxRelay(broker: broker, now: core.clock.now, logger: core.logger))
+    }
+
+}

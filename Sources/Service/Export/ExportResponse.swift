@@ -1,0 +1,125 @@
+import Billing
+import Career
+import FoundationEssentials
+import HTTPEndpoint
+import Identity
+import Ledger
+import Values
+
+/// The schema of an export. No value of it is ever made: ``ExportPages`` writes it page by page.
+enum ExportResponse: JSONObjectOutput {
+    static let about = "All that is kept of a user."
+    static let fields: [OutputField<ExportResponse>] = [
+        OutputField("user", of: MeResponse.schema, "The account."),
+        OutputField(
+            "subscription", of: CareerSubscriptionResponse?.schema, "The Career subscription."),
+        OutputField(
+            "subscription_history", listOf: SubscriptionChangeResponse.schema,
+            "Its changes, the oldest first."),
+        OutputField("sessions", listOf: SessionResponse.schema, "Where the user is signed in."),
+        OutputField("credit_grants", listOf: GrantResponse.schema, "What was granted."),
+        OutputField("usage_logs", listOf: ExportedUsageLog.schema, "Newest first."),
+    ]
+}
+
+struct SubscriptionChangeResponse: JSONObjectOutput {
+    let event: String
+    let planID: UUID
+    let status: Subscription.Status
+    let stripeCustomerID: String?
+    let stripeSubscriptionID: String?
+    let at: Timestamp
+    let reason: String?
+
+    static let schemaName = "SubscriptionChange"
+    static let about = "One change of the subscription, and what it has since."
+    static let fields: [OutputField<SubscriptionChangeResponse>] = [
+        OutputField("event", .text, "What happened, e.g. `upgraded`.") { $0.event },
+        OutputField("plan_id", .uuid, "The plan since.") { $0.planID },
+        OutputField("status", .oneOf, "The status since.") { $0.status },
+        OutputField("stripe_customer_id", .nullable(.text), "The customer at Stripe since.") {
+            $0.stripeCustomerID
+        },
+        OutputField(
+            "stripe_subscription_id", .nullable(.text), "The subscription at Stripe since."
+        ) {
+            $0.stripeSubscriptionID
+        },
+        OutputField("at", .time, "When.") { $0.at },
+        OutputField("reason", .nullable(.text), "An operator's reason.") { $0.reason },
+    ]
+}
+
+struct GrantResponse: JSONObjectOutput {
+    let period: Int64
+    let kind: CreditGrant.Kind
+    let credits: Credits
+    let reason: String?
+    let createdAt: Timestamp
+
+    static let schemaName = "CreditGrant"
+    static let about = "Credits given or taken away."
+    static let fields: [OutputField<GrantResponse>] = [
+        OutputField("period", .integer, "The number of the period.") { $0.period },
+        OutputField("kind", .oneOf, "Why.") { $0.kind },
+        OutputField("credits", .credits, "Negative where taken away.") { $0.credits },
+        OutputField("reason", .nullable(.text), "An operator's reason.") { $0.reason },
+        OutputField("created_at", .time, "When.") { $0.createdAt },
+    ]
+}
+
+/// A usage log with all that is kept of it, where the list of logs shows what its user needs.
+struct ExportedUsageLog: JSONObjectOutput {
+    let log: UsageLog
+
+    static let about = "One metered call, with all that is kept of it."
+    static let fields: [OutputField<ExportedUsageLog>] =
+        UsageLogResponse.fields.map { field in
+            field.of { (exported: ExportedUsageLog) in UsageLogResponse(log: exported.log) }
+        } + more
+
+    private static let more: [OutputField<ExportedUsageLog>] = [
+        OutputField("period", .integer, "The number of the period it belongs to.") {
+            $0.log.periodNumber
+        },
+        OutputField("payload_hash", .text, "SHA-256 of the call's payload.") {
+            $0.log.key.payloadHash
+        },
+        OutputField("client_ip", .nullable(.text), "Who called the tool server.") {
+            $0.log.call.clientIP
+        },
+        OutputField("user_agent", .nullable(.text), "What that client said of itself.") {
+            $0.log.call.userAgent
+        },
+        OutputField("input_chars", .nullable(.integer), "Expected characters of input.") {
+            $0.log.call.inputChars
+        },
+        OutputField("max_output_tokens", .nullable(.integer), "Expected tokens of output.") {
+            $0.log.call.maxOutputTokens
+        },
+        OutputField("model", .nullable(.text), "The expected model.") { $0.log.call.model },
+        OutputField("metrics", .object, "What was measured.") {
+            UsageMetricsResponse(metrics: $0.log.metrics)
+        },
+    ]
+}
+
+struct UsageMetricsResponse: JSONObjectOutput {
+    let metrics: UsageLog.Metrics
+
+    static let about = "What the tool server measured, as far as it told."
+    static let fields: [OutputField<UsageMetricsResponse>] = [
+        OutputField("model_used", .nullable(.text), "The model that ran.") {
+            $0.metrics.modelUsed
+        },
+        OutputField("input_tokens", .nullable(.integer), "Tokens of input.") {
+            $0.metrics.inputTokens
+        },
+        OutputField("output_tokens", .nullable(.integer), "Tokens of output.") {
+            $0.metrics.outputTokens
+        },
+        OutputField("latency_ms", .nullable(.integer), "How long it took, in milliseconds.") {
+            $0.metrics.latencyMilliseconds
+        },
+    ]
+}

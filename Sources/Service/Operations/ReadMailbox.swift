@@ -1,0 +1,78 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Mail
+import Users
+import Values
+
+/// Development only: the mails that would have been sent.
+struct ReadMailbox: Action {
+    let database: any Database
+    let secrets: TokenHashSecrets
+
+    /// The newest mails of one answer.
+    static let maximumMails = 200
+
+    static let about = About(
+        "Read the development mailbox", details: "Not there in production.", access: .open,
+        isLarge: true)
+
+    func read(_ input: inout InputReader) -> String? {
+        input.query("to", .text(1...320), "Only mails to this address, in any case.")
+    }
+
+    func perform(_ recipient: String?, _ call: Call) async throws -> Reply<MailboxResponse> {
+        let mails = try await database.read { connection in
+            let condition = recipient == nil ? "" : "WHERE lower(recipient) = ?"
+            return try connection.query(
+                """
+                SELECT id, recipient, subject, text, html, sealed_code, created_at FROM mails
+                \(condition) ORDER BY created_at DESC, id DESC LIMIT \(Self.maximumMails)
+                """, recipient.map { [.text($0.lowercased())] } ?? []
+            ).map { row in
+                var reader = row.reader
+                let id = try reader.uuid()
+                let mail = try Mail(
+                    recipient: reader.text(), subject: reader.text(), text: reader.text(),
+                    html: reader.text())
+                let sealed = try reader.optionalBlob()
+                return try MailResponse(
+                    mail: opened(mail, id, sealed), sentAt: reader.time())
+            }
+        }
+        return Reply(MailboxResponse(messages: mails.reversed()))
+    }
+
+    /// A code that was sealed under another secret than this process knows stays out.
+    private func opened(_ mail: Mail, _ id: UUID, _ sealed: [UInt8]?) -> Mail {
+        do {
+            return try mail.opened(id, sealedCode: sealed, with: secrets)
+        } catch {
+            return mail
+        }
+    }
+}
+
+struct MailboxResponse: JSONObjectOutput {
+    let messages: [MailResponse]
+
+    static let about = "The mails that were sent."
+    static let fields: [OutputField<MailboxResponse>] = [
+        OutputField("messages", .array(.object), "Newest last.") { $0.messages }
+    ]
+}
+
+struct MailResponse: JSONObjectOutput {
+    let mail: Mail
+    let sentAt: Timestamp
+
+    static let schemaName = "Mail"
+    static let about = "One mail."
+    static let fields: [OutputField<MailResponse>] = [
+        OutputField("to", .text, "Its recipient.") { $0.mail.recipient },
+        OutputField("subject", .text, "Its subject.") { $0.mail.subject },
+        OutputField("text", .text, "Its plain text.") { $0.mail.text },
+        OutputField("html", .text, "Its HTML.") { $0.mail.html },
+        OutputField("sent_at", .time, "When it was sent.") { $0.sentAt },
+    ]
+}

@@ -1,0 +1,122 @@
+import Career
+import HTTPEndpoint
+import HTTPTypes
+import Identity
+import JSON
+import Webhooks
+
+/// Every address of the product, in the order of its documentation.
+func routes(_ services: CareerServices) -> [Endpoint] {
+    careerRoutes(services.career)
+        + identityEndpoints(
+            services.identity,
+            export: Endpoint(
+                .get, "/auth/me/export", tag: "Identity", ExportMe(identity: services.identity)))
+        + webhookRoutes(services.receiver)
+        + operationRoutes(services)
+}
+
+private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
+    let tag = "Operations"
+    let documentation = Documentation(services)
+    return monitoringRoutes(services) + [
+        Endpoint(
+            .get, "/openapi.json", tag: tag, name: "GetOpenAPI",
+            about: About("This document", access: .open), contentType: "application/json",
+            keepsAnswer: true
+        ) { _, _ in documentation.document.value },
+        Endpoint(
+            .get, "/docs", tag: tag, name: "GetDocs",
+            about: About("This document as a page", access: .open),
+            contentType: "text/html; charset=utf-8", headers: DocsPage.headers,
+            keepsAnswer: true
+        ) { _, _ in documentation.page.value },
+    ]
+}
+
+/// Where somebody ends up who types the host alone. Not in the document: it is no part of the API.
+func frontDoor() -> Endpoint {
+    Endpoint(
+        .get, "/", tag: "Operations", name: "GetRoot",
+        about: About("The way to the documentation", access: .open, status: 303),
+        contentType: "text/plain; charset=utf-8", headers: [.location: "/docs"]
+    ) { _, _ in Array("The documentation is at /docs.\n".utf8) }
+}
+
+/// What a monitor asks for; all that a worker serves, where it serves at all.
+func monitoringRoutes(_ services: CareerServices) -> [Endpoint] {
+    let tag = "Operations"
+    let metrics = services.metrics
+    return [
+        Endpoint(.get, "/health", tag: tag, CheckHealth()),
+        Endpoint(.get, "/ready", tag: tag, services.readiness),
+        Endpoint(
+            .get, "/metrics", tag: tag, name: "GetMetrics",
+            about: About("Counters in Prometheus' text format", access: .open),
+            contentType: "text/plain; version=0.0.4"
+        ) { _, _ in Array(await metrics.text().utf8) },
+    ]
+}
+
+/// Addresses of development; in production they do not exist.
+func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
+    guard let clock = services.core.developmentClock else { return [] }
+    let (sweeper, worker) = (services.sweeper, services.worker)
+    let (identitySweeper, localStripe) = (services.identitySweeper, services.localStripe)
+    let advance = AdvanceClock(
+        developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
+        settle: {
+            // What is done for one event may lead to another, e.g. by ending a subscription.
+            var worked = worker.claimed
+            for _ in 0..<AdvanceClock.maximumRounds {
+                try await localStripe.settle()
+                try await worker.drain()
+                if worker.claimed == worked { break }
+                worked = worker.claimed
+            }
+            try await sweeper.sweep()
+            try await identitySweeper.sweep()
+        })
+    return [
+        Endpoint(.post, "/dev/clock", tag: "Development", advance),
+        Endpoint(
+            .get, "/dev/mailbox", tag: "Development",
+            ReadMailbox(database: services.core.database, secrets: services.secrets)),
+    ]
+}
+
+/// The document of the product's addresses and its page, each made when it is first asked for.
+private struct Documentation: Sendable {
+    let document: Once<[UInt8]>
+    let page: Once<[UInt8]>
+
+    init(_ services: CareerServices) {
+        document = Once {
+            Array(openAPIDocument(of: routes(services)).json.compactText.utf8)
+        }
+        page = Once { Array(DocsPage(openAPIDocument(of: routes(services)).json).html.utf8) }
+    }
+}
+
+func openAPIDocument(of endpoints: [Endpoint]) -> OpenAPIDocument {
+    OpenAPIDocument(
+        title: "CueBX Career", version: "1.0.0",
+        description: """
+            Subscriptions and metering for an AI career-coaching product. Credits and money are \
+            decimal strings, times are RFC 3339 in UTC, ids are UUIDs. A trailing slash is \
+            accepted everywhere; unknown fields are ignored.
+            """,
+        servers: [
+            (url: "/", description: "The server that this document comes from."),
+            (url: Settings().listenURL, description: "A server of `make run`."),
+        ],
+        tags: [
+            ("Subscriptions", "Plans, and a user's one Career subscription."),
+            ("Usage", "What a user has spent."),
+            ("Internal", "For AI tool servers: one call before, one after."),
+            ("Identity", "Sign-up, sign-in, sessions."),
+            ("Webhooks", "For Stripe."),
+            ("Operations", "For whoever runs the service."),
+        ],
+        endpoints: endpoints)
+}

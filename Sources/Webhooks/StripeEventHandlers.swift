@@ -1,0 +1,117 @@
+import Billing
+import Database
+import Foundation
+import JSON
+import Messaging
+import Stripe
+import Values
+
+/// Works off what events asked for. Every handler ends in fetching a subscription as it is now.
+package struct StripeEventHandlers: Sendable {
+    /// How old an upgrade's invoice is, in seconds, once its failure was no longer the answer to the
+    /// request for it: a bank that works on a payment for days may refuse it after all.
+    static let answeredAtOnce: Int64 = 300
+
+    let database: any Database
+    let stripe: StripeClient
+    let mirror: StripeMirror
+    let notices: OperatorNotices
+    let mails: BillingMails
+    /// Deletes a customer at Stripe whose user was erased here.
+    let forgetErased: @Sendable (String) async throws -> Void
+    let clock: DecisionClock
+
+    package init(
+        database: any Database, stripe: StripeClient, mirror: StripeMirror,
+        notices: OperatorNotices, mails: BillingMails,
+        forgetErased: @escaping @Sendable (String) async throws -> Void, clock: DecisionClock
+    ) {
+        self.database = database
+        self.stripe = stripe
+        self.mirror = mirror
+        self.notices = notices
+        self.mails = mails
+        self.forgetErased = forgetErased
+        self.clock = clock
+    }
+
+    package var all: [MessageQueue: MessageWorker.Handler] {
+        [
+            .checkoutCompleted: checkout,
+            .subscriptionUpdated: subscription,
+            .subscriptionDeleted: subscription,
+            .paymentFailed: paymentFailed,
+        ]
+    }
+
+    /// The page is used up or has lapsed; what it made, if anything, is the user's subscription.
+    private func checkout(_ message: Message) async throws {
+        let work = try await read(message)
+        if let session = work["session"]?.string {
+            try await Checkouts(database: database).close(session)
+        }
+        guard let subscription = work["subscription"]?.string else { return }
+        let user = work["user"]?.string.flatMap { UUID(uuidString: $0) }
+        try await mirror.refresh(subscription, userID: user, requestID: message.requestID)
+    }
+
+    private func subscription(_ message: Message) async throws {
+        let work = try await read(message)
+        if let customer = work[ErasedCustomers.member]?.string {
+            return try await forgetErased(customer)
+        }
+        if let customer = work["customer"]?.string {
+            return try await mirror.forget(customer, requestID: message.requestID)
+        }
+        if work["charge"] != nil || work["payment_intent"] != nil {
+            guard let intent = try await paymentIntent(of: work) else { return }
+            return try await mirror.paymentChanged(
+                intent, object: work["dispute"]?.string ?? work["refund"]?.string,
+                type: work["type"]?.string ?? "unknown", requestID: message.requestID)
+        }
+        guard let subscription = try await subscription(of: work) else { return }
+        try await mirror.refresh(subscription, requestID: message.requestID)
+        if work["type"]?.string == "customer.subscription.trial_will_end" {
+            try await mails.trialEnds(
+                stripe.retrieveSubscription(subscription), requestID: message.requestID,
+                now: clock.now())
+        }
+    }
+
+    private func paymentFailed(_ message: Message) async throws {
+        let work = try await read(message)
+        guard let subscription = try await subscription(of: work) else { return }
+        try await mirror.refresh(subscription, requestID: message.requestID)
+        guard let invoiceID = work["invoice"]?.string else { return }
+        let invoice = try await stripe.retrieveInvoice(invoiceID)
+        // Paid meanwhile: nobody needs to hear of it.
+        guard invoice.status == .open else { return }
+        // A try that the bank wants confirmed is told by two events, in any order: whichever
+        // comes first must say so.
+        var needsAction = work["type"]?.string == "invoice.payment_action_required"
+        if !needsAction {
+            needsAction = try await stripe.listInvoicePayments(.invoice(invoiceID))
+                .contains { $0.paymentIntentStatus == "requires_action" }
+        }
+        let update = try await pendingUpdate(of: invoice, subscription)
+        // Who was declined on an upgrade a moment ago was told at once, and nothing has changed.
+        let age = clock.now().seconds - invoice.createdAt
+        if update != nil && !needsAction && age < Self.answeredAtOnce { return }
+        var plan: UUID?
+        if let price = update?.prices.first {
+            plan = try await mirror.reader.prices.plan(of: price)
+        }
+        try await mails.paymentFailed(
+            invoice, of: plan, needsAction: needsAction, requestID: message.requestID,
+            now: clock.now())
+    }
+
+    /// The upgrade that waits for this invoice.
+    private func pendingUpdate(
+        of invoice: StripeInvoice, _ subscription: String
+    ) async throws -> StripeSubscription.PendingUpdate? {
+        guard invoice.billingReason == "subscription_update" else { return nil }
+        let theirs = try await stripe.retrieveSubscription(subscription)
+        return theirs.latestInvoiceID == invoice.id ? theirs.pendingUpdate : nil
+    }
+}
