@@ -32,11 +32,12 @@ fuzz: build-tests .venv
 
 ## make bench    measure metering and webhooks against the bare databases, and two processes against one
 bench: build .venv
-	@$(BINARY) bench metering
-	@$(BINARY) bench webhooks
+	@swift build $(SWIFT_FLAGS) --product cuebx-bench
+	@.build/release/cuebx-bench metering
+	@.build/release/cuebx-bench webhooks
 	@.venv/bin/python Tests/servers/postgresql.py --durable \
 		sh -c 'for bench in metering processes; do \
-			$(BINARY) bench $$bench --database "$$CUEBX_TEST_POSTGRESQL" || exit; done'
+			.build/release/cuebx-bench $$bench --database "$$CUEBX_TEST_POSTGRESQL" || exit; done'
 
 ## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run
 sim: install

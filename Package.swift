@@ -58,10 +58,20 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: settings),
+        // An address of an API: what it reads, what it answers, and the document of all.
         .target(
             name: "HTTPEndpoint",
             dependencies: [
-                "Values", "JSON",
+                "JSON", "Values",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        // The server of endpoints: connections, their bounds and paces, shutdown.
+        .target(
+            name: "HTTPServer",
+            dependencies: [
+                "HTTPEndpoint", "JSON",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -77,16 +87,20 @@ let package = Package(
         .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: settings),
         .testTarget(
             name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: settings),
-        .testTarget(name: "StripeTests", dependencies: ["HTTPClient", "JSON", "Stripe"], swiftSettings: settings),
+        .testTarget(
+            name: "StripeTests", dependencies: ["HTTPClient", "JSON", "Stripe"],
+            swiftSettings: settings),
         .testTarget(
             name: "LedgerTests", dependencies: ["Ledger", "Values"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "DatabaseTests", dependencies: ["Database", "Values"], swiftSettings: settings),
         .testTarget(
-            name: "HTTPEndpointTests",
+            name: "HTTPEndpointTests", dependencies: ["HTTPEndpoint"], swiftSettings: settings),
+        .testTarget(
+            name: "HTTPServerTests",
             dependencies: [
-                "HTTPEndpoint",
+                "HTTPEndpoint", "HTTPServer",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -97,7 +111,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Career", "HTTPEndpoint", "JSON", "Ledger", "Stripe", "Tokens", "Users",
+                "Career", "HTTPEndpoint", "HTTPServer", "JSON", "Ledger", "Stripe", "Tokens",
+                "Users",
                 "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -152,14 +167,14 @@ let package = Package(
         .target(
             name: "Telemetry",
             dependencies: [
-                "Values",
+                "Values"
             ],
             swiftSettings: settings),
         // The ledger in a database: group commit, the tables of the ledger, their audit.
         .target(
             name: "LedgerStore",
             dependencies: [
-                "Database", "HTTPEndpoint", "JSON", "Ledger", "Telemetry", "Values",
+                "Database", "JSON", "Ledger", "Telemetry", "Values",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
@@ -181,7 +196,7 @@ let package = Package(
         .target(
             name: "Tokens",
             dependencies: [
-                "HTTPClient", "HTTPEndpoint", "JSON", "Users", "Values",
+                "Database", "HTTPClient", "HTTPEndpoint", "JSON", "Users", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -260,8 +275,10 @@ let package = Package(
             name: "Service",
             dependencies: [
                 "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "HTTPEndpoint",
+                "HTTPServer",
                 "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
-                "Moving", "Schema", "Stripe", "StripeSetup", "Tokens", "Users", "Values", "Webhooks",
+                "Moving", "Schema", "Stripe", "StripeSetup", "Tokens", "Users", "Values",
+                "Webhooks",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

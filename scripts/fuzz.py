@@ -18,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / ".build"
 OUT = BUILD / "fuzz"
-INSTRUMENTED = ["CareerDomain", "JSON", "HTTPEndpoint", "Stripe", "Career"]
+INSTRUMENTED = [
+    "Values", "Ledger", "JSON", "HTTPEndpoint", "HTTPServer", "Stripe", "Users", "Tokens", "Career"]
 # Flags of the package's build that this one sets itself, with a value and without.
 WITH_VALUE = {"-module-name", "-emit-module-path", "-output-file-map", "-num-threads",
               "-emit-objc-header-path", "-index-store-path", "-emit-const-values-path"}

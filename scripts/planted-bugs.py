@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DOMAIN = "CareerDomain"
+MODULES = ("Values", "Ledger", "Simulator")
 FLAGS = (
     "-O -wmo -swift-version 6 -package-name main -enable-upcoming-feature ExistentialAny "
     "-parse-as-library -I ."
@@ -320,8 +320,8 @@ def compile_module(name: str, sources: pathlib.Path, folder: pathlib.Path) -> No
 
 def link(folder: pathlib.Path) -> None:
     subprocess.run(
-        ["swiftc", *FLAGS, "-module-name", "planted", "Main.swift", "CareerDomain.o",
-         "Simulator.o", "-o", "planted"],
+        ["swiftc", *FLAGS, "-module-name", "planted", "Main.swift",
+         *(f"{module}.o" for module in MODULES), "-o", "planted"],
         cwd=folder, check=True)
 
 
@@ -345,10 +345,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         sources = folder / "Sources"
-        for module in (DOMAIN, "Simulator"):
+        for module in MODULES:
             shutil.copytree(ROOT / "Sources" / module, sources / module)
         (folder / "Main.swift").write_text(MAIN)
-        for module in (DOMAIN, "Simulator"):
+        for module in MODULES:
             compile_module(module, sources, folder)
         link(folder)
         runs, failure = simulate(folder, options.seed, 200)

@@ -151,11 +151,12 @@ public final class Endpoint: Sendable {
     let parameters: [JSONValue]
     /// The named schemas that these refer to.
     let parameterComponents: [String: JSONObject]
-    let bodySchema: Schema?
-    let bodyIsRequired: Bool
+    package let bodySchema: Schema?
+    package let bodyIsRequired: Bool
     /// Reads the request, and returns what is to be done: the request's body need not be kept while
     /// that is under way.
-    let prepare: @Sendable (InputReader.Source) throws -> @Sendable (Call) async throws -> Answer
+    package let prepare:
+        @Sendable (InputReader.Source) throws -> @Sendable (Call) async throws -> Answer
 
     public init<A: Action>(
         _ method: HTTPRequest.Method, _ path: String, tag: String, _ action: A

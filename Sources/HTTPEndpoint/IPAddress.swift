@@ -30,7 +30,7 @@ public struct IPAddress: Sendable, Hashable {
 
     /// An address as proxies forward it: with spaces around it, an IPv6 address in brackets, and
     /// the client's port behind it.
-    init?(forwarded entry: Substring) {
+    package init?(forwarded entry: Substring) {
         let text = entry.trimmingPrefix(while: Self.isBlank)
         let address: Substring
         let rest: Substring

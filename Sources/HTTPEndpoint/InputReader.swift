@@ -145,7 +145,7 @@ public struct ObjectReader {
 /// Reads a request's path, query, headers and body. An action declares its input by reading it;
 /// the same calls, on a reader without a request, write its documentation.
 public struct InputReader {
-    struct Source {
+    package struct Source {
         let path: [String: String]
         let query: [String: [String]]
         let headers: RequestHeaders
@@ -153,6 +153,17 @@ public struct InputReader {
         let body: JSONValue?
         /// The body as it came.
         let bytes: [UInt8]
+
+        package init(
+            path: [String: String], query: [String: [String]], headers: RequestHeaders,
+            body: JSONValue?, bytes: [UInt8]
+        ) {
+            self.path = path
+            self.query = query
+            self.headers = headers
+            self.body = body
+            self.bytes = bytes
+        }
     }
 
     private let source: Source?
@@ -163,7 +174,7 @@ public struct InputReader {
     private(set) var bodySchema: Schema?
     private(set) var bodyIsRequired = false
 
-    init(_ source: Source?) {
+    package init(_ source: Source?) {
         self.source = source
     }
 

@@ -119,7 +119,7 @@ extension Problem {
         415, "unsupported_media_type", "Unsupported media type",
         "Send the body as application/json in UTF-8.")
     /// A body whose coding nobody undoes (RFC 9110 §15.5.16).
-    static let encodedBody = unsupportedMediaType.with(
+    package static let encodedBody = unsupportedMediaType.with(
         detail: "Send the body as it is, without a Content-Encoding."
     ).with(header: .acceptEncoding, "identity")
     public static let invalidInput = Problem(

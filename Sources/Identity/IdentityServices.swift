@@ -90,7 +90,8 @@ package struct IdentityServices: Sendable {
         throttle = AuthThrottle(secrets: secrets, exemptsLoopback: settings.exemptsLoopback)
         codes = OneTimeCodes(secrets: secrets)
         formerAccounts = FormerAccounts(
-            secrets: secrets, installation: InstallationSecret(
+            secrets: secrets,
+            installation: InstallationSecret(
                 try await database.read { try Installation.secret(in: $0) }))
         refreshTokens = RefreshTokens(secrets: secrets)
         accessTokens = try await AccessTokens(secret: settings.jwtSecret)

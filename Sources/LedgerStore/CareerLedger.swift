@@ -1,9 +1,11 @@
 import Database
 import FoundationEssentials
-import HTTPEndpoint
 import Ledger
 import Logging
 import Values
+
+/// More operations wait than the ledger takes, or it is about to close. Nothing was done.
+package struct LedgerOverloaded: Error {}
 
 /// The way to every account: whatever moves credits, a period or a plan is a command that goes
 /// through here.
@@ -42,7 +44,7 @@ public final class CareerLedger: Sendable {
     ///     holds it; empty where there is none.
     ///   - alongside: runs in the same database transaction, after the decision's own writes. Where
     ///     it throws, nothing of this command is written.
-    /// - Throws: ``Problem/overloaded`` where too much is waiting; what the database throws.
+    /// - Throws: ``LedgerOverloaded`` if too much is waiting; what the database throws.
     public func perform<Command: LedgerCommand>(
         _ command: Command, row: String = "",
         alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
@@ -51,7 +53,7 @@ public final class CareerLedger: Sendable {
             let operation = PendingCommand(
                 command, row: row, alongside: alongside, continuation: continuation)
             if !lane(of: command.userID).submit(operation) {
-                continuation.resume(throwing: Problem.overloaded)
+                continuation.resume(throwing: LedgerOverloaded())
             }
         }
     }
@@ -60,8 +62,8 @@ public final class CareerLedger: Sendable {
     /// own kind.
     ///
     /// - Parameter refuse: is told where too much is waiting; the operation is then not touched.
-    func submit(_ operation: any LedgerOperation, refuse: (Problem) -> Void) {
-        if !lanes[0].submit(operation) { refuse(.overloaded) }
+    func submit(_ operation: any LedgerOperation, refuse: (LedgerOverloaded) -> Void) {
+        if !lanes[0].submit(operation) { refuse(LedgerOverloaded()) }
     }
 
     /// Operations that wait, and those of the batches that are in work, for `/metrics`.

@@ -60,7 +60,9 @@ package enum CatalogTables {
     }
 
     /// - Throws: ``CatalogError`` where what is stored breaks the catalog's rules.
-    package static func read(from connection: any DatabaseConnection, revision: Int64) throws -> Catalog {
+    package static func read(from connection: any DatabaseConnection, revision: Int64) throws
+        -> Catalog
+    {
         let stored = try stored(in: connection)
         return try Catalog(
             revision: revision, plans: stored.plans, features: stored.features)
@@ -108,7 +110,8 @@ package enum CatalogTables {
         return try Plan(
             id: reader.uuid(), name: reader.text(), description: reader.text(),
             price: money(reader.count(), reader.text()), displayPrice: reader.text(),
-            kind: reader.oneOf(Plan.Kind.self), trialDays: reader.integer(in: CatalogTables.integers),
+            kind: reader.oneOf(Plan.Kind.self),
+            trialDays: reader.integer(in: CatalogTables.integers),
             isActive: reader.bool(), rank: reader.integer(in: CatalogTables.integers),
             features: PlanFeatures.parse(reader.text()), lookupKey: reader.optionalText(),
             pricing: PlanPricingRule(

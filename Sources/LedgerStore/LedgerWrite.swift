@@ -10,7 +10,7 @@ extension CareerLedger {
     ///   - row: names the row that the body waits for where somebody else holds it.
     ///   - body: may run twice, where a neighbour undoes the first try; what it throws undoes its own
     ///     writes alone.
-    /// - Throws: ``Problem/overloaded`` where too much is waiting; what the database throws.
+    /// - Throws: ``LedgerOverloaded`` if too much is waiting; what the database throws.
     package func write<Value: Sendable>(
         row: String, _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value
     ) async throws -> Value {

@@ -51,7 +51,9 @@ extension MailContent {
 
 extension MailContent {
     /// - Parameter price: what is charged after a trial, in words.
-    package static func planActivated(_ plan: Plan, _ account: Account, price: String) -> MailContent {
+    package static func planActivated(_ plan: Plan, _ account: Account, price: String)
+        -> MailContent
+    {
         let isTrial = account.subscription.status == .trialing
         return MailContent(
             .planActivated,

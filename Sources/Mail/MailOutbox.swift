@@ -26,7 +26,9 @@ package struct Mail: Sendable, Equatable {
     /// The mail as it is read by its recipient.
     ///
     /// - Throws: ``TokenHashSecrets/Unopenable``
-    package func opened(_ id: UUID, sealedCode: [UInt8]?, with secrets: TokenHashSecrets) throws -> Mail {
+    package func opened(_ id: UUID, sealedCode: [UInt8]?, with secrets: TokenHashSecrets) throws
+        -> Mail
+    {
         guard let sealedCode else { return self }
         let code = try secrets.open(sealedCode, for: id.text)
         return Mail(

@@ -2,6 +2,7 @@ import Billing
 import Database
 import Foundation
 import HTTPEndpoint
+import HTTPServer
 import HummingbirdCore
 import Identity
 import LedgerStore
@@ -167,6 +168,7 @@ extension CareerApplication {
 /// What an error of the layers below means to a client. Whatever is not listed is a defect.
 private func problem(for error: any Error) -> Problem? {
     if let error = error as? StripeError { return Problem(error) }
+    if error is LedgerOverloaded { return .overloaded }
     if error is StripeCatalogGap { return .paymentProviderError.retry(afterSeconds: 30) }
     if error is RabbitMQError { return .brokerUnavailable }
     guard let error = error as? DatabaseError else { return nil }

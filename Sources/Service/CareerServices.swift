@@ -109,7 +109,8 @@ public struct CareerServices: Sendable {
             now: clock.now, logger: core.logger)
         identity = try await IdentityServices(
             core.settings.identity(secrets), database: database, ledger: core.ledger,
-            clock: clock, logger: core.logger, subscriptions: subscriptions, outbox: outbox, erasedCustomers: erased,
+            clock: clock, logger: core.logger, subscriptions: subscriptions, outbox: outbox,
+            erasedCustomers: erased,
             beforeErasing: { try await billing.forget(user: $0) })
     }
 

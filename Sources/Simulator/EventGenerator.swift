@@ -1,4 +1,3 @@
-
 /// Draws a run's events from its seed, before anything happens. It knows nothing of answers; it
 /// only remembers which ids it has used.
 struct EventGenerator {

@@ -1,4 +1,3 @@
-
 /// One event of a run. A run is a list of them: none draws a random number when it happens, so a
 /// list with some taken out is a run too, and the shortest that still fails can be searched for.
 package struct SimulationStep: Sendable {

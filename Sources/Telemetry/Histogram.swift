@@ -1,7 +1,9 @@
 /// A histogram as Prometheus knows it: how many values were at most each bound, and their sum.
 package struct Histogram: Sendable {
     /// Bounds for times on a disk or a network, in seconds.
-    package static let latencies = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+    package static let latencies = [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+    ]
     /// Bounds for work that may have to wait, in seconds.
     static let lags: [Double] = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400]
 

@@ -80,9 +80,11 @@ struct DeadLettersCommand: AsyncParsableCommand {
         func run() async throws {
             let id = try letterID(self.id)
             try await withDeadLetters { letters, core in
-                guard try await DiscardDeadLetter(
-                    letters: letters, ledger: core.ledger
-                ).discard(id) else {
+                guard
+                    try await DiscardDeadLetter(
+                        letters: letters, ledger: core.ledger
+                    ).discard(id)
+                else {
                     throw FriendlyError("no dead letter \(id.text)")
                 }
                 print("discarded")

@@ -1,6 +1,7 @@
 import Career
 import Foundation
 import HTTPEndpoint
+import HTTPServer
 import HTTPTypes
 import JSON
 import Ledger

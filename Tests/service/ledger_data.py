@@ -4,7 +4,7 @@
 
 makes a database with so many usage logs and prints how long `audit`, `export`, `import` and
 `backup` take and how much memory each holds at most. With `--make FILE` it only makes the database,
-in which no reservation is overdue, for `cuebx bench growth`.
+in which no reservation is overdue, for `cuebx-bench growth`.
 """
 
 import argparse

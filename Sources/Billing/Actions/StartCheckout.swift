@@ -69,7 +69,8 @@ struct StartCheckout: Action {
         let now = billing.clock.now()
         let earlier = try await checkouts.find(user)
         if let earlier, let sessionID = earlier.sessionID {
-            if earlier.fits(request.order), earlier.expiresAt > now.adding(seconds: Self.pageReserve),
+            if earlier.fits(request.order),
+                earlier.expiresAt > now.adding(seconds: Self.pageReserve),
                 let url = earlier.url, try await billing.page(sessionID)?.status == .open
             {
                 return CareerCheckoutResponse(checkoutURL: url, sessionID: sessionID)

@@ -81,7 +81,8 @@ public struct UserAdministration: Sendable {
             try Self.keep(address, hash, in: connection, now: now)
         }
         let former = FormerAccounts(
-            secrets: secrets, installation: InstallationSecret(
+            secrets: secrets,
+            installation: InstallationSecret(
                 try await database.read { try Installation.secret(in: $0) }))
         let known = try await database.read { connection in
             try former.find(former.key(email: address), in: connection)?.account

@@ -1,4 +1,5 @@
 import HTTPEndpoint
+import HTTPServer
 import LedgerStore
 import Logging
 import Synchronization

@@ -1,48 +1,7 @@
+import HTTPEndpoint
 import HTTPTypes
-import JSON
 import NIOCore
 import NIOHTTP1
-
-/// A body that is made as the client takes it: each piece once the one before is on its way.
-public protocol BodySource: Sendable {
-    /// - Returns: `nil` after the last piece.
-    /// - Throws: what makes it impossible to go on; the client sees that the answer breaks off.
-    mutating func next() async throws -> [UInt8]?
-}
-
-/// An answer as bytes.
-struct Answer: Sendable {
-    var status: Int
-    var headers: HTTPFields
-    var body: [UInt8]
-    var contentType = "application/json"
-    /// The body is kept for all answers, so that this one costs no memory of its own.
-    var isKept = false
-    /// What makes the body, in place of `body`.
-    var source: (any BodySource)?
-
-    init<Output>(_ reply: Reply<Output>) {
-        status = reply.status
-        headers = reply.headers
-        var writer = JSONWriter()
-        reply.output?.write(to: &writer)
-        body = writer.bytes
-        source = reply.source
-    }
-
-    init(status: Int, contentType: String, body: [UInt8], headers: HTTPFields = [:]) {
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.contentType = contentType
-    }
-
-    init(_ problem: Problem) {
-        self.init(
-            status: problem.status, contentType: "application/problem+json", body: problem.body)
-        for (name, value) in problem.headers { headers[name] = value }
-    }
-}
 
 /// Writes answers. A small one goes out at once; a large one in pieces, each once the one before is
 /// with the kernel (back-pressure), so that a client that reads nothing costs one piece of memory

@@ -1,3 +1,4 @@
+import HTTPEndpoint
 import NIOHTTP1
 
 /// What a request's head says of where the request ends and of what comes after it, found in one

@@ -1,3 +1,4 @@
+import HTTPEndpoint
 import NIOCore
 import NIOExtras
 import NIOHTTP1

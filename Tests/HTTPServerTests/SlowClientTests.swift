@@ -1,5 +1,6 @@
 import Glibc
 import HTTPEndpoint
+import HTTPServer
 import HummingbirdCore
 import Logging
 import NIOCore

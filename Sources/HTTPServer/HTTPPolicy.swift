@@ -1,3 +1,4 @@
+import HTTPEndpoint
 import HTTPTypes
 import Synchronization
 

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPEndpoint
 import HTTPTypes
 
 /// Finds the endpoint of a request. Most paths have no parameter and take one look into a hash

@@ -1,3 +1,4 @@
+import HTTPEndpoint
 import HummingbirdCore
 import Logging
 import NIOCore

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPEndpoint
 import Synchronization
 
 /// The `Date` of answers (RFC 9110 §6.6.1), formatted once a second.

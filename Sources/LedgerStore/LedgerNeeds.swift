@@ -1,0 +1,32 @@
+import FoundationEssentials
+import Ledger
+
+/// What a batch of commands must see.
+package struct LedgerNeeds {
+    var users: Set<UUID> = []
+    var subjects: Set<LedgerSubject> = []
+    /// Whose overdue reservations of all periods are wanted.
+    var overdue: Set<UUID> = []
+    var grants: Set<GrantKey> = []
+    /// Whose lines of the running period and of the one before it are wanted.
+    var lines: Set<UUID> = []
+
+    package init(
+        users: Set<UUID> = [], subjects: Set<LedgerSubject> = [], overdue: Set<UUID> = [],
+        grants: Set<GrantKey> = [], lines: Set<UUID> = []
+    ) {
+        self.users = users
+        self.subjects = subjects
+        self.overdue = overdue
+        self.grants = grants
+        self.lines = lines
+    }
+
+    package mutating func add(_ command: some LedgerCommand) {
+        users.insert(command.userID)
+        if let subject = command.subject { subjects.insert(subject) }
+        if command.seesAllOverdue { overdue.insert(command.userID) }
+        if let grant = command.onceOnly { grants.insert(grant) }
+        if command.seesGrants { lines.insert(command.userID) }
+    }
+}

@@ -1,0 +1,192 @@
+import Database
+import FoundationEssentials
+import Ledger
+import Values
+
+extension LedgerTables {
+    /// Writes what differs from what was loaded.
+    static func write(
+        _ batch: LedgerBatch, over loaded: LedgerBatch, to connection: any DatabaseConnection
+    ) throws {
+        var newAccounts: [Account] = []
+        var subscriptions: [[SQLValue]] = []
+        var contexts: [[SQLValue]] = []
+        var counters: [[SQLValue]] = []
+        for (user, entry) in batch.entries {
+            guard let account = entry.account else { continue }
+            guard let before = loaded.entries[user]?.account else {
+                newAccounts.append(account)
+                continue
+            }
+            if account.subscription != before.subscription {
+                subscriptions.append(update(account.subscription))
+            }
+            if account.context.moved(since: before.context) {
+                contexts.append(update(account))
+            } else if account.context != before.context {
+                counters.append(count(account))
+            }
+        }
+        for account in newAccounts { try insert(account, to: connection) }
+        if !subscriptions.isEmpty {
+            try connection.enqueueMany(updateSubscription, subscriptions)
+        }
+        if !contexts.isEmpty { try connection.enqueueMany(updateContext, contexts) }
+        if !counters.isEmpty { try connection.enqueueMany(updateCounters, counters) }
+        try writeLogs(batch, to: connection)
+        try writeGrants(batch, to: connection)
+    }
+
+    private static func insert(
+        _ account: Account, to connection: any DatabaseConnection
+    ) throws {
+        let subscription = account.subscription
+        try connection.enqueueMany(
+            """
+            INSERT INTO subscriptions (id, user_id, plan_id, status, stripe_customer_id,
+                stripe_subscription_id, cancel_at_period_end, canceled_at, trial_end, trial_used,
+                created_at, updated_at, cancel_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                [
+                    .uuid(subscription.id), .uuid(subscription.userID),
+                    .uuid(subscription.planID), .text(subscription.status.rawValue),
+                    .text(subscription.stripeCustomerID),
+                    .text(subscription.stripeSubscriptionID),
+                    .bool(subscription.cancelAtPeriodEnd), .time(subscription.canceledAt),
+                    .time(subscription.trialEnd), .bool(subscription.trialUsed),
+                    .time(subscription.createdAt), .time(subscription.updatedAt),
+                    .time(subscription.cancelAt),
+                ]
+            ])
+        try connection.enqueueMany(
+            """
+            INSERT INTO career_subscription_contexts (period_number, period_start, period_end,
+                period_source, period_plan_id, period_anchor, credits_allocated, credits_used,
+                credits_reserved, credits_owed, former_credits_left, minute_started_at,
+                minute_count, day_started_at, day_count, decided_at, user_id, subscription_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, [update(account) + [.uuid(subscription.id)]])
+    }
+
+    private static let updateSubscription = """
+        UPDATE subscriptions SET plan_id = ?, status = ?, stripe_customer_id = ?,
+            stripe_subscription_id = ?, cancel_at_period_end = ?, canceled_at = ?, trial_end = ?,
+            trial_used = ?, updated_at = ?, cancel_at = ?
+        WHERE id = ?
+        """
+
+    private static func update(_ subscription: Subscription) -> [SQLValue] {
+        [
+            .uuid(subscription.planID), .text(subscription.status.rawValue),
+            .text(subscription.stripeCustomerID), .text(subscription.stripeSubscriptionID),
+            .bool(subscription.cancelAtPeriodEnd), .time(subscription.canceledAt),
+            .time(subscription.trialEnd), .bool(subscription.trialUsed),
+            .time(subscription.updatedAt), .time(subscription.cancelAt), .uuid(subscription.id),
+        ]
+    }
+
+    private static let updateContext = """
+        UPDATE career_subscription_contexts SET period_number = ?, period_start = ?,
+            period_end = ?, period_source = ?, period_plan_id = ?, period_anchor = ?,
+            credits_allocated = ?, credits_used = ?, credits_reserved = ?, credits_owed = ?,
+            former_credits_left = ?, minute_started_at = ?, minute_count = ?,
+            day_started_at = ?, day_count = ?, decided_at = ?
+        WHERE user_id = ?
+        """
+
+    private static func update(_ account: Account) -> [SQLValue] {
+        let context = account.context
+        return [
+            .integer(context.period.number), .time(context.period.start),
+            .time(context.period.end), .text(context.period.source.rawValue),
+            .uuid(context.periodPlanID), .time(context.anchor), .credits(context.allocated),
+            .credits(context.used), .credits(context.reserved), .credits(context.owed),
+            .credits(context.formerLeft), .time(context.minuteWindow.start),
+            .integer(context.minuteWindow.count), .time(context.dayWindow.start),
+            .integer(context.dayWindow.count), .time(context.decidedAt),
+            .uuid(account.subscription.userID),
+        ]
+    }
+
+    /// What each decision moves, apart from the period: the many updates are the small ones.
+    private static let updateCounters = """
+        UPDATE career_subscription_contexts SET credits_used = ?, credits_reserved = ?,
+            minute_started_at = ?, minute_count = ?, day_started_at = ?, day_count = ?,
+            decided_at = ?
+        WHERE user_id = ?
+        """
+
+    private static func count(_ account: Account) -> [SQLValue] {
+        let context = account.context
+        return [
+            .credits(context.used), .credits(context.reserved),
+            .time(context.minuteWindow.start), .integer(context.minuteWindow.count),
+            .time(context.dayWindow.start), .integer(context.dayWindow.count),
+            .time(context.decidedAt), .uuid(account.subscription.userID),
+        ]
+    }
+
+    private static func writeLogs(
+        _ batch: LedgerBatch, to connection: any DatabaseConnection
+    ) throws {
+        let inserted = batch.insertedLogs.compactMap { batch.logs[$0] }
+        if !inserted.isEmpty {
+            try connection.enqueueMany(UsageLogRow.insert, inserted.map(UsageLogRow.values))
+        }
+        // A log that was made and settled in this very batch is written once, as it stands.
+        let changed = batch.changedLogs.subtracting(batch.insertedLogs)
+            .compactMap { batch.logs[$0] }
+        if !changed.isEmpty {
+            try connection.enqueueMany(UsageLogRow.settle, changed.map(UsageLogRow.settlement))
+        }
+    }
+
+    private static func writeGrants(
+        _ batch: LedgerBatch, to connection: any DatabaseConnection
+    ) throws {
+        if !batch.grants.isEmpty {
+            let sql = """
+                INSERT INTO credit_grants (user_id, period_number, kind, cause, credits, reason,
+                    created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """
+            try connection.enqueueMany(
+                sql,
+                batch.grants.map {
+                    [
+                        .uuid($0.userID), .integer($0.periodNumber), .text($0.kind.rawValue),
+                        .text($0.cause), .credits($0.credits), .text($0.reason),
+                        .time($0.createdAt),
+                    ]
+                })
+        }
+        if !batch.history.isEmpty {
+            let sql = """
+                INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status,
+                    stripe_customer_id, stripe_subscription_id, at, reason)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+            try connection.enqueueMany(
+                sql,
+                batch.history.map {
+                    let id = UUID.version7(at: $0.at, randomness: .random(in: .min ... .max))
+                    return [
+                        .uuid(id), .uuid($0.subscriptionID), .text($0.event), .uuid($0.planID),
+                        .text($0.status.rawValue), .text($0.stripeCustomerID),
+                        .text($0.stripeSubscriptionID), .time($0.at), .text($0.reason),
+                    ]
+                })
+        }
+    }
+}
+
+extension CareerSubscriptionContext {
+    /// Whether more than its counters differ.
+    fileprivate func moved(since before: CareerSubscriptionContext) -> Bool {
+        period != before.period || periodPlanID != before.periodPlanID
+            || anchor != before.anchor || allocated != before.allocated
+            || owed != before.owed || formerLeft != before.formerLeft
+    }
+}
