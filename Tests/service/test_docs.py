@@ -54,14 +54,14 @@ def test_every_rule_has_a_number_of_its_own():
 def test_every_error_code_is_told():
     codes = set(re.findall(
         r'Problem\(\s*\d{3},\s*"(\w+)"',
-        text("Sources/HTTPEndpoint/*.swift", "Sources/Career/**/*.swift")))
+        text("Sources/**/*.swift")))
     assert len(codes) > 30
     assert [code for code in sorted(codes) if f"`{code}`" not in page("errors.md")] == []
 
 
 def test_every_setting_is_told():
     keys = re.findall(
-        r'(?:forKey: |config, )"([a-z.]+)"', (ROOT / "Sources/Career/Settings.swift").read_text())
+        r'(?:forKey: |config, )"([a-z.]+)"', (ROOT / "Sources/Service/Settings.swift").read_text())
     names = {key.upper().replace(".", "_") for key in keys}
     assert len(names) > 20
     assert [name for name in sorted(names) if f"`{name}`" not in page("settings.md")] == []
@@ -70,7 +70,7 @@ def test_every_setting_is_told():
 def test_every_table_and_column_is_told():
     schema = page("schema.md")
     tables = re.findall(
-        r"CREATE TABLE (\w+) \((.*?)\n\s*\)\\", text("Sources/Career/Schema/*.swift"), re.S)
+        r"CREATE TABLE (\w+) \((.*?)\n\s*\)\\", text("Sources/Schema/*.swift"), re.S)
     assert len(tables) > 20
     for table, body in tables:
         columns = re.findall(r"^\s+([a-z]\w*) (?:\\\(|TEXT)", body, re.M)
