@@ -19,6 +19,15 @@ let standalone: [LinkerSetting] = [
     ])
 ]
 
+extension Target {
+    /// A library target. Each has a README.md, which is no source.
+    static func libraryTarget(name: String, dependencies: [Dependency] = []) -> Target {
+        .target(
+            name: name, dependencies: dependencies, exclude: ["README.md"],
+            swiftSettings: settings)
+    }
+}
+
 let package = Package(
     name: "cuebx-career",
     products: [
@@ -43,32 +52,30 @@ let package = Package(
     ],
     targets: [
         // What has no owner: instants, ids, credits, money, texts of bytes.
-        .target(name: "Values", swiftSettings: settings),
+        .libraryTarget(name: "Values"),
         // The rules: no I/O, no clock, no randomness.
-        .target(name: "Ledger", dependencies: ["Values"], swiftSettings: settings),
+        .libraryTarget(name: "Ledger", dependencies: ["Values"]),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
-        .target(name: "JSON", swiftSettings: settings),
+        .libraryTarget(name: "JSON"),
         // libpq, PostgreSQL's own client.
         .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .target(
+        .libraryTarget(
             name: "Database",
             dependencies: [
                 "Values", "CPQ",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
-            ],
-            swiftSettings: settings),
+            ]),
         // An address of an API: what it reads, what it answers, and the document of all.
-        .target(
+        .libraryTarget(
             name: "HTTPEndpoint",
             dependencies: [
                 "JSON", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-            ],
-            swiftSettings: settings),
+            ]),
         // The server of endpoints: connections, their bounds and paces, shutdown.
-        .target(
+        .libraryTarget(
             name: "HTTPServer",
             dependencies: [
                 "HTTPEndpoint", "JSON",
@@ -79,12 +86,11 @@ let package = Package(
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: settings),
+            ]),
         // libcurl, for the calls that the service makes to others (Stripe, SMTP, JWKS).
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: settings),
+        .libraryTarget(name: "HTTPClient", dependencies: ["CCurl"]),
         .testTarget(
             name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: settings),
         .testTarget(
@@ -122,15 +128,14 @@ let package = Package(
         .systemLibrary(
             name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         // Messages between parts of the service, durable and tried until handled.
-        .target(
+        .libraryTarget(
             name: "Messaging",
             dependencies: [
                 "CRabbitMQ", "Database", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: settings),
+            ]),
         .testTarget(
             name: "MessagingTests",
             dependencies: [
@@ -139,16 +144,15 @@ let package = Package(
             ],
             swiftSettings: settings),
         // The calls to Stripe: a client, the webhooks' signature, the wire's types.
-        .target(
+        .libraryTarget(
             name: "Stripe",
             dependencies: [
                 "JSON", "HTTPClient",
                 .product(name: "Crypto", package: "swift-crypto"),
-            ],
-            swiftSettings: settings),
+            ]),
         // A local Stripe for development and tests. The service never imports it; the binary
         // starts it.
-        .target(
+        .libraryTarget(
             name: "StripeSandbox",
             dependencies: [
                 "JSON", "HTTPClient",
@@ -159,41 +163,36 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: settings),
+            ]),
         .executableTarget(
             name: "stripe-sandbox", dependencies: ["StripeSandbox"], swiftSettings: settings),
         // Counters and histograms, as Prometheus reads them.
-        .target(
+        .libraryTarget(
             name: "Telemetry",
             dependencies: [
                 "Values"
-            ],
-            swiftSettings: settings),
+            ]),
         // The ledger in a database: group commit, the tables of the ledger, their audit.
-        .target(
+        .libraryTarget(
             name: "LedgerStore",
             dependencies: [
                 "Database", "JSON", "Ledger", "Telemetry", "Values",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ],
-            swiftSettings: settings),
+            ]),
         // The catalog as a file, and how it gets into the database.
-        .target(
+        .libraryTarget(
             name: "CatalogSync",
-            dependencies: ["Database", "JSON", "Ledger", "LedgerStore", "Values"],
-            swiftSettings: settings),
+            dependencies: ["Database", "JSON", "Ledger", "LedgerStore", "Values"]),
         // The table of users, what an address is, and the keys of hashes.
-        .target(
+        .libraryTarget(
             name: "Users",
             dependencies: [
                 "Database", "HTTPEndpoint", "Ledger", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
-            ],
-            swiftSettings: settings),
+            ]),
         // Passwords, access tokens and the keys of an identity provider.
-        .target(
+        .libraryTarget(
             name: "Tokens",
             dependencies: [
                 "Database", "HTTPClient", "HTTPEndpoint", "JSON", "Users", "Values",
@@ -202,41 +201,35 @@ let package = Package(
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: settings),
+            ]),
         // Mails: their words, the outbox, their delivery.
-        .target(
+        .libraryTarget(
             name: "Mail",
             dependencies: [
                 "Database", "HTTPClient", "JSON", "Ledger", "Messaging", "Users", "Values",
                 .product(name: "Mustache", package: "swift-mustache"),
-            ],
-            swiftSettings: settings),
+            ]),
         // What Stripe says of subscriptions, and what follows: mirror, webhooks, reconciliation.
-        .target(
+        .libraryTarget(
             name: "Billing",
             dependencies: [
                 "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
                 "Stripe", "Users", "Values",
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: settings),
+            ]),
         // Stripe's events: their receipt, and what is done for each.
-        .target(
+        .libraryTarget(
             name: "Webhooks",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "LedgerStore", "Messaging",
                 "Stripe", "Telemetry", "Values",
                 .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: settings),
+            ]),
         // What an operator sets up at Stripe: prices, the webhook endpoint, the portal.
-        .target(
-            name: "StripeSetup",
-            dependencies: ["Billing", "Ledger", "Stripe", "Webhooks"],
-            swiftSettings: settings),
+        .libraryTarget(
+            name: "StripeSetup", dependencies: ["Billing", "Ledger", "Stripe", "Webhooks"]),
         // Sign-up, sign-in, sessions, and who a caller is.
-        .target(
+        .libraryTarget(
             name: "Identity",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
@@ -246,32 +239,26 @@ let package = Package(
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: settings),
+            ]),
         // The product: plans, subscriptions and usage over HTTP.
-        .target(
+        .libraryTarget(
             name: "Career",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
                 "Messaging", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
-            ],
-            swiftSettings: settings),
+            ]),
         // Every migration of the database, in one numbered list.
-        .target(
-            name: "Schema",
-            dependencies: ["Database"],
-            swiftSettings: settings),
+        .libraryTarget(name: "Schema", dependencies: ["Database"]),
         // A whole database out into a file and in again.
-        .target(
+        .libraryTarget(
             name: "Moving",
             dependencies: [
                 "Database", "JSON", "LedgerStore", "Schema", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
-            ],
-            swiftSettings: settings),
+            ]),
         // Settings, the one wiring, start and shutdown, what operators do.
-        .target(
+        .libraryTarget(
             name: "Service",
             dependencies: [
                 "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "HTTPEndpoint",
@@ -287,18 +274,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: settings),
+            ]),
         // The ledger under faults, held against a model of its rules. The model and the engine in
         // memory know the domain alone.
-        .target(
-            name: "Simulator", dependencies: ["Ledger", "Values"], swiftSettings: settings),
-        .target(
+        .libraryTarget(name: "Simulator", dependencies: ["Ledger", "Values"]),
+        .libraryTarget(
             name: "SimulatorDatabase",
             dependencies: [
                 "Billing", "Database", "Ledger", "LedgerStore", "Schema", "Simulator", "Values",
-            ],
-            swiftSettings: settings),
+            ]),
         .executableTarget(
             name: "cuebx-sim",
             dependencies: [
