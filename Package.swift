@@ -301,6 +301,8 @@ let package = Package(
                 "LedgerStore", "Messaging", "Moving", "Service", "StripeSandbox", "StripeSetup",
                 "Values",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings, linkerSettings: standalone),
         // The service measured beside the bare databases.
@@ -310,6 +312,7 @@ let package = Package(
                 "Database", "HTTPClient", "JSON", "Ledger", "LedgerStore", "Messaging",
                 "Service", "Stripe", "Values", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

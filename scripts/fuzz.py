@@ -64,7 +64,8 @@ def build():
         compile_module(module, sorted((ROOT / "Sources" / module).rglob("*.swift")))
         for module in INSTRUMENTED]
     tests = ROOT / "Tests/FuzzTests"
-    sources = [path for path in tests.glob("*.swift") if path.name not in ("FuzzTests.swift", "Mutator.swift")]
+    sources = [path for path in tests.glob("*.swift")
+               if path.name not in ("FuzzTests.swift", "Mutator.swift")]
     objects.append(compile_module(
         "Fuzzer", [*sources, ROOT / "Tests/Fuzzer/LibFuzzer.swift"], like="Career"))
     others = [
@@ -86,7 +87,8 @@ def run(binary, target, seconds):
     result = subprocess.run(
         [binary, str(corpus), f"-max_total_time={seconds}", "-max_len=2048", "-timeout=10",
          "-rss_limit_mb=1024", f"-artifact_prefix={OUT}/{target}-", "-print_final_stats=1"],
-        env={**os.environ, "FUZZ_TARGET": target, "SWIFT_BACKTRACE": "enable=no"}, text=True, capture_output=True, errors="replace")
+        env={**os.environ, "FUZZ_TARGET": target, "SWIFT_BACKTRACE": "enable=no"},
+        text=True, capture_output=True, errors="replace")
     text = result.stdout + result.stderr
     tried = re.search(r"number_of_executed_units: (\d+)", text)
     seed = re.search(r"Seed: (\d+)", text)

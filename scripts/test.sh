@@ -48,7 +48,7 @@ suite swift swift test -c release --skip-build
 # no difference to: pages, parsers, bytes on the wire, settings.
 not_on_postgresql=()
 for name in audit_mutations docs encrypted examples integers kept_connections parsers rabbitmq \
-    settings sqlite_files threats waiting wire; do
+    settings sqlite_files threats tidy waiting wire; do
     not_on_postgresql+=(--ignore "Tests/service/test_$name.py")
 done
 # What goes through queues has RabbitMQ for the broker there: so each engine and each broker is met.

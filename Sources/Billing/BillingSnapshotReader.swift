@@ -283,8 +283,8 @@ private struct BilledChange {
 }
 
 extension StripeInvoice {
-    /// Whether it is, or will be, asked for. What a change that waits asks for changes nothing until
-    /// it is paid.
+    /// Whether it is, or will be, asked for. What a change that waits asks for changes nothing
+    /// until it is paid.
     fileprivate func isBilled(of subscription: StripeSubscription) -> Bool {
         let isOfWaiting = subscription.pendingUpdate != nil && id == subscription.latestInvoiceID
         return status == .paid || !isOfWaiting && (status == .open || status == .draft)

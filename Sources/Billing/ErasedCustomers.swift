@@ -4,9 +4,9 @@ import JSON
 import Messaging
 import Values
 
-/// Customers at Stripe whose user was erased here. Who is erased hands theirs over, by a message that
-/// is enqueued in the erasure's own database transaction: whatever was made at Stripe until then is
-/// deleted there, however often that has to be tried.
+/// Customers at Stripe whose user was erased here. Who is erased hands theirs over, by a message
+/// that is enqueued in the erasure's own database transaction: whatever was made at Stripe until
+/// then is deleted there, however often that has to be tried.
 package struct ErasedCustomers: Sendable {
     /// The member of the message that names the customer.
     package static let member = "erased_customer"

@@ -43,8 +43,8 @@ extension StripeMirror {
         if type == "charge.dispute.created" {
             try await notices.add(
                 "dispute_opened", subject: object,
-                "\(object) disputes \(payment) of \(invoice.id): answer it at Stripe. The plan stays "
-                    + "meanwhile.")
+                "\(object) disputes \(payment) of \(invoice.id): answer it at Stripe. The plan "
+                    + "stays meanwhile.")
         }
         if type == "charge.dispute.closed" {
             let dispute = try await stripe.listDisputes(payment).first { $0.id == object }
@@ -60,8 +60,9 @@ extension StripeMirror {
         if let refund, refund.status == "failed" || refund.status == "canceled" {
             try await notices.add(
                 "refund_failed", subject: "\(refund.id) failed",
-                "\(refund.id) of \(invoice.id) failed: the user has not got the money. What had been "
-                    + "taken back is given again, unless the plan has ended; then pay it otherwise."
+                "\(refund.id) of \(invoice.id) failed: the user has not got the money. What had "
+                    + "been taken back is given again, unless the plan has ended; then pay it "
+                    + "otherwise."
             )
         }
     }

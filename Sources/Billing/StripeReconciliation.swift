@@ -244,8 +244,8 @@ public struct StripeReconciliation: Sendable {
         return [
             Drift(
                 theirs.id,
-                "is paid by a user of \(theirIssuer), whose tokens no setting accepts: cancel it by "
-                    + "cuebx users deactivate \(account.userID.text) --cancel now")
+                "is paid by a user of \(theirIssuer), whose tokens no setting accepts: cancel it "
+                    + "by cuebx users deactivate \(account.userID.text) --cancel now")
         ]
     }
 
@@ -272,8 +272,8 @@ public struct StripeReconciliation: Sendable {
         }
     }
 
-    /// Paid invoices that ended neither as a period, nor as a refund, nor as a notice, and those that
-    /// could still be paid for nothing.
+    /// Paid invoices that ended neither as a period, nor as a refund, nor as a notice, and those
+    /// that could still be paid for nothing.
     private func unsettled(
         _ subscription: StripeSubscription, _ reading: BillingSnapshotReader.Reading, of user: UUID
     ) async throws -> [Drift] {

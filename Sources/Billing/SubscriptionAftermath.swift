@@ -5,8 +5,8 @@ import Stripe
 
 /// What is to be done or told after a subscription was mirrored.
 extension StripeMirror {
-    /// Whatever is paid ends as a usable period, a refund or a notice, and what an operator has made
-    /// of a subscription at Stripe is followed or told.
+    /// Whatever is paid ends as a usable period, a refund or a notice, and what an operator has
+    /// made of a subscription at Stripe is followed or told.
     func tidyUp(
         after subscription: StripeSubscription, _ reading: BillingSnapshotReader.Reading,
         owner: UUID
@@ -34,9 +34,9 @@ extension StripeMirror {
             if try await wasGranted(.upgrade, causes, to: owner) { continue }
             try await notices.add(
                 "paid_unused", subject: "\(change.id) paid late",
-                "\(subscription.id) of user \(owner.text) has paid for a change of plan of a period that "
-                    + "was over by then (\(change.id)), and nothing is granted for it: refund it at "
-                    + "Stripe, or give credits with cuebx users adjust.")
+                "\(subscription.id) of user \(owner.text) has paid for a change of plan of a "
+                    + "period that was over by then (\(change.id)), and nothing is granted for "
+                    + "it: refund it at Stripe, or give credits with cuebx users adjust.")
         }
     }
 
@@ -100,8 +100,8 @@ extension StripeMirror {
         }
         if let pause = subscription.pauseBehavior {
             oddities.append(
-                "is not charged while its collection is paused (\(pause)): nothing is granted until "
-                    + "an invoice is paid")
+                "is not charged while its collection is paused (\(pause)): nothing is granted "
+                    + "until an invoice is paid")
         }
         if subscription.items.count > 1,
             try await reader.planItems(of: subscription).count > 1

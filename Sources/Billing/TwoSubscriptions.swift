@@ -29,8 +29,8 @@ extension StripeMirror {
     }
 
     /// What orders subscriptions by when they were first paid for, in seconds, within which the one
-    /// that is heard of first is the first; a trial's invoice over nothing counts. One that never was
-    /// paid for comes after those that were.
+    /// that is heard of first is the first; a trial's invoice over nothing counts. One that never
+    /// was paid for comes after those that were.
     private func firstPayment(
         of subscription: StripeSubscription
     ) async throws -> (Int64, Int64) {

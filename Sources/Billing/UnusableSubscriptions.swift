@@ -4,8 +4,8 @@ import Ledger
 import Stripe
 import Users
 
-/// Nobody is to pay for what they can neither use nor cancel: a payment of somebody who is locked out
-/// is told to the operator, once for each period.
+/// Nobody is to pay for what they can neither use nor cancel: a payment of somebody who is locked
+/// out is told to the operator, once for each period.
 extension StripeMirror {
     func tellOfLockedOut(
         _ subscription: StripeSubscription, _ outcome: ApplyBilling.Outcome, owner: UUID

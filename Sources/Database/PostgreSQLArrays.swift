@@ -1,6 +1,6 @@
 /// One statement in place of many: the arguments of all its runs go as arrays, one for each of its
-/// parameters. Planning, checking and logging then begin once for all of them, which is most of what
-/// a small statement costs.
+/// parameters. Planning, checking and logging then begin once for all of them, which is most of
+/// what a small statement costs.
 enum PostgreSQLArrays {
     /// A query that answers for each of its runs as the single one would, in any order; the last
     /// column tells the run, from 1. The runs are carried out one after the other, so that rows are

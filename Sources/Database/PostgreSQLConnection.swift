@@ -24,8 +24,8 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// dear enough to compile it to machine code first.
     static let avoidedPlans = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"]
 
-    /// Database transactions after which all plans are made anew for the first time; each time, it takes
-    /// eight times as many until the next, up to the larger number.
+    /// Database transactions after which all plans are made anew for the first time; each time, it
+    /// takes eight times as many until the next, up to the larger number.
     static let plansLast = 64...32_768
 
     private struct Statement {
@@ -91,16 +91,16 @@ final class PostgreSQLConnection: DatabaseConnection {
         if transactions >= plansUntil { try forgetPlans() }
     }
 
-    /// A plan is made when a statement is first used, and so for the tables as they were then: while
-    /// they were small, any index seemed as good as another. The server makes a plan anew when it has
-    /// analyzed a table, a minute later at best.
+    /// A plan is made when a statement is first used, and so for the tables as they were then:
+    /// while they were small, any index seemed as good as another. The server makes a plan anew
+    /// when it has analyzed a table, a minute later at best.
     private func forgetPlans() throws {
         try pipeline.sendText("DISCARD PLANS")
         plansUntil += min(plansUntil * 7, Self.plansLast.upperBound)
     }
 
-    /// - Throws: ``DatabaseError/unavailable(_:)`` where the answer is lost: whether it was committed is
-    ///   then not known.
+    /// - Throws: ``DatabaseError/unavailable(_:)`` where the answer is lost: whether it was
+    ///   committed is then not known.
     func commit() throws {
         // The server would answer a COMMIT after an error by rolling back, and call it a success.
         if let failure { throw failure.error }
@@ -289,8 +289,8 @@ final class PostgreSQLConnection: DatabaseConnection {
         return name
     }
 
-    /// Its arrays are of the single statement's types, so nothing has to be asked about it. Until it
-    /// is known to be there it must not be used: the server skips what follows an error.
+    /// Its arrays are of the single statement's types, so nothing has to be asked about it. Until
+    /// it is known to be there it must not be used: the server skips what follows an error.
     private func prepareForMany(_ text: String) throws -> String {
         let name = try sendPrepare(text, isKept: true)
         _ = try pipeline.receive()

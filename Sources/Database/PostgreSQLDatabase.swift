@@ -36,8 +36,8 @@ public final class PostgreSQLDatabase: Database {
     /// Guarded by `condition`.
     private nonisolated(unsafe) var state = State()
 
-    /// - Throws: ``DatabaseError/unavailable(_:)`` where the URL is wrong, the server does not answer,
-    ///   refuses, or is too old.
+    /// - Throws: ``DatabaseError/unavailable(_:)`` where the URL is wrong, the server does not
+    ///   answer, refuses, or is too old.
     public init(url: String) throws {
         server = try PostgreSQLServer(url: url)
         let session = PostgreSQLSession(server)

@@ -6,8 +6,8 @@ struct PostgreSQLAnswer {
     var changed = 0
 }
 
-/// libpq's pipeline mode on one connection: commands are sent without waiting, their answers are read
-/// together, in their order. Owns the connection.
+/// libpq's pipeline mode on one connection: commands are sent without waiting, their answers are
+/// read together, in their order. Owns the connection.
 final class PostgreSQLPipeline {
     private let handle: OpaquePointer
     /// Commands that were sent and whose answers were not read.

@@ -23,13 +23,13 @@ public final class SQLiteDatabase: Database {
     public let dialect = SQLDialect.sqlite
     private let pool: DatabasePool
 
-    /// Opens the file, making it and its folder where they are missing; nobody but its owner may read
-    /// it, whatever the umask.
+    /// Opens the file, making it and its folder where they are missing; nobody but its owner may
+    /// read it, whatever the umask.
     ///
     /// - Parameter checkpoints: whether this process copies the WAL back into the file. One process
-    ///   at a time does, the one that serves: releases of SQLite before 3.51.3, Debian's among them,
-    ///   can lose pages where two connections checkpoint at the same moment. Whoever is the last to
-    ///   close the file copies the rest back, alone.
+    ///   at a time does, the one that serves: releases of SQLite before 3.51.3, Debian's among
+    ///   them, can lose pages where two connections checkpoint at the same moment. Whoever is the
+    ///   last to close the file copies the rest back, alone.
     public init(path: String, checkpoints: Bool = false) throws {
         let folder = URL(filePath: path).deletingLastPathComponent().path
         var configuration = Configuration()

@@ -98,7 +98,7 @@ public enum HTTPClientError: Error, Sendable, Equatable, CustomStringConvertible
 /// connection turns out to have been closed before a byte of the answer came, libcurl sends the
 /// request once more on a new one, so a request that must not act twice needs a key of its own.
 ///
-/// Cancelling the calling task does not end a request; its timeout does.
+/// Canceling the calling task does not end a request; its timeout does.
 public final class HTTPClient: Sendable {
     private let pool: TransferPool
 

@@ -140,7 +140,8 @@ public protocol Gatekeeper: Sendable {
 /// An action at its address, its types erased.
 public final class Endpoint: Sendable {
     public let method: HTTPRequest.Method
-    /// Without a trailing slash; parameters in braces, e.g. `/career/subscriptions/plans/{plan_id}`.
+    /// Without a trailing slash; parameters in braces, e.g.
+    /// `/career/subscriptions/plans/{plan_id}`.
     public let path: String
     public let tag: String
     public let name: String

@@ -115,7 +115,8 @@ public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
         return rest == 0 || (other.bytes[whole] ^ address.bytes[whole]) >> (8 - rest) == 0
     }
 
-    /// The widest networks that one owner has are `10.0.0.0/8` (RFC 1918) and `fc00::/7` (RFC 4193).
+    /// The widest networks that one owner has are `10.0.0.0/8` (RFC 1918) and `fc00::/7` (RFC
+    /// 4193).
     public var isTooWideToTrust: Bool { prefixLength < (address.bytes.count == 4 ? 8 : 7) }
 
     public var description: String { "\(address.text)/\(prefixLength)" }

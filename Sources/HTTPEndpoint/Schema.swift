@@ -25,8 +25,8 @@ public struct Schema: Sendable {
             ["$ref": .string("#/components/schemas/\(name)")], components: components)
     }
 
-    /// The schema of an enumeration, listed under its name: a generator of clients makes one type of
-    /// it, wherever it is used.
+    /// The schema of an enumeration, listed under its name: a generator of clients makes one type
+    /// of it, wherever it is used.
     static func enumeration<Value: CaseIterable & RawRepresentable>(
         of type: Value.Type
     ) -> Schema where Value.RawValue == String {

@@ -77,7 +77,7 @@ public final class ListenerDrain: Service {
             // BPF_ALU | BPF_AND | BPF_K.
             FilterInstruction(code: 0x54, constant: syn | ack),
             // BPF_JMP | BPF_JEQ | BPF_K: where it differs, one instruction is passed over.
-            FilterInstruction(code: 0x15, ifFalse: 1, constant: syn),
+            FilterInstruction(code: 0x15, ifTrue: 0, ifFalse: 1, constant: syn),
             // BPF_RET | BPF_K: how many bytes are kept.
             FilterInstruction(code: 0x06, constant: 0),
             FilterInstruction(code: 0x06, constant: .max),

@@ -1,4 +1,3 @@
-import HTTPEndpoint
 import NIOCore
 
 /// How fast a client sends a body or takes an answer. Who moves steadily at the rate or above it is

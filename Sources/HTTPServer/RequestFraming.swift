@@ -68,7 +68,8 @@ struct RequestFraming {
         }
     }
 
-    /// Whether the word is one of the list's elements, and each of these is a token (RFC 9110 §5.6).
+    /// Whether the word is one of the list's elements, and each of these is a token (RFC 9110
+    /// §5.6).
     private static func lists(_ word: Substring, in list: String) -> Bool {
         var isListed = false
         for element in list.split(separator: ",", omittingEmptySubsequences: false) {

@@ -37,8 +37,8 @@ struct DeleteMe: Action {
         return Reply(MessageResponse("The account is deleted."))
     }
 
-    /// Notes that the account is being deleted: from now on its user is told that it is gone, as what
-    /// they ask for may fail at Stripe already.
+    /// Notes that the account is being deleted: from now on its user is told that it is gone, as
+    /// what they ask for may fail at Stripe already.
     private func note(_ id: UUID, beganAt: Timestamp?) async throws {
         _ = try await identity.database.write { connection in
             try connection.execute(

@@ -164,8 +164,8 @@ package struct IdentityServices: Sendable {
         _ purpose: OneTimeCodes.Purpose, to user: UserRow, _ call: Call,
         in connection: any DatabaseConnection
     ) throws {
-        // Counting the mail has put those who ask at the same time in turn, and the code that counts
-        // is the last one's. So is the newest mail only by a time that is read here.
+        // Counting the mail has put those who ask at the same time in turn, and the code that
+        // counts is the last one's. So is the newest mail only by a time that is read here.
         let now = clock.now()
         let code = try codes.issue(
             purpose, for: user.id, askedFrom: call.remoteAddress, in: connection, now: now)

@@ -7,8 +7,8 @@ import Values
 
 /// A sign-in that is about to be kept: the session and its first refresh token.
 ///
-/// A session's first refresh token is 32 random bytes, each next one is derived from the one before;
-/// only its SHA-256 is stored. It is good for one use, within
+/// A session's first refresh token is 32 random bytes, each next one is derived from the one
+/// before; only its SHA-256 is stored. It is good for one use, within
 /// 7 days, or 30 with `remember_me`; each use starts that time anew, so a session lasts as long as
 /// it is used.
 struct NewSession: Sendable {

@@ -24,8 +24,8 @@ public struct RateWindow: Sendable, Hashable {
     /// is ahead by more binds no window: a limit is not to be full until that clock was right.
     public static let maximumSkew: Int64 = 15 * 60
 
-    /// The window in which `now` lies: this one, or an empty one that has just begun. One that begins
-    /// later than clocks may differ is forgotten.
+    /// The window in which `now` lies: this one, or an empty one that has just begun. One that
+    /// begins later than clocks may differ is forgotten.
     public func current(at now: Timestamp) -> RateWindow {
         let length = span.seconds * Timestamp.microsPerSecond
         let begin = Timestamp(clamping: now.micros - now.micros % length)

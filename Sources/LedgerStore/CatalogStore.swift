@@ -35,12 +35,8 @@ public final class CatalogStore: Sendable {
         try await database.read { try self.current(in: $0) }
     }
 
-    /// The features that the catalog had when it was last looked at; for judging a request's
+    /// Whether the catalog had the feature when it was last looked at; for judging a request's
     /// shape before it is decided on.
-    public var knownFeatures: Set<String> {
-        cached.withLock { $0.map { Set($0.features.keys) } ?? [] }
-    }
-
     package func knows(feature: String) -> Bool {
         cached.withLock { $0?.features[feature] != nil }
     }

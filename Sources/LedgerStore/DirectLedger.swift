@@ -25,8 +25,8 @@ package struct DirectLedger {
         }
     }
 
-    /// The same, once it is known what the commands need. Whoever decides is told the revision of the
-    /// catalog too.
+    /// The same, once it is known what the commands need. Whoever decides is told the revision of
+    /// the catalog too.
     package mutating func carryOut<Value>(
         _ needs: LedgerNeeds, in connection: any DatabaseConnection, clock: Timestamp,
         decide: (inout LedgerBatch, _ catalogRevision: Int64) throws -> Value

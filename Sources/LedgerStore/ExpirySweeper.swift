@@ -47,7 +47,8 @@ package struct ExpirySweeper: Sendable {
             }
             var progress = 0
             for (user, since) in overdue {
-                // A shutdown does not wait for a long backlog: what is left expires when it is read.
+                // A shutdown does not wait for a long backlog: what is left expires when it is
+                // read.
                 if Task.isCancelled { return expired }
                 oldest = min(oldest ?? since, since)
                 progress += try await ledger.perform(SettleAccount(userID: user)).expired

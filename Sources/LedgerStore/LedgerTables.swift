@@ -80,7 +80,8 @@ enum LedgerTables {
             c.period_number, c.period_start, c.period_end, c.period_source,
             c.period_plan_id, c.period_anchor,
             c.credits_allocated, c.credits_used, c.credits_reserved, c.credits_owed,
-            c.former_credits_left, c.minute_started_at, c.minute_count, c.day_started_at, c.day_count, c.decided_at
+            c.former_credits_left, c.minute_started_at, c.minute_count, c.day_started_at,
+            c.day_count, c.decided_at
         FROM users u
         LEFT JOIN career_subscription_contexts c ON c.user_id = u.id
         LEFT JOIN subscriptions s ON s.id = c.subscription_id

@@ -129,8 +129,8 @@ public protocol MessageBroker: Sendable {
     /// - Returns: whether nothing due is left that a claim has not handed out yet.
     func catchUp(now: Timestamp) async throws -> Bool
 
-    /// For a clock that was moved: whether a worker of whichever process has taken a message a moment
-    /// ago and not answered for it, as far as the broker can tell.
+    /// For a clock that was moved: whether a worker of whichever process has taken a message a
+    /// moment ago and not answered for it, as far as the broker can tell.
     func hasInWork() async throws -> Bool
 
     /// Throws where the broker does not answer.

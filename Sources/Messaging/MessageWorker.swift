@@ -42,7 +42,8 @@ public struct MessageWorker: Service {
     /// Messages that were taken so far.
     public var claimed: Int { shares.claimed }
 
-    /// Runs until a shutdown is asked for, then gives back what was not begun and finishes the rest.
+    /// Runs until a shutdown is asked for, then gives back what was not begun and finishes the
+    /// rest.
     public func run() async throws {
         shares.setRunning(true)
         await cancelWhenGracefulShutdown {

@@ -181,7 +181,8 @@ public struct RabbitMQBroker: MessageBroker {
         }
     }
 
-    /// `nil` where the connection was lost: then no outcome can be told, and the try does not count.
+    /// `nil` where the connection was lost: then no outcome can be told, and the try does not
+    /// count.
     private func delivery(of message: Message) -> Delivery? {
         if let delivery = inbox.delivery(message.receipt) { return delivery }
         tries.undo(message.id)

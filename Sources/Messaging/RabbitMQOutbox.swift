@@ -237,8 +237,8 @@ extension RabbitMQBroker {
         return true
     }
 
-    /// What others have in work only they know: a message that was begun has no time in the table of
-    /// tries, and that of a worker that died stays there.
+    /// What others have in work only they know: a message that was begun has no time in the table
+    /// of tries, and that of a worker that died stays there.
     public func hasInWork() -> Bool { relaying.isUnderWay }
 
     private func isEmpty() async throws -> Bool {

@@ -1,8 +1,8 @@
 import CRabbitMQ
 import Foundation
 
-/// How a connection to RabbitMQ is encrypted. The server's certificate must be signed by an authority
-/// that is trusted here, and be its host's; TLS 1.2 at least.
+/// How a connection to RabbitMQ is encrypted. The server's certificate must be signed by an
+/// authority that is trusted here, and be its host's; TLS 1.2 at least.
 struct RabbitMQTLS: Sendable, Equatable {
     /// Who may have signed the server's certificate; PEM, one or more.
     let authorities: String
@@ -63,8 +63,8 @@ struct RabbitMQTLS: Sendable, Equatable {
             throw RabbitMQError.refused("\(authorities) has no certificates of authorities")
         }
         if let certificate {
-            // With a password set, OpenSSL does not ask a terminal for that of a key that has one. The
-            // library keeps the pointer, and needs it only while it reads the key.
+            // With a password set, OpenSSL does not ask a terminal for that of a key that has one.
+            // The library keeps the pointer, and needs it only while it reads the key.
             let status = "".withCString { none in
                 amqp_ssl_socket_set_key_passwd(socket, none)
                 return amqp_ssl_socket_set_key(socket, certificate.chain, certificate.key)

@@ -105,8 +105,8 @@ final class RabbitMQTries: Sendable {
             return (state.begun, state.undone)
         }
         guard !begun.isEmpty || !undone.isEmpty else { return }
-        // Rows are locked in the order of their ids, here and where tries end, so that neither waits
-        // for the other; what is given back would begin that order anew.
+        // Rows are locked in the order of their ids, here and where tries end, so that neither
+        // waits for the other; what is given back would begin that order anew.
         if !undone.isEmpty {
             _ = try await database.write { try Self.giveBack(undone, in: $0) }
         }

@@ -3,9 +3,9 @@ import Foundation
 /// Where RabbitMQ is: `amqp://user:password@host:port/vhost`. Without a port it is 5672, without a
 /// user `guest`, without a virtual host `/`; a `/` or `@` within a part is percent-encoded.
 ///
-/// `amqps://` is the same over TLS, on 5671 without a port. Files in PEM may be named as in the URIs
-/// of RabbitMQ's own clients: `?cacertfile=` for who may have signed the server's certificate, the
-/// system's authorities without it; `certfile=` and `keyfile=` for a certificate of ours.
+/// `amqps://` is the same over TLS, on 5671 without a port. Files in PEM may be named as in the
+/// URIs of RabbitMQ's own clients: `?cacertfile=` for who may have signed the server's certificate,
+/// the system's authorities without it; `certfile=` and `keyfile=` for a certificate of ours.
 public struct RabbitMQURL: Sendable, Equatable {
     public let host: String
     public let port: Int
@@ -15,7 +15,8 @@ public struct RabbitMQURL: Sendable, Equatable {
     /// `nil` for a connection that is not encrypted.
     let tls: RabbitMQTLS?
 
-    /// - Throws: ``RabbitMQError/invalidURL(_:)``, which tells no part of the URL but a missing file.
+    /// - Throws: ``RabbitMQError/invalidURL(_:)``, which tells no part of the URL but a missing
+    ///   file.
     public init(_ text: String) throws(RabbitMQError) {
         guard let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(),
             scheme == "amqp" || scheme == "amqps"

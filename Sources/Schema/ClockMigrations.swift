@@ -1,7 +1,7 @@
 import Database
 
-/// A line of the history that an operator caused says why. An account's last decision is the newest of
-/// its rows: until now an expiry that was noticed late had moved it further.
+/// A line of the history that an operator caused says why. An account's last decision is the newest
+/// of its rows: until now an expiry that was noticed late had moved it further.
 func clocksAhead(_ sql: SQLDialect) -> [String] {
     [
         "ALTER TABLE subscription_changes ADD COLUMN reason TEXT",

@@ -50,7 +50,8 @@ func deletionsUnderWay(_ sql: SQLDialect) -> [String] {
 }
 
 /// What another identity provider last told of a user, and when its token was issued: the profile
-/// follows the newest one. A name that the user has changed here stays until the provider's changes.
+/// follows the newest one. A name that the user has changed here stays until the provider's
+/// changes.
 func providersProfile(_ sql: SQLDialect) -> [String] {
     [
         "ALTER TABLE users ADD COLUMN provider_name TEXT",

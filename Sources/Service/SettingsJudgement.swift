@@ -196,7 +196,8 @@ extension Settings {
         text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 
-    /// Whether a browser could send the text as `Origin` (RFC 6454 §6.2): the comparison is of bytes.
+    /// Whether a browser could send the text as `Origin` (RFC 6454 §6.2): the comparison is of
+    /// bytes.
     private static func isOrigin(_ text: String) -> Bool {
         let form = /([a-z][a-z0-9+.\-]*):\/\/([a-z0-9._\-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/
         guard let match = text.wholeMatch(of: form) else { return false }

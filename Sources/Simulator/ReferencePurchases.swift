@@ -2,12 +2,12 @@ import FoundationEssentials
 import Ledger
 import Values
 
-/// What money bought in a period and what of it went back, as the model sees it: each purchase once,
-/// with what it came to so far.
+/// What money bought in a period and what of it went back, as the model sees it: each purchase
+/// once, with what it came to so far.
 extension ReferenceModel {
     /// Who pays for a higher plan gets the share of the difference that is left of the period; who
-    /// gets money back for a lower plan, or for what was bought, gives the same share back. What was
-    /// used of that is owed.
+    /// gets money back for a lower plan, or for what was bought, gives the same share back. What
+    /// was used of that is owed.
     func balance(
         _ snapshot: BillingSnapshot, _ account: inout Account, of user: User,
         _ rules: LedgerRules, at now: Int64

@@ -216,8 +216,8 @@ extension ReferenceModel {
         }
     }
 
-    /// In a trial nothing is to be paid: (new − old allocation) × the part that is left, down to the
-    /// hundredth. Coming up again to what was granted gives nothing.
+    /// In a trial nothing is to be paid: (new − old allocation) × the part that is left, down to
+    /// the hundredth. Coming up again to what was granted gives nothing.
     private func upgradeInTrial(
         _ snapshot: BillingSnapshot, _ account: inout Account, _ rules: LedgerRules, at now: Int64
     ) {

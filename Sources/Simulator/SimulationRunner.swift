@@ -39,7 +39,7 @@ package struct SimulationRunner {
                 return report
             }
             if UInt64(report.runs).isMultiple(of: Self.progressInterval) {
-                print("\(report.runs) runs, \(report.steps) steps")
+                self.print("\(report.runs) runs, \(report.steps) steps")
             }
         }
         return report
@@ -48,7 +48,7 @@ package struct SimulationRunner {
     private func explain(
         _ simulation: Simulation, _ steps: [SimulationStep], _ failure: Simulation.Failure
     ) throws -> String {
-        print("seed \(simulation.seed) fails; looking for the shortest run that does")
+        self.print("seed \(simulation.seed) fails; looking for the shortest run that does")
         let shortest = try Shrinker(simulation, failure, makeEngine: makeEngine)
             .shrink(steps, failure)
         let events = shortest.steps.map { "  \($0.serial)  \($0.event)" }

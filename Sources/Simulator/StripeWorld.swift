@@ -340,8 +340,8 @@ extension StripeWorld.Charge {
         var bought: Int64 = 0
         for (place, invoice) in subscription.paid.enumerated() {
             let age = subscription.paid.count - place
-            // What goes back of an earlier period takes nothing, by the rule, nor of an upgrade that
-            // is older than the period before.
+            // What goes back of an earlier period takes nothing, by the rule, nor of an upgrade
+            // that is older than the period before.
             let whole = allocation(invoice.plan)
             var ofPeriod = age == 1 ? invoice.charge.kept(whole) : whole
             for change in subscription.changes where change.end == invoice.end {

@@ -50,8 +50,8 @@ public struct StripeError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Whether Stripe says no to what was asked for as things stand there: the object is gone, or in
-    /// a state that does not allow it.
+    /// Whether Stripe says no to what was asked for as things stand there: the object is gone, or
+    /// in a state that does not allow it.
     public var isRefusal: Bool {
         switch kind {
         case .invalidRequest, .notFound: true

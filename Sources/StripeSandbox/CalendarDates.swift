@@ -77,7 +77,8 @@ struct BillingInterval: Equatable {
     var unit: Unit
     var count: Int64
 
-    /// The cycle in which a second lies. Boundaries are counted from the anchor, in both directions.
+    /// The cycle in which a second lies. Boundaries are counted from the anchor, in both
+    /// directions.
     func cycle(containing time: Int64, anchor: Int64) -> (start: Int64, end: Int64) {
         switch unit {
         case .day, .week:

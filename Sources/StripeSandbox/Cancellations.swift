@@ -67,8 +67,8 @@ extension Account {
         }
     }
 
-    /// Whether `cancel_at_period_end=false` takes back a date that was set by itself. It was seen to
-    /// do so where the date is the end of a period; a test may have it do more, or nothing.
+    /// Whether `cancel_at_period_end=false` takes back a date that was set by itself. It was seen
+    /// to do so where the date is the end of a period; a test may have it do more, or nothing.
     private func clearsDate(_ subscription: JSONValue) -> Bool {
         guard let date = subscription["cancel_at"]?.int else { return false }
         switch knobs.flagUndo {

@@ -271,7 +271,8 @@ extension Account {
 
     private static let sessionTemplate = """
         {"id":null,"object":"checkout.session","adaptive_pricing":null,"after_expiration":null,
-        "allow_promotion_codes":null,"allowed_payment_method_types":null,"amount_subtotal":0,"amount_total":0,"automatic_tax":
+        "allow_promotion_codes":null,"allowed_payment_method_types":null,"amount_subtotal":0,
+        "amount_total":0,"automatic_tax":
         {"enabled":false,"liability":null,"provider":null,"status":null},
         "billing_address_collection":null,"cancel_url":null,"client_reference_id":null,
         "client_secret":null,"created":0,"currency":"usd","custom_fields":[],"custom_text":

@@ -136,7 +136,8 @@ struct Reduction {
 }
 
 extension Account {
-    /// The discounts that a request gives: nil where it says nothing, none where it takes them away.
+    /// The discounts that a request gives: nil where it says nothing, none where it takes them
+    /// away.
     func discounts(
         _ parameters: Parameters, customer: String, currency: String
     ) throws -> [JSONValue]? {

@@ -195,7 +195,8 @@ extension Account {
         "shipping_documentation":null,"shipping_tracking_number":null,
         "uncategorized_file":null,"uncategorized_text":null},"evidence_details":{"due_by":null,
         "enhanced_eligibility":{},"has_evidence":false,"past_due":false,"submission_count":0,
-        "submission_method":"not_submitted"},"is_charge_refundable":false,"livemode":false,"metadata":{},
+        "submission_method":"not_submitted"},"is_charge_refundable":false,"livemode":false,
+        "metadata":{},
         "network_reason_code":"10.4","payment_intent":null,"payment_method_details":{"card":
         {"brand":"visa","case_type":"chargeback","network":"visa","network_reason_code":"10.4"},
         "type":"card"},"reason":"general","status":"needs_response"}

@@ -93,7 +93,8 @@ struct KnobRoutes: Sendable {
     }
 
     /// Every mode but `hold` lets go of what is held. It does so where events are written, one
-    /// database transaction after the other, so that no event falls between the old way and the new.
+    /// database transaction after the other, so that no event falls between the old way and the
+    /// new.
     private func setWebhooks(_ body: JSONValue) async throws -> JSONValue {
         let mode = body["mode"]?.string
         guard mode.map({ Self.webhookModes.contains($0) }) ?? true else {

@@ -137,8 +137,8 @@ extension Parameters {
             "Invalid integer: \(text)", param: name, code: "parameter_invalid_integer")
     }
 
-    /// Whether a number is one that its parameter may have at all: with such ones no sum, product or
-    /// time can overflow. What an endpoint takes of them is its own affair.
+    /// Whether a number is one that its parameter may have at all: with such ones no sum, product
+    /// or time can overflow. What an endpoint takes of them is its own affair.
     private static func isSane(_ value: Int64, named name: String) -> Bool {
         let largest: Int64 =
             switch name {

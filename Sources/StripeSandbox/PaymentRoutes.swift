@@ -1,5 +1,3 @@
-import JSON
-
 extension Route {
     static let payments: [Route] = intents + refunds + disputes
 

@@ -279,7 +279,8 @@ extension Account {
         "payment_settings":{"payment_method_options":null,"payment_method_types":null,
         "save_default_payment_method":"off"},"pending_invoice_item_interval":null,
         "pending_setup_intent":null,"pending_update":null,"schedule":null,"start_date":0,
-        "status":"incomplete","status_details":null,"test_clock":null,"transfer_data":null,"trial_end":null,
+        "status":"incomplete","status_details":null,"test_clock":null,"transfer_data":null,
+        "trial_end":null,
         "trial_settings":{"end_behavior":{"missing_payment_method":"create_invoice"}},
         "trial_start":null}
         """

@@ -11,8 +11,8 @@ import Values
 package final class PasswordHasher: Sendable {
     /// Hashes computed at once. Each holds 16 MiB.
     static let maximumThreads = 2
-    /// Hashes of one kind that may wait for a thread, so that sign-ups keep no sign-in out; beyond it
-    /// they are refused before any work is done …
+    /// Hashes of one kind that may wait for a thread, so that sign-ups keep no sign-in out; beyond
+    /// it they are refused before any work is done …
     static let maximumWaiting = 64
     /// … and those of one network among them.
     static let maximumWaitingOfOne = 32

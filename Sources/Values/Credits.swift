@@ -5,8 +5,8 @@ public struct Credits: Sendable, Hashable, Comparable {
     /// The largest amount that the catalog or an operator may name: a billion credits. Two hundred
     /// thousand of them fit into an account before arithmetic could overflow.
     public static let maximum = Credits(clamping: 1_000_000_000 * microsPerCredit)
-    /// What is kept of any one amount is at most this in size, a thousand times ``maximum``: the few
-    /// amounts that a decision adds up always fit.
+    /// What is kept of any one amount is at most this in size, a thousand times ``maximum``: the
+    /// few amounts that a decision adds up always fit.
     public static let range: ClosedRange<Int64> = -limit...limit
     private static let limit: Int64 = 1_000 * 1_000_000_000 * microsPerCredit
     public static let zero = Credits(clamping: 0)
@@ -24,8 +24,8 @@ public struct Credits: Sendable, Hashable, Comparable {
         self.micros = min(max(micros, Credits.range.lowerBound), Credits.range.upperBound)
     }
 
-    /// A sum, which may be larger than what is kept. One that no integer could hold stays the largest
-    /// or smallest there is, so that whoever compares it never takes it for a small one.
+    /// A sum, which may be larger than what is kept. One that no integer could hold stays the
+    /// largest or smallest there is, so that whoever compares it never takes it for a small one.
     private init(_ sum: (partialValue: Int64, overflow: Bool), isNegative: Bool) {
         micros = sum.overflow ? (isNegative ? .min : .max) : sum.partialValue
     }
@@ -43,8 +43,8 @@ public struct Credits: Sendable, Hashable, Comparable {
     public var decimal: String { FixedPoint.format(micros) }
 
     /// The share `numerator / denominator` of this amount, rounded down to the hundredth of a
-    /// credit. Both are spans of the same unit. A numerator beyond the span counts as its nearer end;
-    /// of a span that is none the share is nothing.
+    /// credit. Both are spans of the same unit. A numerator beyond the span counts as its nearer
+    /// end; of a span that is none the share is nothing.
     public func share(_ numerator: Int64, of denominator: Int64) -> Credits {
         guard denominator > 0 else { return .zero }
         let hundredth = Credits.microsPerCredit / 100

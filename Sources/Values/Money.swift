@@ -1,5 +1,6 @@
-/// An amount of money: a whole number of the unit that Stripe counts its currency in. The same value
-/// is the catalog's price, what is shown, previewed and mailed, and what Stripe is asked to charge.
+/// An amount of money: a whole number of the unit that Stripe counts its currency in. The same
+/// value is the catalog's price, what is shown, previewed and mailed, and what Stripe is asked to
+/// charge.
 public struct Money: Sendable, Hashable, Comparable {
     /// Amounts are at most this in size, so that the few that are added up always fit.
     private static let limit: Int64 = 1_000_000_000_000_000

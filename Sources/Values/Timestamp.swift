@@ -1,8 +1,8 @@
 /// An instant in UTC as microseconds since 1970-01-01T00:00:00Z, without leap seconds. It is what
 /// both databases store, so a value read back equals the value written.
 ///
-/// An instant lies in the years 1970 to 9999. A number from outside that names another is no instant,
-/// and arithmetic stops at the first and at the last one: no number can make it trap.
+/// An instant lies in the years 1970 to 9999. A number from outside that names another is no
+/// instant, and arithmetic stops at the first and at the last one: no number can make it trap.
 public struct Timestamp: Sendable, Hashable, Comparable {
     public static let microsPerSecond: Int64 = 1_000_000
     /// The instants there are, in whole seconds: from 1970 to 9999-12-31T23:59:59Z.

@@ -75,8 +75,8 @@ package struct ReceiveStripeEvent: Sendable {
 
     private static let received = Array(#"{"received":true}"#.utf8)
 
-    /// Stripe asks so whether an event destination is there: a thin event, which has no object of its
-    /// own and nothing to be done (https://docs.stripe.com/event-destinations).
+    /// Stripe asks so whether an event destination is there: a thin event, which has no object of
+    /// its own and nothing to be done (https://docs.stripe.com/event-destinations).
     private static func isPing(_ json: JSONValue) -> Bool {
         json["object"]?.string == "v2.core.event"
             && json["type"]?.string == "v2.core.event_destination.ping"

@@ -8,8 +8,8 @@ import Values
 
 /// Works off what events asked for. Every handler ends in fetching a subscription as it is now.
 package struct StripeEventHandlers: Sendable {
-    /// How old an upgrade's invoice is, in seconds, once its failure was no longer the answer to the
-    /// request for it: a bank that works on a payment for days may refuse it after all.
+    /// How old an upgrade's invoice is, in seconds, once its failure was no longer the answer to
+    /// the request for it: a bank that works on a payment for days may refuse it after all.
     static let answeredAtOnce: Int64 = 300
 
     let database: any Database

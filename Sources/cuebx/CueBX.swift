@@ -49,9 +49,9 @@ struct CueBX: AsyncParsableCommand {
         leave(0)
     }
 
-    /// The arguments, the minus of a negative amount written so that the parser takes it for a value:
-    /// it reads `-2.50` as options, though no option of ours is a digit. Behind an option or `--` the
-    /// amount stays as it is.
+    /// The arguments, the minus of a negative amount written so that the parser takes it for a
+    /// value: it reads `-2.50` as options, though no option of ours is a digit. Behind an option or
+    /// `--` the amount stays as it is.
     static func amountsMarked(_ arguments: [String]) -> [String] {
         arguments.enumerated().map { index, argument in
             let isBehindOption = index > 0 && arguments[index - 1].hasPrefix("-")
@@ -64,7 +64,8 @@ struct CueBX: AsyncParsableCommand {
     static let minusSign = "\u{2212}"
 
     /// Ends the process without the C libraries' own cleaning up: OpenSSL frees at `exit` what the
-    /// threads of libcurl and libpq may still be using. All that must be kept has been closed before.
+    /// threads of libcurl and libpq may still be using. All that must be kept has been closed
+    /// before.
     private static func leave(_ status: Int32) -> Never {
         fflush(nil)
         _exit(status)

@@ -10,9 +10,9 @@ extension Users {
             commandName: "reset-clock",
             abstract: "Take an account back that lies in the future.",
             discussion: """
-                A process whose clock was ahead leaves an account in the future: its limits and its \
-                month then last until the clocks get there. Set the clocks right first. What was \
-                granted and used stays.
+                A process whose clock was ahead leaves an account in the future: its limits and \
+                its month then last until the clocks get there. Set the clocks right first. What \
+                was granted and used stays.
                 """)
 
         @Argument(help: "The user's email or id.")

@@ -92,8 +92,8 @@ struct SandboxService: Service {
     }
 
     /// Moves the service's clock in its database, past its HTTP: a request there to move the clock
-    /// waits for the sandbox. What then falls due at the sandbox tells services by webhooks, so each
-    /// process has to have noticed by then.
+    /// waits for the sandbox. What then falls due at the sandbox tells services by webhooks, so
+    /// each process has to have noticed by then.
     static func mover(
         of clock: DevelopmentClock?
     ) -> (@Sendable (_ seconds: Int64) async throws -> Void)? {

@@ -65,8 +65,9 @@ struct Users: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lock a user out: no sign-in, no metering.",
             discussion: """
-                Who is locked out cannot cancel what they pay for. With a running paid subscription \
-                say what becomes of it: --cancel now, --cancel period-end or --keep-billing.
+                Who is locked out cannot cancel what they pay for. With a running paid \
+                subscription say what becomes of it: --cancel now, --cancel period-end or \
+                --keep-billing.
                 """)
 
         enum End: String, ExpressibleByArgument, CaseIterable {

@@ -28,7 +28,8 @@ struct FuzzTests {
                 try target.run(input)
             } catch {
                 Issue.record(
-                    "\(target.rawValue), seed \(seed), input \(number): \(error)\n\(input.debugText)"
+                    "\(target.rawValue), seed \(seed), input \(number): \(error)\n"
+                        + input.debugText
                 )
                 return
             }

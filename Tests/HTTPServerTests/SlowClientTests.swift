@@ -65,7 +65,8 @@ struct SlowClientTests {
         #expect(answer.hasPrefix("HTTP/1.1 200 "))
     }
 
-    /// The client would go on for half an hour: a server that only asks for something to come hangs.
+    /// The client would go on for half an hour: a server that only asks for something to come
+    /// hangs.
     @Test(
         "A body that trickles is answered with 408, though something always comes",
         .timeLimit(.minutes(3)))
@@ -220,7 +221,8 @@ private struct SlowReader {
             let count = recv(socket, &buffer, bytes, 0)
             guard count > 0 else { return String(decoding: received, as: UTF8.self) }
             received += buffer.prefix(count)
-            // Who has paused for longer than the server waits gets no more than the kernel still has.
+            // Who has paused for longer than the server waits gets no more than the kernel still
+            // has.
             if received.count == count || bytes < SlowClientTests.largeBytes {
                 try await Task.sleep(for: pause)
             }

@@ -12,7 +12,8 @@ let boundaryIntegers: [Int64] = {
             numbers += [(1 << power) + neighbour, -(1 << power) + neighbour]
         }
     }
-    // The first and last seconds and microseconds that are times, and what times a million overflows.
+    // The first and last seconds and microseconds that are times, and what times a million
+    // overflows.
     for edge in [253_402_300_799, 253_402_300_799_999_999, 9_223_372_036_854] as [Int64] {
         numbers += [edge, edge + 1, -edge]
     }

@@ -3,8 +3,8 @@ import Values
 
 @Suite("Money is counted as Stripe counts it")
 struct MoneyTests {
-    /// A text of the catalog, Stripe's amount and the text on the wire; no amount where the currency
-    /// cannot have it.
+    /// A text of the catalog, Stripe's amount and the text on the wire; no amount where the
+    /// currency cannot have it.
     static let texts: [(code: String, text: String, amount: Int64?, wire: String)] = [
         ("usd", "20", 2000, "20.00"), ("usd", "20.00", 2000, "20.00"), ("usd", "0.5", 50, "0.50"),
         ("usd", "20.005", nil, ""), ("usd", "-1.50", -150, "-1.50"), ("usd", "0", 0, "0.00"),

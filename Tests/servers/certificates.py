@@ -12,8 +12,8 @@ PEM = serialization.Encoding.PEM
 
 def make_certificates(folder):
     """Files in a folder of this name: `authority.pem`; signed by it `server.pem` and `server.key` for
-    localhost, and `client.pem` and `client.key`, which is in `locked.key` under a password; `other.pem`, an authority that has signed none of
-    them, and `stranger.pem` and `stranger.key`, which it has."""
+    localhost, and `client.pem` and `client.key`, which is in `locked.key` under a password; `other.pem`,
+    an authority that has signed none of them, and `stranger.pem` and `stranger.key`, which it has."""
     os.makedirs(folder)
     authority, other = _authority("authority"), _authority("other")
     for name, (certificate, _) in (("authority", authority), ("other", other)):

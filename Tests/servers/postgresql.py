@@ -55,7 +55,8 @@ class PostgreSQL:
         }
         if not durable:
             settings |= {
-                "autovacuum": "off", "jit": "off", "fsync": "off", "full_page_writes": "off", "wal_level": "minimal",
+                "autovacuum": "off", "jit": "off", "fsync": "off", "full_page_writes": "off",
+                "wal_level": "minimal",
                 "max_wal_senders": 0, "max_wal_size": "'256MB'"}
         if encrypted:
             settings |= self.encrypt()

@@ -41,7 +41,8 @@ class RabbitService(Service):
     def start_worker(self):
         log = self.folder / f"worker-{len(self.workers)}"
         process = subprocess.Popen(
-            [BINARY, "worker"], env={**self.environment, "STRIPE_API_BASE": self.sandbox}, cwd=self.folder, text=True,
+            [BINARY, "worker"], env={**self.environment, "STRIPE_API_BASE": self.sandbox},
+            cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=open(log, "ab"))
         assert "works messages off" in process.stdout.readline(), log.read_text()
         process.log = log

@@ -44,7 +44,8 @@ def test_production_hashes_passwords_at_no_other_cost(tmp_path):
 
 
 @pytest.mark.parametrize("name,value", [
-    ("PASSWORD_COST", "0"), ("PASSWORD_COST", "15"), ("PORT", "65536"), ("PORT", "-1"), ("PORT", "8080x"), ("PORT", "1e3"),
+    ("PASSWORD_COST", "0"), ("PASSWORD_COST", "15"), ("PORT", "65536"), ("PORT", "-1"),
+    ("PORT", "8080x"), ("PORT", "1e3"),
     ("WORKER_METRICS_PORT", "0"), ("WORKER_METRICS_PORT", "65536"),
     ("RESERVATION_TTL", "-900"), ("RESERVATION_TTL", "0"), ("RESERVATION_TTL", "1.5"),
     ("PAST_DUE_GRACE", "-1"), ("LOG_LEVEL", "loud"), ("CUEBX_ENV", "Production"),

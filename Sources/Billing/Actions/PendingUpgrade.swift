@@ -2,9 +2,9 @@ import Foundation
 import HTTPEndpoint
 import Stripe
 
-/// An upgrade whose charge has not gone through: Stripe holds it back until its invoice is paid, and
-/// drops it a day later (https://docs.stripe.com/billing/subscriptions/pending-updates). Until then
-/// nothing has changed and nothing is granted.
+/// An upgrade whose charge has not gone through: Stripe holds it back until its invoice is paid,
+/// and drops it a day later (https://docs.stripe.com/billing/subscriptions/pending-updates). Until
+/// then nothing has changed and nothing is granted.
 package struct PendingUpgrade: Sendable {
     /// Where its charge stands.
     enum Charge: Sendable, Equatable {

@@ -7,9 +7,9 @@ struct UpgradePlan: Action {
     static let about = About(
         "Upgrade now, prorated and charged now",
         details: """
-            A declined card changes nothing, here or at Stripe. Where the bank asks for the owner's \
-            confirmation, 402 `payment_needs_action` has the page's `url`; the upgrade happens once \
-            it is paid there, within a day, and not at all if it is not.
+            A declined card changes nothing, here or at Stripe. Where the bank asks for the \
+            owner's confirmation, 402 `payment_needs_action` has the page's `url`; the upgrade \
+            happens once it is paid there, within a day, and not at all if it is not.
             """,
         access: .user,
         refusals: upgradeRefusals + [.cardDeclined, .paymentNeedsAction, .paymentProcessing])

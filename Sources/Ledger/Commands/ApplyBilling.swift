@@ -126,9 +126,9 @@ struct BillingChange {
 
     /// Whether a period that was paid for has yet to start: once for each invoice. Within a
     /// subscription it must be later than the running one, and may be over by now: the grace is
-    /// counted from its end however late it is heard of. What takes the place of a free month, or of
-    /// another subscription, may well end before it, but must reach into it, and leave something to
-    /// spend: itself or its grace, or the free month that follows a subscription that is over.
+    /// counted from its end however late it is heard of. What takes the place of a free month, or
+    /// of another subscription, may well end before it, but must reach into it, and leave something
+    /// to spend: itself or its grace, or the free month that follows a subscription that is over.
     func isDue(_ snapshot: BillingSnapshot, wasGranted: Bool) -> Bool {
         guard let paid = snapshot.paid, !wasGranted else { return false }
         let running = account.context.period
@@ -198,8 +198,8 @@ struct BillingChange {
         noteTrial(snapshot)
     }
 
-    /// In a trial there is nothing to pay: a higher plan grants its share of what is left, and going
-    /// down and up again grants nothing twice.
+    /// In a trial there is nothing to pay: a higher plan grants its share of what is left, and
+    /// going down and up again grants nothing twice.
     mutating func grantUpgradeInTrial(_ snapshot: BillingSnapshot, to plan: Plan) {
         let period = account.context.period
         guard period.source == .paid, snapshot.status == .trialing,

@@ -77,8 +77,8 @@ public enum UserStanding: Sendable, Hashable {
 /// All that a decision looks at.
 public struct Position: Sendable {
     /// What the deciding process's clock says. It is earlier than the decision's instant where the
-    /// account was decided on by a clock that is ahead; what a client is told to wait for is counted
-    /// from it.
+    /// account was decided on by a clock that is ahead; what a client is told to wait for is
+    /// counted from it.
     public var clock: Timestamp
     public var user: UserStanding
     /// `nil` where the user has no Career subscription.

@@ -10,7 +10,8 @@ extension BillingChange {
         let period = account.context.period
         guard period.source == .paid else { return }
         returnFormerUpgrades(snapshot, before: period)
-        // What is billed by another subscription than the one that the period is of changes nothing.
+        // What is billed by another subscription than the one that the period is of changes
+        // nothing.
         guard let own = lines(.plan, in: period.number).first,
             let paid = snapshot.periods.first(where: { $0.invoiceID == own.cause }),
             !paid.isTrial
@@ -77,8 +78,8 @@ extension BillingChange {
         return true
     }
 
-    /// What the running period was granted for a change. Upgrades of earlier versions have the plan's
-    /// name.
+    /// What the running period was granted for a change. Upgrades of earlier versions have the
+    /// plan's name.
     private func grant(for change: BillingSnapshot.PlanChange) -> CreditGrant? {
         let number = account.context.period.number
         return lines(.upgrade, change.id, in: number).first

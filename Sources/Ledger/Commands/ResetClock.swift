@@ -53,8 +53,8 @@ public struct ResetClock: LedgerCommand {
         return window.start > clock ? empty : window.current(at: clock)
     }
 
-    /// A free month that was begun too early becomes the one in which the clock stands, with what it
-    /// was granted and what is used of it: a further one would be credits for nothing. A paid
+    /// A free month that was begun too early becomes the one in which the clock stands, with what
+    /// it was granted and what is used of it: a further one would be credits for nothing. A paid
     /// period is Stripe's.
     private static func takeBackFreeMonth(of account: inout Account, to clock: Timestamp) {
         let period = account.context.period

@@ -116,7 +116,8 @@ public struct ValidateUsage: LedgerCommand {
                 return .requestMismatch(usageID: known.id, status)
             }
             if status != .pending { return .requestAlreadyFinished(usageID: known.id, status) }
-            // A commit that was accepted for later has ended the call, though it is not applied yet.
+            // A commit that was accepted for later has ended the call, though it is not applied
+            // yet.
             return known.commitAcceptedAs.map {
                 .requestAlreadyFinished(usageID: known.id, $0)
             }

@@ -2,12 +2,13 @@ import Database
 import FoundationEssentials
 import Values
 
-/// Checks the ledger's invariants over the whole database, those of every period. It judges stored rows
-/// only and knows no clock, so it may run beside a live server: everything is read from one snapshot.
+/// Checks the ledger's invariants over the whole database, those of every period. It judges stored
+/// rows only and knows no clock, so it may run beside a live server: everything is read from one
+/// snapshot.
 ///
-/// The logs are walked once. The engine sums them by account and period and hands over only what does
-/// not agree, so memory does not grow with the number of logs. What is wrong with single rows is a
-/// table of checks: ``LogOffence`` and ``RowCheck``.
+/// The logs are walked once. The engine sums them by account and period and hands over only what
+/// does not agree, so memory does not grow with the number of logs. What is wrong with single rows
+/// is a table of checks: ``LogOffence`` and ``RowCheck``.
 public struct LedgerAudit: Sendable {
     public struct Finding: Sendable, CustomStringConvertible {
         /// The invariant's number in docs/reference/rules.md: 1 to 5.
@@ -134,8 +135,8 @@ struct Offences {
     }
 }
 
-/// Rows that may be there once: a grant in its period, an invoice's and an operator's in all of them,
-/// a request.
+/// Rows that may be there once: a grant in its period, an invoice's and an operator's in all of
+/// them, a request.
 private enum Repetition {
     static let all: [(invariant: Int, problem: String, sql: String)] = [
         (

@@ -2,8 +2,8 @@ import Database
 import Ledger
 import Values
 
-/// What may be wrong with a log by itself, or beside its account. The table's columns are those of `l`,
-/// a log, and `c`, its account; a check that is added here is made in the one walk.
+/// What may be wrong with a log by itself, or beside its account. The table's columns are those of
+/// `l`, a log, and `c`, its account; a check that is added here is made in the one walk.
 enum LogOffence: CaseIterable {
     case strayed
     case mischarged

@@ -282,7 +282,10 @@ private enum PeriodSQL {
         [
             "granted": AuditSQL.credits("g.credits", Credits.maximum.micros),
             "gained":
-                "CASE WHEN g.credits BETWEEN 1 AND \(Credits.maximum.micros) THEN g.credits ELSE 0 END",
+                """
+            CASE WHEN g.credits BETWEEN 1 AND \(Credits.maximum.micros) THEN g.credits
+                ELSE 0 END
+            """,
             "grants": "1", "plan_grants": "CASE WHEN g.kind = 'plan' THEN 1 ELSE 0 END",
             "free_months": """
             CASE WHEN g.kind = 'plan' AND g.cause = 'free_month' THEN 1 ELSE 0 END

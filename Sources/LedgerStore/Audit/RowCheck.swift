@@ -3,9 +3,9 @@ import FoundationEssentials
 import Ledger
 import Values
 
-/// What must be true of a row of the ledger beside the sums: it is whose it says, its values are some
-/// that the program writes, and it agrees with what refers to it. Each check selects the offending
-/// rows: whose account (NULL where nobody's), and the id by which the row is named.
+/// What must be true of a row of the ledger beside the sums: it is whose it says, its values are
+/// some that the program writes, and it agrees with what refers to it. Each check selects the
+/// offending rows: whose account (NULL where nobody's), and the id by which the row is named.
 struct RowCheck: Sendable {
     let problem: String
     let select: @Sendable (SQLDialect) -> String

@@ -3,9 +3,9 @@ import Database
 import Foundation
 import Stripe
 
-/// Locks a user out. Who is locked out can neither use nor cancel what they pay for, so whoever locks
-/// them out says what becomes of a running subscription. Nothing is done before that is said, and
-/// the lock comes last: a Stripe that fails leaves the user as they were.
+/// Locks a user out. Who is locked out can neither use nor cancel what they pay for, so whoever
+/// locks them out says what becomes of a running subscription. Nothing is done before that is said,
+/// and the lock comes last: a Stripe that fails leaves the user as they were.
 public struct DeactivateUser: Sendable {
     /// What becomes of a subscription that is paid for.
     public enum Payment: Sendable {
@@ -34,8 +34,8 @@ public struct DeactivateUser: Sendable {
         billing = { try await CareerApplication(core).services.billing }
     }
 
-    /// - Returns: one sentence for each thing that was done at Stripe. With ``Payment/keep`` nothing
-    ///   is, and Stripe is not asked.
+    /// - Returns: one sentence for each thing that was done at Stripe. With ``Payment/keep``
+    ///   nothing is, and Stripe is not asked.
     public func perform(_ user: UUID, _ payment: Payment?) async throws -> [String] {
         var done: [String] = []
         if payment != .keep {

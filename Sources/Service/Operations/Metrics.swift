@@ -86,7 +86,8 @@ struct MetricsPage: Sendable {
 
     func text() async -> String {
         let backlog = [
-            "# HELP cuebx_ledger_operations_in_progress Operations that wait or are in a batch in work.",
+            "# HELP cuebx_ledger_operations_in_progress "
+                + "Operations that wait or are in a batch in work.",
             "# TYPE cuebx_ledger_operations_in_progress gauge",
             "cuebx_ledger_operations_in_progress \(ledger.inProgress)",
         ]

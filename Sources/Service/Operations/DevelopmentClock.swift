@@ -9,8 +9,8 @@ import Values
 public final class DevelopmentClock: Sendable {
     /// How often each process looks the offset up.
     public static let refreshInterval = Duration.milliseconds(50)
-    /// How long another process may take to notice that the offset was moved: a look that began just
-    /// before, the pause after it, and the next look.
+    /// How long another process may take to notice that the offset was moved: a look that began
+    /// just before, the pause after it, and the next look.
     public static let spreadTime = Duration.milliseconds(130)
     /// The furthest that one request may move the clock: ten years.
     public static let maximumAdvance: Int64 = 10 * 366 * 86_400

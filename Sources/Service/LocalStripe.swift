@@ -15,8 +15,8 @@ struct LocalStripe: Sendable {
         self.logger = logger
     }
 
-    /// Lets it do what has fallen due. Where nobody listens there is nothing to do: a sandbox that is
-    /// started later finds the time where it stands then.
+    /// Lets it do what has fallen due. Where nobody listens there is nothing to do: a sandbox that
+    /// is started later finds the time where it stands then.
     ///
     /// - Throws: ``Problem`` 503 where it is there and does not do it.
     func settle() async throws {
