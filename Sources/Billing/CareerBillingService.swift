@@ -7,7 +7,7 @@ import Stripe
 import Values
 
 /// What the actions on a user's subscription at Stripe share. Each action is a file of its own in
-/// `Subscriptions/`; none changes an account by itself: it asks Stripe and then mirrors what
+/// `Actions/`; none changes an account by itself: it asks Stripe and then mirrors what
 /// Stripe says.
 public struct CareerBillingService: Sendable {
     package let stripe: StripeClient
