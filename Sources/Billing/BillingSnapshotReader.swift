@@ -6,7 +6,7 @@ import Stripe
 import Values
 
 /// Reads a subscription, its invoices and what became of their money at Stripe into a
-/// ``BillingSnapshot``: what Stripe says, in the domain's words. It decides and writes nothing.
+/// ``BillingSnapshot``: what Stripe says, in the ledger's words. It decides and writes nothing.
 package struct BillingSnapshotReader: Sendable {
     /// The latest paid periods that a snapshot holds: the running one, one that follows it, and the
     /// one before, of which money may still go back.

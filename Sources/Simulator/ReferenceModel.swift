@@ -5,7 +5,7 @@ import Values
 /// The rules of the design once more, plainly: one thread, no batches, no faults, no counters.
 /// What is used, reserved or left is added up from the calls each time, and whatever the clock
 /// decides (an expired reservation, a new month) is worked out from the clock. It shares values
-/// with the domain and no decision.
+/// with the ledger and no decision.
 ///
 /// Each operation is told its instant: the clock's, or that of the account's last decision where
 /// that is later.

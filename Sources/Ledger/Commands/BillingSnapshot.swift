@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Values
 
-/// What Stripe says of one subscription now, in the domain's words. It is always the current
+/// What Stripe says of one subscription now, in the ledger's words. It is always the current
 /// object, never an event's old copy, so the order of events cannot matter.
 public struct BillingSnapshot: Sendable, Hashable {
     /// What was paid for an invoice and what of it went back, in the currency's minor unit: refunds

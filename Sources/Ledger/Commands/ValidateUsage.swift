@@ -7,7 +7,7 @@ public struct ValidateUsage: LedgerCommand {
     public let key: IdempotencyKey
     public let featureKey: String
     public let call: UsageLog.Call
-    /// Makes the new log's id unique; the domain itself draws no random numbers.
+    /// Makes the new log's id unique; a rule draws no random numbers.
     public let randomness: UInt64
 
     public init(
