@@ -28,9 +28,10 @@ struct FuzzTests {
                 try target.run(input)
             } catch {
                 Issue.record(
-                    "\(target.rawValue), seed \(seed), input \(number): \(error)\n"
-                        + input.debugText
-                )
+                    """
+                    \(target.rawValue), seed \(seed), input \(number): \(error)
+                    \(input.debugText)
+                    """)
                 return
             }
         }
