@@ -62,9 +62,10 @@ let package = Package(
         .libraryTarget(
             name: "Database",
             dependencies: [
-                "Values", "CPQ",
+                "CPQ", "Values",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
             ]),
         // An address of an API: what it reads, what it answers, and the document of all.
         .libraryTarget(
@@ -281,7 +282,7 @@ let package = Package(
         .libraryTarget(
             name: "SimulatorDatabase",
             dependencies: [
-                "Billing", "Database", "Ledger", "LedgerStore", "Schema", "Simulator", "Values",
+                "Database", "Ledger", "LedgerStore", "Schema", "Simulator", "Values",
             ]),
         .executableTarget(
             name: "cuebx-sim",

@@ -26,10 +26,14 @@ public struct CareerSubscriptionService: Sendable {
     ///
     /// - Parameters:
     ///   - former: what is remembered of an earlier account of the same email.
+    ///   - refusal: what the activation hangs on, see ``CareerLedger/perform(_:unless:alongside:)``.
     ///   - alongside: runs in the same database transaction.
-    /// - Throws: ``Problem`` 401 where the user is gone.
+    /// - Throws: ``Problem`` 401 where the user is gone, and the refusal.
     public func createFreeSubscription(
         for userID: UUID, former: FormerAccount?,
+        unless refusal: @escaping @Sendable (any DatabaseConnection) throws -> Problem? = { _ in
+            nil
+        },
         alongside: (
             @Sendable (any DatabaseConnection, ActivateFreeSubscription.Outcome) throws -> Void
         )? = nil
@@ -38,7 +42,8 @@ public struct CareerSubscriptionService: Sendable {
             userID: userID,
             subscriptionID: .version7(at: clock.now(), randomness: .random(in: .min ... .max)),
             former: former)
-        switch try await ledger.perform(command, alongside: alongside) {
+        let answer = try await ledger.perform(command, unless: refusal, alongside: alongside)
+        switch try answer.get() {
         case .existing(let account), .created(let account): return account
         // Deleted since their token was looked at.
         case .unknownUser: throw Problem.unauthorized

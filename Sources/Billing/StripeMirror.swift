@@ -8,8 +8,8 @@ import Stripe
 import Values
 
 /// Keeps accounts in line with Stripe. It always fetches the *current* subscription and writes it
-/// under a ticket taken before the fetch, so the order of events, duplicates and parallel workers
-/// cannot matter.
+/// under a fencing token taken before the fetch, so the order of events, duplicates and parallel
+/// workers cannot matter.
 public struct StripeMirror: Sendable {
     let stripe: StripeClient
     let database: any Database
@@ -36,9 +36,6 @@ public struct StripeMirror: Sendable {
         self.logger = logger
     }
 
-    /// A newer fetch has been applied meanwhile; there is nothing left to write.
-    package struct StaleTicket: Error {}
-
     /// Fetches the subscription and applies it.
     ///
     /// - Parameters:
@@ -51,24 +48,24 @@ public struct StripeMirror: Sendable {
     public func refresh(
         _ subscriptionID: String, userID: UUID? = nil, requestID: String?
     ) async throws -> Bool {
-        let ticket = try await takeTicket(subscriptionID)
+        let token = try await ledger.takeToken(of: subscriptionID)
         let subscription: StripeSubscription
         do {
             subscription = try await stripe.retrieveSubscription(subscriptionID)
         } catch {
             guard case .notFound = error.kind else { throw error }
-            try await endUnknown(subscriptionID, under: ticket, requestID: requestID)
+            try await endUnknown(subscriptionID, under: token, requestID: requestID)
             return false
         }
         if try await isLinkedToAnother(subscription) {
-            try await endUnknown(subscriptionID, under: ticket, requestID: requestID)
+            try await endUnknown(subscriptionID, under: token, requestID: requestID)
         }
         guard let owner = try await owner(of: subscription, hint: userID) else {
             logger.info("a subscription of no user of ours", metadata: ["id": "\(subscription.id)"])
             return true
         }
         // In a burst a later fetch has often been applied by now; that spares the rest of the calls.
-        guard try await isNewest(ticket, of: subscriptionID) else { return true }
+        guard try await isNewest(token, of: subscriptionID) else { return true }
         let reading = try await reader.read(subscription)
         let snapshot = reading.snapshot
         // The customer's other subscriptions are none of ours, unless the account has one of them.
@@ -76,8 +73,8 @@ public struct StripeMirror: Sendable {
             return true
         }
         let outcome = try await apply(
-            snapshot, of: subscription.items, to: owner, under: ticket, requestID: requestID)
-        guard let outcome else { return true }
+            snapshot, of: subscription.items, to: owner, under: token, requestID: requestID)
+        if outcome == .outOfDate { return true }
         try await settle(outcome, subscription, snapshot, owner: owner, requestID: requestID)
         try await tidyUp(after: subscription, reading, owner: owner)
         try await tellOfLockedOut(subscription, outcome, owner: owner)
@@ -85,25 +82,18 @@ public struct StripeMirror: Sendable {
     }
 
     /// - Parameter items: what the subscription consists of, for the price that mails name.
-    /// - Returns: `nil` where a newer fetch has been applied, so that nothing is left to write.
     func apply(
         _ snapshot: BillingSnapshot, of items: [StripeSubscription.Item], to owner: UUID,
-        under ticket: Int64, requestID: String?
-    ) async throws -> ApplyBilling.Outcome? {
-        do {
-            return try await ledger.perform(
-                ApplyBilling(userID: owner, snapshot: snapshot), row: snapshot.subscriptionID,
-                alongside: { [mails, clock] connection, outcome in
-                    try StripeMirror.redeem(
-                        ticket, of: snapshot.subscriptionID, in: connection)
-                    guard case .applied(let account, let events) = outcome else { return }
-                    try mails.enqueue(
-                        events, of: account, items: items, requestID: requestID,
-                        in: connection, now: clock.now())
-                })
-        } catch is StaleTicket {
-            return nil
-        }
+        under token: Int64, requestID: String?
+    ) async throws -> ApplyBilling.Outcome {
+        try await ledger.perform(
+            ApplyBilling(userID: owner, snapshot: snapshot, token: token),
+            alongside: { [mails, clock] connection, outcome in
+                guard case .applied(let account, let events) = outcome else { return }
+                try mails.enqueue(
+                    events, of: account, items: items, requestID: requestID,
+                    in: connection, now: clock.now())
+            })
     }
 
     /// Keeps in mind that money of an invoice went back: from the next refresh of its subscription
@@ -171,43 +161,10 @@ public struct StripeMirror: Sendable {
         }
     }
 
-    // MARK: Tickets
-
-    private func takeTicket(_ subscriptionID: String) async throws -> Int64 {
-        try await ledger.write(row: subscriptionID) { connection in
-            let row = try connection.queryOne(
-                """
-                INSERT INTO stripe_tickets (stripe_subscription_id, issued, applied)
-                VALUES (?, 1, 0)
-                ON CONFLICT (stripe_subscription_id) DO UPDATE SET issued = stripe_tickets.issued + 1
-                RETURNING issued
-                """, [.text(subscriptionID)])
-            guard var reader = row?.reader else { throw DatabaseError.other("no ticket") }
-            return try reader.integer()
-        }
-    }
-
-    private func isNewest(_ ticket: Int64, of subscriptionID: String) async throws -> Bool {
+    private func isNewest(_ token: Int64, of subscriptionID: String) async throws -> Bool {
         try await database.read { connection in
-            try connection.query(
-                "SELECT 1 FROM stripe_tickets WHERE stripe_subscription_id = ? AND applied > ?",
-                [.text(subscriptionID), .integer(ticket)]
-            ).isEmpty
+            try !CareerLedger.isOutOfDate(token, of: subscriptionID, in: connection)
         }
-    }
-
-    /// Writes nothing after a newer fetch. The very ticket that was applied last may be redeemed
-    /// again: its database transaction was committed, the answer was lost, and what follows at
-    /// Stripe from the outcome is still to be done.
-    package static func redeem(
-        _ ticket: Int64, of subscriptionID: String, in connection: any DatabaseConnection
-    ) throws {
-        let changed = try connection.execute(
-            """
-            UPDATE stripe_tickets SET applied = ?
-            WHERE stripe_subscription_id = ? AND applied <= ?
-            """, [.integer(ticket), .text(subscriptionID), .integer(ticket)])
-        if changed == 0 { throw StaleTicket() }
     }
 
     // MARK: Whose it is

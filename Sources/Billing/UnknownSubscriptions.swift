@@ -10,7 +10,7 @@ extension StripeMirror {
     /// its period: what was paid for stays until then, and the user can buy again. The operator is
     /// told.
     func endUnknown(
-        _ subscriptionID: String, under ticket: Int64, requestID: String?
+        _ subscriptionID: String, under token: Int64, requestID: String?
     ) async throws {
         guard let owner = try await user(linkedTo: subscriptionID),
             let account = try await ledger.perform(SettleAccount(userID: owner)).account,
@@ -27,7 +27,7 @@ extension StripeMirror {
             canceledAt: subscription.canceledAt,
             endedAt: max(clock.now(), account.context.period.end),
             trialEnd: subscription.trialEnd, periods: [], changes: [])
-        _ = try await apply(ended, of: [], to: owner, under: ticket, requestID: requestID)
+        _ = try await apply(ended, of: [], to: owner, under: token, requestID: requestID)
     }
 
     /// Whether an account has this subscription though it is of another customer than the

@@ -35,17 +35,22 @@ struct VerifySignUp: Action {
         }
         // The mark, the Free plan and the session come to be together or not at all.
         _ = try await identity.subscriptions.createFreeSubscription(
-            for: known.id, former: former
-        ) { [identity] connection, _ in
-            guard let user = try UserRow.findLocked(id: known.id, in: connection) else {
-                throw Problem.wrongCode
+            for: known.id, former: former,
+            unless: { [identity] connection in
+                guard let user = try UserRow.findLocked(id: known.id, in: connection) else {
+                    return Problem.wrongCode
+                }
+                guard user.isActive else { return Problem.accountDeactivated }
+                // Who is verified already has a password of their own, which no sign-up's code
+                // changes.
+                let isRedeemed =
+                    try user.emailVerifiedAt == nil
+                    && identity.codes.redeem(
+                        request.code, .signUp, of: user.id, in: connection, now: now)
+                return isRedeemed ? nil : Problem.wrongCode
             }
-            guard user.isActive else { throw Problem.accountDeactivated }
-            // Who is verified already has a password of their own, which no sign-up's code changes.
-            guard user.emailVerifiedAt == nil,
-                try identity.codes.redeem(
-                    request.code, .signUp, of: user.id, in: connection, now: now)
-            else { throw Problem.wrongCode }
+        ) { connection, _ in
+            guard let user = try UserRow.find(id: known.id, in: connection) else { return }
             let (password, name) = choice.outcome(for: user)
             try connection.execute(
                 """

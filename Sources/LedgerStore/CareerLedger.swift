@@ -39,23 +39,62 @@ public final class CareerLedger: Sendable {
 
     /// Carries a command out: durable when it returns.
     ///
-    /// - Parameters:
-    ///   - row: names the row besides the accounts that `alongside` waits for where somebody else
-    ///     holds it; empty where there is none.
-    ///   - alongside: runs in the same database transaction, after the decision's own writes. Where
-    ///     it throws, nothing of this command is written.
+    /// - Parameter alongside: runs in the same database transaction, after the decision's own writes.
+    ///   If it throws, nothing of this command is written.
     /// - Throws: ``LedgerOverloaded`` if too much is waiting; what the database throws.
     public func perform<Command: LedgerCommand>(
-        _ command: Command, row: String = "",
+        _ command: Command,
         alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
     ) async throws -> Command.Outcome {
+        let answer: Result<Command.Outcome, Never> = try await submit(
+            command, refusal: nil, alongside: alongside)
+        switch answer {
+        case .success(let outcome): return outcome
+        }
+    }
+
+    /// The same for a command that hangs on more than the ledger: a code that is used once, a letter
+    /// that is still there.
+    ///
+    /// - Parameter refusal: is asked in the same database transaction, once the account is locked and
+    ///   before the command is decided on; it locks the rows that it reads. If it returns something
+    ///   it must have written nothing, and nothing of the command is written.
+    /// - Throws: as ``perform(_:alongside:)`` does, and never the refusal.
+    package func perform<Command: LedgerCommand, Refusal: Error>(
+        _ command: Command,
+        unless refusal: @escaping @Sendable (any DatabaseConnection) throws -> Refusal?,
+        alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
+    ) async throws -> Result<Command.Outcome, Refusal> {
+        try await submit(command, refusal: refusal, alongside: alongside)
+    }
+
+    private func submit<Command: LedgerCommand, Refusal: Error>(
+        _ command: Command, refusal: PendingCommand<Command, Refusal>.Judge?,
+        alongside: PendingCommand<Command, Refusal>.Alongside?
+    ) async throws -> Result<Command.Outcome, Refusal> {
         try await withUnsafeThrowingContinuation { continuation in
             let operation = PendingCommand(
-                command, row: row, alongside: alongside, continuation: continuation)
+                command, refusal: refusal, alongside: alongside, continuation: continuation)
             if !lane(of: command.userID).submit(operation) {
                 continuation.resume(throwing: LedgerOverloaded())
             }
         }
+    }
+
+    /// Takes the next fencing token of a subscription, whose counters all lanes share.
+    package func takeToken(of subscriptionID: String) async throws -> Int64 {
+        try await withUnsafeThrowingContinuation { continuation in
+            submit(PendingToken(subscriptionID, continuation: continuation)) {
+                continuation.resume(throwing: $0)
+            }
+        }
+    }
+
+    /// Whether a later fetch of the subscription than the token's has been applied.
+    package static func isOutOfDate(
+        _ token: Int64, of subscriptionID: String, in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try FencingTable.applied(subscriptionID, in: connection) > token
     }
 
     /// For what is about no one user: it all goes through one lane, where it does not wait for its

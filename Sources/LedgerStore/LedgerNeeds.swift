@@ -10,6 +10,8 @@ package struct LedgerNeeds {
     var grants: Set<GrantKey> = []
     /// Whose lines of the running period and of the one before it are wanted.
     var lines: Set<UUID> = []
+    /// Subscriptions whose fencing counters are wanted.
+    var tokens: Set<String> = []
 
     package init(
         users: Set<UUID> = [], subjects: Set<LedgerSubject> = [], overdue: Set<UUID> = [],
@@ -28,5 +30,6 @@ package struct LedgerNeeds {
         if command.seesAllOverdue { overdue.insert(command.userID) }
         if let grant = command.onceOnly { grants.insert(grant) }
         if command.seesGrants { lines.insert(command.userID) }
+        if let token = command.token { tokens.insert(token.subscriptionID) }
     }
 }

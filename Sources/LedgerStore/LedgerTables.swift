@@ -11,7 +11,7 @@ struct LoadedLedger {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most nine queries and seven statements, each run once for all of
+/// its hot path. A batch costs at most ten queries and eight statements, each run once for all of
 /// its rows, and two statements for each new account; with a server, they take two trips, or four
 /// where something is overdue.
 enum LedgerTables {
@@ -28,6 +28,7 @@ enum LedgerTables {
         let subjects = SubjectQueries(needs.subjects)
         let grants = Array(needs.grants)
         let lines = needs.lines.sorted()
+        let tokens = needs.tokens.sorted()
         // One trip to a server. The locks come first and the accounts are read by a later
         // statement, which sees what whoever held them has written.
         let found = try connection.queryBatches([
@@ -35,7 +36,7 @@ enum LedgerTables {
             StatementBatch(selectPosition, users.map { [.uuid($0)] }),
             subjects.byKey, subjects.byID, CreditGrantRow.select(grants),
             StatementBatch(CatalogStore.selectRevision, [[]]),
-            CreditGrantRow.selectLatest(lines),
+            CreditGrantRow.selectLatest(lines), FencingTable.select(tokens),
         ])
         for (user, rows) in zip(users, found[1]) {
             if let row = rows.first { entries[user] = try entry(row) }
@@ -59,7 +60,9 @@ enum LedgerTables {
             throw DatabaseError.decoding("the database belongs to no installation")
         }
         return LoadedLedger(
-            batch: LedgerBatch(entries: entries, logs: logs, knownGrants: Set(known)),
+            batch: LedgerBatch(
+                entries: entries, logs: logs, knownGrants: Set(known),
+                counters: try FencingTable.read(tokens, found[7])),
             catalogRevision: try installation.integer())
     }
 

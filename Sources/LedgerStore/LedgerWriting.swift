@@ -35,6 +35,7 @@ extension LedgerTables {
         if !counters.isEmpty { try connection.enqueueMany(updateCounters, counters) }
         try writeLogs(batch, to: connection)
         try writeGrants(batch, to: connection)
+        try FencingTable.write(batch, over: loaded, to: connection)
     }
 
     private static func insert(

@@ -47,8 +47,6 @@ package struct StoredUser: Sendable {
 package enum TransactionFailure: Error {
     /// The database refused a statement.
     case database
-    /// A newer fetch of the subscription has been applied.
-    case staleTicket
     case crash
     /// Committed: these answers never arrived.
     case answerLost([Answer])

@@ -8,7 +8,7 @@ package final class MemoryEngine: LedgerEngine {
     package let name = "memory"
     private var users: [UUID: Rows] = [:]
     private var owners: [UUID: UUID] = [:]
-    private var redeemedTickets: [String: Int64] = [:]
+    private var counters: [String: FencingCounters] = [:]
 
     private struct Rows {
         var user: StoredUser
@@ -46,9 +46,8 @@ package final class MemoryEngine: LedgerEngine {
             try fault?.strike(after: 2 + index)
             return answer
         }
-        let tickets = try redeem(operations)
         try fault?.strike(after: 2 + operations.count)
-        write(batch, tickets)
+        write(batch)
         try fault?.strike(afterCommit: answers)
         return answers
     }
@@ -60,6 +59,7 @@ package final class MemoryEngine: LedgerEngine {
         var grants: Set<GrantKey> = []
         var sweeping: Set<UUID> = []
         var looking: Set<UUID> = []
+        var tokens: [String: FencingCounters] = [:]
         for operation in operations {
             let command = operation.command
             if command.seesAllOverdue { sweeping.insert(command.userID) }
@@ -70,6 +70,9 @@ package final class MemoryEngine: LedgerEngine {
                     overdue: [])
             }
             if let log = find(command.subject) { logs.append(log) }
+            if let id = command.token?.subscriptionID {
+                tokens[id] = counters[id] ?? FencingCounters(issued: 0, applied: 0)
+            }
             if let key = command.onceOnly, wasGranted(key) { grants.insert(key) }
         }
         for (id, entry) in entries {
@@ -86,7 +89,7 @@ package final class MemoryEngine: LedgerEngine {
                 logs.append(log)
             }
         }
-        return LedgerBatch(entries: entries, logs: logs, knownGrants: grants)
+        return LedgerBatch(entries: entries, logs: logs, knownGrants: grants, counters: tokens)
     }
 
     private func find(_ subject: LedgerSubject?) -> UsageLog? {
@@ -106,20 +109,7 @@ package final class MemoryEngine: LedgerEngine {
             ?? false
     }
 
-    private func redeem(_ operations: [SimulatedOperation]) throws -> [String: Int64] {
-        var redeemed: [String: Int64] = [:]
-        for case .applyBilling(let command, let ticket) in operations {
-            let id = command.snapshot.subscriptionID
-            // The same ticket again is that of a commit whose answer was lost.
-            guard ticket >= redeemed[id] ?? redeemedTickets[id] ?? 0 else {
-                throw TransactionFailure.staleTicket
-            }
-            redeemed[id] = ticket
-        }
-        return redeemed
-    }
-
-    private func write(_ batch: LedgerBatch, _ tickets: [String: Int64]) {
+    private func write(_ batch: LedgerBatch) {
         for (id, entry) in batch.entries {
             if entry.user == .missing {
                 for log in users[id]?.user.logs ?? [] { owners[log.id] = nil }
@@ -136,7 +126,7 @@ package final class MemoryEngine: LedgerEngine {
             users[owner]?.user.logs[place] = log
         }
         for grant in batch.grants { users[grant.userID]?.user.grants.append(grant) }
-        redeemedTickets.merge(tickets) { _, new in new }
+        counters.merge(batch.counters) { _, new in new }
     }
 
     private func insert(_ log: UsageLog) {

@@ -88,6 +88,8 @@ final class ReferenceModel {
     }
 
     private(set) var users: [UUID: User] = [:]
+    /// By subscriptions: the number of the newest fetch that was applied.
+    var appliedTokens: [String: Int64] = [:]
     private(set) var placeOfCall: [UUID: (user: UUID, place: Int)] = [:]
 
     func insertUser(_ id: UUID) { users[id] = User() }
@@ -109,7 +111,7 @@ final class ReferenceModel {
         case .settle(let command): settle(command.userID, rules, at: now)
         case .adjust(let command): adjust(command, rules, at: now)
         case .linkCustomer(let command): link(command)
-        case .applyBilling(let command, _): mirror(command, rules, at: now)
+        case .applyBilling(let command): mirrorNewest(command, rules, at: now)
         case .erase(let command): erase(command.userID, rules, at: now)
         }
     }

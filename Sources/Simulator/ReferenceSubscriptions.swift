@@ -118,7 +118,17 @@ extension ReferenceModel {
 
     // MARK: Stripe
 
-    func mirror(_ command: ApplyBilling, _ rules: LedgerRules, at now: Int64) -> Answer {
+    /// What was fetched before something that has been applied is out of date.
+    func mirrorNewest(_ command: ApplyBilling, _ rules: LedgerRules, at now: Int64) -> Answer {
+        if let token = command.token {
+            let applied = appliedTokens[token.subscriptionID] ?? 0
+            guard token.number >= applied else { return .outOfDate }
+            appliedTokens[token.subscriptionID] = token.number
+        }
+        return mirror(command, rules, at: now)
+    }
+
+    private func mirror(_ command: ApplyBilling, _ rules: LedgerRules, at now: Int64) -> Answer {
         let snapshot = command.snapshot
         guard let user = users[command.userID], var account = user.account else {
             return .noAccount

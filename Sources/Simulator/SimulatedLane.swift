@@ -33,9 +33,6 @@ extension SimulatedWorld {
             try carryOutOneByOne(batch, again: fault?.again)
         } catch TransactionFailure.database {
             try carryOutOneByOne(batch, again: fault?.again)
-        } catch TransactionFailure.staleTicket {
-            // Alone, it has nothing left to write.
-            if batch.count > 1 { try carryOutOneByOne(batch, again: nil) }
         }
     }
 
@@ -172,10 +169,10 @@ extension SimulatedWorld {
     func fetch(_ number: Int) {
         guard !stripe.notifications.isEmpty else { return }
         let index = stripe.notifications.remove(at: number % stripe.notifications.count)
-        let ticket = (issuedTickets[index] ?? 0) + 1
-        issuedTickets[index] = ticket
+        let token = (issuedTokens[index] ?? 0) + 1
+        issuedTokens[index] = token
         fetched.append(
-            Fetched(subscription: index, ticket: ticket, snapshot: stripe.snapshot(index)))
+            Fetched(subscription: index, token: token, snapshot: stripe.snapshot(index)))
     }
 
     func applyFetched(_ number: Int) {
@@ -184,7 +181,7 @@ extension SimulatedWorld {
         let owner = stripe.subscriptions[effect.subscription].userID
         wait(
             .applyBilling(
-                ApplyBilling(userID: owner, snapshot: effect.snapshot), ticket: effect.ticket),
+                ApplyBilling(userID: owner, snapshot: effect.snapshot, token: effect.token)),
             .mirror(subscription: effect.subscription))
     }
 

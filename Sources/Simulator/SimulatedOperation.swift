@@ -2,8 +2,7 @@ import FoundationEssentials
 import Ledger
 import Values
 
-/// What waits for the lane: one of the ledger's commands, and the ticket that a billing effect was
-/// fetched under.
+/// What waits for the lane: one of the ledger's commands.
 package enum SimulatedOperation: Sendable {
     case activate(ActivateFreeSubscription)
     case validate(ValidateUsage)
@@ -13,7 +12,7 @@ package enum SimulatedOperation: Sendable {
     case settle(SettleAccount)
     case adjust(AdjustCredits)
     case linkCustomer(LinkCustomer)
-    case applyBilling(ApplyBilling, ticket: Int64)
+    case applyBilling(ApplyBilling)
     case erase(EraseAccount)
 
     package var command: any LedgerCommand {
@@ -26,7 +25,7 @@ package enum SimulatedOperation: Sendable {
         case .settle(let command): command
         case .adjust(let command): command
         case .linkCustomer(let command): command
-        case .applyBilling(let command, _): command
+        case .applyBilling(let command): command
         case .erase(let command): command
         }
     }
@@ -46,7 +45,7 @@ package enum SimulatedOperation: Sendable {
         case .settle(let command): Answer(batch.apply(command, rules, clock: clock), rules, clock)
         case .adjust(let command): Answer(batch.apply(command, rules, clock: clock))
         case .linkCustomer(let command): .customer(batch.apply(command, rules, clock: clock))
-        case .applyBilling(let command, _): Answer(batch.apply(command, rules, clock: clock))
+        case .applyBilling(let command): Answer(batch.apply(command, rules, clock: clock))
         case .erase(let command):
             .erased(batch.apply(command, rules, clock: clock).map(FormerView.init))
         }
@@ -75,6 +74,7 @@ package enum Answer: Equatable, Sendable {
     case wouldExceedMaximum
     case adjusted(AccountView)
     case customer(String?)
+    case outOfDate
     case noAccount
     case otherSubscription(String)
     case subscriptionNotTheirs
@@ -123,6 +123,7 @@ extension Answer {
         case .accepted: "accepted"
         case .notWaiting: "not waiting"
         case .noSubscription, .noAccount: "no account"
+        case .outOfDate: "out of date"
         case .alreadyAdjusted: "already adjusted"
         case .wouldBeNegative: "would be negative"
         case .wouldExceedMaximum: "would exceed the maximum"
@@ -284,6 +285,7 @@ extension Answer {
 
     fileprivate init(_ outcome: ApplyBilling.Outcome) {
         switch outcome {
+        case .outOfDate: self = .outOfDate
         case .noAccount: self = .noAccount
         case .otherSubscription(let current): self = .otherSubscription(current)
         case .notTheirs: self = .subscriptionNotTheirs

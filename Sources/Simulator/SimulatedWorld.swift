@@ -42,7 +42,7 @@ final class SimulatedWorld {
 
     struct Fetched {
         let subscription: Int
-        let ticket: Int64
+        let token: Int64
         let snapshot: BillingSnapshot
     }
 
@@ -60,7 +60,7 @@ final class SimulatedWorld {
     var queue: [Waiting] = []
     var messages: [QueuedCommit] = []
     var fetched: [Fetched] = []
-    var issuedTickets: [Int: Int64] = [:]
+    var issuedTokens: [Int: Int64] = [:]
     var customers: [UUID: String] = [:]
     /// The call that a validate was granted: whose, and its id.
     var calls: [Int: (user: UUID, id: UUID)] = [:]

@@ -1,4 +1,3 @@
-import Billing
 import Database
 import FoundationEssentials
 import Ledger
@@ -82,7 +81,7 @@ package final class DatabaseEngine: LedgerEngine {
             answers = try write(operations, rules, clock: clock, fault: fault)
         } catch let error as DatabaseError {
             // Commands that are decided on together may break a constraint though each alone does
-            // not: of two fetches the stale one is only found when its ticket is redeemed.
+            // not.
             guard operations.count > 1 else { throw error }
             throw TransactionFailure.database
         }
@@ -116,27 +115,7 @@ package final class DatabaseEngine: LedgerEngine {
         _ operations: [SimulatedOperation], _ connection: any DatabaseConnection
     ) throws {
         for operation in operations {
-            switch operation {
-            case .applyBilling(let command, let ticket):
-                try redeem(ticket, of: command.snapshot.subscriptionID, connection)
-            case .erase(let command): try erase(command.userID, connection)
-            default: break
-            }
-        }
-    }
-
-    private func redeem(
-        _ ticket: Int64, of subscription: String, _ connection: any DatabaseConnection
-    ) throws {
-        try connection.execute(
-            """
-            INSERT INTO stripe_tickets (stripe_subscription_id, issued, applied) VALUES (?, ?, 0)
-            ON CONFLICT (stripe_subscription_id) DO UPDATE SET issued = excluded.issued
-            """, [.text(subscription), .integer(ticket)])
-        do {
-            try StripeMirror.redeem(ticket, of: subscription, in: connection)
-        } catch is StripeMirror.StaleTicket {
-            throw TransactionFailure.staleTicket
+            if case .erase(let command) = operation { try erase(command.userID, connection) }
         }
     }
 

@@ -22,13 +22,12 @@ public struct DiscardDeadLetter: Sendable {
     public func discard(_ id: UUID) async throws -> Bool {
         guard let letter = try await letters.letter(id) else { return false }
         guard let commit = Self.commit(in: letter) else { return try await letters.discard(id) }
-        do {
-            _ = try await ledger.perform(WithdrawCommit(commit)) { connection, _ in
-                guard try DeadLetters.discard(id, in: connection) else { throw LetterGone() }
-            }
-            return true
-        } catch is LetterGone {
-            return false
+        let answer = try await ledger.perform(
+            WithdrawCommit(commit),
+            unless: { try DeadLetters.discard(id, in: $0) ? nil : LetterGone() })
+        switch answer {
+        case .success: return true
+        case .failure: return false
         }
     }
 

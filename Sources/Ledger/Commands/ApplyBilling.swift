@@ -5,10 +5,16 @@ import Values
 public struct ApplyBilling: LedgerCommand {
     public let userID: UUID
     public let snapshot: BillingSnapshot
+    /// `nil` for a snapshot that nobody else can fetch at the same time.
+    public let token: FencingToken?
 
-    public init(userID: UUID, snapshot: BillingSnapshot) {
+    /// - Parameter token: the number that was taken before the snapshot was fetched.
+    public init(userID: UUID, snapshot: BillingSnapshot, token: Int64? = nil) {
         self.userID = userID
         self.snapshot = snapshot
+        self.token = token.map {
+            FencingToken(subscriptionID: snapshot.subscriptionID, number: $0)
+        }
     }
 
     public var subject: LedgerSubject? { nil }
@@ -36,6 +42,8 @@ public struct ApplyBilling: LedgerCommand {
     }
 
     public enum Outcome: Sendable, Equatable {
+        /// A later fetch has been applied; nothing is left to write.
+        case outOfDate
         case noAccount
         /// The snapshot is of another subscription than the account's live one.
         case otherSubscription(current: String)
@@ -45,8 +53,22 @@ public struct ApplyBilling: LedgerCommand {
         case applied(Account, [Event])
     }
 
+    /// The very token that was applied last may be applied again: its database transaction was
+    /// committed, the answer was lost, and what follows at Stripe from the outcome is still to be
+    /// done.
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
+    ) -> Decision<Outcome> {
+        if let token, token.number < position.appliedToken {
+            return Decision(.outOfDate, account: position.account)
+        }
+        var decision = decideOnNewest(position, rules, now)
+        decision.token = token
+        return decision
+    }
+
+    private func decideOnNewest(
+        _ position: Position, _ rules: LedgerRules, _ now: Timestamp
     ) -> Decision<Outcome> {
         guard let before = position.account else { return Decision(.noAccount, account: nil) }
         let current = before.subscription.stripeSubscriptionID

@@ -73,6 +73,7 @@ extension SettleAccount {
 extension ApplyBilling {
     public static func name(of outcome: Outcome) -> DecisionName {
         switch outcome {
+        case .outOfDate: DecisionName("apply_billing", "out_of_date")
         case .noAccount: DecisionName("apply_billing", "no_account")
         case .otherSubscription: DecisionName("apply_billing", "other_subscription")
         case .notTheirs: DecisionName("apply_billing", "not_theirs")

@@ -19,6 +19,10 @@ public protocol LedgerCommand: Sendable {
     /// was made before.
     var onceOnly: GrantKey? { get }
 
+    /// The token under which what the command writes was fetched; a decision that sees a later one
+    /// applied writes nothing.
+    var token: FencingToken? { get }
+
     /// Says what to do; does nothing itself. `now` is never before the account's last decision.
     func decide(_ position: Position, _ rules: LedgerRules, at now: Timestamp)
         -> Decision<Outcome>
@@ -31,6 +35,7 @@ extension LedgerCommand {
     public var seesAllOverdue: Bool { false }
     public var seesGrants: Bool { false }
     public var onceOnly: GrantKey? { nil }
+    public var token: FencingToken? { nil }
 }
 
 /// What a grant was made for.
@@ -91,10 +96,12 @@ public struct Position: Sendable {
     public var wasGranted: Bool
     /// The lines of the running period and of the one before it, where the command asks for them.
     public var grants: [CreditGrant]
+    /// The highest number that was applied of the subscription that the command's token is of.
+    public var appliedToken: Int64
 
     public init(
         clock: Timestamp, user: UserStanding, account: Account?, log: UsageLog?,
-        overdue: [UsageLog], wasGranted: Bool, grants: [CreditGrant] = []
+        overdue: [UsageLog], wasGranted: Bool, grants: [CreditGrant] = [], appliedToken: Int64 = 0
     ) {
         self.clock = clock
         self.user = user
@@ -103,6 +110,7 @@ public struct Position: Sendable {
         self.overdue = overdue
         self.wasGranted = wasGranted
         self.grants = grants
+        self.appliedToken = appliedToken
     }
 }
 
@@ -115,6 +123,8 @@ public struct Decision<Outcome: Sendable>: Sendable {
     public var logs: [UsageLog] = []
     public var grants: [CreditGrant] = []
     public var history: [SubscriptionChange] = []
+    /// The token whose fetch is applied by this decision.
+    public var token: FencingToken?
     /// The user and all that is theirs are erased in the same database transaction.
     public var erasesUser = false
 
@@ -152,14 +162,21 @@ public struct LedgerBatch: Sendable {
     public private(set) var changedLogs: Set<UUID> = []
     public private(set) var grants: [CreditGrant] = []
     public private(set) var history: [SubscriptionChange] = []
+    /// By the subscriptions that the batch's tokens are of.
+    public private(set) var counters: [String: FencingCounters]
     private var idsByKey: [IdempotencyKey: UUID]
     private var knownGrants: Set<GrantKey>
 
     /// - Parameters:
     ///   - logs: every log that a command's subject names and every overdue one.
     ///   - knownGrants: which of the grants that commands must not repeat were made before.
-    public init(entries: [UUID: Entry], logs: [UsageLog], knownGrants: Set<GrantKey>) {
+    ///   - counters: of the subscriptions that commands' tokens are of.
+    public init(
+        entries: [UUID: Entry], logs: [UsageLog], knownGrants: Set<GrantKey>,
+        counters: [String: FencingCounters] = [:]
+    ) {
         self.entries = entries
+        self.counters = counters
         self.knownGrants = knownGrants
         self.logs = Dictionary(logs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         self.idsByKey = Dictionary(
@@ -176,7 +193,8 @@ public struct LedgerBatch: Sendable {
             clock: clock, user: entry.user, account: entry.account, log: log(command.subject),
             overdue: entry.overdue.compactMap { logs[$0] }.filter { $0.isOverdue(at: now) },
             wasGranted: command.onceOnly.map { knownGrants.contains($0) } ?? false,
-            grants: command.seesGrants ? entry.grants : [])
+            grants: command.seesGrants ? entry.grants : [],
+            appliedToken: command.token.flatMap { counters[$0.subscriptionID]?.applied } ?? 0)
         let decision = command.decide(position, rules, at: now)
         keep(decision, for: command.userID)
         return decision.outcome
@@ -212,6 +230,14 @@ public struct LedgerBatch: Sendable {
                 GrantKey(userID: grant.userID, kind: grant.kind, cause: grant.cause))
         }
         history += decision.history
+        if let token = decision.token { counters[token.subscriptionID]?.applied = token.number }
+    }
+
+    /// Hands the subscription's next fencing token out.
+    public mutating func takeToken(of subscriptionID: String) -> FencingToken {
+        let number = (counters[subscriptionID]?.issued ?? 0) + 1
+        counters[subscriptionID, default: FencingCounters(issued: 0, applied: 0)].issued = number
+        return FencingToken(subscriptionID: subscriptionID, number: number)
     }
 
     /// Forgets what the batch knew of the user, so that nothing of theirs is written afterwards
