@@ -52,6 +52,7 @@ final class PendingCommand<Command: LedgerCommand, Refusal: Error>:
     private let continuation: UnsafeContinuation<Answer, any Error>
     /// Written and read by the lane's thread only.
     private var answer: Answer?
+    private var defect: LedgerDefect?
 
     init(
         _ command: Command, refusal: Judge?, alongside: Alongside?,
@@ -68,12 +69,17 @@ final class PendingCommand<Command: LedgerCommand, Refusal: Error>:
     }
 
     func judge(in connection: any DatabaseConnection) throws {
+        defect = nil
         answer = try refusal?(connection).map { .failure($0) }
     }
 
     func decide(in batch: inout LedgerBatch, _ rules: LedgerRules, clock: Timestamp) {
         if case .failure = answer { return }
-        answer = .success(batch.apply(command, rules, clock: clock))
+        do {
+            answer = .success(try batch.apply(command, rules, clock: clock))
+        } catch {
+            defect = error
+        }
     }
 
     func runAlongside(in connection: any DatabaseConnection) throws {
@@ -86,12 +92,17 @@ final class PendingCommand<Command: LedgerCommand, Refusal: Error>:
         switch answer {
         case .success(let outcome): Command.name(of: outcome)
         case .failure: DecisionName("other", "refused")
-        case nil: nil
+        case nil: defect.map { _ in DecisionName("other", "defect") }
         }
     }
 
+    /// A defect undoes its own command alone, so that the batch is durable without it.
     func succeed() {
-        if let answer { continuation.resume(returning: answer) }
+        if let answer {
+            continuation.resume(returning: answer)
+        } else if let defect {
+            continuation.resume(throwing: defect)
+        }
     }
 
     func fail(with error: any Error) {

@@ -42,7 +42,7 @@ package final class MemoryEngine: LedgerEngine {
         var batch = load(operations, clock: clock)
         try fault?.strike(after: 1)
         let answers = try operations.enumerated().map { index, operation in
-            let answer = operation.decide(in: &batch, rules, clock: clock)
+            let answer = try operation.decide(in: &batch, rules, clock: clock)
             try fault?.strike(after: 2 + index)
             return answer
         }

@@ -31,6 +31,8 @@ extension SimulatedWorld {
             // Nobody knows that it is durable: what follows decides on what is stored.
             try committed(operations, answers, instants)
             try carryOutOneByOne(batch, again: fault?.again)
+        } catch let defect as LedgerDefect {
+            throw Disagreement(kind: "a broken invariant", detail: defect.description)
         } catch TransactionFailure.database {
             try carryOutOneByOne(batch, again: fault?.again)
         }

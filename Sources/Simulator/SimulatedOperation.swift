@@ -35,19 +35,19 @@ package enum SimulatedOperation: Sendable {
     /// Has the code under test decide, as the lane does.
     package func decide(
         in batch: inout LedgerBatch, _ rules: LedgerRules, clock: Timestamp
-    ) -> Answer {
+    ) throws -> Answer {
         switch self {
-        case .activate(let command): Answer(batch.apply(command, rules, clock: clock))
-        case .validate(let command): Answer(batch.apply(command, rules, clock: clock))
-        case .commit(let command): Answer(batch.apply(command, rules, clock: clock))
-        case .accept(let command): Answer(batch.apply(command, rules, clock: clock))
-        case .withdraw(let command): Answer(batch.apply(command, rules, clock: clock))
-        case .settle(let command): Answer(batch.apply(command, rules, clock: clock), rules, clock)
-        case .adjust(let command): Answer(batch.apply(command, rules, clock: clock))
-        case .linkCustomer(let command): .customer(batch.apply(command, rules, clock: clock))
-        case .applyBilling(let command): Answer(batch.apply(command, rules, clock: clock))
+        case .activate(let command): try Answer( batch.apply(command, rules, clock: clock))
+        case .validate(let command): try Answer( batch.apply(command, rules, clock: clock))
+        case .commit(let command): try Answer( batch.apply(command, rules, clock: clock))
+        case .accept(let command): try Answer( batch.apply(command, rules, clock: clock))
+        case .withdraw(let command): try Answer( batch.apply(command, rules, clock: clock))
+        case .settle(let command): try Answer( batch.apply(command, rules, clock: clock), rules, clock)
+        case .adjust(let command): try Answer( batch.apply(command, rules, clock: clock))
+        case .linkCustomer(let command): try .customer(batch.apply(command, rules, clock: clock))
+        case .applyBilling(let command): try Answer( batch.apply(command, rules, clock: clock))
         case .erase(let command):
-            .erased(batch.apply(command, rules, clock: clock).map(FormerView.init))
+            try .erased(batch.apply(command, rules, clock: clock).map(FormerView.init))
         }
     }
 }

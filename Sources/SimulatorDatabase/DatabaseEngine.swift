@@ -99,7 +99,7 @@ package final class DatabaseEngine: LedgerEngine {
             ) { batch in
                 try fault?.strike(after: 1)
                 return try operations.enumerated().map { index, operation in
-                    let answer = operation.decide(in: &batch, rules, clock: clock)
+                    let answer = try operation.decide(in: &batch, rules, clock: clock)
                     try fault?.strike(after: 2 + index)
                     return answer
                 }

@@ -68,7 +68,7 @@ public final class BareLoop {
                     catalog: try core.catalog.current(revision: revision, in: connection),
                     reservationTTL: core.settings.reservationTTL,
                     pastDueGrace: core.settings.pastDueGrace)
-                return batch.apply(command, rules, clock: now)
+                return try batch.apply(command, rules, clock: now)
             }
         }
     }

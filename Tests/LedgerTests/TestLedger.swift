@@ -63,7 +63,12 @@ struct TestLedger {
             entries: entries, logs: Array(logs.values),
             knownGrants: Set(
                 grants.map { GrantKey(userID: $0.userID, kind: $0.kind, cause: $0.cause) }))
-        let outcome = batch.apply(command, rules, clock: now)
+        let outcome: Command.Outcome
+        do {
+            outcome = try batch.apply(command, rules, clock: now)
+        } catch {
+            preconditionFailure("\(error)")
+        }
         accounts[command.userID] = batch.entries[command.userID]?.account
         logs = batch.logs
         grants += batch.grants

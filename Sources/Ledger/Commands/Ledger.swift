@@ -184,9 +184,11 @@ public struct LedgerBatch: Sendable {
     }
 
     /// Decides on one command and keeps what follows from it.
+    ///
+    /// - Throws: ``LedgerDefect`` if the decision would break an invariant; nothing is kept then.
     public mutating func apply<Command: LedgerCommand>(
         _ command: Command, _ rules: LedgerRules, clock: Timestamp
-    ) -> Command.Outcome {
+    ) throws(LedgerDefect) -> Command.Outcome {
         let entry = entries[command.userID] ?? Entry(user: .missing, account: nil, overdue: [])
         let now = max(clock, entry.account?.context.decidedAt ?? clock)
         let position = Position(
@@ -196,8 +198,17 @@ public struct LedgerBatch: Sendable {
             grants: command.seesGrants ? entry.grants : [],
             appliedToken: command.token.flatMap { counters[$0.subscriptionID]?.applied } ?? 0)
         let decision = command.decide(position, rules, at: now)
+        if !decision.erasesUser { try check(decision, of: command.userID, before: entry.account) }
         keep(decision, for: command.userID)
         return decision.outcome
+    }
+
+    private func check<Outcome>(
+        _ decision: Decision<Outcome>, of userID: UUID, before: Account?
+    ) throws(LedgerDefect) {
+        var known: [UUID: UsageLog] = [:]
+        for log in decision.logs { known[log.id] = logs[log.id] }
+        try DecisionCheck(userID: userID, before: before, known: known).judge(decision)
     }
 
     private func log(_ subject: LedgerSubject?) -> UsageLog? {

@@ -1,0 +1,80 @@
+import FoundationEssentials
+import Values
+
+/// A decision that would break an invariant of the ledger: a defect of this program. Nothing of the
+/// decision is kept, and the batch's other commands are decided on as if it had not been there.
+public struct LedgerDefect: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+}
+
+/// The invariants, asked of each decision before it is kept: it is about its own account alone,
+/// nothing is negative, a log leaves PENDING once, and the counters are the sums of the logs and
+/// lines (docs/reference/rules.md, invariants 1 to 5).
+struct DecisionCheck {
+    let userID: UUID
+    /// As the account stood before the decision; `nil` if there was none.
+    let before: Account?
+    /// The logs of the decision as they were; without an entry for a new one.
+    let known: [UUID: UsageLog]
+
+    func judge<Outcome>(_ decision: Decision<Outcome>) throws(LedgerDefect) {
+        guard let account = decision.account else {
+            try expect(
+                decision.logs.isEmpty && decision.grants.isEmpty, "it writes without an account")
+            return
+        }
+        try expect(
+            account.subscription.userID == userID
+                && decision.logs.allSatisfy { $0.key.userID == userID }
+                && decision.grants.allSatisfy { $0.userID == userID },
+            "it writes what is another account's")
+        let context = account.context
+        try expect(
+            min(context.allocated, context.used, context.reserved, context.owed) >= .zero,
+            "a counter of the account would be negative")
+        try expect(
+            decision.logs.allSatisfy { known[$0.id].map { $0.status == .pending } ?? true },
+            "a log would leave PENDING twice")
+        try judgeSums(decision, context)
+    }
+
+    /// A counter moves by what the period's logs and lines move, from zero in a new period.
+    private func judgeSums<Outcome>(
+        _ decision: Decision<Outcome>, _ context: CareerSubscriptionContext
+    ) throws(LedgerDefect) {
+        let period = context.period.number
+        let old = before?.context
+        let isSame = old?.period.number == period
+        var used = isSame ? old?.used ?? .zero : .zero
+        var reserved = isSame ? old?.reserved ?? .zero : .zero
+        var allocated = isSame ? old?.allocated ?? .zero : .zero
+        for log in decision.logs where log.periodNumber == period {
+            let was = known[log.id]
+            used += Self.charged(log) - (was.map(Self.charged) ?? .zero)
+            reserved += Self.held(log) - (was.map(Self.held) ?? .zero)
+        }
+        for grant in decision.grants where grant.periodNumber == period {
+            allocated += grant.credits
+        }
+        try expect(used == context.used, "credits_used would not be the sum of the charges")
+        try expect(
+            reserved == context.reserved, "credits_reserved would not be the sum of what is held")
+        try expect(
+            allocated == context.allocated, "credits_allocated would not be the sum of the lines")
+    }
+
+    private static func charged(_ log: UsageLog) -> Credits {
+        log.status == .success ? log.creditsCharged ?? .zero : .zero
+    }
+
+    private static func held(_ log: UsageLog) -> Credits {
+        log.status == .pending ? log.creditsReserved : .zero
+    }
+
+    private func expect(
+        _ isSound: Bool, _ problem: @autoclosure () -> String
+    ) throws(LedgerDefect) {
+        guard !isSound else { return }
+        throw LedgerDefect(description: "account \(userID.text): \(problem())")
+    }
+}
