@@ -1,8 +1,13 @@
 """The audit sees every broken invariant: each column of the ledger's tables is changed in one row, past
 the schema's rules, and the audit must name something. What it cannot see is listed with the reason."""
 
+import contextlib
+import itertools
+import re
+import sqlite3
 import uuid
 
+import psycopg
 import pytest
 
 from conftest import DAY, PRO, PROVIDER, Service
@@ -101,56 +106,159 @@ def ledger(tmp_path_factory):
     return service
 
 
-def where(service, table, row):
-    columns = service.columns[table]
-    values = dict(zip(columns, row))
-    def text(value):
+class Copies:
+    """The ledger's accounts many times over in one database, each time under other ids. One audit judges
+    a change in each of the copies: it names rows by their ids, and so tells whose change it has seen."""
+
+    NUMBER = 24
+    # What the engine refuses to write although no rule of the schema's is left.
+    REFUSALS = (sqlite3.Error, psycopg.Error)
+
+    def __init__(self, service):
+        self.service, self.columns = service, service.columns
+        plans = {id for (id,) in service.rows("SELECT id FROM plans")}
+        # A copy is what its rows are called in the first one.
+        self.names = [{} for _ in range(self.NUMBER)]
+        self.rows = {}
+        for table in ("users", *KEYS):
+            self.rows[table] = service.rows(f"SELECT * FROM {table}")
+            for value in itertools.chain(*self.rows[table]):
+                for number, names in enumerate(self.names):
+                    if value not in plans:
+                        names[value] = self.name(value, number)
+        for table, rows in self.rows.items():
+            marks = ", ".join("?" * len(self.columns[table]))
+            service.write_many(f"INSERT INTO {table} VALUES ({marks})", [
+                self.row(row, number) for number in range(1, self.NUMBER) for row in rows])
+        audit = service.audit()
+        assert audit.returncode == 0, audit.stdout
+        self.whole = Snapshot(service)
+
+    @staticmethod
+    def name(value, number):
+        """An id of the same instant, an address, an id of Stripe's; all else is the same."""
         if isinstance(value, uuid.UUID):
-            return f"X'{value.hex}'" if service.uses_sqlite else f"'{value}'"
-        return f"'{value}'" if isinstance(value, str) else str(value)
-    return " AND ".join(f"{name} = {text(values[name])}" for name in KEYS[table])
+            return uuid.UUID(int=value.int ^ number)
+        is_name = isinstance(value, str) and number and re.match(r"[a-z]+_[A-Za-z0-9]{8}|.*@", value)
+        return f"{number}{value}" if is_name else value
+
+    def row(self, row, number):
+        return [self.names[number].get(value, value) for value in row]
+
+    def where(self, table, row):
+        values = dict(zip(self.columns[table], row))
+        return " AND ".join(f"{name} = {literal(self.service, values[name])}" for name in KEYS[table])
+
+    def seen(self, cases):
+        """For each case that can be written, whether the audit names a row of the copy that it is made
+        in. A case is its statement, by the number of the copy, and the ids that it brings."""
+        cases = iter(cases)
+        while group := list(itertools.islice(cases, self.NUMBER)):
+            yield from self.seen_together(group)
+
+    def seen_together(self, group):
+        statements = [statement(number) for number, (statement, _) in enumerate(group)]
+        written = self.write(statements)
+        audit = self.service.audit()
+        self.whole.restore()
+        assert audit.stderr == "" and audit.returncode in (0, 1), (statements, audit)
+        *lines, summary = audit.stdout.splitlines()
+        assert audit.returncode == (1 if lines else 0), audit
+        if lines and lines[-1].startswith("…") and len(group) > 1:
+            # There was more to name than the audit names.
+            half = len(group) // 2
+            yield from self.seen_together(group[:half])
+            yield from self.seen_together(group[half:])
+            return
+        named = {line.split(": ")[1] for line in lines if not line.startswith("…")}
+        told = set()
+        for number, (_, brought) in enumerate(group):
+            if written[number]:
+                ids = {str(name) for name in (*self.names[number].values(), *brought)}
+                told |= named & ids
+                yield group[number], bool(named & ids)
+        # Nor does it accuse a copy that nothing was changed in.
+        assert named == told, (statements, audit.stdout)
+
+    def write(self, statements):
+        """Which of the statements, each for itself, could be carried out."""
+        def attempt(run, statement):
+            try:
+                run(statement)
+                return True
+            except self.REFUSALS:
+                return False
+
+        service = self.service
+        if service.uses_sqlite:
+            with contextlib.closing(sqlite3.connect(service.database)) as connection, connection:
+                connection.execute("PRAGMA ignore_check_constraints = ON")
+                return [attempt(connection.execute, statement) for statement in statements]
+        with psycopg.connect(service.environment["DATABASE_URL"]) as connection:
+            def run(statement):
+                with connection.transaction():
+                    connection.execute(statement)
+
+            return [attempt(run, statement) for statement in statements]
 
 
-def changes(service, value):
-    """Other values in the place of one, by its kind."""
+@pytest.fixture(scope="module")
+def copies(ledger, tmp_path_factory):
+    service = ledger.copy(tmp_path_factory.mktemp("copies"))
+    service.break_by_hand()
+    return Copies(service)
+
+
+def literal(service, value):
     if isinstance(value, uuid.UUID):
-        other = uuid.uuid4()
-        return [f"X'{other.hex}'" if service.uses_sqlite else f"'{other}'"]
+        return f"X'{value.hex}'" if service.uses_sqlite else f"'{value}'"
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def changes(service, value, is_text):
+    """Other values in the place of one, by its kind; a text is another in each copy."""
+    if isinstance(value, uuid.UUID):
+        return [uuid.uuid4()]
     if isinstance(value, int):
-        return [str(value + 1), str(value - 1), str(value + 86_400_000_000), str(MOST), str(LEAST)]
-    if isinstance(value, str):
-        return ["'x'"]
-    return ["1"]
+        return [value + 1, value - 1, value + 86_400_000_000, MOST, LEAST]
+    return ["x"] if isinstance(value, str) or is_text else [1]
 
 
-# Each part is a test of its own, since a process is started for each change.
-PARTS = 6
+class Change:
+    """A value of a row in place of the one that is there."""
+
+    def __init__(self, copies, table, column, row, value):
+        self.copies, self.table, self.column, self.row = copies, table, column, row
+        self.value = value
+
+    def statement(self, number):
+        value = f"x{number}" if self.value == "x" else self.value
+        return (
+            f"UPDATE {self.table} SET {self.column} = {literal(self.copies.service, value)} "
+            f"WHERE {self.copies.where(self.table, self.copies.row(self.row, number))}")
+
+    @property
+    def must_be_seen(self):
+        return self.value in SEEN_ALL_THE_SAME or (self.table, self.column) not in INVISIBLE
 
 
-@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("table", KEYS)
-def test_a_change_of_any_column_of_the_ledger_is_named_or_listed_with_its_reason(
-        ledger, table, part):
-    columns = ledger.columns[table]
-    unseen, tried = {}, 0
-    for row in ledger.rows(f"SELECT * FROM {table}"):
-        for column, value in list(zip(columns, row))[part::PARTS]:
-            for change in changes(ledger, value):
-                if value is None and is_text(ledger, table, column):
-                    change = "'x'"
-                sql = f"UPDATE {table} SET {column} = {change} WHERE {where(ledger, table, row)}"
-                try:
-                    ledger.break_by_hand(sql)
-                except Exception:
-                    continue
-                tried += 1
-                audit = ledger.audit()
-                assert audit.stderr == "" and audit.returncode in (0, 1), (sql, audit)
-                is_extreme = change in map(str, SEEN_ALL_THE_SAME)
-                if audit.returncode == 0 and (is_extreme or (table, column) not in INVISIBLE):
-                    unseen.setdefault((table, column), []).append((change, row))
-                ledger.whole.restore()
-    assert tried > 0
+def test_a_change_of_any_column_of_the_ledger_is_named_or_listed_with_its_reason(copies, table):
+    made = [
+        Change(copies, table, column, row, other)
+        for row in copies.rows[table] for column, value in zip(copies.columns[table], row)
+        for other in changes(
+            copies.service, value, value is None and is_text(copies.service, table, column))]
+    tried, unseen = 0, {}
+    for (statement, _), is_seen in copies.seen(
+            (change.statement, [change.value]) for change in made):
+        change = statement.__self__
+        tried += 1
+        # One that hides behind another's is looked for alone.
+        if change.must_be_seen and not is_seen \
+                and not all(seen for _, seen in copies.seen([(statement, [change.value])])):
+            unseen.setdefault((table, change.column), []).append((change.value, change.row))
+    assert tried > len(made) * 0.9
     assert not unseen, "\n".join(
         f"{place}: {changes[0]} and {len(changes) - 1} more" for place, changes in unseen.items())
 
@@ -164,32 +272,41 @@ def is_text(service, table, column):
         WHERE table_name = ? AND column_name = ?""", table, column) == [("text",)]
 
 
+class Removal:
+    def __init__(self, copies, table, row):
+        self.copies, self.table, self.row = copies, table, row
+
+    def statement(self, number):
+        where = self.copies.where(self.table, self.copies.row(self.row, number))
+        return f"DELETE FROM {self.table} WHERE {where}"
+
+
 @pytest.mark.parametrize("table", KEYS)
-def test_a_row_of_the_ledger_that_is_missing_is_named(ledger, table):
+def test_a_row_of_the_ledger_that_is_missing_is_named(copies, table):
     """One of which no other row tells is an adjustment or an upgrade of a period that is over, and a
     log of a period that is over."""
-    for row in ledger.rows(f"SELECT * FROM {table}"):
-        ledger.break_by_hand(f"DELETE FROM {table} WHERE {where(ledger, table, row)}")
-        audit = ledger.audit()
-        ledger.whole.restore()
-        if table == "career_usage_logs" and audit.returncode == 0:
-            values = dict(zip(ledger.columns[table], row))
-            ((running,),) = ledger.rows(
+    removals = [Removal(copies, table, row) for row in copies.rows[table]]
+    seen = list(copies.seen((removal.statement, []) for removal in removals))
+    assert len(seen) == len(removals) > 0
+    for (statement, _), is_seen in seen:
+        row = statement.__self__.row
+        values = dict(zip(copies.columns[table], row))
+        if is_seen:
+            continue
+        if table == "career_usage_logs":
+            ((running,),) = copies.service.rows(
                 "SELECT period_number FROM career_subscription_contexts WHERE user_id = ?",
                 values["user_id"])
             assert values["period_number"] < running or values["status"] in ("FAILED", "EXPIRED")
-        elif table == "subscription_changes" and audit.returncode == 0:
+        elif table == "subscription_changes":
             # A line between two others.
-            columns = ledger.columns[table]
-            values = dict(zip(columns, row))
-            times = [at for (at,) in ledger.rows(
+            times = [at for (at,) in copies.service.rows(
                 "SELECT at FROM subscription_changes WHERE subscription_id = ?",
                 values["subscription_id"])]
             assert min(times) < values["at"] <= max(times) and len(times) > 1
-        elif table == "credit_grants" and audit.returncode == 0:
-            assert row[ledger.columns[table].index("kind")] in ("adjustment", "upgrade")
         else:
-            assert audit.returncode == 1, (table, row)
+            assert table == "credit_grants" and values["kind"] in ("adjustment", "upgrade"), \
+                (table, row)
 
 
 PLANTED = {
