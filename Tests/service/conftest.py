@@ -28,6 +28,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "Tests/servers"))
 import postgresql  # noqa: E402
 import rabbitmq as rabbitmq_server  # noqa: E402
+from memory import memory_folder  # noqa: E402
+
+# SQLite's files too, and the logs: else a test waits as long as a busy disk makes it, and longer than
+# what is tested allows.
+tempfile.tempdir = memory_folder()
 
 BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
 SECRET = "dev-jwt-secret-change-me-0123456789abcdef"
