@@ -99,13 +99,13 @@ REFUSED = [
 
 @pytest.mark.parametrize("currency,cost,words", REFUSED)
 def test_a_price_that_cannot_be_charged_is_refused_by_its_flaw(
-        own_service, tmp_path, currency, cost, words):
-    before = offered(own_service, "Plus")
-    refused = own_service.command(
+        service, tmp_path, currency, cost, words):
+    before = offered(service, "Plus")
+    refused = service.command(
         "catalog", "sync", CATALOG=catalog_with(tmp_path, currency=currency, price=cost))
     assert refused.returncode == 1 and words in refused.stderr, refused
     assert len(refused.stderr.strip().splitlines()) == 1
-    assert offered(own_service, "Plus") == before
+    assert offered(service, "Plus") == before
 
 
 def test_a_free_plan_costs_nothing(own_service, tmp_path):

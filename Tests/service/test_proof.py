@@ -112,18 +112,22 @@ class Walk:
             assert self.call("GET", "/auth/me").json["full_name"] == self.model.name
 
 
-def sequences():
-    """Sign-ups and proofs in every order, and with the operator's command in shorter ones."""
-    yield from itertools.product("abrvpd", repeat=4)
-    yield from (steps for steps in itertools.product("abvpcd", repeat=3) if "c" in steps)
+def sequences(first, every):
+    """Sign-ups and proofs in every order, or in one of so many, and with the operator's command in
+    shorter ones."""
+    four = (steps for steps in itertools.product("abrvpd", repeat=4) if steps[0] == first)
+    yield from itertools.islice(four, 0, None, every)
+    yield from (steps for steps in itertools.product("abvpcd", repeat=3)
+                if steps[0] == first and "c" in steps)
 
 
 @pytest.mark.parametrize("first", "abc")
 def test_at_most_the_provers_secrets_open_an_account_whatever_came_in_which_order(proxied, first):
     walked = 0
-    for steps in sequences():
-        if steps[0] != first:
-            continue
+    # In every fifth of them, too, each step comes just after each other; that is enough where only the
+    # database is another.
+    every = 1 if proxied.uses_sqlite else 5
+    for steps in sequences(first, every):
         walk = Walk(proxied)
         try:
             for step in steps:
@@ -135,7 +139,7 @@ def test_at_most_the_provers_secrets_open_an_account_whatever_came_in_which_orde
                 walked += 1
         except AssertionError as error:
             raise AssertionError(f"{''.join(steps)}: {error}") from error
-    assert walked > (5 if first == "c" else 80)
+    assert walked > (5 if first == "c" else 80) / every
 
 
 def test_who_types_the_newest_code_owns_the_account_and_no_stranger_does(proxied):
