@@ -14,7 +14,7 @@ import uuid
 import pytest
 
 import ledger_data
-from conftest import FREE, Service, together
+from conftest import FREE, Service
 
 MIB = 1 << 20
 # `HeldBytes.maximum`, and what a connection may keep beside it: `HeldBytes.allowance`, a piece of
@@ -293,25 +293,6 @@ def test_requests_sent_ahead_on_many_connections_stay_within_the_budget(service)
     finally:
         for client in clients:
             client.close()
-
-
-def test_what_a_request_carried_is_not_kept_while_it_waits(tmp_path):
-    """Sign-ins wait for one another's hashes, which take their time here; the rest of their bodies
-    does not."""
-    service = Service(tmp_path, PASSWORD_COST="", LOG_LEVEL="critical").start()
-    body = json.dumps({
-        "email": "nobody@example.test", "password": "Passw0rd-x", "more": [0] * 200_000}).encode()
-    before, most = resident(service), []
-
-    def sign_in(_):
-        answer = service.call("POST", "/auth/signin", raw=body, headers={
-            "Content-Type": "application/json"})
-        most.append(resident(service))
-        return answer.status
-
-    assert set(together(100, sign_in)) <= {401, 429, 503}
-    assert max(most) - before < 2 * BUDGET + 100 * BESIDE
-    service.stop()
 
 
 def half(service, data):
