@@ -40,7 +40,8 @@ KEY = {"X-Internal-API-Key": "dev-internal-key"}
 PASSWORD = "Passw0rd-x"
 DAY = 86_400
 # Files with tests that take half a minute and more.
-LONG = ("test_several_processes", "test_rabbitmq", "test_payments_orders", "test_document")
+LONG = ("test_several_processes", "test_rabbitmq", "test_payments_orders", "test_document",
+        "test_integers", "test_encrypted", "test_hashing", "test_clocks", "test_stripe_states")
 # A migrated database that each service is given a copy of; set for the processes of one run.
 MIGRATED = "CUEBX_TEST_MIGRATED"
 FREE, PLUS, PRO = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -129,19 +130,26 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Spread over processes (`-n 4 --dist loadgroup`), the tests that share what was made for their
     file stay together; the others go wherever there is time."""
-    def is_of_file(fixture):
-        return fixture.scope == "module" \
-            or fixture.scope == "session" and fixture.baseid.endswith(".py")
+    def of_file(item):
+        definitions = [made[-1] for made in item._fixtureinfo.name2fixturedefs.values()]
+        return {made for made in definitions if made.scope == "module"
+                or made.scope == "session" and made.baseid.endswith(".py")}
 
     # Of what shares nothing, what takes long begins first, so that no process is left with it at the end.
     items.sort(key=lambda item: item.path.stem not in LONG)
+    groups = []
     for item in items:
-        fixtures = item._fixtureinfo.name2fixturedefs.values()
         if "rabbitmq_to_stop" in item.fixturenames:
             # One such server is enough.
             item.add_marker(pytest.mark.xdist_group("rabbitmq_to_stop"))
-        elif any(is_of_file(definitions[-1]) for definitions in fixtures):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        elif shared := of_file(item):
+            met = [group for group in groups if group[0] & shared]
+            groups = [group for group in groups if group not in met] + [
+                (shared.union(*(group[0] for group in met)),
+                 [item, *(other for group in met for other in group[1])])]
+    for number, (_, members) in enumerate(groups):
+        for item in members:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{number}"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -207,6 +215,8 @@ def pytest_sessionstart(session):
 
 
 def pytest_sessionfinish(session):
+    for process in Service.running:
+        process.kill()
     brokers.close()
 
 
@@ -334,6 +344,8 @@ class Service:
 
     # What is run; a program that runs another may stand before it.
     program = [BINARY]
+    # Processes that run; those that a test left behind when it failed end with the tests.
+    running = []
 
     def __init__(self, folder, **settings):
         self.folder = Path(folder)
@@ -374,6 +386,8 @@ class Service:
         self.process = subprocess.Popen(
             [*self.program, "serve", *arguments], env=self.environment, cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=open(self.log, "ab"))
+        self.running[:] = [other for other in self.running if other.poll() is None]
+        self.running.append(self.process)
         line = self.process.stdout.readline()
         assert "http://" in line, self.log.read_text()
         self.url = re.search(r"http://\S+", line).group()
