@@ -114,8 +114,10 @@ public final class PostgreSQLDatabase: Database {
     }
 
     private func work() {
-        // On this thread only, from here to its end.
-        let session = PostgreSQLSession(server)
+        // On this thread only, from here to its end; the one that `init` has connected is the first's.
+        condition.lock()
+        let session = state.spare.popLast() ?? PostgreSQLSession(server)
+        condition.unlock()
         while let job = nextJob() { job(session) }
         condition.lock()
         state.threads -= 1

@@ -167,7 +167,7 @@ public final class Endpoint: Sendable {
         self.method = method
         self.path = path
         self.tag = tag
-        self.name = String(describing: A.self)
+        self.name = _typeName(A.self, qualified: false)
         self.about = A.about
         self.outputSchema = A.Output.schema
         self.contentType = "application/json"

@@ -12,7 +12,7 @@ public protocol JSONInput: Sendable {
 }
 
 extension JSONInput {
-    public static var schemaName: String { String(describing: Self.self) }
+    public static var schemaName: String { _typeName(Self.self, qualified: false) }
 }
 
 extension JSONInput {

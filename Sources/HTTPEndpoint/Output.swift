@@ -17,7 +17,7 @@ public protocol JSONObjectOutput: JSONOutput {
 }
 
 extension JSONObjectOutput {
-    public static var schemaName: String { String(describing: Self.self) }
+    public static var schemaName: String { _typeName(Self.self, qualified: false) }
 
     public static var schema: Schema {
         var components: [String: JSONObject] = [:]

@@ -56,8 +56,9 @@ private struct MailWriter: Sendable {
 
     /// - Parameter pragma: what stands before each template; without one Mustache escapes for HTML.
     init(_ layout: MailLayout, pragma: String) throws {
+        let partial = /\{\{>\s*([\w-]+)/
         func compile(_ template: String, of owner: String) throws -> MustacheTemplate {
-            for name in template.matches(of: /\{\{>\s*([\w-]+)/).map({ String($0.1) })
+            for name in template.matches(of: partial).map({ String($0.1) })
             where layout.partials[name] == nil {
                 throw MailTemplates.Flaw(description: "the mail \(owner) has no {{>\(name)}}")
             }

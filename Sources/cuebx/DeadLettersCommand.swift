@@ -11,7 +11,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
         subcommands: [List.self, Show.self, Retry.self, Discard.self])
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The newest first.")
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "The newest first.")
 
         func run() async throws {
             try await withDeadLetters { letters, _ in
@@ -27,7 +28,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "One letter, with its body.")
+        static let configuration = CommandConfiguration(
+            commandName: "show", abstract: "One letter, with its body.")
 
         @Argument(help: "The letter's id.")
         var id: String
@@ -53,7 +55,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
     }
 
     struct Retry: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Give a letter its tries anew.")
+        static let configuration = CommandConfiguration(
+            commandName: "retry", abstract: "Give a letter its tries anew.")
 
         @Argument(help: "The letter's id.")
         var id: String
@@ -71,7 +74,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     struct Discard: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Throw a letter away for good.",
+            commandName: "discard", abstract: "Throw a letter away for good.",
             discussion: "What a discarded commit still holds is given back in time.")
 
         @Argument(help: "The letter's id.")

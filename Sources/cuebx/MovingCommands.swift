@@ -7,6 +7,7 @@ import Values
 
 struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "export",
         abstract: "Write the whole database as one stream, to be imported elsewhere.",
         discussion: """
             Reads one snapshot beside a live server. The stream holds password hashes and the \
@@ -48,7 +49,7 @@ struct Export: AsyncParsableCommand {
 
 struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Fill an empty database from an export.",
+        commandName: "import", abstract: "Fill an empty database from an export.",
         discussion: """
             The database is new or freshly migrated. All or nothing: an import that fails removes \
             what it wrote, and one that is broken off leaves a mark that keeps everything else \
@@ -77,6 +78,7 @@ struct Import: AsyncParsableCommand {
 
 struct Backup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "backup",
         abstract: "Copy an SQLite database into a new file, beside a live server.",
         discussion: "The copy is a database to start from. PostgreSQL is backed up with pg_dump.")
 

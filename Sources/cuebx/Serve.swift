@@ -5,7 +5,8 @@ import Ledger
 import Service
 
 struct Serve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Serve until SIGTERM.")
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve until SIGTERM.")
 
     @Flag(inversion: .prefixedNo, help: "Work messages off in this process too.")
     var worker = true
@@ -72,7 +73,7 @@ struct Serve: AsyncParsableCommand {
 
 struct Worker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Work messages off, without serving, until SIGTERM.")
+        commandName: "worker", abstract: "Work messages off, without serving, until SIGTERM.")
 
     func run() async throws {
         let settings = try await Settings.load()
@@ -99,7 +100,7 @@ struct Worker: AsyncParsableCommand {
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Bring the database's schema up to date.")
+        commandName: "migrate", abstract: "Bring the database's schema up to date.")
 
     func run() async throws {
         let settings = try await Settings.load()
@@ -126,6 +127,7 @@ struct CatalogCommand: AsyncParsableCommand {
 
     struct Sync: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "sync",
             abstract: "Make the database's catalog equal to the file's. No balance changes.")
 
         @Flag(help: "Only tell what would change.")

@@ -13,7 +13,7 @@ struct StripeCommand: AsyncParsableCommand {
 
     struct Reconcile: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List where our mirror and Stripe differ.",
+            commandName: "reconcile", abstract: "List where our mirror and Stripe differ.",
             discussion: "Exits with 1 where something differs and was not, or cannot be, mended.")
 
         @Flag(help: "Mend what differs.")
@@ -37,7 +37,7 @@ struct StripeCommand: AsyncParsableCommand {
 
     struct Notices: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What an operator should know of, the newest first.")
+            commandName: "notices", abstract: "What an operator should know of, the newest first.")
 
         func run() async throws {
             let core = try await CareerCore.openFromEnvironment()
@@ -51,6 +51,7 @@ struct StripeCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Look whether Stripe is set up: portal, prices, currency, webhooks.",
             discussion: "Changes nothing; exits with 1 if something is off.")
 

@@ -14,7 +14,7 @@ struct WebhooksCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make the endpoint, and print its secret once.",
+            commandName: "create", abstract: "Make the endpoint, and print its secret once.",
             discussion: """
                 STRIPE_WEBHOOK_SECRET need not be set yet. The endpoint has the API release, the \
                 events and the address that this version needs.
@@ -38,6 +38,7 @@ struct WebhooksCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Compare the endpoint's version, events, address and status.",
             discussion: "Exits with 1 if something is off.")
 
@@ -58,6 +59,7 @@ struct PortalCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Make the configuration without plan changes, or set it right.",
             discussion: "Cards, invoices, cancellation at the period's end.")
 
@@ -69,6 +71,7 @@ struct PortalCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Look whether the configuration is there and without plan changes.",
             discussion: "Exits with 1 if something is off.")
 

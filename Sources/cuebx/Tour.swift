@@ -7,6 +7,7 @@ import Service
 /// Walks through the product as its users do, over real HTTP, and shows each step.
 struct Tour: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "tour",
         abstract: "Walk from sign-up to a page to pay on, against a running server.",
         discussion: """
             With --pay it goes on by itself: buys a plan on the local Stripe's page, upgrades, \

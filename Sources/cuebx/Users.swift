@@ -7,14 +7,15 @@ import Values
 /// An operator's basics.
 struct Users: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Accounts, deactivation, credit adjustments.",
+        commandName: "users", abstract: "Accounts, deactivation, credit adjustments.",
         subcommands: [
             Find.self, Create.self, Deactivate.self, Reactivate.self, Adjust.self,
             ResetClock.self,
         ])
 
     struct Find: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show a user.")
+        static let configuration = CommandConfiguration(
+            commandName: "find", abstract: "Show a user.")
 
         @Argument(help: "The user's email or id.")
         var user: String
@@ -28,6 +29,7 @@ struct Users: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Create an account without a mail: an operator's own, the first one.",
             discussion: """
                 Its address counts as verified and it has the Free plan; the service knows no \
@@ -63,7 +65,7 @@ struct Users: AsyncParsableCommand {
 
     struct Deactivate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lock a user out: no sign-in, no metering.",
+            commandName: "deactivate", abstract: "Lock a user out: no sign-in, no metering.",
             discussion: """
                 Who is locked out cannot cancel what they pay for. With a running paid \
                 subscription say what becomes of it: --cancel now, --cancel period-end or \
@@ -115,7 +117,8 @@ struct Users: AsyncParsableCommand {
     }
 
     struct Reactivate: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Let a user in again.")
+        static let configuration = CommandConfiguration(
+            commandName: "reactivate", abstract: "Let a user in again.")
 
         @Argument(help: "The user's email or id.")
         var user: String
@@ -131,6 +134,7 @@ struct Users: AsyncParsableCommand {
 
     struct Adjust: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "adjust",
             abstract: "Give credits to the running period, or take them away.",
             discussion: """
                 Examples:
