@@ -54,7 +54,7 @@ public struct CareerSubscriptionService: Sendable {
     public func subscription(
         of userID: UUID
     ) async throws -> (account: Account, plan: Plan)? {
-        guard let account = try await ledger.perform(SettleAccount(userID: userID)).account else {
+        guard let account = try await ledger.look(at: SettleAccount(userID: userID)).account else {
             return nil
         }
         guard

@@ -14,6 +14,9 @@ public final class CareerLedger: Sendable {
     static let lanes = 2
 
     private let lanes: [LedgerLane]
+    private let database: any Database
+    private let catalog: CatalogStore
+    private let clock: DecisionClock
     let spans: LedgerSpans
     private let logger: Logger
 
@@ -26,6 +29,9 @@ public final class CareerLedger: Sendable {
                 database: database, catalog: catalog, clock: clock, spans: spans,
                 metrics: metrics, logger: logger)
         }
+        self.database = database
+        self.catalog = catalog
+        self.clock = clock
         self.spans = spans
         self.logger = logger
         for lane in lanes { lane.start() }
@@ -66,6 +72,30 @@ public final class CareerLedger: Sendable {
         alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
     ) async throws -> Result<Command.Outcome, Refusal> {
         try await submit(command, refusal: refusal, alongside: alongside)
+    }
+
+    /// Decides on a snapshot and throws away what would be written: for requests that only read,
+    /// which wait for nobody and hold nobody up.
+    ///
+    /// - Throws: what the database throws; ``LedgerDefect``.
+    package func look<Command: LedgerCommand>(
+        at command: Command
+    ) async throws -> Command.Outcome {
+        try await database.read { [catalog, clock, spans] connection in
+            let now = clock.now()
+            var needs = LedgerNeeds()
+            needs.add(command)
+            // A watch of its own, so that looking changes nothing that a lane remembers.
+            var watch = OverdueWatch(reservationTTL: spans.reservationTTL)
+            let loaded = try LedgerTables.load(
+                needs, from: connection, now: now, &watch, isSnapshot: true)
+            let rules = LedgerRules(
+                catalog: try catalog.current(
+                    revision: loaded.catalogRevision, in: connection),
+                reservationTTL: spans.reservationTTL, pastDueGrace: spans.pastDueGrace)
+            var batch = loaded.batch
+            return try batch.apply(command, rules, clock: now)
+        }
     }
 
     private func submit<Command: LedgerCommand, Refusal: Error>(

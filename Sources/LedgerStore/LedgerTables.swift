@@ -18,9 +18,10 @@ enum LedgerTables {
     /// Overdue reservations that one batch takes up for one user; the sweeper comes again.
     static let maximumOverduePerUser = 500
 
+    /// - Parameter isSnapshot: whether nothing is written after, so that nothing is locked.
     static func load(
         _ needs: LedgerNeeds, from connection: any DatabaseConnection, now: Timestamp,
-        _ watch: inout OverdueWatch
+        _ watch: inout OverdueWatch, isSnapshot: Bool = false
     ) throws -> LoadedLedger {
         var entries: [UUID: LedgerBatch.Entry] = [:]
         var logs: [UsageLog] = []
@@ -32,7 +33,7 @@ enum LedgerTables {
         // One trip to a server. The locks come first and the accounts are read by a later
         // statement, which sees what whoever held them has written.
         let found = try connection.queryBatches([
-            lock(users, connection.dialect),
+            lock(isSnapshot ? [] : users, connection.dialect),
             StatementBatch(selectPosition, users.map { [.uuid($0)] }),
             subjects.byKey, subjects.byID, CreditGrantRow.select(grants),
             StatementBatch(CatalogStore.selectRevision, [[]]),

@@ -110,7 +110,7 @@ struct DecisionCheckTests {
     ]
 
     @Test("Whatever it would break", arguments: unsound.indices)
-    func unsound(index: Int) throws {
+    func isNotKept(index: Int) throws {
         var tests = self
         let (name, script) = Self.unsound[index]
         #expect(throws: LedgerDefect.self, "\(name)") { _ = try tests.decide(script) }

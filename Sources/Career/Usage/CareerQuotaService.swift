@@ -64,7 +64,7 @@ public struct CareerQuotaService: Sendable {
     public func balance(
         of userID: UUID
     ) async throws -> (context: CareerSubscriptionContext, rule: PlanPricingRule)? {
-        guard let account = try await ledger.perform(SettleAccount(userID: userID)).account else {
+        guard let account = try await ledger.look(at: SettleAccount(userID: userID)).account else {
             return nil
         }
         guard
@@ -73,8 +73,9 @@ public struct CareerQuotaService: Sendable {
         return (account.context, plan.pricing)
     }
 
-    /// Expires what is overdue, so that a list of logs shows it.
+    /// Expires what is overdue, if anything is, so that a list of logs shows it.
     public func settle(_ userID: UUID) async throws {
+        guard try await ledger.look(at: SettleAccount(userID: userID)).expired > 0 else { return }
         _ = try await ledger.perform(SettleAccount(userID: userID))
     }
 }
