@@ -26,7 +26,7 @@ public struct CareerSubscriptionService: Sendable {
     ///
     /// - Parameters:
     ///   - former: what is remembered of an earlier account of the same email.
-    ///   - refusal: what the activation hangs on, see ``CareerLedger/perform(_:unless:alongside:)``.
+    ///   - refusal: what the activation hangs on besides the ledger.
     ///   - alongside: runs in the same database transaction.
     /// - Throws: ``Problem`` 401 where the user is gone, and the refusal.
     public func createFreeSubscription(

@@ -62,9 +62,9 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
 
     /// - Parameters:
     ///   - name: of the thread, and of what the log calls it.
-    ///   - postpone: runs what it is given once the caller's event loop has come round, so that what
-    ///     the loop's other connections have goes into the same batch; false if the caller is on
-    ///     none, and nothing was postponed.
+    ///   - postpone: runs what it is given once the caller's event loop has come round, so that
+    ///     what the loop's other connections have goes into the same batch; false if the caller is
+    ///     on none, and nothing was postponed.
     package init(
         name: String, bounds: Bounds, logger: Logger,
         postpone: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool
@@ -151,8 +151,8 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
     }
 
     /// An operation that throws undoes the batch; it is found by carrying the operations out one by
-    /// one. If the database is away they all fail: whether they were committed may not even be known,
-    /// and whoever repeats one is told how it stands.
+    /// one. If the database is away they all fail: whether they were committed may not even be
+    /// known, and whoever repeats one is told how it stands.
     private func carryOut(_ batch: [Operation], _ work: Work) {
         let start = ContinuousClock.now
         do {

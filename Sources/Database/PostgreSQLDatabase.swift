@@ -114,7 +114,7 @@ public final class PostgreSQLDatabase: Database {
     }
 
     private func work() {
-        // On this thread only, from here to its end; the one that `init` has connected is the first's.
+        // On this thread only, from here to its end; the first has the one that `init` connected.
         condition.lock()
         let session = state.spare.popLast() ?? PostgreSQLSession(server)
         condition.unlock()

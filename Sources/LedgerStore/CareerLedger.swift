@@ -45,8 +45,8 @@ public final class CareerLedger: Sendable {
 
     /// Carries a command out: durable when it returns.
     ///
-    /// - Parameter alongside: runs in the same database transaction, after the decision's own writes.
-    ///   If it throws, nothing of this command is written.
+    /// - Parameter alongside: runs in the same database transaction, after the decision's own
+    ///   writes. If it throws, nothing of this command is written.
     /// - Throws: ``LedgerOverloaded`` if too much is waiting; what the database throws.
     public func perform<Command: LedgerCommand>(
         _ command: Command,
@@ -59,12 +59,12 @@ public final class CareerLedger: Sendable {
         }
     }
 
-    /// The same for a command that hangs on more than the ledger: a code that is used once, a letter
-    /// that is still there.
+    /// The same for a command that hangs on more than the ledger: a code that is used once, a
+    /// letter that is still there.
     ///
-    /// - Parameter refusal: is asked in the same database transaction, once the account is locked and
-    ///   before the command is decided on; it locks the rows that it reads. If it returns something
-    ///   it must have written nothing, and nothing of the command is written.
+    /// - Parameter refusal: is asked in the same database transaction, once the account is locked
+    ///   and before the command is decided on; it locks the rows that it reads. If it returns
+    ///   something it must have written nothing, and nothing of the command is written.
     /// - Throws: as ``perform(_:alongside:)`` does, and never the refusal.
     package func perform<Command: LedgerCommand, Refusal: Error>(
         _ command: Command,

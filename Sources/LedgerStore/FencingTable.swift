@@ -3,8 +3,8 @@ import Ledger
 
 /// How the fencing counters lie in their table, `stripe_tickets`.
 enum FencingTable {
-    /// Reads the counters and locks their rows, in the order of their keys: whoever takes or applies
-    /// a token of the same subscription waits. A subscription that has no row gets one.
+    /// Reads the counters and locks their rows, in the order of their keys: whoever takes or
+    /// applies a token of the same subscription waits. A subscription that has no row gets one.
     static func select(_ subscriptions: [String]) -> StatementBatch {
         StatementBatch(
             """

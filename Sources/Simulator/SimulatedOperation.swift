@@ -37,15 +37,16 @@ package enum SimulatedOperation: Sendable {
         in batch: inout LedgerBatch, _ rules: LedgerRules, clock: Timestamp
     ) throws -> Answer {
         switch self {
-        case .activate(let command): try Answer( batch.apply(command, rules, clock: clock))
-        case .validate(let command): try Answer( batch.apply(command, rules, clock: clock))
-        case .commit(let command): try Answer( batch.apply(command, rules, clock: clock))
-        case .accept(let command): try Answer( batch.apply(command, rules, clock: clock))
-        case .withdraw(let command): try Answer( batch.apply(command, rules, clock: clock))
-        case .settle(let command): try Answer( batch.apply(command, rules, clock: clock), rules, clock)
-        case .adjust(let command): try Answer( batch.apply(command, rules, clock: clock))
+        case .activate(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .validate(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .commit(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .accept(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .withdraw(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .settle(let command):
+            try Answer(batch.apply(command, rules, clock: clock), rules, clock)
+        case .adjust(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .linkCustomer(let command): try .customer(batch.apply(command, rules, clock: clock))
-        case .applyBilling(let command): try Answer( batch.apply(command, rules, clock: clock))
+        case .applyBilling(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .erase(let command):
             try .erased(batch.apply(command, rules, clock: clock).map(FormerView.init))
         }
