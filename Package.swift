@@ -53,6 +53,9 @@ let package = Package(
     targets: [
         // What has no owner: instants, ids, credits, money, texts of bytes.
         .libraryTarget(name: "Values"),
+        .testTarget(
+            name: "ValuesTests", dependencies: ["Values"],
+            swiftSettings: settings),
         // The rules: no I/O, no clock, no randomness.
         .libraryTarget(name: "Ledger", dependencies: ["Values"]),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
@@ -173,6 +176,9 @@ let package = Package(
             dependencies: [
                 "Values"
             ]),
+        .testTarget(
+            name: "TelemetryTests", dependencies: ["Telemetry", "Values"],
+            swiftSettings: settings),
         // The ledger in a database: group commit, the tables of the ledger, their audit.
         .libraryTarget(
             name: "LedgerStore",
@@ -185,6 +191,13 @@ let package = Package(
         .libraryTarget(
             name: "CatalogSync",
             dependencies: ["Database", "JSON", "Ledger", "LedgerStore", "Values"]),
+        .testTarget(
+            name: "CatalogSyncTests",
+            dependencies: [
+                "CatalogSync", "Database", "JSON", "Ledger", "LedgerStore", "TestFixtures",
+                "Values",
+            ],
+            swiftSettings: settings),
         // The table of users, what an address is, and the keys of hashes.
         .libraryTarget(
             name: "Users",
@@ -203,6 +216,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
+        .testTarget(
+            name: "TokensTests", dependencies: ["Database", "JSON", "Tokens", "Values"],
+            swiftSettings: settings),
         // Mails: their words, the outbox, their delivery.
         .libraryTarget(
             name: "Mail",
@@ -251,6 +267,13 @@ let package = Package(
             ]),
         // Every migration of the database, in one numbered list.
         .libraryTarget(name: "Schema", dependencies: ["Database"]),
+        // A database and a catalog for the tests of several targets.
+        .target(
+            name: "TestFixtures", dependencies: ["Database", "Ledger", "Schema", "Values"],
+            path: "Tests/TestFixtures", swiftSettings: settings),
+        .testTarget(
+            name: "SchemaTests", dependencies: ["Database", "Schema", "TestFixtures", "Values"],
+            swiftSettings: settings),
         // A whole database out into a file and in again.
         .libraryTarget(
             name: "Moving",

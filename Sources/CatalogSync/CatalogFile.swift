@@ -25,7 +25,7 @@ public enum CatalogFile {
         return try parse(json)
     }
 
-    static func parse(_ json: JSONValue) throws -> Catalog {
+    package static func parse(_ json: JSONValue) throws -> Catalog {
         var reader = CatalogReader()
         let plans = reader.list(json, "plans") { plan, reader in
             Plan(

@@ -132,6 +132,17 @@ struct CatalogTests {
         ledger.apply(SettleAccount(userID: user))
         #expect(ledger.context(user).allocated.decimal == "10.00")
     }
+
+    @Test("A catalog is refused with every flaw that it has")
+    func catalog() {
+        let twice = [TestLedger.plus, TestLedger.plus]
+        #expect(throws: CatalogError.self) { try Catalog(revision: 1, plans: twice, features: []) }
+        do {
+            _ = try Catalog(revision: 1, plans: twice, features: [])
+        } catch {
+            #expect(error.flaws.count >= 4)
+        }
+    }
 }
 
 extension BillingSnapshot {

@@ -1,0 +1,99 @@
+import CatalogSync
+import Foundation
+import JSON
+import Ledger
+import Testing
+
+@Suite("The catalog's file tells every flaw that it has")
+struct CatalogFileTests {
+    private static let plan = """
+        {"id":"0198c0de-0000-7000-8000-000000000002","name":"Plus","description":"","price":\
+        "20.00","currency":"usd","display_price":"$20 / month","type":"paid","trial_days":7,\
+        "is_active":true,"rank":1,"features":[],"lookup_key":"plus","multiplier":"1.00",\
+        "credits_allocation":"500","rate_limit_per_minute":30,"rate_limit_per_day":null}
+        """
+    private static let file = """
+        {"plans":[{"id":"0198c0de-0000-7000-8000-000000000001","name":"Free","description":"",\
+        "price":"0","currency":"usd","display_price":"Free","type":"free","trial_days":0,\
+        "is_active":true,"rank":0,"features":[],"lookup_key":null,"multiplier":"1.00",\
+        "credits_allocation":"25","rate_limit_per_minute":10,"rate_limit_per_day":100},\(plan)],\
+        "features":[{"feature_key":"match","product_type":"career",\
+        "internal_cost_credits":"1.00"}]}
+        """
+
+    private func flaws(_ text: String) throws -> [String] {
+        do {
+            _ = try CatalogFile.parse(JSONValue.parse(text))
+            return []
+        } catch let error as CatalogError {
+            return error.flaws
+        }
+    }
+
+    @Test("A file without flaws is a catalog")
+    func good() throws {
+        let catalog = try CatalogFile.parse(JSONValue.parse(Self.file))
+        #expect(catalog.plans.map(\.name).sorted() == ["Free", "Plus"])
+        #expect(catalog.plans.last { $0.name == "Plus" }?.pricing.rateLimitPerDay == nil)
+    }
+
+    @Test(
+        "One wrong member is one flaw that names it",
+        arguments: [
+            (#""price":"20.00""#, #""price":20"#, "price must be"),
+            (#""price":"20.00""#, #""price":"-20""#, "price must be"),
+            (#""price":"20.00""#, #""price":"20.005""#, "more decimals than usd"),
+            (#""price":"20.00""#, #""price":"0.49""#, "Plus: the price"),
+            (#""price":"0""#, #""price":"1""#, "a free plan's price must be 0"),
+            (#""rank":1"#, #""rank":1000001"#, "rank must be"),
+            (#""rank":1"#, #""rank":1.5"#, "rank must be"),
+            (#""trial_days":7"#, #""trial_days":-1"#, "trial_days must be"),
+            (#""lookup_key":"plus""#, #""lookup_key":null"#, "a paid plan, and only that"),
+            (#""lookup_key":null"#, #""lookup_key":"free""#, "a paid plan, and only that"),
+            (#""type":"paid""#, #""type":"gold""#, "type must be"),
+            (#""is_active":true,"rank":1"#, #""is_active":1,"rank":1"#, "is_active must be"),
+            (#""credits_allocation":"500""#, #""credits_allocation":"-1""#, "not negative"),
+            (
+                #""multiplier":"1.00","credits_allocation":"500""#,
+                #""multiplier":1,"credits_allocation":"500""#, "multiplier must be"
+            ),
+            (#""rate_limit_per_day":null"#, #""rate_limit_per_day":"many""#, "rate_limit_per_day"),
+            (#""product_type":"career""#, #""product_type":"api""#, "product_type must be career"),
+            (#""id":"0198c0de-0000-7000-8000-000000000002""#, #""id":"2""#, "id must be a UUID"),
+        ])
+    func oneFlaw(find: String, replace: String, flaw: String) throws {
+        let text = Self.file.replacing(find, with: replace)
+        #expect(text != Self.file)
+        let found = try flaws(text)
+        #expect(found.contains { $0.contains(flaw) }, "\(found)")
+    }
+
+    @Test("All flaws are told at once")
+    func all() throws {
+        let text = Self.file.replacing("\"rank\":1", with: "\"rank\":-1")
+            .replacing("\"description\":\"\"", with: "\"description\":null")
+            .replacing("\"is_active\":true", with: "\"is_active\":\"yes\"")
+        #expect(try flaws(text).count == 5)
+        #expect(try flaws("{}").count == 2)
+        #expect(try flaws("[]").count == 2)
+    }
+
+    @Test("A file that is missing, too large or no JSON is refused by its path")
+    func unreadable() throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        func flaw() -> String? {
+            do {
+                _ = try CatalogFile.read(path: path.path)
+                return nil
+            } catch {
+                return (error as? CatalogError)?.flaws.first
+            }
+        }
+        #expect(flaw()?.hasSuffix("cannot be read") == true)
+        try Data("{".utf8).write(to: path)
+        #expect(flaw()?.contains("is not JSON") == true)
+        try Data(repeating: 0x20, count: 1 << 20 + 1).write(to: path)
+        #expect(flaw()?.hasSuffix("is larger than 1 MiB") == true)
+        try FileManager.default.removeItem(at: path)
+    }
+}
