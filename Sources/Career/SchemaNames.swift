@@ -15,8 +15,8 @@ extension UsageValidateResponse.Access: NamedEnumeration {
     static var schemaName: String { "UsageAccess" }
 }
 
-extension UsageValidateResponse.Code: NamedEnumeration {
-    static var schemaName: String { "UsageDecision" }
+extension ValidateUsage.Code: NamedEnumeration {
+    public static var schemaName: String { "UsageDecision" }
 }
 
 extension SummarizeUsage.Grouping: NamedEnumeration {

@@ -76,19 +76,30 @@ public struct Access: Sendable, Equatable {
     public let needsUser: Bool
     /// The key of a tool server.
     public let needsInternalKey: Bool
-    /// The action's own decision checks, in its database transaction, that the user is active; a
-    /// look-up before it would cost a read and could be outdated by then.
-    public let decidesOnUser: Bool
+    /// Who checks that the user is there and active.
+    public enum ActiveUserCheck: Sendable {
+        /// The gatekeeper, before the action.
+        case gatekeeper
+        /// The action's own decision, in its database transaction: a look-up before it would cost a
+        /// read and could be outdated by then.
+        case decision
+    }
 
-    public static let open = Access(user: false, key: false)
-    public static let user = Access(user: true, key: false)
-    public static let internalKey = Access(user: false, key: true)
-    public static let userAndInternalKey = Access(user: true, key: true, decidesOnUser: true)
+    /// `nil` where no user is needed.
+    public let activeUserCheck: ActiveUserCheck?
 
-    private init(user: Bool, key: Bool, decidesOnUser: Bool = false) {
-        self.needsUser = user
+    public static let open = Access(user: nil, key: false)
+    public static let user = Access(user: .gatekeeper, key: false)
+    public static let internalKey = Access(user: nil, key: true)
+
+    public static func userAndInternalKey(activeUserCheckedBy check: ActiveUserCheck) -> Access {
+        Access(user: check, key: true)
+    }
+
+    private init(user: ActiveUserCheck?, key: Bool) {
+        self.needsUser = user != nil
         self.needsInternalKey = key
-        self.decidesOnUser = decidesOnUser
+        self.activeUserCheck = user
     }
 }
 

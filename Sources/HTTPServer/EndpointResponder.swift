@@ -114,7 +114,7 @@ public struct EndpointResponder: Sendable {
             return try await work(call)
         } catch let problem as Problem where problem.isAboutInput {
             // Who may not call at all hears that first, whatever else is wrong.
-            if endpoint.about.access.decidesOnUser, let caller = call.caller {
+            if endpoint.about.access.activeUserCheck == .decision, let caller = call.caller {
                 try await gatekeeper.confirmActive(caller)
             }
             throw problem

@@ -30,7 +30,7 @@ package struct CareerGatekeeper: Gatekeeper {
         }
         guard access.needsUser else { return }
         let caller = try await caller(of: try bearerToken(call.headers), call)
-        if !access.decidesOnUser { try await currentActiveUser.confirm(caller) }
+        if access.activeUserCheck == .gatekeeper { try await currentActiveUser.confirm(caller) }
         call.caller = caller
     }
 

@@ -6,7 +6,7 @@ import Values
 /// be active. It asks the database each time, so that deletion and deactivation act at once,
 /// whatever tokens are still about.
 ///
-/// Routes whose own decision asks the same in its database transaction (``Access/decidesOnUser``)
+/// Routes whose own decision asks the same in its database transaction (``Access/activeUserCheck``)
 /// are let through without it.
 struct CurrentActiveUser: Sendable {
     private let database: any Database

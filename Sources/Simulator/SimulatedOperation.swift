@@ -99,14 +99,10 @@ extension Answer {
         switch self {
         case .granted(_, _, _, let isReplay, _): isReplay ? "replayed" : "reserved"
         case .denied(let denial, _):
-            switch denial {
-            case .noSubscription: "no_subscription"
-            case .subscriptionInactive: "subscription_inactive"
-            case .rateLimited: "rate_limited"
-            case .requestAlreadyFinished(_, let status):
-                "request_already_finished \(status.rawValue)"
-            case .requestMismatch: "request_mismatch"
-            case .quotaExceeded: "quota_exceeded"
+            if case .requestAlreadyFinished(_, let status) = denial {
+                "\(denial.code.rawValue) \(status.rawValue)"
+            } else {
+                denial.code.rawValue
             }
         case .committed(let status, _, let isReplay):
             "\(status.rawValue)\(isReplay ? " again" : "")"

@@ -73,9 +73,10 @@ public struct CareerQuotaService: Sendable {
         return (account.context, plan.pricing)
     }
 
-    /// Expires what is overdue, if anything is, so that a list of logs shows it.
-    public func settle(_ userID: UUID) async throws {
-        guard try await ledger.look(at: SettleAccount(userID: userID)).expired > 0 else { return }
-        _ = try await ledger.perform(SettleAccount(userID: userID))
+    /// The instant by which the user's logs are judged: now, and never before the last decision on
+    /// the account.
+    func instant(of userID: UUID) async throws -> Timestamp {
+        let account = try await ledger.look(at: SettleAccount(userID: userID)).account
+        return max(clock.now(), account?.context.decidedAt ?? .epoch)
     }
 }

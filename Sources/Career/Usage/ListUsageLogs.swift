@@ -3,6 +3,7 @@ import Foundation
 import HTTPEndpoint
 import Ledger
 import LedgerStore
+import Values
 
 struct ListUsageLogs: Action {
     let quota: CareerQuotaService
@@ -30,19 +31,19 @@ struct ListUsageLogs: Action {
 
     func perform(_ page: Page, _ call: Call) async throws -> Reply<UsageLogListResponse> {
         let userID = try call.user().userID
-        try await quota.settle(userID)
-        let logs = try await database.read { try Self.select(page, of: userID, from: $0) }
+        let now = try await quota.instant(of: userID)
+        let logs = try await database.read { try Self.select(page, of: userID, at: now, from: $0) }
         let items = logs.prefix(Int(page.limit))
         return Reply(
             UsageLogListResponse(
-                items: items.map(UsageLogResponse.init),
+                items: items.map { UsageLogResponse(log: $0, status: $0.status(at: now)) },
                 nextCursor: logs.count > items.count ? items.last.map { Cursor.text($0.id) } : nil))
     }
 
     /// One more than asked for, which tells whether another page follows. Ids are in the order of
     /// time, so they are both the order and the key of the page.
     private static func select(
-        _ page: Page, of userID: UUID, from connection: any DatabaseConnection
+        _ page: Page, of userID: UUID, at now: Timestamp, from connection: any DatabaseConnection
     ) throws -> [UsageLog] {
         var conditions = "user_id = ?"
         var arguments: [SQLValue] = [.uuid(userID)]
@@ -51,8 +52,9 @@ struct ListUsageLogs: Action {
             arguments.append(.uuid(before))
         }
         if let status = page.status {
-            conditions += " AND status = ?"
+            conditions += " AND " + condition(on: status)
             arguments.append(.text(status.rawValue))
+            if status == .pending || status == .expired { arguments.append(.time(now)) }
         }
         if let featureKey = page.featureKey {
             conditions += " AND feature_key = ?"
@@ -64,6 +66,20 @@ struct ListUsageLogs: Action {
             WHERE \(conditions) ORDER BY id DESC LIMIT ?
             """, arguments + [.integer(page.limit + 1)]
         ).map(UsageLogRow.read)
+    }
+}
+
+extension ListUsageLogs {
+    /// An overdue reservation counts as expired, whether or not the sweeper has come by: the
+    /// condition of ``UsageLog/isOverdue(at:)`` in SQL. Its parameters are the status and, if the
+    /// time matters, the instant.
+    private static func condition(on status: UsageLog.Status) -> String {
+        switch status {
+        case .pending: "status = ? AND (expires_at > ? OR commit_accepted_at IS NOT NULL)"
+        case .expired:
+            "(status = ? OR status = 'PENDING' AND expires_at <= ? AND commit_accepted_at IS NULL)"
+        case .success, .failed: "status = ?"
+        }
     }
 }
 
@@ -108,9 +124,12 @@ struct UsageLogListResponse: JSONObjectOutput {
 
 package struct UsageLogResponse: JSONObjectOutput {
     let log: UsageLog
+    let status: UsageLog.Status
 
-    package init(log: UsageLog) {
+    /// - Parameter status: how the log stands now; as it is stored if not given.
+    package init(log: UsageLog, status: UsageLog.Status? = nil) {
         self.log = log
+        self.status = status ?? log.status
     }
 
     package static let schemaName = "CareerUsageLog"
@@ -121,7 +140,7 @@ package struct UsageLogResponse: JSONObjectOutput {
             $0.log.key.requestID
         },
         OutputField("feature_key", .text, "The feature.") { $0.log.featureKey },
-        OutputField("status", .oneOf, "How it stands.") { $0.log.status },
+        OutputField("status", .oneOf, "How it stands.") { $0.status },
         OutputField("credits_reserved", .credits, "What it held.") { $0.log.creditsReserved },
         OutputField("credits_charged", .nullable(.credits), "null before SUCCESS.") {
             $0.log.creditsCharged

@@ -54,7 +54,6 @@ struct SummarizeUsage: Action {
 
     func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {
         let userID = try call.user().userID
-        try await quota.settle(userID)
         let items = try await database.read {
             try Self.sum(userID, query.from, query.to, by: query.by, in: $0)
         }

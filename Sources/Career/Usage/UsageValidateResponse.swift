@@ -10,24 +10,13 @@ struct UsageValidateResponse: JSONObjectOutput {
         case denied
     }
 
-    enum Code: String, CaseIterable, Sendable {
-        case reserved
-        case replayed
-        case noSubscription = "no_subscription"
-        case subscriptionInactive = "subscription_inactive"
-        case rateLimited = "rate_limited"
-        case requestAlreadyFinished = "request_already_finished"
-        case requestMismatch = "request_mismatch"
-        case quotaExceeded = "quota_exceeded"
-    }
-
     var access = Access.denied
     let userID: UUID
     var usageID: UUID?
     let message: String
     var creditsReserved = Credits.zero
     var status: UsageLog.Status?
-    let code: Code
+    let code: ValidateUsage.Code
     var expiresAt: Timestamp?
 
     static let about = "The decision on a call."
@@ -53,7 +42,7 @@ extension UsageValidateResponse {
                 ? "This request was granted before; its reservation still holds."
                 : "Granted; commit how the call ended.",
             creditsReserved: grant.creditsReserved, status: .pending,
-            code: grant.isReplay ? .replayed : .reserved, expiresAt: grant.expiresAt)
+            code: grant.code, expiresAt: grant.expiresAt)
         return Reply(response, headers: rateLimitHeaders(limits))
     }
 
@@ -62,37 +51,37 @@ extension UsageValidateResponse {
     ) -> Reply<UsageValidateResponse> {
         var headers = rateLimitHeaders(limits)
         func refuse(
-            _ status: Int, _ code: Code, _ message: String, usageID: UUID? = nil,
+            _ status: Int, _ message: String, usageID: UUID? = nil,
             _ logStatus: UsageLog.Status? = nil
         ) -> Reply<UsageValidateResponse> {
             Reply(
                 UsageValidateResponse(
                     userID: userID, usageID: usageID, message: message, status: logStatus,
-                    code: code),
+                    code: denial.code),
                 status: status, headers: headers)
         }
         switch denial {
         case .noSubscription:
-            return refuse(402, .noSubscription, "The user has no Career subscription.")
+            return refuse(402, "The user has no Career subscription.")
         case .subscriptionInactive:
-            return refuse(402, .subscriptionInactive, "The subscription is not active.")
+            return refuse(402, "The subscription is not active.")
         case .rateLimited(let seconds):
             headers[.retryAfter] = String(seconds)
-            return refuse(429, .rateLimited, "Too many calls; try again in \(seconds) s.")
+            return refuse(429, "Too many calls; try again in \(seconds) s.")
         case .requestAlreadyFinished(let usageID, let status):
             return refuse(
-                409, .requestAlreadyFinished,
+                409,
                 "This request has already ended (\(status.rawValue)); send a new request_id.",
                 usageID: usageID, status)
         case .requestMismatch(let usageID, let status):
             return refuse(
-                409, .requestMismatch,
+                409,
                 "This request_id and payload were sent for another feature.", usageID: usageID,
                 status)
         case .quotaExceeded(let used, let limit, let needed, let seconds):
             headers[.retryAfter] = String(max(1, seconds))
             return refuse(
-                429, .quotaExceeded,
+                429,
                 "Not enough credits: used \(used.decimal) of \(limit.decimal), "
                     + "needed \(needed.decimal).")
         }

@@ -15,7 +15,7 @@ struct ValidateUsageCall: Action {
             written. The same `request_id` and `payload_hash` answer with the same log, never \
             with a second reservation.
             """,
-        access: .userAndInternalKey,
+        access: .userAndInternalKey(activeUserCheckedBy: .decision),
         decisions: [
             (402, "`no_subscription` or `subscription_inactive`"),
             (409, "`request_already_finished` or `request_mismatch`"),

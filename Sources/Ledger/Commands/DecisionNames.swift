@@ -26,16 +26,8 @@ extension ValidateUsage {
         case .unknownUser: "unknown_user"
         case .deactivatedUser: "deactivated_user"
         case .unknownFeature: "unknown_feature"
-        case .granted(let grant, _): grant.isReplay ? "replayed" : "reserved"
-        case .denied(let denial, _):
-            switch denial {
-            case .noSubscription: "no_subscription"
-            case .subscriptionInactive: "subscription_inactive"
-            case .rateLimited: "rate_limited"
-            case .requestAlreadyFinished: "request_already_finished"
-            case .requestMismatch: "request_mismatch"
-            case .quotaExceeded: "quota_exceeded"
-            }
+        case .granted(let grant, _): grant.code.rawValue
+        case .denied(let denial, _): denial.code.rawValue
         }
     }
 }

@@ -37,6 +37,8 @@ public struct ValidateUsage: LedgerCommand {
         public let expiresAt: Timestamp
         /// Whether the reservation was made by an earlier request that this one repeats.
         public let isReplay: Bool
+
+        public var code: Code { isReplay ? .replayed : .reserved }
     }
 
     public enum Denial: Sendable, Equatable {
@@ -47,6 +49,29 @@ public struct ValidateUsage: LedgerCommand {
         case requestAlreadyFinished(usageID: UUID, UsageLog.Status)
         case requestMismatch(usageID: UUID, UsageLog.Status)
         case quotaExceeded(used: Credits, limit: Credits, needed: Credits, retryAfter: Int64)
+
+        public var code: Code {
+            switch self {
+            case .noSubscription: .noSubscription
+            case .subscriptionInactive: .subscriptionInactive
+            case .rateLimited: .rateLimited
+            case .requestAlreadyFinished: .requestAlreadyFinished
+            case .requestMismatch: .requestMismatch
+            case .quotaExceeded: .quotaExceeded
+            }
+        }
+    }
+
+    /// The decision in one word, on the wire and in metrics alike.
+    public enum Code: String, CaseIterable, Sendable {
+        case reserved
+        case replayed
+        case noSubscription = "no_subscription"
+        case subscriptionInactive = "subscription_inactive"
+        case rateLimited = "rate_limited"
+        case requestAlreadyFinished = "request_already_finished"
+        case requestMismatch = "request_mismatch"
+        case quotaExceeded = "quota_exceeded"
     }
 
     public func decide(
