@@ -104,7 +104,9 @@ let package = Package(
             name: "LedgerTests", dependencies: ["Ledger", "Values"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
-            name: "DatabaseTests", dependencies: ["Database", "Values"], swiftSettings: settings),
+            name: "DatabaseTests",
+            dependencies: ["Database", "Values", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings),
         .testTarget(
             name: "HTTPEndpointTests", dependencies: ["HTTPEndpoint"], swiftSettings: settings),
         .testTarget(
@@ -187,6 +189,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
+        .testTarget(
+            name: "LedgerStoreTests",
+            dependencies: [
+                "Database", "Ledger", "LedgerStore", "TestFixtures", "Values",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
         // The catalog as a file, and how it gets into the database.
         .libraryTarget(
             name: "CatalogSync",
@@ -205,6 +214,10 @@ let package = Package(
                 "Database", "HTTPEndpoint", "Ledger", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
+        .testTarget(
+            name: "UsersTests",
+            dependencies: ["Database", "Ledger", "TestFixtures", "Users", "Values"],
+            swiftSettings: settings),
         // Passwords, access tokens and the keys of an identity provider.
         .libraryTarget(
             name: "Tokens",
@@ -234,6 +247,13 @@ let package = Package(
                 "Stripe", "Users", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .testTarget(
+            name: "BillingTests",
+            dependencies: [
+                "Billing", "Database", "JSON", "Ledger", "LedgerStore", "Stripe", "TestFixtures",
+                "Values",
+            ],
+            swiftSettings: settings),
         // Stripe's events: their receipt, and what is done for each.
         .libraryTarget(
             name: "Webhooks",
@@ -242,9 +262,22 @@ let package = Package(
                 "Stripe", "Telemetry", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .testTarget(
+            name: "WebhooksTests",
+            dependencies: [
+                "JSON", "Messaging", "Stripe", "Webhooks",
+            ],
+            swiftSettings: settings),
         // What an operator sets up at Stripe: prices, the webhook endpoint, the portal.
         .libraryTarget(
             name: "StripeSetup", dependencies: ["Billing", "Ledger", "Stripe", "Webhooks"]),
+        .testTarget(
+            name: "StripeSetupTests",
+            dependencies: [
+                "Billing", "Database", "JSON", "Ledger", "LedgerStore", "Stripe", "StripeSetup",
+                "TestFixtures", "Webhooks",
+            ],
+            swiftSettings: settings),
         // Sign-up, sign-in, sessions, and who a caller is.
         .libraryTarget(
             name: "Identity",
@@ -257,6 +290,12 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
+        .testTarget(
+            name: "IdentityTests",
+            dependencies: [
+                "Database", "HTTPEndpoint", "Identity", "TestFixtures", "Users", "Values",
+            ],
+            swiftSettings: settings),
         // The product: plans, subscriptions and usage over HTTP.
         .libraryTarget(
             name: "Career",
@@ -281,6 +320,10 @@ let package = Package(
                 "Database", "JSON", "LedgerStore", "Schema", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
+        .testTarget(
+            name: "MovingTests",
+            dependencies: ["Database", "JSON", "Moving", "TestFixtures", "Values"],
+            swiftSettings: settings),
         // Settings, the one wiring, start and shutdown, what operators do.
         .libraryTarget(
             name: "Service",
@@ -299,6 +342,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "HTTPEndpoint", "Service", "Values",
+            ],
+            swiftSettings: settings),
         // The ledger under faults, held against a model of its rules. The model and the engine in
         // memory know the domain alone.
         .libraryTarget(name: "Simulator", dependencies: ["Ledger", "Values"]),

@@ -16,6 +16,12 @@ package struct BillingSnapshotReader: Sendable {
     let database: any Database
     package let prices: StripePrices
 
+    package init(stripe: StripeClient, database: any Database, prices: StripePrices) {
+        self.stripe = stripe
+        self.database = database
+        self.prices = prices
+    }
+
     /// A subscription as it was read.
     struct Reading: Sendable {
         let snapshot: BillingSnapshot
@@ -164,7 +170,7 @@ package struct BillingSnapshotReader: Sendable {
 
     /// What of an invoice's payments went back: refunds that succeeded and disputes that were lost.
     /// Of one payment no more can go back than was paid.
-    func returned(_ invoiceID: String) async throws -> Int64 {
+    package func returned(_ invoiceID: String) async throws -> Int64 {
         var returned: Int64 = 0
         for payment in try await stripe.listInvoicePayments(.invoice(invoiceID)) {
             guard let intent = payment.paymentIntentID, let paid = payment.amountPaid else {
@@ -279,20 +285,5 @@ private struct BilledChange {
         BillingSnapshot.PlanChange(
             id: id, at: Timestamp(ofStripe: at), end: Timestamp(ofStripe: end), from: from, to: to,
             isPaid: invoice?.status == .paid, givesBack: amount < 0, money: money)
-    }
-}
-
-extension StripeInvoice {
-    /// Whether it is, or will be, asked for. What a change that waits asks for changes nothing
-    /// until it is paid.
-    fileprivate func isBilled(of subscription: StripeSubscription) -> Bool {
-        let isOfWaiting = subscription.pendingUpdate != nil && id == subscription.latestInvoiceID
-        return status == .paid || !isOfWaiting && (status == .open || status == .draft)
-    }
-
-    /// Whether it was paid while its subscription went on: what is paid after the end pays for
-    /// nothing.
-    fileprivate func isPaid(beforeEndOf subscription: StripeSubscription) -> Bool {
-        status == .paid && (subscription.endedAt.map { (paidAt ?? createdAt) <= $0 } ?? true)
     }
 }

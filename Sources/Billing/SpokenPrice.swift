@@ -4,12 +4,17 @@ import Values
 
 /// What a subscriber pays for their plan, in words: what Stripe charges them. Who subscribed at an
 /// earlier price of the plan goes on paying that one.
-struct SpokenPrice: Sendable {
+package struct SpokenPrice: Sendable {
     let catalog: Catalog
     let items: [StripeSubscription.Item]
 
+    package init(catalog: Catalog, items: [StripeSubscription.Item]) {
+        self.catalog = catalog
+        self.items = items
+    }
+
     /// The catalog's own words if they name what Stripe charges, e.g. `$20 / month`.
-    func text(of plan: Plan) -> String {
+    package func text(of plan: Plan) -> String {
         let rule = PlanOfPrice(catalog)
         let item =
             items.first { rule.byItself($0.price)?.plan == plan.id }
@@ -26,7 +31,7 @@ struct SpokenPrice: Sendable {
 
 extension Plan {
     /// The catalog's words if they name the plan's price, else the price itself.
-    var spokenPrice: String { namesItsPrice ? displayPrice : "\(price.spoken) / month" }
+    package var spokenPrice: String { namesItsPrice ? displayPrice : "\(price.spoken) / month" }
 
     /// Whether a number in `display_price` is the price, e.g. 20 in `$20 / month`. A text without a
     /// number, such as `Free`, names a price of nothing.

@@ -26,7 +26,7 @@ public struct StripePrices: Sendable {
     /// The same for a price that only its id is known of, as in an invoice's line.
     ///
     /// - Parameter known: prices that were fetched a moment ago.
-    func plan(ofPriceID id: String, among known: [StripePrice]) async throws -> UUID? {
+    package func plan(ofPriceID id: String, among known: [StripePrice]) async throws -> UUID? {
         if let price = known.first(where: { $0.id == id }) { return try await plan(of: price) }
         do {
             return try await plan(of: stripe.retrievePrice(id))

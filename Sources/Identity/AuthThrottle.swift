@@ -14,7 +14,7 @@ import Values
 /// An attempt is judged before any work is done for it. It is counted again where its outcome is
 /// written, and taken back if it was good, in one database transaction: guesses that are sent all
 /// at once learn no more than the same guesses one after another.
-struct AuthThrottle: Sendable {
+package struct AuthThrottle: Sendable {
     struct Rule: Sendable {
         let kind: String
         let limit: Int64
@@ -40,7 +40,7 @@ struct AuthThrottle: Sendable {
     private static let issues = Rule(kind: "issue", limit: .max, seconds: 60 * 60)
     static let longestWindow: Int64 = 60 * 60
 
-    struct Bucket: Sendable {
+    package struct Bucket: Sendable {
         let rule: Rule
         /// One under each secret; the first is the one that counts.
         let keys: [[UInt8]]
@@ -50,13 +50,13 @@ struct AuthThrottle: Sendable {
     private let exemptsLoopback: Bool
 
     /// - Parameter exemptsLoopback: in development, where everybody comes from one address.
-    init(secrets: TokenHashSecrets, exemptsLoopback: Bool) {
+    package init(secrets: TokenHashSecrets, exemptsLoopback: Bool) {
         self.secrets = secrets
         self.exemptsLoopback = exemptsLoopback
     }
 
     /// The part of an address that one subscriber has.
-    static func network(of address: String) -> String {
+    package static func network(of address: String) -> String {
         IPAddress(address)?.subscriberNetwork ?? address
     }
 
@@ -64,7 +64,7 @@ struct AuthThrottle: Sendable {
     // Each list begins with what is one network's own, and lists are in one order of kinds.
 
     /// What a wrong password would count against.
-    func password(of emailKey: String, from address: String) -> [Bucket] {
+    package func password(of emailKey: String, from address: String) -> [Bucket] {
         let (own, everywhere) = pair(Self.failuresPerAccount, emailKey, from: address)
         return [own] + wholeNetwork(Self.failuresPerNetwork, of: address) + [everywhere]
     }
@@ -83,13 +83,13 @@ struct AuthThrottle: Sendable {
         return buckets
     }
 
-    func mails(to emailKey: String, from address: String) -> [Bucket] {
+    package func mails(to emailKey: String, from address: String) -> [Bucket] {
         let (own, everywhere) = pair(Self.mailsPerEmail, emailKey, from: address)
         return [own, everywhere]
     }
 
     /// What a sign-up or a request for a code counts against, whatever it is answered.
-    func requests(from address: String) -> [Bucket] {
+    package func requests(from address: String) -> [Bucket] {
         wholeNetwork(Self.requestsPerNetwork, of: address)
     }
 
@@ -116,7 +116,7 @@ struct AuthThrottle: Sendable {
     // MARK: Judging
 
     /// The refusal, where a bucket is full.
-    func refusal(
+    package func refusal(
         _ buckets: [Bucket], in connection: any DatabaseConnection, now: Timestamp
     ) throws -> Problem? {
         for bucket in buckets {
@@ -137,7 +137,7 @@ struct AuthThrottle: Sendable {
 
     /// Judges an attempt and counts it. Where a bucket was full it is refused before it is looked
     /// at and counts for nothing, so that a client that repeats itself locks nothing more.
-    func begin(
+    package func begin(
         _ buckets: [Bucket], in connection: any DatabaseConnection, now: Timestamp
     ) throws -> Problem? {
         if let refusal = try refusal(buckets, in: connection, now: now) { return refusal }
@@ -175,7 +175,7 @@ struct AuthThrottle: Sendable {
     }
 
     /// Takes back what was counted in this database transaction: the attempt was good.
-    func forgive(_ buckets: [Bucket], in connection: any DatabaseConnection) throws {
+    package func forgive(_ buckets: [Bucket], in connection: any DatabaseConnection) throws {
         try connection.executeMany(
             "UPDATE auth_throttles SET failures = failures - 1 WHERE bucket = ? AND failures > 0",
             buckets.map { [.blob($0.keys[0])] })

@@ -8,28 +8,28 @@ import Values
 /// that the same network asked for: what a stranger asks for elsewhere makes no code worthless that
 /// its owner has just been mailed. Wrong tries are counted by ``AuthThrottle``, for addresses
 /// without an account too.
-struct OneTimeCodes: Sendable {
+package struct OneTimeCodes: Sendable {
     static let digits = 6
     static let lifetimeSeconds: Int64 = 10 * 60
     /// Codes of one purpose that a user may have running, each asked for from another network. More
     /// would make guessing easier.
     static let maximumRunning = 3
 
-    enum Purpose: String, Sendable {
+    package enum Purpose: String, Sendable {
         case signUp = "signup"
         case passwordReset = "password_reset"
     }
 
     private let secrets: TokenHashSecrets
 
-    init(secrets: TokenHashSecrets) {
+    package init(secrets: TokenHashSecrets) {
         self.secrets = secrets
     }
 
     /// Makes a code out of the system's cryptographic generator and keeps its hash.
     ///
     /// - Parameter address: of who asks for it.
-    func issue(
+    package func issue(
         _ purpose: Purpose, for userID: UUID, askedFrom address: String,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws -> String {
@@ -64,7 +64,7 @@ struct OneTimeCodes: Sendable {
     }
 
     /// Whether this is one of the user's running codes.
-    func accepts(
+    package func accepts(
         _ code: String, _ purpose: Purpose, of userID: UUID,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws -> Bool {
@@ -86,7 +86,7 @@ struct OneTimeCodes: Sendable {
     /// Uses the code up, and with it the others of its purpose: what they prove is proven. The
     /// user's row is to be locked.
     /// - Returns: false where it is not there any more: used, replaced by a newer one, or over.
-    func redeem(
+    package func redeem(
         _ code: String, _ purpose: Purpose, of userID: UUID,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws -> Bool {

@@ -11,7 +11,7 @@ import Values
 /// sweeper stands on nothing that is remembered here.
 package struct OverdueWatch {
     /// Users that are remembered; then all are forgotten and looked at anew.
-    static let maximumUsers = 20_000
+    package static let maximumUsers = 20_000
 
     /// How long a reservation is held, in seconds.
     private let reservationTTL: Int64
@@ -21,7 +21,7 @@ package struct OverdueWatch {
         self.reservationTTL = reservationTTL
     }
 
-    func mustLook(for user: UUID, at now: Timestamp) -> Bool {
+    package func mustLook(for user: UUID, at now: Timestamp) -> Bool {
         guard let end = clearUntil[user] else { return true }
         return now >= end
     }
@@ -29,7 +29,7 @@ package struct OverdueWatch {
     /// - Parameters:
     ///   - decidedAt: the instant of the account's last decision.
     ///   - firstEnd: when the first of the user's reservations ends; `nil` without any.
-    mutating func looked(for user: UUID, decidedAt: Timestamp, firstEnd: Timestamp?) {
+    package mutating func looked(for user: UUID, decidedAt: Timestamp, firstEnd: Timestamp?) {
         if clearUntil.count >= Self.maximumUsers { clearUntil = [:] }
         let newest = decidedAt.adding(seconds: reservationTTL)
         clearUntil[user] = min(firstEnd ?? newest, newest)

@@ -11,7 +11,7 @@ import Schema
 ///   follows;
 /// - the last line is an object: the number of rows of each table, and the SHA-256 of every byte
 ///   before that line.
-enum ExportFormat {
+package enum ExportFormat {
     static let name = "cuebx-export"
     static let version: Int64 = 1
     /// The longest line. The longest text that the service takes is a request's body of 1 MiB, and
@@ -43,7 +43,7 @@ enum ExportFormat {
     }
 
     /// One row as a line.
-    static func line(_ row: Row, of table: PortableTable) throws -> [UInt8] {
+    package static func line(_ row: Row, of table: PortableTable) throws -> [UInt8] {
         var writer = JSONWriter()
         var reader = row.reader
         writer.beginArray()
@@ -64,7 +64,7 @@ enum ExportFormat {
     }
 
     /// The value of a column; `nil` where it is of another kind.
-    static func value(_ json: JSONValue, _ kind: PortableTable.Kind) -> SQLValue? {
+    package static func value(_ json: JSONValue, _ kind: PortableTable.Kind) -> SQLValue? {
         if json.isNull { return .null }
         switch kind {
         case .integer: return json.int.map { .integer($0) }

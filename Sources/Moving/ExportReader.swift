@@ -5,11 +5,11 @@ import Schema
 
 /// Reads an export and holds it to its format: the tables of this schema in their order, each value
 /// of its column's kind, the numbers of rows and the checksum of the last line.
-struct ExportReader {
+package struct ExportReader {
     private var lines: LineReader
     private var digest = SHA256()
 
-    init(descriptor: Int32) {
+    package init(descriptor: Int32) {
         lines = LineReader(
             descriptor: descriptor, maximumLineBytes: ExportFormat.maximumLineBytes)
     }
@@ -17,7 +17,7 @@ struct ExportReader {
     /// Reads the first line.
     ///
     /// - Throws: ``MoveRefusal`` where it is no export, or one of another version.
-    mutating func readHeader() throws {
+    package mutating func readHeader() throws {
         guard let line = try nextLine(),
             let header = Self.json(line), header["format"]?.string == ExportFormat.name
         else { throw MoveRefusal("this is no export of cuebx: its first line says otherwise") }
@@ -46,7 +46,7 @@ struct ExportReader {
     /// Reads the tables and the last line, after the header.
     ///
     /// - Parameter row: takes each row as it comes; what follows may yet turn out damaged.
-    mutating func readRows(_ row: (PortableTable, [SQLValue]) throws -> Void) throws {
+    package mutating func readRows(_ row: (PortableTable, [SQLValue]) throws -> Void) throws {
         var counts: [String: Int64] = [:]
         var waiting = PortableTable.all[...]
         var table: PortableTable?

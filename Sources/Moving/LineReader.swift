@@ -1,7 +1,7 @@
 import Foundation
 
 /// Reads a file descriptor line by line, holding one line and one block.
-struct LineReader {
+package struct LineReader {
     static let blockBytes = 256 * 1024
 
     private let descriptor: Int32
@@ -9,16 +9,16 @@ struct LineReader {
     private var buffer: [UInt8] = []
     private var position = 0
     /// The number of the line that was returned last, from 1.
-    private(set) var line = 0
+    package private(set) var line = 0
 
-    init(descriptor: Int32, maximumLineBytes: Int) {
+    package init(descriptor: Int32, maximumLineBytes: Int) {
         self.descriptor = descriptor
         self.maximumLineBytes = maximumLineBytes
     }
 
     /// The next line with its newline, which only the last line of a cut-off file lacks; `nil` at
     /// the end.
-    mutating func next() throws -> [UInt8]? {
+    package mutating func next() throws -> [UInt8]? {
         var searched = position
         while true {
             if let end = newline(from: searched) {

@@ -3,19 +3,19 @@ import LedgerStore
 import Values
 
 /// A table as an export carries it: the same on every engine.
-struct PortableTable: Sendable {
+package struct PortableTable: Sendable {
     /// How a value is written: integers (micro-credits and microseconds among them) as numbers,
     /// UUIDs in their usual text, bytes in hexadecimal.
-    enum Kind: String, Sendable {
+    package enum Kind: String, Sendable {
         case integer
         case text
         case uuid
         case bytes
     }
 
-    struct Column: Sendable {
-        let name: String
-        let kind: Kind
+    package struct Column: Sendable {
+        package let name: String
+        package let kind: Kind
         /// What is read in its place, where the value means nothing outside this process.
         let expression: String
         /// What an integer may be, since the service reads no other: an import refuses it.
@@ -32,7 +32,9 @@ struct PortableTable: Sendable {
         }
 
         /// A whole number that is not negative, such as a count.
-        static func count(_ name: String) -> Column { Column(name, .integer, in: RowReader.counts) }
+        package static func count(_ name: String) -> Column {
+            Column(name, .integer, in: RowReader.counts)
+        }
         static func flag(_ name: String) -> Column { Column(name, .integer, in: 0...1) }
         /// Microseconds since 1970.
         static func time(_ name: String) -> Column { Column(name, .integer, in: Timestamp.range) }
@@ -47,17 +49,17 @@ struct PortableTable: Sendable {
         static func zero(_ name: String) -> Column {
             Column(name, .integer, in: 0...0, expression: "CAST(0 AS BIGINT)")
         }
-        static func text(_ name: String) -> Column { Column(name, .text) }
-        static func uuid(_ name: String) -> Column { Column(name, .uuid) }
-        static func bytes(_ name: String) -> Column { Column(name, .bytes) }
+        package static func text(_ name: String) -> Column { Column(name, .text) }
+        package static func uuid(_ name: String) -> Column { Column(name, .uuid) }
+        package static func bytes(_ name: String) -> Column { Column(name, .bytes) }
     }
 
-    let name: String
+    package let name: String
     /// The primary key, by which the rows are ordered.
     let key: [String]
-    let columns: [Column]
+    package let columns: [Column]
 
-    init(_ name: String, key: String..., columns: [Column]) {
+    package init(_ name: String, key: String..., columns: [Column]) {
         self.name = name
         self.key = key
         self.columns = columns
@@ -85,7 +87,7 @@ extension PortableTable {
     /// Every table of the schema but `schema_migrations`, which the export's header speaks for. A
     /// table stands after those that it refers to, and `installation` stands last: its row ends an
     /// import.
-    static let all = catalog + identity + ledger + billing + [installation]
+    package static let all = catalog + identity + ledger + billing + [installation]
 
     private static let catalog = [
         PortableTable(

@@ -2,7 +2,7 @@ import Foundation
 import Values
 
 /// `.env`: settings of development, written as shells and Docker Compose read them.
-enum EnvironmentFile {
+package enum EnvironmentFile {
     /// - Returns: no variables where there is no such file.
     /// - Throws: ``SettingsError`` where there is one that cannot be read.
     static func read(path: String) throws -> [String: String] {
@@ -16,7 +16,7 @@ enum EnvironmentFile {
     /// The variables of lines such as `NAME=value`, `export NAME="value"  # why`. Of a name that
     /// comes twice the last value counts. Empty lines, comments and lines that set nothing are
     /// passed over.
-    static func parse(_ text: String) -> [String: String] {
+    package static func parse(_ text: String) -> [String: String] {
         var variables: [String: String] = [:]
         for line in text.split(whereSeparator: \.isNewline) {
             guard let (name, value) = assignment(in: line) else { continue }

@@ -10,7 +10,7 @@ extension Settings {
     /// Names the first setting that is bad.
     ///
     /// - Parameter needsWebhookSecret: false for the command that has the secret made.
-    func check(needsWebhookSecret: Bool = true) throws {
+    package func check(needsWebhookSecret: Bool = true) throws {
         try checkDatabase()
         _ = try rabbitMQ()
         try checkKeys()

@@ -9,8 +9,8 @@ import Stripe
 /// 2025-03-31.basil, `invoice.parent` since) is fetched by the object's id, in the release that we
 /// read. An event without such an id becomes a dead letter.
 package struct StripeWork: Sendable, Equatable {
-    let queue: MessageQueue
-    let body: String
+    package let queue: MessageQueue
+    package let body: String
 
     /// What an event is about, which decides how it is read.
     private enum Subject {
@@ -60,7 +60,7 @@ package struct StripeWork: Sendable, Equatable {
     /// `nil` for an event that is only kept.
     ///
     /// - Parameter requestID: of the request that brought it, for the worker's log.
-    init?(_ event: StripeEvent, requestID: String) {
+    package init?(_ event: StripeEvent, requestID: String) {
         guard let (subject, queue) = Self.subject(of: event.type) else { return nil }
         self.queue = queue
         var work: JSONObject = [
