@@ -170,6 +170,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
+        .testTarget(
+            name: "StripeSandboxTests",
+            dependencies: [
+                "StripeSandbox",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "stripe-sandbox", dependencies: ["StripeSandbox"], swiftSettings: settings),
         // Counters and histograms, as Prometheus reads them.

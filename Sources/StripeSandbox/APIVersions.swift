@@ -1,19 +1,19 @@
 /// The versions of Stripe's API: docs.stripe.com/changelog. A request names one, and so does a
 /// webhook endpoint; what is answered has that version's shape.
-struct APIVersion: Sendable, Equatable, Comparable, CustomStringConvertible {
-    let description: String
+package struct APIVersion: Sendable, Equatable, Comparable, CustomStringConvertible {
+    package let description: String
 
     /// Nil for what was never a version.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard Self.known.contains(text) else { return nil }
         description = text
     }
 
     private init(unchecked text: String) { description = text }
 
-    static let current = APIVersion(unchecked: "2026-10-28.endive")
+    package static let current = APIVersion(unchecked: "2026-10-28.endive")
     /// Invoices have a `parent`, and periods stand with a subscription's items.
-    static let basil = APIVersion(unchecked: "2025-03-31.basil")
+    package static let basil = APIVersion(unchecked: "2025-03-31.basil")
     /// Subscriptions have a `billing_mode`.
     static let billingModes = APIVersion(unchecked: "2025-06-30.basil")
     /// Subscriptions are made with flexible billing.
@@ -23,7 +23,7 @@ struct APIVersion: Sendable, Equatable, Comparable, CustomStringConvertible {
     /// `billing_cycle_anchor` of an update is an object.
     static let endive = APIVersion(unchecked: "2026-09-30.endive")
 
-    static func < (one: APIVersion, other: APIVersion) -> Bool {
+    package static func < (one: APIVersion, other: APIVersion) -> Bool {
         one.description.prefix(10) < other.description.prefix(10)
     }
 

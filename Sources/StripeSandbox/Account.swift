@@ -26,20 +26,20 @@ enum Kind: String, Sendable {
 }
 
 /// Who asked for a change: events carry it.
-struct RequestIdentity: Sendable {
+package struct RequestIdentity: Sendable {
     var id: String?
     var idempotencyKey: String?
     var version = APIVersion.current
 
     /// For what happens because time has passed.
-    static let clock = RequestIdentity()
+    package static let clock = RequestIdentity()
 }
 
 /// The sandbox's Stripe account inside one database transaction, at one instant.
 ///
 /// Every endpoint is a method of it, in the file of its noun. A thrown error undoes what the method
 /// has written.
-final class Account {
+package final class Account {
     let db: Database
     /// Unix seconds. While work that fell due is caught up on, the time at which it was due.
     var now: Int64
@@ -56,7 +56,7 @@ final class Account {
     /// Somebody sits before the page and answers what their bank asks.
     var authenticates = false
 
-    init(
+    package init(
         db: Database, now: Int64, request: RequestIdentity, baseURL: String, knobs: TestKnobs
     ) {
         self.db = db

@@ -1,15 +1,21 @@
 /// Calendar arithmetic on Unix seconds, in UTC.
-enum CalendarDates {
-    static let secondsPerDay: Int64 = 86_400
+package enum CalendarDates {
+    package static let secondsPerDay: Int64 = 86_400
 
-    struct Day: Equatable {
-        var year: Int64
-        var month: Int64
-        var day: Int64
+    package struct Day: Equatable {
+        package var year: Int64
+        package var month: Int64
+        package var day: Int64
+
+        package init(year: Int64, month: Int64, day: Int64) {
+            self.year = year
+            self.month = month
+            self.day = day
+        }
     }
 
     /// The day on which a second falls (the proleptic Gregorian calendar).
-    static func day(of seconds: Int64) -> Day {
+    package static func day(of seconds: Int64) -> Day {
         // Counted in eras of 400 years that begin on 1 March, so that leap days come last.
         let days = floorDivide(seconds, secondsPerDay) + 719_468
         let era = floorDivide(days, 146_097)
@@ -25,7 +31,7 @@ enum CalendarDates {
     }
 
     /// The first second of a day.
-    static func seconds(of day: Day) -> Int64 {
+    package static func seconds(of day: Day) -> Int64 {
         let year = day.month <= 2 ? day.year - 1 : day.year
         let era = floorDivide(year, 400)
         let yearOfEra = year - era * 400
@@ -35,7 +41,7 @@ enum CalendarDates {
         return (era * 146_097 + dayOfEra - 719_468) * secondsPerDay
     }
 
-    static func daysInMonth(year: Int64, month: Int64) -> Int64 {
+    package static func daysInMonth(year: Int64, month: Int64) -> Int64 {
         let next =
             month == 12
             ? Day(year: year + 1, month: 1, day: 1) : Day(year: year, month: month + 1, day: 1)
@@ -45,7 +51,7 @@ enum CalendarDates {
 
     /// Adds months to the anchor itself, so that 31 January leads to 28 February and then to
     /// 31 March (docs.stripe.com/billing/subscriptions/billing-cycle).
-    static func adding(months: Int64, to anchor: Int64) -> Int64 {
+    package static func adding(months: Int64, to anchor: Int64) -> Int64 {
         let start = day(of: anchor)
         let index = start.year * 12 + start.month - 1 + months
         let year = floorDivide(index, 12)
@@ -71,15 +77,20 @@ enum CalendarDates {
 }
 
 /// How often a price is charged: every `count` days, weeks, months or years.
-struct BillingInterval: Equatable {
-    enum Unit: String { case day, week, month, year }
+package struct BillingInterval: Equatable {
+    package enum Unit: String { case day, week, month, year }
 
     var unit: Unit
     var count: Int64
 
+    package init(unit: Unit, count: Int64) {
+        self.unit = unit
+        self.count = count
+    }
+
     /// The cycle in which a second lies. Boundaries are counted from the anchor, in both
     /// directions.
-    func cycle(containing time: Int64, anchor: Int64) -> (start: Int64, end: Int64) {
+    package func cycle(containing time: Int64, anchor: Int64) -> (start: Int64, end: Int64) {
         switch unit {
         case .day, .week:
             let step = count * (unit == .week ? 7 : 1) * CalendarDates.secondsPerDay
@@ -87,8 +98,10 @@ struct BillingInterval: Equatable {
             return (start, start + step)
         case .month, .year:
             let step = count * (unit == .year ? 12 : 1)
-            let longest = step * 31 * CalendarDates.secondsPerDay
-            var steps = CalendarDates.floorDivide(time - anchor, longest)
+            // A month has 28 to 31 days: counted so, the first guess is never too late.
+            let days: Int64 = time < anchor ? 28 : 31
+            var steps = CalendarDates.floorDivide(
+                time - anchor, step * days * CalendarDates.secondsPerDay)
             while CalendarDates.adding(months: (steps + 1) * step, to: anchor) <= time {
                 steps += 1
             }
@@ -126,7 +139,7 @@ struct BillingInterval: Equatable {
     }
 
     /// The first boundary after `time`, counted from the anchor (which is a boundary itself).
-    func boundary(after time: Int64, anchor: Int64) -> Int64 {
+    package func boundary(after time: Int64, anchor: Int64) -> Int64 {
         guard anchor <= time else { return anchor }
         switch unit {
         case .day, .week:

@@ -5,7 +5,7 @@ extension Currencies {
     private static let countedInHundredths: Set = ["isk", "ugx"]
 
     /// Refuses an amount that no charge can have.
-    static func check(_ amount: Int64, _ currency: String, param: String) throws {
+    package static func check(_ amount: Int64, _ currency: String, param: String) throws {
         if threeDecimal.contains(currency), amount % 10 != 0 {
             throw StripeError.invalid(
                 "Invalid amount: the last digit must be 0 in \(currency).", param: param)

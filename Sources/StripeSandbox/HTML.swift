@@ -1,6 +1,6 @@
 /// The frame of the sandbox's pages: no scripts, no outside resources.
-enum HTML {
-    static func escape(_ text: String) -> String {
+package enum HTML {
+    package static func escape(_ text: String) -> String {
         var escaped = ""
         for character in text {
             switch character {

@@ -3,16 +3,21 @@ import JSON
 
 /// The answers to POST requests that carried a key: docs.stripe.com/api/idempotent_requests.
 extension Account {
-    static let keyLifetime: Int64 = 24 * 3_600
+    package static let keyLifetime: Int64 = 24 * 3_600
     static let maximumKeyLength = 255
 
-    struct StoredAnswer: Sendable {
-        var status: Int
-        var body: String
+    package struct StoredAnswer: Sendable {
+        package var status: Int
+        package var body: String
+
+        package init(status: Int, body: String) {
+            self.status = status
+            self.body = body
+        }
     }
 
     /// The answer that was given to this key before. Other parameters than then are a refusal.
-    func storedAnswer(key: String, fingerprint: String) throws -> StoredAnswer? {
+    package func storedAnswer(key: String, fingerprint: String) throws -> StoredAnswer? {
         let row = try Row.fetchOne(
             db,
             sql: """
@@ -30,7 +35,7 @@ extension Account {
     }
 
     /// Keeps an answer. Refused parameters are not kept: the request was never carried out.
-    func store(_ answer: StoredAnswer, key: String, fingerprint: String) throws {
+    package func store(_ answer: StoredAnswer, key: String, fingerprint: String) throws {
         try db.execute(
             sql: "DELETE FROM idempotency WHERE created <= ?",
             arguments: [sandboxTime - Self.keyLifetime])

@@ -4,16 +4,16 @@ import JSON
 ///
 /// Hashes are written `a[b]=v`, lists `a[0][b]=v` or `a[]=v`, with the brackets literal or
 /// percent-encoded (docs.stripe.com/api, "Request and response format"). An empty value unsets.
-struct Parameters: Sendable, Equatable {
+package struct Parameters: Sendable, Equatable {
     static let maximumCount = 1_000
     static let maximumDepth = 8
 
-    struct Entry: Sendable, Equatable {
+    package struct Entry: Sendable, Equatable {
         let path: [String]
-        let value: String
+        package let value: String
 
         /// The name as a caller would write it: `items[0][price]`.
-        var name: String { path[0] + path.dropFirst().map { "[\($0)]" }.joined() }
+        package var name: String { path[0] + path.dropFirst().map { "[\($0)]" }.joined() }
 
         /// The name with the places in lists left out: `items[][price]`.
         var pattern: String {
@@ -21,13 +21,13 @@ struct Parameters: Sendable, Equatable {
         }
     }
 
-    var entries: [Entry] = []
+    package var entries: [Entry] = []
 
     static let none = Parameters()
 
     init(_ entries: [Entry] = []) { self.entries = entries }
 
-    init(form: String) throws {
+    package init(form: String) throws {
         var nextPlaces: [[String]: Int] = [:]
         for pair in form.split(separator: "&", omittingEmptySubsequences: true) {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

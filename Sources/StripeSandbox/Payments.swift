@@ -182,7 +182,7 @@ extension Account {
 }
 
 /// What the account accepts of currencies (docs.stripe.com/currencies).
-enum Currencies {
+package enum Currencies {
     static let zeroDecimal: Set = [
         "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf",
         "xof", "xpf",

@@ -1,9 +1,9 @@
 /// What a part of a billing period costs.
-enum Proration {
+package enum Proration {
     /// One line: the exact fraction of the price for the time that is left, rounded to the minor
     /// unit, halves away from zero (docs.stripe.com/billing/subscriptions/prorations). Each line is
     /// rounded by itself and a total is the sum of the rounded lines. A credit is minus this.
-    static func amount(
+    package static func amount(
         unitAmount: Int64, quantity: Int64, at date: Int64, periodStart: Int64, periodEnd: Int64
     ) -> Int64 {
         guard periodEnd > periodStart else { return 0 }

@@ -2,8 +2,8 @@ import GRDB
 
 /// The sandbox's tables. Stripe objects are kept as the JSON that goes over the wire, with the few
 /// members beside them that lists and look-ups filter by.
-enum Schema {
-    static var migrator: DatabaseMigrator {
+package enum Schema {
+    package static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { db in try db.execute(sql: tables) }
         migrator.registerMigration("2") { db in try db.execute(sql: moreCharges) }

@@ -3,7 +3,7 @@ import JSON
 /// A refusal in Stripe's own shape: an HTTP status and an `error` object.
 ///
 /// The members and the statuses follow docs.stripe.com/api/errors.
-struct StripeError: Error {
+package struct StripeError: Error {
     var status: Int
     var type: String
     var code: String?

@@ -3,7 +3,7 @@ import Synchronization
 
 /// What tests turn: how webhooks are delivered, which API calls go wrong. It lives as long as the
 /// process does.
-final class TestKnobs: Sendable {
+package final class TestKnobs: Sendable {
     static let maximumLoggedRequests = 1_000
     static let maximumFaults = 100
     static let maximumTimes = 100
@@ -70,6 +70,8 @@ final class TestKnobs: Sendable {
     }
 
     private let state = Mutex(State())
+
+    package init() {}
 
     var webhooks: Webhooks { state.withLock { $0.webhooks } }
 
