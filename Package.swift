@@ -246,6 +246,12 @@ let package = Package(
                 "Database", "HTTPClient", "JSON", "Ledger", "Messaging", "Users", "Values",
                 .product(name: "Mustache", package: "swift-mustache"),
             ]),
+        .testTarget(
+            name: "MailTests",
+            dependencies: [
+                "Database", "Mail", "TestFixtures", "Users", "Values",
+            ],
+            swiftSettings: settings),
         // What Stripe says of subscriptions, and what follows: mirror, webhooks, reconciliation.
         .libraryTarget(
             name: "Billing",
@@ -311,6 +317,13 @@ let package = Package(
                 "Messaging", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
+        .testTarget(
+            name: "CareerTests",
+            dependencies: [
+                "Career", "HTTPEndpoint", "JSON", "Ledger", "TestFixtures", "Values",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: settings),
         // Every migration of the database, in one numbered list.
         .libraryTarget(name: "Schema", dependencies: ["Database"]),
         // A database and a catalog for the tests of several targets.

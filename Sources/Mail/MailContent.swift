@@ -18,7 +18,7 @@ package struct MailContent: Sendable {
     /// A secret that is to stand in the mail; its templates see ``Mail/placeOfCode`` for it.
     let code: String?
 
-    private init(_ kind: Kind, _ values: [String: String?] = [:], code: String? = nil) {
+    package init(_ kind: Kind, _ values: [String: String?] = [:], code: String? = nil) {
         self.kind = kind
         self.values = values.merging(code == nil ? [:] : ["code": Mail.placeOfCode]) { $1 }
         self.code = code

@@ -25,7 +25,7 @@ package struct Mailbox: Sendable, Equatable {
     }
 
     /// As a header has it.
-    var header: String {
+    package var header: String {
         guard let name else { return address }
         let isPlain = name.utf8.allSatisfy { (0x20..<0x7F).contains($0) }
         let shown = isPlain ? "\"\(name.replacing("\\", with: "\\\\"))\"" : encodedWords(name)
@@ -40,7 +40,7 @@ extension Mail {
     /// The mail as bytes on the wire (RFC 5322, RFC 2046): plain text and HTML, both in Base64, so
     /// that no line is too long and nothing in them can be taken for a header. Sent again, it has
     /// the same `Message-ID`.
-    func message(from sender: Mailbox, id: UUID, at time: Timestamp) -> [UInt8] {
+    package func message(from sender: Mailbox, id: UUID, at time: Timestamp) -> [UInt8] {
         let boundary = "part-\(id.text)"
         let lines = [
             "From: \(sender.header)", "To: \(recipient)", "Subject: \(encodedWords(subject))",

@@ -43,7 +43,12 @@ package struct MailRecipient: Sendable, Equatable {
     let address: String
     /// How they are greeted. Only who has proven the address is greeted by name: else anybody
     /// could mail words of their choice to anybody, by signing up with a name.
-    let name: String?
+    package let name: String?
+
+    package init(address: String, name: String?) {
+        self.address = address
+        self.name = name
+    }
 }
 
 extension UserRow {

@@ -32,7 +32,7 @@ package struct MailTemplates: Sendable {
         }
     }
 
-    func render(_ content: MailContent, to recipient: MailRecipient) -> Mail {
+    package func render(_ content: MailContent, to recipient: MailRecipient) -> Mail {
         let values = MailValues(content.values, name: recipient.name)
         // Subjects are plain text, in the HTML's head too, where the layout escapes them.
         let subject = text.subject(of: content.kind, values)

@@ -11,10 +11,10 @@
 // What is misspelled, or cannot be read, stops the start of the service and never a mail.
 
 /// A mail's templates.
-struct MailText: Sendable {
+package struct MailText: Sendable {
     let subject: String
     /// The names that the templates may use, beside the greeting's own.
-    let values: [String]
+    package let values: [String]
     let body: String
 }
 
@@ -22,7 +22,7 @@ extension MailText {
     /// A mail with a code holds no other number of six digits, so that people and programs find
     /// it. It greets nobody: the address is not proven yet, or somebody else may have asked for
     /// the mail.
-    static let all: [MailContent.Kind: MailText] = [
+    package static let all: [MailContent.Kind: MailText] = [
         .signUpCode: MailText(
             subject: "Your CueBX Career code",
             values: ["code", "minutes", "contested"],

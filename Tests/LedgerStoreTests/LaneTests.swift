@@ -63,6 +63,26 @@ struct LaneTests {
         }
     }
 
+    @Test("What throws alongside undoes its own command alone")
+    func thrown() async throws {
+        try await Store.run { store in
+            let (one, two) = (try await store.newUser(1), try await store.newUser(2))
+            let failing: Store.Operation<Bool> = { ledger in
+                try await ledger.perform(ValidateUsage(one), alongside: { _, _ in throw Thrown() })
+                    .grant != nil
+            }
+            let validate: Store.Operation<Bool> = { ledger in
+                try await ledger.perform(ValidateUsage(two)).grant != nil
+            }
+            let results = await store.inOneBatch([validate, failing])
+            #expect(results[1].error is Thrown)
+            #expect(try results[0].get())
+            #expect(try await store.logs(of: one).isEmpty)
+            #expect(try await store.entry(of: one)?.account?.context.reserved == .zero)
+            #expect(try await store.logs(of: two).count == 1)
+        }
+    }
+
     @Test("A defect answers its own command alone, is not kept and is counted")
     func defect() async throws {
         try await Store.run { store in

@@ -140,7 +140,7 @@ extension ValidateUsage {
             key: IdempotencyKey(
                 userID: user, requestID: request, payloadHash: String(repeating: "0", count: 64)),
             featureKey: "match", call: UsageLog.Call(endpoint: "/", method: "POST"),
-            randomness: 7)
+            randomness: UInt64(user.uuid.15))
     }
 }
 

@@ -82,12 +82,12 @@ struct CommitUsageCall: Action {
     }
 }
 
-struct UsageCommitRequest: JSONInput {
-    let command: CommitUsage
+package struct UsageCommitRequest: JSONInput {
+    package let command: CommitUsage
 
-    static let about = "Tells how a call ended."
+    package static let about = "Tells how a call ended."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         let userID = reader.required("user_id", .uuid, "Whose call it was.")
         let usageID = reader.required("usage_id", .uuid, "What validate answered.")
         let success = reader.required("success", .bool, "Whether the call succeeded.")

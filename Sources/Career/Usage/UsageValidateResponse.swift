@@ -4,7 +4,7 @@ import HTTPTypes
 import Ledger
 import Values
 
-struct UsageValidateResponse: JSONObjectOutput {
+package struct UsageValidateResponse: JSONObjectOutput {
     enum Access: String, CaseIterable, Sendable {
         case granted
         case denied
@@ -19,8 +19,8 @@ struct UsageValidateResponse: JSONObjectOutput {
     let code: ValidateUsage.Code
     var expiresAt: Timestamp?
 
-    static let about = "The decision on a call."
-    static let fields: [OutputField<UsageValidateResponse>] = [
+    package static let about = "The decision on a call."
+    package static let fields: [OutputField<UsageValidateResponse>] = [
         OutputField("access", .oneOf, "Whether the call may run.") { $0.access },
         OutputField("user_id", .uuid, "Whose call it is.") { $0.userID },
         OutputField("usage_id", .nullable(.uuid), "The log; commit with it.") { $0.usageID },
@@ -33,7 +33,7 @@ struct UsageValidateResponse: JSONObjectOutput {
 }
 
 extension UsageValidateResponse {
-    static func reply(
+    package static func reply(
         to grant: ValidateUsage.Grant, userID: UUID, _ limits: [RateLimitStanding]
     ) -> Reply<UsageValidateResponse> {
         let response = UsageValidateResponse(
@@ -46,7 +46,7 @@ extension UsageValidateResponse {
         return Reply(response, headers: rateLimitHeaders(limits))
     }
 
-    static func reply(
+    package static func reply(
         to denial: ValidateUsage.Denial, userID: UUID, _ limits: [RateLimitStanding]
     ) -> Reply<UsageValidateResponse> {
         var headers = rateLimitHeaders(limits)

@@ -3,15 +3,15 @@ import HTTPEndpoint
 import Ledger
 
 /// What a tool server asks before an AI call.
-struct UsageValidateRequest: JSONInput {
+package struct UsageValidateRequest: JSONInput {
     let requestID: String
     let featureKey: String
     let payloadHash: String
     let call: UsageLog.Call
 
-    static let about = "Asks whether the user may run a feature now."
+    package static let about = "Asks whether the user may run a feature now."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         self.init(&reader, knowsFeature: { _ in true })
     }
 
