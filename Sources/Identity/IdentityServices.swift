@@ -29,6 +29,8 @@ package struct IdentitySettings: Sendable {
     }
 
     let tokenHashSecrets: TokenHashSecrets
+    /// The database's own secret.
+    let installation: InstallationSecret
     let passwordCost: Int
     let jwtSecret: String
     let internalAPIKeys: [String]
@@ -38,10 +40,12 @@ package struct IdentitySettings: Sendable {
     let exemptsLoopback: Bool
 
     package init(
-        tokenHashSecrets: TokenHashSecrets, passwordCost: Int, jwtSecret: String,
+        tokenHashSecrets: TokenHashSecrets, installation: InstallationSecret, passwordCost: Int,
+        jwtSecret: String,
         internalAPIKeys: [String], provider: Provider?, exemptsLoopback: Bool
     ) {
         self.tokenHashSecrets = tokenHashSecrets
+        self.installation = installation
         self.passwordCost = passwordCost
         self.jwtSecret = jwtSecret
         self.internalAPIKeys = internalAPIKeys
@@ -91,8 +95,7 @@ package struct IdentityServices: Sendable {
         codes = OneTimeCodes(secrets: secrets)
         formerAccounts = FormerAccounts(
             secrets: secrets,
-            installation: InstallationSecret(
-                try await database.read { try Installation.secret(in: $0) }))
+            installation: settings.installation)
         refreshTokens = RefreshTokens(secrets: secrets)
         accessTokens = try await AccessTokens(secret: settings.jwtSecret)
         var external: ExternalIssuer?

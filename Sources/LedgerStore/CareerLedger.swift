@@ -34,6 +34,10 @@ public final class CareerLedger: Sendable {
         self.clock = clock
         self.spans = spans
         self.logger = logger
+    }
+
+    /// Starts the lanes' threads: from now on commands are carried out.
+    package func start() {
         for lane in lanes { lane.start() }
     }
 

@@ -145,23 +145,9 @@ extension CareerApplication {
 
     /// The OpenAPI document of the product's addresses, as it lies in the repository.
     public static func openAPIText(_ settings: Settings, logger: Logger) async throws -> String {
-        var settings = settings
-        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-        defer { removeFolder(folder, logger) }
-        settings.databaseURL = "sqlite:\(folder.path)/openapi.db"
-        let core = try await CareerCore.open(settings, logger: logger)
+        let core = CareerCore.withoutDatabase(settings, logger: logger)
         let services = try await CareerServices(core, requests: RequestLog(logger: logger))
-        let text = openAPIDocument(of: routes(services)).json.prettyText
-        try core.close()
-        return text
-    }
-
-    private static func removeFolder(_ folder: URL, _ logger: Logger) {
-        do {
-            try FileManager.default.removeItem(at: folder)
-        } catch {
-            logger.warning("a temporary folder stays: \(folder.path)")
-        }
+        return openAPIDocument(of: routes(services)).json.prettyText
     }
 }
 

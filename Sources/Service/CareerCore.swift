@@ -5,6 +5,7 @@ import LedgerStore
 import Logging
 import Moving
 import Schema
+import Users
 import Values
 
 /// What every command of the binary stands on: an open, migrated database, the clock, the catalog
@@ -19,6 +20,8 @@ public struct CareerCore: Sendable {
     public let catalog: CatalogStore
     public let ledger: CareerLedger
     public let laneMetrics: LaneMetrics
+    /// The database's own secret.
+    let installation: InstallationSecret
 
     /// Opens the database, brings its schema up to date and gives a new one its catalog.
     ///
@@ -39,16 +42,38 @@ public struct CareerCore: Sendable {
                 .applyAtFirstStart(path: settings.catalogPath)
             _ = try await catalog.current(in: database)
         }
-        let metrics = LaneMetrics()
-        let ledger = CareerLedger(
+        let secret = try await database.read { try Installation.secret(in: $0) }
+        let core = CareerCore(
+            settings, logger, database, developmentClock, clock, catalog,
+            InstallationSecret(secret))
+        core.ledger.start()
+        return core
+    }
+
+    /// What the service's addresses can be listed from: nothing is opened, and no thread runs.
+    static func withoutDatabase(_ settings: Settings, logger: Logger) -> CareerCore {
+        CareerCore(
+            settings, logger, NoDatabase(), nil, .wall, CatalogStore(), InstallationSecret([]))
+    }
+
+    private init(
+        _ settings: Settings, _ logger: Logger, _ database: any Database,
+        _ developmentClock: DevelopmentClock?, _ clock: DecisionClock, _ catalog: CatalogStore,
+        _ installation: InstallationSecret
+    ) {
+        self.settings = settings
+        self.logger = logger
+        self.database = database
+        self.developmentClock = developmentClock
+        self.clock = clock
+        self.catalog = catalog
+        self.installation = installation
+        laneMetrics = LaneMetrics()
+        ledger = CareerLedger(
             database: database, catalog: catalog, clock: clock,
             spans: LedgerSpans(
                 reservationTTL: settings.reservationTTL, pastDueGrace: settings.pastDueGrace),
-            metrics: metrics, logger: logger)
-        return CareerCore(
-            settings: settings, logger: logger, database: database,
-            developmentClock: developmentClock, clock: clock, catalog: catalog, ledger: ledger,
-            laneMetrics: metrics)
+            metrics: laneMetrics, logger: logger)
     }
 
     /// How long another process's change of the catalog may go unnoticed.

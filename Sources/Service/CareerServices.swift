@@ -108,7 +108,8 @@ public struct CareerServices: Sendable {
             handlers: TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all),
             now: clock.now, logger: core.logger)
         identity = try await IdentityServices(
-            core.settings.identity(secrets), database: database, ledger: core.ledger,
+            core.settings.identity(secrets, core.installation), database: database,
+            ledger: core.ledger,
             clock: clock, logger: core.logger, subscriptions: subscriptions, outbox: outbox,
             erasedCustomers: erased,
             beforeErasing: { try await billing.forget(user: $0) })

@@ -113,7 +113,9 @@ public struct Settings: Sendable {
 
 extension Settings {
     /// What users and their sessions need of the settings.
-    func identity(_ secrets: TokenHashSecrets) -> IdentitySettings {
+    func identity(
+        _ secrets: TokenHashSecrets, _ installation: InstallationSecret
+    ) -> IdentitySettings {
         var provider: IdentitySettings.Provider?
         if let authJWKS, let authIssuer, !authAudiences.isEmpty {
             provider = IdentitySettings.Provider(
@@ -121,7 +123,8 @@ extension Settings {
                 audienceClaim: authAudienceClaim)
         }
         return IdentitySettings(
-            tokenHashSecrets: secrets, passwordCost: passwordCost, jwtSecret: jwtSecret,
+            tokenHashSecrets: secrets, installation: installation, passwordCost: passwordCost,
+            jwtSecret: jwtSecret,
             internalAPIKeys: internalAPIKeys, provider: provider,
             exemptsLoopback: isDevelopment)
     }

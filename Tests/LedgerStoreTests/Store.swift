@@ -40,6 +40,7 @@ struct Store: Sendable {
             database: database, catalog: CatalogStore(),
             clock: DecisionClock { TestCatalog.start }, spans: Self.spans, metrics: metrics,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        ledger.start()
     }
 
     /// A user who is on the Free plan.

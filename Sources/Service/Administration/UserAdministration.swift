@@ -25,11 +25,13 @@ public struct UserAdministration: Sendable {
     private let subscriptions: CareerSubscriptionService
     private let passwords: PasswordHasher
     private let secrets: TokenHashSecrets
+    private let installation: InstallationSecret
 
     public init(_ core: CareerCore) {
         database = core.database
         clock = core.clock
         secrets = TokenHashSecrets(core.settings.tokenHashSecrets)
+        installation = core.installation
         passwords = PasswordHasher(exponent: core.settings.passwordCost)
         subscriptions = CareerSubscriptionService(
             database: core.database, ledger: core.ledger, catalog: core.catalog,
@@ -82,8 +84,7 @@ public struct UserAdministration: Sendable {
         }
         let former = FormerAccounts(
             secrets: secrets,
-            installation: InstallationSecret(
-                try await database.read { try Installation.secret(in: $0) }))
+            installation: installation)
         let known = try await database.read { connection in
             try former.find(former.key(email: address), in: connection)?.account
         }
