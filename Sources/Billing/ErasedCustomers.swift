@@ -31,10 +31,10 @@ package struct ErasedCustomers: Sendable {
         _ customerID: String, requestID: String, in connection: any DatabaseConnection,
         now: Timestamp
     ) throws {
-        let body: JSONObject = [
-            Self.member: .string(customerID), Message.requestIDMember: .string(requestID),
-        ]
+        let body: JSONObject = [Self.member: .string(customerID)]
+        // The account is erased: nothing may name it any more.
         try broker.enqueue(
-            .subscriptionDeleted, JSONValue.object(body).compactText, in: connection, now: now)
+            .subscriptionDeleted, JSONValue.object(body).compactText,
+            MessageEnvelope(requestID: requestID), in: connection, now: now)
     }
 }

@@ -6,12 +6,15 @@ extension Message {
     /// The request that brought it. `nil` for a message that no request of ours brought: one that a
     /// tool server sent itself may hold anything, and what gets into a log must not.
     package var requestID: String? {
-        let given: String?
+        (envelope.requestID ?? requestIDOfBody).flatMap { RequestID.isDecent($0) ? $0 : nil }
+    }
+
+    /// What the version before messages had an envelope wrote into the body.
+    private var requestIDOfBody: String? {
         do {
-            given = try JSONValue.parse(body)[Message.requestIDMember]?.string
+            return try JSONValue.parse(body)["x_request_id"]?.string
         } catch {
             return nil
         }
-        return given.flatMap { RequestID.isDecent($0) ? $0 : nil }
     }
 }

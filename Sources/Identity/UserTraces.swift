@@ -1,15 +1,11 @@
 import Database
 import FoundationEssentials
-import JSON
 import Mail
 import Messaging
 import Users
 
 /// All that this database holds of a user, and how it is erased.
 enum UserTraces {
-    /// Messages that one statement looks for.
-    static let maximumMessages = 500
-
     /// Children first; codes, sessions, checkouts and previews go with the user's row.
     static func erase(_ user: UserRow, in connection: any DatabaseConnection) throws {
         let id = [SQLValue.uuid(user.id)]
@@ -23,7 +19,7 @@ enum UserTraces {
         try connection.execute("DELETE FROM career_subscription_contexts WHERE user_id = ?", id)
         try connection.execute("DELETE FROM subscriptions WHERE user_id = ?", id)
         try eraseMails(to: user, in: connection)
-        try eraseMessages(naming: user.id, in: connection)
+        try AccountMessages.erase(user.id, in: connection)
         try eraseNotices(naming: user, in: connection)
         try connection.execute("DELETE FROM users WHERE id = ?", id)
     }
@@ -45,39 +41,13 @@ enum UserTraces {
             """, [.uuid(user.id), email, email, .uuid(user.id)]
         ).map { row in
             var reader = row.reader
-            return SQLValue.text(MailOutbox.messagePrefix(try reader.uuid()))
+            return MailOutbox.messagePrefix(try reader.uuid())
         }
-        for start in stride(from: 0, to: prefixes.count, by: maximumMessages) {
-            let some = prefixes[start..<min(start + maximumMessages, prefixes.count)]
-            let places = Array(repeating: "?", count: some.count).joined(separator: ", ")
-            try connection.execute(
-                """
-                DELETE FROM messages WHERE queue = ?
-                    AND substr(body, 1, \(MailOutbox.messagePrefixLength)) IN (\(places))
-                """,
-                [.text(MessageQueue.emails.rawValue)] + some)
-        }
+        // Those that the version before messages had an account enqueued.
+        try AccountMessages.erase(
+            .emails, beginningWith: prefixes, of: MailOutbox.messagePrefixLength, in: connection)
     }
 
-    /// Commits have nothing left to settle. What Stripe told is still to be worked off, or to be
-    /// tried again by an operator, since money hangs on it: it keeps Stripe's ids and loses ours.
-    private static func eraseMessages(
-        naming id: UUID, in connection: any DatabaseConnection
-    ) throws {
-        let pattern = SQLValue.text("%\(id.text)%")
-        try connection.execute(
-            "DELETE FROM messages WHERE queue = ? AND body LIKE ?",
-            [.text(MessageQueue.usageCommits.rawValue), pattern])
-        try connection.execute(
-            """
-            UPDATE messages SET body = replace(body, ?, 'null'),
-                reason = replace(reason, ?, 'a deleted user')
-            WHERE body LIKE ? OR reason LIKE ?
-            """,
-            [
-                .text(JSONValue.string(id.text).compactText), .text(id.text), pattern, pattern,
-            ])
-    }
     /// Notices are the operator's and stay; who they are about is named no more. Subjects are told
     /// apart, so they get a name that nobody had.
     private static func eraseNotices(

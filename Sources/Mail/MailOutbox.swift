@@ -107,15 +107,14 @@ package struct MailOutbox: Sendable {
                 .time(now),
             ])
         guard added > 0 else { return }
-        let body = Self.messageBody(id, requestID: requestID)
-        try broker?.enqueue(.emails, body, in: connection, now: now)
+        try broker?.enqueue(
+            .emails, Self.messageBody(id),
+            MessageEnvelope(requestID: requestID, accountID: user.id), in: connection, now: now)
     }
 
-    /// The message that asks for a mail to be sent; it begins with ``messagePrefix(_:)``.
-    private static func messageBody(_ mail: UUID, requestID: String?) -> String {
-        var body: JSONObject = ["mail": .string(mail.text)]
-        if let requestID { body[Message.requestIDMember] = .string(requestID) }
-        return JSONValue.object(body).compactText
+    /// The message that asks for a mail to be sent.
+    private static func messageBody(_ mail: UUID) -> String {
+        JSONValue.object(["mail": .string(mail.text)]).compactText
     }
 
     /// By what the messages about a mail are known: their first ``messagePrefixLength`` characters.

@@ -8,6 +8,7 @@ public struct DeadLetters: Sendable {
         public let id: UUID
         public let queue: String
         public let body: String
+        public let envelope: MessageEnvelope
         public let attempts: Int64
         public let reason: String
         public let enqueuedAt: Timestamp
@@ -62,15 +63,16 @@ public struct DeadLetters: Sendable {
         try await database.read { connection in
             try connection.query(
                 """
-                SELECT id, queue, body, attempts, coalesce(reason, ''), enqueued_at, died_at
+                SELECT id, queue, body, \(MessageEnvelope.columns), attempts,
+                    coalesce(reason, ''), enqueued_at, died_at
                 FROM messages WHERE died_at IS NOT NULL \(tail)
                 """, arguments
             ).map { row in
                 var reader = row.reader
                 return try Letter(
                     id: reader.uuid(), queue: reader.text(), body: reader.text(),
-                    attempts: reader.integer(), reason: reader.text(), enqueuedAt: reader.time(),
-                    diedAt: reader.time())
+                    envelope: MessageEnvelope(&reader), attempts: reader.integer(),
+                    reason: reader.text(), enqueuedAt: reader.time(), diedAt: reader.time())
             }
         }
     }

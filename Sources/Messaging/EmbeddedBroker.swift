@@ -23,10 +23,10 @@ public struct EmbeddedBroker: MessageBroker {
     }
 
     public func enqueue(
-        _ queue: MessageQueue, _ body: String, in connection: any DatabaseConnection,
-        now: Timestamp
+        _ queue: MessageQueue, _ body: String, _ envelope: MessageEnvelope,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        try MessageTable.insert(queue, body, in: connection, now: now)
+        try MessageTable.insert(queue, body, envelope, in: connection, now: now)
     }
 
     public func claim(_ room: ClaimRoom, now: Timestamp) async throws -> [Message] {
@@ -60,8 +60,8 @@ public struct EmbeddedBroker: MessageBroker {
 
     private static func message(_ leased: MessageTable.Leased, isSuspect: Bool) -> Message {
         Message(
-            id: leased.id, queue: leased.queue, body: leased.body, attempts: leased.attempts - 1,
-            enqueuedAt: leased.enqueuedAt, isSuspect: isSuspect)
+            id: leased.id, queue: leased.queue, body: leased.body, envelope: leased.envelope,
+            attempts: leased.attempts - 1, enqueuedAt: leased.enqueuedAt, isSuspect: isSuspect)
     }
 
     public func acknowledge(_ message: Message) async throws {

@@ -5,13 +5,11 @@ import Values
 /// A message on its way: enqueued in the database transaction of what caused it, handled at least
 /// once.
 public struct Message: Sendable, Equatable {
-    /// The member of a body that names the request which brought the message.
-    public static let requestIDMember = "x_request_id"
-
     public let id: UUID
     public let queue: MessageQueue
     /// JSON.
     public let body: String
+    public let envelope: MessageEnvelope
     /// Tries before this one, those of workers that died in the middle included.
     public let attempts: Int64
     /// When it was accepted.
@@ -22,9 +20,10 @@ public struct Message: Sendable, Equatable {
     let receipt: Int64
 
     public init(
-        id: UUID, queue: MessageQueue, body: String, attempts: Int64, enqueuedAt: Timestamp,
-        isSuspect: Bool = false, receipt: Int64 = 0
+        id: UUID, queue: MessageQueue, body: String, envelope: MessageEnvelope, attempts: Int64,
+        enqueuedAt: Timestamp, isSuspect: Bool = false, receipt: Int64 = 0
     ) {
+        self.envelope = envelope
         self.isSuspect = isSuspect
         self.receipt = receipt
         self.id = id
@@ -94,8 +93,8 @@ public struct ClaimRoom: Sendable, Equatable {
 public protocol MessageBroker: Sendable {
     /// Adds a message within the caller's database transaction.
     func enqueue(
-        _ queue: MessageQueue, _ body: String, in connection: any DatabaseConnection,
-        now: Timestamp) throws
+        _ queue: MessageQueue, _ body: String, _ envelope: MessageEnvelope,
+        in connection: any DatabaseConnection, now: Timestamp) throws
 
     /// Takes messages that are due, so that no other worker takes them while this one lives. The
     /// try counts from now on. A message whose last try never ended comes once more, with all of

@@ -6,18 +6,19 @@ import Values
 /// the dead letters of both.
 enum MessageTable {
     static func insert(
-        _ queue: MessageQueue, _ body: String, in connection: any DatabaseConnection,
-        now: Timestamp
+        _ queue: MessageQueue, _ body: String, _ envelope: MessageEnvelope,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         try connection.execute(
             """
-            INSERT INTO messages (id, queue, body, attempts, enqueued_at, due_at, leased_until)
-            VALUES (?, ?, ?, 0, ?, ?, 0)
+            INSERT INTO messages (id, queue, body, attempts, enqueued_at, due_at, leased_until,
+                \(MessageEnvelope.columns))
+            VALUES (?, ?, ?, 0, ?, ?, 0, ?, ?)
             """,
             [
                 .uuid(.version7(at: now, randomness: .random(in: .min ... .max))),
                 .text(queue.rawValue), .text(body), .time(now), .time(now),
-            ])
+            ] + envelope.values)
     }
 
     /// What could be leased.
@@ -70,6 +71,7 @@ enum MessageTable {
         let id: UUID
         let queue: MessageQueue
         let body: String
+        let envelope: MessageEnvelope
         let attempts: Int64
         let enqueuedAt: Timestamp
     }
@@ -115,13 +117,14 @@ enum MessageTable {
             \(due)
             UPDATE messages SET attempts = attempts + ?, leased_until = ?
             WHERE id IN (SELECT id FROM due)
-            RETURNING id, queue, body, attempts, enqueued_at
+            RETURNING id, queue, body, \(MessageEnvelope.columns), attempts, enqueued_at
             """, arguments + [.integer(tries), .time(end)]
         ).map { row in
             var reader = row.reader
             return try Leased(
                 id: reader.uuid(), queue: reader.oneOf(MessageQueue.self), body: reader.text(),
-                attempts: reader.integer(), enqueuedAt: reader.time())
+                envelope: MessageEnvelope(&reader), attempts: reader.integer(),
+                enqueuedAt: reader.time())
         }
     }
 

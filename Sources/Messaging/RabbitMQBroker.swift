@@ -63,10 +63,10 @@ public struct RabbitMQBroker: MessageBroker {
     }
 
     public func enqueue(
-        _ queue: MessageQueue, _ body: String, in connection: any DatabaseConnection,
-        now: Timestamp
+        _ queue: MessageQueue, _ body: String, _ envelope: MessageEnvelope,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        try MessageTable.insert(queue, body, in: connection, now: now)
+        try MessageTable.insert(queue, body, envelope, in: connection, now: now)
     }
 
     public func claim(_ room: ClaimRoom, now: Timestamp) async throws -> [Message] {
@@ -134,7 +134,7 @@ public struct RabbitMQBroker: MessageBroker {
         let delivery = held.delivery
         guard let queue = queues.queue(named: delivery.queue)?.queue else { return nil }
         return Message(
-            id: delivery.id, queue: queue, body: delivery.body,
+            id: delivery.id, queue: queue, body: delivery.body, envelope: delivery.envelope,
             attempts: delivery.attempts + lostTries, enqueuedAt: delivery.enqueuedAt(now: now),
             isSuspect: lostTries > 0, receipt: held.receipt)
     }
@@ -157,7 +157,8 @@ public struct RabbitMQBroker: MessageBroker {
         let isDead = isPoison || attempts >= message.queue.maximumAttempts
         var next = OutgoingMessage(
             queue: isDead ? queues.deadName(message.queue) : queues.retryName(message.queue),
-            id: message.id, body: message.body, attempts: attempts, enqueuedAt: message.enqueuedAt)
+            id: message.id, body: message.body, envelope: message.envelope, attempts: attempts,
+            enqueuedAt: message.enqueuedAt)
         if isDead {
             next.reason = String(reason.prefix(EmbeddedBroker.maximumReason))
             next.diedAt = now
@@ -199,9 +200,9 @@ public struct RabbitMQBroker: MessageBroker {
             // The row may still be there, where the relay has not deleted it yet.
             try connection.execute(
                 """
-                INSERT INTO messages
-                    (id, queue, body, attempts, reason, enqueued_at, due_at, leased_until)
-                VALUES (?, ?, ?, ?, ?, ?, ?, 0)
+                INSERT INTO messages (id, queue, body, attempts, reason, enqueued_at, due_at,
+                    leased_until, \(MessageEnvelope.columns))
+                VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts,
                     reason = excluded.reason, due_at = excluded.due_at, leased_until = 0
                 """,
@@ -210,7 +211,7 @@ public struct RabbitMQBroker: MessageBroker {
                     .integer(message.attempts),
                     .text(String(reason.prefix(EmbeddedBroker.maximumReason))),
                     .time(message.enqueuedAt), .time(dueAt),
-                ])
+                ] + message.envelope.values)
         }
     }
 
@@ -255,7 +256,7 @@ public struct RabbitMQBroker: MessageBroker {
                 try await publish([
                     OutgoingMessage(
                         queue: delivery.queue, id: delivery.id, body: delivery.body,
-                        attempts: delivery.attempts,
+                        envelope: delivery.envelope, attempts: delivery.attempts,
                         enqueuedAt: delivery.enqueuedAt(now: wall()))
                 ])
                 try await settle(delivery, receipt: held.receipt)

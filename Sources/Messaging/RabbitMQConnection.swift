@@ -185,6 +185,8 @@ final class RabbitMQConnection {
         integers[MessageHeader.dueAt] = message.dueAt?.micros
         integers[MessageHeader.diedAt] = message.diedAt?.micros
         var texts: [String: String] = [:]
+        texts[MessageHeader.requestID] = message.envelope.requestID
+        texts[MessageHeader.accountID] = message.envelope.accountID?.text
         texts[MessageHeader.reason] = message.reason
         var properties = amqp_basic_properties_t()
         properties._flags = Self.publishedFlags

@@ -8,6 +8,7 @@ struct OutgoingMessage: Sendable {
     let queue: String
     let id: UUID
     let body: String
+    let envelope: MessageEnvelope
     /// Tries that are behind it.
     var attempts: Int64 = 0
     let enqueuedAt: Timestamp
@@ -20,6 +21,8 @@ struct OutgoingMessage: Sendable {
 
 /// The headers' names. Times are microseconds since 1970.
 enum MessageHeader {
+    static let requestID = "cuebx-request-id"
+    static let accountID = "cuebx-account-id"
     static let attempts = "cuebx-attempts"
     static let enqueuedAt = "cuebx-enqueued-at"
     static let dueAt = "cuebx-due-at"
@@ -42,6 +45,13 @@ struct Delivery: Sendable {
     let timestamp: UInt64?
     let integers: [String: Int64]
     let texts: [String: String]
+
+    /// Nothing is known beside the body of what tool servers publish themselves.
+    var envelope: MessageEnvelope {
+        MessageEnvelope(
+            requestID: texts[MessageHeader.requestID],
+            accountID: texts[MessageHeader.accountID].flatMap { UUID(uuidString: $0) })
+    }
 
     /// Tries that ended.
     var attempts: Int64 { min(max(0, integers[MessageHeader.attempts] ?? 0), 1_000_000) }

@@ -113,8 +113,8 @@ extension RabbitMQBroker {
         }
         return leased.map {
             OutgoingMessage(
-                queue: queues.name($0.queue), id: $0.id, body: $0.body, attempts: $0.attempts,
-                enqueuedAt: $0.enqueuedAt)
+                queue: queues.name($0.queue), id: $0.id, body: $0.body, envelope: $0.envelope,
+                attempts: $0.attempts, enqueuedAt: $0.enqueuedAt)
         }
     }
 
@@ -149,8 +149,8 @@ extension RabbitMQBroker {
                 try connection.executeMany(
                     """
                     INSERT INTO messages (id, queue, body, attempts, reason, enqueued_at, due_at,
-                        leased_until, died_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
+                        died_at, \(MessageEnvelope.columns), leased_until)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
                     ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts,
                         reason = excluded.reason, leased_until = 0, died_at = excluded.died_at
                     """, held.map { Self.row(of: $0.delivery, queues, now: now) })
@@ -172,7 +172,7 @@ extension RabbitMQBroker {
             .uuid(delivery.id), .text(queue), .text(delivery.body), .integer(delivery.attempts),
             .text(delivery.reason), .time(enqueuedAt), .time(enqueuedAt),
             .time(delivery.diedAt ?? now),
-        ]
+        ] + delivery.envelope.values
     }
 }
 
@@ -264,7 +264,8 @@ extension RabbitMQConnection {
             guard let dueAt = delivery.dueAt, dueAt <= now else { return try requeue(delivery.tag) }
             let message = OutgoingMessage(
                 queue: queues.name(queue), id: delivery.id, body: delivery.body,
-                attempts: delivery.attempts, enqueuedAt: delivery.enqueuedAt(now: now))
+                envelope: delivery.envelope, attempts: delivery.attempts,
+                enqueuedAt: delivery.enqueuedAt(now: now))
             guard try publishConfirmed([message]) == [true] else {
                 throw RabbitMQError.refused("a queue takes no more messages")
             }

@@ -217,7 +217,8 @@ extension PortableTable {
             columns: [
                 .uuid("id"), .text("queue"), .text("body"), .count("attempts"),
                 .text("reason"), .time("enqueued_at"), .time("due_at"),
-                .zero("leased_until"), .time("died_at"),
+                .zero("leased_until"), .time("died_at"), .text("request_id"),
+                .uuid("account_id"),
             ]),
         PortableTable(
             "message_tries", key: "id",

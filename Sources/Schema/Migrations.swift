@@ -22,6 +22,7 @@ public let migrations: [Migration] = [
     Migration("deletions under way", deletionsUnderWay),
     Migration("ends and attempts at Stripe", endsAndAttempts),
     Migration("clocks that were ahead", clocksAhead),
+    Migration("messages' envelopes", messageEnvelopes),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

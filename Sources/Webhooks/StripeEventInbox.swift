@@ -16,7 +16,7 @@ package struct StripeEventInbox: Sendable {
     /// Keeps an event and enqueues its work, within the caller's database transaction. One that
     /// has come before changes nothing.
     ///
-    /// - Parameter requestID: of the request that brought it.
+    /// - Parameter requestID: of the request that brought it, for the worker's log.
     package func keep(
         _ event: StripeEvent, of requestID: String, in connection: any DatabaseConnection,
         now: Timestamp
@@ -30,7 +30,10 @@ package struct StripeEventInbox: Sendable {
                 .text(event.id), .text(event.type), .text(event.objectID),
                 .time(event.createdAt.map { Timestamp(ofStripe: $0) } ?? now), .time(now),
             ])
-        guard isNew > 0, let work = StripeWork(event, requestID: requestID) else { return }
-        try broker.enqueue(work.queue, work.body, in: connection, now: now)
+        guard isNew > 0, let work = StripeWork(event) else { return }
+        try broker.enqueue(
+            work.queue, work.body,
+            MessageEnvelope(requestID: requestID, accountID: work.accountID),
+            in: connection, now: now)
     }
 }

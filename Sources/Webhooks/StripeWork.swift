@@ -1,3 +1,4 @@
+import FoundationEssentials
 import JSON
 import Messaging
 import Stripe
@@ -11,6 +12,8 @@ import Stripe
 package struct StripeWork: Sendable, Equatable {
     package let queue: MessageQueue
     package let body: String
+    /// The user whose checkout it is; of another event Stripe's ids alone tell, later, whose it is.
+    package let accountID: UUID?
 
     /// What an event is about, which decides how it is read.
     private enum Subject {
@@ -58,14 +61,11 @@ package struct StripeWork: Sendable, Equatable {
     ]
 
     /// `nil` for an event that is only kept.
-    ///
-    /// - Parameter requestID: of the request that brought it, for the worker's log.
-    package init?(_ event: StripeEvent, requestID: String) {
+    package init?(_ event: StripeEvent) {
         guard let (subject, queue) = Self.subject(of: event.type) else { return nil }
         self.queue = queue
         var work: JSONObject = [
             "event": .string(event.id), "type": .string(event.type),
-            Message.requestIDMember: .string(requestID),
         ]
         if let version = event.apiVersion, version < Self.oldestShapes {
             work["api_version"] = .string(version)
@@ -76,6 +76,7 @@ package struct StripeWork: Sendable, Equatable {
             work["unreadable"] = "its object has no id"
         }
         body = JSONValue.object(work).compactText
+        accountID = work["user"]?.string.flatMap { UUID(uuidString: $0) }
     }
 
     private static func subject(of type: String) -> (Subject, MessageQueue)? {
@@ -94,7 +95,8 @@ package struct StripeWork: Sendable, Equatable {
         case .checkout:
             add("session", id)
             add("subscription", Self.id(object["subscription"]))
-            add("user", object["client_reference_id"]?.string)
+            let user = object["client_reference_id"]?.string
+            add("user", user.map { UUID(uuidString: $0)?.text ?? $0 })
         case .subscription:
             add("subscription", id)
         case .customer:

@@ -44,6 +44,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
                     """
                     id        \(letter.id.text)
                     queue     \(letter.queue)
+                    request   \(letter.envelope.requestID ?? "-")
+                    account   \(letter.envelope.accountID?.text ?? "-")
                     enqueued  \(letter.enqueuedAt.rfc3339)
                     died      \(letter.diedAt.rfc3339)
                     tries     \(letter.attempts)

@@ -36,6 +36,41 @@ struct BrokerTests {
         }
     }
 
+    @Test(
+        "What is known beside the body comes with each try, and stays with a dead letter",
+        arguments: Engine.allCases)
+    func envelope(engine: Engine) async throws {
+        let envelopes = [
+            MessageEnvelope(requestID: "r-1", accountID: UUID()),
+            MessageEnvelope(requestID: "r-2"), MessageEnvelope(accountID: UUID()),
+            MessageEnvelope(),
+        ]
+        for envelope in envelopes {
+            try await with(engine) { tested in
+                var time = now
+                func next() async throws -> Message {
+                    let message = try #require(try await tested.claim(at: time).first)
+                    #expect(message.envelope == envelope)
+                    return message
+                }
+                let broker = tested.broker
+                try await tested.enqueue(["a"], envelope, at: now)
+                _ = try await broker.reject(
+                    await next(), reason: "no", isPoison: false, now: time)
+                time = time.adding(seconds: 30)
+                let later = time.adding(seconds: 900)
+                try await broker.postpone(await next(), reason: "away", until: later)
+                time = later
+                _ = try await broker.reject(await next(), reason: "x", isPoison: true, now: time)
+                let letter = try #require(try await tested.letters(1, at: time).first)
+                #expect(letter.envelope == envelope)
+                let letters = DeadLetters(database: tested.database)
+                #expect(try await letters.retry(letter.id, now: time))
+                try await broker.acknowledge(await next())
+            }
+        }
+    }
+
     @Test("What its database transaction took back is not sent", arguments: Engine.allCases)
     func rolledBack(engine: Engine) async throws {
         struct Undone: Error {}
@@ -43,7 +78,8 @@ struct BrokerTests {
             let broker = tested.broker
             await #expect(throws: Undone.self) {
                 try await tested.database.write { connection in
-                    try broker.enqueue(.usageCommits, "a", in: connection, now: now)
+                    try broker.enqueue(
+                        .usageCommits, "a", MessageEnvelope(), in: connection, now: now)
                     throw Undone()
                 }
             }

@@ -63,7 +63,8 @@ final class BrokerUnderTest {
                 CREATE TABLE messages (
                     id BLOB PRIMARY KEY, queue TEXT NOT NULL, body TEXT NOT NULL,
                     attempts INTEGER NOT NULL, reason TEXT, enqueued_at INTEGER NOT NULL,
-                    due_at INTEGER NOT NULL, leased_until INTEGER NOT NULL, died_at INTEGER
+                    due_at INTEGER NOT NULL, leased_until INTEGER NOT NULL, died_at INTEGER,
+                    request_id TEXT, account_id BLOB
                 ) STRICT
                 """)
             try connection.execute(
@@ -106,11 +107,12 @@ final class BrokerUnderTest {
     }
 
     func enqueue(
-        _ bodies: [String], in queue: MessageQueue = .usageCommits, at now: Timestamp
+        _ bodies: [String], in queue: MessageQueue = .usageCommits,
+        _ envelope: MessageEnvelope = MessageEnvelope(), at now: Timestamp
     ) async throws {
         for body in bodies {
             try await database.write { [broker] connection in
-                try broker.enqueue(queue, body, in: connection, now: now)
+                try broker.enqueue(queue, body, envelope, in: connection, now: now)
             }
         }
     }

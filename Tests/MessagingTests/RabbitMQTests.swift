@@ -27,7 +27,8 @@ struct RabbitMQTests {
         let broker = tested.broker
         _ = try await tested.database.write { [now] connection in
             for number in 0..<2500 {
-                try broker.enqueue(.usageCommits, "\(number)", in: connection, now: now)
+                try broker.enqueue(
+                    .usageCommits, "\(number)", MessageEnvelope(), in: connection, now: now)
             }
         }
         var seen: Set<String> = []

@@ -16,7 +16,7 @@ struct StripeWorkTests {
                 "api_version":\(version.map { "\"\($0)\"" } ?? "null"),\
                 "data":{"object":\(object)}}
                 """))
-        guard let work = StripeWork(event, requestID: "r") else { return nil }
+        guard let work = StripeWork(event) else { return nil }
         return (work.queue, try JSONValue.parse(work.body))
     }
 

@@ -6,6 +6,7 @@ import uuid
 
 from conftest import PASSWORD, PLUS, Service
 from test_identity import email
+from test_payments import post_event
 
 
 def everything(service):
@@ -20,14 +21,17 @@ def traces(service, user):
             if user.id in line or user.email.lower() in line.lower()]
 
 
-def letter(service, queue, body, reason=None):
-    """A dead letter, or with no reason a message that is due in a thousand years."""
+def letter(service, queue, body, reason=None, user=None):
+    """A dead letter, or with no reason a message that is due in a thousand years; with no user one
+    of those that the version before messages named their account enqueued."""
     now = int(time.time() * 1_000_000)
     far = now + 1_000 * 365 * 86_400 * 1_000_000
     service.write(
         """INSERT INTO messages (id, queue, body, attempts, reason, enqueued_at, due_at,
-            leased_until, died_at) VALUES (?, ?, ?, 0, ?, ?, ?, 0, ?)""", uuid.uuid4(), queue,
-        json.dumps(body, separators=(",", ":")), reason, now, far, now if reason else None)
+            leased_until, died_at, account_id)
+        VALUES (?, ?, ?, 0, ?, ?, ?, 0, ?, ?)""", uuid.uuid4(), queue,
+        json.dumps(body, separators=(",", ":")), reason, now, far, now if reason else None,
+        user and uuid.UUID(user.id))
 
 
 def test_deletion_leaves_nothing_that_names_the_user(own_service):
@@ -72,6 +76,67 @@ def test_deletion_reaches_messages_and_dead_letters(own_service):
         ("stripe_checkout_completed", anonymous, 0),
         ("career_usage_commits", {**commit, "user_id": other.id}, 1),
         ("stripe_checkout_completed", anonymous, 1)]
+
+
+def test_deletion_finds_messages_by_the_account_that_they_are_about(own_service):
+    service = own_service
+    user, other = service.sign_up(), service.sign_up()
+    for one in (user, other):
+        for reason in (None, f"refused for {user.id}"):
+            # Nothing of the body tells whose a mail or a commit is.
+            letter(service, "career_usage_commits", {"of": "somebody"}, reason, one)
+            letter(service, "career_emails", {"mail": str(uuid.uuid4())}, reason, one)
+            letter(service, "stripe_checkout_completed", {"user": one.id}, reason, one)
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert traces(service, user) == []
+    left = service.rows("SELECT queue, account_id, count(*) FROM messages GROUP BY 1, 2")
+    assert sorted(left, key=str) == sorted([
+        ("career_usage_commits", uuid.UUID(other.id), 2),
+        ("career_emails", uuid.UUID(other.id), 2),
+        ("stripe_checkout_completed", uuid.UUID(other.id), 2),
+        ("stripe_checkout_completed", None, 2)], key=str)
+    assert service.rows(
+        """SELECT DISTINCT body FROM messages
+        WHERE queue = 'stripe_checkout_completed' AND account_id IS NULL""") == [('{"user":null}',)]
+
+
+def test_a_message_names_its_request_and_its_account_beside_its_body(tmp_path):
+    service = Service(tmp_path, SMTP_URL="smtp://127.0.0.1:9").start("--no-worker")
+    user = service.sign_up()
+    service.rows("DELETE FROM messages")
+    usage = user.validate().json["usage_id"]
+
+    def name(request):
+        return {"X-Request-ID": request}
+
+    user.commit(user.validate().json["usage_id"], headers=name("at-once"))
+    user.commit(usage, headers={"Prefer": "respond-async", **name("commit")})
+    service.call("POST", "/auth/password/reset", {"email": user.email}, headers=name("reset"))
+    requests = {}
+    for kind, more in (("checkout.session.completed", {"client_reference_id": user.id}),
+                       ("checkout.session.expired", {"client_reference_id": "a payment link's"}),
+                       ("customer.subscription.updated", {})):
+        requests[kind] = post_event(service, {
+            "id": f"evt_{kind}", "object": "event", "type": kind, "created": int(time.time()),
+            "livemode": False, "data": {"object": {"id": "x", **more}}}).headers["x-request-id"]
+    rows = service.rows("SELECT queue, request_id, account_id FROM messages")
+    theirs = uuid.UUID(user.id)
+    assert sorted(rows, key=str) == sorted([
+        ("career_usage_commits", "commit", theirs), ("career_emails", "reset", theirs),
+        ("stripe_checkout_completed", requests["checkout.session.completed"], theirs),
+        ("stripe_checkout_completed", requests["checkout.session.expired"], None),
+        ("stripe_subscription_updated", requests["customer.subscription.updated"], None)], key=str)
+    assert not [body for body, in service.rows("SELECT body FROM messages")
+                if "request_id" in body]
+    # Whom the deletion hands over to Stripe is named by Stripe's id alone.
+    service.write("UPDATE subscriptions SET stripe_customer_id = 'cus_gone'")
+    answer = service.call("DELETE", "/auth/me", headers={**user.auth, **name("deletion")})
+    assert answer.status == 200
+    assert traces(service, user) == []
+    assert service.rows("SELECT body, request_id, account_id FROM messages "
+                        "WHERE queue = 'stripe_subscription_deleted'") \
+        == [('{"erased_customer":"cus_gone"}', "deletion", None)]
+    service.stop()
 
 
 def test_deletion_reaches_what_the_operator_is_told(own_service):

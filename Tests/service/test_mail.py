@@ -447,7 +447,8 @@ def test_a_mail_whose_message_comes_twice_is_sent_once(mailing_service, mail_ser
     wait_for_messages(mailing_service, (0, "waiting"))
     mailing_service.rows("""
         INSERT INTO messages SELECT ?, queue, body, attempts, reason,
-            enqueued_at, due_at + 60000000, leased_until, died_at FROM messages""", uuid.uuid4())
+            enqueued_at, due_at + 60000000, leased_until, died_at, request_id, account_id
+        FROM messages""", uuid.uuid4())
     mail_server.start()
     mailing_service.advance(31)
     assert mail_server.next()[0].rcpt_tos == [user.email]

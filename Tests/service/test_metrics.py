@@ -112,8 +112,19 @@ def test_a_request_is_followed_into_the_worker_by_its_id(tmp_path):
     answer = post_event(service, body)
     assert answer.status == 200
     service.advance(0)
+    # As the version before messages named their request beside the body enqueued them.
+    old = {"x_request_id": "from-before", "user_id": user.id, "success": True,
+           "usage_id": user.validate().json["usage_id"]}
+    now = int(time.time() * 1_000_000)
+    service.write(
+        """INSERT INTO messages (id, queue, body, attempts, enqueued_at, due_at, leased_until)
+        VALUES (?, 'career_usage_commits', ?, 0, ?, ?, 0)""", uuid.uuid4(), json.dumps(old), now, now)
+    service.advance(0)
+    assert user.balance["credits_used"] == "2.00"
     service.stop()
     log = service.log.read_text()
+    assert re.search(
+        r"debug .*queue=career_usage_commits .*request_id=from-before.* message handled", log)
     assert re.search(
         r"debug .*queue=career_usage_commits .*request_id=follow-me-1.* message handled", log)
     event = answer.headers["x-request-id"]

@@ -229,6 +229,36 @@ def test_a_commit_that_is_queued_is_applied(service):
     assert service.rows("SELECT * FROM messages") == []
 
 
+def test_what_is_known_beside_a_body_goes_with_the_message_and_comes_back_with_a_dead_letter(
+        rabbitmq, tmp_path):
+    service = RabbitService(tmp_path, rabbitmq, LOG_LEVEL="debug")
+    with running(service, "--no-worker"):
+        user = service.sign_up()
+        account, now = uuid.UUID(user.id), int(time.time() * 1e6)
+        user.commit(user.validate().json["usage_id"], headers={**ASYNC, "X-Request-ID": "good"})
+        service.write(
+            """INSERT INTO messages (id, queue, body, attempts, enqueued_at, due_at, leased_until,
+                request_id, account_id) VALUES (?, ?, '{}', 0, ?, ?, 0, 'bad', ?)""",
+            uuid.uuid4(), COMMITS, now, now, account)
+        until(lambda: service.rows("SELECT 1 FROM messages") == [])
+        headers = [message["properties"]["headers"] for message in service.peek(COMMITS)]
+        assert {(each["cuebx-request-id"], each["cuebx-account-id"]) for each in headers} \
+            == {("good", user.id), ("bad", user.id)}
+        # A tool server's own names neither, and what it writes is nobody's request.
+        service.publish(COMMITS, json.dumps({"user_id": user.id, "x_request_id": "forged\nline"}))
+        worker = service.start_worker()
+        until(lambda: len(service.dead_bodies()) == 2)
+        until(lambda: "message handled" in worker.log.read_text())
+        rows = service.rows("SELECT request_id, account_id FROM messages")
+        assert sorted(rows, key=str) == sorted([("bad", account), (None, None)], key=str)
+        log = worker.log.read_text()
+        assert re.search(r"request_id=good.* message handled", log)
+        assert re.search(r"request_id=bad.* message failed", log)
+        assert "forged" not in log
+        assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+        assert service.rows("SELECT * FROM messages") == []
+
+
 def test_a_commit_that_a_tool_server_publishes_itself_is_applied(service):
     user = service.sign_up()
     usage = user.validate().json["usage_id"]

@@ -50,13 +50,18 @@ public struct CareerQuotaService: Sendable {
 
     /// Takes a commit in for later: once this returns, it is durable.
     ///
-    /// - Parameter message: the commit's request as JSON; what the worker will read.
+    /// - Parameters:
+    ///   - message: the commit's request as JSON; what the worker will read.
+    ///   - requestID: of the request that brought it, for the worker's log.
     public func accept(
-        _ command: CommitUsage, message: String
+        _ command: CommitUsage, message: String, requestID: String
     ) async throws -> AcceptCommit.Outcome {
         try await ledger.perform(AcceptCommit(command)) { [broker, clock] connection, outcome in
             guard outcome == .accepted else { return }
-            try broker.enqueue(.usageCommits, message, in: connection, now: clock.now())
+            try broker.enqueue(
+                .usageCommits, message,
+                MessageEnvelope(requestID: requestID, accountID: command.userID),
+                in: connection, now: clock.now())
         }
     }
 

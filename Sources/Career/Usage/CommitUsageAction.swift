@@ -3,7 +3,6 @@ import HTTPEndpoint
 import HTTPTypes
 import JSON
 import Ledger
-import Messaging
 import Values
 
 /// `POST /career/internal/usage/commit`: how the call ended.
@@ -49,7 +48,7 @@ struct CommitUsageCall: Action {
             return try reply(to: await quota.commit(command, requestID: call.id))
         }
         switch try await quota.accept(
-            command, message: input.request.message(requestID: call.id))
+            command, message: input.request.message, requestID: call.id)
         {
         case .settled(let outcome): return try reply(to: outcome)
         case .accepted:
@@ -116,11 +115,8 @@ package struct UsageCommitRequest: JSONInput {
 extension UsageCommitRequest {
     /// The request as the message that carries it: the same fields, so that tool servers may also
     /// send it to the queue themselves.
-    ///
-    /// - Parameter requestID: of the request that brought it, for the worker's log.
-    func message(requestID: String) -> String {
+    var message: String {
         var body: JSONObject = [
-            Message.requestIDMember: .string(requestID),
             "user_id": .string(command.userID.text), "usage_id": .string(command.usageID.text),
             "success": .bool(command.result == .success),
         ]
