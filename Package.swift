@@ -374,7 +374,7 @@ let package = Package(
         .libraryTarget(
             name: "SimulatorDatabase",
             dependencies: [
-                "Database", "Ledger", "LedgerStore", "Schema", "Simulator", "Values",
+                "Database", "Ledger", "LedgerStore", "Schema", "Simulator", "Users", "Values",
             ]),
         .executableTarget(
             name: "cuebx-sim",

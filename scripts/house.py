@@ -83,58 +83,18 @@ ALL_TABLES = {"Schema", "Moving", "StripeSandbox"}
 # What still offends: (rule, file or target) and why. The list may only get shorter: a line that is no
 # longer needed is an offence itself.
 EXCEPTIONS = {
-    ("tables_have_one_owner", "Sources/Billing/Actions/OpenPortal.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Billing/BillingMails.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Billing/ErasedCustomers.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Billing/ForgetCustomer.swift"):
-        "not yet a function of the owner",
     ("tables_have_one_owner", "Sources/Billing/StripeMirror.swift"):
         "under work",
-    ("tables_have_one_owner", "Sources/Billing/StripeReconciliation.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Billing/SubscriptionAftermath.swift"):
-        "not yet a function of the owner",
     ("tables_have_one_owner", "Sources/Billing/UnknownSubscriptions.swift"):
         "under work",
-    ("tables_have_one_owner", "Sources/Career/Usage/ListUsageLogs.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Career/Usage/SummarizeUsage.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/CatalogSync/SyncCatalog.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Identity/ChangePassword.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Identity/ConfirmPasswordReset.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Identity/CurrentActiveUser.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Identity/DeleteMe.swift"):
-        "not yet a function of the owner",
     ("tables_have_one_owner", "Sources/Identity/ExternalIssuer.swift"):
         "not yet a function of the owner",
     ("tables_have_one_owner", "Sources/Identity/IdentitySweeper.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Identity/SignUp.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Identity/UpdateMe.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Identity/UserTraces.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Identity/VerifySignUp.swift"):
         "not yet a function of the owner",
     ("tables_have_one_owner", "Sources/LedgerStore/Audit/RowCheck.swift"):
         "the audit finds rows without a user; goes when accounts need none",
     ("tables_have_one_owner", "Sources/LedgerStore/LedgerTables.swift"):
         "to lock the user's row is to lock the account; goes with a standing in the account's row",
-    ("tables_have_one_owner", "Sources/Service/Administration/UserAdministration.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Service/Export/ExportPages.swift"):
-        "not yet a function of the owner",
-    ("tables_have_one_owner", "Sources/Service/Operations/ReadMailbox.swift"):
-        "not yet a function of the owner",
     ("tables_have_one_owner", "Sources/SimulatorDatabase/DatabaseEngine.swift"):
         "the simulator looks at rows as nobody who decides may",
     ("tables_have_one_owner", "Sources/cuebx-bench/BareLoop.swift"):
@@ -143,8 +103,6 @@ EXCEPTIONS = {
         "the bench puts rows there to measure, and counts them",
     ("tables_have_one_owner", "Sources/cuebx-bench/WebhookStage.swift"):
         "the bench puts rows there to measure, and counts them",
-    ("files_are_short", "Sources/Billing/StripeReconciliation.swift"):
-        "not yet split",
     ("files_are_short", "Sources/Database/PostgreSQLConnection.swift"):
         "not yet split",
     ("files_are_short", "Sources/Database/SQLiteDatabase.swift"):

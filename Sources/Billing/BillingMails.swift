@@ -111,19 +111,15 @@ package struct BillingMails: Sendable {
         now: Timestamp, _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
     ) async throws {
         let unheard = try await database.write { [self] connection -> MailContent? in
-            let row = try connection.queryOne(
-                """
-                SELECT user_id, plan_id, status, trial_end, cancel_at_period_end
-                FROM subscriptions WHERE stripe_subscription_id = ?
-                """, [.text(subscriptionID)])
-            guard var reader = row?.reader else { return nil }
-            let (userID, present) = (try reader.uuid(), try reader.uuid())
-            let status = try reader.oneOf(Subscription.Status.self)
-            let end = try reader.optionalTime()
+            guard
+                let linked = try LinkedSubscription.find(
+                    stripeID: subscriptionID, in: connection)
+            else { return nil }
             let trial = Trial(
-                end: status == .trialing ? end : nil, isCanceled: try reader.bool())
-            guard let plan = try catalog.current(in: connection).plan(planID ?? present),
-                let user = try UserRow.find(id: userID, in: connection),
+                end: linked.status == .trialing ? linked.trialEnd : nil,
+                isCanceled: linked.isCanceled)
+            guard let plan = try catalog.current(in: connection).plan(planID ?? linked.planID),
+                let user = try UserRow.find(id: linked.userID, in: connection),
                 let content = content(plan, trial)
             else { return nil }
             try outbox.enqueue(

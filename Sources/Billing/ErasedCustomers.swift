@@ -1,6 +1,7 @@
 import Database
 import FoundationEssentials
 import JSON
+import LedgerStore
 import Messaging
 import Values
 
@@ -21,9 +22,9 @@ package struct ErasedCustomers: Sendable {
     package func handOver(
         of userID: UUID, requestID: String, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        let row = try connection.queryOne(
-            "SELECT stripe_customer_id FROM subscriptions WHERE user_id = ?", [.uuid(userID)])
-        guard var reader = row?.reader, let customer = try reader.optionalText() else { return }
+        guard let customer = try LinkedSubscription.customer(of: userID, in: connection) else {
+            return
+        }
         try handOver(customer, requestID: requestID, in: connection, now: now)
     }
 

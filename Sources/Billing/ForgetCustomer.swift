@@ -1,6 +1,7 @@
 import Foundation
 import Messaging
 import Stripe
+import Users
 
 extension CareerBillingService {
     /// Ends whatever the user pays for and forgets them at Stripe, before the account is erased.
@@ -31,16 +32,10 @@ extension CareerBillingService {
     /// Customers that were made for the user at Stripe and are not linked: the process died, or the
     /// answer was lost, before one was kept. Only who has begun a checkout can have one.
     private func strayCustomers(of user: UUID) async throws -> Set<String> {
-        let email = try await database.read { connection in
-            try connection.queryOne(
-                """
-                SELECT u.email FROM users u JOIN checkouts c ON c.user_id = u.id
-                WHERE u.id = ? AND u.email IS NOT NULL
-                """, [.uuid(user)]
-            ).map { row in
-                var reader = row.reader
-                return try reader.text()
-            }
+        let email = try await database.read { connection -> String? in
+            let begun = try connection.queryOne(
+                "SELECT 1 FROM checkouts WHERE user_id = ?", [.uuid(user)])
+            return begun == nil ? nil : try UserRow.find(id: user, in: connection)?.email
         }
         guard let email else { return [] }
         return Set(

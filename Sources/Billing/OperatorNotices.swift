@@ -37,6 +37,23 @@ public struct OperatorNotices: Sendable {
         }
     }
 
+    /// Notices are the operator's and stay; who they are about is named no more. Subjects are told
+    /// apart, so they get a name that nobody had.
+    package static func erase(
+        naming names: [String], in connection: any DatabaseConnection
+    ) throws {
+        let nobody = SQLValue.text("a deleted user (\(UUID().text))")
+        for name in names {
+            let pattern = SQLValue.text("%\(name)%")
+            try connection.execute(
+                """
+                UPDATE operator_notices SET text = replace(text, ?, ?),
+                    subject = replace(subject, ?, ?)
+                WHERE text LIKE ? OR subject LIKE ?
+                """, [.text(name), nobody, .text(name), nobody, pattern, pattern])
+        }
+    }
+
     /// The newest notices first, one line each.
     public func list(limit: Int = 200) async throws -> [String] {
         try await database.read { connection in

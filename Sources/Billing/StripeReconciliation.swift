@@ -1,8 +1,10 @@
 import Database
 import Foundation
 import Ledger
+import LedgerStore
 import Messaging
 import Stripe
+import Users
 import Values
 
 /// Finds where our mirror and Stripe differ, and mends it by fetching anew.
@@ -32,27 +34,15 @@ public struct StripeReconciliation: Sendable {
         self.issuer = issuer
     }
 
-    private struct Mirrored: Sendable {
-        let userID: UUID
-        let customerID: String
-        let subscriptionID: String?
-        let planID: UUID
-        let status: Subscription.Status
-        let cancelAtPeriodEnd: Bool
-        let cancelAt: Timestamp?
-        let periodStart: Timestamp
-        let periodEnd: Timestamp
-        let isPeriodPaid: Bool
-        let issuer: String?
-    }
-
     public func run(repair: Bool) async throws -> Report {
         var differences: [String] = []
         var remaining: [String] = []
         var checked = 0
         var last = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
         while true {
-            let page = try await accounts("user_id > ?", [.uuid(last)])
+            let page = try await database.read { [last] connection in
+                try MirroredAccount.page(after: last, limit: Self.pageSize, in: connection)
+            }
             guard let end = page.last else { break }
             last = end.userID
             for account in page {
@@ -70,7 +60,7 @@ public struct StripeReconciliation: Sendable {
     }
 
     /// - Returns: what differs still, e.g. a subscription that Stripe has never heard of.
-    private func mend(_ found: [Drift], of account: Mirrored) async throws -> [String] {
+    private func mend(_ found: [Drift], of account: MirroredAccount) async throws -> [String] {
         for invoice in Set(found.flatMap(\.returned)).sorted() {
             try await mirror.noteReturned(invoice, reason: "reconciliation")
         }
@@ -87,7 +77,9 @@ public struct StripeReconciliation: Sendable {
                 of: invoice, stripe.retrieveSubscription(id), owner: account.userID)
         }
         guard
-            let mended = try await accounts("user_id = ?", [.uuid(account.userID)]).first
+            let mended = try await database.read({
+                try MirroredAccount.find(account.userID, in: $0)
+            })
         else { return [] }
         var remaining: [String] = []
         for drift in try await drift(of: mended) {
@@ -101,34 +93,6 @@ public struct StripeReconciliation: Sendable {
                     + "refund it at Stripe, or give credits with cuebx users adjust.")
         }
         return remaining
-    }
-
-    private func accounts(_ filter: String, _ arguments: [SQLValue]) async throws -> [Mirrored] {
-        try await database.read { connection in
-            try connection.query(
-                """
-                SELECT user_id, stripe_customer_id, stripe_subscription_id, plan_id, status,
-                    cancel_at_period_end, cancel_at, period_start, period_end, period_source,
-                    issuer
-                FROM (SELECT s.*, c.period_start, c.period_end, c.period_source, u.issuer
-                    FROM subscriptions s
-                    JOIN users u ON u.id = s.user_id
-                    JOIN career_subscription_contexts c ON c.subscription_id = s.id) AS mirrored
-                WHERE stripe_customer_id IS NOT NULL AND \(filter)
-                ORDER BY user_id LIMIT ?
-                """, arguments + [.integer(Self.pageSize)]
-            ).map { row in
-                var reader = row.reader
-                return try Mirrored(
-                    userID: reader.uuid(), customerID: reader.text(),
-                    subscriptionID: reader.optionalText(), planID: reader.uuid(),
-                    status: reader.oneOf(Subscription.Status.self),
-                    cancelAtPeriodEnd: reader.bool(), cancelAt: reader.optionalTime(),
-                    periodStart: reader.time(), periodEnd: reader.time(),
-                    isPeriodPaid: reader.oneOf(BillingPeriod.Source.self) == .paid,
-                    issuer: reader.optionalText())
-            }
-        }
     }
 
     struct Drift {
@@ -162,7 +126,7 @@ public struct StripeReconciliation: Sendable {
         }
     }
 
-    private func drift(of account: Mirrored) async throws -> [Drift] {
+    private func drift(of account: MirroredAccount) async throws -> [Drift] {
         guard let theirs = try await subscriptions(of: account.customerID) else {
             return [Drift(unknownCustomer: account.customerID)]
         }
@@ -197,7 +161,7 @@ public struct StripeReconciliation: Sendable {
     }
 
     private func drift(
-        of account: Mirrored, from theirs: StripeSubscription,
+        of account: MirroredAccount, from theirs: StripeSubscription,
         _ reading: BillingSnapshotReader.Reading
     ) async throws -> [Drift] {
         var found: [Drift] = []
@@ -212,7 +176,7 @@ public struct StripeReconciliation: Sendable {
         {
             found.append(Drift(theirs.id, "ends on \(end.rfc3339) at Stripe, not here"))
         }
-        found += strangers(account, theirs)
+        found += try await strangers(account, theirs)
         if snapshot.planID == nil {
             if try await !mirror.notices.haveTold(of: "\(theirs.id) unknown price") {
                 found.append(Drift(theirs.id, "has a price of no plan of ours at Stripe"))
@@ -237,8 +201,11 @@ public struct StripeReconciliation: Sendable {
     }
 
     /// Nobody is to pay for what they can neither use nor cancel.
-    private func strangers(_ account: Mirrored, _ theirs: StripeSubscription) -> [Drift] {
-        guard let theirIssuer = account.issuer, theirIssuer != issuer, !theirs.isEnding else {
+    private func strangers(
+        _ account: MirroredAccount, _ theirs: StripeSubscription
+    ) async throws -> [Drift] {
+        let user = try await database.read { try UserRow.find(id: account.userID, in: $0) }
+        guard let theirIssuer = user?.issuer, theirIssuer != issuer, !theirs.isEnding else {
             return []
         }
         return [
@@ -251,7 +218,7 @@ public struct StripeReconciliation: Sendable {
 
     /// Credits that were paid for and are not here, or whose money went back and that are.
     private func missingLines(
-        of account: Mirrored, _ theirs: StripeSubscription,
+        of account: MirroredAccount, _ theirs: StripeSubscription,
         _ reading: BillingSnapshotReader.Reading
     ) async throws -> [Drift] {
         let missing = try await mirror.ledger.perform(

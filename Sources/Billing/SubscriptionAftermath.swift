@@ -1,6 +1,7 @@
 import Database
 import Foundation
 import Ledger
+import LedgerStore
 import Stripe
 
 /// What is to be done or told after a subscription was mirrored.
@@ -43,15 +44,8 @@ extension StripeMirror {
     func wasGranted(
         _ kind: CreditGrant.Kind, _ causes: [String], to user: UUID
     ) async throws -> Bool {
-        let marks = causes.map { _ in "?" }.joined(separator: ", ")
-        return try await database.read { connection in
-            try !connection.query(
-                """
-                SELECT 1 FROM credit_grants
-                WHERE user_id = ? AND kind = ? AND cause IN (\(marks)) LIMIT 1
-                """,
-                [.uuid(user), .text(kind.rawValue)] + causes.map { .text($0) }
-            ).isEmpty
+        try await database.read { connection in
+            try AccountHistory.wasGranted(kind, causes, to: user, in: connection)
         }
     }
 

@@ -41,7 +41,7 @@ public struct CatalogSync: Sendable {
     /// The catalog of a new database is the file's.
     public func applyAtFirstStart(path: String) async throws {
         let isEmpty = try await database.read { connection in
-            try connection.query("SELECT id FROM plans LIMIT 1").isEmpty
+            try CatalogTables.isEmpty(in: connection)
         }
         if isEmpty { _ = try await sync(CatalogFile.read(path: path), dryRun: false) }
     }
@@ -50,8 +50,7 @@ public struct CatalogSync: Sendable {
         _ wanted: Catalog, to connection: any DatabaseConnection, now: Timestamp
     ) throws -> [String] {
         // Processes that start at the same time, or operators, take turns.
-        _ = try connection.query(
-            "SELECT catalog_revision FROM installation" + connection.dialect.lockRows)
+        try CatalogTables.takeTurn(in: connection)
         // What is stored may be no catalog, or none yet: then this is what mends it.
         let old = try CatalogTables.stored(in: connection)
         let flaws = newLookupKeys(from: old, to: wanted) + takenNames(in: old, by: wanted)

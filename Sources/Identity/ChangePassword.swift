@@ -46,11 +46,8 @@ struct ChangePassword: Action {
             }
             // Only where the password is still the one that was shown.
             guard let newHash,
-                try connection.execute(
-                    """
-                    UPDATE users SET password_hash = ?, updated_at = ?
-                    WHERE id = ? AND password_hash = ?
-                    """, [.text(newHash), .time(now), .uuid(user.id), .text(hash)]) == 1
+                try UserRow.replacePassword(
+                    hash, with: newHash, of: user.id, in: connection, now: now)
             else { return .wrongPassword }
             try identity.throttle.forgive(buckets, in: connection)
             try Sessions.revokeAll(

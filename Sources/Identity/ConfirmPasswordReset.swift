@@ -31,9 +31,7 @@ struct ConfirmPasswordReset: Action {
                 try identity.codes.redeem(
                     request.code, .passwordReset, of: user.id, in: connection, now: now)
             else { throw Problem.wrongCode }
-            try connection.execute(
-                "UPDATE users SET password_hash = ?, updated_at = ? WHERE id = ?",
-                [.text(hash), .time(now), .uuid(user.id)])
+            try UserRow.setPassword(hash, of: user.id, in: connection, now: now)
             try Sessions.revokeAll(of: user.id, in: connection, now: now)
             try identity.outbox.enqueue(
                 .passwordChanged, to: user, requestID: call.id, in: connection, now: now)

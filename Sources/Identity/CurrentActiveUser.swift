@@ -1,5 +1,6 @@
 import Database
 import HTTPEndpoint
+import Users
 import Values
 
 /// The guard of every route that needs a user's token: the user behind it must still be there and
@@ -22,14 +23,13 @@ struct CurrentActiveUser: Sendable {
     func confirm(_ caller: Caller) async throws {
         let now = clock.now()
         let isActive = try await database.read { connection -> Bool? in
-            let row = try connection.queryOne(
-                "SELECT is_active, deletion_began_at FROM users WHERE id = ?",
-                [.uuid(caller.userID)])
-            guard var reader = row?.reader else { return nil }
-            let isActive = try reader.bool()
-            let beganAt = try reader.optionalTime()
-            let isGoing = beganAt.map { now < $0.adding(seconds: DeleteMe.longestSeconds) }
-            return isGoing == true ? nil : isActive
+            guard let user = try UserRow.access(of: caller.userID, in: connection) else {
+                return nil
+            }
+            let isGoing = user.deletionBeganAt.map {
+                now < $0.adding(seconds: DeleteMe.longestSeconds)
+            }
+            return isGoing == true ? nil : user.isActive
         }
         guard let isActive else { throw Problem.unauthorized }
         guard isActive else { throw Problem.accountDeactivated }

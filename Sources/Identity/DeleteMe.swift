@@ -40,10 +40,8 @@ struct DeleteMe: Action {
     /// Notes that the account is being deleted: from now on its user is told that it is gone, as
     /// what they ask for may fail at Stripe already.
     private func note(_ id: UUID, beganAt: Timestamp?) async throws {
-        _ = try await identity.database.write { connection in
-            try connection.execute(
-                "UPDATE users SET deletion_began_at = ? WHERE id = ?",
-                [.time(beganAt), .uuid(id)])
+        try await identity.database.write { connection in
+            try UserRow.noteDeletion(of: id, beganAt: beganAt, in: connection)
         }
     }
 

@@ -134,18 +134,12 @@ final class ExternalIssuer: Sendable {
         let former = formerAccounts.key(issuer: issuer, subject: subject)
         return try await database.write { [self] connection in
             let isNew =
-                try connection.execute(
-                    """
-                    INSERT INTO users (id, email, email_verified_at, full_name, provider_name,
-                        profile_told_at, issuer, subject, created_at, updated_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (issuer, subject) DO NOTHING
-                    """,
-                    [
-                        .uuid(id), .text(profile.email), .time(profile.isVerified ? now : nil),
-                        .text(profile.name), .text(profile.name), .time(profile.toldAt),
-                        .text(issuer), .text(subject), .time(now), .time(now),
-                    ]) == 1
+                try UserRow.insert(
+                    id, issuer: issuer, subject: subject,
+                    UserRow.Provided(
+                        email: profile.email, emailVerifiedAt: profile.isVerified ? now : nil,
+                        name: profile.name, toldAt: profile.toldAt),
+                    in: connection, now: now)
             // After the insertion, which waits for a deletion that is under way.
             let remembered = try formerAccounts.find(former, in: connection)
             if isNew, let remembered {
@@ -174,18 +168,12 @@ final class ExternalIssuer: Sendable {
                 verifiedAt = profile.isVerified ? (isSame ? verifiedAt ?? now : now) : nil
             }
             let isNewName = profile.name != nil && profile.name != kept.name
-            try connection.execute(
-                """
-                UPDATE users SET email = ?, email_verified_at = ?, full_name = ?,
-                    provider_name = ?, profile_told_at = ?, updated_at = ?
-                WHERE id = ?
-                """,
-                [
-                    .text(profile.email ?? user.email), .time(verifiedAt),
-                    .text(isNewName ? profile.name : user.fullName),
-                    .text(profile.name ?? kept.name), .time(profile.toldAt), .time(now),
-                    .uuid(id),
-                ])
+            try UserRow.update(
+                id,
+                UserRow.Provided(
+                    email: profile.email ?? user.email, emailVerifiedAt: verifiedAt,
+                    name: profile.name ?? kept.name, toldAt: profile.toldAt),
+                fullName: isNewName ? profile.name : user.fullName, in: connection, now: now)
         }
     }
 }

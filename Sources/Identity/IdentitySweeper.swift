@@ -1,4 +1,5 @@
 import Database
+import Mail
 import Messaging
 import Values
 
@@ -34,11 +35,11 @@ package struct IdentitySweeper: Sendable {
         let now = clock.now()
         var erased = 0
         for sweep in Self.sweeps where !(keepsMails && sweep.isOfMails) {
-            let end = SQLValue.time(now.adding(seconds: -sweep.keptSeconds))
+            let end = now.adding(seconds: -sweep.keptSeconds)
             var count = 0
             repeat {
                 count = try await database.write { connection in
-                    try connection.execute(sweep.sql, [end, .integer(Self.maximumBatch)])
+                    try sweep.erase(end, Self.maximumBatch, connection)
                 }
                 erased += count
             } while count == Self.maximumBatch && !Task.isCancelled
@@ -46,11 +47,27 @@ package struct IdentitySweeper: Sendable {
         return erased
     }
 
-    private struct Sweep {
-        let sql: String
+    private struct Sweep: Sendable {
+        /// Erases what was over by then, at most so many rows; returns how many that was.
+        let erase: @Sendable (Timestamp, Int64, any DatabaseConnection) throws -> Int
         /// Seconds after the time that its index tells.
         let keptSeconds: Int64
-        var isOfMails = false
+        let isOfMails: Bool
+
+        init(
+            keptSeconds: Int64, isOfMails: Bool = false,
+            erase: @escaping @Sendable (Timestamp, Int64, any DatabaseConnection) throws -> Int
+        ) {
+            self.erase = erase
+            self.keptSeconds = keptSeconds
+            self.isOfMails = isOfMails
+        }
+
+        init(sql: String, keptSeconds: Int64) {
+            self.init(keptSeconds: keptSeconds) { end, limit, connection in
+                try connection.execute(sql, [.time(end), .integer(limit)])
+            }
+        }
     }
 
     /// Each finds its rows by an index on the time alone. Tokens go before their session, so that
@@ -81,20 +98,14 @@ package struct IdentitySweeper: Sendable {
                     SELECT id FROM sessions WHERE expires_at <= ?
                     ORDER BY expires_at LIMIT ?)
                 """, keptSeconds: 0),
-        Sweep(
-            sql: """
-                DELETE FROM mails WHERE id IN (
-                    SELECT id FROM mails WHERE created_at <= ?
-                    ORDER BY created_at LIMIT ?)
-                """, keptSeconds: mailDays * 86_400, isOfMails: true),
+        Sweep(keptSeconds: mailDays * 86_400, isOfMails: true) { end, limit, connection in
+            try MailTable.erase(until: end, limit: limit, in: connection)
+        },
         // What no mail server would take, as long as the mail itself.
-        Sweep(
-            sql: """
-                DELETE FROM messages WHERE id IN (
-                    SELECT id FROM messages
-                    WHERE died_at <= ? AND queue = '\(MessageQueue.emails.rawValue)'
-                    ORDER BY died_at LIMIT ?)
-                """, keptSeconds: mailDays * 86_400),
+        Sweep(keptSeconds: mailDays * 86_400) { end, limit, connection in
+            try DeadLetters.erase(
+                of: .emails, until: end, limit: limit, in: connection)
+        },
         // An operator's lock stays. Whoever has a subscription was let in by somebody else.
         Sweep(
             sql: """

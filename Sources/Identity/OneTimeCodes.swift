@@ -98,6 +98,14 @@ package struct OneTimeCodes: Sendable {
             [.uuid(userID), .text(purpose.rawValue)])
         return true
     }
+
+    /// Forgets the codes of a user, whatever they are for.
+    package static func erase(
+        of userID: UUID, in connection: any DatabaseConnection
+    ) throws {
+        try connection.execute(
+            "DELETE FROM one_time_codes WHERE user_id = ?", [.uuid(userID)])
+    }
 }
 
 extension InputKind where Value == String {

@@ -79,16 +79,9 @@ struct SignUp: Action {
         let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
         // One statement, so that of two sign-ups at the same time one comes second.
         let isNew =
-            try connection.execute(
-                """
-                INSERT INTO users (id, email, email_key, password_hash, full_name, created_at,
-                    updated_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING
-                """,
-                [
-                    .uuid(id), .text(email.text), .text(email.key), .text(attempt.hash),
-                    .text(attempt.request.fullName), .time(now), .time(now),
-                ]) == 1
+            try UserRow.insert(
+                id, email, passwordHash: attempt.hash, fullName: attempt.request.fullName,
+                in: connection, now: now)
         // Whoever is erased between these statements is gone, and so is the reason for a mail.
         guard let found = try UserRow.find(emailKey: email.key, in: connection),
             let user = try UserRow.findLocked(id: found.id, in: connection)
@@ -118,16 +111,10 @@ struct SignUp: Action {
         _ user: UserRow, _ request: SignUpRequest, isSame: Bool,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        try connection.execute(
-            """
-            UPDATE users SET email = ?, password_hash = ?, full_name = ?, updated_at = ?
-            WHERE id = ?
-            """,
-            [
-                .text(request.email.text),
-                .text(isSame ? user.passwordHash : PasswordHasher.noPassword),
-                .text(isSame ? request.fullName : nil), .time(now), .uuid(user.id),
-            ])
+        try UserRow.renew(
+            user.id, request.email,
+            passwordHash: isSame ? user.passwordHash : PasswordHasher.noPassword,
+            fullName: isSame ? request.fullName : nil, in: connection, now: now)
     }
 }
 

@@ -17,9 +17,7 @@ struct UpdateMe: Action {
         let now = identity.clock.now()
         let user = try await identity.database.write { connection -> UserRow? in
             if request.changesName {
-                try connection.execute(
-                    "UPDATE users SET full_name = ?, updated_at = ? WHERE id = ?",
-                    [.text(request.fullName), .time(now), .uuid(id)])
+                try UserRow.setName(request.fullName, of: id, in: connection, now: now)
             }
             return try UserRow.find(id: id, in: connection)
         }

@@ -52,13 +52,8 @@ struct VerifySignUp: Action {
         ) { connection, _ in
             guard let user = try UserRow.find(id: known.id, in: connection) else { return }
             let (password, name) = choice.outcome(for: user)
-            try connection.execute(
-                """
-                UPDATE users SET email_verified_at = ?, password_hash = ?, full_name = ?,
-                    updated_at = ?
-                WHERE id = ?
-                """,
-                [.time(now), .text(password), .text(name), .time(now), .uuid(user.id)])
+            try UserRow.verify(
+                user.id, passwordHash: password, fullName: name, in: connection, now: now)
             try session.insert(for: user.id, in: connection)
         }
         return Reply(

@@ -64,6 +64,16 @@ package enum CatalogTables {
             revision: revision, plans: stored.plans, features: stored.features)
     }
 
+    package static func isEmpty(in connection: any DatabaseConnection) throws -> Bool {
+        try connection.query("SELECT id FROM plans LIMIT 1").isEmpty
+    }
+
+    /// Waits until no other database transaction changes the catalog, and keeps others waiting.
+    package static func takeTurn(in connection: any DatabaseConnection) throws {
+        _ = try connection.query(
+            "SELECT catalog_revision FROM installation" + connection.dialect.lockRows)
+    }
+
     package static func stored(in connection: any DatabaseConnection) throws -> Stored {
         let plans = try connection.query(
             """

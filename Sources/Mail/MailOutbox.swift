@@ -118,9 +118,9 @@ package struct MailOutbox: Sendable {
     }
 
     /// By what the messages about a mail are known: their first ``messagePrefixLength`` characters.
-    package static func messagePrefix(_ mail: UUID) -> String {
+    static func messagePrefix(_ mail: UUID) -> String {
         "{\"mail\":\"\(mail.text)\""
     }
 
-    package static let messagePrefixLength = 46
+    static let messagePrefixLength = 46
 }

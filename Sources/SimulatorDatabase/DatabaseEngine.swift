@@ -4,6 +4,7 @@ import Ledger
 import LedgerStore
 import Schema
 import Simulator
+import Users
 import Values
 
 /// The ledger's own store over a real database. A fault inside a database transaction rolls it
@@ -120,26 +121,13 @@ package final class DatabaseEngine: LedgerEngine {
     }
 
     private func erase(_ user: UUID, _ connection: any DatabaseConnection) throws {
-        let id = [SQLValue.uuid(user)]
-        try connection.execute("DELETE FROM career_usage_logs WHERE user_id = ?", id)
-        try connection.execute("DELETE FROM credit_grants WHERE user_id = ?", id)
-        try connection.execute(
-            """
-            DELETE FROM subscription_changes WHERE subscription_id IN (
-                SELECT id FROM subscriptions WHERE user_id = ?)
-            """, id)
-        try connection.execute("DELETE FROM career_subscription_contexts WHERE user_id = ?", id)
-        try connection.execute("DELETE FROM subscriptions WHERE user_id = ?", id)
-        try connection.execute("DELETE FROM users WHERE id = ?", id)
+        try AccountRows.erase(user, in: connection)
+        try UserRow.erase(user, in: connection)
     }
 
     package func decidedAt(_ user: UUID) throws -> Timestamp? {
         try database.readBlocking { connection in
-            let row = try connection.queryOne(
-                "SELECT decided_at FROM career_subscription_contexts WHERE user_id = ?",
-                [.uuid(user)])
-            guard var reader = row?.reader else { return nil }
-            return try reader.time()
+            try AccountRows.decidedAt(user, in: connection)
         }
     }
 

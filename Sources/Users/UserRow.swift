@@ -13,7 +13,7 @@ package struct UserRow: Sendable, Equatable {
     package let emailVerifiedAt: Timestamp?
     package let passwordHash: String?
     package let fullName: String?
-    let issuer: String?
+    package let issuer: String?
     let subject: String?
     package let isActive: Bool
     package let createdAt: Timestamp

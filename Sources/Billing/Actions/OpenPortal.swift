@@ -2,6 +2,7 @@ import Database
 import Foundation
 import HTTPEndpoint
 import Ledger
+import LedgerStore
 import Stripe
 
 struct OpenPortal: Action {
@@ -41,15 +42,8 @@ struct OpenPortal: Action {
     /// since: the billing account that the user had is gone, and there is no other yet.
     private func isReplacement(_ subscription: UUID) async throws -> Bool {
         try await billing.database.read { connection in
-            try !connection.query(
-                """
-                SELECT 1 FROM subscription_changes gone
-                WHERE gone.subscription_id = ? AND gone.event = ? AND NOT EXISTS (
-                    SELECT 1 FROM subscription_changes later
-                    WHERE later.subscription_id = gone.subscription_id AND later.id > gone.id
-                        AND later.stripe_subscription_id IS NOT NULL)
-                """, [.uuid(subscription), .text(UnlinkCustomer.event)]
-            ).isEmpty
+            try LinkedSubscription.hasBoughtNothing(
+                since: UnlinkCustomer.event, subscription, in: connection)
         }
     }
 }

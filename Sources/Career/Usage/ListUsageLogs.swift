@@ -32,54 +32,17 @@ struct ListUsageLogs: Action {
     func perform(_ page: Page, _ call: Call) async throws -> Reply<UsageLogListResponse> {
         let userID = try call.user().userID
         let now = try await quota.instant(of: userID)
-        let logs = try await database.read { try Self.select(page, of: userID, at: now, from: $0) }
+        // One more than asked for, which tells whether another page follows.
+        let logs = try await database.read {
+            try UsageLogRow.page(
+                of: userID, before: page.before, status: page.status.map { ($0, now) },
+                featureKey: page.featureKey, limit: page.limit + 1, in: $0)
+        }
         let items = logs.prefix(Int(page.limit))
         return Reply(
             UsageLogListResponse(
                 items: items.map { UsageLogResponse(log: $0, status: $0.status(at: now)) },
                 nextCursor: logs.count > items.count ? items.last.map { Cursor.text($0.id) } : nil))
-    }
-
-    /// One more than asked for, which tells whether another page follows. Ids are in the order of
-    /// time, so they are both the order and the key of the page.
-    private static func select(
-        _ page: Page, of userID: UUID, at now: Timestamp, from connection: any DatabaseConnection
-    ) throws -> [UsageLog] {
-        var conditions = "user_id = ?"
-        var arguments: [SQLValue] = [.uuid(userID)]
-        if let before = page.before {
-            conditions += " AND id < ?"
-            arguments.append(.uuid(before))
-        }
-        if let status = page.status {
-            conditions += " AND " + condition(on: status)
-            arguments.append(.text(status.rawValue))
-            if status == .pending || status == .expired { arguments.append(.time(now)) }
-        }
-        if let featureKey = page.featureKey {
-            conditions += " AND feature_key = ?"
-            arguments.append(.text(featureKey))
-        }
-        return try connection.query(
-            """
-            SELECT \(UsageLogRow.columns) FROM career_usage_logs
-            WHERE \(conditions) ORDER BY id DESC LIMIT ?
-            """, arguments + [.integer(page.limit + 1)]
-        ).map(UsageLogRow.read)
-    }
-}
-
-extension ListUsageLogs {
-    /// An overdue reservation counts as expired, whether or not the sweeper has come by: the
-    /// condition of ``UsageLog/isOverdue(at:)`` in SQL. Its parameters are the status and, if the
-    /// time matters, the instant.
-    private static func condition(on status: UsageLog.Status) -> String {
-        switch status {
-        case .pending: "status = ? AND (expires_at > ? OR commit_accepted_at IS NOT NULL)"
-        case .expired:
-            "(status = ? OR status = 'PENDING' AND expires_at <= ? AND commit_accepted_at IS NULL)"
-        case .success, .failed: "status = ?"
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import LedgerStore
 import Values
 
 struct SummarizeUsage: Action {
@@ -55,42 +56,11 @@ struct SummarizeUsage: Action {
     func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {
         let userID = try call.user().userID
         let items = try await database.read {
-            try Self.sum(userID, query.from, query.to, by: query.by, in: $0)
+            try UsageSum.select(
+                of: userID, from: query.from, to: query.to,
+                by: query.by == .day ? .day : .feature, in: $0)
         }
-        return Reply(UsageSummaryResponse(items: items))
-    }
-
-    /// Ids are in the order of time, so the index of a user's ids also finds a span of time.
-    private static func sum(
-        _ userID: UUID, _ from: Timestamp, _ to: Timestamp, by grouping: Grouping,
-        in connection: any DatabaseConnection
-    ) throws -> [UsageSummaryItem] {
-        let key = grouping == .day ? "created_at / 86400000000" : "feature_key"
-        let rows = try connection.query(
-            """
-            SELECT \(key), count(*),
-                CAST(sum(CASE status WHEN 'SUCCESS' THEN 1 ELSE 0 END) AS BIGINT),
-                CAST(sum(CASE status WHEN 'FAILED' THEN 1 ELSE 0 END) AS BIGINT),
-                CAST(coalesce(sum(credits_charged), 0) AS BIGINT)
-            FROM career_usage_logs
-            WHERE user_id = ? AND id >= ? AND id < ?
-            GROUP BY 1 ORDER BY 1
-            """,
-            [
-                .uuid(userID), .uuid(.version7(at: from, randomness: 0)),
-                .uuid(.version7(at: to, randomness: 0)),
-            ])
-        return try rows.map { row in
-            var reader = row.reader
-            func day() throws -> Int64 { try reader.integer(in: 0...3_000_000) }
-            let name =
-                grouping == .day
-                ? String(Timestamp.epoch.adding(seconds: try day() * 86_400).rfc3339.prefix(10))
-                : try reader.text()
-            return try UsageSummaryItem(
-                key: name, requests: reader.integer(), succeeded: reader.integer(),
-                failed: reader.integer(), creditsCharged: reader.credits())
-        }
+        return Reply(UsageSummaryResponse(items: items.map(UsageSummaryItem.init)))
     }
 }
 
@@ -104,18 +74,14 @@ struct UsageSummaryResponse: JSONObjectOutput {
 }
 
 struct UsageSummaryItem: JSONObjectOutput {
-    let key: String
-    let requests: Int64
-    let succeeded: Int64
-    let failed: Int64
-    let creditsCharged: Credits
+    let sum: UsageSum
 
     static let about = "One day or one feature."
     static let fields: [OutputField<UsageSummaryItem>] = [
-        OutputField("key", .text, "A UTC date or a feature.") { $0.key },
-        OutputField("requests", .integer, "Calls that were granted.") { $0.requests },
-        OutputField("succeeded", .integer, "Of these, SUCCESS.") { $0.succeeded },
-        OutputField("failed", .integer, "Of these, FAILED.") { $0.failed },
-        OutputField("credits_charged", .credits, "What they cost.") { $0.creditsCharged },
+        OutputField("key", .text, "A UTC date or a feature.") { $0.sum.key },
+        OutputField("requests", .integer, "Calls that were granted.") { $0.sum.requests },
+        OutputField("succeeded", .integer, "Of these, SUCCESS.") { $0.sum.succeeded },
+        OutputField("failed", .integer, "Of these, FAILED.") { $0.sum.failed },
+        OutputField("credits_charged", .credits, "What they cost.") { $0.sum.creditsCharged },
     ]
 }

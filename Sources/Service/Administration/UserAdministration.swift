@@ -99,16 +99,8 @@ public struct UserAdministration: Sendable {
     ) throws -> Creation {
         let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
         let isNew =
-            try connection.execute(
-                """
-                INSERT INTO users (id, email, email_key, email_verified_at, password_hash,
-                    created_at, updated_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING
-                """,
-                [
-                    .uuid(id), .text(address.text), .text(address.key), .time(now), .text(hash),
-                    .time(now), .time(now),
-                ]) == 1
+            try UserRow.insert(
+                id, address, passwordHash: hash, emailVerifiedAt: now, in: connection, now: now)
         guard let found = try UserRow.find(emailKey: address.key, in: connection),
             let user = try UserRow.findLocked(id: found.id, in: connection)
         else { throw DatabaseError.decoding("a user who was just inserted") }
@@ -118,15 +110,11 @@ public struct UserAdministration: Sendable {
                 description: "\(address.text) is deactivated; cuebx users reactivate lets it in")
         }
         guard user.emailVerifiedAt == nil else { return .existing(summary(user)) }
-        try connection.execute(
-            """
-            UPDATE users SET email = ?, email_verified_at = ?, password_hash = ?,
-                full_name = NULL, updated_at = ?
-            WHERE id = ?
-            """,
-            [.text(address.text), .time(now), .text(hash), .time(now), .uuid(user.id)])
-        try connection.execute(
-            "DELETE FROM one_time_codes WHERE user_id = ?", [.uuid(user.id)])
+        try UserRow.renew(
+            user.id, address, passwordHash: hash, fullName: nil, in: connection, now: now)
+        try UserRow.verify(
+            user.id, passwordHash: hash, fullName: nil, in: connection, now: now)
+        try OneTimeCodes.erase(of: user.id, in: connection)
         guard let verified = try UserRow.find(id: user.id, in: connection) else {
             throw DatabaseError.decoding("a user who was just updated")
         }
@@ -138,9 +126,7 @@ public struct UserAdministration: Sendable {
     public func setActive(_ id: UUID, _ isActive: Bool) async throws {
         let now = clock.now()
         try await database.write { connection in
-            try connection.execute(
-                "UPDATE users SET is_active = ?, updated_at = ? WHERE id = ?",
-                [.bool(isActive), .time(now), .uuid(id)])
+            try UserRow.setActive(isActive, of: id, in: connection, now: now)
             if !isActive { try Sessions.revokeAll(of: id, in: connection, now: now) }
         }
     }

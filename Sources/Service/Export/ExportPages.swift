@@ -24,7 +24,7 @@ struct ExportPages: BodySource {
         case history(after: SQLKey?)
         case sessions(after: SQLKey?)
         case grants(after: SQLKey?)
-        case logs(after: SQLKey?)
+        case logs(before: UUID?)
         case end
     }
 
@@ -81,7 +81,7 @@ struct ExportPages: BodySource {
             }
         case .sessions(let key):
             let (current, now) = (caller.sessionID, now)
-            let page: Page<SessionResponse> = {
+            let page: Page<SessionResponse, SQLKey> = {
                 try ListSessions.select(
                     of: $0, current: current, in: $2, now: now, before: $1?.first, limit: Self.rows
                 ).map { ($0, [.uuid($0.id)]) }
@@ -97,11 +97,11 @@ struct ExportPages: BodySource {
                 part = .grants(after: last)
             } else {
                 open("usage_logs", closing: true)
-                part = .logs(after: nil)
+                part = .logs(before: nil)
             }
-        case .logs(let key):
-            if let last = try await write(Self.logs, after: key) {
-                part = .logs(after: last)
+        case .logs(let id):
+            if let last = try await write(Self.logs, after: id) {
+                part = .logs(before: last)
             } else {
                 writer.endArray()
                 writer.endObject()
@@ -119,13 +119,13 @@ struct ExportPages: BodySource {
     }
 
     /// Reads the rows of a user after a key, each with its own.
-    private typealias Page<Item> =
-        @Sendable (UUID, SQLKey?, any DatabaseConnection) throws -> [(Item, SQLKey)]
+    private typealias Page<Item, Key> =
+        @Sendable (UUID, Key?, any DatabaseConnection) throws -> [(Item, Key)]
 
     /// - Returns: the key of the last row; `nil` behind the list's end.
-    private mutating func write<Item: JSONOutput>(
-        _ page: @escaping Page<Item>, after key: SQLKey?
-    ) async throws -> SQLKey? {
+    private mutating func write<Item: JSONOutput, Key: Sendable>(
+        _ page: @escaping Page<Item, Key>, after key: Key?
+    ) async throws -> Key? {
         let user = caller.userID
         let items = try await database.read { connection in
             guard try UserRow.find(id: user, in: connection) != nil else { throw AccountGone() }
@@ -138,65 +138,31 @@ struct ExportPages: BodySource {
     private static func history(
         of user: UUID, after key: SQLKey?, in connection: any DatabaseConnection
     ) throws -> [(SubscriptionChangeResponse, SQLKey)] {
-        try connection.query(
-            """
-            SELECT c.id, c.event, c.plan_id, c.status, c.stripe_customer_id,
-                c.stripe_subscription_id, c.at, c.reason
-            FROM subscription_changes c JOIN subscriptions s ON s.id = c.subscription_id
-            WHERE s.user_id = ? \(key == nil ? "" : "AND (c.at, c.id) > (?, ?)")
-            ORDER BY c.at, c.id LIMIT ?
-            """, [.uuid(user)] + (key ?? []) + [.integer(rows)]
-        ).map { row in
-            var reader = row.reader
-            let id = try reader.uuid()
-            let change = try SubscriptionChangeResponse(
-                event: reader.text(), planID: reader.uuid(),
-                status: reader.oneOf(Subscription.Status.self),
-                stripeCustomerID: reader.optionalText(),
-                stripeSubscriptionID: reader.optionalText(), at: reader.time(),
-                reason: reader.optionalText())
-            return (change, [.time(change.at), .uuid(id)])
+        try AccountHistory.changes(of: user, after: key, limit: rows, in: connection).map {
+            let change = SubscriptionChangeResponse(
+                event: $0.event, planID: $0.planID, status: $0.status,
+                stripeCustomerID: $0.stripeCustomerID,
+                stripeSubscriptionID: $0.stripeSubscriptionID, at: $0.at, reason: $0.reason)
+            return (change, $0.key)
         }
     }
 
     private static func grants(
         of user: UUID, after key: SQLKey?, in connection: any DatabaseConnection
     ) throws -> [(GrantResponse, SQLKey)] {
-        let behind = key == nil ? "" : "AND (period_number, created_at, kind, cause) > (?, ?, ?, ?)"
-        return try connection.query(
-            """
-            SELECT period_number, kind, credits, reason, created_at, cause FROM credit_grants
-            WHERE user_id = ? \(behind)
-            ORDER BY period_number, created_at, kind, cause LIMIT ?
-            """, [.uuid(user)] + (key ?? []) + [.integer(rows)]
-        ).map { row in
-            var reader = row.reader
-            let grant = try GrantResponse(
-                period: reader.integer(), kind: reader.oneOf(CreditGrant.Kind.self),
-                credits: reader.credits(), reason: reader.optionalText(),
-                createdAt: reader.time())
-            let cause = try reader.text()
-            return (
-                grant,
-                [
-                    .integer(grant.period), .time(grant.createdAt), .text(grant.kind.rawValue),
-                    .text(cause),
-                ]
-            )
+        try AccountHistory.grants(of: user, after: key, limit: rows, in: connection).map {
+            let grant = GrantResponse(
+                period: $0.periodNumber, kind: $0.kind, credits: $0.credits, reason: $0.reason,
+                createdAt: $0.createdAt)
+            return (grant, AccountHistory.key(of: $0))
         }
     }
 
     private static func logs(
-        of user: UUID, after key: SQLKey?, in connection: any DatabaseConnection
-    ) throws -> [(ExportedUsageLog, SQLKey)] {
-        try connection.query(
-            """
-            SELECT \(UsageLogRow.columns) FROM career_usage_logs
-            WHERE user_id = ? \(key == nil ? "" : "AND id < ?") ORDER BY id DESC LIMIT ?
-            """, [.uuid(user)] + (key ?? []) + [.integer(rows)]
-        ).map { row in
-            let log = try UsageLogRow.read(row)
-            return (ExportedUsageLog(log: log), [.uuid(log.id)])
+        of user: UUID, before id: UUID?, in connection: any DatabaseConnection
+    ) throws -> [(ExportedUsageLog, UUID)] {
+        try UsageLogRow.page(of: user, before: id, limit: rows, in: connection).map {
+            (ExportedUsageLog(log: $0), $0.id)
         }
     }
 }

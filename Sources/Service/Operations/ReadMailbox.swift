@@ -23,21 +23,9 @@ struct ReadMailbox: Action {
 
     func perform(_ recipient: String?, _ call: Call) async throws -> Reply<MailboxResponse> {
         let mails = try await database.read { connection in
-            let condition = recipient == nil ? "" : "WHERE lower(recipient) = ?"
-            return try connection.query(
-                """
-                SELECT id, recipient, subject, text, html, sealed_code, created_at FROM mails
-                \(condition) ORDER BY created_at DESC, id DESC LIMIT \(Self.maximumMails)
-                """, recipient.map { [.text($0.lowercased())] } ?? []
-            ).map { row in
-                var reader = row.reader
-                let id = try reader.uuid()
-                let mail = try Mail(
-                    recipient: reader.text(), subject: reader.text(), text: reader.text(),
-                    html: reader.text())
-                let sealed = try reader.optionalBlob()
-                return try MailResponse(
-                    mail: opened(mail, id, sealed), sentAt: reader.time())
+            try MailTable.newest(to: recipient, limit: Self.maximumMails, in: connection).map {
+                MailResponse(
+                    mail: opened($0.mail, $0.id, $0.sealedCode), sentAt: $0.createdAt)
             }
         }
         return Reply(MailboxResponse(messages: mails.reversed()))

@@ -1,0 +1,83 @@
+import Database
+import FoundationEssentials
+import Ledger
+import Values
+
+/// What happened to an account, page by page, the oldest first (keyset pagination).
+package enum AccountHistory {
+    /// A line of a subscription's history.
+    package struct Change: Sendable {
+        package let id: UUID
+        package let event: String
+        package let planID: UUID
+        package let status: Subscription.Status
+        package let stripeCustomerID: String?
+        package let stripeSubscriptionID: String?
+        package let at: Timestamp
+        package let reason: String?
+
+        /// After which the next page begins.
+        package var key: [SQLValue] { [.time(at), .uuid(id)] }
+    }
+
+    package static func changes(
+        of user: UUID, after key: [SQLValue]?, limit: Int64,
+        in connection: any DatabaseConnection
+    ) throws -> [Change] {
+        try connection.query(
+            """
+            SELECT c.id, c.event, c.plan_id, c.status, c.stripe_customer_id,
+                c.stripe_subscription_id, c.at, c.reason
+            FROM subscription_changes c JOIN subscriptions s ON s.id = c.subscription_id
+            WHERE s.user_id = ? \(key == nil ? "" : "AND (c.at, c.id) > (?, ?)")
+            ORDER BY c.at, c.id LIMIT ?
+            """, [.uuid(user)] + (key ?? []) + [.integer(limit)]
+        ).map { row in
+            var reader = row.reader
+            return try Change(
+                id: reader.uuid(), event: reader.text(), planID: reader.uuid(),
+                status: reader.oneOf(Subscription.Status.self),
+                stripeCustomerID: reader.optionalText(),
+                stripeSubscriptionID: reader.optionalText(), at: reader.time(),
+                reason: reader.optionalText())
+        }
+    }
+
+    package static func grants(
+        of user: UUID, after key: [SQLValue]?, limit: Int64,
+        in connection: any DatabaseConnection
+    ) throws -> [CreditGrant] {
+        let behind = key == nil ? "" : "AND (period_number, created_at, kind, cause) > (?, ?, ?, ?)"
+        return try connection.query(
+            """
+            SELECT user_id, period_number, kind, cause, credits, reason, created_at
+            FROM credit_grants
+            WHERE user_id = ? \(behind)
+            ORDER BY period_number, created_at, kind, cause LIMIT ?
+            """, [.uuid(user)] + (key ?? []) + [.integer(limit)]
+        ).map(CreditGrantRow.read)
+    }
+
+    /// After which the next page of grants begins.
+    package static func key(of grant: CreditGrant) -> [SQLValue] {
+        [
+            .integer(grant.periodNumber), .time(grant.createdAt), .text(grant.kind.rawValue),
+            .text(grant.cause),
+        ]
+    }
+
+    /// Whether a grant of this kind was given to the user for one of these causes.
+    package static func wasGranted(
+        _ kind: CreditGrant.Kind, _ causes: [String], to user: UUID,
+        in connection: any DatabaseConnection
+    ) throws -> Bool {
+        let marks = causes.map { _ in "?" }.joined(separator: ", ")
+        return try !connection.query(
+            """
+            SELECT 1 FROM credit_grants
+            WHERE user_id = ? AND kind = ? AND cause IN (\(marks)) LIMIT 1
+            """,
+            [.uuid(user), .text(kind.rawValue)] + causes.map { .text($0) }
+        ).isEmpty
+    }
+}

@@ -1,0 +1,104 @@
+import Database
+import FoundationEssentials
+import Ledger
+import Values
+
+/// A user's usage logs, page by page.
+extension UsageLogRow {
+    /// The newest first. Ids are in the order of time, so that they are both the order and the key
+    /// of a page (keyset pagination).
+    ///
+    /// - Parameters:
+    ///   - id: of the last log of the page before.
+    ///   - status: only logs that have this status at that instant.
+    ///   - featureKey: only logs of this feature.
+    package static func page(
+        of user: UUID, before id: UUID?, status: (UsageLog.Status, at: Timestamp)? = nil,
+        featureKey: String? = nil, limit: Int64, in connection: any DatabaseConnection
+    ) throws -> [UsageLog] {
+        var conditions = "user_id = ?"
+        var arguments: [SQLValue] = [.uuid(user)]
+        if let id {
+            conditions += " AND id < ?"
+            arguments.append(.uuid(id))
+        }
+        if let (status, now) = status {
+            conditions += " AND " + condition(on: status)
+            arguments.append(.text(status.rawValue))
+            if status == .pending || status == .expired { arguments.append(.time(now)) }
+        }
+        if let featureKey {
+            conditions += " AND feature_key = ?"
+            arguments.append(.text(featureKey))
+        }
+        return try connection.query(
+            """
+            SELECT \(columns) FROM career_usage_logs
+            WHERE \(conditions) ORDER BY id DESC LIMIT ?
+            """, arguments + [.integer(limit)]
+        ).map(read)
+    }
+
+    /// An overdue reservation counts as expired, whether or not the sweeper has come by: the
+    /// condition of ``UsageLog/isOverdue(at:)`` in SQL. Its parameters are the status and, if the
+    /// time matters, the instant.
+    private static func condition(on status: UsageLog.Status) -> String {
+        switch status {
+        case .pending: "status = ? AND (expires_at > ? OR commit_accepted_at IS NOT NULL)"
+        case .expired:
+            "(status = ? OR status = 'PENDING' AND expires_at <= ? AND commit_accepted_at IS NULL)"
+        case .success, .failed: "status = ?"
+        }
+    }
+}
+
+/// A user's usage logs of one day or of one feature, summed up.
+package struct UsageSum: Sendable {
+    package enum Grouping: Sendable {
+        case day
+        case feature
+    }
+
+    /// A UTC date or a feature's key.
+    package let key: String
+    package let requests: Int64
+    package let succeeded: Int64
+    package let failed: Int64
+    package let creditsCharged: Credits
+
+    /// In the order of their keys. Ids are in the order of time, so the index of a user's ids also
+    /// finds a span of time.
+    ///
+    /// - Parameter to: not covered any more.
+    package static func select(
+        of user: UUID, from: Timestamp, to: Timestamp, by grouping: Grouping,
+        in connection: any DatabaseConnection
+    ) throws -> [UsageSum] {
+        let key = grouping == .day ? "created_at / 86400000000" : "feature_key"
+        let rows = try connection.query(
+            """
+            SELECT \(key), count(*),
+                CAST(sum(CASE status WHEN 'SUCCESS' THEN 1 ELSE 0 END) AS BIGINT),
+                CAST(sum(CASE status WHEN 'FAILED' THEN 1 ELSE 0 END) AS BIGINT),
+                CAST(coalesce(sum(credits_charged), 0) AS BIGINT)
+            FROM career_usage_logs
+            WHERE user_id = ? AND id >= ? AND id < ?
+            GROUP BY 1 ORDER BY 1
+            """,
+            [
+                .uuid(user), .uuid(.version7(at: from, randomness: 0)),
+                .uuid(.version7(at: to, randomness: 0)),
+            ])
+        return try rows.map { row in
+            var reader = row.reader
+            func day() throws -> Int64 { try reader.integer(in: 0...3_000_000) }
+            let name =
+                grouping == .day
+                ? String(Timestamp.epoch.adding(seconds: try day() * 86_400).rfc3339.prefix(10))
+                : try reader.text()
+            return try UsageSum(
+                key: name, requests: reader.integer(), succeeded: reader.integer(),
+                failed: reader.integer(), creditsCharged: reader.credits())
+        }
+    }
+}
