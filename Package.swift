@@ -371,6 +371,8 @@ let package = Package(
         // The ledger under faults, held against a model of its rules. The model and the engine in
         // memory know the domain alone.
         .libraryTarget(name: "Simulator", dependencies: ["Ledger", "Values"]),
+        // Many runs, and the shortest that fails.
+        .libraryTarget(name: "SimulationRuns", dependencies: ["Simulator"]),
         .libraryTarget(
             name: "SimulatorDatabase",
             dependencies: [
@@ -379,13 +381,13 @@ let package = Package(
         .executableTarget(
             name: "cuebx-sim",
             dependencies: [
-                "Simulator", "SimulatorDatabase",
+                "SimulationRuns", "Simulator", "SimulatorDatabase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .testTarget(
             name: "SimulatorTests",
-            dependencies: ["Simulator", "SimulatorDatabase"],
+            dependencies: ["SimulationRuns", "Simulator", "SimulatorDatabase"],
             swiftSettings: settings),
         .executableTarget(
             name: "cuebx",

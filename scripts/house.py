@@ -29,12 +29,13 @@ ALLOWED = {
                " LedgerStore CatalogSync Users Tokens Mail Billing Webhooks StripeSetup Identity Career"
                " Schema Moving",
     "Simulator": "Values Ledger",
+    "SimulationRuns": "Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
     "cuebx": "Values JSON Ledger Database HTTPClient Messaging LedgerStore CatalogSync StripeSetup Career"
              " Moving Service StripeSandbox",
     "cuebx-bench": "Values JSON Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks Service",
-    "cuebx-sim": "Simulator SimulatorDatabase",
+    "cuebx-sim": "Simulator SimulationRuns SimulatorDatabase",
     "stripe-sandbox": "StripeSandbox",
 }
 
@@ -84,50 +85,32 @@ ALL_TABLES = {"Schema", "Moving", "StripeSandbox"}
 # longer needed is an offence itself.
 EXCEPTIONS = {
     ("tables_have_one_owner", "Sources/Billing/StripeMirror.swift"):
-        "under work",
+        "asks whose a customer is; to become functions of LinkedSubscription",
     ("tables_have_one_owner", "Sources/Billing/UnknownSubscriptions.swift"):
-        "under work",
+        "asks whose a customer is; to become functions of LinkedSubscription",
     ("tables_have_one_owner", "Sources/Identity/ExternalIssuer.swift"):
-        "not yet a function of the owner",
+        "one statement, not two, for each request with a token of another issuer",
     ("tables_have_one_owner", "Sources/Identity/IdentitySweeper.swift"):
-        "not yet a function of the owner",
+        "unproven users without a subscription, by one index, in one statement",
     ("tables_have_one_owner", "Sources/LedgerStore/Audit/RowCheck.swift"):
-        "the audit finds rows without a user; goes when accounts need none",
+        "finds rows without a user, until an account needs none",
     ("tables_have_one_owner", "Sources/LedgerStore/LedgerTables.swift"):
-        "to lock the user's row is to lock the account; goes with a standing in the account's row",
+        "a user's row is the account's lock and standing, until the account's own row has them",
     ("tables_have_one_owner", "Sources/SimulatorDatabase/DatabaseEngine.swift"):
-        "the simulator looks at rows as nobody who decides may",
+        "it makes users and tickets and reads rows that nobody decides on",
     ("tables_have_one_owner", "Sources/cuebx-bench/BareLoop.swift"):
-        "the bench puts rows there to measure, and counts them",
+        "the bench fills tables to measure, and counts their rows",
     ("tables_have_one_owner", "Sources/cuebx-bench/BenchProcesses.swift"):
-        "the bench puts rows there to measure, and counts them",
+        "the bench fills tables to measure, and counts their rows",
     ("tables_have_one_owner", "Sources/cuebx-bench/WebhookStage.swift"):
-        "the bench puts rows there to measure, and counts them",
-    ("files_are_short", "Sources/Database/PostgreSQLConnection.swift"):
-        "not yet split",
-    ("files_are_short", "Sources/Database/SQLiteDatabase.swift"):
-        "not yet split",
-    ("files_are_short", "Sources/HTTPServer/EndpointConnection.swift"):
-        "not yet split",
-    ("files_are_short", "Sources/LedgerStore/Audit/PeriodAudit.swift"):
-        "not yet split",
-    ("files_are_short", "Sources/Simulator/ReferenceModel.swift"):
-        "not yet split",
-    ("files_are_short", "Sources/Simulator/StripeWorld.swift"):
-        "not yet split",
-    ("files_are_short", "Tests/DatabaseTests/DatabaseTests.swift"):
-        "not yet split",
-    ("files_are_short", "Tests/LedgerTests/BillingTests.swift"):
-        "not yet split",
-    ("files_are_short", "Tests/StripeTests/StripeRequestTests.swift"):
-        "not yet split",
+        "the bench fills tables to measure, and counts their rows",
     ("lines_are_short", "Sources/Billing/StripeMirror.swift"):
-        "under work",
+        "one column too many, in a file that is being rewritten",
+    ("lines_are_short", "Sources/HTTPServer/EndpointConnection.swift"):
+        "one column too many, in a file that is being rewritten",
     ("lines_are_short", "Sources/LedgerStore/LedgerWrite.swift"):
-        "under work",
+        "one column too many, in a file that is being rewritten",
     ("targets_are_small", "Sources/Billing"):
-        "not yet split",
-    ("targets_are_small", "Sources/Simulator"):
         "not yet split",
 }
 

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MODULES = ("Values", "Ledger", "Simulator")
+MODULES = ("Values", "Ledger", "Simulator", "SimulationRuns")
 FLAGS = (
     "-O -wmo -swift-version 6 -package-name main -enable-upcoming-feature ExistentialAny "
     "-parse-as-library -I ."
@@ -24,6 +24,7 @@ FLAGS = (
 
 # The simulator without a database and without any other package, so that it builds in seconds.
 MAIN = """
+import SimulationRuns
 import Simulator
 
 @main

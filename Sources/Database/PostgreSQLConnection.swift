@@ -1,13 +1,9 @@
-import CPQ
-
 /// One connection, always in libpq's pipeline mode: commands are sent without waiting, and their
 /// answers are read at the next point where somebody needs one. A batch of statements, and the
 /// BEGIN before it, thereby cost one round trip.
 ///
 /// Used by one thread at a time.
 final class PostgreSQLConnection: DatabaseConnection {
-    /// Statements that are kept prepared; the service has some two hundred.
-    static let maximumPrepared = 1000
     /// Commands that are sent before their answers are read.
     static let maximumPipelined = 1000
     /// Rows that a walk over a table fetches at a time.
@@ -28,25 +24,9 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// takes eight times as many until the next, up to the larger number.
     static let plansLast = 64...32_768
 
-    private struct Statement {
-        /// Empty for one that is sent with its text each time.
-        let name: String
-        let parameters: [PostgreSQLType]
-    }
-
-    /// How the runs of a statement are sent.
-    private enum Form {
-        case single(Statement)
-        case arrays(name: String, elements: [PostgreSQLType])
-    }
-
     let dialect = SQLDialect.postgresql
     private let pipeline: PostgreSQLPipeline
-    private var statements: [String: Statement] = [:]
-    /// The names of statements for many runs, by the single one's text; `nil` for what has none.
-    private var queriesOfMany: [String: String?] = [:]
-    private var changesOfMany: [String: String?] = [:]
-    private var prepared = 0
+    private var statements: PostgreSQLStatements
     private var walks = 0
     private var transactions = 0
     private var plansUntil = PostgreSQLConnection.plansLast.lowerBound
@@ -61,6 +41,7 @@ final class PostgreSQLConnection: DatabaseConnection {
     /// Takes over an open connection.
     init(_ handle: OpaquePointer) throws {
         pipeline = try PostgreSQLPipeline(handle)
+        statements = PostgreSQLStatements(pipeline)
         for (name, value) in [
             ("statement_timeout", Self.statementTimeoutMilliseconds),
             ("lock_timeout", Self.lockTimeoutMilliseconds),
@@ -149,7 +130,7 @@ final class PostgreSQLConnection: DatabaseConnection {
         guard !arguments.isEmpty else { return [] }
         var changed: [Int] = []
         // The first time, this reads what is outstanding.
-        let statement = try statement(sql)
+        let statement = try statements.prepared(sql)
         var expected = 0
         func collect() throws {
             changed += try pipeline.receive().suffix(expected).map(\.changed)
@@ -167,7 +148,7 @@ final class PostgreSQLConnection: DatabaseConnection {
     func queryBatches(_ batches: [StatementBatch]) throws -> [[[Row]]] {
         // Preparing reads what is outstanding, so it comes before all that is asked.
         let forms = try batches.map { batch in
-            batch.arguments.isEmpty ? nil : try form(batch)
+            batch.arguments.isEmpty ? nil : try statements.form(batch)
         }
         var answers: [PostgreSQLAnswer] = []
         var expected = 0
@@ -203,17 +184,9 @@ final class PostgreSQLConnection: DatabaseConnection {
         }
     }
 
-    private func form(_ batch: StatementBatch) throws -> Form {
-        let statement = try statement(batch.sql)
-        guard batch.arguments.count > 1, let name = try queryOfMany(batch.sql, statement) else {
-            return .single(statement)
-        }
-        return .arrays(name: name, elements: statement.parameters)
-    }
-
     func enqueueMany(_ sql: String, _ arguments: [[SQLValue]]) throws {
-        let statement = try statement(sql)
-        if arguments.count > 1, let name = try changeOfMany(sql, statement) {
+        let statement = try statements.prepared(sql)
+        if arguments.count > 1, let name = try statements.changeOfMany(sql, statement) {
             if pipeline.awaited >= Self.maximumPipelined { _ = try pipeline.receive() }
             try pipeline.send(name, statement.parameters, columnsOf: arguments)
             return
@@ -251,77 +224,8 @@ final class PostgreSQLConnection: DatabaseConnection {
     }
 
     private func run(_ sql: String, _ arguments: [SQLValue]) throws -> PostgreSQLAnswer {
-        let statement = try statement(sql)
+        let statement = try statements.prepared(sql)
         try pipeline.send(statement.name, statement.parameters, arguments)
         return try pipeline.receive().last ?? PostgreSQLAnswer()
     }
-
-    // MARK: Prepared statements
-
-    /// Whether a text is worth keeping prepared; others are run once in a while, or are told apart
-    /// by a name within them.
-    private static func isKept(_ sql: String) -> Bool {
-        ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].contains { sql.hasPrefix($0) }
-    }
-
-    private func statement(_ sql: String) throws -> Statement {
-        if let known = statements[sql] { return known }
-        let isKept = Self.isKept(sql)
-        if isKept, statements.count >= Self.maximumPrepared { try forgetPrepared() }
-        let statement = try prepare(PostgreSQLPlaceholders.numbered(sql), isKept: isKept)
-        if isKept { statements[sql] = statement }
-        return statement
-    }
-
-    private func queryOfMany(_ sql: String, _ single: Statement) throws -> String? {
-        if let known = queriesOfMany[sql] { return known }
-        let text = PostgreSQLArrays.query(sql, single.parameters)
-        let name = try text.map(prepareForMany)
-        queriesOfMany[sql] = .some(name)
-        return name
-    }
-
-    private func changeOfMany(_ sql: String, _ single: Statement) throws -> String? {
-        if let known = changesOfMany[sql] { return known }
-        let text = PostgreSQLArrays.change(sql, single.parameters)
-        let name = try text.map(prepareForMany)
-        changesOfMany[sql] = .some(name)
-        return name
-    }
-
-    /// Its arrays are of the single statement's types, so nothing has to be asked about it. Until
-    /// it is known to be there it must not be used: the server skips what follows an error.
-    private func prepareForMany(_ text: String) throws -> String {
-        let name = try sendPrepare(text, isKept: true)
-        _ = try pipeline.receive()
-        return name
-    }
-
-    private func prepare(_ text: String, isKept: Bool) throws -> Statement {
-        let name = try sendPrepare(text, isKept: isKept)
-        try pipeline.sendDescribe(name)
-        var parameters: [PostgreSQLType] = []
-        _ = try pipeline.receive { result in
-            parameters = try (0..<PQnparams(result)).map {
-                try PostgreSQLType(PQparamtype(result, $0))
-            }
-        }
-        return Statement(name: name, parameters: parameters)
-    }
-
-    /// - Returns: the statement's name.
-    private func sendPrepare(_ text: String, isKept: Bool) throws -> String {
-        prepared += isKept ? 1 : 0
-        let name = isKept ? "s\(prepared)" : ""
-        try pipeline.sendPrepare(name, text)
-        return name
-    }
-
-    private func forgetPrepared() throws {
-        try pipeline.sendText("DEALLOCATE ALL")
-        statements = [:]
-        queriesOfMany = [:]
-        changesOfMany = [:]
-    }
-
 }

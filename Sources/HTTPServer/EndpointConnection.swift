@@ -6,7 +6,7 @@ import NIOHTTP1
 /// One client's connection: takes a request in, has it answered, writes the answer. Requests that
 /// are sent ahead wait their turn. Used on its event loop alone.
 ///
-/// This file takes requests in; `AnswerWriting.swift` writes the answers, and
+/// This file takes requests in, by the states of `ConnectionState.swift`; `AnswerWriting.swift` writes the answers, and
 /// `ConnectionEnding.swift` decides when it is over.
 final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = HTTPServerRequestPart
@@ -24,28 +24,6 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     static let stopPatience = TimeAmount.seconds(5)
     /// Parts of requests sent ahead that are kept; reading pauses beyond it.
     static let maximumWaiting = 32
-
-    enum State {
-        case idle
-        /// The head is here, the body is arriving.
-        case reading(HTTPRequestHead, RequestFraming)
-        case answering
-        /// A large answer goes out piece by piece.
-        case sending
-        /// The client reads its answer slowly: its next request waits until the answer is gone, so
-        /// that the answers of one connection cannot pile up in memory.
-        case draining
-        /// A request that did not arrive whole is being answered; no other is taken.
-        case refusing
-        case closing
-    }
-
-    /// A part of a request as it was parsed.
-    enum Part {
-        case head(HTTPRequestHead, RequestFraming)
-        case body(ByteBuffer)
-        case end
-    }
 
     private var channel: (any Channel)?
     let responder: EndpointResponder
@@ -276,23 +254,6 @@ final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
         while !isAnswering, let part = waiting.popFirst() { take(part, context) }
         if wasFull && waiting.count < Self.maximumWaiting { setReading(true, context) }
         reportHeld()
-    }
-
-    private var isAnswering: Bool {
-        switch state {
-        case .answering, .sending, .draining: true
-        case .idle, .reading, .refusing, .closing: false
-        }
-    }
-
-    /// Whether nothing more comes that could be answered after this answer.
-    var answersLast: Bool { isLastRequest || isInputClosed && waiting.isEmpty }
-
-    /// How long an answer that is the last may still be read before the connection closes.
-    func lingering(after former: State) -> TimeAmount {
-        if isInputClosed { return .zero }
-        if case .answering = former, !lingersAfterAnswer { return .zero }
-        return Self.linger
     }
 
     private func setReading(_ isReading: Bool, _ context: ChannelHandlerContext) {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SimulationRuns
 import Simulator
 import SimulatorDatabase
 

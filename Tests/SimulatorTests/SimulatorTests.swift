@@ -1,4 +1,5 @@
 import Foundation
+import SimulationRuns
 import Simulator
 import SimulatorDatabase
 import Testing

@@ -1,3 +1,5 @@
+import Simulator
+
 /// Runs seeds one after the other and tells of the first that fails, with the shortest run that
 /// fails in the same way.
 package struct SimulationRunner {

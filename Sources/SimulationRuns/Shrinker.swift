@@ -1,3 +1,5 @@
+import Simulator
+
 /// Searches for the shortest run that still fails in the same way: cuts off what comes after the
 /// failure, then takes out events, in ever smaller pieces, as long as any can be missed.
 package struct Shrinker {

@@ -1,0 +1,83 @@
+import FoundationEssentials
+import Ledger
+import Values
+
+/// What the model remembers of a user.
+extension ReferenceModel {
+    struct Call {
+        let id: UUID
+        let feature: String
+        let period: Int
+        let cost: Int64
+        let createdAt: Int64
+        let expiresAt: Int64
+        /// SUCCESS or FAILED once the call has ended.
+        var ended: UsageLog.Status?
+        /// The outcome of a commit that was taken in for later.
+        var acceptedAs: UsageLog.Status?
+
+        func isExpired(at now: Int64) -> Bool {
+            ended == nil && acceptedAs == nil && expiresAt <= now
+        }
+
+        func status(at now: Int64) -> UsageLog.Status {
+            ended ?? (isExpired(at: now) ? .expired : .pending)
+        }
+    }
+
+    struct Period: Equatable {
+        var number = 1
+        var start: Int64
+        var end: Int64
+        var isPaid = false
+        /// The plan whose allocation it was granted.
+        var planID: UUID
+        /// The sum of its grants.
+        var granted: Int64
+        /// The invoice that paid for it; `nil` for a free month.
+        var invoice: String?
+        /// What its invoice and each change of plan came to, by their ids.
+        var purchases: [String: Purchase] = [:]
+        /// What its grant has paid of what was owed.
+        var paidOff: Int64 = 0
+    }
+
+    struct Purchase: Equatable {
+        var granted: Int64 = 0
+        /// What a lower plan takes back, once it has; later catalogs do not change it.
+        var due: Int64?
+        var taken: Int64 = 0
+        /// What of the taken was used, and is a debt.
+        var carried: Int64 = 0
+    }
+
+    struct Account: Equatable {
+        var planID: UUID
+        var status = Subscription.Status.active
+        var customerID: String?
+        var subscriptionID: String?
+        var cancelAtPeriodEnd = false
+        var canceledAt: Timestamp?
+        var trialEnd: Timestamp?
+        var trialUsed = false
+        var anchor: Int64
+        var period: Period
+        /// What is owed: the next plan grants are reduced by it.
+        var owed: Int64 = 0
+        /// The period before, and what it had left when it ended.
+        var former: Period?
+        var formerLeft: Int64 = 0
+    }
+
+    final class User {
+        var isActive = true
+        var account: Account?
+        /// In the order of their creation.
+        var calls: [Call] = []
+        var placeOfKey: [IdempotencyKey: Int] = [:]
+        /// Invoices and adjustments that were granted.
+        var granted: Set<String> = []
+        /// The instant of the latest operation that changed something.
+        var changedAt: Int64 = 0
+    }
+}
