@@ -267,6 +267,13 @@ let package = Package(
                 "Values",
             ],
             swiftSettings: settings),
+        // What a user does with their subscription: buy, upgrade, cancel, resume.
+        .libraryTarget(
+            name: "Subscriptions",
+            dependencies: [
+                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Stripe", "Users",
+                "Values",
+            ]),
         // Stripe's events: their receipt, and what is done for each.
         .libraryTarget(
             name: "Webhooks",
@@ -314,7 +321,7 @@ let package = Package(
             name: "Career",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
-                "Messaging", "Values",
+                "Messaging", "Subscriptions", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -351,7 +358,8 @@ let package = Package(
                 "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "HTTPEndpoint",
                 "HTTPServer",
                 "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
-                "Moving", "Schema", "Stripe", "StripeSetup", "Tokens", "Users", "Values",
+                "Moving", "Schema", "Stripe", "StripeSetup", "Subscriptions", "Tokens", "Users",
+                "Values",
                 "Webhooks",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -53,7 +53,7 @@ extension Problem {
         502, "payment_provider_error", "Payment provider error",
         "The payment provider refused the request.")
 
-    init(_ refusal: UpgradeRefusal) {
+    package init(_ refusal: UpgradeRefusal) {
         self =
             switch refusal {
             case .samePlan: .samePlan

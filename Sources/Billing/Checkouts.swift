@@ -8,13 +8,13 @@ import Values
 package struct Checkouts: Sendable {
     package struct Checkout: Sendable {
         package let sessionID: String?
-        let url: String?
+        package let url: String?
         let planID: UUID
         let successURL: String
         let cancelURL: String
-        let expiresAt: Timestamp
+        package let expiresAt: Timestamp
 
-        func fits(_ order: Order) -> Bool {
+        package func fits(_ order: Order) -> Bool {
             Order(planID: planID, successURL: successURL, cancelURL: cancelURL) == order
         }
     }
@@ -53,19 +53,19 @@ package struct Checkouts: Sendable {
         }
     }
 
-    struct Attempt: Sendable {
-        let number: Int64
+    package struct Attempt: Sendable {
+        package let number: Int64
         /// The page that was the latest until now.
-        let replaced: String?
+        package let replaced: String?
         /// The idempotency key under which the user's customer is made, where they have none: the
         /// same for every attempt until Stripe has answered it.
-        let customerKey: String
+        package let customerKey: String
     }
 
     /// From now on this attempt is the user's latest, whichever process makes another.
     ///
     /// - Throws: ``Problem`` 401 where the user was erased meanwhile.
-    func begin(
+    package func begin(
         _ order: Order, user: UUID, expiresAt: Timestamp
     ) async throws -> Attempt {
         try await database.write { connection in
@@ -97,7 +97,7 @@ package struct Checkouts: Sendable {
     }
 
     /// - Returns: false where a later attempt has begun meanwhile; the page is then not kept.
-    func opened(
+    package func opened(
         _ sessionID: String, url: String, user: UUID, attempt: Attempt, expiresAt: Timestamp
     ) async throws -> Bool {
         try await database.write { connection in
@@ -113,11 +113,11 @@ package struct Checkouts: Sendable {
         }
     }
 
-    func forgetCustomerKey(_ key: String) async throws {
+    package func forgetCustomerKey(_ key: String) async throws {
         try await database.write { try Self.forgetCustomerKey(key, in: $0) }
     }
 
-    static func forgetCustomerKey(
+    package static func forgetCustomerKey(
         _ key: String, in connection: any DatabaseConnection
     ) throws {
         try connection.execute(

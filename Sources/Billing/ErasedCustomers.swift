@@ -28,7 +28,7 @@ package struct ErasedCustomers: Sendable {
         try handOver(customer, requestID: requestID, in: connection, now: now)
     }
 
-    func handOver(
+    package func handOver(
         _ customerID: String, requestID: String, in connection: any DatabaseConnection,
         now: Timestamp
     ) throws {

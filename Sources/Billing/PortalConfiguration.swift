@@ -13,7 +13,7 @@ package struct PortalConfiguration: Sendable {
 
     /// The newest configuration with our mark; `nil` if there is none. A key that may not list
     /// configurations leaves the sessions to the account's default one.
-    func ofSessions() async throws -> StripePortalConfiguration? {
+    package func ofSessions() async throws -> StripePortalConfiguration? {
         do {
             return try await marked()
         } catch let error as StripeError {

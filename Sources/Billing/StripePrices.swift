@@ -48,7 +48,7 @@ public struct StripePrices: Sendable {
     ///
     /// - Throws: ``StripeCatalogGap`` if the catalog was not brought to Stripe: nobody is charged
     ///   another price than the one shown, or for another plan.
-    func price(of plan: Plan) async throws -> StripePrice {
+    package func price(of plan: Plan) async throws -> StripePrice {
         guard let key = plan.lookupKey, let price = try await stripe.findPrice(key),
             price.sells(plan), try await self.plan(of: price) == plan.id
         else { throw StripeCatalogGap(plan: plan.name) }

@@ -4,7 +4,7 @@ import Foundation
 package actor UserTurns {
     private var waiting: [UUID: [CheckedContinuation<Void, Never>]] = [:]
 
-    nonisolated func inTurn<Value: Sendable>(
+    package nonisolated func inTurn<Value: Sendable>(
         _ user: UUID, _ body: () async throws -> Value
     ) async throws -> Value {
         await enter(user)

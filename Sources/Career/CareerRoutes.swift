@@ -2,6 +2,7 @@ import Billing
 import Database
 import HTTPEndpoint
 import LedgerStore
+import Subscriptions
 import Values
 
 /// What the product's actions are made of.

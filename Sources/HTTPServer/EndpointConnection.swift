@@ -6,8 +6,8 @@ import NIOHTTP1
 /// One client's connection: takes a request in, has it answered, writes the answer. Requests that
 /// are sent ahead wait their turn. Used on its event loop alone.
 ///
-/// This file takes requests in, by the states of `ConnectionState.swift`; `AnswerWriting.swift` writes the answers, and
-/// `ConnectionEnding.swift` decides when it is over.
+/// This file takes requests in, by the states of `ConnectionState.swift`; `AnswerWriting.swift`
+/// writes the answers, and `ConnectionEnding.swift` decides when it is over.
 final class EndpointConnection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer

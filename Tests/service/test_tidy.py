@@ -40,9 +40,9 @@ BAD = {
         "Sources/Mail/Outbox.swift:1: no name of Values occurs"),
     "a folder that uses the one above it": (
         tidy.folders_follow_the_arrows,
-        {"Sources/Billing/Mirror.swift": "let start = StartCheckout()\n",
-         "Sources/Billing/Actions/StartCheckout.swift": "struct StartCheckout {}\n"},
-        "Sources/Billing/Mirror.swift:1: StartCheckout is of Actions"),
+        {"Sources/Ledger/Account.swift": "let commit = CommitUsage()\n",
+         "Sources/Ledger/Commands/CommitUsage.swift": "struct CommitUsage {}\n"},
+        "Sources/Ledger/Account.swift:1: CommitUsage is of Commands"),
     "a folder that the table does not have": (
         tidy.folders_follow_the_arrows, {"Sources/Mail/Attic/Box.swift": "struct Box {}\n"},
         "Sources/Mail/Attic/Box.swift:1: Mail has a folder"),
@@ -177,4 +177,4 @@ def test_the_exceptions_get_fewer():
 
 
 # Lower it with each exception that goes; never raise it.
-MAXIMUM_EXCEPTIONS = 14
+MAXIMUM_EXCEPTIONS = 12

@@ -3,6 +3,7 @@ import Database
 import FoundationEssentials
 import HTTPEndpoint
 import LedgerStore
+import Subscriptions
 
 struct GetPlan: Action {
     let database: any Database

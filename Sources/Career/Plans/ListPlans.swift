@@ -2,6 +2,7 @@ import Billing
 import Database
 import HTTPEndpoint
 import LedgerStore
+import Subscriptions
 
 struct ListPlans: Action {
     let database: any Database

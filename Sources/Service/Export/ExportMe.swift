@@ -2,6 +2,7 @@ import Billing
 import FoundationEssentials
 import HTTPEndpoint
 import Identity
+import Subscriptions
 import Synchronization
 
 struct ExportMe: Action {

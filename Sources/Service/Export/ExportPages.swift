@@ -6,6 +6,7 @@ import Identity
 import JSON
 import Ledger
 import LedgerStore
+import Subscriptions
 import Users
 import Values
 

@@ -1,9 +1,9 @@
-import Billing
 import Career
 import FoundationEssentials
 import HTTPEndpoint
 import Identity
 import Ledger
+import Subscriptions
 import Values
 
 /// The schema of an export. No value of it is ever made: ``ExportPages`` writes it page by page.

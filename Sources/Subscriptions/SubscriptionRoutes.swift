@@ -1,3 +1,4 @@
+import Billing
 import HTTPEndpoint
 
 /// What a user does with their subscription, in the order of the documentation.

@@ -1,3 +1,4 @@
+import Billing
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger

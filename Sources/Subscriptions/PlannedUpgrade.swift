@@ -1,3 +1,4 @@
+import Billing
 import Database
 import Foundation
 import HTTPEndpoint
@@ -17,6 +18,14 @@ package struct PlannedUpgrade: Sendable {
         StripePriceChange(
             customerID: subscription.customerID, subscriptionID: subscription.id,
             itemID: item.id, priceID: price.id, prorationDate: prorationDate)
+    }
+}
+
+extension PendingUpgrade {
+    /// Whether the same upgrade would only charge what is asked for already.
+    func awaits(_ upgrade: PlannedUpgrade) -> Bool {
+        if case .declined = charge { return false }
+        return prices.contains { $0.id == upgrade.price.id }
     }
 }
 

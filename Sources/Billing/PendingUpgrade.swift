@@ -7,7 +7,7 @@ import Stripe
 /// then nothing has changed and nothing is granted.
 package struct PendingUpgrade: Sendable {
     /// Where its charge stands.
-    enum Charge: Sendable, Equatable {
+    package enum Charge: Sendable, Equatable {
         /// The bank asks the card's owner to confirm it, on the invoice's page.
         case needsAction
         /// The bank has yet to say whether it pays.
@@ -16,18 +16,12 @@ package struct PendingUpgrade: Sendable {
     }
 
     let invoice: StripeInvoice
-    let charge: Charge
+    package let charge: Charge
     /// What the subscription has once it is paid.
-    let prices: [StripePrice]
-
-    /// Whether the same upgrade would only charge what is asked for already.
-    func awaits(_ upgrade: PlannedUpgrade) -> Bool {
-        if case .declined = charge { return false }
-        return prices.contains { $0.id == upgrade.price.id }
-    }
+    package let prices: [StripePrice]
 
     /// Why the upgrade that was asked for has not happened.
-    var problem: Problem {
+    package var problem: Problem {
         var problem: Problem
         switch charge {
         case .needsAction: problem = .paymentNeedsAction

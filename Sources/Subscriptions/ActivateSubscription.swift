@@ -1,3 +1,4 @@
+import Billing
 import HTTPEndpoint
 
 struct ActivateSubscription: Action {
