@@ -205,6 +205,28 @@ def tables_are_listed(repository):
                                                           " scripts/house.py")
 
 
+# Pages
+
+
+def readmes_tell_the_tables(repository):
+    """The README of a target names what the target may see and which tables the target owns."""
+    libraries = house.ALLOWED.keys() - house.EXECUTABLES
+    for path in repository.paths("Sources/*/README.md"):
+        name, text = path.parent.name, path.read_text()
+        for heading, known, right in (
+                ("May see", house.ALLOWED.keys(), set(house.ALLOWED.get(name, "").split())),
+                ("Owns the table", house.OWNERS.keys(),
+                 {table for table, owner in house.OWNERS.items() if owner == name})):
+            part = re.search(rf"^- \*\*{heading}.*?(?=\.\s|^- \*\*|\Z)", text, re.M | re.S)
+            told = set(re.findall(r"`([\w-]+)`", part[0])) & known if part else set()
+            if part and "every library target but" in part[0]:
+                told = libraries - told - {name}
+            for wrong in sorted(told ^ right) if name in house.ALLOWED else []:
+                line = text.count("\n", 0, part.start()) + 1 if part else 1
+                yield complaint(repository.name(path), line, f"{heading}: {wrong} is "
+                                + ("not in scripts/house.py" if wrong in told else "missing"))
+
+
 # Sizes
 
 
@@ -304,9 +326,9 @@ def words_are_the_fields(repository):
 
 RULES = [
     targets_have_their_place, imports_are_allowed, imports_are_declared, imports_are_needed,
-    folders_follow_the_arrows, tables_have_one_owner, tables_are_listed, files_are_short,
-    functions_are_short, lines_are_short, targets_are_small, calls_are_not_banned, nothing_is_left_over,
-    declarations_are_used, words_are_the_fields,
+    folders_follow_the_arrows, tables_have_one_owner, tables_are_listed,
+    readmes_tell_the_tables, files_are_short, functions_are_short, lines_are_short, targets_are_small,
+    calls_are_not_banned, nothing_is_left_over, declarations_are_used, words_are_the_fields,
 ]
 
 

@@ -66,6 +66,15 @@ BAD = {
         tidy.tables_are_listed,
         {"Sources/Schema/Migrations.swift": 'let sql = "CREATE TABLE attic (id INTEGER)"\n'},
         "Sources/Schema/Migrations.swift:1: attic has no owner"),
+    "a README that tells an arrow that is none": (
+        tidy.readmes_tell_the_tables,
+        {"Sources/Telemetry/README.md": "# Telemetry\n\n- **May see**: `Values`,\n  `Billing`.\n"},
+        "Sources/Telemetry/README.md:3: May see: Billing is not in scripts/house.py"),
+    "a README that forgets a table": (
+        tidy.readmes_tell_the_tables,
+        {"Sources/Messaging/README.md": "# Messaging\n- **Owns the tables** `messages`.\n"
+                                        "- **May see**: `Database`, `Values`.\n"},
+        "Sources/Messaging/README.md:2: Owns the table: message_tries is missing"),
     "a long file": (
         tidy.files_are_short, {"Tests/LedgerTests/Long.swift": "\n" * 301},
         "Tests/LedgerTests/Long.swift:301: 301 lines"),
