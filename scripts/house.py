@@ -113,7 +113,8 @@ EXCEPTIONS = {
 
 # Words for which the field has another: a pattern, and what to write.
 WORDS = {
-    r"cancell(ed|ing|s)\b": "canceled, as Stripe spells it",
+    r"\bcancell(ed|ing|s)\b": "canceled, as Stripe spells it",
+    r"(?<!\S)(?!database\b)[\w']+\s+transactions?\b": "database transaction",
 }
 
 EXECUTABLES = {"cuebx", "cuebx-bench", "cuebx-sim", "stripe-sandbox"}

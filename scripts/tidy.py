@@ -5,13 +5,13 @@ Prints a line for each offence and fails if there is one. The tables are in `hou
 """
 
 import collections
-import functools
 import pathlib
 import re
 import sys
 
 import house
-from swift_source import TYPES, Swift
+from repository import Repository, complaint, folder, target
+from swift_source import TYPES
 
 STANDARD = {"Foundation", "FoundationEssentials", "Synchronization", "Testing", "Glibc"}
 SQL_NAME = re.compile(
@@ -20,71 +20,6 @@ BANNED = {
     r"\btry!": "try!", r"\btry\?": "try?", r"\bas!": "as!", r"\bfatalError\(": "fatalError",
     r"(?<![.\w])print\(": "print"}
 LEFT_OVER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")  # in two parts: this file is looked at, too
-
-
-class Repository:
-    """The files of a repository that the rules read."""
-
-    def __init__(self, root):
-        self.root = pathlib.Path(root)
-
-    def paths(self, pattern):
-        return sorted(path for path in self.root.glob(pattern) if path.is_file())
-
-    def name(self, path):
-        return path.relative_to(self.root).as_posix()
-
-    @functools.cached_property
-    def swift(self):
-        return [Swift(self.name(path), path.read_text())
-                for folder in ("Sources", "Tests") for path in self.paths(f"{folder}/**/*.swift")]
-
-    @functools.cached_property
-    def sources(self):
-        return [file for file in self.swift if file.path.startswith("Sources/")]
-
-    @functools.cached_property
-    def targets(self):
-        """The files of each target, tests included, by the folder that they are in."""
-        found = collections.defaultdict(list)
-        for file in self.swift:
-            found[target(file)].append(file)
-        return found
-
-    @functools.cached_property
-    def python(self):
-        return [(self.name(path), path.read_text())
-                for folder in ("Tests", "scripts") for path in self.paths(f"{folder}/**/*.py")]
-
-    @functools.cached_property
-    def pages(self):
-        return [(self.name(path), path.read_text())
-                for pattern in ("*.md", "docs/**/*.md") for path in self.paths(pattern)]
-
-    @functools.cached_property
-    def dependencies(self):
-        """Of each target of Package.swift: the modules that it declares, and at which line."""
-        path = self.root / "Package.swift"
-        found = {}
-        text = path.read_text() if path.exists() else ""
-        start = text.find("    targets: [")
-        for block in re.finditer(
-                r"^        \.(\w*[tT]arget|systemLibrary)\((.*?)(?=^        (?:\.|//)|\Z)",
-                text[start:], re.M | re.S):
-            named = re.search(r'name: "([\w-]+)"', block[2])
-            listed = re.search(r"dependencies: \[(.*)\]", block[2].split("swiftSettings")[0], re.S)
-            modules = re.findall(r'(?:(?<!: )|(?<=name: ))"(\w[\w-]*)"', listed[1]) if listed else []
-            line = text.count("\n", 0, start + block.start()) + 1
-            found[named[1]] = (line, block[1], set(modules))
-        return found
-
-
-def target(file):
-    return file.path.split("/")[1]
-
-
-def complaint(path, line, text):
-    return f"{path}:{line}: {text}"
 
 
 # Imports
@@ -116,7 +51,9 @@ def imports_are_allowed(repository):
 
 def imports_are_declared(repository):
     """Package.swift lists what a target imports, no less and no more."""
-    declared_anywhere = {name for _, _, names in repository.dependencies.values() for name in names}
+    for name in sorted(repository.targets.keys() & house.ALLOWED.keys() - repository.dependencies.keys()):
+        if repository.dependencies:
+            yield complaint("Package.swift", 1, f"{name} is no target of it")
     for name, (line, kind, declared) in repository.dependencies.items():
         if kind == "systemLibrary" or name not in repository.targets:
             continue
@@ -124,17 +61,12 @@ def imports_are_declared(repository):
         for file in repository.targets[name]:
             for at, module in file.imports:
                 used.setdefault(module, (file.path, at))
-        for module in used.keys() - declared - STANDARD:
+        for module in sorted(used.keys() - declared - STANDARD):
             yield complaint(*used[module], f"{name} imports {module}: list it in its dependencies of"
                                            " Package.swift")
         for module in sorted(declared - used.keys()):
-            if module in declared_anywhere and not is_executable(repository, module):
-                yield complaint("Package.swift", line, f"{name} imports {module} nowhere: take it off its"
-                                                       " dependencies")
-
-
-def is_executable(repository, name):
-    return repository.dependencies.get(name, (0, "", ()))[1] == "executableTarget"
+            yield complaint("Package.swift", line, f"{name} imports {module} nowhere: take it off its"
+                                                   " dependencies")
 
 
 def imports_are_needed(repository):
@@ -171,10 +103,6 @@ def folders_follow_the_arrows(repository):
                 house.LARGE_TARGETS:
             yield complaint(file.path, 1, f"{target(file)} has a folder: FOLDERS of scripts/house.py must say"
                                           " what it may use")
-
-
-def folder(file):
-    return "/".join(file.path.split("/")[2:-1]) or "."
 
 
 # Tables
@@ -225,6 +153,21 @@ def readmes_tell_the_tables(repository):
                 line = text.count("\n", 0, part.start()) + 1 if part else 1
                 yield complaint(repository.name(path), line, f"{heading}: {wrong} is "
                                 + ("not in scripts/house.py" if wrong in told else "missing"))
+
+
+def development_tells_the_arrows(repository):
+    """The table of all targets says what each may see."""
+    for path, text in repository.pages:
+        if path == "docs/guide/development.md":
+            for row in re.finditer(r"^\| (`[\w`, -]+) \| ([^|]*) \|", text, re.M):
+                told = set(re.findall(r"`([\w-]+)`", row[2]))
+                for name in re.findall(r"`([\w-]+)`", row[1]):
+                    right = set(house.ALLOWED.get(name, "").split())
+                    if name in house.ALLOWED and told <= house.ALLOWED.keys() and told != right \
+                            and row[2] != "all above":
+                        yield complaint(path, text.count("\n", 0, row.start()) + 1,
+                                        f"{name} may see {', '.join(sorted(told))} by this page, "
+                                        f"{', '.join(sorted(right))} by scripts/house.py")
 
 
 # Sizes
@@ -315,20 +258,19 @@ def declarations_are_used(repository):
 
 
 def words_are_the_fields(repository):
-    comments = [(file.path, line, text) for file in repository.swift for line, text in file.comments]
-    pages = [(path, number, line) for path, text in repository.pages
-             for number, line in enumerate(text.split("\n"), 1)]
-    for path, line, text in comments + pages:
+    for path, first, text in repository.texts():
         for pattern, right in house.WORDS.items():
-            if match := re.search(pattern, text, re.I):
+            for match in re.finditer(pattern, text, re.I):
+                line = first + text.count("\n", 0, match.start())
                 yield complaint(path, line, f"not {match[0]!r} but {right}")
 
 
 RULES = [
     targets_have_their_place, imports_are_allowed, imports_are_declared, imports_are_needed,
-    folders_follow_the_arrows, tables_have_one_owner, tables_are_listed,
-    readmes_tell_the_tables, files_are_short, functions_are_short, lines_are_short, targets_are_small,
-    calls_are_not_banned, nothing_is_left_over, declarations_are_used, words_are_the_fields,
+    folders_follow_the_arrows, tables_have_one_owner, tables_are_listed, readmes_tell_the_tables,
+    development_tells_the_arrows, files_are_short, functions_are_short, lines_are_short,
+    targets_are_small, calls_are_not_banned, nothing_is_left_over, declarations_are_used,
+    words_are_the_fields,
 ]
 
 

@@ -46,8 +46,8 @@ public struct Migrator: Sendable {
         }
     }
 
-    /// One process migrates, those that start at the same time wait and find it done. SQLite's
-    /// write transaction is that lock already.
+    /// One process migrates, those that start at the same time wait and find it done. A
+    /// database transaction that writes is that lock already in SQLite.
     private static func waitForOthers(_ connection: any DatabaseConnection) throws {
         guard connection.dialect == .postgresql else { return }
         try connection.liftLimits()

@@ -69,8 +69,8 @@ extension SimulatedFault {
         switch kind {
         case .answerLost: throw TransactionFailure.answerLost(answers)
         case .crashAfterCommit: throw TransactionFailure.crashAfterCommit(answers)
-        // The transaction had fewer steps than the fault waited for: it happens now, too late to
-        // undo anything.
+        // The database transaction had fewer steps than the fault waited for: it happens now, too
+        // late to undo anything.
         case .databaseError: break
         case .crash: throw TransactionFailure.crashAfterCommit(answers)
         }

@@ -106,7 +106,7 @@ package struct SimulatedFault: Sendable {
     }
 
     package let kind: Kind
-    /// After how many steps of the transaction it happens, where it happens before the commit.
+    /// After how many steps of the database transaction it happens, if before the commit.
     package let step: Int
     /// Which of the operations, carried out alone afterwards, fails once more.
     package let again: Int?

@@ -1,8 +1,8 @@
 import GRDB
 import JSON
 
-// Events: docs.stripe.com/api/events. An event and its deliveries are written in the transaction of
-// the change that they tell of.
+// Events: docs.stripe.com/api/events. An event and its deliveries are written in the database
+// transaction of the change that they tell of.
 
 extension Account {
     func emit(_ type: String, _ object: JSONValue, previous: JSONValue? = nil) throws {

@@ -45,7 +45,7 @@ package struct UserRow: Sendable, Equatable {
     }
 
     /// The user as they stand until this database transaction ends: nobody changes or erases them
-    /// meanwhile. For whatever gives out a session. What else a transaction locks comes after it.
+    /// meanwhile. For whatever gives out a session. What else is locked comes after it.
     package static func findLocked(
         id: UUID, in connection: any DatabaseConnection
     ) throws -> UserRow? {

@@ -9,7 +9,7 @@ import Values
 
 /// `POST /webhooks/stripe`: checks the signature over the raw bytes, keeps the event's id and
 /// enqueues its work in one database transaction, and answers. Nothing else happens here. A burst
-/// shares its transactions with what else goes through the ledger's lane.
+/// shares its database transactions with what else goes through the ledger's lane.
 package struct ReceiveStripeEvent: Sendable {
     static let maximumIDLength = 255
 

@@ -63,7 +63,7 @@ struct Bench: AsyncParsableCommand {
     private struct Bare {
         var cycles = 0.0
         var seconds = 0.0
-        /// Of one transaction with nobody beside it.
+        /// Of one database transaction with nobody beside it.
         var loneMilliseconds = 0.0
 
         var rate: Double { cycles / seconds }

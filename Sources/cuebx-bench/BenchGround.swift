@@ -13,7 +13,7 @@ protocol BenchGround {
     /// - Returns: the cycles, and the seconds that they took.
     func bareCycles(seconds: Int) async throws -> (cycles: Double, seconds: Double)
 
-    /// How long one durable transaction takes that nobody else is beside.
+    /// How long one durable database transaction takes that nobody else is beside.
     func loneMilliseconds() async throws -> Double
 
     /// Leaves nothing behind.
@@ -59,8 +59,8 @@ final class SQLiteGround: BenchGround {
     }
 }
 
-/// PostgreSQL's own bench runs the cycle as two transactions of one statement each, with as many
-/// clients as the server gets.
+/// PostgreSQL's own bench runs the cycle as two database transactions of one statement each, with
+/// as many clients as the server gets.
 final class PostgreSQLGround: BenchGround {
     let bareName: String
     private let schemas: BenchSchemas

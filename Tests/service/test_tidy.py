@@ -75,6 +75,10 @@ BAD = {
         {"Sources/Messaging/README.md": "# Messaging\n- **Owns the tables** `messages`.\n"
                                         "- **May see**: `Database`, `Values`.\n"},
         "Sources/Messaging/README.md:2: Owns the table: message_tries is missing"),
+    "a page of all targets that tells an arrow that is none": (
+        tidy.development_tells_the_arrows,
+        {"docs/guide/development.md": "## The targets\n\n| `JSON`, `Values` | – |\n| `Mail` | `Values` |\n"},
+        "docs/guide/development.md:4: Mail may see Values"),
     "a long file": (
         tidy.files_are_short, {"Tests/LedgerTests/Long.swift": "\n" * 301},
         "Tests/LedgerTests/Long.swift:301: 301 lines"),
@@ -112,6 +116,10 @@ BAD = {
     "a word that is not the field's": (
         tidy.words_are_the_fields, {"docs/page.md": "It was cancel" "led.\n"},
         "docs/page.md:1: not 'cancel" "led' but canceled"),
+    "a word that is not the field's, over two lines of a comment": (
+        tidy.words_are_the_fields,
+        {"Sources/Mail/Outbox.swift": "let a = 1\n/// It is written in the\n/// transaction of it.\n"},
+        "Sources/Mail/Outbox.swift:2: not 'the\\ntransaction' but database transaction"),
 }
 
 # What looks like an offence and is none.
@@ -137,6 +145,9 @@ GOOD = {
     "a name within an interpolation": (
         tidy.declarations_are_used,
         {"Sources/Mail/Kind.swift": 'let sent = "a"\nlet text = "\\(sent) \\(text)"\n'}),
+    "a term of two words, over two lines of a comment": (
+        tidy.words_are_the_fields,
+        {"Sources/Mail/Outbox.swift": "/// It is written in the database\n/// transaction of its reason.\n"}),
     "a function as long as may be": (
         tidy.functions_are_short,
         {"Sources/Mail/Long.swift": "func long() {\n    let a = { 1 }" + "\n" * 68 + "}\n"}),
