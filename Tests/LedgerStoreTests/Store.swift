@@ -80,7 +80,7 @@ struct Store: Sendable {
         return results
     }
 
-    /// Carries the operation out while the lane holds the database's only write transaction.
+    /// Carries the operation out while the lane holds the only database transaction that may write.
     func whileHeld<Value: Sendable>(
         _ operation: Operation<Value>
     ) async -> Result<Value, any Error> {

@@ -124,7 +124,7 @@ struct RequestTests {
         #expect(old < .basil && .basil < .current && !(.current < .current))
     }
 
-    /// Does something at an instant, in a transaction of its own.
+    /// Does something at an instant, in a database transaction of its own.
     private func at<Value>(
         _ now: Int64, in queue: DatabaseQueue, _ body: (Account) throws -> Value
     ) throws -> Value {
