@@ -21,7 +21,7 @@ let standalone: [LinkerSetting] = [
 
 extension Target {
     /// A library target. Each has a README.md, which is no source.
-    static func libraryTarget(name: String, dependencies: [Dependency] = []) -> Target {
+    static func sourceTarget(name: String, dependencies: [Dependency] = []) -> Target {
         .target(
             name: name, dependencies: dependencies, exclude: ["README.md"],
             swiftSettings: settings)
@@ -52,17 +52,17 @@ let package = Package(
     ],
     targets: [
         // What has no owner: instants, ids, credits, money, texts of bytes.
-        .libraryTarget(name: "Values"),
+        .sourceTarget(name: "Values"),
         .testTarget(
             name: "ValuesTests", dependencies: ["Values"],
             swiftSettings: settings),
         // The rules: no I/O, no clock, no randomness.
-        .libraryTarget(name: "Ledger", dependencies: ["Values"]),
+        .sourceTarget(name: "Ledger", dependencies: ["Values"]),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
-        .libraryTarget(name: "JSON"),
+        .sourceTarget(name: "JSON"),
         // libpq, PostgreSQL's own client.
         .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .libraryTarget(
+        .sourceTarget(
             name: "Database",
             dependencies: [
                 "CPQ", "Values",
@@ -71,7 +71,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         // An address of an API: what it reads, what it answers, and the document of all.
-        .libraryTarget(
+        .sourceTarget(
             name: "HTTPEndpoint",
             dependencies: [
                 "JSON", "Values",
@@ -79,7 +79,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         // The server of endpoints: connections, their bounds and paces, shutdown.
-        .libraryTarget(
+        .sourceTarget(
             name: "HTTPServer",
             dependencies: [
                 "HTTPEndpoint", "JSON",
@@ -94,7 +94,7 @@ let package = Package(
         // libcurl, for the calls that the service makes to others (Stripe, SMTP, JWKS).
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .libraryTarget(name: "HTTPClient", dependencies: ["CCurl"]),
+        .sourceTarget(name: "HTTPClient", dependencies: ["CCurl"]),
         .testTarget(
             name: "HTTPClientTests", dependencies: ["HTTPClient"], swiftSettings: settings),
         .testTarget(
@@ -134,7 +134,7 @@ let package = Package(
         .systemLibrary(
             name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         // Messages between parts of the service, durable and tried until handled.
-        .libraryTarget(
+        .sourceTarget(
             name: "Messaging",
             dependencies: [
                 "CRabbitMQ", "Database", "Values",
@@ -150,7 +150,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // The calls to Stripe: a client, the webhooks' signature, the wire's types.
-        .libraryTarget(
+        .sourceTarget(
             name: "Stripe",
             dependencies: [
                 "JSON", "HTTPClient",
@@ -158,7 +158,7 @@ let package = Package(
             ]),
         // A local Stripe for development and tests. The service never imports it; the binary
         // starts it.
-        .libraryTarget(
+        .sourceTarget(
             name: "StripeSandbox",
             dependencies: [
                 "JSON", "HTTPClient",
@@ -180,7 +180,7 @@ let package = Package(
         .executableTarget(
             name: "stripe-sandbox", dependencies: ["StripeSandbox"], swiftSettings: settings),
         // Counters and histograms, as Prometheus reads them.
-        .libraryTarget(
+        .sourceTarget(
             name: "Telemetry",
             dependencies: [
                 "Values"
@@ -189,7 +189,7 @@ let package = Package(
             name: "TelemetryTests", dependencies: ["Telemetry", "Values"],
             swiftSettings: settings),
         // The ledger in a database: group commit, the tables of the ledger, their audit.
-        .libraryTarget(
+        .sourceTarget(
             name: "LedgerStore",
             dependencies: [
                 "Database", "JSON", "Ledger", "Telemetry", "Values",
@@ -204,7 +204,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // The catalog as a file, and how it gets into the database.
-        .libraryTarget(
+        .sourceTarget(
             name: "CatalogSync",
             dependencies: ["Database", "JSON", "Ledger", "LedgerStore", "Values"]),
         .testTarget(
@@ -215,7 +215,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // The table of users, what an address is, and the keys of hashes.
-        .libraryTarget(
+        .sourceTarget(
             name: "Users",
             dependencies: [
                 "Database", "HTTPEndpoint", "Ledger", "Values",
@@ -226,7 +226,7 @@ let package = Package(
             dependencies: ["Database", "Ledger", "TestFixtures", "Users", "Values"],
             swiftSettings: settings),
         // Passwords, access tokens and the keys of an identity provider.
-        .libraryTarget(
+        .sourceTarget(
             name: "Tokens",
             dependencies: [
                 "Database", "HTTPClient", "HTTPEndpoint", "JSON", "Users", "Values",
@@ -240,7 +240,7 @@ let package = Package(
             name: "TokensTests", dependencies: ["Database", "JSON", "Tokens", "Values"],
             swiftSettings: settings),
         // Mails: their words, the outbox, their delivery.
-        .libraryTarget(
+        .sourceTarget(
             name: "Mail",
             dependencies: [
                 "Database", "HTTPClient", "JSON", "Ledger", "Messaging", "Users", "Values",
@@ -253,7 +253,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // What Stripe says of subscriptions, and what follows: mirror, webhooks, reconciliation.
-        .libraryTarget(
+        .sourceTarget(
             name: "Billing",
             dependencies: [
                 "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
@@ -268,14 +268,14 @@ let package = Package(
             ],
             swiftSettings: settings),
         // What a user does with their subscription: buy, upgrade, cancel, resume.
-        .libraryTarget(
+        .sourceTarget(
             name: "Subscriptions",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Stripe", "Users",
                 "Values",
             ]),
         // Stripe's events: their receipt, and what is done for each.
-        .libraryTarget(
+        .sourceTarget(
             name: "Webhooks",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "LedgerStore", "Messaging",
@@ -289,7 +289,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // What an operator sets up at Stripe: prices, the webhook endpoint, the portal.
-        .libraryTarget(
+        .sourceTarget(
             name: "StripeSetup", dependencies: ["Billing", "Ledger", "Stripe", "Webhooks"]),
         .testTarget(
             name: "StripeSetupTests",
@@ -299,7 +299,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // Sign-up, sign-in, sessions, and who a caller is.
-        .libraryTarget(
+        .sourceTarget(
             name: "Identity",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
@@ -317,7 +317,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // The product: plans, subscriptions and usage over HTTP.
-        .libraryTarget(
+        .sourceTarget(
             name: "Career",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
@@ -332,7 +332,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // Every migration of the database, in one numbered list.
-        .libraryTarget(name: "Schema", dependencies: ["Database"]),
+        .sourceTarget(name: "Schema", dependencies: ["Database"]),
         // A database and a catalog for the tests of several targets.
         .target(
             name: "TestFixtures", dependencies: ["Database", "Ledger", "Schema", "Values"],
@@ -341,7 +341,7 @@ let package = Package(
             name: "SchemaTests", dependencies: ["Database", "Schema", "TestFixtures", "Values"],
             swiftSettings: settings),
         // A whole database out into a file and in again.
-        .libraryTarget(
+        .sourceTarget(
             name: "Moving",
             dependencies: [
                 "Database", "JSON", "LedgerStore", "Schema", "Values",
@@ -352,7 +352,7 @@ let package = Package(
             dependencies: ["Database", "JSON", "Moving", "TestFixtures", "Values"],
             swiftSettings: settings),
         // Settings, the one wiring, start and shutdown, what operators do.
-        .libraryTarget(
+        .sourceTarget(
             name: "Service",
             dependencies: [
                 "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "HTTPEndpoint",
@@ -378,10 +378,10 @@ let package = Package(
             swiftSettings: settings),
         // The ledger under faults, held against a model of its rules. The model and the engine in
         // memory know the domain alone.
-        .libraryTarget(name: "Simulator", dependencies: ["Ledger", "Values"]),
+        .sourceTarget(name: "Simulator", dependencies: ["Ledger", "Values"]),
         // Many runs, and the shortest that fails.
-        .libraryTarget(name: "SimulationRuns", dependencies: ["Simulator"]),
-        .libraryTarget(
+        .sourceTarget(name: "SimulationRuns", dependencies: ["Simulator"]),
+        .sourceTarget(
             name: "SimulatorDatabase",
             dependencies: [
                 "Database", "Ledger", "LedgerStore", "Schema", "Simulator", "Users", "Values",
