@@ -40,7 +40,8 @@ class Repository:
     @functools.cached_property
     def python(self):
         return [(self.name(path), path.read_text())
-                for folder in ("Tests", "scripts") for path in self.paths(f"{folder}/**/*.py")]
+                for folder in ("Tests", "scripts", "clients", "Examples")
+                for path in self.paths(f"{folder}/**/*.py")]
 
     @functools.cached_property
     def pages(self):

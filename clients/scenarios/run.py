@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""Runs the scenarios against the built binary, with a client of any language behind a driver.
+
+    clients/scenarios/run.py [--only TEXT] [--list] -- DRIVER [ARGUMENTS]
+
+README.md beside this file tells the format of a scenario and what a driver reads and writes.
+"""
+
+import argparse
+import json
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from proxy import Proxy  # noqa: E402
+from world import KEY, Service, memory_folder  # noqa: E402
+
+FOLDER = Path(__file__).resolve().parent
+# Seconds that a driver may take for one step.
+STEP_TIMEOUT = 30
+# Seconds in which the ledger must come to its end.
+SETTLE_TIMEOUT = 20
+# Of a client, unless a scenario says otherwise: short, since nobody learns from waiting.
+OPTIONS = {"validate_seconds": 5, "first_pause": 0.02, "longest_pause": 0.2, "answer_seconds": 5,
+           "adopt_every": 60}
+# What a scenario may need, and the address by which the service shows that it has it.
+OF_SERVICE = {name: f"/career/internal/usage/{name}" for name in ("batch", "extend", "capture", "cancel")}
+
+
+def scenarios():
+    """(name of file, scenario), in the files' order."""
+    for path in sorted(FOLDER.glob("*.json")):
+        for scenario in json.loads(path.read_text())["scenarios"]:
+            yield path.stem, scenario
+
+
+class Driver:
+    """A process of the client's language. Each line in is a step, each line out its result."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.number, self.results, self.lock = 0, {}, threading.Condition()
+        self.has_ended = False
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            result = json.loads(line)
+            with self.lock:
+                self.results[result["n"]] = result
+                self.lock.notify_all()
+        with self.lock:
+            self.has_ended = True
+            self.lock.notify_all()
+
+    def send(self, step):
+        self.number += 1
+        self.process.stdin.write(json.dumps({"n": self.number, **step}) + "\n")
+        self.process.stdin.flush()
+        return self.number
+
+    def result(self, number, seconds=STEP_TIMEOUT):
+        with self.lock:
+            there = self.lock.wait_for(lambda: number in self.results or self.has_ended, seconds)
+            assert there, "the driver did not answer in time"
+            assert number in self.results, f"the driver ended ({self.process.poll()})"
+            return self.results[number]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(30)
+
+    def end(self):
+        """A driver ends by itself once nothing more can come."""
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class NotRun(Exception):
+    """The service or the client lacks what the scenario needs."""
+
+
+class Services:
+    """One service for all scenarios that leave its clock and its settings alone, and one for each
+    other: started when first asked for."""
+
+    def __init__(self):
+        self.shared = None
+
+    def of(self, scenario):
+        own = scenario.get("service") or scenario.get("catalog") or any(
+            step["do"] in ("clock", "service") for step in scenario["steps"])
+        if own:
+            return Service(scenario.get("catalog"), **scenario.get("service", {})).start(), True
+        if self.shared is None:
+            self.shared = Service().start()
+        return self.shared, False
+
+    def stop(self):
+        if self.shared:
+            self.shared.stop()
+
+
+class Run:
+    """One scenario with one driver."""
+
+    def __init__(self, scenario, command, services):
+        self.scenario, self.command = scenario, command
+        self.service, self.is_own = services.of(scenario)
+        self.proxy = Proxy((self.service.host, self.service.port))
+        self.folder = Path(tempfile.mkdtemp(prefix="cuebx-spool-", dir=memory_folder()))
+        self.driver, self.awaited, self.names = None, {}, {}
+
+    def run(self):
+        try:
+            for need in self.scenario.get("needs", []):
+                if need in OF_SERVICE and not self.service.knows(OF_SERVICE[need]):
+                    raise NotRun(f"the service has no {need}")
+            self.users = {name: self.new_user(options)
+                          for name, options in self.scenario.get("users", {"ada": {}}).items()}
+            self.do_start({})
+            for number, step in enumerate(self.scenario["steps"], 1):
+                try:
+                    self.perform(step)
+                except AssertionError as error:
+                    raise AssertionError(f"step {number} {json.dumps(step)}: {error}") from None
+            self.driver.end()
+            self.judge()
+        finally:
+            if self.driver and self.driver.process.poll() is None:
+                self.driver.kill()
+            self.proxy.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if self.is_own:
+                self.service.stop()
+
+    def new_user(self, options):
+        user = self.service.new_user()
+        if "credits" in options:
+            user.leave(options["credits"])
+        return user
+
+    # Steps
+
+    def perform(self, step):
+        mine = getattr(self, "do_" + step["do"], None)
+        if mine:
+            return mine(step)
+        line = {name: value for name, value in step.items() if name not in ("expect", "await", "token")}
+        if "user" in step:
+            line["user"] = self.token(step)
+        number = self.driver.send(line)
+        if step.get("await") is False:
+            self.awaited[step["call"]] = number
+        else:
+            self.expect(step, self.driver.result(number))
+
+    def token(self, step):
+        kind = step.get("token", "good")
+        if isinstance(kind, str) and kind != "good":
+            return {"expired": lambda: self.users[step["user"]].token(-60), "nonsense": lambda: "nonsense",
+                    "ends_soon": lambda: self.users[step["user"]].token(2)}[kind]()
+        return self.users[step["user"]].token()
+
+    def expect(self, step, result):
+        """Of what is expected, each member must be there; a text that begins with "~" is contained."""
+        difference = unlike(step.get("expect", {}), result)
+        assert not difference, f"{difference}; the driver says {json.dumps(result)}"
+        assert "expect" in step or "error" not in result, f"the driver says {json.dumps(result)}"
+
+    def do_start(self, step):
+        """A driver in place of the one before, with the same spool."""
+        if self.driver and self.driver.process.poll() is None:
+            self.driver.end()
+        self.driver = Driver(self.command)
+        spool = self.scenario.get("client", {}).get("spool", str(self.folder / "spool"))
+        options = {**OPTIONS, **self.scenario.get("client", {}), **step.get("client", {})}
+        options.pop("spool", None)
+        url = f"http://127.0.0.1:{self.proxy.port}"
+        result = self.driver.result(self.driver.send(
+            {"do": "start", "url": url, "internal_key": step.get("internal_key", KEY), "spool": spool,
+             "options": options}))
+        assert result.get("started"), result
+        for need in self.scenario.get("needs", []):
+            if need not in OF_SERVICE and need not in result.get("can", []):
+                raise NotRun(f"the client has no {need}")
+
+    def do_await(self, step):
+        self.expect(step, self.driver.result(self.awaited.pop(step["call"])))
+
+    def do_kill(self, _):
+        self.driver.kill()
+
+    def do_fault(self, step):
+        fault = {name: value for name, value in step.items() if name != "do"}
+        if step["kind"] == "down":
+            self.proxy.down()
+        else:
+            self.proxy.add(fault)
+
+    def do_heal(self, _):
+        self.proxy.heal()
+
+    def do_release(self, _):
+        self.proxy.release()
+
+    def do_wait_held(self, step):
+        self.proxy.wait_until_held(step.get("number", 1))
+
+    def do_clock(self, step):
+        self.service.advance(step["advance"])
+
+    def do_service(self, step):
+        if step["how"] == "kill":
+            self.service.kill()
+        else:
+            self.service.start()
+
+    def do_operator(self, step):
+        """A command of the binary; {name} stands for a user's id."""
+        ids = {name: user.id for name, user in self.users.items()}
+        self.service.command(*(word.format(**ids) for word in step["arguments"]))
+
+    def do_wait_wire(self, step):
+        """Until the service has answered so, so many times."""
+        wait_for(lambda: self.proxy.wire.count(step["has"]) >= step.get("number", 1),
+                 lambda: f"the service has answered {self.proxy.wire}")
+
+    def do_leave(self, step):
+        self.users[step["user"]].leave(step["credits"])
+
+    def do_spool(self, step):
+        """What lies in the spool's folder: the number of files, and of those laid aside."""
+        def count(pattern):
+            return len(list((self.folder / "spool").glob(pattern)))
+        wait_for(lambda: count("*.spool") == step["files"],
+                 lambda: f"{count('*.spool')} files are in the spool, not {step['files']}")
+        if "refused" in step:
+            assert count("refused/*") == step["refused"], f"{count('refused/*')} were laid aside"
+
+    def do_damage(self, step):
+        """To the one file of the spool: its last bytes are cut off (torn) as by a machine that lost
+        its power, changed (flip) or more (append), or its header names a version that nobody knows."""
+        [path] = (self.folder / "spool").glob("*.spool")
+        data = bytearray(path.read_bytes())
+        if step["how"] == "torn":
+            data = data[:-step.get("bytes", 3)]
+        if step["how"] == "flip":
+            data[-1] ^= 1
+        if step["how"] == "append":
+            data += bytes.fromhex(step["hex"])
+        if step["how"] == "version":
+            data[8:12] = (99).to_bytes(4, "big")
+        path.write_bytes(data)
+
+    # The end
+
+    def judge(self):
+        ledger = self.scenario.get("ledger", {})
+        for name, expected in ledger.items():
+            user = self.users[name]
+            wait_for(lambda: self.ledger_of(user, expected) == expected,
+                     lambda: f"{name}'s ledger is {json.dumps(self.ledger_of(user, expected))}, "
+                             f"not {json.dumps(expected)}")
+        for kind in ("wire", "sent"):
+            if kind in self.scenario:
+                found, expected = getattr(self.proxy, kind), self.scenario[kind]
+                found = [one for one in found if one.split()[0] not in self.scenario.get("ignoring", [])]
+                if self.scenario.get("order") == "any":
+                    found, expected = sorted(found), sorted(expected)
+                assert found == expected, f"{kind}: {found}, not {expected}"
+
+    @staticmethod
+    def ledger_of(user, expected):
+        balance, logs = user.balance, user.logs
+        found = {"used": balance["credits_used"], "reserved": balance["credits_reserved"],
+                 "remaining": balance["credits_remaining"],
+                 "logs": [text_of(log) for log in reversed(logs)],
+                 "counts": {}}
+        for log in found["logs"]:
+            found["counts"][log] = found["counts"].get(log, 0) + 1
+        return {name: found[name] for name in expected}
+
+
+def text_of(log):
+    """E.g. "SUCCESS 1.00", "FAILED - timeout", "PENDING -"."""
+    words = [log["status"], log["credits_charged"] or "-", log["failure_type"]]
+    return " ".join(word for word in words if word)
+
+
+def unlike(expected, found, at=""):
+    """Where `found` lacks what is expected; an empty text if nowhere."""
+    if isinstance(expected, dict):
+        if not isinstance(found, dict):
+            return f"{at or 'the result'} is {json.dumps(found)}"
+        for name, value in expected.items():
+            if difference := unlike(value, found.get(name), f"{at}.{name}".strip(".")):
+                return difference
+        return ""
+    if isinstance(expected, str) and expected.startswith("~"):
+        return "" if expected[1:] in str(found) else f"{at} {json.dumps(found)} lacks {expected[1:]!r}"
+    if isinstance(expected, list) and expected[:1] == ["contains"]:
+        missing = [one for one in expected[1:] if one not in (found or [])]
+        return f"{at} {json.dumps(found)} lacks {missing}" if missing else ""
+    return "" if expected == found else f"{at} is {json.dumps(found)}, not {json.dumps(expected)}"
+
+
+def wait_for(condition, complaint):
+    deadline = time.monotonic() + SETTLE_TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, complaint()
+        time.sleep(0.02)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", default="", help="those whose name contains this")
+    parser.add_argument("--list", action="store_true", help="name them and run none")
+    parser.add_argument("driver", nargs="*", help="the driver's command line, after --")
+    arguments = parser.parse_args()
+    chosen = [(file, one) for file, one in scenarios() if arguments.only in f"{file}: {one['name']}"]
+    if arguments.list:
+        print("\n".join(f"{file}: {one['name']}" for file, one in chosen))
+        return 0
+    services, passed, failed, not_run = Services(), 0, 0, 0
+    try:
+        for file, scenario in chosen:
+            name, start = f"{file}: {scenario['name']}", time.monotonic()
+            try:
+                Run(scenario, arguments.driver, services).run()
+                passed += 1
+                print(f"passed  {name} ({time.monotonic() - start:.1f} s)", flush=True)
+            except NotRun as reason:
+                not_run += 1
+                print(f"not run {name}: {reason}", flush=True)
+            except Exception as error:
+                failed += 1
+                print(f"FAILED  {name}: {error}", flush=True)
+                if not isinstance(error, AssertionError):
+                    traceback.print_exc()
+    finally:
+        services.stop()
+    print(f"{passed} passed, {failed} failed, {not_run} not run")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
