@@ -95,8 +95,8 @@ EXCEPTIONS = {
         "unproven users without a subscription, by one index, in one statement",
     ("tables_have_one_owner", "Sources/LedgerStore/Audit/RowCheck.swift"):
         "finds rows without a user, until an account needs none",
-    ("tables_have_one_owner", "Sources/LedgerStore/LedgerTables.swift"):
-        "a user's row is the account's lock and standing, until the account's own row has them",
+    ("tables_have_one_owner", "Sources/LedgerStore/AccountRow.swift"):
+        "whoever has no account is known by their user's row alone, and locked by it",
     ("tables_have_one_owner", "Sources/SimulatorDatabase/DatabaseEngine.swift"):
         "it makes users and tickets and reads rows that nobody decides on",
     ("tables_have_one_owner", "Sources/cuebx-bench/BareLoop.swift"):

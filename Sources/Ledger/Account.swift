@@ -23,6 +23,10 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     public internal(set) var formerLeft: Credits
     public internal(set) var minuteWindow: RateWindow
     public internal(set) var dayWindow: RateWindow
+    /// A lower bound of the ends of the account's holds, those of earlier periods too: before this
+    /// instant none of them is overdue. `nil` if nothing is held that could lapse. The batch keeps
+    /// it (``LedgerBatch``); no rule reads it.
+    public internal(set) var earliestExpiry: Timestamp?
     /// The latest instant at which something was decided here; time never runs backwards for an
     /// account, whatever the clocks of the processes do.
     public internal(set) var decidedAt: Timestamp
@@ -31,7 +35,8 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
         period: BillingPeriod, periodPlanID: UUID, anchor: Timestamp, allocated: Credits,
         used: Credits,
         reserved: Credits, owed: Credits = .zero, formerLeft: Credits = .zero,
-        minuteWindow: RateWindow, dayWindow: RateWindow, decidedAt: Timestamp
+        minuteWindow: RateWindow, dayWindow: RateWindow, earliestExpiry: Timestamp? = nil,
+        decidedAt: Timestamp
     ) {
         self.period = period
         self.periodPlanID = periodPlanID
@@ -43,6 +48,7 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
         self.formerLeft = formerLeft
         self.minuteWindow = minuteWindow
         self.dayWindow = dayWindow
+        self.earliestExpiry = earliestExpiry
         self.decidedAt = decidedAt
     }
 
@@ -84,6 +90,11 @@ public struct Account: Sendable, Hashable {
     public func isEntitled(at now: Timestamp, grace: Int64) -> Bool {
         (context.period.source == .paid || subscription.status.entitles)
             && now < context.period.end.adding(seconds: grace)
+    }
+
+    /// Takes over the bound that was found by looking.
+    public mutating func keepEarliestExpiry(_ first: Timestamp?) {
+        context.earliestExpiry = first
     }
 
     /// Starts the Free plan's month in which `now` lies, where the running period is over.

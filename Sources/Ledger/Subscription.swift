@@ -37,6 +37,9 @@ public struct Subscription: Sendable, Hashable {
     public internal(set) var trialUsed: Bool
     public let createdAt: Timestamp
     public internal(set) var updatedAt: Timestamp
+    /// Whether all of it is known. Of a call's account only the id, the plan and the status are
+    /// loaded, and no decision on such an account may change its subscription.
+    public let isWhole: Bool
 
     public init(
         id: UUID, userID: UUID, planID: UUID, status: Status, stripeCustomerID: String?,
@@ -57,6 +60,20 @@ public struct Subscription: Sendable, Hashable {
         self.trialUsed = trialUsed
         self.createdAt = createdAt
         self.updatedAt = updatedAt
+        self.isWhole = true
+    }
+
+    /// What a decision on a call needs, and no more.
+    public init(id: UUID, userID: UUID, planID: UUID, status: Status) {
+        self.id = id
+        self.userID = userID
+        self.planID = planID
+        self.status = status
+        self.cancelAtPeriodEnd = false
+        self.trialUsed = false
+        self.createdAt = .epoch
+        self.updatedAt = .epoch
+        self.isWhole = false
     }
 }
 

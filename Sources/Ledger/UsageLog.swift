@@ -121,10 +121,11 @@ public struct UsageLog: Sendable, Hashable {
         self.failure = failure
     }
 
+    /// Whether it is held and would lapse by the clock alone.
+    public var mayLapse: Bool { status == .pending && commitAcceptedAt == nil }
+
     /// An overdue reservation *is* expired, whether or not the sweeper has come by.
-    public func isOverdue(at now: Timestamp) -> Bool {
-        status == .pending && commitAcceptedAt == nil && expiresAt <= now
-    }
+    public func isOverdue(at now: Timestamp) -> Bool { mayLapse && expiresAt <= now }
 
     /// The status as a decision at `now` sees it.
     public func status(at now: Timestamp) -> Status { isOverdue(at: now) ? .expired : status }

@@ -89,10 +89,8 @@ public final class CareerLedger: Sendable {
             let now = clock.now()
             var needs = LedgerNeeds()
             needs.add(command)
-            // A watch of its own, so that looking changes nothing that a lane remembers.
-            var watch = OverdueWatch(reservationTTL: spans.reservationTTL)
             let loaded = try LedgerTables.load(
-                needs, from: connection, now: now, &watch, isSnapshot: true)
+                needs, from: connection, now: now, isSnapshot: true)
             let rules = LedgerRules(
                 catalog: try catalog.current(
                     revision: loaded.catalogRevision, in: connection),

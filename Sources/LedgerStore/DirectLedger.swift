@@ -5,16 +5,10 @@ import Values
 
 /// The ledger's database transaction for a caller that forms the batches and holds the connection:
 /// load → decide → write. The lane and the simulator drive it.
-package struct DirectLedger {
-    private var watch: OverdueWatch
-
-    package init(reservationTTL: Int64) {
-        watch = OverdueWatch(reservationTTL: reservationTTL)
-    }
-
+package enum DirectLedger {
     /// - Parameter decide: decides on the commands, in their order; where it throws, nothing is
     ///   written.
-    package mutating func carryOut<Value>(
+    package static func carryOut<Value>(
         _ commands: [any LedgerCommand], in connection: any DatabaseConnection, clock: Timestamp,
         decide: (inout LedgerBatch) throws -> Value
     ) throws -> Value {
@@ -27,11 +21,11 @@ package struct DirectLedger {
 
     /// The same, once it is known what the commands need. Whoever decides is told the revision of
     /// the catalog too.
-    package mutating func carryOut<Value>(
+    package static func carryOut<Value>(
         _ needs: LedgerNeeds, in connection: any DatabaseConnection, clock: Timestamp,
         decide: (inout LedgerBatch, _ catalogRevision: Int64) throws -> Value
     ) throws -> Value {
-        let loaded = try LedgerTables.load(needs, from: connection, now: clock, &watch)
+        let loaded = try LedgerTables.load(needs, from: connection, now: clock)
         var batch = loaded.batch
         let value = try decide(&batch, loaded.catalogRevision)
         try LedgerTables.write(batch, over: loaded.batch, to: connection)
@@ -52,11 +46,8 @@ package struct DirectLedger {
     ) throws -> LedgerBatch.Entry? {
         var needs = LedgerNeeds()
         needs.users = [user]
-        // A watch of its own, so that looking changes nothing.
-        var watch = OverdueWatch(reservationTTL: 0)
-        return try LedgerTables.load(
-            needs, from: connection, now: .epoch, &watch
-        ).batch.entries[user]
+        needs.subscriptions = [user]
+        return try LedgerTables.load(needs, from: connection, now: .epoch).batch.entries[user]
     }
 
     /// All of the user's logs, in the order of their ids.

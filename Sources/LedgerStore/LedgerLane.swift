@@ -21,8 +21,6 @@ final class LedgerLane: Sendable {
     private let catalog: CatalogStore
     private let clock: DecisionClock
     private let spans: LedgerSpans
-    /// Used by the group commit's thread only.
-    private nonisolated(unsafe) var ledger: DirectLedger
     private let metrics: LaneMetrics
 
     init(
@@ -33,7 +31,6 @@ final class LedgerLane: Sendable {
         self.catalog = catalog
         self.clock = clock
         self.spans = spans
-        self.ledger = DirectLedger(reservationTTL: spans.reservationTTL)
         self.metrics = metrics
         group = GroupCommit(name: "ledger", bounds: Self.bounds, logger: logger) { signal in
             guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else { return false }
@@ -74,7 +71,7 @@ final class LedgerLane: Sendable {
             let now = clock.now()
             var needs = LedgerNeeds()
             for operation in batch { operation.add(to: &needs) }
-            try ledger.carryOut(needs, in: connection, clock: now) { positions, revision in
+            try DirectLedger.carryOut(needs, in: connection, clock: now) { positions, revision in
                 let rules = LedgerRules(
                     catalog: try catalog.current(revision: revision, in: connection),
                     reservationTTL: spans.reservationTTL, pastDueGrace: spans.pastDueGrace)

@@ -7,6 +7,8 @@ package struct LedgerNeeds {
     var subjects: Set<LedgerSubject> = []
     /// Whose overdue reservations of all periods are wanted.
     var overdue: Set<UUID> = []
+    /// Whose whole subscriptions are wanted.
+    var subscriptions: Set<UUID> = []
     var grants: Set<GrantKey> = []
     /// Whose lines of the running period and of the one before it are wanted.
     var lines: Set<UUID> = []
@@ -15,11 +17,12 @@ package struct LedgerNeeds {
 
     package init(
         users: Set<UUID> = [], subjects: Set<LedgerSubject> = [], overdue: Set<UUID> = [],
-        grants: Set<GrantKey> = [], lines: Set<UUID> = []
+        subscriptions: Set<UUID> = [], grants: Set<GrantKey> = [], lines: Set<UUID> = []
     ) {
         self.users = users
         self.subjects = subjects
         self.overdue = overdue
+        self.subscriptions = subscriptions
         self.grants = grants
         self.lines = lines
     }
@@ -28,6 +31,7 @@ package struct LedgerNeeds {
         users.insert(command.userID)
         if let subject = command.subject { subjects.insert(subject) }
         if command.seesAllOverdue { overdue.insert(command.userID) }
+        if command.seesSubscription { subscriptions.insert(command.userID) }
         if let grant = command.onceOnly { grants.insert(grant) }
         if command.seesGrants { lines.insert(command.userID) }
         if let token = command.token { tokens.insert(token.subscriptionID) }

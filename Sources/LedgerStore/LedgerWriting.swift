@@ -8,26 +8,32 @@ extension LedgerTables {
     static func write(
         _ batch: LedgerBatch, over loaded: LedgerBatch, to connection: any DatabaseConnection
     ) throws {
-        var newAccounts: [Account] = []
+        var newAccounts: [(Account, UserStanding)] = []
         var subscriptions: [[SQLValue]] = []
         var contexts: [[SQLValue]] = []
         var counters: [[SQLValue]] = []
         for (user, entry) in batch.entries {
             guard let account = entry.account else { continue }
             guard let before = loaded.entries[user]?.account else {
-                newAccounts.append(account)
+                newAccounts.append((account, entry.user))
                 continue
             }
             if account.subscription != before.subscription {
                 subscriptions.append(update(account.subscription))
             }
-            if account.context.moved(since: before.context) {
-                contexts.append(update(account))
+            if account.context.moved(since: before.context)
+                || entry.user != loaded.entries[user]?.user
+                || account.subscription.planID != before.subscription.planID
+                || account.subscription.status != before.subscription.status
+            {
+                contexts.append(update(account, entry.user))
             } else if account.context != before.context {
                 counters.append(count(account))
             }
         }
-        for account in newAccounts { try insert(account, to: connection) }
+        for (account, standing) in newAccounts {
+            try insert(account, standing, to: connection)
+        }
         if !subscriptions.isEmpty {
             try connection.enqueueMany(updateSubscription, subscriptions)
         }
@@ -39,7 +45,7 @@ extension LedgerTables {
     }
 
     private static func insert(
-        _ account: Account, to connection: any DatabaseConnection
+        _ account: Account, _ standing: UserStanding, to connection: any DatabaseConnection
     ) throws {
         let subscription = account.subscription
         try connection.enqueueMany(
@@ -63,12 +69,14 @@ extension LedgerTables {
             ])
         try connection.enqueueMany(
             """
-            INSERT INTO career_subscription_contexts (period_number, period_start, period_end,
+            INSERT INTO career_subscription_contexts (standing, plan_id, subscription_status,
+                period_number, period_start, period_end,
                 period_source, period_plan_id, period_anchor, credits_allocated, credits_used,
                 credits_reserved, credits_owed, former_credits_left, minute_started_at,
-                minute_count, day_started_at, day_count, decided_at, user_id, subscription_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, [update(account) + [.uuid(subscription.id)]])
+                minute_count, day_started_at, day_count, earliest_expiry, decided_at, user_id,
+                subscription_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, [update(account, standing) + [.uuid(subscription.id)]])
     }
 
     private static let updateSubscription = """
@@ -89,25 +97,28 @@ extension LedgerTables {
     }
 
     private static let updateContext = """
-        UPDATE career_subscription_contexts SET period_number = ?, period_start = ?,
+        UPDATE career_subscription_contexts SET standing = ?, plan_id = ?,
+            subscription_status = ?, period_number = ?, period_start = ?,
             period_end = ?, period_source = ?, period_plan_id = ?, period_anchor = ?,
             credits_allocated = ?, credits_used = ?, credits_reserved = ?, credits_owed = ?,
             former_credits_left = ?, minute_started_at = ?, minute_count = ?,
-            day_started_at = ?, day_count = ?, decided_at = ?
+            day_started_at = ?, day_count = ?, earliest_expiry = ?, decided_at = ?
         WHERE user_id = ?
         """
 
-    private static func update(_ account: Account) -> [SQLValue] {
+    private static func update(_ account: Account, _ standing: UserStanding) -> [SQLValue] {
         let context = account.context
         return [
-            .integer(context.period.number), .time(context.period.start),
+            .text(AccountRow.Standing(standing).rawValue), .uuid(account.subscription.planID),
+            .text(account.subscription.status.rawValue), .integer(context.period.number),
+            .time(context.period.start),
             .time(context.period.end), .text(context.period.source.rawValue),
             .uuid(context.periodPlanID), .time(context.anchor), .credits(context.allocated),
             .credits(context.used), .credits(context.reserved), .credits(context.owed),
             .credits(context.formerLeft), .time(context.minuteWindow.start),
             .integer(context.minuteWindow.count), .time(context.dayWindow.start),
-            .integer(context.dayWindow.count), .time(context.decidedAt),
-            .uuid(account.subscription.userID),
+            .integer(context.dayWindow.count), .time(context.earliestExpiry),
+            .time(context.decidedAt), .uuid(account.subscription.userID),
         ]
     }
 
@@ -115,7 +126,7 @@ extension LedgerTables {
     private static let updateCounters = """
         UPDATE career_subscription_contexts SET credits_used = ?, credits_reserved = ?,
             minute_started_at = ?, minute_count = ?, day_started_at = ?, day_count = ?,
-            decided_at = ?
+            earliest_expiry = ?, decided_at = ?
         WHERE user_id = ?
         """
 
@@ -125,7 +136,8 @@ extension LedgerTables {
             .credits(context.used), .credits(context.reserved),
             .time(context.minuteWindow.start), .integer(context.minuteWindow.count),
             .time(context.dayWindow.start), .integer(context.dayWindow.count),
-            .time(context.decidedAt), .uuid(account.subscription.userID),
+            .time(context.earliestExpiry), .time(context.decidedAt),
+            .uuid(account.subscription.userID),
         ]
     }
 

@@ -17,6 +17,11 @@ extension CareerLedger {
                     UPDATE career_usage_logs SET expires_at = ?
                     WHERE user_id = ? AND status = 'PENDING' AND expires_at > ?
                     """, [end, .uuid(userID), end])
+                try connection.execute(
+                    """
+                    UPDATE career_subscription_contexts SET earliest_expiry = ?
+                    WHERE user_id = ? AND earliest_expiry > ?
+                    """, [end, .uuid(userID), end])
             })
     }
 }

@@ -181,12 +181,14 @@ extension PortableTable {
         PortableTable(
             "career_subscription_contexts", key: "user_id",
             columns: [
-                .uuid("user_id"), .uuid("subscription_id"), .count("period_number"),
-                .time("period_start"), .time("period_end"), .text("period_source"),
+                .uuid("user_id"), .text("standing"), .uuid("subscription_id"), .uuid("plan_id"),
+                .text("subscription_status"), .count("period_number"), .time("period_start"),
+                .time("period_end"), .text("period_source"),
                 .uuid("period_plan_id"), .time("period_anchor"), .credits("credits_allocated"),
                 .credits("credits_used"), .credits("credits_reserved"), .credits("credits_owed"),
                 .credits("former_credits_left"), .time("minute_started_at"), .count("minute_count"),
-                .time("day_started_at"), .count("day_count"), .time("decided_at"),
+                .time("day_started_at"), .count("day_count"), .time("earliest_expiry"),
+                .time("decided_at"),
             ]),
         PortableTable(
             "credit_grants", key: "user_id", "period_number", "kind", "cause",

@@ -23,6 +23,7 @@ public let migrations: [Migration] = [
     Migration("ends and attempts at Stripe", endsAndAttempts),
     Migration("clocks that were ahead", clocksAhead),
     Migration("messages' envelopes", messageEnvelopes),
+    Migration("account rows", accountRows),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -80,14 +80,19 @@ package final class MemoryEngine: LedgerEngine {
                 entries[id]?.grants =
                     users[id]?.user.grants.filter { $0.periodNumber >= number - 1 } ?? []
             }
-            guard let account = entry.account,
+            entries[id]?.laterExpiry = entry.account?.context.earliestExpiry
+            guard let account = entry.account, let first = account.context.earliestExpiry,
                 sweeping.contains(id) || account.context.reserved > .zero
             else { continue }
             let now = max(clock, account.context.decidedAt)
-            for log in users[id]?.user.logs ?? [] where log.isOverdue(at: now) {
-                entries[id]?.overdue.append(log.id)
-                logs.append(log)
-            }
+            guard first <= now else { continue }
+            let held = (users[id]?.user.logs ?? []).filter(\.mayLapse)
+            let overdue = held.filter { $0.isOverdue(at: now) }
+            logs += overdue
+            entries[id]?.overdue = overdue.map(\.id)
+            entries[id]?.laterExpiry =
+                held.filter { !$0.isOverdue(at: now) }.map(\.expiresAt).min()
+            entries[id]?.account?.keepEarliestExpiry(held.map(\.expiresAt).min())
         }
         return LedgerBatch(entries: entries, logs: logs, knownGrants: grants, counters: tokens)
     }

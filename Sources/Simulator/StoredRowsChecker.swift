@@ -25,6 +25,7 @@ struct StoredRowsChecker {
             return
         }
         try checkCounters(account, stored)
+        try checkEarliestExpiry(account, stored)
         let view = AccountView(account)
         guard view == model.view(expected) else {
             throw Disagreement(
@@ -77,6 +78,18 @@ struct StoredRowsChecker {
             throw Disagreement(
                 kind: "invariant: over budget",
                 detail: "\(used) used and \(reserved) reserved of \(everGranted) ever granted")
+        }
+    }
+
+    /// The account's bound is no later than the end of anything that is held.
+    private func checkEarliestExpiry(_ account: Account, _ stored: StoredUser) throws {
+        let first = stored.logs.lazy.filter(\.mayLapse).map(\.expiresAt).min()
+        guard let first else { return }
+        guard let bound = account.context.earliestExpiry, bound <= first else {
+            throw Disagreement(
+                kind: "invariant: earliest expiry",
+                detail: "something is held until \(first.micros), the account says "
+                    + "\(account.context.earliestExpiry.map { "\($0.micros)" } ?? "nothing")")
         }
     }
 

@@ -13,8 +13,8 @@ package final class DatabaseEngine: LedgerEngine {
     package let name: String
     private let open: () throws -> any Database
     private var database: any Database
-    private var ledger = DirectLedger(reservationTTL: 900)
-    private var reservationTTL: Int64 = 900
+    /// Of the catalog that was installed; a change of standing is judged by no other rule.
+    private var rules: LedgerRules?
 
     /// - Parameter open: opens the database, which is the simulation's alone.
     package init(name: String, open: @escaping () throws -> any Database) async throws {
@@ -39,10 +39,10 @@ package final class DatabaseEngine: LedgerEngine {
         try database.writeBlocking { connection in
             for table in Self.tables { try connection.execute("DELETE FROM \(table)") }
         }
-        ledger = DirectLedger(reservationTTL: reservationTTL)
     }
 
     package func install(_ catalog: Catalog) throws {
+        rules = LedgerRules(catalog: catalog, reservationTTL: 900, pastDueGrace: 0)
         try database.writeBlocking { connection in
             try DirectLedger.install(catalog, in: connection, now: .epoch)
         }
@@ -63,6 +63,12 @@ package final class DatabaseEngine: LedgerEngine {
 
     package func setActive(_ id: UUID, _ isActive: Bool) throws {
         try database.writeBlocking { connection in
+            let command = SetStanding(userID: id, isActive: isActive)
+            if let rules {
+                _ = try DirectLedger.carryOut(
+                    [command], in: connection, clock: .epoch
+                ) { batch in try batch.apply(command, rules, clock: .epoch) }
+            }
             _ = try connection.execute(
                 "UPDATE users SET is_active = ? WHERE id = ?", [.bool(isActive), .uuid(id)])
         }
@@ -72,10 +78,6 @@ package final class DatabaseEngine: LedgerEngine {
         _ operations: [SimulatedOperation], _ rules: LedgerRules, clock: Timestamp,
         fault: SimulatedFault?
     ) throws -> [Answer] {
-        if reservationTTL != rules.reservationTTL {
-            reservationTTL = rules.reservationTTL
-            ledger = DirectLedger(reservationTTL: reservationTTL)
-        }
         try fault?.strike(after: 0)
         let answers: [Answer]
         do {
@@ -95,7 +97,7 @@ package final class DatabaseEngine: LedgerEngine {
         fault: SimulatedFault?
     ) throws -> [Answer] {
         try database.writeBlocking { connection in
-            let answers = try ledger.carryOut(
+            let answers = try DirectLedger.carryOut(
                 operations.map(\.command), in: connection, clock: clock
             ) { batch in
                 try fault?.strike(after: 1)
@@ -159,6 +161,5 @@ package final class DatabaseEngine: LedgerEngine {
     package func restart() throws {
         try database.close()
         database = try open()
-        ledger = DirectLedger(reservationTTL: reservationTTL)
     }
 }

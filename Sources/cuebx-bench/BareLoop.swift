@@ -8,11 +8,9 @@ import Service
 /// durable database transaction of its own, with neither HTTP nor threads around them.
 public final class BareLoop {
     private let core: CareerCore
-    private var ledger: DirectLedger
 
     public init(_ core: CareerCore) {
         self.core = core
-        ledger = DirectLedger(reservationTTL: core.settings.reservationTTL)
     }
 
     /// Makes a user on the Free plan who can never sign in.
@@ -63,7 +61,7 @@ public final class BareLoop {
             let now = core.clock.now()
             var needs = LedgerNeeds()
             needs.add(command)
-            return try ledger.carryOut(needs, in: connection, clock: now) { batch, revision in
+            return try DirectLedger.carryOut(needs, in: connection, clock: now) { batch, revision in
                 let rules = LedgerRules(
                     catalog: try core.catalog.current(revision: revision, in: connection),
                     reservationTTL: core.settings.reservationTTL,

@@ -26,9 +26,8 @@ struct StoreTests {
             let rules = try rules
             #expect(throws: Crash.self) {
                 try store.database.writeBlocking { connection in
-                    var direct = DirectLedger(reservationTTL: 900)
                     let command = ValidateUsage(user)
-                    try direct.carryOut([command], in: connection, clock: start) { batch in
+                    try DirectLedger.carryOut([command], in: connection, clock: start) { batch in
                         let outcome = try batch.apply(command, rules, clock: start)
                         #expect(outcome.grant != nil)
                         throw Crash()
@@ -46,9 +45,8 @@ struct StoreTests {
             let user = try await store.newUser(1)
             let rules = try rules
             try store.database.writeBlocking { connection in
-                var direct = DirectLedger(reservationTTL: 900)
                 let command = ValidateUsage(user)
-                try direct.carryOut([command], in: connection, clock: start) { batch in
+                try DirectLedger.carryOut([command], in: connection, clock: start) { batch in
                     let grant = try #require(
                         try batch.apply(command, rules, clock: start).grant)
                     _ = try batch.apply(
@@ -82,12 +80,34 @@ struct StoreTests {
     func deactivated() async throws {
         try await Store.run { store in
             let user = try await store.newUser(1)
-            _ = try await store.database.write { connection in
-                try connection.execute(
-                    "UPDATE users SET is_active = 0 WHERE id = ?", [.uuid(user)])
-            }
+            let other = Store(over: store.database)
+            let found = try await other.ledger.perform(
+                SetStanding(userID: user, isActive: false))
+            #expect(found)
             #expect(try await store.ledger.perform(ValidateUsage(user)) == .deactivatedUser)
             #expect(try await store.logs(of: user).isEmpty)
+            _ = try await other.ledger.perform(SetStanding(userID: user, isActive: true))
+            other.ledger.close()
+            #expect(try await store.ledger.perform(ValidateUsage(user)).grant != nil)
+        }
+    }
+
+    @Test("Who is locked out before they have an account is locked out with it")
+    func deactivatedBefore() async throws {
+        try await Store.run { store in
+            let id = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7))
+            try await store.database.insertUser(id, at: start)
+            _ = try await store.database.write { connection in
+                try connection.execute(
+                    "UPDATE users SET is_active = 0 WHERE id = ?", [.uuid(id)])
+            }
+            #expect(try await store.ledger.perform(ValidateUsage(id)) == .deactivatedUser)
+            _ = try await store.ledger.perform(
+                ActivateFreeSubscription(userID: id, subscriptionID: id, former: nil))
+            #expect(try await store.ledger.perform(ValidateUsage(id)) == .deactivatedUser)
+            let nobody = try await store.ledger.perform(
+                SetStanding(userID: UUID(), isActive: true))
+            #expect(!nobody)
         }
     }
 
@@ -106,39 +126,99 @@ struct StoreTests {
     }
 }
 
-@Suite("The negative cache of overdue reservations")
-struct OverdueWatchTests {
+@Suite("The account's row tells when the first of what is held may lapse")
+struct EarliestExpiryTests {
     private let start = TestCatalog.start
 
-    @Test("A user who was never looked at must be looked at")
-    func unknown() {
-        #expect(OverdueWatch(reservationTTL: 900).mustLook(for: UUID(), at: start))
-    }
-
-    @Test(
-        "A user is clear until the first reservation ends, or one made just now would",
-        arguments: [(nil, 900), (300, 300), (900, 900), (5000, 900), (-1, -1)] as [(Int64?, Int64)])
-    func clear(firstEnd: Int64?, clearFor: Int64) {
-        var watch = OverdueWatch(reservationTTL: 900)
-        let user = UUID()
-        watch.looked(
-            for: user, decidedAt: start, firstEnd: firstEnd.map { start.adding(seconds: $0) })
-        #expect(!watch.mustLook(for: user, at: start.adding(seconds: clearFor - 1)))
-        #expect(watch.mustLook(for: user, at: start.adding(seconds: clearFor)))
-    }
-
-    @Test("A full cache forgets all and stays bounded; who is forgotten is looked at anew")
-    func full() {
-        var watch = OverdueWatch(reservationTTL: 900)
-        let first = UUID()
-        watch.looked(for: first, decidedAt: start, firstEnd: nil)
-        for _ in 1..<OverdueWatch.maximumUsers {
-            watch.looked(for: UUID(), decidedAt: start, firstEnd: nil)
+    private func at(
+        _ seconds: Int64, in store: Store, _ commands: [any LedgerCommand]
+    ) throws -> LedgerBatch {
+        let rules = LedgerRules(
+            catalog: try TestCatalog.catalog(), reservationTTL: 900, pastDueGrace: 0)
+        let clock = start.adding(seconds: seconds)
+        return try store.database.writeBlocking { connection in
+            try DirectLedger.carryOut(commands, in: connection, clock: clock) { batch in
+                for command in commands { _ = try batch.apply(command, rules, clock: clock) }
+                return batch
+            }
         }
-        #expect(!watch.mustLook(for: first, at: start))
-        let last = UUID()
-        watch.looked(for: last, decidedAt: start, firstEnd: nil)
-        #expect(watch.mustLook(for: first, at: start))
-        #expect(!watch.mustLook(for: last, at: start))
+    }
+
+    private func bound(_ user: UUID, in store: Store) async throws -> Int64? {
+        let entry = try await store.entry(of: user)
+        return entry?.account?.context.earliestExpiry.map { $0.seconds - start.seconds }
+    }
+
+    private func end(_ usage: UUID?, of user: UUID) throws -> CommitUsage {
+        CommitUsage(
+            userID: user, usageID: try #require(usage), result: .success,
+            metrics: UsageLog.Metrics())
+    }
+
+    @Test("It is the end of the first reservation, whichever is committed, until somebody looks")
+    func first() async throws {
+        try await Store.run { store in
+            let user = try await store.newUser(1)
+            #expect(try await bound(user, in: store) == nil)
+            _ = try at(0, in: store, [ValidateUsage(user, "a")])
+            let second = try at(60, in: store, [ValidateUsage(user, "b")])
+            #expect(try await bound(user, in: store) == 900)
+            _ = try at(61, in: store, [try end(second.insertedLogs.first, of: user)])
+            #expect(try await bound(user, in: store) == 900)
+        }
+    }
+
+    @Test("Once it has come, what is overdue expires and the end of the next one stands there")
+    func looked() async throws {
+        try await Store.run { store in
+            let user = try await store.newUser(1)
+            _ = try at(0, in: store, [ValidateUsage(user, "a")])
+            _ = try at(60, in: store, [ValidateUsage(user, "b")])
+            let late = try at(900, in: store, [ValidateUsage(user, "c")])
+            #expect(late.changedLogs.count == 1)
+            #expect(try await bound(user, in: store) == 960)
+            let before = try at(959, in: store, [SettleAccount(userID: user)])
+            #expect(before.changedLogs.isEmpty)
+            let all = try at(5_000, in: store, [SettleAccount(userID: user)])
+            #expect(all.changedLogs.count == 2)
+            #expect(try await bound(user, in: store) == nil)
+        }
+    }
+
+    @Test("A refusal that has looked in vain writes nothing")
+    func refusal() async throws {
+        try await Store.run { store in
+            let user = try await store.newUser(1)
+            let made = try at(0, in: store, [ValidateUsage(user, "a")])
+            _ = try at(60, in: store, [ValidateUsage(user, "b")])
+            _ = try at(61, in: store, [try end(made.insertedLogs.first, of: user)])
+            let before = try await store.database.texts(row)
+            // The first one was committed in time; the second is held for another minute.
+            _ = try at(901, in: store, [ValidateUsage(user, "a")])
+            #expect(try await store.database.texts(row) == before)
+            #expect(try await bound(user, in: store) == 900)
+        }
+    }
+
+    /// What the account's row says, and when it was written last.
+    private var row: String {
+        "SELECT decided_at || ' ' || earliest_expiry FROM career_subscription_contexts"
+    }
+
+    @Test("An acceptance that is withdrawn counts again")
+    func withdrawn() async throws {
+        try await Store.run { store in
+            let user = try await store.newUser(1)
+            let made = try at(0, in: store, [ValidateUsage(user, "a")])
+            let commit = try end(made.insertedLogs.first, of: user)
+            _ = try at(10, in: store, [AcceptCommit(commit)])
+            let idle = try at(2_000, in: store, [SettleAccount(userID: user)])
+            #expect(idle.changedLogs.isEmpty)
+            _ = try at(2_001, in: store, [ValidateUsage(user, "b")])
+            #expect(try await bound(user, in: store) == 2_901)
+            let given = try at(2_002, in: store, [WithdrawCommit(commit)])
+            #expect(given.changedLogs.count == 1)
+            #expect(try await store.logs(of: user).map(\.status) == [.expired, .pending])
+        }
     }
 }

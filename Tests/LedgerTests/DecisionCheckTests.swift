@@ -78,6 +78,16 @@ struct DecisionCheckTests {
             }
         ),
         (
+            "a subscription of which it has not seen all",
+            { account, _ in
+                let thin = Subscription(
+                    id: account.subscription.id, userID: account.subscription.userID,
+                    planID: account.subscription.planID, status: .canceled)
+                return Decision(
+                    true, account: Account(subscription: thin, context: account.context))
+            }
+        ),
+        (
             "a debt below nothing",
             { account, _ in
                 Decision(true, account: changed(account, owed: .zero - one))

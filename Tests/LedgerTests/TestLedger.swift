@@ -52,11 +52,11 @@ struct TestLedger {
     mutating func apply<Command: LedgerCommand>(_ command: Command) -> Command.Outcome {
         var entries: [UUID: LedgerBatch.Entry] = [:]
         if let standing = users[command.userID] {
-            let overdue = logs.values.filter {
-                $0.key.userID == command.userID && $0.isOverdue(at: now)
-            }
+            let held = logs.values.filter { $0.key.userID == command.userID && $0.mayLapse }
+            let later = held.filter { !$0.isOverdue(at: now) }.map(\.expiresAt).min()
             entries[command.userID] = LedgerBatch.Entry(
-                user: standing, account: accounts[command.userID], overdue: overdue.map(\.id),
+                user: standing, account: accounts[command.userID],
+                overdue: held.filter { $0.isOverdue(at: now) }.map(\.id), laterExpiry: later,
                 grants: latestGrants(command.userID))
         }
         var batch = LedgerBatch(
@@ -135,6 +135,11 @@ struct TestLedger {
                 .reduce(Credits.zero, +)
             let granted = grants.filter { $0.userID == user && $0.periodNumber == number }
             let allocated = granted.map(\.credits).reduce(Credits.zero, +)
+            let first = logs.values.filter { $0.key.userID == user && $0.mayLapse }
+                .map(\.expiresAt).min()
+            if let first, first < account.context.earliestExpiry ?? .epoch.adding(seconds: .max) {
+                broken.append("earliest expiry")
+            }
             if used != account.context.used { broken.append("used") }
             if reserved != account.context.reserved { broken.append("reserved") }
             if allocated != account.context.allocated { broken.append("allocated") }

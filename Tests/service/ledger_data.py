@@ -73,6 +73,8 @@ def fill(database, logs, seed=1, has_overdue=True):
     users = [uuid7(start, dice) for _ in range(accounts)]
     subscriptions = [uuid7(start, dice) for _ in range(accounts)]
     held, used = [0] * accounts, [0] * accounts
+    # When the first of what is held lapses.
+    lapses = [None] * accounts
     # An account's last decision is the newest of its rows.
     decided = [STARTS[-1]] * accounts
     connection = sqlite3.connect(database)
@@ -98,6 +100,8 @@ def fill(database, logs, seed=1, has_overdue=True):
         if period == PERIODS:
             used[account] += cost if status == "SUCCESS" else 0
             held[account] += cost if status == "PENDING" else 0
+            if status == "PENDING" and lapses[account] is None:
+                lapses[account] = at + 900 * SECOND
         settled = at + SECOND if status in ("SUCCESS", "FAILED") else None
         lapsed = at + 900 * SECOND if status == "EXPIRED" else at
         decided[account] = max(decided[account], settled or lapsed)
@@ -122,13 +126,14 @@ def fill(database, logs, seed=1, has_overdue=True):
             "trial_used, created_at, updated_at) VALUES (?, ?, ?, 'active', 0, 0, ?, ?)",
             (subscription, user, FREE, start, start))
         connection.execute(
-            "INSERT INTO career_subscription_contexts (user_id, subscription_id, period_number, "
+            "INSERT INTO career_subscription_contexts (user_id, subscription_id, plan_id, "
+            "subscription_status, earliest_expiry, period_number, "
             "period_start, period_end, period_source, period_plan_id, period_anchor, "
             "credits_allocated, credits_used, credits_reserved, minute_started_at, minute_count, "
             "day_started_at, day_count, decided_at) "
-            "VALUES (?, ?, ?, ?, ?, 'free', ?, ?, ?, ?, ?, 0, 0, 0, 0, ?)",
-            (user, subscription, PERIODS, STARTS[-1], END, FREE, start, allocation, used[number],
-             held[number], decided[number]))
+            "VALUES (?, ?, ?, 'active', ?, ?, ?, ?, 'free', ?, ?, ?, ?, ?, 0, 0, 0, 0, ?)",
+            (user, subscription, FREE, lapses[number], PERIODS, STARTS[-1], END, FREE, start,
+             allocation, used[number], held[number], decided[number]))
         connection.execute(
             "INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status, at) "
             "VALUES (?, ?, 'activated', ?, 'active', ?)",

@@ -37,6 +37,8 @@ INVISIBLE = {
     ("career_subscription_contexts", "period_start"): "a paid period is Stripe's",
     ("career_subscription_contexts", "period_end"): "a paid period is Stripe's",
     ("career_subscription_contexts", "period_anchor"): "a paid period is Stripe's",
+    ("career_subscription_contexts", "earliest_expiry"):
+        "a bound: any instant before the first end is one",
     ("career_subscription_contexts", "former_credits_left"):
         "what a period that is over had left may have been any",
     ("credit_grants", "credits"): "the allocation of a past period's plan may have been any",
@@ -333,6 +335,14 @@ PLANTED = {
         "WHERE status = 'FAILED'",
     "accounts have each other's subscriptions":
         "UPDATE subscriptions SET user_id = id",
+    "what is held lapses before the account looks":
+        "UPDATE career_subscription_contexts SET earliest_expiry = earliest_expiry + 31536000000000",
+    "an account forgets what it holds":
+        "UPDATE career_subscription_contexts SET earliest_expiry = NULL",
+    "a holder who is locked out may act":
+        "UPDATE users SET is_active = 0",
+    "an account has another plan than its subscription":
+        "UPDATE career_subscription_contexts SET subscription_status = 'past_due'",
     "a window was emptied":
         "UPDATE career_subscription_contexts SET minute_count = 0, day_count = 0",
     "a period runs the other way":

@@ -162,6 +162,8 @@ def change_while_hashed(service, change, other, number):
     if change == "deactivated":
         service.write(
             "UPDATE users SET is_active = 0 WHERE id = ?", id)
+        service.write(
+            "UPDATE career_subscription_contexts SET standing = 'deactivated' WHERE user_id = ?", id)
     elif change == "deleted":
         assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
     else:

@@ -12,6 +12,7 @@ public struct AcceptCommit: LedgerCommand {
 
     public var userID: UUID { commit.userID }
     public var subject: LedgerSubject? { commit.subject }
+    public var seesSubscription: Bool { false }
 
     public enum Outcome: Sendable, Equatable {
         /// To be enqueued, in the same database transaction; a repetition too, since the first

@@ -31,6 +31,7 @@ public struct CommitUsage: LedgerCommand {
     }
 
     public var subject: LedgerSubject? { .id(usageID) }
+    public var seesSubscription: Bool { false }
 
     public enum Outcome: Sendable, Equatable {
         case unknownUsage

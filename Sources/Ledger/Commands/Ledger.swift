@@ -13,6 +13,8 @@ public protocol LedgerCommand: Sendable {
     /// Whether the decision must see the user's overdue reservations of earlier periods too. Those
     /// of the running period are seen by every decision.
     var seesAllOverdue: Bool { get }
+    /// Whether the decision must see the whole subscription, or only its id, plan and status.
+    var seesSubscription: Bool { get }
     /// Whether the decision must see the lines of the running period and of the one before it.
     var seesGrants: Bool { get }
     /// A grant that must not be made twice, in whatever period: the decision is told whether it
@@ -33,6 +35,7 @@ public protocol LedgerCommand: Sendable {
 
 extension LedgerCommand {
     public var seesAllOverdue: Bool { false }
+    public var seesSubscription: Bool { true }
     public var seesGrants: Bool { false }
     public var onceOnly: GrantKey? { nil }
     public var token: FencingToken? { nil }
@@ -125,6 +128,8 @@ public struct Decision<Outcome: Sendable>: Sendable {
     public var history: [SubscriptionChange] = []
     /// The token whose fetch is applied by this decision.
     public var token: FencingToken?
+    /// How the account stands from now on; `nil` if that does not change.
+    public var standing: UserStanding?
     /// The user and all that is theirs are erased in the same database transaction.
     public var erasesUser = false
 
@@ -142,16 +147,20 @@ public struct LedgerBatch: Sendable {
         public var account: Account?
         /// Ids of reservations that were overdue when the batch was loaded.
         public var overdue: [UUID]
+        /// A lower bound of the ends of the other reservations; `nil` if there are none.
+        public var laterExpiry: Timestamp?
         /// The lines of the running period and of the one before it, where a command of the batch
         /// asks for them.
         public var grants: [CreditGrant]
 
         public init(
-            user: UserStanding, account: Account?, overdue: [UUID], grants: [CreditGrant] = []
+            user: UserStanding, account: Account?, overdue: [UUID],
+            laterExpiry: Timestamp? = nil, grants: [CreditGrant] = []
         ) {
             self.user = user
             self.account = account
             self.overdue = overdue
+            self.laterExpiry = laterExpiry
             self.grants = grants
         }
     }
@@ -225,6 +234,7 @@ public struct LedgerBatch: Sendable {
             return
         }
         entries[userID]?.account = decision.account
+        if let standing = decision.standing { entries[userID]?.user = standing }
         for log in decision.logs {
             if logs[log.id] == nil {
                 insertedLogs.append(log.id)
@@ -234,6 +244,7 @@ public struct LedgerBatch: Sendable {
             logs[log.id] = log
             idsByKey[log.key] = log.id
         }
+        if !decision.logs.isEmpty { keepEarliestExpiry(of: userID, decision.logs) }
         for grant in decision.grants {
             grants.append(grant)
             entries[userID]?.grants.append(grant)
@@ -242,6 +253,18 @@ public struct LedgerBatch: Sendable {
         }
         history += decision.history
         if let token = decision.token { counters[token.subscriptionID]?.applied = token.number }
+    }
+
+    /// Keeps the bound of what is held once some of it has changed.
+    private mutating func keepEarliestExpiry(of userID: UUID, _ changed: [UsageLog]) {
+        guard var entry = entries[userID] else { return }
+        for log in changed where log.mayLapse && !entry.overdue.contains(log.id) {
+            entry.laterExpiry = min(entry.laterExpiry ?? log.expiresAt, log.expiresAt)
+        }
+        let overdue = entry.overdue.compactMap { logs[$0] }.filter(\.mayLapse).map(\.expiresAt)
+        entry.account?.context.earliestExpiry =
+            (overdue + [entry.laterExpiry].compactMap { $0 }).min()
+        entries[userID] = entry
     }
 
     /// Hands the subscription's next fencing token out.

@@ -28,6 +28,9 @@ struct DecisionCheck {
                 && decision.logs.allSatisfy { $0.key.userID == userID }
                 && decision.grants.allSatisfy { $0.userID == userID },
             "it writes what is another account's")
+        try expect(
+            account.subscription.isWhole || account.subscription == before?.subscription,
+            "it changes a subscription of which it has not seen all")
         let context = account.context
         try expect(
             min(context.allocated, context.used, context.reserved, context.owed) >= .zero,

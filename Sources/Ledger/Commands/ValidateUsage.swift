@@ -21,6 +21,7 @@ public struct ValidateUsage: LedgerCommand {
 
     public var userID: UUID { key.userID }
     public var subject: LedgerSubject? { .key(key) }
+    public var seesSubscription: Bool { false }
 
     public enum Outcome: Sendable, Equatable {
         case unknownUser

@@ -13,6 +13,7 @@ public struct WithdrawCommit: LedgerCommand {
 
     public var userID: UUID { commit.userID }
     public var subject: LedgerSubject? { commit.subject }
+    public var seesSubscription: Bool { false }
 
     public enum Outcome: Sendable, Equatable {
         /// No such commit is waiting; nothing has changed.

@@ -54,8 +54,10 @@ struct RowCheck: Sendable {
 
     private static let accounts = [
         RowCheck("an account has a number that is none of its column") { _ in
-            let times = ["period_start", "period_end", "period_anchor", "decided_at"]
-                .map { AuditSQL.isNoTime("c.\($0)") }
+            let times = [
+                "period_start", "period_end", "period_anchor", "earliest_expiry", "decided_at",
+            ]
+            .map { AuditSQL.isNoTime("c.\($0)") }
             let windows = ["minute_started_at", "day_started_at"]
                 .map { AuditSQL.isNoTime("c.\($0)") }
             let credits = [
@@ -75,6 +77,29 @@ struct RowCheck: Sendable {
             SELECT c.user_id, c.user_id FROM career_subscription_contexts c
             WHERE c.minute_started_at % 60000000 <> 0 OR c.day_started_at % 86400000000 <> 0
                 OR c.minute_started_at > c.decided_at OR c.day_started_at > c.decided_at
+            """
+        },
+        RowCheck("something is held that lapses before earliest_expiry") { _ in
+            """
+            SELECT c.user_id, c.user_id FROM career_subscription_contexts c
+            WHERE EXISTS (SELECT 1 FROM career_usage_logs l
+                WHERE l.user_id = c.user_id AND l.status = 'PENDING'
+                    AND l.commit_accepted_at IS NULL
+                    AND (c.earliest_expiry IS NULL OR l.expires_at < c.earliest_expiry))
+            """
+        },
+        RowCheck("an account has not the plan and status of its subscription") { _ in
+            """
+            SELECT c.user_id, c.user_id FROM career_subscription_contexts c
+            JOIN subscriptions s ON s.id = c.subscription_id
+            WHERE c.plan_id <> s.plan_id OR c.subscription_status <> s.status
+            """
+        },
+        RowCheck("an account stands otherwise than its user") { _ in
+            """
+            SELECT c.user_id, c.user_id FROM career_subscription_contexts c
+            JOIN users u ON u.id = c.user_id
+            WHERE c.standing <> CASE u.is_active WHEN 1 THEN 'active' ELSE 'deactivated' END
             """
         },
         RowCheck("a period has no time or is of a plan of another kind") { _ in

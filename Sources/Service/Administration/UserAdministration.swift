@@ -3,6 +3,7 @@ import Database
 import Foundation
 import HTTPEndpoint
 import Identity
+import Ledger
 import LedgerStore
 import Tokens
 import Users
@@ -21,6 +22,7 @@ public struct UserAdministration: Sendable {
     }
 
     private let database: any Database
+    private let ledger: CareerLedger
     private let clock: DecisionClock
     private let subscriptions: CareerSubscriptionService
     private let passwords: PasswordHasher
@@ -29,6 +31,7 @@ public struct UserAdministration: Sendable {
 
     public init(_ core: CareerCore) {
         database = core.database
+        ledger = core.ledger
         clock = core.clock
         secrets = TokenHashSecrets(core.settings.tokenHashSecrets)
         installation = core.installation
@@ -125,10 +128,12 @@ public struct UserAdministration: Sendable {
     /// with the next call.
     public func setActive(_ id: UUID, _ isActive: Bool) async throws {
         let now = clock.now()
-        try await database.write { connection in
-            try UserRow.setActive(isActive, of: id, in: connection, now: now)
-            if !isActive { try Sessions.revokeAll(of: id, in: connection, now: now) }
-        }
+        _ = try await ledger.perform(
+            SetStanding(userID: id, isActive: isActive),
+            alongside: { connection, _ in
+                try UserRow.setActive(isActive, of: id, in: connection, now: now)
+                if !isActive { try Sessions.revokeAll(of: id, in: connection, now: now) }
+            })
     }
 
     private static func summary(_ user: UserRow) -> UserSummary {

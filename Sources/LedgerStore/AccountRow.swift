@@ -1,0 +1,115 @@
+import Database
+import FoundationEssentials
+import Ledger
+import Values
+
+/// How an account lies in its table, `career_subscription_contexts`. The row has all that a
+/// decision on a call needs, so that to lock the account is to read it.
+enum AccountRow {
+    /// Reads the accounts in the order of their keys and, with a lock, keeps others waiting, of
+    /// this process and of others, so that no two batches wait for each other. An engine with one
+    /// writer has no locks.
+    static func select(_ users: [UUID], lock: String) -> StatementBatch {
+        StatementBatch(selectPosition + lock, users.map { [.uuid($0)] })
+    }
+
+    private static let selectPosition = """
+        SELECT user_id, standing, subscription_id, plan_id, subscription_status,
+            period_number, period_start, period_end, period_source, period_plan_id,
+            period_anchor, credits_allocated, credits_used, credits_reserved, credits_owed,
+            former_credits_left, minute_started_at, minute_count, day_started_at, day_count,
+            earliest_expiry, decided_at
+        FROM career_subscription_contexts WHERE user_id = ?
+        """
+
+    static func selectSubscriptions(_ users: [UUID]) -> StatementBatch {
+        StatementBatch(
+            """
+            SELECT id, user_id, plan_id, status, stripe_customer_id, stripe_subscription_id,
+                cancel_at_period_end, canceled_at, trial_end, trial_used, created_at, updated_at,
+                cancel_at
+            FROM subscriptions WHERE user_id = ?
+            """, users.map { [.uuid($0)] })
+    }
+
+    /// - Parameter whole: users whose subscriptions were read by themselves.
+    /// - Returns: an entry of each user who has an account.
+    static func entries(
+        of users: [UUID], _ accounts: [[Row]], _ whole: [UUID], _ subscriptions: [[Row]]
+    ) throws -> [UUID: LedgerBatch.Entry] {
+        var entries: [UUID: LedgerBatch.Entry] = [:]
+        for (user, rows) in zip(users, accounts) {
+            if let row = rows.first { entries[user] = try entry(row) }
+        }
+        for (user, rows) in zip(whole, subscriptions) {
+            guard let row = rows.first, let account = entries[user]?.account else { continue }
+            entries[user]?.account = Account(
+                subscription: try subscription(row), context: account.context)
+        }
+        return entries
+    }
+
+    /// Whoever has no account is known by their user's row alone. It is locked, so that of two who
+    /// would make the account one waits, and then finds it.
+    static func entriesWithoutAccount(
+        of users: [UUID], lock: String, from connection: any DatabaseConnection
+    ) throws -> [UUID: LedgerBatch.Entry] {
+        let found = try connection.queryBatches([
+            StatementBatch(
+                "SELECT is_active FROM users WHERE id = ?" + lock, users.map { [.uuid($0)] }),
+            select(users, lock: lock), selectSubscriptions(users),
+        ])
+        var entries = try self.entries(of: users, found[1], users, found[2])
+        for (user, rows) in zip(users, found[0]) where entries[user] == nil {
+            guard var reader = rows.first?.reader else { continue }
+            entries[user] = LedgerBatch.Entry(
+                user: try reader.bool() ? .active : .deactivated, account: nil, overdue: [])
+        }
+        return entries
+    }
+
+    private static func entry(_ row: Row) throws -> LedgerBatch.Entry {
+        var reader = row.reader
+        let userID = try reader.uuid()
+        let standing = try reader.oneOf(Standing.self)
+        let subscription = try Subscription(
+            id: reader.uuid(), userID: userID, planID: reader.uuid(),
+            status: reader.oneOf(Subscription.Status.self))
+        let number = try reader.count()
+        let period = try BillingPeriod(
+            number: number, start: reader.time(), end: reader.time(),
+            source: reader.oneOf(BillingPeriod.Source.self))
+        let context = try CareerSubscriptionContext(
+            period: period, periodPlanID: reader.uuid(), anchor: reader.time(),
+            allocated: reader.credits(), used: reader.credits(), reserved: reader.credits(),
+            owed: reader.credits(), formerLeft: reader.credits(),
+            minuteWindow: RateWindow(.minute, start: reader.time(), count: reader.count()),
+            dayWindow: RateWindow(.day, start: reader.time(), count: reader.count()),
+            earliestExpiry: reader.optionalTime(), decidedAt: reader.time())
+        return LedgerBatch.Entry(
+            user: standing == .active ? .active : .deactivated,
+            account: Account(subscription: subscription, context: context), overdue: [],
+            laterExpiry: context.earliestExpiry)
+    }
+
+    private static func subscription(_ row: Row) throws -> Subscription {
+        var reader = row.reader
+        return try Subscription(
+            id: reader.uuid(), userID: reader.uuid(), planID: reader.uuid(),
+            status: reader.oneOf(Subscription.Status.self),
+            stripeCustomerID: reader.optionalText(), stripeSubscriptionID: reader.optionalText(),
+            cancelAtPeriodEnd: reader.bool(), canceledAt: reader.optionalTime(),
+            trialEnd: reader.optionalTime(), trialUsed: reader.bool(), createdAt: reader.time(),
+            updatedAt: reader.time(), cancelAt: reader.optionalTime())
+    }
+
+    /// The column `standing`.
+    enum Standing: String, CaseIterable {
+        case active
+        case deactivated
+
+        init(_ standing: UserStanding) {
+            self = standing == .active ? .active : .deactivated
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Database
+import FoundationEssentials
+import Ledger
+import Values
+
+/// Finds reservations that are overdue. Most batches ask nothing: before `earliest_expiry`, which
+/// the account's own row has, none can be.
+enum OverdueHolds {
+    /// What is overdue is judged at the instant of the decisions to come, which is the account's
+    /// last one if the clock is behind that. Where it was looked, the account's bound is the end of
+    /// the first hold there is; it is written with the account's next change.
+    ///
+    /// - Parameter all: users of whom those of earlier periods are wanted too. Who holds nothing of
+    ///   the running period has none that is overdue.
+    static func find(
+        of users: [UUID], all: Set<UUID>, into entries: inout [UUID: LedgerBatch.Entry],
+        _ logs: inout [UsageLog], from connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        var asked: [[SQLValue]] = []
+        let holders = users.filter { user in
+            guard let context = entries[user]?.account?.context,
+                let first = context.earliestExpiry
+            else { return false }
+            let instant = max(now, context.decidedAt)
+            guard first <= instant, context.reserved > .zero || all.contains(user) else {
+                return false
+            }
+            asked.append([.uuid(user), .time(instant)])
+            return true
+        }
+        guard !holders.isEmpty else { return }
+        let found = try connection.queryBatches([
+            StatementBatch(overdue, asked), StatementBatch(nextEnd, asked),
+        ])
+        for (index, user) in holders.enumerated() {
+            let overdue = try found[0][index].map(UsageLogRow.read)
+            logs += overdue
+            var next = found[1][index].first?.reader
+            let isCut = overdue.count == LedgerTables.maximumOverduePerUser
+            let later = isCut ? overdue.last?.expiresAt : try next?.time()
+            entries[user]?.overdue = overdue.map(\.id)
+            entries[user]?.laterExpiry = later
+            entries[user]?.account?.keepEarliestExpiry(overdue.first?.expiresAt ?? later)
+        }
+    }
+
+    private static let overdue = """
+        SELECT \(UsageLogRow.columns) FROM career_usage_logs
+        WHERE user_id = ? AND status = 'PENDING' AND expires_at <= ?
+            AND commit_accepted_at IS NULL
+        ORDER BY expires_at LIMIT \(LedgerTables.maximumOverduePerUser)
+        """
+
+    private static let nextEnd = """
+        SELECT expires_at FROM career_usage_logs
+        WHERE user_id = ? AND status = 'PENDING' AND expires_at > ?
+            AND commit_accepted_at IS NULL
+        ORDER BY expires_at LIMIT 1
+        """
+}
