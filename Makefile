@@ -61,6 +61,7 @@ format:
 ## make openapi  write openapi.json anew from the code
 openapi: build
 	@$(BINARY) openapi > openapi.json.new && mv openapi.json.new openapi.json
+	@clients/wire_types.py
 
 ## make clean    forget what was built
 clean:

@@ -6,5 +6,6 @@ failed=0
 
 swift format lint --strict --recursive Sources Tests Package.swift || failed=1
 scripts/tidy.py || failed=1
+clients/wire_types.py --check || failed=1
 
 exit "$failed"

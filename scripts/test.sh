@@ -12,6 +12,11 @@ export PYTHONPYCACHEPREFIX="$PWD/var/pycache"
 if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
 .venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
 
+# The Python client's tests bring much that the others need not see.
+if [ ! -x .venv-clients/bin/python ]; then python3 -m venv .venv-clients; fi
+.venv-clients/bin/pip install --quiet --disable-pip-version-check \
+    --requirement clients/python/requirements.txt
+
 # The rest runs with a PostgreSQL and a RabbitMQ of its own, which end with it.
 for server in POSTGRESQL:postgresql AMQP_URL:rabbitmq; do
     variable="CUEBX_TEST_${server%%:*}"
@@ -62,6 +67,9 @@ CUEBX_TEST_BROKER=rabbitmq suite rabbitmq spread --engine postgresql "${with_rab
 suite sqlite spread --engine sqlite Tests/service --ignore Tests/service/test_several_processes.py
 suite sandbox spread Tests/sandbox
 suite crashes spread Tests/crashes
+suite client-python .venv-clients/bin/python -m pytest --numprocesses $((2 * $(nproc))) \
+    --dist loadgroup clients/python/tests
+suite client-python-types .venv-clients/bin/mypy --strict --cache-dir var/mypy clients/python/src
 
 # The last lines tell what to look at, however long the rest is.
 for name in ${failed[@]+"${failed[@]}"}; do

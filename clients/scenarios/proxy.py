@@ -68,7 +68,7 @@ class Proxy:
         threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
 
     def down(self):
-        """Refuses connections; those that were open are reset."""
+        """Refuses connections; those that were open end."""
         listener, self.listener = self.listener, None
         if listener:
             # Closing alone would leave the thread in `accept`, and the port open.
@@ -76,7 +76,9 @@ class Proxy:
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         for connection in list(self.connections):
-            reset(connection)
+            # A thread that reads from it would otherwise go on reading.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def add(self, fault):
         with self.lock:

@@ -75,18 +75,40 @@ class Driver:
             assert number in self.results, f"the driver ended ({self.process.poll()})"
             return self.results[number]
 
+    @property
+    def is_alive(self):
+        return self.process.poll() is None
+
     def kill(self):
         self.process.kill()
         self.process.wait(30)
 
     def end(self):
         """A driver ends by itself once nothing more can come."""
-        if self.process.poll() is None:
+        if self.is_alive:
             self.process.stdin.close()
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+
+class Drivers:
+    """One process serves scenario after scenario, unless it is killed: starting it is what takes long."""
+
+    def __init__(self, command):
+        self.command, self.free = command, None
+
+    def take(self):
+        driver, self.free = self.free, None
+        return driver if driver and driver.is_alive else Driver(self.command)
+
+    def put(self, driver):
+        self.free = driver
+
+    def end(self):
+        if self.free:
+            self.free.end()
 
 
 class NotRun(Exception):
@@ -117,8 +139,8 @@ class Services:
 class Run:
     """One scenario with one driver."""
 
-    def __init__(self, scenario, command, services):
-        self.scenario, self.command = scenario, command
+    def __init__(self, scenario, drivers, services):
+        self.scenario, self.drivers = scenario, drivers
         self.service, self.is_own = services.of(scenario)
         self.proxy = Proxy((self.service.host, self.service.port))
         self.folder = Path(tempfile.mkdtemp(prefix="cuebx-spool-", dir=memory_folder()))
@@ -137,10 +159,13 @@ class Run:
                     self.perform(step)
                 except AssertionError as error:
                     raise AssertionError(f"step {number} {json.dumps(step)}: {error}") from None
-            self.driver.end()
+            if self.driver.is_alive:
+                self.driver.result(self.driver.send({"do": "close"}))
             self.judge()
+            self.drivers.put(self.driver)
+            self.driver = None
         finally:
-            if self.driver and self.driver.process.poll() is None:
+            if self.driver and self.driver.is_alive:
                 self.driver.kill()
             self.proxy.close()
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -182,10 +207,10 @@ class Run:
         assert "expect" in step or "error" not in result, f"the driver says {json.dumps(result)}"
 
     def do_start(self, step):
-        """A driver in place of the one before, with the same spool."""
-        if self.driver and self.driver.process.poll() is None:
-            self.driver.end()
-        self.driver = Driver(self.command)
+        """A client in place of the one before, with the same spool; in another process, if the one
+        before was killed."""
+        if not self.driver or not self.driver.is_alive:
+            self.driver = self.drivers.take()
         spool = self.scenario.get("client", {}).get("spool", str(self.folder / "spool"))
         options = {**OPTIONS, **self.scenario.get("client", {}), **step.get("client", {})}
         options.pop("spool", None)
@@ -335,12 +360,13 @@ def main():
     if arguments.list:
         print("\n".join(f"{file}: {one['name']}" for file, one in chosen))
         return 0
-    services, passed, failed, not_run = Services(), 0, 0, 0
+    services, drivers = Services(), Drivers(arguments.driver)
+    passed, failed, not_run = 0, 0, 0
     try:
         for file, scenario in chosen:
             name, start = f"{file}: {scenario['name']}", time.monotonic()
             try:
-                Run(scenario, arguments.driver, services).run()
+                Run(scenario, drivers, services).run()
                 passed += 1
                 print(f"passed  {name} ({time.monotonic() - start:.1f} s)", flush=True)
             except NotRun as reason:
@@ -352,6 +378,7 @@ def main():
                 if not isinstance(error, AssertionError):
                     traceback.print_exc()
     finally:
+        drivers.end()
         services.stop()
     print(f"{passed} passed, {failed} failed, {not_run} not run")
     return bool(failed)

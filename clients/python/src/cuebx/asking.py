@@ -1,0 +1,61 @@
+"""What is asked before a call."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from .hashing import Payload, payload_hash
+from .ids import new_id
+from .transport import Secret
+
+
+@dataclass
+class Asking:
+    """- seconds_of_token: None if the token does not say when it ends."""
+
+    feature: str
+    token: Secret
+    request_id: str
+    payload_hash: str
+    endpoint: str
+    method: str
+    estimate: Optional[dict[str, Any]] = None
+    hold_seconds: Optional[int] = None
+    parent: Optional[str] = None
+    client: Optional[dict[str, str]] = None
+
+    @classmethod
+    def of(
+        cls, feature: str, user: str, payload: Payload, *, request_id: str | None, endpoint: str,
+        method: str, estimate: dict[str, Any] | None, hold_seconds: int | None, parent: Any,
+        client: dict[str, str] | None,
+    ) -> Asking:
+        if isinstance(user, str) and user[:7].lower() == "bearer ":
+            user = user[7:].strip()
+        return cls(feature, Secret(user), request_id or new_id(), payload_hash(payload), endpoint,
+                   method, estimate, hold_seconds, getattr(parent, "usage_id", parent), client)
+
+    def body(self) -> dict[str, Any]:
+        optional = {"usage_estimate": self.estimate, "hold_seconds": self.hold_seconds,
+                    "parent_usage_id": self.parent, "client": self.client}
+        return {"request_id": self.request_id, "feature_key": self.feature,
+                "endpoint": self.endpoint, "method": self.method, "payload_hash": self.payload_hash,
+                **{name: value for name, value in optional.items() if value is not None}}
+
+    def seconds_of_token(self, clock_offset: float) -> float | None:
+        """How long the token is good by the service's clock. It is read, not judged: that is the
+        service's."""
+        try:
+            part = self.token.text.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+            return float(claims["exp"]) - time.time() - clock_offset
+        except (IndexError, ValueError, KeyError, TypeError):
+            return None
+
+    def is_token_over(self, clock_offset: float) -> bool:
+        left = self.seconds_of_token(clock_offset)
+        return left is not None and left <= 0

@@ -1,0 +1,154 @@
+"""`with` and `async with` around a call, and the same as a decorator."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
+
+from .asking import Asking
+from .call import Call, Entry
+from .errors import SpoolUnavailable, Unavailable
+
+if TYPE_CHECKING:
+    from .client import Client
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Seconds by which a canceled task is kept until its outcome is on the disk.
+CANCELED_WAITS = 0.05
+# Seconds after which a disk that does not answer is taken for broken.
+DISK_SECONDS = 30.0
+
+
+class Metered:
+    """Use it once, with `with` or `async with`; as a decorator as often as the function is called.
+
+    Entering asks the service, and raises what keeps the call from running (see `cuebx.errors`).
+    Leaving writes the outcome down, durably, and tells the service in the background.
+    """
+
+    def __init__(self, client: Client, feature: str, arguments: dict[str, Any]) -> None:
+        self._client, self._feature, self._arguments = client, feature, arguments
+        self._call: Optional[Call] = None
+
+    def __repr__(self) -> str:
+        return f"<cuebx.Metered {self._feature}>"
+
+    def _begin(self) -> Entry:
+        if self._call is not None:
+            raise RuntimeError("A metered call is entered once; ask the client for another.")
+        entry = self._client._begin(Asking.of(self._feature, **self._arguments))
+        self._call = entry.call
+        return entry
+
+    # Synchronous
+
+    def __enter__(self) -> Call:
+        entry = self._begin()
+        try:
+            is_there = entry.signal.wait(entry.seconds_left)
+        except BaseException as error:
+            leave(entry, error)
+            raise
+        return enter(entry, is_there)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._call is not None
+        self._call._finish(error).wait(DISK_SECONDS)
+
+    # Asynchronous
+
+    async def __aenter__(self) -> Call:
+        entry = self._begin()
+        try:
+            is_there = await entry.signal.wait_async(entry.seconds_left)
+        except BaseException as error:
+            leave(entry, error)
+            raise
+        return enter(entry, is_there)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._call is not None
+        is_canceled = isinstance(error, (asyncio.CancelledError, GeneratorExit))
+        # The writing is the spool's thread's: whatever happens to this task, it goes on.
+        written = self._call._finish(error)
+        await written.wait_async(CANCELED_WAITS if is_canceled else DISK_SECONDS)
+
+    # As a decorator
+
+    def __call__(self, function: Function) -> Function:
+        """Around a function, a coroutine, a generator or an async generator. `user`, `payload` and
+        `request_id` may be functions, which get the call's own arguments. A parameter named
+        `metered_call` gets the `Call`, and is not seen by callers."""
+        wrapped: Function = decorated(self, function)
+        return wrapped
+
+    def _for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Metered:
+        arguments = {
+            name: value(*args, **kwargs) if callable(value) else value
+            for name, value in self._arguments.items()}
+        return Metered(self._client, self._feature, arguments)
+
+
+def enter(entry: Entry, is_there: bool) -> Call:
+    if not is_there and entry.abandon():
+        raise Unavailable("The service did not answer within the budget.")
+    return entry.enter()
+
+
+def leave(entry: Entry, error: BaseException) -> None:
+    """Whoever waited goes away."""
+    if not entry.abandon() and entry.error is None:
+        entry.call._finish(error)
+
+
+def decorated(metered: Metered, function: Any) -> Any:
+    signature = inspect.signature(function)
+    takes_call = "metered_call" in signature.parameters
+
+    def arguments(call: Call, kwargs: dict[str, Any]) -> dict[str, Any]:
+        return {**kwargs, "metered_call": call} if takes_call else kwargs
+
+    async def async_generator(*args: Any, **kwargs: Any) -> Any:
+        async with metered._for(args, kwargs) as call:
+            async for chunk in call.stream(function(*args, **arguments(call, kwargs))):
+                yield chunk
+
+    async def coroutine(*args: Any, **kwargs: Any) -> Any:
+        async with metered._for(args, kwargs) as call:
+            return await function(*args, **arguments(call, kwargs))
+
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        with metered._for(args, kwargs) as call:
+            yield from call.stream(function(*args, **arguments(call, kwargs)))
+
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        with metered._for(args, kwargs) as call:
+            return function(*args, **arguments(call, kwargs))
+
+    around: Any = plain
+    if inspect.isasyncgenfunction(function):
+        around = async_generator
+    elif inspect.iscoroutinefunction(function):
+        around = coroutine
+    elif inspect.isgeneratorfunction(function):
+        around = generator
+    wrapper: Any = functools.wraps(function)(around)
+    if takes_call:
+        # Frameworks read the signature: the call is none of what their users send.
+        wrapper.__signature__ = signature.replace(parameters=[
+            each for name, each in signature.parameters.items() if name != "metered_call"])
+        wrapper.__annotations__ = {
+            name: each for name, each in wrapper.__annotations__.items() if name != "metered_call"}
+        del wrapper.__wrapped__
+    return wrapper

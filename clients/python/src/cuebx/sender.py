@@ -1,0 +1,186 @@
+"""The one thread that sends: whatever has gathered while its last request was in flight goes next.
+
+There is no timer for a batch, so a lone call waits for nobody.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from .events import Events, log
+from .transport import MOST_BYTES, MOST_OPERATIONS, Answer, NoAnswer, Operation, Result, Transport
+
+# Of a batch, for what a spool still held: it never delays live calls by more.
+MOST_OF_THE_REST = MOST_OPERATIONS // 4
+# Seconds that a validate nobody waits for any more is asked about, if its hold may be open.
+ASKED_IN_THE_BACKGROUND = 60.0
+# A commit is not kept waiting longer than so many seconds, whatever Retry-After says.
+LONGEST_RETRY_AFTER = 3600.0
+# What a commit, or another operation on an open usage, is told for good.
+FINAL = {200, 202, 400, 409, 413, 415, 422}
+FINAL_CODES = {"usage_not_found", "usage_of_another_user"}
+
+
+class Sender:
+    def __init__(
+        self, transport: Transport, events: Events, first_pause: float, longest_pause: float,
+    ) -> None:
+        self.transport, self.events = transport, events
+        self.first_pause, self.longest_pause = first_pause, longest_pause
+        self.condition = threading.Condition()
+        self.live: deque[Operation] = deque()
+        self.rest: deque[Operation] = deque()
+        self.timers: list[tuple[float, int, Callable[[], None]]] = []
+        self.order = itertools.count()
+        # Operations, and outcomes on their way to the disk, that are not settled yet.
+        self.outstanding = 0
+        self.is_stopped = False
+        self.random = random.Random()
+        self.thread = threading.Thread(target=self.run, name="cuebx-sender", daemon=True)
+        self.thread.start()
+
+    # For other threads
+
+    def submit(self, operation: Operation) -> None:
+        with self.condition:
+            self.outstanding += 1
+            (self.rest if operation.is_rest else self.live).append(operation)
+            self.condition.notify_all()
+
+    def later(self, when: float, callback: Callable[[], None]) -> None:
+        with self.condition:
+            heapq.heappush(self.timers, (when, next(self.order), callback))
+            self.condition.notify_all()
+
+    def count(self, change: int) -> None:
+        with self.condition:
+            self.outstanding += change
+            self.condition.notify_all()
+
+    def abandon(self, operation: Operation) -> None:
+        """Nobody waits for it any more; if the service may hold something for it, it is asked on."""
+        with self.condition:
+            operation.is_abandoned = True
+            now = time.monotonic()
+            operation.deadline = now + ASKED_IN_THE_BACKGROUND
+            self.condition.notify_all()
+
+    def stop(self) -> None:
+        with self.condition:
+            self.is_stopped = True
+            self.condition.notify_all()
+
+    # The thread
+
+    def run(self) -> None:
+        while True:
+            with self.condition:
+                now = time.monotonic()
+                due = self.due(now)
+                over, batch = self.take(now)
+                if self.is_stopped:
+                    return
+                if not (due or over or batch):
+                    self.condition.wait(self.timers[0][0] - now if self.timers else None)
+                    continue
+            for callback in due:
+                self.guarded(callback)
+            for operation in over:
+                self.end(operation, NoAnswer("the service was not reached in time", False))
+            if batch:
+                for operation, result in zip(batch, self.transport.send(batch)):
+                    operation.is_in_flight = False
+                    self.judge(operation, result)
+
+    def due(self, now: float) -> list[Callable[[], None]]:
+        found = []
+        while self.timers and self.timers[0][0] <= now:
+            found.append(heapq.heappop(self.timers)[2])
+        return found
+
+    def take(self, now: float) -> tuple[list[Operation], list[Operation]]:
+        """What is over, and the next batch."""
+        over: list[Operation] = []
+        batch: list[Operation] = []
+        size = 0
+        for queue, most in ((self.live, MOST_OPERATIONS), (self.rest, MOST_OF_THE_REST)):
+            taken = 0
+            while queue and taken < most and len(batch) < MOST_OPERATIONS:
+                operation = queue[0]
+                if is_over(operation, now):
+                    over.append(queue.popleft())
+                    continue
+                size += len(operation.element()) + 1
+                if size > MOST_BYTES and batch:
+                    break
+                operation.is_in_flight = True
+                batch.append(queue.popleft())
+                taken += 1
+        return over, batch
+
+    def judge(self, operation: Operation, result: Result) -> None:
+        operation.attempts += 1
+        if isinstance(result, NoAnswer):
+            operation.is_unsure = operation.is_unsure or result.was_sent
+        elif result.status in (500, 502, 504):
+            operation.is_unsure = True
+        if is_final(operation, result):
+            return self.end(operation, result)
+        now = time.monotonic()
+        pause = self.pause(operation, result)
+        last = min(limit for limit in (operation.deadline, operation.retry_until, now + 1e9)
+                   if limit is not None)
+        if now + pause >= last:
+            return self.end(operation, result)
+        self.events.tell(
+            "retrying", operation=operation.name, attempt=operation.attempts, seconds=round(pause, 3),
+            reason=result.message if isinstance(result, NoAnswer) else f"status {result.status}")
+        self.later(now + pause, lambda: self.again(operation))
+
+    def pause(self, operation: Operation, result: Result) -> float:
+        """Full jitter: somewhere between nothing and what doubles with each try."""
+        most = min(self.longest_pause, self.first_pause * 2 ** min(operation.attempts - 1, 30))
+        pause = self.random.uniform(0, most)
+        asked = result.retry_after if isinstance(result, Answer) else None
+        if asked is None:
+            return pause
+        return max(pause, asked if operation.name == "validate" else min(asked, LONGEST_RETRY_AFTER))
+
+    def again(self, operation: Operation) -> None:
+        with self.condition:
+            (self.rest if operation.is_rest else self.live).append(operation)
+
+    def end(self, operation: Operation, result: Result) -> None:
+        self.guarded(lambda: operation.done(result))
+        self.count(-1)
+
+    def guarded(self, callback: Callable[[], None]) -> None:
+        """A defect in what follows from one answer must not end the thread that serves all."""
+        try:
+            callback()
+        except Exception as error:
+            self.events.tell("defect", error=type(error).__name__)
+            log.exception("a defect of the client")
+
+
+def is_over(operation: Operation, now: float) -> bool:
+    """Whether it need not be sent: its time has passed, or nobody waits and nothing can be held."""
+    if operation.deadline is not None and now >= operation.deadline:
+        return True
+    return operation.is_abandoned and not operation.is_unsure
+
+
+def is_final(operation: Operation, result: Result) -> bool:
+    if isinstance(result, NoAnswer):
+        return False
+    if operation.name == "validate":
+        return result.status not in (408, 502, 503, 504)
+    if operation.name != "commit" and result.is_no_address:
+        return True  # An older service: it has no such verb.
+    return result.status in FINAL or result.code in FINAL_CODES

@@ -1,0 +1,70 @@
+"""The bytes of a spool (format 1, see clients/spool.md): no file is touched here."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from typing import Any, Optional
+
+MAGIC = b"CUEBXSPL"
+VERSION = 1
+HEADER = MAGIC + struct.pack(">I", VERSION)
+RECORD = struct.Struct(">II")
+SMALLEST_PAYLOAD, LARGEST_PAYLOAD = 2, 1 << 20
+
+
+class UnknownVersion(Exception):
+    """Not a file of this format; it is left as it is."""
+
+
+Record = dict[str, Any]
+# What is left to do of one usage: its operations, or None if its process died before the outcome.
+Todo = tuple[str, str, Optional[list[Record]]]
+
+
+def encode(record: Record) -> bytes:
+    payload = json.dumps(record, separators=(",", ":")).encode()
+    return RECORD.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def decode(data: bytes) -> list[Record]:
+    """The records that are whole. Raises UnknownVersion."""
+    if len(data) < len(HEADER):
+        if not HEADER.startswith(data):
+            raise UnknownVersion
+        return []
+    if not data.startswith(HEADER):
+        raise UnknownVersion
+    records, at = [], len(HEADER)
+    while at + RECORD.size <= len(data):
+        length, checksum = RECORD.unpack_from(data, at)
+        payload = data[at + RECORD.size:at + RECORD.size + length]
+        if not SMALLEST_PAYLOAD <= length <= LARGEST_PAYLOAD or len(payload) < length:
+            break
+        if zlib.crc32(payload) != checksum:
+            break
+        try:
+            record = json.loads(payload)
+        except ValueError:
+            break
+        if not isinstance(record, dict):
+            break
+        records.append(record)
+        at += RECORD.size + length
+    return records
+
+
+def todo(records: list[Record]) -> list[Todo]:
+    """What is left to do: (usage_id, user_id, operations), in the order of the first record of each."""
+    found: dict[str, Todo] = {}
+    for record in records:
+        usage = str(record.get("usage_id"))
+        if record.get("r") == "open":
+            found.setdefault(usage, (usage, str(record.get("user_id")), None))
+        elif record.get("r") == "outcome":
+            user = found[usage][1] if usage in found else ""
+            found[usage] = (usage, user, list(record.get("operations") or []))
+        elif record.get("r") == "done":
+            found.pop(usage, None)
+    return list(found.values())

@@ -1,0 +1,198 @@
+"""Operations over HTTP: many in one request, or call by call where the service has no `/batch`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Optional, Union
+
+import httpx
+
+from .events import Events
+
+# Connections of the pool; more than one are used only where calls go one by one.
+MOST_CONNECTIONS = 8
+# Of a batch, the service's bounds less some room for the frame around the operations.
+MOST_OPERATIONS, MOST_BYTES = 256, (1 << 20) - 16_384
+# A service that had no `/batch` is asked for it again after so many seconds.
+BATCH_ASKED_AGAIN = 600.0
+CONNECT_SECONDS = 5.0
+
+
+class Secret:
+    """A text that no representation shows."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+@dataclass
+class Answer:
+    """- headers: with names in lower case.
+    - body: an object; empty if there was none.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+    received: float = field(default_factory=time.monotonic)
+
+    @property
+    def code(self) -> str:
+        return str(self.body.get("code") or "")
+
+    @property
+    def message(self) -> str:
+        return str(self.body.get("message") or self.body.get("detail") or f"HTTP {self.status}")
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds; dates, which the service never sends, are left aside."""
+        try:
+            return max(0.0, float(self.headers["retry-after"]))
+        except (KeyError, ValueError):
+            return None
+
+    @property
+    def is_no_address(self) -> bool:
+        """404 of an address that the service does not have, not of a usage that it does not know."""
+        return self.status in (404, 405) and self.code in ("not_found", "method_not_allowed", "")
+
+
+@dataclass
+class NoAnswer:
+    """- was_sent: the service may have seen the operation."""
+
+    message: str
+    was_sent: bool
+
+
+Result = Union[Answer, NoAnswer]
+
+
+@dataclass
+class Operation:
+    """- done: called once, on the sender's thread, with what came of it.
+    - deadline: monotonic seconds, after which nobody waits for it; None: never.
+    - retry_until: no further try begins after it.
+    """
+
+    name: str
+    body: dict[str, Any]
+    done: Callable[[Result], None]
+    token: Optional[Secret] = None
+    deadline: Optional[float] = None
+    retry_until: Optional[float] = None
+    is_rest: bool = False
+    is_abandoned: bool = False
+    is_unsure: bool = False
+    is_in_flight: bool = False
+    attempts: int = 0
+    encoded: bytes = b""
+
+    def element(self) -> bytes:
+        """As a batch has it; the same bytes at each try."""
+        if not self.encoded:
+            head = {"op": self.name, **({"token": self.token.text} if self.token else {})}
+            self.encoded = json.dumps({**head, **self.body}, separators=(",", ":")).encode()
+        return self.encoded
+
+
+class Transport:
+    """- answer_seconds: how long one request may take."""
+
+    def __init__(
+        self, url: str, internal_key: Secret, events: Events, answer_seconds: float,
+    ) -> None:
+        self.url, self.internal_key, self.events = url.rstrip("/"), internal_key, events
+        self.base = f"{self.url}/career/internal/usage"
+        self.http = httpx.Client(
+            timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
+            limits=httpx.Limits(
+                max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
+            headers={"User-Agent": "cuebx-python"}, follow_redirects=False)
+        self.batch_from = 0.0
+        self.one_by_one: ThreadPoolExecutor | None = None
+
+    def send(self, operations: list[Operation]) -> list[Result]:
+        """What came of each, in order. Raises nothing."""
+        if len(operations) == 1:
+            return [self.call(operations[0])]
+        if time.monotonic() >= self.batch_from:
+            results = self.batch(operations)
+            if results is not None:
+                return results
+            self.batch_from = time.monotonic() + BATCH_ASKED_AGAIN
+            self.events.tell("batch_unsupported")
+        if self.one_by_one is None:
+            self.one_by_one = ThreadPoolExecutor(MOST_CONNECTIONS, thread_name_prefix="cuebx-call")
+        return list(self.one_by_one.map(self.call, operations))
+
+    def call(self, operation: Operation) -> Result:
+        headers = {}
+        if operation.token:
+            headers["Authorization"] = f"Bearer {operation.token.text}"
+        body = json.dumps(operation.body, separators=(",", ":")).encode()
+        return self.post(f"{self.base}/{operation.name}", body, headers)
+
+    def batch(self, operations: list[Operation]) -> list[Result] | None:
+        """None: the service has no `/batch`."""
+        body = b'{"operations":[' + b",".join(each.element() for each in operations) + b"]}"
+        whole = self.post(f"{self.base}/batch", body, {})
+        if isinstance(whole, NoAnswer):
+            return [whole] * len(operations)
+        if whole.is_no_address:
+            return None
+        if whole.status != 200:
+            return [whole] * len(operations)
+        results = whole.body.get("results")
+        if not isinstance(results, list) or len(results) != len(operations):
+            return [NoAnswer("the batch's answer cannot be read", True)] * len(operations)
+        return [self.element_answer(each, whole) for each in results]
+
+    @staticmethod
+    def element_answer(element: Any, whole: Answer) -> Result:
+        if not isinstance(element, dict) or not isinstance(element.get("status"), int):
+            return NoAnswer("an answer within the batch cannot be read", True)
+        headers = {"date": whole.headers.get("date", "")}
+        headers |= {str(name).lower(): str(value)
+                    for name, value in (element.get("headers") or {}).items()}
+        body = element.get("body")
+        return Answer(
+            element["status"], headers, body if isinstance(body, dict) else {}, whole.received)
+
+    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Result:
+        try:
+            response = self.http.post(url, content=body, headers={
+                "Content-Type": "application/json",
+                "X-Internal-API-Key": self.internal_key.text, **headers})
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            return NoAnswer(f"the service cannot be reached ({type(error).__name__})", False)
+        except httpx.TimeoutException:
+            return NoAnswer("the service did not answer in time", True)
+        except (httpx.HTTPError, ValueError, OSError) as error:
+            return NoAnswer(f"the connection broke ({type(error).__name__})", True)
+        return read(response)
+
+    def close(self) -> None:
+        if self.one_by_one:
+            self.one_by_one.shutdown(wait=False)
+        self.http.close()
+
+
+def read(response: httpx.Response) -> Result:
+    try:
+        body = json.loads(response.content) if response.content else {}
+    except ValueError:
+        if response.status_code < 300:
+            return NoAnswer("the answer cannot be read", True)
+        # A gateway's page, e.g. of a 502.
+        body = {}
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, body if isinstance(body, dict) else {})

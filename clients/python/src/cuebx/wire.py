@@ -1,0 +1,149 @@
+"""The wire's types. Written by clients/wire_types.py from openapi.json; do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
+
+# Unknown members and codes may come; a client must not fail on them.
+
+
+class _UsageMetrics(TypedDict):
+    pass
+
+
+class UsageMetrics(_UsageMetrics, total=False):
+    """What the tool server measured."""
+
+    model_used: Union[str, None]
+    input_tokens: Union[int, None]
+    output_tokens: Union[int, None]
+    latency_ms: Union[int, None]
+
+
+FailureType = Literal[
+    "internal_error",
+    "timeout",
+    "rate_limited",
+    "invalid_response",
+    "upstream_error",
+    "client_error",
+    "validation_error",
+]
+
+
+class _UsageFailure(TypedDict):
+    failure_type: "FailureType"
+    reason: str
+
+
+class UsageFailure(_UsageFailure, total=False):
+    """Why a call failed."""
+
+
+class _UsageCommitRequest(TypedDict):
+    user_id: str
+    usage_id: str
+    success: bool
+
+
+class UsageCommitRequest(_UsageCommitRequest, total=False):
+    """Tells how a call ended."""
+
+    metrics: Union["UsageMetrics", None]
+    failure: Union["UsageFailure", None]
+
+
+UsageStatus = Literal["PENDING", "SUCCESS", "FAILED", "EXPIRED"]
+
+
+class _UsageCommitResponse(TypedDict):
+    success: bool
+    message: str
+    status: "UsageStatus"
+    credits_charged: str
+
+
+class UsageCommitResponse(_UsageCommitResponse, total=False):
+    """What became of a commit."""
+
+
+class _Problem(TypedDict):
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class Problem(_Problem, total=False):
+    """A refusal (RFC 9457)."""
+
+    errors: List[Dict[str, Any]]
+
+
+class _UsageClient(TypedDict):
+    pass
+
+
+class UsageClient(_UsageClient, total=False):
+    """Who called the tool server."""
+
+    ip: Union[str, None]
+    user_agent: Union[str, None]
+
+
+class _UsageEstimate(TypedDict):
+    pass
+
+
+class UsageEstimate(_UsageEstimate, total=False):
+    """What the call is expected to take; at least one field."""
+
+    input_chars: Union[int, None]
+    max_output_tokens: Union[int, None]
+    model: Union[str, None]
+
+
+class _UsageValidateRequest(TypedDict):
+    request_id: str
+    feature_key: str
+    endpoint: str
+    method: str
+    payload_hash: str
+
+
+class UsageValidateRequest(_UsageValidateRequest, total=False):
+    """Asks whether the user may run a feature now."""
+
+    client: Union["UsageClient", None]
+    usage_estimate: Union["UsageEstimate", None]
+
+
+UsageAccess = Literal["granted", "denied"]
+
+
+UsageDecision = Literal[
+    "reserved",
+    "replayed",
+    "no_subscription",
+    "subscription_inactive",
+    "rate_limited",
+    "request_already_finished",
+    "request_mismatch",
+    "quota_exceeded",
+]
+
+
+class _UsageValidateResponse(TypedDict):
+    access: "UsageAccess"
+    user_id: str
+    usage_id: Union[str, None]
+    message: str
+    credits_reserved: str
+    status: Union["UsageStatus", None]
+    code: "UsageDecision"
+    expires_at: Union[str, None]
+
+
+class UsageValidateResponse(_UsageValidateResponse, total=False):
+    """The decision on a call."""

@@ -1,0 +1,157 @@
+"""The spool's files, without a service."""
+
+import json
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from cuebx.errors import SpoolUnavailable
+from cuebx.events import Events
+from cuebx.spool import Spool
+from cuebx.spool_format import HEADER, UnknownVersion, decode, encode, todo
+
+VECTORS = json.loads((Path(__file__).resolve().parents[2] / "scenarios/vectors/spool.json").read_text())
+
+
+@pytest.mark.parametrize("vector", VECTORS["files"], ids=lambda vector: vector["name"])
+def test_what_is_left_to_do_of_a_file(vector):
+    data = bytes.fromhex(vector["hex"])
+    if vector["todo"] is None:
+        with pytest.raises(UnknownVersion):
+            decode(data)
+    else:
+        found = [{"usage_id": usage, "operations": operations}
+                 for usage, _, operations in todo(decode(data))]
+        assert found == vector["todo"]
+
+
+def test_every_cut_of_a_file_leaves_a_beginning_of_its_records():
+    records = [{"r": "open", "usage_id": f"u{number}", "user_id": "x"} for number in range(4)]
+    data = HEADER + b"".join(map(encode, records))
+    for length in range(len(data) + 1):
+        found = decode(data[:length])
+        assert found == records[:len(found)]
+
+
+def test_every_flipped_byte_behind_the_header_leaves_true_records_only():
+    records = [{"r": "open", "usage_id": f"u{number}", "user_id": "x"} for number in range(3)]
+    data = HEADER + b"".join(map(encode, records))
+    for at in range(len(HEADER), len(data)):
+        broken = bytearray(data)
+        broken[at] ^= 0x40
+        assert all(record in records for record in decode(bytes(broken)))
+
+
+@pytest.fixture
+def make(tmp_path):
+    made = []
+
+    def make(adopt=lambda todo: None, folder=tmp_path / "spool", adopt_every=60.0, heard=None):
+        spool = Spool(folder, Events(heard), adopt, adopt_every)
+        made.append(spool)
+        return spool
+
+    yield make
+    for spool in made:
+        spool.close()
+
+
+def written(spool, record):
+    done = threading.Event()
+    errors = []
+    spool.append(record, lambda error: (errors.append(error), done.set()))
+    assert done.wait(10)
+    return errors[0]
+
+
+def opened(usage):
+    return {"r": "open", "usage_id": usage, "user_id": "u", "at": 0}
+
+
+def test_folder_and_files_are_their_owners_alone(make, tmp_path):
+    spool = make()
+    spool.ensure()
+    [file] = (tmp_path / "spool").glob("*.spool")
+    assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_file_in_use_is_not_taken_over_and_one_that_was_left_is(make):
+    first = make()
+    assert written(first, opened("a")) is None
+    found = []
+    second = make(found.append)
+    with second.condition:
+        assert second.condition.wait_for(lambda: second.has_looked, 10)
+    assert found == []
+    first.close()
+    there = threading.Event()
+    make(lambda todo: (found.append(todo), there.set()))
+    assert there.wait(10)
+    assert found == [("a", "u", None)]
+
+
+def test_a_file_is_removed_once_nothing_in_it_is_left_to_be_told(make, tmp_path):
+    spool = make()
+    assert written(spool, opened("a")) is None
+    spool.append({"r": "done", "usage_id": "a"})
+    spool.close()
+    assert list((tmp_path / "spool").glob("*")) == []
+
+
+def test_a_large_file_is_followed_by_a_new_one(make, tmp_path, monkeypatch):
+    monkeypatch.setattr("cuebx.spool.LARGEST_FILE", 200)
+    spool = make()
+    for number in range(10):
+        assert written(spool, opened(f"a{number}")) is None
+    files = list((tmp_path / "spool").glob("*.spool"))
+    assert len(files) > 2 and all(file.stat().st_size < 300 for file in files)
+    for number in range(10):
+        spool.append({"r": "done", "usage_id": f"a{number}"})
+    assert written(spool, opened("b")) is None
+    assert len(list((tmp_path / "spool").glob("*.spool"))) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_told(make):
+    heard = []
+    spool = make(folder=Path("/proc/nowhere/spool"), heard=heard.append)
+    with pytest.raises(SpoolUnavailable):
+        spool.ensure()
+    assert [event.name for event in heard] == ["spool_failed"]
+
+
+def test_a_write_that_fails_is_told_to_who_waits_and_the_next_goes_to_another_file(make, monkeypatch):
+    spool = make()
+    spool.ensure()
+    real, failing = os.write, [True]
+
+    def write(descriptor, data):
+        if failing and failing.pop():
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr("cuebx.spool.os.write", write)
+    assert written(spool, opened("a")).errno == 28
+    assert written(spool, opened("b")) is None
+
+
+def test_many_records_share_a_sync(make, monkeypatch):
+    spool = make()
+    spool.ensure()
+    syncs, real, gate = [], os.fdatasync, threading.Event()
+
+    def sync(descriptor):
+        syncs.append(descriptor)
+        gate.wait(10)
+        real(descriptor)
+
+    monkeypatch.setattr("cuebx.spool.os.fdatasync", sync)
+    left = threading.Semaphore(0)
+    for number in range(100):
+        spool.append(opened(f"a{number}"), lambda error: left.release())
+    gate.set()
+    for _ in range(100):
+        assert left.acquire(timeout=10)
+    assert len(syncs) <= 3

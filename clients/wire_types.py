@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Writes the types of the wire that the clients speak from openapi.json.
+
+    clients/wire_types.py            write them anew
+    clients/wire_types.py --check    fail if they are not equal to the document; `make lint` does this
+
+What a client needs is what the addresses under /career/internal/usage take and answer.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PREFIX = "/career/internal/usage/"
+PYTHON = ROOT / "clients/python/src/cuebx/wire.py"
+SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+
+
+def schemas_in_use(document):
+    """Names of what is taken and answered, each before what uses it."""
+    found = []
+
+    def visit(value):
+        if isinstance(value, dict):
+            if str(value.get("$ref")).startswith("#/components/schemas/"):
+                name = value["$ref"].rsplit("/", 1)[1]
+                if name not in found:
+                    visit(document["components"]["schemas"][name])
+                    if name not in found:
+                        found.append(name)
+            for each in value.values():
+                visit(each)
+        elif isinstance(value, list):
+            for each in value:
+                visit(each)
+
+    for path in sorted(document["paths"]):
+        if path.startswith(PREFIX):
+            visit(document["paths"][path])
+    return found
+
+
+def python_type(schema):
+    if "$ref" in schema:
+        return f'"{schema["$ref"].rsplit("/", 1)[1]}"'
+    if "enum" in schema:
+        values = ", ".join(json.dumps(value) for value in schema["enum"] if value is not None)
+        text = f"Literal[{values}]"
+        return f"Optional[{text}]" if None in schema["enum"] else text
+    for kind in ("anyOf", "oneOf", "allOf"):
+        if kind in schema:
+            parts = [python_type(each) for each in schema[kind]]
+            return parts[0] if len(set(parts)) == 1 else f"Union[{', '.join(dict.fromkeys(parts))}]"
+    kinds = schema.get("type", "object")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    parts = []
+    for kind in kinds:
+        if kind == "array":
+            parts.append(f"List[{python_type(schema.get('items', {}))}]")
+        elif kind == "null":
+            parts.append("None")
+        else:
+            parts.append(SCALARS.get(kind, "Dict[str, Any]"))
+    return parts[0] if len(parts) == 1 else f"Union[{', '.join(parts)}]"
+
+
+def python_text(document):
+    lines = [
+        '"""The wire\'s types. Written by clients/wire_types.py from openapi.json; do not edit."""', "",
+        "from __future__ import annotations", "",
+        "from typing import Any, Dict, List, Literal, Optional, TypedDict, Union", "",
+        "# Unknown members and codes may come; a client must not fail on them."]
+    for name in schemas_in_use(document):
+        schema = document["components"]["schemas"][name]
+        if schema.get("type", "object") != "object" or "properties" not in schema:
+            lines += ["", "", f"{name} = {python_type(schema)}"]
+            continue
+        required = set(schema.get("required", []))
+        for suffix, fields in (
+                ("Required", {key: each for key, each in schema["properties"].items() if key in required}),
+                ("", {key: each for key, each in schema["properties"].items() if key not in required})):
+            lines += ["", ""]
+            if suffix:
+                lines.append(f"class _{name}(TypedDict):")
+            else:
+                lines.append(f"class {name}(_{name}, total=False):")
+                about = " ".join(schema.get("description", name).split())
+                lines.append(f'    """{about}"""')
+            lines += ([""] if fields and not suffix else []) + [
+                f"    {key}: {python_type(each)}" for key, each in fields.items()]
+            if suffix and not fields:
+                lines.append("    pass")
+    return "\n".join(lines) + "\n"
+
+
+def wrapped(text):
+    """Long lists of literals over several lines."""
+    lines = []
+    for line in text.split("\n"):
+        if len(line) > 100 and "Literal[" in line:
+            head, _, tail = line.partition("Literal[")
+            values, _, rest = tail.partition("]")
+            lines.append(f"{head}Literal[")
+            lines += [f"    {value.strip()}," for value in values.split(",")]
+            lines.append(f"]{rest}")
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def main():
+    document = json.loads((ROOT / "openapi.json").read_text())
+    text = wrapped(python_text(document))
+    if "--check" not in sys.argv:
+        PYTHON.write_text(text)
+    elif not PYTHON.exists() or PYTHON.read_text() != text:
+        print(f"{PYTHON.relative_to(ROOT)}:1: not what openapi.json says: run clients/wire_types.py")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
