@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""Proves on the built binary that a client loses and doubles nothing.
+
+    clients/python/proof.py kills --number 1000 [--seed N]
+        kills tool servers at random instants under load, and compares the ledger with what they wrote
+        down themselves
+    clients/python/proof.py aborts --number 10000 [--seed N]
+        breaks off streams at random points, by their consumers, their providers and by cancellation, and
+        looks for a hold that did not end
+
+`make test` runs a small sample of each.
+"""
+
+import argparse
+import asyncio
+import collections
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "clients/python/src"), str(ROOT / "clients/scenarios")]
+
+import cuebx  # noqa: E402
+from world import Service, memory_folder  # noqa: E402
+
+FEATURE = "career.job_match"
+USERS, SERVERS, THREADS = 8, 2, 6
+# Seconds that a tool server lives, drawn between these.
+SHORTEST_LIFE, LONGEST_LIFE = 0.02, 0.5
+TTL = 900
+RICH = {"plan": {"credits_allocation": "10000000.00"}}
+
+
+# Kills
+
+
+class Record:
+    """What a tool server writes down itself: a line before and after each run. A file that is appended
+    to outlives the process."""
+
+    def __init__(self, path):
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write(self, *words):
+        os.write(self.descriptor, (" ".join(words) + "\n").encode())
+
+
+def tool_server(url, spool, record_path, tokens, seed):
+    """Threads that make calls until they are killed; some ask again for what others asked before."""
+    record = Record(record_path)
+    client = cuebx.Client(url, spool=spool, adopt_every=0.2, first_pause=0.01, longest_pause=0.1)
+    draw = random.Random(seed)
+    asked = []
+
+    def work(number):
+        mine = random.Random(f"{seed}-{number}")
+        while True:
+            user = mine.randrange(len(tokens))
+            request = f"{seed}-{number}-{mine.getrandbits(40)}"
+            if asked and mine.random() < 0.2:
+                user, request = mine.choice(asked)
+            asked.append((user, request))
+            fails = mine.random() < 0.2
+            try:
+                with client.metered(FEATURE, user=tokens[user], payload="p", request_id=request) as call:
+                    record.write("ran", call.usage_id, str(user), request)
+                    if mine.random() < 0.5:
+                        time.sleep(mine.random() * 0.02)
+                    if fails:
+                        raise TimeoutError
+                record.write("success", call.usage_id)
+            except TimeoutError:
+                record.write("failure", call.usage_id)
+            except (cuebx.AlreadyRunning, cuebx.AlreadyFinished):
+                record.write("known", "-")
+
+    for number in range(THREADS):
+        threading.Thread(target=work, args=(number,), daemon=True).start()
+    draw.shuffle(asked)
+    signal.pause()
+
+
+def fork(*arguments):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            tool_server(*arguments)
+        finally:
+            os._exit(1)
+    return pid
+
+
+def prove_kills(number, seed, say=print):
+    draw = random.Random(seed)
+    folder = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=memory_folder()))
+    service = Service(RICH).start()
+    try:
+        users = [service.new_user() for _ in range(USERS)]
+        tokens = [user.token(86_400) for user in users]
+        running = {}
+        for kill in range(number):
+            while len(running) < SERVERS:
+                arguments = (service.url, folder / "spool", folder / "record", tokens,
+                             f"{seed}-{draw.getrandbits(32)}")
+                running[fork(*arguments)] = time.monotonic() + draw.uniform(SHORTEST_LIFE, LONGEST_LIFE)
+            victim, end = min(running.items(), key=lambda item: item[1])
+            time.sleep(max(0.0, end - time.monotonic()))
+            os.kill(victim, signal.SIGKILL)
+            os.waitpid(victim, 0)
+            del running[victim]
+            if kill % 100 == 99:
+                say(f"{kill + 1} kills")
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        result = judge_kills(service, users, folder)
+        say(f"{number} kills, seed {seed}: {result}")
+        return result
+    finally:
+        service.stop()
+        shutil.rmtree(folder)
+
+
+def judge_kills(service, users, folder):
+    """What the last client finds in the spool is told; then the ledger and the record must agree."""
+    with cuebx.Client(service.url, spool=folder / "spool") as client:
+        assert client.flush(120), "what was in the spool was not acknowledged"
+    assert not list((folder / "spool").glob("*.spool")), "a spool is left"
+    # Granted and never entered: such holds end by themselves.
+    service.advance(TTL + 60)
+    logs = {log["id"]: (log, number) for number, user in enumerate(users) for log in user.logs}
+    told, requests = {}, collections.Counter()
+    lines = (folder / "record").read_text().split("\n")
+    for words in (line.split() for line in lines if line):
+        if words[0] == "ran":
+            told.setdefault(words[1], "ran")
+            requests[(words[2], words[3])] += 1
+        elif words[0] != "known":
+            told[words[1]] = words[0]
+    twice = [request for request, number in requests.items() if number > 1]
+    assert not twice, f"ran twice: {twice[:3]}"
+    lost = [usage for usage, how in told.items() if how == "success" and status_of(logs, usage) != "SUCCESS"]
+    assert not lost, f"a result was handed out and not charged: {lost[:3]}"
+    charged = [usage for usage, how in told.items()
+               if how == "failure" and status_of(logs, usage) != "FAILED"]
+    assert not charged, f"a failure was not told: {charged[:3]}"
+    open_ended = [usage for usage, how in told.items() if status_of(logs, usage) not in ("SUCCESS", "FAILED")]
+    assert not open_ended, f"ran, and nothing was told: {open_ended[:3]}"
+    unasked = [usage for usage, (log, _) in logs.items() if log["status"] == "SUCCESS" and usage not in told]
+    assert not unasked, f"charged without a run: {unasked[:3]}"
+    assert not list((folder / "spool").glob("refused/*")), "a commit was refused"
+    for number, user in enumerate(users):
+        mine = sum(log["status"] == "SUCCESS" for log, owner in logs.values() if owner == number)
+        balance = user.balance
+        assert float(balance["credits_used"]) == mine, f"{balance['credits_used']} used, {mine} runs"
+        assert balance["credits_reserved"] == "0.00"
+    statuses = collections.Counter(log["status"] for log, _ in logs.values())
+    unsure = sum(how == "ran" for how in told.values())
+    return (f"{len(logs)} calls ({dict(statuses)}), {len(told)} ran, {unsure} of them cut off by a kill; "
+            "0 lost, 0 double")
+
+
+def status_of(logs, usage):
+    return logs[usage][0]["status"] if usage in logs else "not there"
+
+
+# Aborts
+
+
+class ProviderFailed(Exception):
+    pass
+
+
+async def one_stream(client, token, draw, outcomes):
+    """A stream of some chunks, broken off somewhere, or not."""
+    length, at = draw.randrange(6), draw.randrange(7)
+    how = draw.choice(["consumer leaves", "provider fails", "canceled", "canceled at once", "to the end"])
+    handed = 0
+    usage = []
+
+    async def source():
+        for number in range(length):
+            if how == "provider fails" and number == at:
+                raise ProviderFailed
+            await asyncio.sleep(0)
+            yield "word " * draw.randrange(20)
+
+    async def work():
+        nonlocal handed
+        async with client.metered(FEATURE, user=token) as call:
+            usage.append(call.usage_id)
+            stream = call.stream(source())
+            try:
+                async for _ in stream:
+                    handed += 1
+                    if handed > at and how == "consumer leaves":
+                        break
+                    if handed > at and how == "canceled":
+                        asyncio.current_task().cancel()
+                        await asyncio.sleep(0)
+            finally:
+                await stream.aclose()
+            if how == "consumer leaves":
+                raise GeneratorExit
+
+    task = asyncio.ensure_future(work())
+    if how == "canceled at once":
+        for _ in range(draw.randrange(12)):
+            await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
+    if usage:
+        outcomes.append((usage[0], how, handed, task.cancelled()))
+
+
+def prove_aborts(number, seed, say=print):
+    draw = random.Random(seed)
+    service = Service(RICH).start()
+    folder = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=memory_folder()))
+    outcomes = []
+
+    async def main(client, token):
+        left = iter(range(number))
+
+        async def worker():
+            for _ in left:
+                await one_stream(client, token, random.Random(draw.getrandbits(64)), outcomes)
+
+        await asyncio.gather(*(worker() for _ in range(32)))
+
+    try:
+        user = service.new_user()
+        with cuebx.Client(service.url, spool=folder / "spool", capture_every=0.001) as client:
+            try:
+                asyncio.run(main(client, user.token(86_400)))
+            except GeneratorExit:
+                pass
+            assert client.flush(120)
+        result = judge_aborts(user, outcomes)
+        say(f"{number} streams, seed {seed}: {result}")
+        return result
+    finally:
+        service.stop()
+        shutil.rmtree(folder)
+
+
+def judge_aborts(user, outcomes):
+    logs = {log["id"]: log for log in user.logs}
+    assert user.balance["credits_reserved"] == "0.00", "a hold leaks"
+    statuses = collections.Counter(log["status"] for log in logs.values())
+    assert set(statuses) <= {"SUCCESS", "FAILED"}, f"a hold did not end: {statuses}"
+    for usage, how, handed, _ in outcomes:
+        charged = float(logs[usage]["credits_charged"] or 0)
+        # Of a fixed price the whole, once the first chunk was handed out.
+        expected = 1.0 if handed or logs[usage]["status"] == "SUCCESS" else 0.0
+        assert charged == expected, f"{how} after {handed} chunks: {charged} charged"
+    return f"{len(logs)} holds ({dict(statuses)}), {len(outcomes)} entered; none leaks"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=["kills", "aborts"])
+    parser.add_argument("--number", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}", flush=True)
+    {"kills": prove_kills, "aborts": prove_aborts}[arguments.what](
+        arguments.number, arguments.seed, lambda text: print(text, flush=True))
+
+
+if __name__ == "__main__":
+    main()
