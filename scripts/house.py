@@ -58,6 +58,7 @@ OWNERS = {
     "plans": "LedgerStore",
     "plan_pricing_rules": "LedgerStore",
     "feature_cost_configs": "LedgerStore",
+    "former_catalogs": "LedgerStore",
     "subscriptions": "LedgerStore",
     "subscription_changes": "LedgerStore",
     "career_subscription_contexts": "LedgerStore",
@@ -118,7 +119,8 @@ WORDS = {
 }
 
 EXECUTABLES = {"cuebx", "cuebx-bench", "cuebx-sim", "stripe-sandbox"}
-LARGE_TARGETS = {"StripeSandbox"}  # a whole payment provider
+# A whole payment provider; the rules of credits and of prices, and how both lie in tables.
+LARGE_TARGETS = {"StripeSandbox", "Ledger", "LedgerStore"}
 
 FILE_LINES = 300
 FUNCTION_LINES = 70

@@ -47,13 +47,11 @@ public enum CatalogFile {
                     multiplier: reader.multiplier(plan, "multiplier"),
                     creditsAllocation: reader.credits(plan, "credits_allocation"),
                     rateLimitPerMinute: reader.limit(plan, "rate_limit_per_minute"),
-                    rateLimitPerDay: reader.limit(plan, "rate_limit_per_day")))
+                    rateLimitPerDay: reader.limit(plan, "rate_limit_per_day"),
+                    rollover: reader.optional(plan, "rollover") { $2.rollover($0, $1) }))
         }
         let features = reader.list(json, "features") { feature, reader in
-            FeatureCostConfig(
-                featureKey: reader.text(feature, "feature_key"),
-                productType: reader.text(feature, "product_type"),
-                internalCost: reader.credits(feature, "internal_cost_credits"))
+            reader.feature(feature)
         }
         for plan in plans where (plan.kind == .paid) != (plan.lookupKey != nil) {
             reader.flaws.append("\(plan.name): a paid plan, and only that, has a lookup_key")
@@ -153,6 +151,81 @@ private struct CatalogReader {
             flaws.append("\(name): the price \(price.named) \(flaw)")
         }
         return price
+    }
+
+    mutating func feature(_ json: JSONValue) -> FeatureCostConfig {
+        FeatureCostConfig(
+            featureKey: text(json, "feature_key"), productType: text(json, "product_type"),
+            internalCost: credits(json, "internal_cost_credits"),
+            tokenPrices: optional(json, "token_prices") { $2.tokenPrices($0, $1) } ?? [],
+            defaultHold: optional(json, "default_hold") { $2.credits($0, $1) },
+            maximumHoldSeconds: optional(json, "maximum_hold_seconds") { $2.positive($0, $1) },
+            overuse: optional(json, "overuse") { $2.overuse($0, $1) } ?? .cap,
+            lateCommitSeconds: optional(json, "late_commit_seconds") { $2.integer($0, $1) } ?? 0)
+    }
+
+    /// Reads a member unless it is left out or null.
+    mutating func optional<Value>(
+        _ json: JSONValue, _ name: String,
+        _ read: (JSONValue, String, inout CatalogReader) -> Value
+    ) -> Value? {
+        json[name]?.isNull == false ? read(json, name, &self) : nil
+    }
+
+    private mutating func tokenPrices(_ json: JSONValue, _ name: String) -> [TokenPrice] {
+        let prices = list(json, name) { price, reader in
+            reader.refuseOthers(
+                than: ["model", "input", "cached_input", "output", "reasoning"], in: price, name)
+            return TokenPrice(
+                model: reader.model(price, "model"), input: reader.credits(price, "input"),
+                cachedInput: reader.optional(price, "cached_input") { $2.credits($0, $1) },
+                output: reader.credits(price, "output"),
+                reasoning: reader.optional(price, "reasoning") { $2.credits($0, $1) })
+        }
+        if json[name] == [] { flaws.append("\(name) must name a model") }
+        return prices
+    }
+
+    /// A misspelt price would be none, and nobody would notice.
+    private mutating func refuseOthers(
+        than known: Set<String>, in json: JSONValue, _ name: String
+    ) {
+        for (key, _) in json.object?.members ?? [] where !known.contains(key) {
+            flaws.append("\(name) has no member \(key)")
+        }
+    }
+
+    /// A model's name, or a prefix of names with `*` at its end.
+    private mutating func model(_ json: JSONValue, _ name: String) -> String {
+        value(json, name, "a model's name, or the beginning of names and a * at its end", or: "*") {
+            value in
+            guard let text = value.string, (1...100).contains(text.count),
+                !text.dropLast().contains("*")
+            else { return nil }
+            return text
+        }
+    }
+
+    private mutating func positive(_ json: JSONValue, _ name: String) -> Int64 {
+        value(json, name, "a whole number from 1 to 1000000", or: 1) { value in
+            value.int.flatMap { $0 > 0 && CatalogTables.integers.contains($0) ? $0 : nil }
+        }
+    }
+
+    private mutating func overuse(_ json: JSONValue, _ name: String) -> FeatureCostConfig.Overuse {
+        value(json, name, "cap or if_available", or: .cap) {
+            $0.string.flatMap { FeatureCostConfig.Overuse(rawValue: $0) }
+        }
+    }
+
+    mutating func rollover(_ json: JSONValue, _ name: String) -> Rollover {
+        let rollover = json[name] ?? .null
+        refuseOthers(than: ["max_credits", "periods"], in: rollover, name)
+        let most = value(rollover, "max_credits", "credits above 0 in a rollover", or: .zero) {
+            value in
+            value.string.flatMap { Credits(decimal: $0) }.flatMap { $0 > .zero ? $0 : nil }
+        }
+        return Rollover(maxCredits: most, periods: positive(rollover, "periods"))
     }
 
     /// A positive limit; null is unlimited.

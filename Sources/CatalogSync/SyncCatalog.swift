@@ -132,10 +132,12 @@ public struct CatalogSync: Sendable {
                 changes.append("feature \(feature.featureKey) is new")
                 continue
             }
-            if before != feature {
+            if before.internalCost != feature.internalCost {
                 changes.append(
                     "feature \(feature.featureKey) costs \(feature.internalCost.decimal), "
                         + "was \(before.internalCost.decimal)")
+            } else if before != feature {
+                changes.append("feature \(feature.featureKey) changes")
             }
         }
         for key in costs.keys.sorted() where new.features[key] == nil {

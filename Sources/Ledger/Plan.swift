@@ -69,15 +69,18 @@ public struct PlanPricingRule: Sendable, Hashable {
     public let rateLimitPerMinute: Int64?
     /// Reservations in a UTC calendar day; `nil` is unlimited.
     public let rateLimitPerDay: Int64?
+    /// What a period hands on to the next; `nil`: nothing.
+    public let rollover: Rollover?
 
     public init(
         multiplier: Multiplier, creditsAllocation: Credits, rateLimitPerMinute: Int64?,
-        rateLimitPerDay: Int64?
+        rateLimitPerDay: Int64?, rollover: Rollover? = nil
     ) {
         self.multiplier = multiplier
         self.creditsAllocation = creditsAllocation
         self.rateLimitPerMinute = rateLimitPerMinute
         self.rateLimitPerDay = rateLimitPerDay
+        self.rollover = rollover
     }
 
     public func limit(_ span: RateWindow.Span) -> Int64? {
@@ -88,16 +91,16 @@ public struct PlanPricingRule: Sendable, Hashable {
     }
 }
 
-/// What one call of a feature costs before a plan's multiplier.
-public struct FeatureCostConfig: Sendable, Hashable {
-    public let featureKey: String
-    public let productType: String
-    public let internalCost: Credits
+/// What a period had left when it ended, and may be used in those that follow.
+public struct Rollover: Sendable, Hashable {
+    /// The most that is handed on.
+    public let maxCredits: Credits
+    /// After how many periods it ends.
+    public let periods: Int64
 
-    public init(featureKey: String, productType: String, internalCost: Credits) {
-        self.featureKey = featureKey
-        self.productType = productType
-        self.internalCost = internalCost
+    public init(maxCredits: Credits, periods: Int64) {
+        self.maxCredits = maxCredits
+        self.periods = periods
     }
 }
 
@@ -128,20 +131,41 @@ public struct Catalog: Sendable {
         ] where Set(values).count != values.count {
             flaws.append("\(what) must be unique")
         }
-        // In an order of their own, so that the same flaws make the same sentence.
-        for plan in plans.sorted(by: { $0.name < $1.name }) {
-            for feature in features.sorted(by: { $0.featureKey < $1.featureKey })
-            where plan.pricing.multiplier.applied(to: feature.internalCost) == nil {
-                flaws.append(
-                    "\(feature.featureKey) on \(plan.name) has no exact cost in micro-credits")
-            }
-        }
+        flaws += Self.flawedPrices(of: features, on: plans)
         guard flaws.isEmpty, let freePlan = free.first else { throw CatalogError(flaws: flaws) }
         self.revision = revision
         self.plans = plans.sorted { ($0.price, $0.rank) < ($1.price, $1.rank) }
         self.features = Dictionary(uniqueKeysWithValues: features.map { ($0.featureKey, $0) })
         self.freePlan = freePlan
         self.plansByID = Dictionary(uniqueKeysWithValues: plans.map { ($0.id, $0) })
+    }
+
+    /// In an order of their own, so that the same flaws make the same sentence.
+    private static func flawedPrices(of features: [FeatureCostConfig], on plans: [Plan]) -> [String]
+    {
+        let features = features.sorted { $0.featureKey < $1.featureKey }
+        var flaws: [String] = []
+        for feature in features where !feature.tokenPrices.isEmpty {
+            if feature.defaultHold ?? .zero <= .zero {
+                flaws.append("\(feature.featureKey) has token_prices and so needs a default_hold")
+            }
+            let models = feature.tokenPrices.map(\.model)
+            if Set(models.map { Array($0.utf8) }).count != models.count {
+                flaws.append("\(feature.featureKey) has token_prices of one model twice")
+            }
+        }
+        for plan in plans.sorted(by: { $0.name < $1.name }) {
+            let multiplier = plan.pricing.multiplier
+            for feature in features {
+                let named = "\(feature.featureKey) on \(plan.name)"
+                if multiplier.applied(to: feature.internalCost) == nil {
+                    flaws.append("\(named) has no exact cost in micro-credits")
+                } else if CallTerms(feature: feature, multiplier: multiplier).defaultHold == nil {
+                    flaws.append("\(named) has a default_hold beyond a billion credits")
+                }
+            }
+        }
+        return flaws
     }
 
     public func plan(_ id: UUID) -> Plan? { plansByID[id] }
@@ -153,6 +177,20 @@ public struct Catalog: Sendable {
     public func cost(of featureKey: String, on plan: Plan) -> Credits? {
         guard let feature = features[featureKey] else { return nil }
         return plan.pricing.multiplier.applied(to: feature.internalCost)
+    }
+
+    /// What a call of the feature is charged on the plan; `nil` for an unknown feature.
+    public func terms(of featureKey: String, on plan: Plan) -> CallTerms? {
+        features[featureKey].map {
+            CallTerms(feature: $0, multiplier: plan.pricing.multiplier)
+        }
+    }
+
+    /// What this catalog charges, as it is looked up once another has replaced it.
+    public var terms: CatalogTerms {
+        CatalogTerms(
+            revision: revision, features: Array(features.values),
+            multipliers: plansByID.mapValues(\.pricing.multiplier))
     }
 }
 

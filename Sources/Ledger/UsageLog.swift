@@ -29,10 +29,13 @@ public struct UsageLog: Sendable, Hashable {
         public var inputChars: Int64?
         public var maxOutputTokens: Int64?
         public var model: String?
+        /// Tokens of input; what holds them for a feature with token prices, not kept.
+        public var inputTokens: Int64?
 
         public init(
             endpoint: String, method: String, clientIP: String? = nil, userAgent: String? = nil,
-            inputChars: Int64? = nil, maxOutputTokens: Int64? = nil, model: String? = nil
+            inputChars: Int64? = nil, maxOutputTokens: Int64? = nil, model: String? = nil,
+            inputTokens: Int64? = nil
         ) {
             self.endpoint = endpoint
             self.method = method
@@ -41,6 +44,13 @@ public struct UsageLog: Sendable, Hashable {
             self.inputChars = inputChars
             self.maxOutputTokens = maxOutputTokens
             self.model = model
+            self.inputTokens = inputTokens
+        }
+
+        public var announced: AnnouncedUsage {
+            AnnouncedUsage(
+                model: model, inputTokens: inputTokens, inputChars: inputChars,
+                maxOutputTokens: maxOutputTokens)
         }
     }
 
@@ -50,15 +60,30 @@ public struct UsageLog: Sendable, Hashable {
         public var inputTokens: Int64?
         public var outputTokens: Int64?
         public var latencyMilliseconds: Int64?
+        /// A part of the input.
+        public var cachedInputTokens: Int64?
+        /// A part of the output.
+        public var reasoningTokens: Int64?
 
         public init(
             modelUsed: String? = nil, inputTokens: Int64? = nil, outputTokens: Int64? = nil,
-            latencyMilliseconds: Int64? = nil
+            latencyMilliseconds: Int64? = nil, cachedInputTokens: Int64? = nil,
+            reasoningTokens: Int64? = nil
         ) {
             self.modelUsed = modelUsed
             self.inputTokens = inputTokens
             self.outputTokens = outputTokens
             self.latencyMilliseconds = latencyMilliseconds
+            self.cachedInputTokens = cachedInputTokens
+            self.reasoningTokens = reasoningTokens
+        }
+
+        /// The tokens that were told; `nil` if none were, or if a part is more than its whole.
+        public var usedTokens: UsedTokens? {
+            guard inputTokens != nil || outputTokens != nil else { return nil }
+            return UsedTokens(
+                input: inputTokens ?? 0, cachedInput: cachedInputTokens ?? 0,
+                output: outputTokens ?? 0, reasoning: reasoningTokens ?? 0)
         }
     }
 

@@ -8,7 +8,11 @@ import Values
 /// The catalog in force, from its tables. A change made by another process is noticed by the
 /// revision number that each batch of decisions reads.
 public final class CatalogStore: Sendable {
+    /// How many replaced catalogs are remembered.
+    private static let maximumFormer = 64
+
     private let cached = Mutex<Catalog?>(nil)
+    private let former = Mutex<[Int64: CatalogTerms]>([:])
 
     public init() {}
 
@@ -33,6 +37,24 @@ public final class CatalogStore: Sendable {
 
     public func current(in database: any Database) async throws -> Catalog {
         try await database.read { try self.current(in: $0) }
+    }
+
+    /// What the catalog of this number charges, be it in force or replaced; `nil` if there was none
+    /// of this number.
+    package func terms(
+        revision: Int64, in connection: any DatabaseConnection
+    ) throws -> CatalogTerms? {
+        let catalog = try current(in: connection)
+        if catalog.revision == revision { return catalog.terms }
+        if let terms = former.withLock({ $0[revision] }) { return terms }
+        guard let terms = try FormerCatalogs.terms(revision: revision, in: connection) else {
+            return nil
+        }
+        former.withLock { former in
+            if former.count >= Self.maximumFormer { former.removeAll() }
+            former[revision] = terms
+        }
+        return terms
     }
 
     /// Whether the catalog had the feature when it was last looked at; for judging a request's
@@ -80,22 +102,11 @@ package enum CatalogTables {
             SELECT p.id, p.name, p.description, p.price_minor, p.currency, p.display_price,
                 p.type, p.trial_days, p.is_active, p.rank, p.features, p.lookup_key,
                 r.multiplier, r.credits_allocation, r.rate_limit_per_minute,
-                r.rate_limit_per_day
+                r.rate_limit_per_day, r.rollover_max_credits, r.rollover_periods
             FROM plans p JOIN plan_pricing_rules r ON r.plan_id = p.id
             """
         ).map(plan)
-        let features = try connection.query(
-            """
-            SELECT feature_key, product_type, internal_cost_credits FROM feature_cost_configs
-            WHERE is_active = 1
-            """
-        ).map { row in
-            var reader = row.reader
-            return try FeatureCostConfig(
-                featureKey: reader.text(), productType: reader.text(),
-                internalCost: reader.credits())
-        }
-        return Stored(plans: plans, features: features)
+        return Stored(plans: plans, features: try FeatureRows.offered(in: connection))
     }
 
     private static func money(_ amount: Int64, _ currency: String) throws -> Money {
@@ -124,32 +135,28 @@ package enum CatalogTables {
                 multiplier: multiplier(),
                 creditsAllocation: reader.credits(),
                 rateLimitPerMinute: reader.optionalCount(),
-                rateLimitPerDay: reader.optionalCount()))
+                rateLimitPerDay: reader.optionalCount(), rollover: rollover(&reader)))
+    }
+
+    private static func rollover(_ reader: inout RowReader) throws -> Rollover? {
+        let (most, periods) = (try reader.optionalCredits(), try reader.optionalCount())
+        guard let most, let periods else { return nil }
+        return Rollover(maxCredits: most, periods: periods)
     }
 
     /// Makes the tables say what the catalog says. Plans and features that it no longer has stay,
-    /// inactive: somebody may still be on them, and the logs name them.
+    /// inactive: somebody may still be on them, and the logs name them. What the catalog before
+    /// charged is kept.
     package static func write(
         _ catalog: Catalog, to connection: any DatabaseConnection, now: Timestamp
     ) throws {
+        try FormerCatalogs.keep(stored(in: connection), in: connection, now: now)
         try connection.execute("UPDATE plans SET is_active = 0")
         try connection.execute("UPDATE feature_cost_configs SET is_active = 0")
         try freeNames(of: catalog.plans, in: connection)
         for plan in catalog.plans { try write(plan, to: connection, now: now) }
         for feature in catalog.features.values {
-            try connection.execute(
-                """
-                INSERT INTO feature_cost_configs
-                    (feature_key, product_type, internal_cost_credits, is_active)
-                VALUES (?, ?, ?, 1)
-                ON CONFLICT (feature_key) DO UPDATE SET
-                    product_type = excluded.product_type,
-                    internal_cost_credits = excluded.internal_cost_credits, is_active = 1
-                """,
-                [
-                    .text(feature.featureKey), .text(feature.productType),
-                    .credits(feature.internalCost),
-                ])
+            try FeatureRows.write(feature, to: connection)
         }
         try connection.execute(
             "UPDATE installation SET catalog_revision = catalog_revision + 1")
@@ -192,18 +199,23 @@ package enum CatalogTables {
         try connection.execute(
             """
             INSERT INTO plan_pricing_rules (plan_id, multiplier, credits_allocation,
-                rate_limit_per_minute, rate_limit_per_day)
-            VALUES (?, ?, ?, ?, ?)
+                rate_limit_per_minute, rate_limit_per_day, rollover_max_credits,
+                rollover_periods)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (plan_id) DO UPDATE SET multiplier = excluded.multiplier,
                 credits_allocation = excluded.credits_allocation,
                 rate_limit_per_minute = excluded.rate_limit_per_minute,
-                rate_limit_per_day = excluded.rate_limit_per_day
+                rate_limit_per_day = excluded.rate_limit_per_day,
+                rollover_max_credits = excluded.rollover_max_credits,
+                rollover_periods = excluded.rollover_periods
             """,
             [
                 .uuid(plan.id), .integer(plan.pricing.multiplier.millionths),
                 .credits(plan.pricing.creditsAllocation),
                 .integer(plan.pricing.rateLimitPerMinute),
                 .integer(plan.pricing.rateLimitPerDay),
+                .credits(plan.pricing.rollover?.maxCredits),
+                .integer(plan.pricing.rollover?.periods),
             ])
     }
 }

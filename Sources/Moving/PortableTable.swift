@@ -106,12 +106,20 @@ extension PortableTable {
                 .uuid("plan_id"), .number("multiplier", in: Multiplier.range),
                 .credits("credits_allocation"),
                 .count("rate_limit_per_minute"), .count("rate_limit_per_day"),
+                .credits("rollover_max_credits"), .count("rollover_periods"),
             ]),
         PortableTable(
             "feature_cost_configs", key: "feature_key",
             columns: [
                 .text("feature_key"), .text("product_type"), .credits("internal_cost_credits"),
-                .flag("is_active"),
+                .flag("is_active"), .text("token_prices"), .credits("default_hold"),
+                .count("maximum_hold_seconds"), .text("overuse"), .count("late_commit_seconds"),
+            ]),
+        PortableTable(
+            "former_catalogs", key: "revision",
+            columns: [
+                .count("revision"), .text("features"), .text("multipliers"),
+                .time("replaced_at"),
             ]),
     ]
 

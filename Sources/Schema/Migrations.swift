@@ -24,6 +24,7 @@ public let migrations: [Migration] = [
     Migration("clocks that were ahead", clocksAhead),
     Migration("messages' envelopes", messageEnvelopes),
     Migration("account rows", accountRows),
+    Migration("token prices", tokenPrices),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import Ledger
 import Testing
+import Values
 
 @Suite("The catalog's file tells every flaw that it has")
 struct CatalogFileTests {
@@ -10,7 +11,14 @@ struct CatalogFileTests {
         {"id":"0198c0de-0000-7000-8000-000000000002","name":"Plus","description":"","price":\
         "20.00","currency":"usd","display_price":"$20 / month","type":"paid","trial_days":7,\
         "is_active":true,"rank":1,"features":[],"lookup_key":"plus","multiplier":"1.00",\
-        "credits_allocation":"500","rate_limit_per_minute":30,"rate_limit_per_day":null}
+        "credits_allocation":"500","rate_limit_per_minute":30,"rate_limit_per_day":null,\
+        "rollover":{"max_credits":"50","periods":1}}
+        """
+    private static let chat = """
+        {"feature_key":"chat","product_type":"career","internal_cost_credits":"0.50",\
+        "default_hold":"2","maximum_hold_seconds":60,"overuse":"if_available",\
+        "late_commit_seconds":9,"token_prices":[{"model":"m*","input":"1","cached_input":"0.1",\
+        "output":"4","reasoning":"6"},{"model":"n","input":"2","output":"8"}]}
         """
     private static let file = """
         {"plans":[{"id":"0198c0de-0000-7000-8000-000000000001","name":"Free","description":"",\
@@ -18,7 +26,7 @@ struct CatalogFileTests {
         "is_active":true,"rank":0,"features":[],"lookup_key":null,"multiplier":"1.00",\
         "credits_allocation":"25","rate_limit_per_minute":10,"rate_limit_per_day":100},\(plan)],\
         "features":[{"feature_key":"match","product_type":"career",\
-        "internal_cost_credits":"1.00"}]}
+        "internal_cost_credits":"1.00"},\(chat)]}
         """
 
     private func flaws(_ text: String) throws -> [String] {
@@ -34,7 +42,32 @@ struct CatalogFileTests {
     func good() throws {
         let catalog = try CatalogFile.parse(JSONValue.parse(Self.file))
         #expect(catalog.plans.map(\.name).sorted() == ["Free", "Plus"])
-        #expect(catalog.plans.last { $0.name == "Plus" }?.pricing.rateLimitPerDay == nil)
+        let plus = catalog.plans.last { $0.name == "Plus" }
+        #expect(plus?.pricing.rateLimitPerDay == nil)
+        #expect(
+            plus?.pricing.rollover == Rollover(maxCredits: Credits(decimal: "50")!, periods: 1))
+        #expect(catalog.freePlan.pricing.rollover == nil)
+    }
+
+    @Test("What a feature leaves out is what it was before there were such members")
+    func features() throws {
+        let catalog = try CatalogFile.parse(JSONValue.parse(Self.file))
+        func credits(_ text: String) -> Credits { Credits(decimal: text)! }
+        #expect(
+            catalog.features["match"]
+                == FeatureCostConfig(
+                    featureKey: "match", productType: "career", internalCost: credits("1")))
+        #expect(
+            catalog.features["chat"]
+                == FeatureCostConfig(
+                    featureKey: "chat", productType: "career", internalCost: credits("0.5"),
+                    tokenPrices: [
+                        TokenPrice(
+                            model: "m*", input: credits("1"), cachedInput: credits("0.1"),
+                            output: credits("4"), reasoning: credits("6")),
+                        TokenPrice(model: "n", input: credits("2"), output: credits("8")),
+                    ], defaultHold: credits("2"), maximumHoldSeconds: 60, overuse: .ifAvailable,
+                    lateCommitSeconds: 9))
     }
 
     @Test(
@@ -60,6 +93,38 @@ struct CatalogFileTests {
             (#""rate_limit_per_day":null"#, #""rate_limit_per_day":"many""#, "rate_limit_per_day"),
             (#""product_type":"career""#, #""product_type":"api""#, "product_type must be career"),
             (#""id":"0198c0de-0000-7000-8000-000000000002""#, #""id":"2""#, "id must be a UUID"),
+            (#""default_hold":"2""#, #""default_hold":"-2""#, "default_hold must be"),
+            (#""default_hold":"2""#, #""default_hold":2"#, "default_hold must be"),
+            (#""default_hold":"2""#, #""default_hold":"1.0000001""#, "default_hold must be"),
+            (#""default_hold":"2","#, "", "needs a default_hold"),
+            (#""default_hold":"2""#, #""default_hold":null"#, "needs a default_hold"),
+            (#""maximum_hold_seconds":60"#, #""maximum_hold_seconds":0"#, "from 1 to 1000000"),
+            (#""maximum_hold_seconds":60"#, #""maximum_hold_seconds":"60""#, "from 1 to 1000000"),
+            (#""overuse":"if_available""#, #""overuse":"owe""#, "overuse must be cap or"),
+            (#""late_commit_seconds":9"#, #""late_commit_seconds":-1"#, "late_commit_seconds must"),
+            (
+                #""late_commit_seconds":9"#, #""late_commit_seconds":1.5"#,
+                "late_commit_seconds must"
+            ),
+            (#""model":"m*""#, #""model":"*m""#, "model must be"),
+            (#""model":"m*""#, #""model":"""#, "model must be"),
+            (#""model":"m*""#, #""model":"n""#, "one model twice"),
+            (#""model":"m*","input":"1""#, #""model":"m*""#, "input must be"),
+            (#""input":"1""#, #""input":"-1""#, "input must be"),
+            (#""output":"4""#, #""output":4"#, "output must be"),
+            (#""cached_input":"0.1""#, #""cached_input":true"#, "cached_input must be"),
+            // A misspelt member would charge cached tokens at the full price.
+            (#""cached_input":"0.1""#, #""cached":"0.1""#, "token_prices has no member cached"),
+            (#""reasoning":"6""#, #""reasoning":[]"#, "reasoning must be"),
+            (#""token_prices":["#, #""token_prices":[],"others":["#, "must name a model"),
+            (#""token_prices":["#, #""token_prices":{},"others":["#, "token_prices must be a list"),
+            (#""max_credits":"50""#, #""max_credits":"0""#, "max_credits must be"),
+            (#""periods":1"#, #""periods":0"#, "periods must be"),
+            (#""periods":1"#, #""months":1"#, "rollover has no member months"),
+            (
+                #""rollover":{"max_credits":"50","periods":1}"#, #""rollover":true"#,
+                "max_credits must"
+            ),
         ])
     func oneFlaw(find: String, replace: String, flaw: String) throws {
         let text = Self.file.replacing(find, with: replace)

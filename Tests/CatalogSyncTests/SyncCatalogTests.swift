@@ -70,6 +70,95 @@ struct SyncCatalogTests {
         }
     }
 
+    private func catalog(
+        _ feature: FeatureCostConfig, rollover: Rollover? = nil
+    ) throws -> Catalog {
+        let free = TestCatalog.free
+        let pricing = PlanPricingRule(
+            multiplier: .oneAndAHalf, creditsAllocation: free.pricing.creditsAllocation,
+            rateLimitPerMinute: 10, rateLimitPerDay: 100, rollover: rollover)
+        let plan = Plan(
+            id: free.id, name: free.name, description: "", price: free.price,
+            displayPrice: free.displayPrice, kind: .free, trialDays: 0, isActive: true, rank: 1,
+            features: [], lookupKey: nil, pricing: pricing)
+        return try Catalog(revision: 1, plans: [plan], features: [feature])
+    }
+
+    private static func chat(input: String, overuse: FeatureCostConfig.Overuse) -> FeatureCostConfig
+    {
+        func credits(_ text: String) -> Credits { Credits(decimal: text)! }
+        return FeatureCostConfig(
+            featureKey: "chat", productType: "career", internalCost: credits("0.5"),
+            tokenPrices: [
+                TokenPrice(
+                    model: "m*", input: credits(input), cachedInput: credits("0.000001"),
+                    output: credits("1000000000"), reasoning: .zero),
+                TokenPrice(model: "\"n\\", input: .zero, output: .zero),
+            ], defaultHold: credits("2"), maximumHoldSeconds: 60, overuse: overuse,
+            lateCommitSeconds: 9)
+    }
+
+    @Test("Prices of tokens and a plan's rollover are read as they were synced")
+    func prices() async throws {
+        try await withSync { sync, database in
+            let rollover = Rollover(maxCredits: Credits(decimal: "50")!, periods: 3)
+            let wanted = try catalog(
+                Self.chat(input: "1", overuse: .ifAvailable), rollover: rollover)
+            _ = try await sync.sync(wanted, dryRun: false)
+            let stored = try await CatalogStore().current(in: database)
+            #expect(stored.features == wanted.features)
+            #expect(stored.freePlan.pricing == wanted.freePlan.pricing)
+            #expect(try await sync.sync(wanted, dryRun: false) == [])
+            // Each of them is a change of its own.
+            let dearer = try catalog(
+                Self.chat(input: "2", overuse: .ifAvailable), rollover: rollover)
+            let capped = try catalog(Self.chat(input: "2", overuse: .cap), rollover: rollover)
+            let ended = try catalog(Self.chat(input: "2", overuse: .cap))
+            #expect(try await sync.sync(dearer, dryRun: false) == ["feature chat changes"])
+            #expect(try await sync.sync(capped, dryRun: false) == ["feature chat changes"])
+            #expect(try await sync.sync(ended, dryRun: false) == ["plan Free changes"])
+            #expect(try await CatalogStore().current(in: database).freePlan.pricing.rollover == nil)
+        }
+    }
+
+    @Test("What a replaced catalog charged is found by its number, by any process, for good")
+    func formerTerms() async throws {
+        try await withSync { sync, database in
+            let first = try await revision(database)
+            var known: [Int64: CatalogTerms] = [
+                first: try await CatalogStore().current(in: database).terms
+            ]
+            for input in ["1", "2", "3"] {
+                let wanted = try catalog(Self.chat(input: input, overuse: .ifAvailable))
+                _ = try await sync.sync(wanted, dryRun: true)
+                _ = try await sync.sync(wanted, dryRun: false)
+                let now = try await CatalogStore().current(in: database)
+                known[now.revision] = now.terms
+            }
+            #expect(known.count == 4)
+            let store = CatalogStore()
+            for (revision, terms) in known {
+                // The second time from memory.
+                for _ in 0..<2 {
+                    let found = try await database.read { connection in
+                        try store.terms(revision: revision, in: connection)
+                    }
+                    #expect(found == terms)
+                }
+            }
+            let unknown = try await database.read { connection in
+                try store.terms(revision: 99, in: connection)
+            }
+            #expect(unknown == nil)
+            let chat = known[first + 1]?.terms(of: "chat", on: TestCatalog.free.id)
+            #expect(chat?.multiplier == .oneAndAHalf)
+            #expect(chat?.feature.tokenPrice(of: "m1")?.input.decimal == "1.00")
+            // A plan that is no longer offered has its multiplier, since somebody may be on it.
+            #expect(known[first + 1]?.multipliers[TestCatalog.plus.id] == .one)
+            #expect(known[first]?.terms(of: "chat", on: TestCatalog.free.id) == nil)
+        }
+    }
+
     @Test("Two plans may take each other's names")
     func swapped() async throws {
         try await withSync { sync, database in

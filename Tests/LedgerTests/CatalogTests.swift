@@ -25,9 +25,10 @@ extension LedgerRules {
 struct CatalogTests {
     private static func plan(
         _ number: UInt8, _ name: String, _ kind: Plan.Kind, isActive: Bool = true,
-        rank: Int64? = nil, lookupKey: String? = nil
+        rank: Int64? = nil, lookupKey: String? = nil, multiplier: String = "1"
     ) -> Plan {
-        let model = TestLedger.plan(number, name, kind, price: 0, credits: "1", minute: 1, day: 1)
+        let model = TestLedger.plan(
+            number, name, kind, price: 0, credits: "1", minute: 1, day: 1, multiplier: multiplier)
         return Plan(
             id: model.id, name: name, description: "", price: .zero(.usd),
             displayPrice: "", kind: kind, trialDays: 0, isActive: isActive,
@@ -35,9 +36,14 @@ struct CatalogTests {
             pricing: model.pricing)
     }
 
-    private static func feature(_ key: String) -> FeatureCostConfig {
-        FeatureCostConfig(
-            featureKey: key, productType: "career", internalCost: Credits(decimal: "1")!)
+    private static func feature(
+        _ key: String, models: [String] = [], hold: String? = nil
+    ) -> FeatureCostConfig {
+        let one = Credits(decimal: "1")!
+        return FeatureCostConfig(
+            featureKey: key, productType: "career", internalCost: one,
+            tokenPrices: models.map { TokenPrice(model: $0, input: one, output: one) },
+            defaultHold: hold.map { Credits(decimal: $0)! })
     }
 
     /// Each has one flaw, and no other.
@@ -60,6 +66,23 @@ struct CatalogTests {
             ], []
         ),
         ("feature_key must be unique", [plan(1, "A", .free)], [feature("f"), feature("f")]),
+        (
+            "f has token_prices and so needs a default_hold", [plan(1, "A", .free)],
+            [feature("f", models: ["m"], hold: nil)]
+        ),
+        (
+            "f has token_prices and so needs a default_hold", [plan(1, "A", .free)],
+            [feature("f", models: ["m"], hold: "0")]
+        ),
+        (
+            "f has token_prices of one model twice", [plan(1, "A", .free)],
+            [feature("f", models: ["m", "n*", "m"], hold: "1")]
+        ),
+        (
+            "f on B has a default_hold beyond a billion credits",
+            [plan(1, "A", .free), plan(2, "B", .paid, multiplier: "1.000001")],
+            [feature("f", models: ["m"], hold: "1000000000")]
+        ),
     ]
 
     @Test("Each rule of the catalog is asked for by itself", arguments: flawed.indices)

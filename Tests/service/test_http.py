@@ -124,7 +124,8 @@ def test_all_that_is_wrong_is_told_at_once(service, somebody):
     {"usage_estimate": {"input_chars": -1}}, {"usage_estimate": {"input_chars": 10_000_001}},
     {"usage_estimate": {"input_chars": 1.0}}, {"usage_estimate": {"input_chars": "1"}},
     {"usage_estimate": {"input_chars": 10 ** 30}}, {"usage_estimate": {"model": "m" * 101}},
-    {"usage_estimate": {"max_output_tokens": True}}, {"client": {"ip": 1}}])
+    {"usage_estimate": {"max_output_tokens": True}}, {"client": {"ip": 1}},
+    {"usage_estimate": {"input_tokens": -1}}, {"usage_estimate": {"input_tokens": 2_000_001}}])
 def test_a_bad_field_is_422_and_reserves_nothing(service, somebody, change):
     answer = service.call("POST", VALIDATE, {**GOOD, **change}, headers={**somebody.auth, **KEY})
     problem(answer, 422, "validation_error")
@@ -137,12 +138,33 @@ def test_a_bad_field_is_422_and_reserves_nothing(service, somebody, change):
     {"success": False, "failure": {"failure_type": "bad", "reason": "x"}},
     {"success": False, "failure": {"failure_type": "timeout", "reason": ""}},
     {"success": False, "failure": {"failure_type": "timeout", "reason": "x" * 1001}},
-    {"metrics": {"latency_ms": 3_600_001}}, {"metrics": {"output_tokens": -1}}])
+    {"metrics": {"latency_ms": 3_600_001}}, {"metrics": {"output_tokens": -1}},
+    {"metrics": {"cached_input_tokens": -1}}, {"metrics": {"reasoning_tokens": 2_000_001}},
+    {"metrics": {"input_tokens": 5, "cached_input_tokens": 6}},
+    {"metrics": {"cached_input_tokens": 1}}, {"metrics": {"reasoning_tokens": 1}},
+    {"metrics": {"output_tokens": 0, "reasoning_tokens": 1}}])
 def test_a_bad_commit_is_422_and_settles_nothing(service, user, change):
     usage = user.validate().json["usage_id"]
     body = {"user_id": user.id, "usage_id": usage, "success": True, **change}
     problem(service.call("POST", "/career/internal/usage/commit", body, headers=KEY), 422)
     assert user.balance["credits_reserved"] == "1.00"
+
+
+def test_a_part_of_the_tokens_is_no_more_than_its_whole(service, user):
+    usage = user.validate(usage_estimate={"input_tokens": 5}).json["usage_id"]
+    body = {"user_id": user.id, "usage_id": usage, "success": True}
+
+    def flaws(**metrics):
+        answer = service.call(
+            "POST", "/career/internal/usage/commit", {**body, "metrics": metrics}, headers=KEY)
+        return {error["loc"][-1]: error["type"] for error in problem(answer, 422).json["errors"]}
+
+    assert flaws(input_tokens=5, cached_input_tokens=6, output_tokens=1, reasoning_tokens=2) == {
+        "cached_input_tokens": "part_exceeds_whole", "reasoning_tokens": "part_exceeds_whole"}
+    # A whole that cannot be read is the one error.
+    assert flaws(input_tokens="5", cached_input_tokens=6) == {"input_tokens": "int_type"}
+    good = {"input_tokens": 5, "cached_input_tokens": 5, "output_tokens": 0, "reasoning_tokens": 0}
+    assert user.commit(usage, metrics=good).status == 200
 
 
 @pytest.mark.parametrize("success", ["yes", "false", None, 0, [], {}])

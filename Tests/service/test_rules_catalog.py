@@ -288,6 +288,23 @@ def test_the_shipped_features_are_these_and_cost_half_a_credit_to_two(service):
     assert set(costs) == {f"career.{name}" for name in (
         "career_path", "extract_keywords", "feedback_analyzer", "generate_feedback", "job_match",
         "extract_cues.resume", "extract_cues.feedback", "extract_cues.interview",
-        "extract_cues.assessment", "reframe_feedback")}
+        "extract_cues.assessment", "reframe_feedback", "coach_chat")}
     assert costs[MATCH] == 1_000_000
     assert all(500_000 <= cost <= 2_000_000 for cost in costs.values())
+    # One shows how a call is priced by its tokens.
+    priced = service.rows(
+        "SELECT feature_key, token_prices, default_hold FROM feature_cost_configs "
+        "WHERE token_prices IS NOT NULL")
+    assert [(key, hold) for key, _, hold in priced] == [("career.coach_chat", 2_000_000)]
+    assert [price["model"] for price in json.loads(priced[0][1])] == ["coach-large*", "coach-*"]
+
+
+def test_token_prices_without_a_default_hold_are_refused(own_service, apply):
+    def unheld(catalog):
+        del feature(catalog, "career.coach_chat")["default_hold"]
+
+    said = refused_alike(own_service, apply, unheld)
+    assert "career.coach_chat has token_prices and so needs a default_hold" in said
+    with pytest.raises(Exception, match="(?i)check"):
+        own_service.write("UPDATE feature_cost_configs SET token_prices = '[]', "
+                          "default_hold = NULL WHERE feature_key = ?", MATCH)

@@ -128,6 +128,8 @@ extension UsageCommitRequest {
                     ("input_tokens", metrics.inputTokens.map { .int($0) }),
                     ("output_tokens", metrics.outputTokens.map { .int($0) }),
                     ("latency_ms", metrics.latencyMilliseconds.map { .int($0) }),
+                    ("cached_input_tokens", metrics.cachedInputTokens.map { .int($0) }),
+                    ("reasoning_tokens", metrics.reasoningTokens.map { .int($0) }),
                 ].compactMap { name, value in value.map { (key: name, value: $0) } }))
         if case .failure(let failure) = command.result {
             body["failure"] = [
@@ -139,6 +141,9 @@ extension UsageCommitRequest {
 }
 
 struct UsageMetrics: JSONInput {
+    /// What a count of tokens may be.
+    static let tokens: ClosedRange<Int64> = 0...2_000_000
+
     let metrics: UsageLog.Metrics
 
     static let about = "What the tool server measured."
@@ -147,11 +152,34 @@ struct UsageMetrics: JSONInput {
         metrics = UsageLog.Metrics(
             modelUsed: reader.optional("model_used", .text(1...100), "The model that ran."),
             inputTokens: reader.optional(
-                "input_tokens", .integer(0...2_000_000), "Tokens of input."),
+                "input_tokens", .integer(Self.tokens), "Tokens of input, cached ones among them."),
             outputTokens: reader.optional(
-                "output_tokens", .integer(0...2_000_000), "Tokens of output."),
+                "output_tokens", .integer(Self.tokens),
+                "Tokens of output, those of reasoning among them."),
             latencyMilliseconds: reader.optional(
-                "latency_ms", .integer(0...3_600_000), "How long it took, in milliseconds."))
+                "latency_ms", .integer(0...3_600_000), "How long it took, in milliseconds."),
+            cachedInputTokens: reader.optional(
+                "cached_input_tokens", .integer(Self.tokens),
+                "Tokens of input that the provider had cached: a part of `input_tokens`."),
+            reasoningTokens: reader.optional(
+                "reasoning_tokens", .integer(Self.tokens),
+                "Tokens of reasoning: a part of `output_tokens`."))
+        Self.refuse(
+            "cached_input_tokens", metrics.cachedInputTokens, beyond: "input_tokens",
+            metrics.inputTokens, &reader)
+        Self.refuse(
+            "reasoning_tokens", metrics.reasoningTokens, beyond: "output_tokens",
+            metrics.outputTokens, &reader)
+    }
+
+    /// A whole that is there and could not be read has its own error.
+    private static func refuse(
+        _ name: String, _ part: Int64?, beyond wholeName: String, _ whole: Int64?,
+        _ reader: inout ObjectReader
+    ) {
+        let isUnread = whole == nil && reader.has(wholeName)
+        guard let part, !isUnread, part > whole ?? 0 else { return }
+        reader.reject(name, "must not be more than \(wholeName)", type: "part_exceeds_whole")
     }
 }
 

@@ -41,7 +41,8 @@ package struct UsageValidateRequest: JSONInput {
         call = UsageLog.Call(
             endpoint: endpoint, method: method, clientIP: client?.ip,
             userAgent: client?.userAgent, inputChars: estimate?.inputChars,
-            maxOutputTokens: estimate?.maxOutputTokens, model: estimate?.model)
+            maxOutputTokens: estimate?.maxOutputTokens, model: estimate?.model,
+            inputTokens: estimate?.inputTokens)
     }
 }
 
@@ -63,6 +64,7 @@ struct UsageEstimate: JSONInput {
     let inputChars: Int64?
     let maxOutputTokens: Int64?
     let model: String?
+    let inputTokens: Int64?
 
     static let about = "What the call is expected to take; at least one field."
 
@@ -72,7 +74,11 @@ struct UsageEstimate: JSONInput {
         maxOutputTokens = reader.optional(
             "max_output_tokens", .integer(0...2_000_000), "Tokens of output, at most.")
         model = reader.optional("model", .text(1...100), "The model.")
-        if !["input_chars", "max_output_tokens", "model"].contains(where: { reader.has($0) }) {
+        inputTokens = reader.optional(
+            "input_tokens", .integer(UsageMetrics.tokens),
+            "Tokens of input; they say more than its characters.")
+        let names = ["input_chars", "max_output_tokens", "model", "input_tokens"]
+        if !names.contains(where: { reader.has($0) }) {
             reader.reject(nil, "must have at least one field", type: "too_few_fields")
         }
     }

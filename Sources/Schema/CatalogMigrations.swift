@@ -1,0 +1,38 @@
+import Database
+
+/// Prices of tokens, what a hold may be, what a plan's period hands on to the next, and what
+/// replaced catalogs charged.
+func tokenPrices(_ sql: SQLDialect) -> [String] {
+    let features = "ALTER TABLE feature_cost_configs ADD COLUMN"
+    let plans = "ALTER TABLE plan_pricing_rules ADD COLUMN"
+    return [
+        // A JSON text, read and never queried.
+        "\(features) token_prices TEXT",
+        """
+        \(features) default_hold \(sql.bigint)
+            CHECK (default_hold >= 0 AND (token_prices IS NULL OR default_hold IS NOT NULL))
+        """,
+        "\(features) maximum_hold_seconds \(sql.bigint) CHECK (maximum_hold_seconds > 0)",
+        """
+        \(features) overuse TEXT NOT NULL DEFAULT 'cap'
+            CHECK (overuse IN ('cap', 'if_available'))
+        """,
+        """
+        \(features) late_commit_seconds \(sql.bigint) NOT NULL DEFAULT 0
+            CHECK (late_commit_seconds >= 0)
+        """,
+        "\(plans) rollover_max_credits \(sql.bigint) CHECK (rollover_max_credits > 0)",
+        """
+        \(plans) rollover_periods \(sql.bigint) CHECK (rollover_periods > 0)
+            CHECK ((rollover_periods IS NULL) = (rollover_max_credits IS NULL))
+        """,
+        """
+        CREATE TABLE former_catalogs (
+            revision \(sql.bigint) PRIMARY KEY,
+            features TEXT NOT NULL,
+            multipliers TEXT NOT NULL,
+            replaced_at \(sql.bigint) NOT NULL
+        )\(sql.keyedTableOptions)
+        """,
+    ]
+}
