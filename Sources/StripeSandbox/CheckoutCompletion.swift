@@ -12,10 +12,14 @@ extension Account {
             throw StripeError.invalid("This Checkout Session is no longer open.")
         }
         let order = try order(ofSession: id)
-        let customer = try customerOfSession(session)
         let card =
             authenticated
             ? TestCard.all.first { $0.charge == .asksForAuthentication } ?? .visa : .visa
+        if session["mode"] == "payment" {
+            try pay(&session, order, card, authenticated: authenticated, isProcessed: isProcessed)
+            return try complete(session)
+        }
+        let customer = try customerOfSession(session)
         let isFreeNow = session["amount_total"]?.int == 0
         if isProcessed, !isFreeNow { try setNextCharge("processing", of: customer) }
         let collectsCard = !isFreeNow || session["payment_method_collection"] != "if_required"
@@ -25,27 +29,33 @@ extension Account {
         let started = try start(new)
         let isFree = started.invoice["amount_due"]?.int == 0
         let paid = started.outcome == .processing ? "unpaid" : "paid"
-        session.set("status", to: "complete")
-        session.set("url", to: .null)
         session.set("payment_status", to: .string(isFree ? "no_payment_required" : paid))
         session.set("customer", to: .string(customer))
         session.set("subscription", to: started.subscription["id"] ?? .null)
         session.set("invoice", to: started.invoice["id"] ?? .null)
-        let details = try get(.customer, customer)
+        return try complete(session)
+    }
+
+    private func complete(_ paid: JSONValue) throws -> JSONValue {
+        var session = paid
+        session.set("status", to: "complete")
+        session.set("url", to: .null)
+        let customer = try session["customer"]?.string.flatMap { try find(.customer, $0) }
         session.set(
             "customer_details",
             to: [
-                "address": .null, "business_name": .null, "email": details["email"] ?? .null,
-                "individual_name": .null, "name": details["name"] ?? .null, "phone": .null,
+                "address": .null, "business_name": .null,
+                "email": customer?["email"] ?? session["customer_email"] ?? .null,
+                "individual_name": .null, "name": customer?["name"] ?? .null, "phone": .null,
                 "tax_exempt": "none", "tax_ids": [],
             ])
         try save(session)
-        try unscheduleAll(of: id)
+        try unscheduleAll(of: session["id"]?.string ?? "")
         try emit("checkout.session.completed", session)
         return session
     }
 
-    private func customerOfSession(_ session: JSONValue) throws -> String {
+    func customerOfSession(_ session: JSONValue) throws -> String {
         if let id = session["customer"]?.string {
             _ = try getLive(.customer, id, param: "customer")
             return id

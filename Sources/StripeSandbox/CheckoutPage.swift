@@ -74,14 +74,18 @@ extension Account {
         var rows = ""
         for item in try lineItems(ofSession: id)["data"]?.array ?? [] {
             let name = HTML.escape(item["description"]?.string ?? "")
-            let price = Money.spoken(PriceTerms(item["price"] ?? .null))
+            let isOnce = item.at("price", "type") == "one_time"
+            let price =
+                isOnce
+                ? Money.spoken(item["amount_total"]?.int ?? 0, currency)
+                : Money.spoken(PriceTerms(item["price"] ?? .null))
             rows += "<tr><td>\(name)</td><td>\(HTML.escape(price))</td></tr>"
         }
         let order = try order(ofSession: id)
         let isTrial = order["trial_days"]?.int != nil || order["trial_end"]?.int != nil
         let trial = order["trial_days"]?.int.map { "<p>\($0) days free, then as above.</p>" } ?? ""
         let body = """
-            <h1>Subscribe</h1>
+            <h1>\(session["mode"] == "payment" ? "Buy" : "Subscribe")</h1>
             \(HTML.notice(problem))
             <table>\(rows)
             <tr class="total"><td>Due today</td><td>\(total)</td></tr></table>

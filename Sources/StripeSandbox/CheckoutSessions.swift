@@ -1,6 +1,7 @@
 import JSON
 
-// Checkout Sessions: docs.stripe.com/api/checkout/sessions, in subscription mode.
+// Checkout Sessions: docs.stripe.com/api/checkout/sessions. What payment mode does otherwise
+// stands in CheckoutPayments.swift.
 
 extension Account {
     static let sessionLifetime: Int64 = 24 * 3_600
@@ -15,23 +16,22 @@ extension Account {
         "subscription_data[trial_period_days]", "subscription_data[trial_end]",
         "subscription_data[metadata]*", "subscription_data[description]",
         "subscription_data[billing_mode][type]",
-        "subscription_data[trial_settings][end_behavior][missing_payment_method]", "expand*",
+        "subscription_data[trial_settings][end_behavior][missing_payment_method]",
+        "customer_creation", "payment_intent_data[description]", "payment_intent_data[metadata]*",
+        "payment_intent_data[setup_future_usage]", "expand*",
     ]
     static let maximumReferenceLength = 200
     static let maximumLines = 20
 
     func createSession(_ parameters: Parameters) throws -> JSONValue {
         let id = newID("cs_test")
-        guard try parameters.required("mode") == "subscription" else {
-            throw StripeError.invalid(
-                "This sandbox knows only mode=subscription.", param: "mode")
-        }
+        let isPayment = try isPaymentMode(parameters)
         let hosted = request.version < .dahlia ? "hosted" : "hosted_page"
         guard parameters.text("ui_mode") ?? hosted == hosted else {
             throw StripeError.invalid(
                 "Invalid ui_mode: this sandbox knows only hosted_page.", param: "ui_mode")
         }
-        let lines = try sessionLines(parameters)
+        let lines = try sessionLines(parameters, isPayment: isPayment)
         let subtotal = lines.reduce(0) { $0 + PriceTerms($1.price).unitAmount * $1.quantity }
         let details = parameters.scope("subscription_data")
         let trialEnd = try trialEnd(details)
@@ -42,13 +42,15 @@ extension Account {
         let given = try discounts(
             parameters, customer: parameters.text("customer") ?? "", currency: currency)
         let off = try off(amount, by: given ?? [])
+        if isPayment { try checkPayment(of: amount - off, currency) }
         var session = try JSONValue.shaped(
             Self.sessionTemplate,
             [
                 "id": .string(id), "created": .int(now), "amount_subtotal": .int(amount),
                 "amount_total": .int(amount - off), "currency": .string(currency),
                 "expires_at": .int(try expiry(parameters)),
-                "metadata": try parameters.metadata(), "mode": "subscription",
+                "metadata": try parameters.metadata(),
+                "mode": .string(isPayment ? "payment" : "subscription"),
                 "payment_method_collection": .string(
                     try parameters.choice(
                         "payment_method_collection", of: ["always", "if_required"],
@@ -62,10 +64,11 @@ extension Account {
                 (given ?? []).map {
                     ["coupon": $0.at("source", "coupon") ?? .null, "promotion_code": .null]
                 }))
+        if isPayment { session.set("customer_creation", to: try customerCreation(parameters)) }
         try setPlainFields(parameters, of: &session)
         try setCustomer(parameters, of: &session)
         try save(session)
-        try saveOrder(of: id, lines: lines, details: details, discounts: given ?? [])
+        try saveOrder(of: id, lines: lines, parameters, discounts: given ?? [])
         try schedule(.expireSession, id, at: session["expires_at"]?.int ?? now)
         return session
     }
@@ -118,7 +121,7 @@ extension Account {
     }
 
     private func sessionLines(
-        _ parameters: Parameters
+        _ parameters: Parameters, isPayment: Bool
     ) throws -> [(price: JSONValue, quantity: Int64)] {
         let elements = parameters.list("line_items")
         guard !elements.isEmpty else {
@@ -131,7 +134,8 @@ extension Account {
         }
         let lines = try elements.enumerated().map { place, element in
             let id = try element.required("price")
-            let price = try sellablePrice(id, param: "line_items[\(place)][price]")
+            let priceParam = "line_items[\(place)][price]"
+            let price = try (isPayment ? oneTimePrice : sellablePrice)(id, priceParam)
             let param = "line_items[\(place)][quantity]"
             guard let quantity = try quantity(element, param: param), quantity > 0 else {
                 throw StripeError.invalid(
@@ -140,8 +144,12 @@ extension Account {
             return (price: price, quantity: quantity)
         }
         // Prices of several intervals are not sold in one checkout.
-        try SubscriptionItem.check(
-            lines.map(\.price), isFlexible: false, param: "line_items[0][price]")
+        if isPayment {
+            try checkCurrencies(of: lines.map(\.price))
+        } else {
+            try SubscriptionItem.check(
+                lines.map(\.price), isFlexible: false, param: "line_items[0][price]")
+        }
         return lines
     }
 
@@ -183,9 +191,10 @@ extension Account {
 
     /// What the session sells. It is no member of Stripe's object and is left out of answers.
     private func saveOrder(
-        of id: String, lines: [(price: JSONValue, quantity: Int64)], details: Parameters,
+        of id: String, lines: [(price: JSONValue, quantity: Int64)], _ parameters: Parameters,
         discounts: [JSONValue]
     ) throws {
+        let details = parameters.scope("subscription_data")
         let mode = try details.choice(
             "billing_mode", "type", of: ["classic", "flexible"],
             default: request.version < .clover ? "classic" : "flexible")
@@ -200,7 +209,7 @@ extension Account {
             "trial_end": .integer(try details.int("trial_end")),
             "missing": .string(missing), "metadata": try details.metadata(),
             "description": .text(details.text("description")), "billing_mode": .string(mode),
-            "discounts": .array(discounts),
+            "discounts": .array(discounts), "intent": try intentData(parameters),
         ]
         try save(order)
     }
@@ -277,13 +286,13 @@ extension Account {
         "billing_address_collection":null,"cancel_url":null,"client_reference_id":null,
         "client_secret":null,"created":0,"currency":"usd","custom_fields":[],"custom_text":
         {"after_submit":null,"shipping_address":null,"submit":null,
-        "terms_of_service_acceptance":null},"customer":null,"customer_details":null,
-        "customer_email":null,"discounts":[],"expires_at":0,"invoice":null,"livemode":false,
-        "locale":null,"metadata":{},"mode":"subscription","payment_intent":null,
-        "payment_link":null,"payment_method_collection":"always","payment_method_options":null,
-        "payment_method_types":["card"],"payment_status":"unpaid","setup_intent":null,
-        "shipping_options":[],"status":"open","subscription":null,"success_url":null,
-        "total_details":{"amount_discount":0,"amount_shipping":0,"amount_tax":0},
-        "ui_mode":"hosted_page","url":null}
+        "terms_of_service_acceptance":null},"customer":null,"customer_creation":null,
+        "customer_details":null,"customer_email":null,"discounts":[],"expires_at":0,
+        "invoice":null,"livemode":false,"locale":null,"metadata":{},"mode":"subscription",
+        "payment_intent":null,"payment_link":null,"payment_method_collection":"always",
+        "payment_method_options":null,"payment_method_types":["card"],
+        "payment_status":"unpaid","setup_intent":null,"shipping_options":[],"status":"open",
+        "subscription":null,"success_url":null,"total_details":{"amount_discount":0,
+        "amount_shipping":0,"amount_tax":0},"ui_mode":"hosted_page","url":null}
         """
 }

@@ -141,6 +141,7 @@ extension Account {
         }
         try unschedule(.settlePayment, id)
         if succeeds { try succeed(intent) } else { try fail(intent, .declined) }
+        try settleSession(isPaid: succeeds) { $0["payment_intent"]?.string == id }
         let payment = try all(.invoicePayment, .lookup, is: id).first
         guard let invoiceID = payment?["invoice"]?.string,
             var invoice = try find(.invoice, invoiceID), invoice["status"] == "open"
@@ -151,7 +152,7 @@ extension Account {
         } else {
             try failLate(&invoice)
         }
-        try settleSession(of: invoiceID, isPaid: succeeds)
+        try settleSession(isPaid: succeeds) { $0["invoice"]?.string == invoiceID }
     }
 
     private func failLate(_ invoice: inout JSONValue) throws {
@@ -163,11 +164,13 @@ extension Account {
     }
 
     /// A session that was completed while its payment was processed.
-    private func settleSession(of invoice: String, isPaid: Bool) throws {
+    private func settleSession(
+        isPaid: Bool, where belongs: (JSONValue) -> Bool
+    ) throws {
         let sessions = try all(.checkoutSession, .status, is: "complete")
         guard
             var session = sessions.first(where: {
-                $0["invoice"]?.string == invoice && $0["payment_status"] == "unpaid"
+                $0["payment_status"] == "unpaid" && belongs($0)
             })
         else { return }
         if isPaid {

@@ -99,7 +99,7 @@ def test_a_session_without_a_customer_makes_one(sandbox, api):
 
 
 @pytest.mark.parametrize("params", [
-    {"mode": "payment"}, {"ui_mode": "hosted"}, {"line_items": []}, {"expires_at": 1},
+    {"mode": "setup"}, {"mode": "payment"}, {"ui_mode": "hosted"}, {"line_items": []}, {"expires_at": 1},
     {"client_reference_id": "1", "x": "y"}, {"subscription_data": {"trial_period_days": 0}}])
 def test_sessions_that_cannot_be_are_refused(sandbox, params):
     with pytest.raises(stripe.InvalidRequestError):
