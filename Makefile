@@ -23,6 +23,10 @@ tour: build
 tour-pay: build
 	@$(BINARY) tour --pay
 
+## make demo     the service and an example tool server, to sign up and spend; says which pages to open
+demo: build .venv-demo
+	@.venv-demo/bin/python Examples/tool-server/demo.py
+
 ## make fuzz     look for inputs that break a parser or the document, for some minutes
 fuzz: build-tests .venv
 	@FUZZ_INPUTS=2000000 swift test -c release --skip-build --filter FuzzTests
@@ -50,6 +54,12 @@ crashes: build .venv
 	@.venv/bin/python Tests/crashes/run.py $(if $(KILLS),--kills $(KILLS)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE))
 
+## make proof    kill the Python client 1 000 times and break off 10 000 streams; NUMBER=… SEED=…
+proof: build .venv-demo
+	@.venv-demo/bin/python clients/python/proof.py kills --number $(or $(NUMBER),1000) $(if $(SEED),--seed $(SEED))
+	@.venv-demo/bin/python clients/python/proof.py aborts --number $(or $(NUMBER),10000) \
+		$(if $(SEED),--seed $(SEED))
+
 ## make lint     formatting and tidiness
 lint: install
 	@scripts/lint.sh
@@ -73,6 +83,12 @@ clean:
 	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch .venv
 
+# What the example tool server runs with.
+.venv-demo: Examples/tool-server/requirements.txt
+	@python3 -m venv .venv-demo
+	@.venv-demo/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch .venv-demo
+
 install:
 	@scripts/install.sh
 
@@ -85,5 +101,5 @@ build: install
 build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 
-.PHONY: help run test tour tour-pay fuzz bench sim crashes lint format openapi clean install install-tests \
-	build build-tests
+.PHONY: help run test tour tour-pay demo fuzz bench sim crashes proof lint format openapi clean install \
+	install-tests build build-tests

@@ -68,7 +68,7 @@ suite sqlite spread --engine sqlite Tests/service --ignore Tests/service/test_se
 suite sandbox spread Tests/sandbox
 suite crashes spread Tests/crashes
 suite client-python .venv-clients/bin/python -m pytest --numprocesses $((2 * $(nproc))) \
-    --dist loadgroup clients/python/tests
+    --dist loadgroup clients/python/tests Examples/tool-server
 suite client-python-types .venv-clients/bin/mypy --strict --cache-dir var/mypy clients/python/src
 
 # The last lines tell what to look at, however long the rest is.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from .asking import Asking
 from .call import Call, Entry
-from .errors import SpoolUnavailable, Unavailable
+from .errors import Unavailable
+from .streams import MeteredStream
 
 if TYPE_CHECKING:
     from .client import Client
@@ -83,6 +84,11 @@ class Metered:
         # The writing is the spool's thread's: whatever happens to this task, it goes on.
         written = self._call._finish(error)
         await written.wait_async(CANCELED_WAITS if is_canceled else DISK_SECONDS)
+
+    async def stream(self, source: Any) -> MeteredStream:
+        """Enters, and makes the source's chunks the call: for an answer that is streamed after the
+        handler has returned. A refusal is raised here, before anything of the answer is sent."""
+        return MeteredStream(self, await self.__aenter__(), source)
 
     # As a decorator
 

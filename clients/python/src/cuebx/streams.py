@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .call import Call
+    from .metered import Metered
 
 
 def sync_stream(call: Call, source: Any) -> Iterator[Any]:
@@ -22,7 +23,7 @@ def sync_stream(call: Call, source: Any) -> Iterator[Any]:
             close()
 
 
-async def async_stream(call: Call, source: Any) -> AsyncIterator[Any]:
+async def async_stream(call: Call, source: Any) -> AsyncGenerator[Any, None]:
     try:
         async for chunk in source:
             call._produced(chunk)
@@ -34,3 +35,39 @@ async def async_stream(call: Call, source: Any) -> AsyncIterator[Any]:
             closing = close()
             if inspect.isawaitable(closing):
                 await closing
+
+
+class MeteredStream:
+    """A stream that is a whole call: entered before its first chunk, left after its last, or when its
+    consumer goes away, even if it never began to read."""
+
+    def __init__(self, metered: Metered, call: Call, source: Any) -> None:
+        self.call = call
+        self._metered, self._chunks, self._has_ended = metered, async_stream(call, source), False
+
+    def __aiter__(self) -> MeteredStream:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._chunks.__anext__()
+        except StopAsyncIteration:
+            await self._end(None)
+            raise
+        except BaseException as error:
+            await self._end(error)
+            raise
+
+    async def aclose(self) -> None:
+        await self._chunks.aclose()
+        await self._end(GeneratorExit())
+
+    async def _end(self, error: BaseException | None) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            await self._metered.__aexit__(type(error) if error else None, error, None)
+
+    def __del__(self) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self.call._finish(GeneratorExit())
