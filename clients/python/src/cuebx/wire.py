@@ -18,6 +18,8 @@ class UsageMetrics(_UsageMetrics, total=False):
     input_tokens: Union[int, None]
     output_tokens: Union[int, None]
     latency_ms: Union[int, None]
+    cached_input_tokens: Union[int, None]
+    reasoning_tokens: Union[int, None]
 
 
 FailureType = Literal[
@@ -102,6 +104,7 @@ class UsageEstimate(_UsageEstimate, total=False):
     input_chars: Union[int, None]
     max_output_tokens: Union[int, None]
     model: Union[str, None]
+    input_tokens: Union[int, None]
 
 
 class _UsageValidateRequest(TypedDict):
