@@ -17,7 +17,6 @@ LARGEST_HEAD, LARGEST_BODY = 64 * 1024, 4 * 1024 * 1024
 # Seconds that the service may take to answer the proxy.
 SERVICE_TIMEOUT = 60
 OPERATIONS = ("validate", "commit", "extend", "capture", "cancel", "record")
-NOT_FORWARDED = 0
 
 
 class Request:
@@ -39,14 +38,15 @@ class Request:
 class Proxy:
     """- upstream: (host, port) of the service.
 
-    `sent` lists each operation that came whole from the client; `wire` each that the service has
+    `sent` lists each operation that came whole from the client, and `requests` those of each request;
+    `wire` each that the service has
     answered, as "operation status", whether or not the client got to hear of it.
     """
 
     def __init__(self, upstream):
         self.upstream = upstream
         self.lock = threading.Condition()
-        self.sent, self.wire, self.bodies, self.faults = [], [], [], []
+        self.sent, self.requests, self.wire, self.faults = [], [], [], []
         self.held, self.released = 0, 0
         self.connections = set()
         self.port = 0
@@ -134,6 +134,7 @@ class Proxy:
         """Whether the connection goes on."""
         with self.lock:
             self.sent += request.operations
+            self.requests.append(request.operations)
             fault = self.fault_for(request)
         kind = fault["kind"] if fault else None
         if kind == "reset":
@@ -145,7 +146,8 @@ class Proxy:
             time.sleep(fault["seconds"])
         if kind == "hold":
             self.hold()
-        status, headers, body = self.forward(upstream, request, fault if kind == "refuse" else None)
+        status, headers, body = self.forward(
+            upstream, request, fault if kind in ("refuse", "refuse_one") else None)
         if kind == "hold_answer":
             self.hold()
         if kind == "slow_answer":
@@ -209,7 +211,10 @@ class Proxy:
             self.wire += noted
 
     def forward_part(self, upstream, request, refused):
-        passed = [element for element in request.elements if element.get("op") != refused["on"]]
+        at = [number for number, operation in enumerate(request.operations) if operation == refused["on"]]
+        if refused["kind"] == "refuse_one":
+            at = at[:1]
+        passed = [element for number, element in enumerate(request.elements) if number not in at]
         results, status, headers = [], 200, {"Content-Type": "application/json"}
         if passed:
             status, headers, answer = self.exchange(
@@ -222,8 +227,7 @@ class Proxy:
         if "headers" in refused:
             mine["headers"] = refused["headers"]
         remaining = iter(results)
-        merged = [mine if element.get("op") == refused["on"] else next(remaining)
-                  for element in request.elements]
+        merged = [mine if number in at else next(remaining) for number in range(len(request.elements))]
         return 200, headers, json.dumps({"results": merged}).encode()
 
 

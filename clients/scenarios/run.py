@@ -181,6 +181,11 @@ class Run:
     # Steps
 
     def perform(self, step):
+        if "repeat" in step:
+            for number in range(step["repeat"]):
+                one = {name: value for name, value in step.items() if name != "repeat"}
+                self.perform(json.loads(json.dumps(one).replace("{i}", str(number))))
+            return None
         mine = getattr(self, "do_" + step["do"], None)
         if mine:
             return mine(step)
@@ -263,6 +268,17 @@ class Run:
         """Until the service has answered so, so many times."""
         wait_for(lambda: self.proxy.wire.count(step["has"]) >= step.get("number", 1),
                  lambda: f"the service has answered {self.proxy.wire}")
+
+    def do_wait_event(self, step):
+        """Until the client has told of it."""
+        def events():
+            return self.driver.result(self.driver.send({"do": "events"}))["events"]
+        wait_for(lambda: step["event"] in events(), lambda: f"the client told of {events()}")
+
+    def do_requests(self, step):
+        """In how many requests, at most, the client has sent its operations of a kind."""
+        number = sum(step["operation"] in operations for operations in self.proxy.requests)
+        assert number <= step["most"], f"{number} requests carried {step['operation']}"
 
     def do_leave(self, step):
         self.users[step["user"]].leave(step["credits"])

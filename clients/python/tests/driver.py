@@ -6,6 +6,7 @@ import json
 import queue
 import sys
 import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
@@ -96,6 +97,11 @@ class Driver:
             return self.start(step)
         if step["do"] == "events":
             return {"events": self.events}
+        if step["do"] == "gather":
+            sender = self.client._engine.sender
+            while len(sender.live) < step["number"]:
+                time.sleep(0.005)
+            return {"gathered": True}
         if step["do"] == "flush":
             return {"flushed": self.client.flush(step.get("seconds", 10))}
         return {"closed": self.client.close()}
