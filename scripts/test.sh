@@ -12,10 +12,13 @@ export PYTHONPYCACHEPREFIX="$PWD/var/pycache"
 if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
 .venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
 
-# The Python client's tests bring much that the others need not see.
-if [ ! -x .venv-clients/bin/python ]; then python3 -m venv .venv-clients; fi
-.venv-clients/bin/pip install --quiet --disable-pip-version-check \
-    --requirement clients/python/requirements.txt
+# The Python client's tests bring much that the others need not see, the newest and the oldest of it.
+for list in requirements:.venv-clients oldest:.venv-clients-oldest; do
+    folder=${list#*:}
+    if [ ! -x "$folder/bin/python" ]; then python3 -m venv "$folder"; fi
+    "$folder/bin/pip" install --quiet --disable-pip-version-check \
+        --requirement "clients/python/${list%%:*}.txt"
+done
 
 # The rest runs with a PostgreSQL and a RabbitMQ of its own, which end with it.
 for server in POSTGRESQL:postgresql AMQP_URL:rabbitmq; do
@@ -69,6 +72,8 @@ suite sandbox spread Tests/sandbox
 suite crashes spread Tests/crashes
 suite client-python .venv-clients/bin/python -m pytest --numprocesses $((2 * $(nproc))) \
     --dist loadgroup clients/python/tests Examples/tool-server
+suite client-python-oldest .venv-clients-oldest/bin/python -m pytest \
+    clients/python/tests/test_web.py clients/python/tests/test_providers.py
 suite client-python-types .venv-clients/bin/mypy --strict --cache-dir var/mypy clients/python/src
 
 # The last lines tell what to look at, however long the rest is.

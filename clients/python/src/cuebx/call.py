@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Optional
 
 from .errors import (
@@ -40,7 +42,9 @@ class Call:
         self._production: Production | None = None
         self._must_stop = False
         self._start = time.monotonic()
-        self._next_capture = 0.0
+        self._next_capture, self._tokens_a_tenth = 0.0, math.inf
+        # What validate has held.
+        self._held = "0"
         self.request_id = asking.request_id
 
     def __repr__(self) -> str:
@@ -109,7 +113,7 @@ class Call:
             self._production = Production()
             self._next_capture = time.monotonic() + self._engine.options.capture_every
         self._production.add(chunk)
-        if time.monotonic() >= self._next_capture:
+        if time.monotonic() >= self._next_capture or self._production.uncaptured >= self._tokens_a_tenth:
             self._capture()
 
     def _handed_out(self) -> None:
@@ -123,7 +127,26 @@ class Call:
             return
         body = self._capture_body(part, production)
         production.take(part)
-        self._engine.capture(self._granted, body, lambda: production.take(part, -1))
+        self._engine.capture(
+            self._granted, body, lambda answer: self._captured(production, answer),
+            lambda: production.take(part, -1))
+
+    def _captured(self, production: Production, answer: Answer) -> None:
+        """By what was charged so far it is known how many tokens a tenth of the hold is; a stream that
+        has less than a fifth of it left, and goes on, is given as much again. What has a fixed price was
+        taken whole by the first capture."""
+        if not self._asking.estimate:
+            return
+        try:
+            charged = Decimal(str(answer.body["credits_charged"]))
+            left = Decimal(str(answer.body["credits_reserved"]))
+            held = Decimal(self._held)
+        except (ArithmeticError, KeyError):
+            return
+        if charged > 0 and held > 0:
+            self._tokens_a_tenth = max(1.0, float(production.captured_tokens * held / charged / 10))
+            if left * 5 < held and self._granted.is_open:
+                self.extend(additional_credits=self._held)
 
     def _capture_body(self, part: dict[str, Any], production: Production) -> dict[str, Any]:
         return {"user_id": self.user_id, "usage_id": self.usage_id,
@@ -208,7 +231,7 @@ class Entry:
         if error:
             return self.resolve(error)
         usage = self.engine.register(result)
-        self.call._usage = usage
+        self.call._usage, self.call._held = usage, usage.credits_reserved
         # Until it is on the disk it is not settled, or a client that closes would not wait for it.
         self.engine.sender.count(1)
         self.engine.spool.append(

@@ -208,10 +208,15 @@ class Engine:
                          reason=result.message)
         self.spool.lay_aside(record, result.status, result.body)
 
-    def capture(self, usage: Usage, body: dict[str, Any], refused: Callable[[], None]) -> None:
+    def capture(
+        self, usage: Usage, body: dict[str, Any], taken: Callable[[Answer], None],
+        refused: Callable[[], None],
+    ) -> None:
         """Charges a part of the hold while the call runs."""
         def done(result: Result) -> None:
-            if not self.captured(usage, body, result):
+            if self.captured(usage, body, result) and isinstance(result, Answer):
+                taken(result)
+            else:
                 refused()
 
         self.in_order(usage, Operation(

@@ -33,6 +33,16 @@ class Production:
                 "cached_input_tokens": min(counts.cached_input_tokens or 0, whole),
                 "reasoning_tokens": min(counts.reasoning_tokens or 0, output)}
 
+    @property
+    def uncaptured(self) -> int:
+        """Tokens of input and output since the last capture."""
+        total = self.total
+        return total["input_tokens"] + total["output_tokens"] - self.captured_tokens
+
+    @property
+    def captured_tokens(self) -> int:
+        return self.captured["input_tokens"] + self.captured["output_tokens"]
+
     def part(self) -> dict[str, Any] | None:
         """The tokens since the last capture; None if there is nothing to capture. What was handed out
         first counts even if it is less than a token: of a fixed price it takes the whole."""
