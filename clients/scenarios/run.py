@@ -8,7 +8,6 @@ README.md beside this file tells the format of a scenario and what a driver read
 
 import argparse
 import json
-import queue
 import shutil
 import subprocess
 import sys

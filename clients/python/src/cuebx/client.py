@@ -13,8 +13,9 @@ from typing import Any, Union
 from urllib.parse import urlsplit
 
 from .asking import Asking
-from .call import Call, Entry
+from .call import Call
 from .engine import Engine
+from .entry import Entry
 from .errors import CueBXError, Overloaded
 from .events import Event, Events
 from .metered import Metered

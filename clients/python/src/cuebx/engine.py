@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import calendar
-import email.utils
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from .events import Events
+from .holds import Usage, date_of, failure_of, has_error, hold_ends, is_positive, is_unknown_verb, with_part
 from .ids import new_id
 from .options import Options
 from .sender import Sender
@@ -23,26 +20,10 @@ from .transport import Answer, NoAnswer, Operation, Result, Secret, Transport
 
 # A hold is prolonged when so much of what was left is over.
 EXTEND_AT = 0.5
+# How often a little less time is asked for, should the first be more than the feature's maximum.
+EXTEND_TRIES = 3
 # Seconds of a hold below which nothing is asked: the answer would come too late.
 SHORTEST_EXTENSION = 0.05
-
-
-@dataclass
-class Usage:
-    """An open hold. Its operations go one after the other.
-
-    - hold_ends: monotonic seconds; None if the service has not said.
-    """
-
-    usage_id: str
-    user_id: str
-    credits_reserved: str = "0.00"
-    is_open: bool = True
-    is_rest: bool = False
-    is_refused: bool = False
-    hold_ends: Optional[float] = None
-    waiting: deque[Operation] = field(default_factory=deque)
-    is_busy: bool = False
 
 
 class Engine:
@@ -53,6 +34,8 @@ class Engine:
         self.lock = threading.RLock()
         self.usages: dict[str, Usage] = {}
         self.can_extend = self.can_capture = True
+        # Features that have turned out to have no price of tokens.
+        self.fixed_prices: set[str] = set()
         # The service's clock, in Unix seconds, less ours.
         self.clock_offset = 0.0
         self.transport = Transport(url, internal_key, events, options.answer_seconds)
@@ -61,14 +44,16 @@ class Engine:
 
     # Holds
 
-    def register(self, answer: Answer) -> Usage:
+    def register(self, answer: Answer, feature: str, hold_seconds: int | None) -> Usage:
         body = answer.body
-        usage = Usage(str(body["usage_id"]), str(body["user_id"]),
+        usage = Usage(str(body["usage_id"]), str(body["user_id"]), feature=feature,
                       credits_reserved=str(body.get("credits_reserved", "0.00")))
         with self.lock:
             self.usages[usage.usage_id] = usage
         self.note_time(answer)
         usage.hold_ends = hold_ends(answer)
+        if usage.hold_ends is not None:
+            usage.hold_seconds = hold_seconds or max(1, int(usage.hold_ends - answer.received))
         return usage
 
     def note_time(self, answer: Answer) -> None:
@@ -79,8 +64,9 @@ class Engine:
         with self.lock:
             return usage_id in self.usages
 
-    def in_order(self, usage: Usage, operation: Operation) -> None:
-        """Sends it once the usage's operation before it was answered."""
+    def in_order(self, usage: Usage, operation: Operation, is_next: bool = False) -> None:
+        """Sends it once the usage's operation before it was answered; with `is_next` before those that
+        wait."""
         done = operation.done
 
         def then(result: Result) -> None:
@@ -94,7 +80,7 @@ class Engine:
         operation.done = then
         self.sender.count(1)
         with self.lock:
-            usage.waiting.append(operation)
+            (usage.waiting.appendleft if is_next else usage.waiting.append)(operation)
         self.next_of(usage)
 
     def next_of(self, usage: Usage) -> None:
@@ -115,11 +101,18 @@ class Engine:
         left = usage.hold_ends - time.monotonic()
         if left < SHORTEST_EXTENSION:
             return
-        self.sender.later(
-            time.monotonic() + left * EXTEND_AT, lambda: self.extend(usage, on_refused))
+        with self.lock:
+            usage.beat += 1
+            beat = usage.beat
+
+        def prolong() -> None:
+            if usage.beat == beat:
+                self.extend(usage, on_refused, {"hold_seconds": usage.hold_seconds})
+
+        self.sender.later(time.monotonic() + left * EXTEND_AT, prolong)
 
     def extend(
-        self, usage: Usage, on_refused: Callable[[], None], more: dict[str, Any] | None = None,
+        self, usage: Usage, on_refused: Callable[[], None], asked: dict[str, Any], tries: int = 1,
     ) -> None:
         if not usage.is_open or not self.can_extend:
             return
@@ -127,9 +120,15 @@ class Engine:
         def done(result: Result) -> None:
             if isinstance(result, NoAnswer):
                 return self.events.tell("extend_refused", usage_id=usage.usage_id, reason=result.message)
-            if result.is_no_address or result.status == 422 and "op" in str(result.body.get("errors")):
+            if is_unknown_verb(result):
                 self.can_extend = False
                 return self.events.tell("extend_unsupported")
+            if result.status == 422 and asked.get("hold_seconds") == usage.hold_seconds > 1 \
+                    and tries < EXTEND_TRIES:
+                # What was left of the first hold is read from two clocks that show whole seconds.
+                usage.hold_seconds -= 1
+                shorter = {**asked, "hold_seconds": usage.hold_seconds}
+                return self.extend(usage, on_refused, shorter, tries + 1)
             if result.status != 200:
                 self.events.tell("extend_refused", usage_id=usage.usage_id, status=result.status,
                                  code=result.code, reason=result.message)
@@ -139,8 +138,7 @@ class Engine:
             self.events.tell("extended", usage_id=usage.usage_id)
             self.keep_alive(usage, on_refused)
 
-        body = {"user_id": usage.user_id, "usage_id": usage.usage_id, "extension_id": new_id(),
-                **(more or {})}
+        body = {"user_id": usage.user_id, "usage_id": usage.usage_id, "extension_id": new_id(), **asked}
         self.in_order(usage, Operation("extend", body, done, deadline=usage.hold_ends))
 
     # Ends
@@ -214,35 +212,57 @@ class Engine:
     ) -> None:
         """Charges a part of the hold while the call runs."""
         def done(result: Result) -> None:
-            if self.captured(usage, body, result) and isinstance(result, Answer):
-                taken(result)
-            else:
+            if not self.captured(usage, body, result):
                 refused()
+            elif isinstance(result, Answer) and result.status == 200:
+                taken(result)
 
         self.in_order(usage, Operation(
             "capture", body, done, deadline=time.monotonic() + self.options.commit_seconds))
 
     def captured(self, usage: Usage, body: dict[str, Any], result: Result) -> bool:
-        """Whether it was taken. An older service charges on commit alone: what was to be captured
-        before a release becomes a success then."""
-        if isinstance(result, Answer) and result.status == 200:
+        """Whether the part is charged, or will be by an operation that was put in its place."""
+        if isinstance(result, NoAnswer):
+            self.events.tell("capture_refused", usage_id=usage.usage_id, reason=result.message)
+            return False
+        if result.status == 200:
             usage.credits_reserved = str(result.body.get("credits_reserved", usage.credits_reserved))
             return True
-        if isinstance(result, Answer) and (
-                result.is_no_address or result.status == 422 and "op" in str(result.body.get("errors"))):
+        if is_unknown_verb(result):
             self.can_capture = False
-            with self.lock:
-                for following in usage.waiting:
-                    if following.name == "commit" and not following.body["success"]:
-                        following.body = {**following.body, "success": True}
-                        following.body.pop("failure", None)
-                        if "metrics" in body:
-                            following.body["metrics"] = body["metrics"]
+            self.charge_by_commit(usage, body)
             return False
-        status = result.status if isinstance(result, Answer) else 0
-        self.events.tell("capture_refused", usage_id=usage.usage_id, status=status,
-                         reason=result.message)
-        return False
+        held = usage.credits_reserved
+        if result.code == "hold_exceeded":
+            held = str(result.body.get("credits_reserved", held))
+        elif has_error(result, "not_priced"):
+            self.fixed_prices.add(usage.feature)
+        else:
+            self.events.tell("capture_refused", usage_id=usage.usage_id, status=result.status,
+                             code=result.code, reason=result.message)
+            return False
+        if "metrics" not in body or not is_positive(held):
+            # Of what another process left, nobody knows how much is held.
+            self.charge_by_commit(usage, body)
+            return True
+        whole = {"user_id": usage.user_id, "usage_id": usage.usage_id,
+                 "capture_id": f"{body['capture_id']}-whole", "credits": held}
+        self.in_order(usage, Operation(
+            "capture", whole, lambda answer: self.whole_captured(usage, whole, answer),
+            is_rest=usage.is_rest, deadline=time.monotonic() + self.options.commit_seconds),
+            is_next=True)
+        return True
+
+    def whole_captured(self, usage: Usage, body: dict[str, Any], result: Result) -> None:
+        self.captured(usage, body, result)
+
+    def charge_by_commit(self, usage: Usage, capture: dict[str, Any]) -> None:
+        """What could not be captured is charged with the commit that waits behind it: one that was to
+        give back becomes a success, one of a success has the part's tokens, too."""
+        with self.lock:
+            for following in usage.waiting:
+                if following.name == "commit":
+                    following.body = with_part(following.body, capture.get("metrics", {}))
 
     def take_over(self, left: Todo) -> None:
         """What another process did not get to tell."""
@@ -277,26 +297,3 @@ class Engine:
         self.sender.thread.join(1)
         self.transport.close()
         return is_empty
-
-
-def failure_of(usage: Usage, kind: str, reason: str) -> Record:
-    return {"op": "commit", "user_id": usage.user_id, "usage_id": usage.usage_id, "success": False,
-            "failure": {"failure_type": kind, "reason": reason}}
-
-
-def date_of(answer: Answer) -> float | None:
-    parsed = email.utils.parsedate(answer.headers.get("date", ""))
-    return float(calendar.timegm(parsed)) if parsed else None
-
-
-def hold_ends(answer: Answer) -> float | None:
-    """What is left of the hold by the service's own clock, counted from now by ours that cannot jump."""
-    told = answer.body.get("expires_at")
-    now = date_of(answer)
-    if not isinstance(told, str) or now is None:
-        return None
-    try:
-        ends = calendar.timegm(time.strptime(told[:19], "%Y-%m-%dT%H:%M:%S"))
-    except ValueError:
-        return None
-    return answer.received + ends - now

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from .asking import Asking
-from .call import Call, Entry
+from .call import Call
+from .entry import Entry
 from .errors import Unavailable
 from .streams import MeteredStream
 

@@ -53,6 +53,15 @@ class Production:
         part["reasoning_tokens"] = min(part["reasoning_tokens"], part["output_tokens"])
         return self.metrics({name: number for name, number in part.items()})
 
+    def without_captured(self, total: dict[str, Any]) -> dict[str, Any]:
+        """Of a call's total, what no capture has told."""
+        rest = {name: max(0, value - self.captured.get(name, 0)) if name in TOKENS else value
+                for name, value in total.items()}
+        for part, whole in (("cached_input_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens")):
+            if part in rest:
+                rest[part] = min(rest[part], rest.get(whole, 0))
+        return rest
+
     def metrics(self, tokens: dict[str, int]) -> dict[str, Any]:
         metrics: dict[str, Any] = {
             name: number for name, number in tokens.items()

@@ -1,0 +1,124 @@
+"""The way into a call: validate, and its `open` on the disk."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Optional
+
+from .call import Call
+from .errors import (
+    BY_CODE, BY_STATUS, AlreadyRunning, CueBXError, InvalidRequest, InvalidToken, Refused, ServiceError,
+    SpoolUnavailable, TokenExpired, Unavailable)
+from .signals import Signal
+from .transport import Answer, NoAnswer, Operation, Result
+
+
+class Entry:
+    """Whoever waits may go away at any time; what was granted is then given back."""
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.engine, self.asking = call, call._engine, call._asking
+        self.lock = threading.Lock()
+        self.signal = Signal()
+        self.error: Optional[CueBXError] = None
+        self.is_abandoned = False
+        now = time.monotonic()
+        self.deadline = now + self.engine.options.validate_seconds
+        left = self.asking.seconds_of_token(self.engine.clock_offset)
+        self.operation = Operation(
+            "validate", self.asking.body(), self.answered, token=self.asking.token,
+            deadline=self.deadline, retry_until=None if left is None else now + left)
+        self.engine.sender.submit(self.operation)
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+    # On the sender's thread, then on the spool's
+
+    def answered(self, result: Result) -> None:
+        if isinstance(result, NoAnswer):
+            return self.resolve(Unavailable(f"The service could not be asked: {result.message}."))
+        error = self.error_of(result)
+        if error:
+            return self.resolve(error)
+        usage = self.engine.register(result, self.asking.feature, self.asking.hold_seconds)
+        self.call._usage, self.call._held = usage, usage.credits_reserved
+        # Until it is on the disk it is not settled, or a client that closes would not wait for it.
+        self.engine.sender.count(1)
+        self.engine.spool.append(
+            {"r": "open", "usage_id": usage.usage_id, "user_id": usage.user_id,
+             "at": int(time.time() * 1000)}, self.opened)
+
+    def error_of(self, answer: Answer) -> CueBXError | None:
+        if answer.status == 200 and answer.body.get("access") == "granted":
+            usage_id = str(answer.body.get("usage_id"))
+            is_own = answer.code != "replayed" or self.operation.is_unsure
+            if is_own and not self.engine.is_running(usage_id):
+                return None
+            return refusal(answer, AlreadyRunning, "This request is running already.", "replayed")
+        if answer.status in (502, 503, 504, 408):
+            return Unavailable(answer.message, answer.retry_after)
+        if answer.status >= 500 or answer.status < 400 or answer.is_no_address:
+            return ServiceError(answer.message, answer.status, answer.code,
+                                answer.headers.get("x-request-id"))
+        kind = BY_CODE.get(answer.code) or BY_STATUS.get(answer.status, Refused)
+        if kind is InvalidToken and self.asking.is_token_over(self.engine.clock_offset):
+            kind = TokenExpired
+        return refusal(answer, kind)
+
+    def opened(self, error: Exception | None) -> None:
+        if error:
+            self.engine.give_back(self.call._granted)
+            self.resolve(SpoolUnavailable("The spool cannot be written."))
+        else:
+            self.resolve(None)
+        self.engine.sender.count(-1)
+
+    def resolve(self, error: CueBXError | None) -> None:
+        with self.lock:
+            is_abandoned = self.is_abandoned
+            self.error = error
+            self.signal.set()
+        if is_abandoned and error is None:
+            self.engine.give_back(self.call._granted)
+
+    # On the thread of whoever waits
+
+    def abandon(self) -> bool:
+        """Whether nothing had come yet. What comes later is given back."""
+        with self.lock:
+            if self.signal.is_set:
+                return False
+            self.is_abandoned = True
+        self.engine.sender.abandon(self.operation)
+        return True
+
+    def enter(self) -> Call:
+        """Raises what kept the call from being granted."""
+        if self.error:
+            if isinstance(self.error, Refused):
+                self.engine.events.tell("refused", feature=self.asking.feature, code=self.error.code)
+            raise self.error
+        usage = self.call._granted
+        self.engine.events.tell("granted", feature=self.asking.feature, usage_id=usage.usage_id)
+        self.call._start = time.monotonic()
+        self.engine.keep_alive(usage, self.call._extension_refused)
+        return self.call
+
+
+def refusal(
+    answer: Answer, kind: type[Refused], message: str | None = None, code: str | None = None,
+) -> Refused:
+    body = answer.body
+    errors = body.get("errors")
+    text = message or answer.message
+    if kind is InvalidRequest and isinstance(errors, list) and errors:
+        text += " " + "; ".join(
+            f"{'.'.join(map(str, each.get('loc', [])[1:]))} {each.get('msg', '')}" for each in errors[:5])
+    return kind(
+        text, status=answer.status, code=code or answer.code, retry_after=answer.retry_after,
+        usage_id=body.get("usage_id"), usage_status=body.get("status")
+        if isinstance(body.get("status"), str) else None,
+        request_id=answer.headers.get("x-request-id"), errors=errors if isinstance(errors, list) else None)

@@ -1,0 +1,87 @@
+"""An open hold, and what answers say of it."""
+
+from __future__ import annotations
+
+import calendar
+import email.utils
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Optional
+
+from .spool_format import Record
+from .transport import Answer, Operation
+
+
+@dataclass
+class Usage:
+    """An open hold. Its operations go one after the other.
+
+    - hold_ends: monotonic seconds; None if the service has not said.
+    - hold_seconds: how long the first hold was, and so each that follows.
+    - beat: of the timer that counts; those before it do nothing.
+    """
+
+    usage_id: str
+    user_id: str
+    credits_reserved: str = "0.00"
+    is_open: bool = True
+    is_rest: bool = False
+    feature: str = ""
+    hold_ends: Optional[float] = None
+    hold_seconds: int = 0
+    beat: int = 0
+    waiting: deque[Operation] = field(default_factory=deque)
+    is_busy: bool = False
+
+
+def is_unknown_verb(answer: Answer) -> bool:
+    """An older service: it has no such address, or no such operation of a batch."""
+    return answer.is_no_address or has_error(answer, None, ["body", "op"])
+
+
+def has_error(answer: Answer, kind: str | None, place: list[str] | None = None) -> bool:
+    errors = answer.body.get("errors")
+    return answer.status == 422 and isinstance(errors, list) and any(
+        isinstance(each, dict) and kind in (None, each.get("type"))
+        and place in (None, each.get("loc")) for each in errors)
+
+
+def is_positive(credits: str) -> bool:
+    try:
+        return Decimal(credits) > 0
+    except ArithmeticError:
+        return False
+
+
+def with_part(commit: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """A commit of a success that has the part's tokens, too."""
+    metrics = {**commit.get("metrics", {})}
+    for name, value in part.items():
+        metrics[name] = value + metrics.get(name, 0) if name.endswith("_tokens") else value
+    rest = {name: value for name, value in commit.items() if name != "failure"}
+    return {**rest, "success": True, "metrics": metrics}
+
+
+def failure_of(usage: Usage, kind: str, reason: str) -> Record:
+    return {"op": "commit", "user_id": usage.user_id, "usage_id": usage.usage_id, "success": False,
+            "failure": {"failure_type": kind, "reason": reason}}
+
+
+def date_of(answer: Answer) -> float | None:
+    parsed = email.utils.parsedate(answer.headers.get("date", ""))
+    return float(calendar.timegm(parsed)) if parsed else None
+
+
+def hold_ends(answer: Answer) -> float | None:
+    """What is left of the hold by the service's own clock, counted from now by ours that cannot jump."""
+    told = answer.body.get("expires_at")
+    now = date_of(answer)
+    if not isinstance(told, str) or now is None:
+        return None
+    try:
+        ends = calendar.timegm(time.strptime(told[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return None
+    return answer.received + ends - now
