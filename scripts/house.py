@@ -59,6 +59,7 @@ OWNERS = {
     "plan_pricing_rules": "LedgerStore",
     "feature_cost_configs": "LedgerStore",
     "former_catalogs": "LedgerStore",
+    "credit_packs": "LedgerStore",
     "subscriptions": "LedgerStore",
     "subscription_changes": "LedgerStore",
     "career_subscription_contexts": "LedgerStore",

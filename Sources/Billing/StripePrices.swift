@@ -51,7 +51,17 @@ public struct StripePrices: Sendable {
     package func price(of plan: Plan) async throws -> StripePrice {
         guard let key = plan.lookupKey, let price = try await stripe.findPrice(key),
             price.sells(plan), try await self.plan(of: price) == plan.id
-        else { throw StripeCatalogGap(plan: plan.name) }
+        else { throw StripeCatalogGap(offer: plan.name) }
+        return price
+    }
+
+    /// The price to sell the pack at.
+    ///
+    /// - Throws: ``StripeCatalogGap`` as above.
+    package func price(of pack: CreditPack) async throws -> StripePrice {
+        guard let price = try await stripe.findPrice(pack.lookupKey), price.sells(pack) else {
+            throw StripeCatalogGap(offer: pack.name)
+        }
         return price
     }
 }
@@ -62,18 +72,21 @@ extension StripePrice {
         money == plan.price && isMonthly
     }
 
+    /// Whether it costs once what the catalog says.
+    package func sells(_ pack: CreditPack) -> Bool { money == pack.price && interval == nil }
+
     /// `nil` for a price that is no whole number of its currency's unit, or has tiers.
     package var money: Money? { unitAmount.flatMap { Money(amount: $0, currency: currency) } }
 
     var isMonthly: Bool { interval == "month" && intervalCount == 1 }
 }
 
-/// A plan is sold here that Stripe has no price for, or one of another amount:
+/// A plan or a pack is sold here that Stripe has no price for, or one of another amount:
 /// `cuebx catalog sync --stripe` mends it.
 package struct StripeCatalogGap: Error, CustomStringConvertible {
-    let plan: String
+    let offer: String
 
     package var description: String {
-        "Stripe has not the catalog's price for \(plan); run cuebx catalog sync --stripe"
+        "Stripe has not the catalog's price for \(offer); run cuebx catalog sync --stripe"
     }
 }

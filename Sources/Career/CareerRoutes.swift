@@ -36,7 +36,17 @@ package func careerRoutes(_ parts: CareerParts) -> [Endpoint] {
     planRoutes(parts)
         + subscriptionRoutes(
             subscriptions: parts.subscriptions, billing: parts.billing, publicURL: parts.publicURL)
-        + usageRoutes(parts) + internalRoutes(parts)
+        + creditRoutes(parts) + usageRoutes(parts) + internalRoutes(parts)
+}
+
+private func creditRoutes(_ parts: CareerParts) -> [Endpoint] {
+    let tag = "Credits"
+    let at = "/career/credits"
+    return [
+        Endpoint(
+            .get, at + "/packs", tag: tag,
+            ListPacks(database: parts.database, catalog: parts.catalog))
+    ]
 }
 
 private func planRoutes(_ parts: CareerParts) -> [Endpoint] {

@@ -53,6 +53,8 @@ public enum CatalogFile {
         let features = reader.list(json, "features") { feature, reader in
             reader.feature(feature)
         }
+        let packs =
+            json["credit_packs"] == nil ? [] : reader.list(json, "credit_packs") { $1.pack($0) }
         for plan in plans where (plan.kind == .paid) != (plan.lookupKey != nil) {
             reader.flaws.append("\(plan.name): a paid plan, and only that, has a lookup_key")
         }
@@ -60,7 +62,7 @@ public enum CatalogFile {
             reader.flaws.append("\(feature.featureKey): product_type must be career")
         }
         guard reader.flaws.isEmpty else { throw CatalogError(flaws: reader.flaws) }
-        return try Catalog(revision: 0, plans: plans, features: features)
+        return try Catalog(revision: 0, plans: plans, features: features, packs: packs)
     }
 }
 
@@ -164,6 +166,22 @@ private struct CatalogReader {
             lateCommitSeconds: optional(json, "late_commit_seconds") { $2.integer($0, $1) } ?? 0)
     }
 
+    mutating func pack(_ json: JSONValue) -> CreditPack {
+        CreditPack(
+            id: uuid(json, "id"), name: text(json, "name"), price: price(json),
+            credits: creditsAboveZero(json, "credits", "of a pack"),
+            validDays: optional(json, "valid_days") { $2.positive($0, $1) },
+            lookupKey: text(json, "lookup_key"), isActive: bool(json, "is_active"))
+    }
+
+    private mutating func creditsAboveZero(
+        _ json: JSONValue, _ name: String, _ whose: String
+    ) -> Credits {
+        value(json, name, "credits above 0 \(whose)", or: .zero) { value in
+            value.string.flatMap { Credits(decimal: $0) }.flatMap { $0 > .zero ? $0 : nil }
+        }
+    }
+
     /// Reads a member unless it is left out or null.
     mutating func optional<Value>(
         _ json: JSONValue, _ name: String,
@@ -221,10 +239,7 @@ private struct CatalogReader {
     mutating func rollover(_ json: JSONValue, _ name: String) -> Rollover {
         let rollover = json[name] ?? .null
         refuseOthers(than: ["max_credits", "periods"], in: rollover, name)
-        let most = value(rollover, "max_credits", "credits above 0 in a rollover", or: .zero) {
-            value in
-            value.string.flatMap { Credits(decimal: $0) }.flatMap { $0 > .zero ? $0 : nil }
-        }
+        let most = creditsAboveZero(rollover, "max_credits", "in a rollover")
         return Rollover(maxCredits: most, periods: positive(rollover, "periods"))
     }
 

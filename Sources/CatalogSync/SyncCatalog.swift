@@ -143,6 +143,16 @@ public struct CatalogSync: Sendable {
         for key in costs.keys.sorted() where new.features[key] == nil {
             changes.append("feature \(key) is no longer offered")
         }
-        return changes
+        return changes + differences(from: old.packs, to: new)
+    }
+
+    private static func differences(from old: [CreditPack], to new: Catalog) -> [String] {
+        let packs = Dictionary(old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let changed = new.packs.compactMap { pack -> String? in
+            guard let before = packs[pack.id] else { return "pack \(pack.name) is new" }
+            return before == pack ? nil : "pack \(pack.name) changes"
+        }
+        let gone = old.filter { $0.isActive && new.pack($0.id) == nil }
+        return changed + gone.map { "pack \($0.name) is no longer offered" }
     }
 }

@@ -112,12 +112,14 @@ public struct Catalog: Sendable {
     /// All plans, cheapest first; inactive ones too, since somebody may still be on them.
     public let plans: [Plan]
     public let features: [String: FeatureCostConfig]
+    /// All packs, cheapest first; inactive ones too, since somebody may still pay for one.
+    public let packs: [CreditPack]
     public let freePlan: Plan
     private let plansByID: [UUID: Plan]
 
     /// Fails with one sentence for each rule that the catalog breaks.
     public init(
-        revision: Int64, plans: [Plan], features: [FeatureCostConfig]
+        revision: Int64, plans: [Plan], features: [FeatureCostConfig], packs: [CreditPack] = []
     ) throws(CatalogError) {
         var flaws: [String] = []
         let active = plans.filter(\.isActive)
@@ -126,7 +128,12 @@ public struct Catalog: Sendable {
         for (what, values) in [
             ("id", plans.map(\.id.uuidString)), ("name", plans.map(\.name)),
             ("rank", active.map { String($0.rank) }),
-            ("lookup_key", plans.compactMap(\.lookupKey)),
+            (
+                "lookup_key",
+                plans.compactMap(\.lookupKey) + packs.filter(\.isActive).map(\.lookupKey)
+            ),
+            ("a pack's id", packs.map(\.id.uuidString)),
+            ("a pack's name", packs.filter(\.isActive).map(\.name)),
             ("feature_key", features.map(\.featureKey)),
         ] where Set(values).count != values.count {
             flaws.append("\(what) must be unique")
@@ -136,6 +143,7 @@ public struct Catalog: Sendable {
         self.revision = revision
         self.plans = plans.sorted { ($0.price, $0.rank) < ($1.price, $1.rank) }
         self.features = Dictionary(uniqueKeysWithValues: features.map { ($0.featureKey, $0) })
+        self.packs = packs.sorted { ($0.price, $0.name) < ($1.price, $1.name) }
         self.freePlan = freePlan
         self.plansByID = Dictionary(uniqueKeysWithValues: plans.map { ($0.id, $0) })
     }
@@ -169,6 +177,8 @@ public struct Catalog: Sendable {
     }
 
     public func plan(_ id: UUID) -> Plan? { plansByID[id] }
+
+    public func pack(_ id: UUID) -> CreditPack? { packs.first { $0.id == id } }
 
     /// The plan that a Stripe price of this lookup key sells.
     public func plan(lookupKey: String) -> Plan? { plans.first { $0.lookupKey == lookupKey } }

@@ -75,6 +75,8 @@ package enum CatalogTables {
         package let plans: [Plan]
         /// Those that are offered.
         package let features: [FeatureCostConfig]
+        /// Retired ones too.
+        package let packs: [CreditPack]
     }
 
     /// - Throws: ``CatalogError`` where what is stored breaks the catalog's rules.
@@ -83,7 +85,8 @@ package enum CatalogTables {
     {
         let stored = try stored(in: connection)
         return try Catalog(
-            revision: revision, plans: stored.plans, features: stored.features)
+            revision: revision, plans: stored.plans, features: stored.features,
+            packs: stored.packs)
     }
 
     package static func isEmpty(in connection: any DatabaseConnection) throws -> Bool {
@@ -106,7 +109,9 @@ package enum CatalogTables {
             FROM plans p JOIN plan_pricing_rules r ON r.plan_id = p.id
             """
         ).map(plan)
-        return Stored(plans: plans, features: try FeatureRows.offered(in: connection))
+        return Stored(
+            plans: plans, features: try FeatureRows.offered(in: connection),
+            packs: try PackRows.all(in: connection))
     }
 
     private static func money(_ amount: Int64, _ currency: String) throws -> Money {
@@ -158,6 +163,7 @@ package enum CatalogTables {
         for feature in catalog.features.values {
             try FeatureRows.write(feature, to: connection)
         }
+        try PackRows.write(catalog.packs, to: connection, now: now)
         try connection.execute(
             "UPDATE installation SET catalog_revision = catalog_revision + 1")
     }

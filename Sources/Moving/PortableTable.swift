@@ -116,6 +116,13 @@ extension PortableTable {
                 .count("maximum_hold_seconds"), .text("overuse"), .count("late_commit_seconds"),
             ]),
         PortableTable(
+            "credit_packs", key: "id",
+            columns: [
+                .uuid("id"), .text("name"), .count("price_minor"), .text("currency"),
+                .credits("credits"), .count("valid_days"), .text("lookup_key"),
+                .flag("is_active"), .time("updated_at"),
+            ]),
+        PortableTable(
             "former_catalogs", key: "revision",
             columns: [
                 .count("revision"), .text("features"), .text("multipliers"),

@@ -36,3 +36,23 @@ func tokenPrices(_ sql: SQLDialect) -> [String] {
         """,
     ]
 }
+
+/// Credits that are sold by themselves.
+func creditPacks(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE credit_packs (
+            id \(sql.uuid) PRIMARY KEY,
+            name TEXT NOT NULL,
+            price_minor \(sql.bigint) NOT NULL CHECK (price_minor >= 0),
+            currency TEXT NOT NULL CHECK (length(currency) = 3),
+            credits \(sql.bigint) NOT NULL CHECK (credits > 0),
+            valid_days \(sql.bigint) CHECK (valid_days > 0),
+            lookup_key TEXT NOT NULL,
+            is_active \(sql.bigint) NOT NULL CHECK (is_active IN (0, 1)),
+            updated_at \(sql.bigint) NOT NULL
+        )\(sql.keyedTableOptions)
+        """,
+        "CREATE UNIQUE INDEX credit_packs_by_key ON credit_packs (lookup_key) WHERE is_active = 1",
+    ]
+}

@@ -25,6 +25,7 @@ public let migrations: [Migration] = [
     Migration("messages' envelopes", messageEnvelopes),
     Migration("account rows", accountRows),
     Migration("token prices", tokenPrices),
+    Migration("credit packs", creditPacks),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -61,27 +61,6 @@ extension StripeClient {
         }
     }
 
-    private mutating func connectCheckout(_ api: StripeAPI) {
-        createCheckoutSession = { new, key throws(StripeError) in
-            try await api.checkoutSession(.post(["checkout", "sessions"], new.form, key))
-        }
-        retrieveCheckoutSession = { id throws(StripeError) in
-            try await api.checkoutSession(.get(["checkout", "sessions", id]))
-        }
-        listOpenCheckoutSessions = { customerID throws(StripeError) in
-            var filter = StripeForm()
-            filter.add("customer", customerID)
-            filter.add("status", "open")
-            return try await api.list(
-                ["checkout", "sessions"], filter, StripeCheckoutSession.init, id: { $0.id },
-                livemode: { $0.livemode })
-        }
-        expireCheckoutSession = { id throws(StripeError) in
-            try await api.checkoutSession(
-                .post(["checkout", "sessions", id, "expire"], StripeForm()))
-        }
-    }
-
     private mutating func connectSubscriptions(_ api: StripeAPI) {
         retrieveSubscription = { id throws(StripeError) in
             var query = StripeForm()
@@ -193,12 +172,6 @@ extension StripeAPI {
         try await object(call, StripeCustomer.init) { $0.livemode }
     }
 
-    fileprivate func checkoutSession(
-        _ call: StripeCall
-    ) async throws(StripeError) -> StripeCheckoutSession {
-        try await object(call, StripeCheckoutSession.init) { $0.livemode }
-    }
-
     func subscription(
         _ call: StripeCall
     ) async throws(StripeError) -> StripeSubscription {
@@ -207,24 +180,6 @@ extension StripeAPI {
 
     fileprivate func invoice(_ call: StripeCall) async throws(StripeError) -> StripeInvoice {
         try await object(call, StripeInvoice.init) { $0.livemode }
-    }
-}
-
-extension NewStripeCheckoutSession {
-    fileprivate var form: StripeForm {
-        var form = StripeForm()
-        form.add("mode", "subscription")
-        form.add("customer", customerID)
-        form.add("client_reference_id", clientReferenceID)
-        form.add("line_items[0][price]", priceID)
-        form.add("line_items[0][quantity]", 1)
-        form.add("success_url", successURL)
-        form.add("cancel_url", cancelURL)
-        form.add("expires_at", expiresAt)
-        form.add("metadata", metadata)
-        form.add("subscription_data[trial_period_days]", trialDays.map { Int64($0) })
-        form.add("subscription_data[metadata]", metadata)
-        return form
     }
 }
 

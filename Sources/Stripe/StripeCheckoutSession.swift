@@ -26,6 +26,16 @@ public struct StripeCheckoutSession: Sendable, Equatable {
     public let customerID: String?
     /// Set when the session is complete; the subscription is made after the payment.
     public let subscriptionID: String?
+    /// Whether it sells once, without a subscription.
+    public let isPayment: Bool
+    /// What it was paid by; nil for a subscription's session, before it is paid, and if nothing was
+    /// due.
+    public let paymentIntentID: String?
+    /// What is asked for after discounts, with taxes, in the currency's minor unit; nil for a
+    /// session that only sets a card up.
+    public let amountTotal: Int64?
+    /// ISO 4217, lower case.
+    public let currency: String?
     public let invoiceID: String?
     public let metadata: [String: String]
     /// Unix seconds.
@@ -43,6 +53,10 @@ public struct StripeCheckoutSession: Sendable, Equatable {
         clientReferenceID = try wire.optionalString("client_reference_id")
         customerID = try wire.optionalID("customer")
         subscriptionID = try wire.optionalID("subscription")
+        isPayment = try wire.optionalString("mode") == "payment"
+        paymentIntentID = try wire.optionalID("payment_intent")
+        amountTotal = try wire.optionalInt("amount_total")
+        currency = try wire.optionalString("currency")
         invoiceID = try wire.optionalID("invoice")
         metadata = try wire.metadata()
         createdAt = try wire.seconds("created")

@@ -37,8 +37,18 @@ public struct StripeClient: Sendable {
     public var createCheckoutSession:
         @Sendable (NewStripeCheckoutSession, String) async throws(StripeError) ->
             StripeCheckoutSession
+    /// A page that sells once, without a subscription.
+    public var createPaymentSession:
+        @Sendable (NewStripePaymentSession, String) async throws(StripeError) ->
+            StripeCheckoutSession
     public var retrieveCheckoutSession:
         @Sendable (String) async throws(StripeError) -> StripeCheckoutSession
+    /// The sessions that this payment intent has paid; one or none.
+    public var listSessionsOfPayment:
+        @Sendable (String) async throws(StripeError) -> [StripeCheckoutSession]
+    /// This customer's sessions in all states.
+    public var listCheckoutSessions:
+        @Sendable (String) async throws(StripeError) -> [StripeCheckoutSession]
     /// This customer's sessions that can still be paid.
     public var listOpenCheckoutSessions:
         @Sendable (String) async throws(StripeError) -> [StripeCheckoutSession]
@@ -153,7 +163,7 @@ public struct NewStripeProduct: Sendable, Equatable {
     }
 }
 
-/// A monthly price to be made in the catalog.
+/// A price to be made in the catalog.
 public struct NewStripePrice: Sendable, Equatable {
     public var productID: String
     /// How the service finds the price again, e.g. `career_plus_monthly`. A price that has the key
@@ -163,12 +173,15 @@ public struct NewStripePrice: Sendable, Equatable {
     public var unitAmount: Int64
     /// ISO 4217, lower case.
     public var currency: String
+    /// Paid each month; else once.
+    public var isMonthly: Bool
     public var metadata: [String: String]
 
     public init(
         productID: String, lookupKey: String, unitAmount: Int64, currency: String,
-        metadata: [String: String] = [:]
+        isMonthly: Bool = true, metadata: [String: String] = [:]
     ) {
+        self.isMonthly = isMonthly
         self.productID = productID
         self.lookupKey = lookupKey
         self.unitAmount = unitAmount
@@ -206,6 +219,31 @@ public struct NewStripeCheckoutSession: Sendable, Equatable {
         self.trialDays = trialDays
         self.metadata = metadata
         self.expiresAt = expiresAt
+    }
+}
+
+/// A hosted page on which a user buys something once.
+public struct NewStripePaymentSession: Sendable, Equatable {
+    public var customerID: String
+    public var priceID: String
+    /// The user's id; it comes back with the completed session.
+    public var clientReferenceID: String
+    /// `{CHECKOUT_SESSION_ID}` in it is replaced by Stripe.
+    public var successURL: String
+    public var cancelURL: String
+    /// Kept with the session and with its payment, which Stripe does not do by itself.
+    public var metadata: [String: String]
+
+    public init(
+        customerID: String, priceID: String, clientReferenceID: String, successURL: String,
+        cancelURL: String, metadata: [String: String]
+    ) {
+        self.customerID = customerID
+        self.priceID = priceID
+        self.clientReferenceID = clientReferenceID
+        self.successURL = successURL
+        self.cancelURL = cancelURL
+        self.metadata = metadata
     }
 }
 

@@ -31,10 +31,23 @@ extension StripePrices {
             guard plan.isActive, holder.map({ $0.isActive && $0.sells(plan) }) != true else {
                 continue
             }
-            products.insert(try await make(plan, key, before: holder, &report).productID)
+            let made = try await make(Offer(plan, key: key), before: holder, &report)
+            products.insert(made.productID)
         }
         for product in products.sorted() { try await markEarlier(of: product, rule, &report) }
+        try await bringPacks(of: catalog, &report)
         return report
+    }
+
+    /// A price of a pack needs no word of what it sells: a page keeps what its pack said when it
+    /// was opened.
+    private func bringPacks(of catalog: Catalog, _ report: inout Report) async throws {
+        for pack in catalog.packs where pack.isActive {
+            let holder = try await stripe.listPrices(.lookupKey(pack.lookupKey))
+                .first { $0.lookupKey == pack.lookupKey }
+            if let holder, holder.isActive, holder.sells(pack) { continue }
+            _ = try await make(Offer(pack), before: holder, &report)
+        }
     }
 
     /// Has the price that holds a plan's lookup key say so itself.
@@ -57,31 +70,60 @@ extension StripePrices {
         }
     }
 
+    /// What a price and its product are to be.
+    private struct Offer {
+        let name: String
+        let key: String
+        let unitAmount: Int64
+        let currency: String
+        /// E.g. `20.00 usd`.
+        let price: String
+        let isMonthly: Bool
+        let metadata: [String: String]
+        let isSold: (_ by: StripePrice) -> Bool
+
+        init(_ plan: Plan, key: String) {
+            (name, self.key, isMonthly) = (plan.name, key, true)
+            (unitAmount, currency) = (plan.price.amount, plan.price.currency.code)
+            price = plan.price.named
+            metadata = [PlanOfPrice.metadataKey: plan.id.text]
+            isSold = { $0.sells(plan) }
+        }
+
+        init(_ pack: CreditPack) {
+            (name, key, isMonthly) = (pack.name, pack.lookupKey, false)
+            (unitAmount, currency) = (pack.price.amount, pack.price.currency.code)
+            price = pack.price.named
+            metadata = [PlanOfPrice.metadataKey: PlanOfPrice.noPlan]
+            isSold = { $0.sells(pack) }
+        }
+    }
+
     private func make(
-        _ plan: Plan, _ key: String, before: StripePrice?, _ report: inout Report
+        _ offer: Offer, before: StripePrice?, _ report: inout Report
     ) async throws -> StripePrice {
-        let metadata = [PlanOfPrice.metadataKey: plan.id.text]
+        let (key, metadata) = (offer.key, offer.metadata)
         var product = before?.productID
         if let known = product, try await !stripe.retrieveProduct(known).isActive { product = nil }
         let productID: String
         if let product {
             productID = product
         } else {
-            let new = NewStripeProduct(name: plan.name, metadata: metadata)
+            let new = NewStripeProduct(name: offer.name, metadata: metadata)
             productID =
                 try await once(["product", key, before?.id ?? "first"]) {
                     (key) throws(StripeError) in try await stripe.createProduct(new, key)
                 }.id
         }
         let price = NewStripePrice(
-            productID: productID, lookupKey: key, unitAmount: plan.price.amount,
-            currency: plan.price.currency.code, metadata: metadata)
+            productID: productID, lookupKey: key, unitAmount: offer.unitAmount,
+            currency: offer.currency, isMonthly: offer.isMonthly, metadata: metadata)
         let made = try await create(price, before: before)
         report.made.append(
             before.flatMap { before in
-                before.sells(plan)
+                offer.isSold(before)
                     ? nil
-                    : "Stripe: price \(key) is now \(plan.price.named), was "
+                    : "Stripe: price \(key) is now \(offer.price), was "
                         + "\(before.money?.named ?? "no fixed amount") for who subscribed at it"
             } ?? "Stripe: price \(key) created")
         return made

@@ -20,6 +20,18 @@ extension StripePrices {
                 findings.append(.right("price", "\(plan.name): \(holder.id), \(holder.spoken)"))
             }
         }
+        for pack in catalog.packs where pack.isActive {
+            let price = try await stripe.findPrice(pack.lookupKey)
+            if let price, price.sells(pack) {
+                findings.append(.right("price", "\(pack.name): \(price.id), \(price.spoken)"))
+            } else {
+                findings.append(
+                    .off(
+                        "price",
+                        "\(pack.name): no active price of \(pack.price.named) has the lookup key "
+                            + "\(pack.lookupKey): run cuebx catalog sync --stripe"))
+            }
+        }
         findings.append(Self.currencies(catalog))
         for product in products.sorted() {
             for (price, meaning) in try await judgeUnmarked(of: product, rule) {

@@ -86,8 +86,8 @@ struct StartCheckout: Action {
         if let replaced = attempt.replaced, replaced != earlier?.sessionID {
             try await replace(replaced, of: user, requestID: requestID)
         }
-        let customer = try await customer(
-            of: account, attempt, checkouts, requestID: requestID)
+        let customer = try await billing.customer(
+            of: account, key: attempt.customerKey, requestID: requestID)
         return try await openPage(request, plan, account, customer, attempt)
     }
 
@@ -138,47 +138,6 @@ struct StartCheckout: Action {
             throw Problem.alreadySubscribed
         }
     }
-
-    /// The user's one customer at Stripe. The attempt's idempotency key makes two racing first
-    /// checkouts meet in one, and the next attempt after a crash or a lost answer find it. Once
-    /// Stripe has refused, it would repeat the refusal for a day: the next attempt has a new key.
-    ///
-    /// - Throws: ``Problem`` 401 where the user was erased meanwhile; then nothing of them stays at
-    ///   Stripe.
-    private func customer(
-        of account: Account, _ attempt: Checkouts.Attempt, _ checkouts: Checkouts,
-        requestID: String
-    ) async throws -> String {
-        if let known = account.subscription.stripeCustomerID { return known }
-        let user = account.subscription.userID
-        let email = try await billing.database.read { connection in
-            try UserRow.find(id: user, in: connection)?.email
-        }
-        let customer: StripeCustomer
-        do {
-            customer = try await billing.stripe.createCustomer(
-                NewStripeCustomer(userID: user.text, email: email), attempt.customerKey)
-        } catch {
-            if error.usesUpIdempotencyKey {
-                try await checkouts.forgetCustomerKey(attempt.customerKey)
-            }
-            throw error
-        }
-        let linked = try await billing.ledger.perform(
-            LinkCustomer(userID: user, customerID: customer.id),
-            alongside: { connection, _ in
-                try Checkouts.forgetCustomerKey(attempt.customerKey, in: connection)
-            })
-        guard let linked else {
-            let now = billing.clock.now()
-            try await billing.database.write { [billing] connection in
-                try billing.erased.handOver(
-                    customer.id, requestID: requestID, in: connection, now: now)
-            }
-            throw Problem.unauthorized
-        }
-        return linked
-    }
 }
 
 struct CareerCheckoutRequest: JSONInput {
@@ -199,32 +158,5 @@ struct CareerCheckoutRequest: JSONInput {
             "Where the user comes back to; `{CHECKOUT_SESSION_ID}` in it is filled in.")
         cancelURL = reader.required(
             "cancel_url", .webAddress, "Where the user comes back to without having paid.")
-    }
-}
-
-struct CareerCheckoutResponse: JSONObjectOutput {
-    let checkoutURL: String
-    let sessionID: String
-
-    static let about = "A page on which to pay."
-    static let fields: [OutputField<CareerCheckoutResponse>] = [
-        OutputField("checkout_url", .text, "Send the user there.") { $0.checkoutURL },
-        OutputField("session_id", .text, "The checkout's id at Stripe.") { $0.sessionID },
-    ]
-}
-
-extension InputKind where Value == String {
-    /// An absolute address that a browser can be sent to; nothing else may be, or it could be made
-    /// to run a script.
-    static var webAddress: InputKind<String> {
-        .text(1...2048, format: "uri")
-            .satisfying("url", "must be an absolute http or https address") { text in
-                let address = text.replacing("{CHECKOUT_SESSION_ID}", with: "CHECKOUT_SESSION_ID")
-                guard address.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
-                    let url = URL(string: address), let scheme = url.scheme?.lowercased()
-                else { return false }
-                return (scheme == "http" || scheme == "https") && url.host?.isEmpty == false
-                    && url.user == nil
-            }
     }
 }

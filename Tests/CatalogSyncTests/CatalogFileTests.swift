@@ -26,7 +26,12 @@ struct CatalogFileTests {
         "is_active":true,"rank":0,"features":[],"lookup_key":null,"multiplier":"1.00",\
         "credits_allocation":"25","rate_limit_per_minute":10,"rate_limit_per_day":100},\(plan)],\
         "features":[{"feature_key":"match","product_type":"career",\
-        "internal_cost_credits":"1.00"},\(chat)]}
+        "internal_cost_credits":"1.00"},\(chat)],"credit_packs":[\(pack)]}
+        """
+    private static let pack = """
+        {"id":"0198c0de-0000-7000-8000-000000000101","name":"Hundred","price":"5.00",\
+        "currency":"eur","credits":"100","valid_days":365,"lookup_key":"pack_100",\
+        "is_active":true}
         """
 
     private func flaws(_ text: String) throws -> [String] {
@@ -47,6 +52,13 @@ struct CatalogFileTests {
         #expect(
             plus?.pricing.rollover == Rollover(maxCredits: Credits(decimal: "50")!, periods: 1))
         #expect(catalog.freePlan.pricing.rollover == nil)
+        let pack = try #require(catalog.packs.first)
+        #expect(pack.credits == Credits(decimal: "100") && pack.validDays == 365)
+        #expect(pack.price == Money(amount: 500, currency: "eur") && pack.isActive)
+        let without = Self.file.replacing(",\"credit_packs\":[\(Self.pack)]", with: "")
+        #expect(try CatalogFile.parse(JSONValue.parse(without)).packs == [])
+        let everlasting = Self.file.replacing("\"valid_days\":365", with: "\"valid_days\":null")
+        #expect(try CatalogFile.parse(JSONValue.parse(everlasting)).packs[0].validDays == nil)
     }
 
     @Test("What a feature leaves out is what it was before there were such members")
@@ -118,6 +130,17 @@ struct CatalogFileTests {
             (#""reasoning":"6""#, #""reasoning":[]"#, "reasoning must be"),
             (#""token_prices":["#, #""token_prices":[],"others":["#, "must name a model"),
             (#""token_prices":["#, #""token_prices":{},"others":["#, "token_prices must be a list"),
+            (#""credits":"100""#, #""credits":"0""#, "credits must be credits above 0"),
+            (#""credits":"100""#, #""credits":100"#, "credits must be credits above 0"),
+            (#""valid_days":365"#, #""valid_days":0"#, "valid_days must be"),
+            (#""valid_days":365"#, #""valid_days":"1""#, "valid_days must be"),
+            (#""price":"5.00""#, #""price":"0.49""#, "Hundred: the price"),
+            (#""price":"5.00""#, #""price":"0.00""#, "Hundred: the price"),
+            (#""currency":"eur""#, #""currency":"xxx""#, "Hundred: the price"),
+            (#""lookup_key":"pack_100""#, #""lookup_key":null"#, "lookup_key must be a text"),
+            // A key finds one price.
+            (#""lookup_key":"pack_100""#, #""lookup_key":"plus""#, "lookup_key must be unique"),
+            (#""credit_packs":["#, #""credit_packs":null,"others":["#, "credit_packs must be"),
             (#""max_credits":"50""#, #""max_credits":"0""#, "max_credits must be"),
             (#""periods":1"#, #""periods":0"#, "periods must be"),
             (#""periods":1"#, #""months":1"#, "rollover has no member months"),
@@ -138,7 +161,7 @@ struct CatalogFileTests {
         let text = Self.file.replacing("\"rank\":1", with: "\"rank\":-1")
             .replacing("\"description\":\"\"", with: "\"description\":null")
             .replacing("\"is_active\":true", with: "\"is_active\":\"yes\"")
-        #expect(try flaws(text).count == 5)
+        #expect(try flaws(text).count == 6)
         #expect(try flaws("{}").count == 2)
         #expect(try flaws("[]").count == 2)
     }

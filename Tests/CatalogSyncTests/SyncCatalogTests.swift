@@ -1,5 +1,6 @@
 import CatalogSync
 import Database
+import Foundation
 import Ledger
 import LedgerStore
 import TestFixtures
@@ -118,6 +119,45 @@ struct SyncCatalogTests {
             #expect(try await sync.sync(capped, dryRun: false) == ["feature chat changes"])
             #expect(try await sync.sync(ended, dryRun: false) == ["plan Free changes"])
             #expect(try await CatalogStore().current(in: database).freePlan.pricing.rollover == nil)
+        }
+    }
+
+    private static func pack(
+        _ number: UInt8, price: Int64 = 500, days: Int64? = 365, isActive: Bool = true
+    ) -> CreditPack {
+        CreditPack(
+            id: UUID(uuid: (9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number)),
+            name: "Pack \(number)", price: Money(amount: price, currency: .usd)!,
+            credits: Credits(decimal: "100")!, validDays: days, lookupKey: "pack_\(number)",
+            isActive: isActive)
+    }
+
+    @Test("Packs are read as they were synced; one that is gone stays, sold no longer")
+    func packs() async throws {
+        try await withSync { sync, database in
+            func synced(_ packs: CreditPack...) async throws -> [String] {
+                let wanted = try Catalog(
+                    revision: 1, plans: [TestCatalog.free, TestCatalog.plus, TestCatalog.pro],
+                    features: TestCatalog.features, packs: packs)
+                return try await sync.sync(wanted, dryRun: false)
+            }
+            let (one, two) = (Self.pack(1), Self.pack(2, price: 400, days: nil))
+            #expect(try await synced(one, two) == ["pack Pack 2 is new", "pack Pack 1 is new"])
+            #expect(try await CatalogStore().current(in: database).packs == [two, one])
+            #expect(try await synced(one, two) == [])
+            #expect(
+                try await synced(Self.pack(1, price: 600)) == [
+                    "pack Pack 1 changes", "pack Pack 2 is no longer offered",
+                ])
+            let stored = try await CatalogStore().current(in: database).packs
+            #expect(stored.map(\.isActive) == [false, true])
+            #expect(stored.map(\.price.amount) == [400, 600])
+            // Another pack may have the key of one that is gone.
+            let heir = CreditPack(
+                id: Self.pack(3).id, name: "Pack 2", price: one.price, credits: one.credits,
+                validDays: nil, lookupKey: "pack_2", isActive: true)
+            #expect(try await synced(Self.pack(1, price: 600), heir) == ["pack Pack 2 is new"])
+            #expect(try await CatalogStore().current(in: database).packs.count == 3)
         }
     }
 

@@ -126,6 +126,17 @@ struct WireCase: Sendable, CustomTestStringConvertible {
                 currency: "usd", metadata: ["cuebx_plan_id": "7"])
             _ = try await client.createPrice(new, "k")
         },
+        WireCase(
+            "POST /v1/prices",
+            "product=prod_1&currency=usd&unit_amount=500&lookup_key=career_pack_100"
+                + "&transfer_lookup_key=true",
+            answer: Fixture.price
+        ) { client throws(StripeError) in
+            let new = NewStripePrice(
+                productID: "prod_1", lookupKey: "career_pack_100", unitAmount: 500,
+                currency: "usd", isMonthly: false)
+            _ = try await client.createPrice(new, "k")
+        },
     ]
 
     static let checkout = [

@@ -1,0 +1,50 @@
+import Database
+import Foundation
+import HTTPEndpoint
+import Ledger
+import Stripe
+import Users
+import Values
+
+extension CareerBillingService {
+    /// The user's one customer at Stripe. The idempotency key makes two racing first checkouts
+    /// meet in one, and the next attempt after a crash or a lost answer find it. Once Stripe has
+    /// refused, it would repeat the refusal for a day: the next attempt has a new key.
+    ///
+    /// - Parameter key: what ``Checkouts`` keeps for the user's first customer.
+    /// - Throws: ``Problem`` 401 where the user was erased meanwhile; then nothing of them stays at
+    ///   Stripe.
+    package func customer(
+        of account: Account, key: String, requestID: String
+    ) async throws -> String {
+        if let known = account.subscription.stripeCustomerID { return known }
+        let user = account.subscription.userID
+        let email = try await database.read { connection in
+            try UserRow.find(id: user, in: connection)?.email
+        }
+        let customer: StripeCustomer
+        do {
+            customer = try await stripe.createCustomer(
+                NewStripeCustomer(userID: user.text, email: email), key)
+        } catch {
+            if error.usesUpIdempotencyKey {
+                try await Checkouts(database: database).forgetCustomerKey(key)
+            }
+            throw error
+        }
+        let linked = try await ledger.perform(
+            LinkCustomer(userID: user, customerID: customer.id),
+            alongside: { connection, _ in
+                try Checkouts.forgetCustomerKey(key, in: connection)
+            })
+        guard let linked else {
+            let now = clock.now()
+            try await database.write { [erased] connection in
+                try erased.handOver(
+                    customer.id, requestID: requestID, in: connection, now: now)
+            }
+            throw Problem.unauthorized
+        }
+        return linked
+    }
+}
