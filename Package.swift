@@ -76,6 +76,7 @@ let package = Package(
             dependencies: [
                 "JSON", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         // The server of endpoints: connections, their bounds and paces, shutdown.
@@ -123,9 +124,7 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Career", "HTTPEndpoint", "HTTPServer", "JSON", "Ledger", "Stripe", "Tokens",
-                "Users",
-                "Values",
+                "Career", "HTTPEndpoint", "JSON", "Ledger", "Stripe", "Tokens", "Users", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -329,6 +328,8 @@ let package = Package(
             dependencies: [
                 "Career", "HTTPEndpoint", "JSON", "Ledger", "TestFixtures", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
         // Every migration of the database, in one numbered list.

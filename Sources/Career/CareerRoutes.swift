@@ -13,13 +13,15 @@ package struct CareerParts: Sendable {
     let subscriptions: CareerSubscriptionService
     let billing: CareerBillingService
     let quota: CareerQuotaService
+    /// By what the operations of a batch are handled as requests of their own are.
+    let calls: CallHandler
     /// Where Stripe's portal leads back to.
     let publicURL: String
 
     package init(
         database: any Database, catalog: CatalogStore, clock: DecisionClock,
         subscriptions: CareerSubscriptionService, billing: CareerBillingService,
-        quota: CareerQuotaService, publicURL: String
+        quota: CareerQuotaService, calls: CallHandler, publicURL: String
     ) {
         self.database = database
         self.catalog = catalog
@@ -27,6 +29,7 @@ package struct CareerParts: Sendable {
         self.subscriptions = subscriptions
         self.billing = billing
         self.quota = quota
+        self.calls = calls
         self.publicURL = publicURL
     }
 }
@@ -75,12 +78,35 @@ private func usageRoutes(_ parts: CareerParts) -> [Endpoint] {
 }
 
 private func internalRoutes(_ parts: CareerParts) -> [Endpoint] {
+    let bulk = parts.quota.inBulk
+    return usageVerbs(parts.quota, parts.catalog) + [
+        batchEndpoint(
+            usageVerbs(bulk, parts.catalog), calls: parts.calls, canTake: bulk.canTake)
+    ]
+}
+
+/// - Parameters:
+///   - verbs: what an operation may name.
+///   - calls: handles each operation.
+///   - canTake: whether so many more operations can be decided now.
+package func batchEndpoint(
+    _ verbs: [Endpoint], calls: CallHandler, canTake: @escaping @Sendable (Int) -> Bool
+) -> Endpoint {
+    let batch = BatchUsageCalls(verbs: verbs, calls: calls, canTake: canTake)
+    return Endpoint(
+        .post, internalUsage + "/batch", tag: "Internal", batch, answering: batch.answerSchema)
+}
+
+private let internalUsage = "/career/internal/usage"
+
+/// What a tool server asks and tells: each is an address, and an operation of the batch by the last
+/// part of it.
+private func usageVerbs(_ quota: CareerQuotaService, _ catalog: CatalogStore) -> [Endpoint] {
     let tag = "Internal"
-    let at = "/career/internal/usage"
+    let at = internalUsage
     return [
         Endpoint(
-            .post, at + "/validate", tag: tag,
-            ValidateUsageCall(quota: parts.quota, catalog: parts.catalog)),
-        Endpoint(.post, at + "/commit", tag: tag, CommitUsageCall(quota: parts.quota)),
+            .post, at + "/validate", tag: tag, ValidateUsageCall(quota: quota, catalog: catalog)),
+        Endpoint(.post, at + "/commit", tag: tag, CommitUsageCall(quota: quota)),
     ]
 }

@@ -1,21 +1,37 @@
 import Foundation
 import Logging
 
+/// Which of a group commit's two queues an operation waits in. Each batch takes those of the first
+/// before those of the second, so that a single operation never waits for many that came before it
+/// in one request.
+public enum GroupCommitQueue: Sendable {
+    /// For an operation that came alone.
+    case single
+    /// For one of many that came together. As many of these go into one batch as its bound allows.
+    case bulk
+}
+
 /// Group commit: one thread that works operations off in batches. It takes whatever has arrived
 /// while its previous batch was being made durable and carries it out in one database transaction:
 /// one fsync serves the whole batch, and since there is no timer a lone operation waits for nobody.
 package final class GroupCommit<Operation: Sendable>: Sendable {
     /// How many operations make a batch, and how many may wait for one.
     package struct Bounds: Sendable {
-        /// Operations in one database transaction.
+        /// Single operations in one database transaction.
         let maximumBatch: Int
-        /// Operations for which a waiting thread starts though more may be about to come.
+        /// Operations of the bulk queue in one database transaction, beside the single ones.
+        let maximumBulk: Int
+        /// Single operations for which a waiting thread starts though more may be about to come.
         let worthwhileBatch: Int
-        /// Operations that may wait; beyond it they are refused before any work is done.
+        /// Operations that may wait in each queue; beyond it they are refused before any work is
+        /// done.
         let maximumWaiting: Int
 
-        package init(maximumBatch: Int, worthwhileBatch: Int, maximumWaiting: Int) {
+        package init(
+            maximumBatch: Int, maximumBulk: Int, worthwhileBatch: Int, maximumWaiting: Int
+        ) {
             self.maximumBatch = maximumBatch
+            self.maximumBulk = maximumBulk
             self.worthwhileBatch = worthwhileBatch
             self.maximumWaiting = maximumWaiting
         }
@@ -42,11 +58,13 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
         }
     }
 
-    private struct Queue {
-        var operations: [Operation] = []
+    private struct Queues {
+        var single: [Operation] = []
+        var bulk: [Operation] = []
         /// Of the batch that the thread is at.
         var inWork = 0
-        var inProgress: Int { operations.count + inWork }
+        var waiting: Int { single.count + bulk.count }
+        var inProgress: Int { waiting + inWork }
         var isClosed = false
         /// Whether the thread is there.
         var isWorking = false
@@ -54,7 +72,7 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
 
     private let condition = NSCondition()
     /// Guarded by `condition`.
-    private nonisolated(unsafe) var queue = Queue()
+    private nonisolated(unsafe) var queues = Queues()
     private let name: String
     private let bounds: Bounds
     private let postpone: @Sendable (@escaping @Sendable () -> Void) -> Bool
@@ -77,11 +95,11 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
 
     /// Starts the thread.
     package func start(_ work: Work) {
-        condition.withLock { queue.isWorking = true }
+        condition.withLock { queues.isWorking = true }
         let thread = Thread { [self] in
             while let batch = nextBatch() { carryOut(batch, work) }
             condition.withLock {
-                queue.isWorking = false
+                queues.isWorking = false
                 condition.broadcast()
             }
         }
@@ -90,32 +108,49 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
         thread.start()
     }
 
-    /// - Returns: false if it is full or closed; the operation is then not touched.
-    package func submit(_ operation: Operation) -> Bool {
+    /// - Returns: false if the queue is full or closed; the operation is then not touched.
+    package func submit(_ operation: Operation, to queue: GroupCommitQueue = .single) -> Bool {
         condition.lock()
         defer { condition.unlock() }
-        guard !queue.isClosed, queue.operations.count < bounds.maximumWaiting else { return false }
-        queue.operations.append(operation)
-        switch queue.operations.count {
-        case 1:
+        guard hasRoom(for: 1, in: queue) else { return false }
+        let isFirst: Bool
+        switch queue {
+        case .single:
+            queues.single.append(operation)
+            isFirst = queues.single.count == 1
+        case .bulk:
+            queues.bulk.append(operation)
+            isFirst = queues.bulk.count == 1
+        }
+        if isFirst {
             if !postpone({ [condition] in condition.signal() }) { condition.signal() }
-        case bounds.worthwhileBatch: condition.signal()
-        default: break
+        } else if queue == .single && queues.single.count == bounds.worthwhileBatch {
+            condition.signal()
         }
         return true
     }
 
+    /// Whether so many more operations may wait now.
+    package func canTake(_ count: Int, in queue: GroupCommitQueue) -> Bool {
+        condition.withLock { hasRoom(for: count, in: queue) }
+    }
+
+    private func hasRoom(for count: Int, in queue: GroupCommitQueue) -> Bool {
+        let waiting = queue == .single ? queues.single.count : queues.bulk.count
+        return !queues.isClosed && waiting + count <= bounds.maximumWaiting
+    }
+
     /// Operations that wait, and those of the batch that is in work.
-    package var inProgress: Int { condition.withLock { queue.inProgress } }
+    package var inProgress: Int { condition.withLock { queues.inProgress } }
 
     /// What has been taken is still worked off.
     ///
     /// - Returns: how many operations wait for that, besides those of a batch that is in work.
     package func takeNoMore() -> Int {
         condition.withLock {
-            queue.isClosed = true
+            queues.isClosed = true
             condition.broadcast()
-            return queue.operations.count
+            return queues.waiting
         }
     }
 
@@ -123,11 +158,11 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
     package func finish(before deadline: Date) {
         condition.lock()
         defer { condition.unlock() }
-        while queue.isWorking {
+        while queues.isWorking {
             guard condition.wait(until: deadline) else {
                 logger.error(
                     "\(name) closes with operations unfinished",
-                    metadata: ["operations": "\(queue.inProgress)"])
+                    metadata: ["operations": "\(queues.inProgress)"])
                 return
             }
         }
@@ -136,23 +171,21 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
     private func nextBatch() -> [Operation]? {
         condition.lock()
         defer { condition.unlock() }
-        queue.inWork = 0
-        while queue.operations.isEmpty {
-            if queue.isClosed { return nil }
+        queues.inWork = 0
+        while queues.waiting == 0 {
+            if queues.isClosed { return nil }
             condition.wait()
         }
-        queue.inWork = min(queue.operations.count, bounds.maximumBatch)
-        guard queue.operations.count > bounds.maximumBatch else {
-            defer { queue.operations = [] }
-            return queue.operations
-        }
-        defer { queue.operations.removeFirst(bounds.maximumBatch) }
-        return Array(queue.operations.prefix(bounds.maximumBatch))
+        var batch = queues.single.removeFirst(atMost: bounds.maximumBatch)
+        if !queues.bulk.isEmpty { batch += queues.bulk.removeFirst(atMost: bounds.maximumBulk) }
+        queues.inWork = batch.count
+        return batch
     }
 
     /// An operation that throws undoes the batch; it is found by carrying the operations out one by
-    /// one. If the database is away they all fail: whether they were committed may not even be
-    /// known, and whoever repeats one is told how it stands.
+    /// one, those of a large batch in smaller ones first. If the database is away they all fail:
+    /// whether they were committed may not even be known, and whoever repeats one is told how it
+    /// stands.
     private func carryOut(_ batch: [Operation], _ work: Work) {
         let start = ContinuousClock.now
         do {
@@ -167,10 +200,24 @@ package final class GroupCommit<Operation: Sendable>: Sendable {
             }
             // Whose operation it was is told, and tells what it means.
             logger.debug("batch rolled back", metadata: ["error": "\(error)"])
-            for operation in batch { carryOut([operation], work) }
+            let size = batch.count > bounds.maximumBatch ? bounds.maximumBatch : 1
+            for start in stride(from: 0, to: batch.count, by: size) {
+                carryOut(Array(batch[start..<min(start + size, batch.count)]), work)
+            }
             return
         }
         work.record(batch, ContinuousClock.now - start)
         for operation in batch { work.answer(operation, nil) }
+    }
+}
+
+extension Array {
+    fileprivate mutating func removeFirst(atMost limit: Int) -> [Element] {
+        guard count > limit else {
+            defer { self = [] }
+            return self
+        }
+        defer { removeFirst(limit) }
+        return Array(prefix(limit))
     }
 }

@@ -38,6 +38,7 @@ package struct Answer: Sendable {
     package init(_ problem: Problem) {
         self.init(
             status: problem.status, contentType: "application/problem+json", body: problem.body)
+        if problem.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
         for (name, value) in problem.headers { headers[name] = value }
     }
 }

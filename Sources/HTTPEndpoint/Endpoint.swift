@@ -160,7 +160,7 @@ public final class Endpoint: Sendable {
     public let outputSchema: Schema?
     /// Of the answer when all went well.
     let contentType: String
-    let parameters: [JSONValue]
+    package let parameters: [JSONValue]
     /// The named schemas that these refer to.
     let parameterComponents: [String: JSONObject]
     package let bodySchema: Schema?
@@ -170,8 +170,10 @@ public final class Endpoint: Sendable {
     package let prepare:
         @Sendable (InputReader.Source) throws -> @Sendable (Call) async throws -> Answer
 
+    /// - Parameter answer: the schema of the answer, if the action's types do not tell all of it.
     public init<A: Action>(
-        _ method: HTTPRequest.Method, _ path: String, tag: String, _ action: A
+        _ method: HTTPRequest.Method, _ path: String, tag: String, _ action: A,
+        answering answer: Schema? = nil
     ) {
         var documentation = InputReader(nil)
         _ = action.read(&documentation)
@@ -180,7 +182,7 @@ public final class Endpoint: Sendable {
         self.tag = tag
         self.name = _typeName(A.self, qualified: false)
         self.about = A.about
-        self.outputSchema = A.Output.schema
+        self.outputSchema = answer ?? A.Output.schema
         self.contentType = "application/json"
         self.parameters = documentation.parameters
         self.parameterComponents = documentation.components

@@ -3,10 +3,20 @@ import NIOHTTP1
 
 /// The headers of a request, found by their names whatever the case.
 public struct RequestHeaders: Sendable {
-    private let headers: HTTPHeaders
+    package static let none = RequestHeaders(HTTPHeaders())
+
+    private var headers: HTTPHeaders
 
     package init(_ headers: HTTPHeaders) {
         self.headers = headers
+    }
+
+    /// The same headers, this one replaced; without it if there is no value.
+    package func replacing(_ name: HTTPField.Name, with value: String?) -> RequestHeaders {
+        var copy = self
+        copy.headers.remove(name: name.rawName)
+        if let value { copy.headers.add(name: name.rawName, value: value) }
+        return copy
     }
 
     /// The value; a header that is sent twice has both, joined by a comma (RFC 9110 §5.3).

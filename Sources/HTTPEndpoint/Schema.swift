@@ -16,7 +16,7 @@ public struct Schema: Sendable {
     }
 
     /// A reference to a schema that the document lists under this name.
-    static func named(
+    package static func named(
         _ name: String, _ object: JSONObject, _ others: [String: JSONObject]
     ) -> Schema {
         var components = others
@@ -45,6 +45,14 @@ public struct Schema: Sendable {
         var copy = object
         copy["description"] = .string(description)
         return copy
+    }
+
+    /// The schema of what is one of these.
+    package static func anyOf(_ schemas: [Schema]) -> Schema {
+        var components: [String: JSONObject] = [:]
+        for schema in schemas { components.merge(schema.components) { first, _ in first } }
+        return Schema(
+            ["anyOf": .array(schemas.map { .object($0.object) })], components: components)
     }
 
     func adding(_ members: JSONObject) -> Schema {

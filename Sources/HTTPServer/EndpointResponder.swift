@@ -15,27 +15,19 @@ public struct EndpointResponder: Sendable {
     static let maximumLargeAnswers = 16
 
     let routes: RouteTable
-    let gatekeeper: any Gatekeeper
+    let calls: CallHandler
     let policy: HTTPPolicy
-    let observer: any RequestObserver
-    let translate: @Sendable (any Error) -> Problem?
     let logger: Logger
     private let inFlight = RequestCounter(limit: EndpointResponder.maximumInFlight)
     private let largeAnswers = Turnstile(limit: EndpointResponder.maximumLargeAnswers)
 
-    /// - Parameter translate: what an error of the layers below means to a client; `nil` for one
-    ///   that is a defect of ours.
     public init(
-        endpoints: [Endpoint], gatekeeper: any Gatekeeper, policy: HTTPPolicy,
-        observer: any RequestObserver, logger: Logger,
-        translate: @escaping @Sendable (any Error) -> Problem?
+        endpoints: [Endpoint], calls: CallHandler, policy: HTTPPolicy, logger: Logger
     ) {
         self.routes = RouteTable(endpoints)
-        self.gatekeeper = gatekeeper
+        self.calls = calls
         self.policy = policy
-        self.observer = observer
         self.logger = logger
-        self.translate = translate
     }
 
     /// - Parameters:
@@ -58,13 +50,11 @@ public struct EndpointResponder: Sendable {
             guard policy.answers(headers, target: head.uri) else { throw Problem.misdirected }
             answer = try await self.answer(head, isEncoded, body, &call, &route)
         } catch {
-            answer = Answer(problem(for: error, call))
+            answer = Answer(calls.problem(for: error, of: call))
         }
         finish(&answer, call)
-        observer.observe(
-            Observation(
-                requestID: call.id, method: head.method.rawValue, route: route,
-                status: answer.status, elapsed: ContinuousClock.now - start))
+        calls.observe(
+            call, method: head.method.rawValue, route: route, status: answer.status, since: start)
         return answer
     }
 
@@ -105,47 +95,28 @@ public struct EndpointResponder: Sendable {
         case .nothing: throw Problem.notFound
         }
         route = endpoint.path
-        try await gatekeeper.admit(&call, to: endpoint.about.access)
-        do {
-            let work = try prepare(endpoint, parameters, query, isEncoded, body, call)
-            guard endpoint.about.isLarge else { return try await work(call) }
+        try await calls.gatekeeper.admit(&call, to: endpoint.about.access)
+        let admitted = call
+        return try await calls.perform(endpoint, admitted) {
+            let work = try prepare(endpoint, parameters, query, isEncoded, body, admitted)
+            return endpoint.about.isLarge ? oneOfFew(work) : work
+        }
+    }
+
+    /// Waits its turn among the large answers that are made.
+    private func oneOfFew(_ work: @escaping CallHandler.Work) -> CallHandler.Work {
+        { [largeAnswers] call in
             await largeAnswers.enter()
             defer { largeAnswers.leave() }
             return try await work(call)
-        } catch let problem as Problem where problem.isAboutInput {
-            // Who may not call at all hears that first, whatever else is wrong.
-            if endpoint.about.access.activeUserCheck == .decision, let caller = call.caller {
-                try await gatekeeper.confirmActive(caller)
-            }
-            throw problem
-        } catch {
-            if isFailure(error), let caller = call.caller { try await confirmStillThere(caller) }
-            throw error
         }
-    }
-
-    /// What fails for a caller who was erased or locked out meanwhile is no failure: they are told
-    /// so, as on their next request.
-    private func confirmStillThere(_ caller: Caller) async throws {
-        do {
-            try await gatekeeper.confirmActive(caller)
-        } catch let problem as Problem {
-            throw problem
-        } catch {
-            // Whether they are there cannot be told now; what was thrown first is told.
-            return
-        }
-    }
-
-    private func isFailure(_ error: any Error) -> Bool {
-        (error as? Problem).map { $0.status >= 500 } ?? true
     }
 
     /// Reads the request; its body is gone when this returns.
     private func prepare(
         _ endpoint: Endpoint, _ parameters: [String: String], _ query: Substring,
         _ isEncoded: Bool, _ body: @Sendable () -> Result<ByteBuffer, Problem>, _ call: Call
-    ) throws -> @Sendable (Call) async throws -> Answer {
+    ) throws -> CallHandler.Work {
         let bytes = try body().get()
         if isEncoded && bytes.readableBytes > 0 { throw Problem.encodedBody }
         // The content type (415) is judged before the query (400).
@@ -200,34 +171,13 @@ public struct EndpointResponder: Sendable {
         }
     }
 
-    private func problem(for error: any Error, _ call: Call) -> Problem {
-        if let problem = error as? Problem { return problem }
-        if let problem = translate(error) {
-            logger.warning(
-                "request could not be served",
-                metadata: ["request_id": "\(call.id)", "error": "\(error)"])
-            return problem
-        }
-        logger.error(
-            "request failed", metadata: ["request_id": "\(call.id)", "error": "\(error)"])
-        return Problem.internalError
-    }
-
     private func finish(_ answer: inout Answer, _ call: Call) {
         answer.headers[.xRequestID] = call.id
         answer.headers[.xContentTypeOptions] = "nosniff"
         if answer.headers[.cacheControl] == nil { answer.headers[.cacheControl] = "no-store" }
-        if answer.status == 401 { answer.headers[.wwwAuthenticate] = "Bearer" }
         if answer.status != 204 { answer.headers[.contentType] = answer.contentType }
         answer.headers[.date] = DateHeader.now
         policy.addCrossOriginHeaders(to: &answer.headers, call.headers)
-    }
-}
-
-extension Problem {
-    /// Whether it comes after the question of who may call, in the order of the contract.
-    fileprivate var isAboutInput: Bool {
-        [400, 408, 413, 415, 422].contains(status)
     }
 }
 

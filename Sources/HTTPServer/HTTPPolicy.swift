@@ -111,17 +111,3 @@ final class RequestCounter: Sendable {
         count.subtract(1, ordering: .relaxed)
     }
 }
-
-/// Is told of every request once it is answered.
-public protocol RequestObserver: Sendable {
-    func observe(_ observation: Observation)
-}
-
-public struct Observation: Sendable {
-    public let requestID: String
-    public let method: String
-    /// The endpoint's path with its parameters in braces, so that no id gets into a metric.
-    public let route: String
-    public let status: Int
-    public let elapsed: Duration
-}

@@ -53,6 +53,14 @@ public struct JSONWriter: Sendable {
         bytes.append(contentsOf: "null".utf8)
     }
 
+    /// A value that is written already.
+    ///
+    /// - Parameter json: one JSON text.
+    public mutating func value(written json: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: json)
+    }
+
     public mutating func value(_ value: JSONValue) {
         switch value {
         case .null: null()

@@ -49,15 +49,17 @@ public final class CareerLedger: Sendable {
 
     /// Carries a command out: durable when it returns.
     ///
-    /// - Parameter alongside: runs in the same database transaction, after the decision's own
-    ///   writes. If it throws, nothing of this command is written.
+    /// - Parameters:
+    ///   - queue: the bulk one for a command that came with many others.
+    ///   - alongside: runs in the same database transaction, after the decision's own writes. If it
+    ///     throws, nothing of this command is written.
     /// - Throws: ``LedgerOverloaded`` if too much is waiting; what the database throws.
     public func perform<Command: LedgerCommand>(
-        _ command: Command,
+        _ command: Command, in queue: GroupCommitQueue = .single,
         alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
     ) async throws -> Command.Outcome {
         let answer: Result<Command.Outcome, Never> = try await submit(
-            command, refusal: nil, alongside: alongside)
+            command, to: queue, refusal: nil, alongside: alongside)
         switch answer {
         case .success(let outcome): return outcome
         }
@@ -75,7 +77,7 @@ public final class CareerLedger: Sendable {
         unless refusal: @escaping @Sendable (any DatabaseConnection) throws -> Refusal?,
         alongside: (@Sendable (any DatabaseConnection, Command.Outcome) throws -> Void)? = nil
     ) async throws -> Result<Command.Outcome, Refusal> {
-        try await submit(command, refusal: refusal, alongside: alongside)
+        try await submit(command, to: .single, refusal: refusal, alongside: alongside)
     }
 
     /// Decides on a snapshot and throws away what would be written: for requests that only read,
@@ -101,16 +103,22 @@ public final class CareerLedger: Sendable {
     }
 
     private func submit<Command: LedgerCommand, Refusal: Error>(
-        _ command: Command, refusal: PendingCommand<Command, Refusal>.Judge?,
+        _ command: Command, to queue: GroupCommitQueue,
+        refusal: PendingCommand<Command, Refusal>.Judge?,
         alongside: PendingCommand<Command, Refusal>.Alongside?
     ) async throws -> Result<Command.Outcome, Refusal> {
         try await withUnsafeThrowingContinuation { continuation in
             let operation = PendingCommand(
                 command, refusal: refusal, alongside: alongside, continuation: continuation)
-            if !lane(of: command.userID).submit(operation) {
+            if !lane(of: command.userID).submit(operation, to: queue) {
                 continuation.resume(throwing: LedgerOverloaded())
             }
         }
+    }
+
+    /// Whether so many more commands may wait now, whichever users they are for.
+    package func canTake(_ count: Int, in queue: GroupCommitQueue) -> Bool {
+        lanes.allSatisfy { $0.canTake(count, in: queue) }
     }
 
     /// Takes the next fencing token of a subscription, whose counters all lanes share.

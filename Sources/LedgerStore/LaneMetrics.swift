@@ -6,7 +6,7 @@ import Telemetry
 public final class LaneMetrics: Sendable {
     private struct Totals {
         var decisions: [DecisionName: Int] = [:]
-        var operations = Histogram([1, 2, 4, 8, 16, 32])
+        var operations = Histogram([1, 2, 4, 8, 16, 32, 64, 128, 256])
         var seconds = Histogram(Histogram.latencies)
     }
 

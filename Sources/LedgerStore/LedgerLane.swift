@@ -8,10 +8,11 @@ import Values
 /// The ledger's group commit: operations are decided on in batches, each batch in one database
 /// transaction of load → decide → write.
 final class LedgerLane: Sendable {
-    /// Larger batches save little more, and smaller ones let the event loop answer one while the
-    /// lane works on the next.
+    /// Larger batches of single operations save little more, and smaller ones let the event loop
+    /// answer one while the lane works on the next. Those that came together are answered together:
+    /// as many as one request may bring share one batch.
     private static let bounds = GroupCommit<any LedgerOperation>.Bounds(
-        maximumBatch: 32, worthwhileBatch: 8, maximumWaiting: 4096)
+        maximumBatch: 32, maximumBulk: 256, worthwhileBatch: 8, maximumWaiting: 4096)
     /// How long closing waits for what was taken, in seconds: longer than a database transaction
     /// waits for another process, shorter than an operator waits for a shutdown.
     static let closingTime = 10.0
@@ -52,7 +53,14 @@ final class LedgerLane: Sendable {
     }
 
     /// - Returns: false where the lane is full or closed; the operation is then not touched.
-    func submit(_ operation: any LedgerOperation) -> Bool { group.submit(operation) }
+    func submit(
+        _ operation: any LedgerOperation, to queue: GroupCommitQueue = .single
+    ) -> Bool { group.submit(operation, to: queue) }
+
+    /// Whether so many more operations may wait now.
+    func canTake(_ count: Int, in queue: GroupCommitQueue) -> Bool {
+        group.canTake(count, in: queue)
+    }
 
     /// Operations that wait, and those of the batch that is in work.
     var inProgress: Int { group.inProgress }

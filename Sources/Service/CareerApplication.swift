@@ -76,12 +76,12 @@ extension CareerApplication {
         for endpoints: [Endpoint], _ core: CareerCore, _ services: CareerServices
     ) -> EndpointResponder {
         EndpointResponder(
-            endpoints: endpoints, gatekeeper: services.gatekeeper,
+            endpoints: endpoints, calls: services.calls,
             policy: HTTPPolicy(
                 corsOrigins: Set(core.settings.corsOrigins),
                 trustedProxies: core.settings.trustedProxies,
                 answersLoopbackOnly: core.settings.isDevelopment),
-            observer: services.metrics.requests, logger: core.logger, translate: problem(for:))
+            logger: core.logger)
     }
 
     /// The server, and what prepares its shutdown.
@@ -152,7 +152,7 @@ extension CareerApplication {
 }
 
 /// What an error of the layers below means to a client. Whatever is not listed is a defect.
-private func problem(for error: any Error) -> Problem? {
+func problem(for error: any Error) -> Problem? {
     if let error = error as? StripeError { return Problem(error) }
     if error is LedgerOverloaded { return .overloaded }
     if error is StripeCatalogGap { return .paymentProviderError.retry(afterSeconds: 30) }

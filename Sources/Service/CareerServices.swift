@@ -37,12 +37,17 @@ public struct CareerServices: Sendable {
     public let notices: OperatorNotices
     public let reconciliation: StripeReconciliation
 
-    var gatekeeper: CareerGatekeeper { identity.gatekeeper }
+    /// How requests, and the operations of a batch, are handled.
+    var calls: CallHandler {
+        CallHandler(
+            gatekeeper: identity.gatekeeper, observer: metrics.requests, logger: core.logger,
+            translate: problem(for:))
+    }
 
     var career: CareerParts {
         CareerParts(
             database: core.database, catalog: core.catalog, clock: core.clock,
-            subscriptions: subscriptions, billing: billing, quota: quota,
+            subscriptions: subscriptions, billing: billing, quota: quota, calls: calls,
             publicURL: core.settings.publicURL)
     }
 

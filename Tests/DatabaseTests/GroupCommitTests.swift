@@ -38,10 +38,14 @@ struct GroupCommitTests {
         }
     }
 
-    private func group(batch: Int = 32, waiting: Int = 100) -> GroupCommit<Int> {
+    private func group(
+        batch: Int = 32, bulk: Int = 64, waiting: Int = 100
+    ) -> GroupCommit<Int> {
         GroupCommit(
             name: "test",
-            bounds: .init(maximumBatch: batch, worthwhileBatch: 8, maximumWaiting: waiting),
+            bounds: .init(
+                maximumBatch: batch, maximumBulk: bulk, worthwhileBatch: 8,
+                maximumWaiting: waiting),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             postpone: { _ in false })
     }
@@ -101,6 +105,46 @@ struct GroupCommitTests {
         #expect(group.inProgress == 2)
         finish(group, diary.work())
         #expect(diary.all.suffix(2) == ["1 done", "2 done"])
+    }
+
+    @Test("A single operation goes before the many that came together, however many these are")
+    func singleFirst() {
+        let (group, diary) = (group(batch: 2, bulk: 3), Diary())
+        for operation in 1...7 { #expect(group.submit(operation, to: .bulk)) }
+        for operation in 11...13 { #expect(group.submit(operation)) }
+        finish(group, diary.work())
+        #expect(
+            diary.all.filter { $0.hasPrefix("transact") } == [
+                "transact [11, 12, 1, 2, 3]", "transact [13, 4, 5, 6]", "transact [7]",
+            ])
+        #expect(diary.all.count { $0.hasSuffix(" done") } == 10)
+    }
+
+    @Test("Of many that came together a culprit is looked for among few")
+    func pieces() {
+        let (group, diary) = (group(batch: 2, bulk: 6), Diary())
+        for operation in 1...6 { #expect(group.submit(operation, to: .bulk)) }
+        finish(group, diary.work { if $0.contains(4) { throw Refused() } })
+        #expect(
+            diary.all == [
+                "transact [1, 2, 3, 4, 5, 6]", "transact [1, 2]", "durable [1, 2]", "1 done",
+                "2 done", "transact [3, 4]", "transact [3]", "durable [3]", "3 done",
+                "transact [4]", "4 failed", "transact [5, 6]", "durable [5, 6]", "5 done", "6 done",
+            ])
+    }
+
+    @Test("Those that came together fill up their own queue alone")
+    func fullOfBulk() {
+        let (group, diary) = (group(waiting: 2), Diary())
+        #expect(group.canTake(2, in: .bulk) && !group.canTake(3, in: .bulk))
+        #expect(group.submit(1, to: .bulk) && group.submit(2, to: .bulk))
+        #expect(!group.submit(3, to: .bulk) && !group.canTake(1, in: .bulk))
+        #expect(group.canTake(2, in: .single) && group.submit(4))
+        #expect(group.inProgress == 3 && group.takeNoMore() == 3)
+        #expect(!group.canTake(1, in: .single) && !group.submit(5, to: .bulk))
+        group.start(diary.work())
+        group.finish(before: Self.later)
+        #expect(diary.all.first == "transact [4, 1, 2]")
     }
 
     @Test("Closed takes nothing more and finishes what it has taken")

@@ -1,7 +1,6 @@
 import Career
 import Foundation
 import HTTPEndpoint
-import HTTPServer
 import HTTPTypes
 import JSON
 import Ledger

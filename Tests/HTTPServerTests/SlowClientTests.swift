@@ -169,9 +169,11 @@ struct SlowClientTests {
             contentType: "text/plain"
         ) { _, _ in [UInt8](repeating: UInt8(ascii: "x"), count: Self.largeBytes) }
         return EndpointResponder(
-            endpoints: [echo, large], gatekeeper: EverybodyMay(),
-            policy: HTTPPolicy(corsOrigins: [], trustedProxies: []), observer: Unobserved(),
-            logger: logger, translate: { _ in nil })
+            endpoints: [echo, large],
+            calls: CallHandler(
+                gatekeeper: EverybodyMay(), observer: Unobserved(), logger: logger,
+                translate: { _ in nil }),
+            policy: HTTPPolicy(corsOrigins: [], trustedProxies: []), logger: logger)
     }
 
     private var logger: Logger {

@@ -238,7 +238,9 @@ def rabbitmq_to_stop():
 class Answer:
     def __init__(self, response, body):
         self.status = response.status
-        self.headers = {name.lower(): value for name, value in response.getheaders()}
+        # As they were written and in their order; and by their names in lower case.
+        self.named = response.getheaders()
+        self.headers = {name.lower(): value for name, value in self.named}
         self.bytes = body
 
     @property

@@ -14,6 +14,7 @@ public struct CareerQuotaService: Sendable {
     private let broker: any MessageBroker
     private let mails: CreditMails
     private let clock: DecisionClock
+    private var queue = GroupCommitQueue.single
 
     package init(
         database: any Database, ledger: CareerLedger, catalog: CatalogStore,
@@ -27,13 +28,25 @@ public struct CareerQuotaService: Sendable {
         self.catalog = catalog
     }
 
+    /// The same for commands of which many come in one request: the ledger takes those of other
+    /// requests first.
+    var inBulk: CareerQuotaService {
+        var copy = self
+        copy.queue = .bulk
+        return copy
+    }
+
+    /// Whether the ledger takes so many more commands now.
+    func canTake(_ count: Int) -> Bool { ledger.canTake(count, in: queue) }
+
     public func validate(
         _ key: IdempotencyKey, featureKey: String, call: UsageLog.Call
     ) async throws -> ValidateUsage.Outcome {
         try await ledger.perform(
             ValidateUsage(
                 key: key, featureKey: featureKey, call: call,
-                randomness: .random(in: .min ... .max)))
+                randomness: .random(in: .min ... .max)),
+            in: queue)
     }
 
     /// - Parameter requestID: of the request that tells how the call ended; `nil` for a message
@@ -41,7 +54,7 @@ public struct CareerQuotaService: Sendable {
     public func commit(
         _ command: CommitUsage, requestID: String?
     ) async throws -> CommitUsage.Outcome {
-        try await ledger.perform(command) { [mails, clock] connection, outcome in
+        try await ledger.perform(command, in: queue) { [mails, clock] connection, outcome in
             guard case .applied(_, _, _, let alert?) = outcome else { return }
             try mails.enqueue(
                 alert, to: command.userID, requestID: requestID, in: connection, now: clock.now())
@@ -56,7 +69,9 @@ public struct CareerQuotaService: Sendable {
     public func accept(
         _ command: CommitUsage, message: String, requestID: String
     ) async throws -> AcceptCommit.Outcome {
-        try await ledger.perform(AcceptCommit(command)) { [broker, clock] connection, outcome in
+        try await ledger.perform(
+            AcceptCommit(command), in: queue
+        ) { [broker, clock] connection, outcome in
             guard outcome == .accepted else { return }
             try broker.enqueue(
                 .usageCommits, message,

@@ -1,5 +1,4 @@
 import HTTPEndpoint
-import HTTPServer
 import LedgerStore
 import Logging
 import Synchronization

@@ -7,6 +7,48 @@ from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
 # Unknown members and codes may come; a client must not fail on them.
 
 
+class _UsageClient(TypedDict):
+    pass
+
+
+class UsageClient(_UsageClient, total=False):
+    """Who called the tool server."""
+
+    ip: Union[str, None]
+    user_agent: Union[str, None]
+
+
+class _UsageEstimate(TypedDict):
+    pass
+
+
+class UsageEstimate(_UsageEstimate, total=False):
+    """What the call is expected to take; at least one field."""
+
+    input_chars: Union[int, None]
+    max_output_tokens: Union[int, None]
+    model: Union[str, None]
+    input_tokens: Union[int, None]
+
+
+class _UsageValidateRequest(TypedDict):
+    request_id: str
+    feature_key: str
+    endpoint: str
+    method: str
+    payload_hash: str
+
+
+class UsageValidateRequest(_UsageValidateRequest, total=False):
+    """Asks whether the user may run a feature now."""
+
+    client: Union["UsageClient", None]
+    usage_estimate: Union["UsageEstimate", None]
+
+
+UsageValidateOperation = Union["UsageValidateRequest", Dict[str, Any]]
+
+
 class _UsageMetrics(TypedDict):
     pass
 
@@ -55,74 +97,21 @@ class UsageCommitRequest(_UsageCommitRequest, total=False):
     failure: Union["UsageFailure", None]
 
 
-UsageStatus = Literal["PENDING", "SUCCESS", "FAILED", "EXPIRED"]
+UsageCommitOperation = Union["UsageCommitRequest", Dict[str, Any]]
 
 
-class _UsageCommitResponse(TypedDict):
-    success: bool
-    message: str
-    status: "UsageStatus"
-    credits_charged: str
+class _UsageBatchRequest(TypedDict):
+    operations: List[Union["UsageValidateOperation", "UsageCommitOperation"]]
 
 
-class UsageCommitResponse(_UsageCommitResponse, total=False):
-    """What became of a commit."""
-
-
-class _Problem(TypedDict):
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-
-
-class Problem(_Problem, total=False):
-    """A refusal (RFC 9457)."""
-
-    errors: List[Dict[str, Any]]
-
-
-class _UsageClient(TypedDict):
-    pass
-
-
-class UsageClient(_UsageClient, total=False):
-    """Who called the tool server."""
-
-    ip: Union[str, None]
-    user_agent: Union[str, None]
-
-
-class _UsageEstimate(TypedDict):
-    pass
-
-
-class UsageEstimate(_UsageEstimate, total=False):
-    """What the call is expected to take; at least one field."""
-
-    input_chars: Union[int, None]
-    max_output_tokens: Union[int, None]
-    model: Union[str, None]
-    input_tokens: Union[int, None]
-
-
-class _UsageValidateRequest(TypedDict):
-    request_id: str
-    feature_key: str
-    endpoint: str
-    method: str
-    payload_hash: str
-
-
-class UsageValidateRequest(_UsageValidateRequest, total=False):
-    """Asks whether the user may run a feature now."""
-
-    client: Union["UsageClient", None]
-    usage_estimate: Union["UsageEstimate", None]
+class UsageBatchRequest(_UsageBatchRequest, total=False):
+    """Calls of the internal API, to be answered together."""
 
 
 UsageAccess = Literal["granted", "denied"]
+
+
+UsageStatus = Literal["PENDING", "SUCCESS", "FAILED", "EXPIRED"]
 
 
 UsageDecision = Literal[
@@ -150,3 +139,47 @@ class _UsageValidateResponse(TypedDict):
 
 class UsageValidateResponse(_UsageValidateResponse, total=False):
     """The decision on a call."""
+
+
+class _UsageCommitResponse(TypedDict):
+    success: bool
+    message: str
+    status: "UsageStatus"
+    credits_charged: str
+
+
+class UsageCommitResponse(_UsageCommitResponse, total=False):
+    """What became of a commit."""
+
+
+class _Problem(TypedDict):
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class Problem(_Problem, total=False):
+    """A refusal (RFC 9457)."""
+
+    errors: List[Dict[str, Any]]
+
+
+class _UsageOperationResult(TypedDict):
+    status: int
+    body: Union["UsageValidateResponse", "UsageCommitResponse", "Problem"]
+
+
+class UsageOperationResult(_UsageOperationResult, total=False):
+    """What the single call would be answered with."""
+
+    headers: Dict[str, Any]
+
+
+class _UsageBatchResponse(TypedDict):
+    results: List["UsageOperationResult"]
+
+
+class UsageBatchResponse(_UsageBatchResponse, total=False):
+    """The answers to the operations of a batch."""
