@@ -9,7 +9,10 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cuebx-bench",
         abstract: "Measure against the bare database, one process, a small database.",
-        subcommands: [Bench.self, BenchWebhooks.self, BenchProcesses.self, BenchGrowth.self],
+        subcommands: [
+            Bench.self, BenchWebhooks.self, BenchProcesses.self, BenchGrowth.self,
+            BatchedClient.self,
+        ],
         defaultSubcommand: Bench.self)
 }
 
@@ -31,6 +34,13 @@ struct Bench: AsyncParsableCommand {
     )
     var database: String?
 
+    @Flag(
+        help: """
+            The clients as callers in \(BatchedLoad.processes) client processes, each with one \
+            batch in flight.
+            """)
+    var batched = false
+
     func run() async throws {
         try await options.inNewFolder { try await run(in: $0) }
     }
@@ -40,7 +50,7 @@ struct Bench: AsyncParsableCommand {
         let (bare, served) = try await measure(path: path, catalog: catalog)
         let lone = served.lone
         let figures: JSONValue = [
-            "clients": .int(Int64(options.clients)),
+            "clients": .int(Int64(options.clients)), "batched": .bool(batched),
             "cycles_per_second": number(served.load.cyclesPerSecond),
             "bare_cycles_per_second": number(bare.rate),
             "ratio": number(served.load.cyclesPerSecond / bare.rate),
@@ -123,9 +133,7 @@ struct Bench: AsyncParsableCommand {
                 bare.seconds += elapsed
                 note("round \(round): the server, \(clients) clients …")
                 let cpu = server.cpuSeconds()
-                served.load += try await LoadGenerator(
-                    ports: [server.port], users: users, seconds: span
-                ).run(progress: note)
+                served.load += try await load(server.port, users, seconds: span)
                 served.cpuSeconds += server.cpuSeconds() - cpu
             }
             served.residentMiB = server.residentMiB()
@@ -140,5 +148,18 @@ struct Bench: AsyncParsableCommand {
         }
         server.stop()
         return (bare, served)
+    }
+
+    private func load(
+        _ port: Int, _ users: [BenchServer.User], seconds: Int
+    ) async throws -> LoadFigures {
+        guard batched else {
+            return try await LoadGenerator(
+                ports: [port], users: users, seconds: seconds
+            ).run(progress: note)
+        }
+        return try await BatchedLoad(
+            port: port, users: users, seconds: seconds
+        ).run(progress: note)
     }
 }

@@ -32,13 +32,7 @@ struct LoadGenerator: Sendable {
 
     func run(progress: @Sendable (String) -> Void) async throws -> LoadFigures {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        // Real clients run on machines of their own. Here an answer would have the generator push
-        // the server off its core, once for each request; as a batch process it waits its turn.
-        try await group.next().submit {
-            let batch: Int32 = 3
-            var parameters = sched_param()
-            sched_setscheduler(0, batch, &parameters)
-        }.get()
+        try await Self.yieldToServer(on: group)
         let tally = LoadTally()
         var channels: [any Channel] = []
         let start = ContinuousClock.now
@@ -60,6 +54,18 @@ struct LoadGenerator: Sendable {
         for channel in channels { try await channel.close().get() }
         try await group.shutdownGracefully()
         return tally.figures(elapsed: elapsed)
+    }
+}
+
+extension LoadGenerator {
+    /// Real clients run on machines of their own. Here an answer would have the generator push the
+    /// server off its core, once for each request; as a batch process it waits its turn.
+    static func yieldToServer(on group: MultiThreadedEventLoopGroup) async throws {
+        try await group.next().submit {
+            let batch: Int32 = 3
+            var parameters = sched_param()
+            sched_setscheduler(0, batch, &parameters)
+        }.get()
     }
 }
 
@@ -233,9 +239,33 @@ struct LoadAnswer {
             length = length * 10 + Int(byte - UInt8(ascii: "0"))
         }
         guard bytes.count >= headEnd + length else { return nil }
-        isOK = bytes.end(of: "HTTP/1.1 200 ") != nil
+        self.init(isOK: bytes.end(of: "HTTP/1.1 200 ") != nil, bytes)
+    }
+
+    private init(isOK: Bool, _ bytes: UnsafeRawBufferPointer) {
+        self.isOK = isOK
         usageID = bytes.end(of: "\"usage_id\":\"").map {
             Array(bytes[$0...].prefix(36))
+        }
+    }
+
+    /// - Returns: the answers to a batch's operations; `nil` while they have not arrived whole.
+    static func ofBatch(_ bytes: UnsafeRawBufferPointer) -> [LoadAnswer]? {
+        guard let whole = LoadAnswer(bytes) else { return nil }
+        guard whole.isOK else { return [] }
+        let mark: StaticString = "{\"status\":"
+        var starts: [Int] = []
+        var rest = bytes
+        var passed = 0
+        while let end = rest.end(of: mark) {
+            passed += end
+            starts.append(passed)
+            rest = UnsafeRawBufferPointer(rebasing: bytes[passed...])
+        }
+        return starts.indices.map { index in
+            let end = index + 1 < starts.count ? starts[index + 1] : bytes.count
+            let part = UnsafeRawBufferPointer(rebasing: bytes[starts[index]..<end])
+            return LoadAnswer(isOK: part.starts(with: Array("200".utf8)), part)
         }
     }
 }
