@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,8 @@ class Call:
         self._production: Production | None = None
         self._must_stop = False
         self._start = time.monotonic()
-        self._next_capture, self._tokens_a_tenth = 0.0, math.inf
+        self._lock = threading.RLock()
+        self._tokens_a_tenth = math.inf
         # What validate has held.
         self._held = "0"
         self.request_id = asking.request_id
@@ -109,19 +111,34 @@ class Call:
         self.check()
         if self._production is None:
             self._production = Production()
-            self._next_capture = time.monotonic() + self._engine.options.capture_every
+            self._capture_later()
         self._production.add(chunk)
-        if time.monotonic() >= self._next_capture or self._production.uncaptured >= self._tokens_a_tenth:
+        if self._production.uncaptured >= self._tokens_a_tenth:
             self._capture()
 
     def _handed_out(self) -> None:
         if self._production:
             self._production.chunks += 1
 
+    def _capture_later(self) -> None:
+        """A timer, since a provider may pause after any chunk."""
+        def tick() -> None:
+            if self._granted.is_open:
+                self._capture()
+                self._capture_later()
+
+        self._engine.sender.later(time.monotonic() + self._engine.options.capture_every, tick)
+
     def _capture(self) -> None:
+        with self._lock:
+            self._capture_part()
+
+    def _capture_part(self) -> None:
         production = self._production
-        self._next_capture = time.monotonic() + self._engine.options.capture_every
-        if production is None or not self._engine.can_capture or (part := production.part()) is None:
+        if production is None or not (self._model or self._asking.feature in self._engine.fixed_prices):
+            # Without a model the service would take all that is held.
+            return
+        if not self._granted.is_open or not self._engine.can_capture or (part := production.part()) is None:
             return
         if (body := self._capture_body(part, production)) is None:
             return
@@ -132,7 +149,7 @@ class Call:
 
     def _captured(self, production: Production, answer: Answer) -> None:
         """By what was charged so far it is known how many tokens a tenth of the hold is; a stream that
-        has less than a fifth of it left, and goes on, is given as much again. What has a fixed price was
+        has less than half of it left, and goes on, is given as much again. What has a fixed price was
         taken whole by the first capture."""
         if not self._asking.estimate:
             return
@@ -144,15 +161,22 @@ class Call:
             return
         if charged > 0 and held > 0:
             self._tokens_a_tenth = max(1.0, float(production.captured_tokens * held / charged / 10))
-            if left * 5 < held and self._granted.is_open:
+            if left * 2 < held and self._granted.is_open:
                 self.extend(additional_credits=self._held)
+
+    @property
+    def _model(self) -> str | None:
+        """What the provider says that it is, else what was announced."""
+        told = self._production.counts.model if self._production else None
+        model = told or (self._asking.estimate or {}).get("model")
+        return str(model)[:100] if model else None
 
     def _capture_body(self, part: dict[str, Any], production: Production) -> dict[str, Any] | None:
         """A fixed price is taken whole, once; None: it was."""
         body = {"user_id": self.user_id, "usage_id": self.usage_id,
                 "capture_id": f"c{production.captures + 1}-{new_id()}"}
         if self._asking.feature not in self._engine.fixed_prices:
-            return {**body, "metrics": part}
+            return {**body, "metrics": {**part, **({"model_used": self._model} if self._model else {})}}
         held = self.credits_reserved
         return {**body, "credits": held} if is_positive(held) else None
 
@@ -163,6 +187,9 @@ class Call:
             self._must_stop = True
 
     def _finish(self, error: BaseException | None) -> Signal:
+        with self._lock:
+            # No capture begins after its outcome was decided.
+            self._granted.is_open = False
         return self._engine.finish(self._granted, self._outcome(error))
 
     def _outcome(self, error: BaseException | None) -> list[Record]:
