@@ -20,11 +20,12 @@ let standalone: [LinkerSetting] = [
 ]
 
 extension Target {
-    /// A library target. Each has a README.md, which is no source.
+    /// A library target. Each has a README.md, which is no source. The optimizer sees what it needs of
+    /// the targets below, as if all were one module (docs/decisions/0018-targets.md).
     static func sourceTarget(name: String, dependencies: [Dependency] = []) -> Target {
         .target(
             name: name, dependencies: dependencies, exclude: ["README.md"],
-            swiftSettings: settings)
+            swiftSettings: settings + [.unsafeFlags(["-cross-module-optimization"])])
     }
 }
 

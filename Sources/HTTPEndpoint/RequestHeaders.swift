@@ -31,12 +31,16 @@ public struct RequestHeaders: Sendable {
 
     /// - Parameter canonical: in lower case.
     private func isSame(_ name: String, _ canonical: String) -> Bool {
-        let (left, right) = (name.utf8, canonical.utf8)
-        guard left.count == right.count else { return false }
-        for (byte, wanted) in zip(left, right) where byte != wanted {
-            guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte), byte | 0x20 == wanted
-            else { return false }
+        guard name.utf8.count == canonical.utf8.count else { return false }
+        let isSame = name.utf8.withContiguousStorageIfAvailable { name in
+            canonical.utf8.withContiguousStorageIfAvailable { canonical in
+                name.indices.allSatisfy { Self.inLowerCase(name[$0]) == canonical[$0] }
+            } ?? false
         }
-        return true
+        return isSame ?? (name.lowercased() == canonical)
+    }
+
+    private static func inLowerCase(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 }

@@ -22,18 +22,28 @@ public struct HTTPPolicy: Sendable {
 
     // The name is a valid one, which the initializer cannot know.
     private static let host = HTTPField.Name("Host")!
+    private static let loopback = "127.0.0.1"
 
     /// Whether the request is for a host that this server answers for.
     func answers(_ headers: RequestHeaders, target: String) -> Bool {
         guard answersLoopbackOnly else { return true }
         if let host = headers[Self.host], !Self.isOfThisMachine(host) { return false }
-        guard let scheme = target.range(of: "://"), target.first != "/" else { return true }
+        guard target.utf8.first != UInt8(ascii: "/"), let scheme = target.range(of: "://") else {
+            return true
+        }
         return Self.isOfThisMachine(String(target[scheme.upperBound...].prefix { $0 != "/" }))
     }
 
     /// A loopback address, `localhost` and names below it (RFC 6761 §6.3), or a name without a dot,
     /// which the public DNS has none of.
     static func isOfThisMachine(_ authority: String) -> Bool {
+        // Most requests name the address itself.
+        let rest = authority.utf8.dropFirst(Self.loopback.utf8.count)
+        if authority.utf8.starts(with: Self.loopback.utf8),
+            rest.first.map { $0 == UInt8(ascii: ":") } ?? true
+        {
+            return true
+        }
         var host = authority.lowercased()[...]
         if host.first == "[" {
             return IPAddress(String(host.dropFirst().prefix { $0 != "]" }))?.isLoopback ?? false

@@ -27,22 +27,29 @@ extension UUID {
     /// Reads the text of RFC 9562 §4, in either case. Foundation's parser is lenient about the
     /// length and goes through C's formatted input.
     public init?(text: String) {
+        var text = text
+        guard let uuid = text.withUTF8(Self.read) else { return nil }
+        self.init(uuid: uuid)
+    }
+
+    private static func read(_ text: UnsafeBufferPointer<UInt8>) -> uuid_t? {
+        guard text.count == 36 else { return nil }
         var bytes: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         let isGood = withUnsafeMutableBytes(of: &bytes) { bytes in
             var nibbles = 0
-            for (place, character) in text.utf8.enumerated() {
+            for place in text.indices {
+                let character = text[place]
                 if place == 8 || place == 13 || place == 18 || place == 23 {
                     guard character == UInt8(ascii: "-") else { return false }
                     continue
                 }
-                guard nibbles < 32, let digit = Self.hexadecimal(character) else { return false }
+                guard let digit = hexadecimal(character) else { return false }
                 bytes[nibbles / 2] = bytes[nibbles / 2] << 4 | digit
                 nibbles += 1
             }
-            return nibbles == 32
+            return true
         }
-        guard isGood else { return nil }
-        self.init(uuid: bytes)
+        return isGood ? bytes : nil
     }
 
     private static func hexadecimal(_ character: UInt8) -> UInt8? {
