@@ -39,11 +39,8 @@ public struct HTTPPolicy: Sendable {
     static func isOfThisMachine(_ authority: String) -> Bool {
         // Most requests name the address itself.
         let rest = authority.utf8.dropFirst(Self.loopback.utf8.count)
-        if authority.utf8.starts(with: Self.loopback.utf8),
-            rest.first.map { $0 == UInt8(ascii: ":") } ?? true
-        {
-            return true
-        }
+        let isAddress = authority.utf8.starts(with: Self.loopback.utf8)
+        if isAddress, rest.isEmpty || rest.first == UInt8(ascii: ":") { return true }
         var host = authority.lowercased()[...]
         if host.first == "[" {
             return IPAddress(String(host.dropFirst().prefix { $0 != "]" }))?.isLoopback ?? false

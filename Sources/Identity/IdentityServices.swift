@@ -97,7 +97,7 @@ package struct IdentityServices: Sendable {
             secrets: secrets,
             installation: settings.installation)
         refreshTokens = RefreshTokens(secrets: secrets)
-        accessTokens = try await AccessTokens(secret: settings.jwtSecret)
+        accessTokens = AccessTokens(secret: settings.jwtSecret)
         var external: ExternalIssuer?
         var services: [any Service] = []
         if let provider = settings.provider {
@@ -120,9 +120,9 @@ package struct IdentityServices: Sendable {
     /// The tokens of a session, as an answer.
     func tokens(
         for user: UserRow, sessionID: UUID, refreshToken: String
-    ) async throws -> TokenResponse {
+    ) -> TokenResponse {
         TokenResponse(
-            accessToken: try await accessTokens.issue(
+            accessToken: accessTokens.issue(
                 userID: user.id, email: user.email, sessionID: sessionID, now: clock.now()),
             refreshToken: refreshToken)
     }

@@ -33,7 +33,7 @@ struct RefreshToken: Action {
         }
         let rotated = try verdict.get()
         return Reply(
-            try await identity.tokens(
+            identity.tokens(
                 for: rotated.user, sessionID: rotated.sessionID, refreshToken: rotated.token))
     }
 

@@ -44,8 +44,8 @@ struct SignIn: Action {
             return .success(user)
         }
         return Reply(
-            try await identity.tokens(
-                for: verdict.get(), sessionID: session.id, refreshToken: session.refreshToken))
+            identity.tokens(
+                for: try verdict.get(), sessionID: session.id, refreshToken: session.refreshToken))
     }
 }
 

@@ -2,7 +2,6 @@ import Crypto
 import FoundationEssentials
 import HTTPEndpoint
 import JSON
-import JWTKit
 import Tokens
 import Values
 
@@ -51,13 +50,13 @@ final class TokenVerifier: Sendable {
         let expiresAt: Timestamp
     }
 
-    private let algorithm: any JWTAlgorithm
+    private let ownKey: SignatureKey
     private let external: ExternalIssuer?
     private let clock: DecisionClock
     private let cache = GenerationCache<CacheKey, Verified>(limit: cachedTokens)
 
     init(accessTokens: AccessTokens, external: ExternalIssuer?, clock: DecisionClock) {
-        algorithm = accessTokens.algorithm
+        ownKey = accessTokens.key
         self.external = external
         self.clock = clock
     }
@@ -93,21 +92,15 @@ final class TokenVerifier: Sendable {
 
     /// A token that we signed.
     private func own(_ jwt: CompactJWT) throws -> Caller {
-        guard isSigned(jwt) else { throw TokenRefusal.badSignature }
+        guard ownKey.isValid(jwt.signature, for: jwt.signedBytes) else {
+            throw TokenRefusal.badSignature
+        }
         guard jwt.claims["type"]?.string == AccessTokens.type,
             let userID = uuid(jwt.claims["sub"])
         else { throw TokenRefusal.otherKind }
         // Ours name their session; those that somebody else signs with our secret name none, or
         // one of their own that is no session here.
         return Caller(userID: userID, sessionID: uuid(jwt.claims["sid"]))
-    }
-
-    private func isSigned(_ jwt: CompactJWT) -> Bool {
-        do {
-            return try algorithm.verify(jwt.signature, signs: jwt.signedBytes)
-        } catch {
-            return false
-        }
     }
 
     private func uuid(_ claim: JSONValue?) -> UUID? {

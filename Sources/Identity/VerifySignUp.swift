@@ -57,7 +57,7 @@ struct VerifySignUp: Action {
             try session.insert(for: user.id, in: connection)
         }
         return Reply(
-            try await identity.tokens(
+            identity.tokens(
                 for: known, sessionID: session.id, refreshToken: session.refreshToken))
     }
 

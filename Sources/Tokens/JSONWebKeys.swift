@@ -1,10 +1,11 @@
+import Crypto
+import CryptoExtras
 import Foundation
 import FoundationEssentials
 import HTTPClient
-import JSON
-import JWTKit
 import Logging
 import ServiceLifecycle
+import Values
 
 /// The public keys of another identity provider (RFC 7517), from a URL or a file. They are fetched
 /// at the start, now and then, since providers withdraw keys, and when a token names a key that is
@@ -27,7 +28,7 @@ package actor JSONWebKeys {
         /// `nil` where the provider names none (RFC 7517 §4.5: it need not).
         let id: String?
         let algorithm: String
-        let value: any JWTAlgorithm
+        let value: SignatureKey
     }
 
     private let source: String
@@ -53,7 +54,7 @@ package actor JSONWebKeys {
 
     /// What is known of a key that a token names.
     package enum Answer {
-        case key(any JWTAlgorithm)
+        case key(SignatureKey)
         /// The provider has no such key.
         case unknown
         /// The provider cannot be asked.
@@ -99,7 +100,7 @@ package actor JSONWebKeys {
 
     private func fetch() async {
         do {
-            let found = try await Self.keys(in: try await text())
+            let found = try Self.keys(in: try await text())
             guard !found.isEmpty else { throw Failure("it has no usable key") }
             keys = found
             lastFetchFailed = false
@@ -137,7 +138,7 @@ package actor JSONWebKeys {
     /// Keys of other kinds and uses are passed over: a provider may list them for others. So are
     /// those that cannot be read, each by itself: what Foundation's parser reads is asked for the
     /// few members that we need, since ours would refuse a whole set for one repeated name.
-    private static func keys(in text: [UInt8]) async throws -> [Key] {
+    private static func keys(in text: [UInt8]) throws -> [Key] {
         let document: Any
         do {
             document = try JSONSerialization.jsonObject(with: Data(text))
@@ -150,27 +151,11 @@ package actor JSONWebKeys {
         var keys: [Key] = []
         for item in list.lazy.compactMap({ $0 as? [String: Any] }).map(WrittenKey.init) {
             guard let algorithm = item.algorithm, item.isForSignatures else { continue }
-            do {
-                let value = try await key(item, algorithm)
-                keys.append(Key(id: item["kid"], algorithm: algorithm.rawValue, value: value))
-            } catch {
-                continue
-            }
+            guard let value = item.key(for: algorithm) else { continue }
+            keys.append(Key(id: item["kid"], algorithm: algorithm, value: value))
             if keys.count == maximumKeys { break }
         }
         return keys
-    }
-
-    private static func key(
-        _ item: WrittenKey, _ algorithm: JWK.Algorithm
-    ) async throws -> any JWTAlgorithm {
-        // Within a collection of its own any name does.
-        let name = JWKIdentifier(string: "key")
-        var jwk = try JWK(json: item.publicParts)
-        jwk.keyIdentifier = name
-        jwk.algorithm = algorithm
-        return try await JWTKeyCollection().add(jwk: jwk)
-            .getKey(for: name, alg: algorithm.rawValue)
     }
 }
 
@@ -195,26 +180,45 @@ private struct WrittenKey {
 
     /// The one algorithm that we use such a key with. Its names are those of RFC 7518 and RFC 8037,
     /// and of RFC 9864, which gives Ed25519 one of its own.
-    var algorithm: JWK.Algorithm? {
-        let algorithm: JWK.Algorithm
+    var algorithm: String? {
+        let algorithm: String
         switch (self["kty"], self["crv"]) {
-        case ("RSA", nil): algorithm = .rs256
-        case ("EC", "P-256"): algorithm = .es256
-        case ("OKP", "Ed25519"): algorithm = .eddsa
+        case ("RSA", nil): algorithm = "RS256"
+        case ("EC", "P-256"): algorithm = "ES256"
+        case ("OKP", "Ed25519"): algorithm = "EdDSA"
         default: return nil
         }
         guard let declared = self["alg"] else { return algorithm }
-        return JSONWebKeys.familiarName(declared) == algorithm.rawValue ? algorithm : nil
+        return JSONWebKeys.familiarName(declared) == algorithm ? algorithm : nil
     }
 
-    /// The public parts only, whatever the document holds.
-    var publicParts: String {
-        JSONValue.object(
-            JSONObject(
-                ["kty", "crv", "n", "e", "x", "y"].compactMap { name in
-                    self[name].map { (key: name, value: .string($0)) }
-                })
-        ).compactText
+    /// The key itself, from its public parts only, whatever the document holds.
+    ///
+    /// - Returns: `nil` where a part is missing or is none, or an RSA key is shorter than 2048 bits
+    ///   (RFC 7518 §3.3).
+    func key(for algorithm: String) -> SignatureKey? {
+        do {
+            switch algorithm {
+            case "RS256":
+                guard let n = part("n"), let e = part("e") else { return nil }
+                return .rs256(try _RSA.Signing.PublicKey(n: n, e: e))
+            case "ES256":
+                guard let x = part("x"), let y = part("y"), x.count == 32, y.count == 32 else {
+                    return nil
+                }
+                return .es256(try P256.Signing.PublicKey(rawRepresentation: x + y))
+            default:
+                guard let x = part("x") else { return nil }
+                return .ed25519(try Curve25519.Signing.PublicKey(rawRepresentation: x))
+            }
+        } catch {
+            // It is no point of the curve, or of another length.
+            return nil
+        }
+    }
+
+    private func part(_ name: String) -> [UInt8]? {
+        self[name].flatMap { Base64URL.decode(Array($0.utf8)[...]) }
     }
 }
 
