@@ -47,7 +47,7 @@ def python_type(schema):
     if "enum" in schema:
         values = ", ".join(json.dumps(value) for value in schema["enum"] if value is not None)
         text = f"Literal[{values}]"
-        return f"Optional[{text}]" if None in schema["enum"] else text
+        return f"Union[{text}, None]" if None in schema["enum"] else text
     for kind in ("anyOf", "oneOf", "allOf"):
         if kind in schema:
             parts = [python_type(each) for each in schema[kind]]
@@ -69,7 +69,7 @@ def python_text(document):
     lines = [
         '"""The wire\'s types. Written by clients/wire_types.py from openapi.json; do not edit."""', "",
         "from __future__ import annotations", "",
-        "from typing import Any, Dict, List, Literal, Optional, TypedDict, Union", "",
+        "from typing import Any, Dict, List, Literal, TypedDict, Union", "",
         "# Unknown members and codes may come; a client must not fail on them."]
     for name in schemas_in_use(document):
         schema = document["components"]["schemas"][name]

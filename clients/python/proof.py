@@ -8,7 +8,10 @@
         breaks off streams at random points, by their consumers, their providers and by cancellation, and
         looks for a hold that did not end
 
-`make test` runs a small sample of each.
+    clients/python/proof.py overhead --number 2000
+        a call's time by the client beside bare httpx, on a machine that does nothing else
+
+`make test` runs a small sample of the first two.
 """
 
 import argparse
@@ -266,14 +269,67 @@ def judge_aborts(user, outcomes):
     return f"{len(logs)} holds ({dict(statuses)}), {len(outcomes)} entered; none leaks"
 
 
+# Overhead
+
+
+def measure_overhead(number, seed, say=print):
+    """Medians, in milliseconds, of what a caller waits for: bare validate and commit, one after the other;
+    bare validate alone; a metered call, whose commit goes in the background."""
+    service = Service(RICH).start()
+    folder = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=memory_folder()))
+    try:
+        user = service.new_user()
+        token = user.token(86_400)
+        validate, commit = bare(service, token, user, number)
+        times = []
+        with cuebx.Client(service.url, spool=folder / "spool") as client:
+            for _ in range(number):
+                start = time.perf_counter()
+                with client.metered(FEATURE, user=token):
+                    pass
+                times.append(time.perf_counter() - start)
+                client.flush()
+        metered = median(times)
+        result = (f"bare validate {validate:.3f}, bare commit {commit:.3f}, metered {metered:.3f}: "
+                  f"{metered - validate:.3f} ms more than validate alone")
+        say(result)
+        return result
+    finally:
+        service.stop()
+        shutil.rmtree(folder)
+
+
+def bare(service, token, user, number):
+    import httpx
+
+    headers = {"Authorization": f"Bearer {token}", "X-Internal-API-Key": "dev-internal-key"}
+    asked, told = [], []
+    with httpx.Client(base_url=f"{service.url}/career/internal/usage", headers=headers) as client:
+        for each in range(number):
+            start = time.perf_counter()
+            granted = client.post("/validate", json={
+                "request_id": f"bare-{each}", "feature_key": FEATURE, "endpoint": "", "method": "POST",
+                "payload_hash": "ab" * 32}).json()
+            between = time.perf_counter()
+            client.post("/commit", json={
+                "user_id": user.id, "usage_id": granted["usage_id"], "success": True})
+            asked.append(between - start)
+            told.append(time.perf_counter() - between)
+    return median(asked), median(told)
+
+
+def median(times):
+    return sorted(times)[len(times) // 2] * 1000
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=["kills", "aborts"])
+    parser.add_argument("what", choices=["kills", "aborts", "overhead"])
     parser.add_argument("--number", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    {"kills": prove_kills, "aborts": prove_aborts}[arguments.what](
+    {"kills": prove_kills, "aborts": prove_aborts, "overhead": measure_overhead}[arguments.what](
         arguments.number, arguments.seed, lambda text: print(text, flush=True))
 
 
