@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "/career/internal/usage/"
 PYTHON = ROOT / "clients/python/src/cuebx/wire.py"
+TYPESCRIPT = ROOT / "clients/typescript/src/wire.ts"
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 
 
@@ -109,15 +110,72 @@ def wrapped(text):
     return "\n".join(lines)
 
 
+def typescript_type(schema):
+    if "$ref" in schema:
+        return schema["$ref"].rsplit("/", 1)[1]
+    if "const" in schema:
+        return json.dumps(schema["const"])
+    if "enum" in schema:
+        return " | ".join(json.dumps(value) for value in schema["enum"])
+    for kind, mark in (("anyOf", " | "), ("oneOf", " | "), ("allOf", " & ")):
+        if kind in schema:
+            return mark.join(dict.fromkeys(typescript_type(each) for each in schema[kind]))
+    kinds = schema.get("type", "object")
+    parts = []
+    for kind in kinds if isinstance(kinds, list) else [kinds]:
+        if kind == "array":
+            item = typescript_type(schema.get("items", {}))
+            parts.append(f"({item})[]" if " " in item else f"{item}[]")
+        elif kind == "object":
+            parts.append(typescript_object(schema))
+        else:
+            parts.append({"integer": "number"}.get(kind, kind))
+    return " | ".join(dict.fromkeys(parts))
+
+
+def typescript_object(schema):
+    """An object that stands within another."""
+    if "properties" in schema:
+        return "{ " + " ".join(typescript_members(schema)) + " }"
+    values = schema.get("additionalProperties")
+    return f"Record<string, {typescript_type(values) if isinstance(values, dict) else 'unknown'}>"
+
+
+def typescript_members(schema):
+    required = set(schema.get("required", []))
+    return [f"{name}{'' if name in required else '?'}: {typescript_type(each)};"
+            for name, each in schema["properties"].items()]
+
+
+def typescript_text(document):
+    lines = [
+        "/** The wire's types. Written by clients/wire_types.py from openapi.json; do not edit. */", "",
+        "// Unknown members and codes may come; a client must not fail on them."]
+    for name in schemas_in_use(document):
+        schema = document["components"]["schemas"][name]
+        if "description" in schema:
+            lines += ["", "/** " + " ".join(schema["description"].split()) + " */"]
+        else:
+            lines.append("")
+        if "properties" in schema:
+            lines += [f"export interface {name} {{",
+                      *(f"    {member}" for member in typescript_members(schema)), "}"]
+        else:
+            lines.append(f"export type {name} = {typescript_type(schema)};")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     document = json.loads((ROOT / "openapi.json").read_text())
-    text = wrapped(python_text(document))
-    if "--check" not in sys.argv:
-        PYTHON.write_text(text)
-    elif not PYTHON.exists() or PYTHON.read_text() != text:
-        print(f"{PYTHON.relative_to(ROOT)}:1: not what openapi.json says: run clients/wire_types.py")
-        return 1
-    return 0
+    failed = 0
+    for path, text in (
+            (PYTHON, wrapped(python_text(document))), (TYPESCRIPT, typescript_text(document))):
+        if "--check" not in sys.argv:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            print(f"{path.relative_to(ROOT)}:1: not what openapi.json says: run clients/wire_types.py")
+            failed = 1
+    return failed
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ if [ "${1:-}" = tests ]; then
     # Caddy is a proxy that keeps connections in a pool. Java's own client asks each server for HTTP/2;
     # the tests run it from its source, which takes the compiler that a run-time alone has not.
     packages+=(rabbitmq-server caddy openjdk-17-jdk-headless)
+    # The TypeScript client is compiled and run; any Node from 18 on will do.
+    if ! command -v node >/dev/null; then packages+=(nodejs); fi
+    if ! command -v tsc >/dev/null; then packages+=(node-typescript); fi
 fi
 
 if ! command -v swift >/dev/null; then

@@ -1,0 +1,97 @@
+/** What is asked before a call. */
+import { payloadHash } from "./hashing.js";
+import type { Payload } from "./hashing.js";
+import { newId } from "./ids.js";
+import { Secret } from "./transport.js";
+import type { Body } from "./transport.js";
+
+/** What a feature that is priced by tokens holds. */
+export interface Estimate {
+    inputChars?: number;
+    inputTokens?: number;
+    maxOutputTokens?: number;
+    model?: string;
+}
+
+export interface MeterOptions {
+    /** The user's access token, with or without "Bearer ". */
+    user: string;
+    /**
+     * What the call is about: bytes or a text as they came, else a JSON value. Together with the
+     * request id it says which calls are the same one.
+     */
+    payload?: Payload;
+    /** The host's Idempotency-Key; else a new one. */
+    requestId?: string;
+    /** The tool server's own address, for the user's log. */
+    endpoint?: string;
+    method?: string;
+    estimate?: Estimate;
+    /** Seconds at first; a call that runs longer is prolonged by itself. */
+    holdSeconds?: number;
+    /** The call, or its usage id, out of whose hold this one is taken. */
+    parent?: string | { readonly usageId: string };
+    /** Who called. */
+    client?: { ip?: string; userAgent?: string };
+    /** Whoever aborts leaves nothing held. */
+    signal?: AbortSignal;
+}
+
+export class Asking {
+    readonly token: Secret;
+    readonly requestId: string;
+    /** Without what is secret or large. */
+    readonly options: Omit<MeterOptions, "user" | "payload">;
+    private readonly hash: string;
+
+    constructor(readonly feature: string, options: MeterOptions) {
+        const { user, payload, ...rest } = options;
+        this.options = rest;
+        this.token = new Secret(user.replace(/^bearer\s+/i, "").trim());
+        this.requestId = options.requestId ?? newId();
+        this.hash = payloadHash(payload ?? "");
+    }
+
+    body(): Body {
+        const { estimate, holdSeconds, parent, client } = this.options;
+        const optional = {
+            usage_estimate: estimate && defined({
+                input_chars: estimate.inputChars, input_tokens: estimate.inputTokens,
+                max_output_tokens: estimate.maxOutputTokens, model: estimate.model,
+            }),
+            hold_seconds: holdSeconds,
+            parent_usage_id: typeof parent === "object" ? parent.usageId : parent,
+            client: client && defined({ ip: client.ip, user_agent: client.userAgent }),
+        };
+        return {
+            request_id: this.requestId, feature_key: this.feature,
+            endpoint: this.options.endpoint ?? "", method: this.options.method ?? "POST",
+            payload_hash: this.hash, ...defined(optional),
+        };
+    }
+
+    /**
+     * How long the token is good by the service's clock; undefined if it does not say. It is read, not
+     * judged: that is the service's.
+     */
+    secondsOfToken(clockOffset: number): number | undefined {
+        try {
+            const part = this.token.text.split(".")[1] ?? "";
+            const text = Buffer.from(part, "base64url").toString("utf8");
+            const { exp } = JSON.parse(text) as { exp?: unknown };
+            return typeof exp === "number" ? exp - Date.now() / 1000 - clockOffset : undefined;
+        } catch {
+            return undefined;
+        }
+    }
+
+    isTokenOver(clockOffset: number): boolean {
+        const left = this.secondsOfToken(clockOffset);
+        return left !== undefined && left <= 0;
+    }
+}
+
+/** The members that have a value. */
+export function defined(members: Body): Body {
+    return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}

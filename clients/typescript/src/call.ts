@@ -1,0 +1,245 @@
+/** One metered call: asked for, run, settled. */
+import { defined } from "./asking.js";
+import type { Asking } from "./asking.js";
+import type { Engine } from "./engine.js";
+import { CueBXError, HoldEnded } from "./errors.js";
+import { failureType, reasonOf } from "./failures.js";
+import { isPositive } from "./holds.js";
+import type { Usage } from "./holds.js";
+import { newId } from "./ids.js";
+import { Production } from "./production.js";
+import type { Tokens } from "./production.js";
+import type { SpoolRecord } from "./spool-format.js";
+import { monotonic } from "./time.js";
+import type { Answer, Body } from "./transport.js";
+import type { FailureType } from "./wire.js";
+
+const LONGEST_LATENCY = 3_600_000;
+const LONGEST_REASON = 1000;
+/** Seconds after which a disk that does not answer is taken for broken. */
+const DISK_SECONDS = 30;
+/** Seconds by which an aborted call is kept until its outcome is on the disk. */
+const ABORTED_WAITS = 0.05;
+
+/** What a call used, in total. */
+export interface Settlement {
+    inputTokens?: number;
+    outputTokens?: number;
+    cachedInputTokens?: number;
+    reasoningTokens?: number;
+    model?: string;
+    /** A decimal text, e.g. "0.25", instead of tokens; beside what was captured before. */
+    credits?: string;
+}
+
+/** What the body of a metered call has: tell by it what was used, or that it failed. */
+export class Call {
+    /** The call's name; the same request id and payload never run twice. */
+    readonly requestId: string;
+    private settled?: Body;
+    private failure?: { type: FailureType; reason: string };
+    private production?: Production;
+    private mustStop = false;
+    private hasEnded = false;
+    private readonly start = monotonic();
+    private tokensATenth = Infinity;
+    /** What validate has held. */
+    private readonly held: string;
+
+    /** Made by the client. */
+    constructor(
+        private readonly engine: Engine, private readonly asking: Asking,
+        private readonly usage: Usage,
+    ) {
+        this.requestId = asking.requestId;
+        this.held = usage.creditsReserved;
+        engine.keepAlive(usage, () => this.extensionRefused());
+    }
+
+    get usageId(): string {
+        return this.usage.usageId;
+    }
+
+    get userId(): string {
+        return this.usage.userId;
+    }
+
+    get creditsReserved(): string {
+        return this.usage.creditsReserved;
+    }
+
+    /** Aborted when whoever asked for the call goes away. */
+    get signal(): AbortSignal | undefined {
+        return this.asking.options.signal;
+    }
+
+    toString(): string {
+        return `[cuebx call ${this.asking.feature} ${this.usageId}]`;
+    }
+
+    /**
+     * What the call used, in total; the last word before the end counts. Left out, the whole hold is
+     * charged.
+     */
+    settle(used: Settlement): void {
+        this.settled = defined({
+            input_tokens: used.inputTokens, output_tokens: used.outputTokens,
+            cached_input_tokens: used.cachedInputTokens, reasoning_tokens: used.reasoningTokens,
+            model_used: used.model?.slice(0, 100), credits: used.credits,
+        });
+    }
+
+    /** The call has failed, though its body returns: what it holds is given back. */
+    fail(type: FailureType, reason: string): void {
+        this.failure = { type, reason };
+    }
+
+    /** Throws HoldEnded if the hold could not be prolonged and the client is to stop then. */
+    check(): void {
+        if (this.mustStop) throw new HoldEnded("The hold could not be prolonged.");
+    }
+
+    /** Asks, in the background, for more time or more credits than what is held. */
+    extend(more: { holdSeconds?: number; additionalCredits?: string }): void {
+        this.engine.extend(this.usage, () => this.extensionRefused(), defined({
+            hold_seconds: more.holdSeconds, additional_credits: more.additionalCredits,
+        }));
+    }
+
+    /**
+     * The source's chunks, counted and captured as they are handed out. It ends the source if its
+     * consumer goes away.
+     */
+    async *stream<Chunk>(
+        source: AsyncIterable<Chunk> | Iterable<Chunk>,
+    ): AsyncGenerator<Chunk, void, undefined> {
+        for await (const chunk of source) {
+            this.produced(chunk);
+            yield chunk;
+        }
+    }
+
+    /** Counts a chunk that is handed out, for streams that are no iterables. */
+    produced(chunk: unknown): void {
+        this.check();
+        if (!this.production) {
+            this.production = new Production();
+            this.captureLater(this.production);
+        }
+        this.production.add(chunk);
+        this.production.chunks++;
+        if (this.production.uncaptured >= this.tokensATenth) this.capture(this.production);
+    }
+
+    /**
+     * Ends the call: with an error it failed. Returns once the outcome is on the disk; the service is
+     * told in the background. Called by `metered`; by hand only for a call of `begin`.
+     */
+    async end(error?: unknown): Promise<void> {
+        if (this.hasEnded) throw new CueBXError("The call has ended already.");
+        this.hasEnded = true;
+        const written = this.engine.finish(this.usage, this.outcome(error));
+        await written.wait(this.signal?.aborted ? ABORTED_WAITS : DISK_SECONDS);
+    }
+
+    /** A timer, since a provider may pause after any chunk. */
+    private captureLater(production: Production): void {
+        this.engine.sender.later(this.engine.options.captureEvery, false, () => {
+            if (!this.usage.isOpen) return;
+            this.capture(production);
+            this.captureLater(production);
+        });
+    }
+
+    private capture(production: Production): void {
+        // Without a model the service would take all that is held.
+        if (!this.model && !this.engine.fixedPrices.has(this.asking.feature)) return;
+        const part = production.part();
+        if (!this.usage.isOpen || !this.engine.canCapture || !part) return;
+        const body = this.captureBody(part, production);
+        if (!body) return;
+        production.take(part);
+        this.engine.capture(
+            this.usage, body, (answer) => this.captured(production, answer),
+            () => production.take(part, -1));
+    }
+
+    /**
+     * By what was charged so far it is known how many tokens a tenth of the hold is; a stream that has
+     * less than half of it left, and goes on, is given as much again. What has a fixed price was
+     * taken whole by the first capture.
+     */
+    private captured(production: Production, answer: Answer): void {
+        if (!this.asking.options.estimate) return;
+        const charged = Number(answer.body.credits_charged);
+        const left = Number(answer.body.credits_reserved);
+        const held = Number(this.held);
+        if (!(charged > 0 && held > 0 && left >= 0)) return;
+        this.tokensATenth = Math.max(1, production.capturedTokens * held / charged / 10);
+        if (left * 2 < held && this.usage.isOpen) this.extend({ additionalCredits: this.held });
+    }
+
+    /** What the provider says that it is, else what was announced. */
+    private get model(): string | undefined {
+        return (this.production?.model ?? this.asking.options.estimate?.model)?.slice(0, 100);
+    }
+
+    /** A fixed price is taken whole, once; undefined: it was. */
+    private captureBody(part: Tokens, production: Production): Body | undefined {
+        const body = {
+            user_id: this.userId, usage_id: this.usageId,
+            capture_id: `c${production.captures + 1}-${newId()}`,
+        };
+        if (!this.engine.fixedPrices.has(this.asking.feature)) {
+            const model = this.model ? { model_used: this.model } : {};
+            return { ...body, metrics: { ...production.metrics(part), ...model } };
+        }
+        const held = this.creditsReserved;
+        return isPositive(held) ? { ...body, credits: held } : undefined;
+    }
+
+    private extensionRefused(): void {
+        if (this.engine.options.ifExtensionRefused === "stop") this.mustStop = true;
+    }
+
+    private outcome(error: unknown): SpoolRecord[] {
+        if (error !== undefined) {
+            this.failure ??= { type: failureType(error), reason: reasonOf(error) };
+        }
+        return this.failure ? this.released(this.failure.type, this.failure.reason) : this.success();
+    }
+
+    private success(): SpoolRecord[] {
+        const production = this.production;
+        let settled = this.settled;
+        if (!settled && production?.chunks) settled = production.metrics(production.total);
+        if (!settled && this.asking.options.estimate) {
+            this.engine.events.tell("settle_left_out", { usage_id: this.usageId });
+        }
+        if (production && settled) settled = production.withoutCaptured(settled);
+        return [this.commit(settled ?? {})];
+    }
+
+    /** What was produced is captured, the rest goes back. */
+    private released(type: FailureType, reason: string): SpoolRecord[] {
+        const production = this.production;
+        const part = production?.part();
+        const failure = { failure_type: type, reason: reason.slice(0, LONGEST_REASON) || type };
+        if (!production || !part) return [this.commit({}, failure)];
+        // An older service charges on success alone.
+        if (!this.engine.canCapture) return [this.commit(production.metrics(production.total))];
+        const capture = this.captureBody(part, production);
+        const commit = this.commit({}, failure);
+        return capture ? [{ op: "capture", ...capture }, commit] : [commit];
+    }
+
+    private commit(settled: Body, failure?: Body): SpoolRecord {
+        const { credits, ...metrics } = settled;
+        const latency = Math.min(LONGEST_LATENCY, Math.trunc((monotonic() - this.start) * 1000));
+        return defined({
+            op: "commit", user_id: this.userId, usage_id: this.usageId, success: !failure,
+            metrics: { ...metrics, latency_ms: latency }, failure,
+            credits: failure ? undefined : credits,
+        });
+    }
+}

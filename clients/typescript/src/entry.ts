@@ -1,0 +1,131 @@
+/**
+ * The way into a call: validate, and its `open` on the disk. Whoever waits may go away at any time;
+ * what was granted is then given back.
+ */
+import type { Asking } from "./asking.js";
+import { Call } from "./call.js";
+import type { Engine } from "./engine.js";
+import {
+    AlreadyRunning, BY_CODE, BY_STATUS, CueBXError, InvalidRequest, InvalidToken, Refused, ServiceError,
+    SpoolUnavailable, TokenExpired, Unavailable,
+} from "./errors.js";
+import type { FieldError, RefusalClass } from "./errors.js";
+import type { Usage } from "./holds.js";
+import { monotonic, Signal } from "./time.js";
+import { NoAnswer, Operation } from "./transport.js";
+import type { Answer, Result } from "./transport.js";
+
+export class Entry {
+    private readonly signal = new Signal();
+    private readonly operation: Operation;
+    private readonly deadline: number;
+    private error?: CueBXError;
+    private usage?: Usage;
+    private isAbandoned = false;
+
+    constructor(private readonly engine: Engine, private readonly asking: Asking) {
+        const now = monotonic();
+        this.deadline = now + engine.options.validateSeconds;
+        const left = asking.secondsOfToken(engine.clockOffset);
+        this.operation = new Operation(
+            "validate", asking.body(), (result) => this.answered(result), {
+                token: asking.token, deadline: this.deadline,
+                retryUntil: left === undefined ? undefined : now + left,
+            });
+        engine.sender.submit(this.operation);
+    }
+
+    /** Throws what kept the call from being granted; the signal's reason if it is aborted. */
+    async call(): Promise<Call> {
+        const abort = this.asking.options.signal;
+        const isThere = await this.signal.wait(this.deadline - monotonic(), abort);
+        if (!isThere) {
+            this.isAbandoned = true;
+            this.engine.sender.abandon(this.operation);
+            if (abort?.aborted) throw abort.reason;
+            throw new Unavailable("The service did not answer within the budget.");
+        }
+        const { asking, engine, usage, error } = this;
+        if (error instanceof Refused) {
+            engine.events.tell("refused", { feature: asking.feature, code: error.code });
+        }
+        if (error) throw error;
+        if (!usage) throw new CueBXError("The call was not granted.");
+        const call = new Call(engine, asking, usage);
+        if (abort?.aborted) {
+            await call.end(abort.reason);
+            throw abort.reason;
+        }
+        engine.events.tell("granted", { feature: asking.feature, usage_id: usage.usageId });
+        return call;
+    }
+
+    private answered(result: Result): void {
+        if (result instanceof NoAnswer) {
+            return this.resolve(
+                new Unavailable(`The service could not be asked: ${result.message}.`));
+        }
+        this.engine.noteTime(result);
+        const error = this.errorOf(result);
+        if (error) return this.resolve(error);
+        const usage = this.engine.register(
+            result, this.asking.feature, this.asking.options.holdSeconds);
+        this.usage = usage;
+        // Until it is on the disk it is not settled, or a client that closes would not wait for it.
+        this.engine.sender.count(1);
+        const open = {
+            r: "open", usage_id: usage.usageId, user_id: usage.userId, at: Date.now(),
+        };
+        this.engine.spool.append(open, (failure) => {
+            if (failure) {
+                this.engine.giveBack(usage);
+                this.resolve(new SpoolUnavailable("The spool cannot be written."));
+            } else {
+                this.resolve();
+            }
+            this.engine.sender.count(-1);
+        });
+    }
+
+    private resolve(error?: CueBXError): void {
+        this.error = error;
+        this.signal.set();
+        if (this.isAbandoned && !error && this.usage) this.engine.giveBack(this.usage);
+    }
+
+    private errorOf(answer: Answer): CueBXError | undefined {
+        if (answer.status === 200 && answer.body.access === "granted") {
+            const isOwn = answer.code !== "replayed" || this.operation.isUnsure;
+            if (isOwn && !this.engine.isRunning(String(answer.body.usage_id))) return undefined;
+            return refusal(answer, AlreadyRunning, "This request is running already.", "replayed");
+        }
+        if ([408, 502, 503, 504].includes(answer.status)) {
+            return new Unavailable(answer.message, answer.retryAfter);
+        }
+        if (answer.status >= 500 || answer.status < 400 || answer.isNoAddress) {
+            return new ServiceError(
+                answer.message, answer.status, answer.code, answer.headers["x-request-id"]);
+        }
+        let kind: RefusalClass = BY_CODE[answer.code] ?? BY_STATUS[answer.status] ?? Refused;
+        if (kind === InvalidToken && this.asking.isTokenOver(this.engine.clockOffset)) {
+            kind = TokenExpired;
+        }
+        return refusal(answer, kind);
+    }
+}
+
+function refusal(answer: Answer, kind: RefusalClass, message?: string, code?: string): Refused {
+    const { body } = answer;
+    const errors = Array.isArray(body.errors) ? body.errors as FieldError[] : [];
+    let text = message ?? answer.message;
+    if (kind === InvalidRequest && errors.length > 0) {
+        text += " " + errors.slice(0, 5)
+            .map((each) => `${(each.loc ?? []).slice(1).join(".")} ${each.msg}`).join("; ");
+    }
+    return new kind(text, {
+        status: answer.status, code: code ?? answer.code, retryAfter: answer.retryAfter,
+        usageId: typeof body.usage_id === "string" ? body.usage_id : undefined,
+        usageStatus: typeof body.status === "string" ? body.status : undefined,
+        requestId: answer.headers["x-request-id"], errors,
+    });
+}

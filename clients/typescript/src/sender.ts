@@ -1,0 +1,193 @@
+/**
+ * The one loop that sends: whatever has gathered while its last request was in flight goes next. There
+ * is no timer for a batch, so a lone call waits for nobody.
+ */
+import type { Events } from "./events.js";
+import { after, monotonic } from "./time.js";
+import { MOST_BYTES, MOST_OPERATIONS, NoAnswer, Answer } from "./transport.js";
+import type { Operation, Result, Transport } from "./transport.js";
+
+/** Of a batch, for what a spool still held: it never delays live calls by more. */
+const MOST_OF_THE_REST = MOST_OPERATIONS / 4;
+/** Seconds that a validate nobody waits for any more is asked about, if its hold may be open. */
+const ASKED_IN_THE_BACKGROUND = 60;
+/** A commit is not kept waiting longer than so many seconds, whatever Retry-After says. */
+const LONGEST_RETRY_AFTER = 3600;
+/** What a commit, or another operation on an open usage, is told for good. */
+const FINAL = new Set([200, 202, 400, 409, 413, 415, 422]);
+const FINAL_CODES = new Set(["usage_not_found", "usage_of_another_user"]);
+
+export class Sender {
+    /** Operations, and outcomes on their way to the disk, that are not settled yet. */
+    outstanding = 0;
+    private live: Operation[] = [];
+    private rest: Operation[] = [];
+    private isRunning = false;
+    private isStopped = false;
+    private readonly stops = new Set<() => void>();
+    private idlers: (() => void)[] = [];
+
+    constructor(
+        private readonly transport: Transport, private readonly events: Events,
+        private readonly firstPause: number, private readonly longestPause: number,
+    ) {}
+
+    submit(operation: Operation): void {
+        this.count(1);
+        this.enqueue(operation);
+    }
+
+    /** `keepsAlive`: whether the process waits for it; else the spool has what is left. */
+    later(seconds: number, keepsAlive: boolean, callback: () => void): void {
+        if (this.isStopped) return;
+        const stop = after(seconds, keepsAlive, () => {
+            this.stops.delete(stop);
+            this.guarded(callback);
+        });
+        this.stops.add(stop);
+    }
+
+    count(change: number): void {
+        this.outstanding += change;
+        if (this.outstanding === 0) {
+            const idlers = this.idlers;
+            this.idlers = [];
+            for (const idler of idlers) idler();
+        }
+    }
+
+    /** Calls back once nothing is outstanding. */
+    whenIdle(callback: () => void): void {
+        if (this.outstanding === 0) callback();
+        else this.idlers.push(callback);
+    }
+
+    /** Nobody waits for it any more; if the service may hold something for it, it is asked on. */
+    abandon(operation: Operation): void {
+        operation.isAbandoned = true;
+        operation.deadline = monotonic() + ASKED_IN_THE_BACKGROUND;
+        this.kick();
+    }
+
+    stop(): void {
+        this.isStopped = true;
+        for (const stop of this.stops) stop();
+        this.stops.clear();
+    }
+
+    private enqueue(operation: Operation): void {
+        (operation.isRest ? this.rest : this.live).push(operation);
+        this.kick();
+    }
+
+    private kick(): void {
+        if (this.isRunning || this.isStopped) return;
+        this.isRunning = true;
+        // What is asked in the same turn goes into the same batch.
+        queueMicrotask(() => void this.run());
+    }
+
+    private async run(): Promise<void> {
+        while (!this.isStopped) {
+            const { over, batch } = this.take(monotonic());
+            for (const operation of over) {
+                this.end(operation, new NoAnswer("the service was not reached in time", false));
+            }
+            if (batch.length > 0) {
+                const results = await this.transport.send(batch);
+                batch.forEach((operation, index) => this.judge(operation, results[index]!));
+            } else if (over.length === 0) {
+                break;
+            }
+        }
+        this.isRunning = false;
+    }
+
+    /** What is over, and the next batch. */
+    private take(now: number): { over: Operation[]; batch: Operation[] } {
+        const over: Operation[] = [];
+        const batch: Operation[] = [];
+        let size = 0;
+        for (const [queue, most] of [
+            [this.live, MOST_OPERATIONS], [this.rest, MOST_OF_THE_REST],
+        ] as const) {
+            let taken = 0;
+            while (queue.length > 0 && taken < most && batch.length < MOST_OPERATIONS) {
+                const operation = queue[0]!;
+                if (isOver(operation, now)) {
+                    over.push(operation);
+                    queue.shift();
+                    continue;
+                }
+                size += utf8Length(operation.element()) + 1;
+                if (size > MOST_BYTES && batch.length > 0) break;
+                batch.push(operation);
+                queue.shift();
+                taken++;
+            }
+        }
+        return { over, batch };
+    }
+
+    private judge(operation: Operation, result: Result): void {
+        operation.attempts++;
+        if (result instanceof NoAnswer) operation.isUnsure ||= result.wasSent;
+        else if ([500, 502, 504].includes(result.status)) operation.isUnsure = true;
+        if (isFinal(operation, result)) return this.end(operation, result);
+        const now = monotonic();
+        const pause = this.pause(operation, result);
+        const last = Math.min(operation.deadline ?? Infinity, operation.retryUntil ?? Infinity);
+        if (now + pause >= last) return this.end(operation, result);
+        this.events.tell("retrying", {
+            operation: operation.name, attempt: operation.attempts,
+            seconds: Math.round(pause * 1000) / 1000,
+            reason: result instanceof NoAnswer ? result.message : `status ${result.status}`,
+        });
+        const isWaitedFor = operation.name === "validate" && !operation.isAbandoned;
+        this.later(pause, isWaitedFor, () => this.enqueue(operation));
+    }
+
+    /** Full jitter: somewhere between nothing and what doubles with each try. */
+    private pause(operation: Operation, result: Result): number {
+        const doubled = this.firstPause * 2 ** Math.min(operation.attempts - 1, 30);
+        const pause = Math.random() * Math.min(this.longestPause, doubled);
+        const asked = result instanceof Answer ? result.retryAfter : undefined;
+        if (asked === undefined) return pause;
+        return Math.max(
+            pause, operation.name === "validate" ? asked : Math.min(asked, LONGEST_RETRY_AFTER));
+    }
+
+    private end(operation: Operation, result: Result): void {
+        this.guarded(() => operation.done(result));
+        this.count(-1);
+    }
+
+    /** A defect in what follows from one answer must not end the loop that serves all. */
+    private guarded(callback: () => void): void {
+        try {
+            callback();
+        } catch (error) {
+            this.events.tell("defect", { error: error instanceof Error ? error.name : typeof error });
+        }
+    }
+}
+
+/** Whether it need not be sent: its time has passed, or nobody waits and nothing can be held. */
+function isOver(operation: Operation, now: number): boolean {
+    if (operation.deadline !== undefined && now >= operation.deadline) return true;
+    return operation.isAbandoned && !operation.isUnsure;
+}
+
+function isFinal(operation: Operation, result: Result): boolean {
+    if (result instanceof NoAnswer) return false;
+    if (operation.name === "validate") return ![408, 502, 503, 504].includes(result.status);
+    // An older service has no such verb.
+    if (operation.name !== "commit" && result.isNoAddress) return true;
+    return FINAL.has(result.status) || FINAL_CODES.has(result.code);
+}
+
+const encoder = new TextEncoder();
+
+function utf8Length(text: string): number {
+    return encoder.encode(text).length;
+}

@@ -1,0 +1,104 @@
+/** The bytes of a spool (format 1, see clients/spool.md): no file is touched here. */
+
+const MAGIC = "CUEBXSPL";
+const VERSION = 1;
+const SMALLEST_PAYLOAD = 2;
+const LARGEST_PAYLOAD = 1 << 20;
+const FRAME = 8;
+
+export type SpoolRecord = { [name: string]: unknown };
+
+/**
+ * What is left to do of one usage: its operations, or undefined if its process died before the
+ * outcome.
+ */
+export interface Todo {
+    usageId: string;
+    userId: string;
+    operations?: SpoolRecord[];
+}
+
+/** Not a file of this format; it is left as it is. */
+export class UnknownVersion extends Error {}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+export const HEADER: Uint8Array = (() => {
+    const header = new Uint8Array(12);
+    header.set(encoder.encode(MAGIC));
+    new DataView(header.buffer).setUint32(8, VERSION);
+    return header;
+})();
+
+export function encode(record: SpoolRecord): Uint8Array {
+    const payload = encoder.encode(JSON.stringify(record));
+    const bytes = new Uint8Array(FRAME + payload.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, payload.length);
+    view.setUint32(4, crc32(payload));
+    bytes.set(payload, FRAME);
+    return bytes;
+}
+
+/** The records that are whole. Throws UnknownVersion. */
+export function decode(data: Uint8Array): SpoolRecord[] {
+    const beginning = data.subarray(0, HEADER.length);
+    if (!beginning.every((byte, index) => byte === HEADER[index])) throw new UnknownVersion();
+    if (data.length < HEADER.length) return [];
+    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const records: SpoolRecord[] = [];
+    let at = HEADER.length;
+    while (at + FRAME <= data.length) {
+        const length = view.getUint32(at);
+        const payload = data.subarray(at + FRAME, at + FRAME + length);
+        if (length < SMALLEST_PAYLOAD || length > LARGEST_PAYLOAD || payload.length < length) break;
+        if (crc32(payload) !== view.getUint32(at + 4)) break;
+        const record = parse(payload);
+        if (!record) break;
+        records.push(record);
+        at += FRAME + length;
+    }
+    return records;
+}
+
+function parse(payload: Uint8Array): SpoolRecord | undefined {
+    try {
+        const value: unknown = JSON.parse(decoder.decode(payload));
+        const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+        return isObject ? value as SpoolRecord : undefined;
+    } catch {
+        return undefined;
+    }
+}
+
+/** What is left to do, in the order of the first record of each usage. */
+export function todo(records: SpoolRecord[]): Todo[] {
+    const found = new Map<string, Todo>();
+    for (const record of records) {
+        const usageId = String(record.usage_id);
+        const known = found.get(usageId);
+        if (record.r === "open") {
+            if (!known) found.set(usageId, { usageId, userId: String(record.user_id) });
+        } else if (record.r === "outcome") {
+            const operations = Array.isArray(record.operations) ? record.operations as SpoolRecord[] : [];
+            found.set(usageId, { usageId, userId: known?.userId ?? "", operations });
+        } else if (record.r === "done") {
+            found.delete(usageId);
+        }
+    }
+    return [...found.values()];
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+    let value = byte;
+    for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
+    return value;
+});
+
+/** As gzip has it (RFC 1952 §8). */
+export function crc32(data: Uint8Array): number {
+    let value = 0xffffffff;
+    for (const byte of data) value = CRC_TABLE[(value ^ byte) & 0xff]! ^ (value >>> 8);
+    return (value ^ 0xffffffff) >>> 0;
+}

@@ -1,0 +1,248 @@
+/** Operations over HTTP: many in one request, or call by call where the service has no `/batch`. */
+import type { Events } from "./events.js";
+import { monotonic } from "./time.js";
+
+/** Calls that are under way at once where they go one by one. */
+const MOST_CALLS = 8;
+/** Of a batch, the service's bounds less some room for the frame around the operations. */
+export const MOST_OPERATIONS = 256;
+export const MOST_BYTES = (1 << 20) - 16_384;
+/** A service that had no `/batch` is asked for it again after so many seconds. */
+const BATCH_ASKED_AGAIN = 600;
+
+export type Body = Record<string, unknown>;
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** A text that no representation shows. */
+export class Secret {
+    readonly #text: string;
+
+    constructor(text: string) {
+        this.#text = text;
+    }
+
+    get text(): string {
+        return this.#text;
+    }
+
+    toString(): string {
+        return "Secret(…)";
+    }
+
+    toJSON(): string {
+        return "Secret(…)";
+    }
+}
+
+/** An answer; the names of `headers` are in lower case, `body` is empty if there was none. */
+export class Answer {
+    readonly received = monotonic();
+
+    constructor(
+        readonly status: number, readonly headers: Readonly<Record<string, string>>, readonly body: Body,
+    ) {}
+
+    get code(): string {
+        return typeof this.body.code === "string" ? this.body.code : "";
+    }
+
+    get message(): string {
+        const told = this.body.message ?? this.body.detail;
+        return typeof told === "string" && told ? told : `HTTP ${this.status}`;
+    }
+
+    /** Seconds; dates, which the service never sends, are left aside. */
+    get retryAfter(): number | undefined {
+        const told = this.headers["retry-after"];
+        const seconds = told === undefined || told === "" ? NaN : Number(told);
+        return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
+    }
+
+    /** 404 of an address that the service does not have, not of a usage that it does not know. */
+    get isNoAddress(): boolean {
+        return (this.status === 404 || this.status === 405)
+            && ["not_found", "method_not_allowed", ""].includes(this.code);
+    }
+}
+
+/** No answer came. `wasSent`: the service may have seen the operation. */
+export class NoAnswer {
+    constructor(readonly message: string, readonly wasSent: boolean) {}
+}
+
+export type Result = Answer | NoAnswer;
+
+/** What is known of an operation at first. */
+export interface OperationFacts {
+    token?: Secret;
+    /** By the monotonic clock: nobody waits for it after that. */
+    deadline?: number;
+    /** No further try begins after it. */
+    retryUntil?: number;
+    /** What a spool still held: it never delays live calls. */
+    isRest?: boolean;
+}
+
+export class Operation {
+    readonly token?: Secret;
+    deadline?: number;
+    readonly retryUntil?: number;
+    readonly isRest: boolean;
+    isAbandoned = false;
+    /** The service may have carried it out. */
+    isUnsure = false;
+    attempts = 0;
+    private encoded?: string;
+
+    /** `done` is called once, with what came of it. */
+    constructor(
+        readonly name: string, private members: Body, public done: (result: Result) => void,
+        facts: OperationFacts = {},
+    ) {
+        this.token = facts.token;
+        this.deadline = facts.deadline;
+        this.retryUntil = facts.retryUntil;
+        this.isRest = facts.isRest ?? false;
+    }
+
+    get body(): Body {
+        return this.members;
+    }
+
+    set body(body: Body) {
+        this.members = body;
+        this.encoded = undefined;
+    }
+
+    /** As a batch has it; the same text at each try. */
+    element(): string {
+        this.encoded ??= JSON.stringify({
+            op: this.name, ...(this.token ? { token: this.token.text } : {}), ...this.members,
+        });
+        return this.encoded;
+    }
+}
+
+export class Transport {
+    private readonly base: string;
+    private batchFrom = 0;
+
+    constructor(
+        url: string, private readonly internalKey: Secret, private readonly events: Events,
+        private readonly answerSeconds: number, private readonly fetch: Fetch,
+    ) {
+        this.base = url.replace(/\/+$/, "") + "/career/internal/usage";
+    }
+
+    /** What came of each, in order. Throws nothing. */
+    async send(operations: Operation[]): Promise<Result[]> {
+        if (operations.length === 1) return [await this.call(operations[0]!)];
+        if (monotonic() >= this.batchFrom) {
+            const results = await this.batch(operations);
+            if (results) return results;
+            this.batchFrom = monotonic() + BATCH_ASKED_AGAIN;
+            this.events.tell("batch_unsupported");
+        }
+        return this.oneByOne(operations);
+    }
+
+    private async oneByOne(operations: Operation[]): Promise<Result[]> {
+        const results = new Array<Result>(operations.length);
+        let next = 0;
+        const worker = async (): Promise<void> => {
+            while (next < operations.length) {
+                const index = next++;
+                results[index] = await this.call(operations[index]!);
+            }
+        };
+        await Promise.all(Array.from({ length: Math.min(MOST_CALLS, operations.length) }, worker));
+        return results;
+    }
+
+    private call(operation: Operation): Promise<Result> {
+        const headers: Record<string, string> = {};
+        if (operation.token) headers["Authorization"] = `Bearer ${operation.token.text}`;
+        return this.post(`${this.base}/${operation.name}`, JSON.stringify(operation.body), headers);
+    }
+
+    /** Undefined: the service has no `/batch`. */
+    private async batch(operations: Operation[]): Promise<Result[] | undefined> {
+        const body = `{"operations":[${operations.map((each) => each.element()).join(",")}]}`;
+        const whole = await this.post(`${this.base}/batch`, body, {});
+        if (whole instanceof NoAnswer) return operations.map(() => whole);
+        if (whole.isNoAddress) return undefined;
+        if (whole.status !== 200) return operations.map(() => whole);
+        const results = whole.body.results;
+        if (!Array.isArray(results) || results.length !== operations.length) {
+            const unread = new NoAnswer("the batch's answer cannot be read", true);
+            return operations.map(() => unread);
+        }
+        return results.map((each) => elementAnswer(each, whole));
+    }
+
+    private async post(url: string, body: string, headers: Record<string, string>): Promise<Result> {
+        const patience = new AbortController();
+        const timer = setTimeout(() => patience.abort(), this.answerSeconds * 1000);
+        try {
+            const response = await this.fetch(url, {
+                method: "POST", body, redirect: "manual", signal: patience.signal,
+                headers: {
+                    "Content-Type": "application/json", "X-Internal-API-Key": this.internalKey.text,
+                    ...headers,
+                },
+            });
+            return read(response.status, response.headers, await response.text());
+        } catch (error) {
+            if (patience.signal.aborted) return new NoAnswer("the service did not answer in time", true);
+            const code = codeOf(error);
+            return NOT_SENT.has(code)
+                ? new NoAnswer(`the service cannot be reached (${code})`, false)
+                : new NoAnswer(`the connection broke (${code})`, true);
+        } finally {
+            clearTimeout(timer);
+        }
+    }
+}
+
+/** What says that the service has seen nothing. */
+const NOT_SENT = new Set([
+    "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** The code of an error of `fetch`, which tells it as its cause; never a text that could quote. */
+function codeOf(error: unknown): string {
+    let found = "unknown";
+    for (let each = error; typeof each === "object" && each !== null;) {
+        const facts = each as { code?: unknown; cause?: unknown; errors?: unknown };
+        if (typeof facts.code === "string") found = facts.code;
+        each = Array.isArray(facts.errors) && facts.cause === undefined ? facts.errors[0] : facts.cause;
+    }
+    return found;
+}
+
+function read(status: number, headers: Headers, text: string): Result {
+    let body: unknown = {};
+    try {
+        if (text) body = JSON.parse(text);
+    } catch {
+        if (status < 300) return new NoAnswer("the answer cannot be read", true);
+        // A gateway's page, e.g. of a 502.
+    }
+    const told: Record<string, string> = {};
+    headers.forEach((value, name) => {
+        told[name.toLowerCase()] = value;
+    });
+    return new Answer(status, told, asBody(body));
+}
+
+function elementAnswer(element: unknown, whole: Answer): Result {
+    const { status, headers, body } = asBody(element);
+    if (typeof status !== "number") return new NoAnswer("an answer within the batch cannot be read", true);
+    const told: Record<string, string> = { date: whole.headers["date"] ?? "" };
+    for (const [name, value] of Object.entries(asBody(headers))) told[name.toLowerCase()] = String(value);
+    return new Answer(status, told, asBody(body));
+}
+
+function asBody(value: unknown): Body {
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Body : {};
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+
+import * as browser from "../dist/esm/browser.js";
+import * as cuebx from "../dist/esm/index.js";
+import { fakeService, newClient, usual } from "./service.mjs";
+
+const USER = { user: "t" };
+
+test("a handler is metered by its request, and a refusal is the caller's answer", async (t) => {
+    let refusal;
+    const service = await fakeService(t, (operation) => refusal ?? usual(operation));
+    const { client } = newClient(t, service);
+    const handle = cuebx.meteredHandler(client, "f", async (request, call) => {
+        const text = await request.text();
+        call.settle({ outputTokens: text.length });
+        return new Response(text, { status: text === "fail" ? 502 : 200 });
+    });
+    const ask = (body) => handle(new Request("http://tool.example/v1/match?x=1", {
+        method: "POST", body, headers: { Authorization: "Bearer u", "Idempotency-Key": `key-${body}` },
+    }));
+    assert.equal(await (await ask("good")).text(), "good");
+    assert.equal((await ask("fail")).status, 502);
+    assert.ok(await client.flush());
+    const [validate] = service.operations("validate");
+    assert.deepEqual([validate.request_id, validate.endpoint, validate.method],
+        ["key-good", "/v1/match", "POST"]);
+    assert.equal(validate.payload_hash, cuebx.payloadHash("good"));
+    const [good, fail] = service.operations("commit");
+    assert.equal(good.metrics.output_tokens, 4);
+    assert.equal(fail.failure.failure_type, "upstream_error");
+
+    refusal = { status: 429, headers: { "Retry-After": "9" },
+        body: { access: "denied", code: "quota_exceeded", message: "Not enough credits." } };
+    const refused = await ask("more");
+    assert.equal(refused.status, 429);
+    assert.equal(refused.headers.get("retry-after"), "9");
+    assert.equal((await refused.json()).code, "quota_exceeded");
+    // A wrong key is the tool server's own mistake: nothing of it is told.
+    refusal = { status: 401, body: { code: "invalid_internal_key", detail: "Send a valid key." } };
+    const ours = await ask("again");
+    assert.equal(ours.status, 503);
+    assert.ok(!(await ours.text()).includes("key"));
+});
+
+test("a model of the AI SDK is metered by its middleware", async (t) => {
+    const service = await fakeService(t);
+    const { client } = newClient(t, service);
+    const middleware = cuebx.meteredMiddleware(client, "f", (params) => ({ user: params.user }));
+    const params = { user: "t" };
+    const model = { modelId: "m-1" };
+    await middleware.wrapGenerate({
+        doGenerate: async () => ({ usage: { inputTokens: 2, outputTokens: 3 } }), params, model,
+    });
+    const stream = () => new ReadableStream({
+        start(controller) {
+            for (let number = 0; number < 9; number++) controller.enqueue({ type: "text-delta", delta: "12345678" });
+            controller.enqueue({ type: "finish", usage: { inputTokens: 2, outputTokens: 30 } });
+            controller.close();
+        },
+    });
+    const read = await middleware.wrapStream({ doStream: async () => ({ stream: stream() }), params, model });
+    const parts = [];
+    for await (const part of read.stream) parts.push(part);
+    assert.equal(parts.length, 10);
+    await assert.rejects(middleware.wrapStream({
+        doStream: () => Promise.reject(new DOMException("late", "TimeoutError")), params, model,
+    }), { name: "TimeoutError" });
+    assert.ok(await client.flush());
+    const [generated, streamed, failed] = service.operations("commit");
+    assert.deepEqual([generated.metrics.output_tokens, generated.metrics.model_used], [3, "m-1"]);
+    assert.equal(streamed.metrics.output_tokens, 30);
+    assert.equal(failed.failure.failure_type, "timeout");
+});
+
+test("a wrapped function is metered each time, by its own arguments", async (t) => {
+    const service = await fakeService(t);
+    const { client } = newClient(t, service);
+    const double = client.wrap("f", (user, number) => ({ user, payload: number }), (_, number) => number * 2);
+    assert.deepEqual([await double("t", 2), await double("t", 3)], [4, 6]);
+    assert.ok(await client.flush());
+    assert.deepEqual(service.operations("validate").map((each) => each.payload_hash),
+        [cuebx.payloadHash(2), cuebx.payloadHash(3)]);
+});
+
+test("CommonJS has the same as ESM", () => {
+    const required = createRequire(import.meta.url)("../dist/cjs/index.js");
+    assert.deepEqual(Object.keys(required).sort(), Object.keys(cuebx).sort());
+});
+
+test("a browser meets the user's own endpoints, and the internal key throws there", async () => {
+    assert.throws(() => new browser.Client(), TypeError);
+    assert.throws(() => new browser.UserClient({ url: "/", token: () => "", internalKey: "k" }), TypeError);
+    const text = readFileSync(new URL("../dist/esm/browser.js", import.meta.url), "utf8");
+    assert.ok(!/node:|career\/internal|X-Internal-API-Key|\bimport\b/.test(text));
+});
+
+test("the types of the package are whole without Node's", (t) => {
+    const folder = new URL("types/", import.meta.url).pathname;
+    const result = spawnSync("tsc", ["--project", folder], { encoding: "utf8" });
+    assert.equal(result.status, 0, result.stdout);
+});

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inspect } from "node:util";
+
+import * as cuebx from "../dist/esm/index.js";
+import { committed, fakeService, gate, granted, newClient, newFolder, usual } from "./service.mjs";
+
+const USER = { user: "Bearer a.secret-token.b", payload: { text: "secret-payload" } };
+
+test("asks before the body, settles after it, and returns what the body returns", async (t) => {
+    const service = await fakeService(t);
+    const { client } = newClient(t, service);
+    const result = await client.metered("career.job_match", USER, async (call) => {
+        call.settle({ inputTokens: 7, outputTokens: 5, model: "m" });
+        return 42;
+    });
+    assert.equal(result, 42);
+    assert.ok(await client.flush());
+    const [validate] = service.operations("validate");
+    assert.equal(validate.feature_key, "career.job_match");
+    assert.match(validate.request_id, /^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+    const [commit] = service.operations("commit");
+    assert.equal(commit.success, true);
+    assert.equal(commit.metrics.output_tokens, 5);
+    assert.equal(commit.metrics.model_used, "m");
+    assert.equal(service.requests[0].headers.authorization, "Bearer a.secret-token.b");
+    // Later verbs need no token.
+    assert.equal(service.requests[1].headers.authorization, undefined);
+});
+
+test("an error of the body is thrown on, and told by its class alone", async (t) => {
+    const service = await fakeService(t);
+    const { client } = newClient(t, service);
+    class ProviderTimeout extends Error {}
+    const error = new ProviderTimeout("secret-text");
+    await assert.rejects(client.metered("f", USER, () => Promise.reject(error)), (thrown) => thrown === error);
+    await assert.rejects(client.metered("f", USER, () => Promise.reject(undefined)), (e) => e === undefined);
+    assert.ok(await client.flush());
+    const [first, second] = service.operations("commit");
+    assert.deepEqual(first.failure, { failure_type: "timeout", reason: "Error" });
+    assert.equal(second.failure.failure_type, "internal_error");
+    assert.ok(!JSON.stringify(service.requests).includes("secret-text"));
+});
+
+test("what is refused is typed, and the body does not run", async (t) => {
+    const cases = [
+        [429, "quota_exceeded", cuebx.OutOfCredits], [429, "rate_limited", cuebx.RateLimited],
+        [402, "no_subscription", cuebx.PaymentRequired], [402, "of_tomorrow", cuebx.PaymentRequired],
+        [409, "request_already_finished", cuebx.AlreadyFinished], [401, "unauthorized", cuebx.InvalidToken],
+        [403, "account_deactivated", cuebx.AccountDeactivated], [422, "validation_error", cuebx.InvalidRequest],
+        [418, "of_tomorrow", cuebx.Refused], [500, "internal_error", cuebx.ServiceError],
+        [404, "not_found", cuebx.ServiceError], [200, "replayed", cuebx.AlreadyRunning],
+    ];
+    let next;
+    const service = await fakeService(t, () => next);
+    const { client } = newClient(t, service);
+    for (const [status, code, kind] of cases) {
+        next = {
+            status, headers: { "Retry-After": "7" },
+            body: { access: status === 200 ? "granted" : "denied", code, message: "Because.", usage_id: "u" },
+        };
+        await assert.rejects(client.metered("f", USER, () => assert.fail("it ran")), (error) => {
+            assert.equal(error.constructor, kind);
+            assert.equal(error.name, kind.name);
+            if (error instanceof cuebx.Refused) assert.equal(error.retryAfter, 7);
+            return true;
+        });
+    }
+    assert.equal(service.operations("commit").length, 0);
+});
+
+test("what gathers while a request is in flight goes in the next one, and a lone call at once", async (t) => {
+    const { held, release } = gate();
+    const service = await fakeService(t, usual, async () => {
+        if (service.requests.length === 1) await held;
+    });
+    const { client } = newClient(t, service);
+    const first = client.metered("f", USER, () => 0);
+    while (service.requests.length === 0) await new Promise(setImmediate);
+    const others = Array.from({ length: 300 }, (_, number) => client.metered("f", USER, () => number));
+    while (client.engine.sender.live.length < 300) await new Promise(setImmediate);
+    release();
+    assert.deepEqual(await Promise.all([first, ...others]), [0, ...Array(300).keys()]);
+    assert.equal(service.requests[0].verb, "validate");
+    assert.equal(service.requests[1].verb, "batch");
+    assert.equal(service.requests[1].operations.length, 256);
+    assert.ok(await client.flush());
+    assert.equal(service.operations("commit").length, 301);
+});
+
+test("one request is in flight at a time, whatever goes wrong", async (t) => {
+    let inFlight = 0;
+    let most = 0;
+    const service = await fakeService(t, usual, async () => {
+        most = Math.max(most, ++inFlight);
+        await new Promise(setImmediate);
+        inFlight--;
+        return Math.random() < 0.4 ? { status: 503, headers: { "Retry-After": "0" }, body: {} } : undefined;
+    });
+    const { client } = newClient(t, service, { validateSeconds: 30 });
+    await Promise.all(Array.from({ length: 100 }, () => client.metered("f", USER, () => null)));
+    assert.ok(await client.flush());
+    assert.equal(most, 1);
+    const committedIds = service.operations("commit").map((each) => each.usage_id);
+    assert.equal(new Set(committedIds).size, 100);
+});
+
+test("of a batch only what was answered 503 is sent again, and under the same request id", async (t) => {
+    const seen = new Map();
+    const service = await fakeService(t, (operation) => {
+        const times = (seen.get(operation.request_id) ?? 0) + 1;
+        seen.set(operation.request_id, times);
+        if (operation.op === "commit") return committed;
+        return times === 1 && operation.feature_key === "busy"
+            ? { status: 503, headers: { "Retry-After": "0" }, body: { code: "overloaded" } } : granted(operation);
+    });
+    const { client } = newClient(t, service);
+    await Promise.all(["busy", "free", "busy", "free"].map((name) => client.metered(name, USER, () => null)));
+    assert.deepEqual([...seen.values()].slice(0, 4).sort(), [1, 1, 2, 2]);
+});
+
+test("too much waiting is Overloaded, and nothing was asked", async (t) => {
+    const { held, release } = gate();
+    const service = await fakeService(t, usual, () => held);
+    const { client } = newClient(t, service, { mostWaiting: 2 });
+    const calls = Array.from({ length: 4 }, () => client.metered("f", USER, () => null));
+    await assert.rejects(calls[3], cuebx.Overloaded);
+    release();
+    const ends = await Promise.allSettled(calls);
+    assert.equal(ends.filter((end) => end.reason instanceof cuebx.Overloaded).length, 2);
+    assert.ok(await client.flush());
+    assert.equal(service.operations("validate").length, 2);
+});
+
+test("whoever aborts leaves nothing held", async (t) => {
+    const { held, release } = gate();
+    const service = await fakeService(t, usual, (verb) => verb === "validate" ? held : undefined);
+    const { client, events } = newClient(t, service);
+    const before = AbortSignal.abort();
+    await assert.rejects(
+        client.metered("f", { ...USER, signal: before }, () => assert.fail("it ran")), { name: "AbortError" });
+    assert.equal(service.requests.length, 0);
+    const during = new AbortController();
+    const call = client.metered("f", { ...USER, signal: during.signal }, () => assert.fail("it ran"));
+    while (service.requests.length === 0) await new Promise(setImmediate);
+    during.abort();
+    await assert.rejects(call, { name: "AbortError" });
+    release();
+    assert.ok(await client.flush());
+    const [commit] = service.operations("commit");
+    assert.equal(commit.failure.failure_type, "client_error");
+    assert.ok(events.some((event) => event.name === "hold_given_back"));
+});
+
+test("a stream is counted as it is handed out, and ends its call however it ends", async (t) => {
+    const service = await fakeService(t, (operation) => operation.op === "capture"
+        ? { status: 404, body: { code: "not_found" } } : usual(operation));
+    const { client } = newClient(t, service);
+    let isClosed = false;
+    async function* source() {
+        try {
+            for (let number = 0; number < 5; number++) yield "sixteen letters!";
+            yield { usage: { prompt_tokens: 3, completion_tokens: 20 }, model: "m", choices: [] };
+        } finally {
+            isClosed = true;
+        }
+    }
+    const chunks = [];
+    for await (const chunk of client.stream("f", USER, source)) chunks.push(chunk);
+    assert.equal(chunks.length, 6);
+    isClosed = false;
+    for await (const _ of client.stream("f", USER, source)) break;
+    assert.ok(isClosed);
+    assert.ok(await client.flush());
+    const [whole, part] = service.operations("commit");
+    assert.equal(whole.metrics.output_tokens, 20);
+    assert.equal(whole.metrics.input_tokens, 3);
+    // This service knows no capture: what was produced is charged as a success.
+    assert.equal(part.success, true);
+    assert.equal(part.metrics.output_tokens, 2);
+});
+
+test("no secret is in what can be printed or told", async (t) => {
+    const service = await fakeService(t);
+    const { client, events } = newClient(t, service, { internalKey: "secret-key", spool: newFolder(t) });
+    const call = await client.begin("f", USER);
+    const shown = [client, call, events].map((each) => inspect(each, { depth: 20, showHidden: true }) + each
+        + JSON.stringify(each instanceof cuebx.Call ? String(each) : each)).join();
+    for (const secret of ["secret-key", "secret-token", "secret-payload"]) assert.ok(!shown.includes(secret));
+    await call.end();
+    await assert.rejects(call.end(), cuebx.CueBXError);
+});
+
+test("the key of development is for loopback alone", () => {
+    assert.throws(() => new cuebx.Client({ url: "https://cuebx.example", spool: "memory" }), cuebx.CueBXError);
+});
+
+test("a closed client takes no call, and is closed once", async (t) => {
+    const { client } = newClient(t, await fakeService(t));
+    assert.equal(await client.close(), true);
+    assert.equal(await client.close(), true);
+    await assert.rejects(client.metered("f", USER, () => null), cuebx.CueBXError);
+});

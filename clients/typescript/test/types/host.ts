@@ -1,0 +1,25 @@
+// What a host writes, as far as types go; it is compiled, not run.
+import { Client, OutOfCredits, failureType, wire } from "../../dist/esm/index.js";
+import { UserClient } from "../../dist/esm/browser.js";
+
+const career = new Client({ url: "http://127.0.0.1:8080", onEvent: (event) => event.name.length });
+
+export async function host(token: string, body: Uint8Array): Promise<number> {
+    try {
+        return await career.metered("career.job_match", { user: token, payload: body }, async (call) => {
+            call.settle({ outputTokens: 7 });
+            return call.usageId.length;
+        });
+    } catch (error) {
+        if (error instanceof OutOfCredits) return error.retryAfter ?? 0;
+        const type: wire.FailureType = failureType(error);
+        throw new Error(type);
+    }
+}
+
+// @ts-expect-error A user is asked for.
+void career.metered("f", {}, () => 1);
+// @ts-expect-error There is no such failure.
+void career.metered("f", { user: "t" }, (call) => call.fail("nonsense", "x"));
+
+export const user = new UserClient({ url: "/", token: () => "t" });
