@@ -120,7 +120,7 @@ extension InputKind where Value == String {
     public static func characters(
         _ count: Int, outOf set: String, pattern: String, _ message: String
     ) -> InputKind<String> {
-        let isInSet = (0...UInt8.max).map { set.utf8.contains($0) }
+        let set = ASCIISet(set)
         return InputKind(
             Schema(["type": "string", "pattern": .string(pattern)]), placeholder: ""
         ) { json, loc, errors in
@@ -128,7 +128,7 @@ extension InputKind where Value == String {
                 errors.append(FieldError(loc, "must be a string", type: "string_type"))
                 return nil
             }
-            guard text.utf8.count == count, text.utf8.allSatisfy({ isInSet[Int($0)] }) else {
+            guard text.utf8.count == count, text.utf8.allSatisfy(set.contains) else {
                 errors.append(FieldError(loc, message, type: "string_pattern_mismatch"))
                 return nil
             }
