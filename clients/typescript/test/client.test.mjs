@@ -3,6 +3,9 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 
 import * as cuebx from "../dist/esm/index.js";
+import { Events } from "../dist/esm/events.js";
+import { Sender } from "../dist/esm/sender.js";
+import { Answer, Operation } from "../dist/esm/transport.js";
 import { committed, fakeService, gate, granted, newClient, newFolder, usual } from "./service.mjs";
 
 const USER = { user: "Bearer a.secret-token.b", payload: { text: "secret-payload" } };
@@ -200,4 +203,24 @@ test("a closed client takes no call, and is closed once", async (t) => {
     assert.equal(await client.close(), true);
     assert.equal(await client.close(), true);
     await assert.rejects(client.metered("f", USER, () => null), cuebx.CueBXError);
+});
+
+test("what a spool held takes at most a quarter of a batch, and goes behind live calls", async () => {
+    const batches = [];
+    const transport = {
+        async send(operations) {
+            batches.push(operations.map((operation) => operation.body.id));
+            return operations.map(() => new Answer(200, {}, {}));
+        },
+    };
+    const sender = new Sender(transport, new Events(), 0.001, 0.01);
+    const submit = (id, isRest) => sender.submit(new Operation("commit", { id }, () => undefined, { isRest }));
+    for (let number = 0; number < 100; number++) submit(`rest-${number}`, true);
+    for (let number = 0; number < 250; number++) submit(`live-${number}`, false);
+    await new Promise((resolve) => sender.whenIdle(resolve));
+    const numbers = batches.map((ids) => [
+        ids.filter((id) => id.startsWith("live")).length, ids.filter((id) => id.startsWith("rest")).length,
+    ]);
+    assert.deepEqual(numbers, [[250, 6], [0, 64], [0, 30]]);
+    assert.ok(batches[0][0] === "live-0" && batches[0][250] === "rest-0");
 });

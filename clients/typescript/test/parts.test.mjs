@@ -76,6 +76,20 @@ test("a spool is nobody else's to read, and goes once all is told", async (t) =>
     assert.deepEqual(readdirSync(folder), []);
 });
 
+test("a file that is in use is nobody's to take over", async (t) => {
+    const folder = newFolder(t);
+    const service = await fakeService(t);
+    const { client } = newClient(t, service, { spool: folder });
+    const call = await client.begin("f", { user: "t" });
+    const { client: other, events } = newClient(t, service, { spool: folder });
+    assert.ok(await other.flush());
+    assert.deepEqual(events, []);
+    assert.equal(service.operations("commit").length, 0);
+    await call.end();
+    assert.ok(await client.flush());
+    assert.equal(service.operations("commit").length, 1);
+});
+
 test("a process that ends by itself leaves no file that says nothing", (t) => {
     const folder = newFolder(t);
     const script = `import { Client } from "cuebx-under-test";
