@@ -13,6 +13,7 @@ then there these they this those through to too under until up us very was we we
 while who whom why will with within without would you your yours including include includes etc using use
 used work worked working job role team teams years year experience experienced strong good great ability able
 plus must required requirements requirement preferred nice responsibilities responsible looking new well
+know knows knowledge need needs needed
 """.split())
 # Names that are more than letters, which a plain split would break.
 NAMES = ("c++", "c#", ".net", "node.js", "next.js", "vue.js", "ci/cd", "a/b testing", "machine learning",
@@ -127,7 +128,7 @@ def feedback(resume):
     people = len(re.findall(r"\b(i|my|me)\b", low))
     if people > 3:
         yield f"“I”, “my” and “me” stand there {people} times; points read better without."
-    for kind, pattern in (("an email address", r"[\w.+-]+@[\w-]+\.[\w.]+"),
+    for kind, pattern in (("email address", r"[\w.+-]+@[\w-]+\.[\w.]+"),
                           ("dates", r"\b(19|20)\d\d\b")):
         if not re.search(pattern, resume):
             yield f"I found no {kind}: those who read hundreds look for it first."
