@@ -27,8 +27,9 @@ FOLDER = Path(__file__).resolve().parent
 STEP_TIMEOUT = 30
 # Seconds in which the ledger must come to its end.
 SETTLE_TIMEOUT = 20
-# Of a client, unless a scenario says otherwise: short, since nobody learns from waiting.
-OPTIONS = {"validate_seconds": 5, "first_pause": 0.02, "longest_pause": 0.2, "answer_seconds": 5,
+# Of a client, unless a scenario says otherwise: pauses are short, since nobody learns from waiting; budgets
+# are not, so that a busy machine ends none.
+OPTIONS = {"validate_seconds": 25, "first_pause": 0.02, "longest_pause": 0.2, "answer_seconds": 25,
            "adopt_every": 60}
 # What a scenario may need, and the address by which the service shows that it has it.
 OF_SERVICE = {name: f"/career/internal/usage/{name}" for name in ("batch", "extend", "capture", "cancel")}
