@@ -13,6 +13,7 @@ enum Kind: String, Sendable {
     case portalConfiguration = "billing_portal.configuration"
     case webhookEndpoint = "webhook_endpoint"
     case testClock = "test_helpers.test_clock"
+    case subscriptionSchedule = "subscription_schedule"
 
     /// The name that error messages use.
     var spokenName: String {
@@ -169,7 +170,7 @@ private struct IndexedColumns {
             status = object["active"]?.bool == true ? "active" : "inactive"
         case .product, .portalConfiguration:
             status = object["active"]?.bool == true ? "active" : "inactive"
-        case .checkoutSession: parent = object["subscription"]?.string
+        case .checkoutSession, .subscriptionSchedule: parent = object["subscription"]?.string
         case .event:
             lookup = object["type"]?.string
             parent = object.at("data", "object", "id")?.string

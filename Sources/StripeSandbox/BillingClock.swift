@@ -133,7 +133,7 @@ extension Account {
         guard let subscription = try find(.subscription, id), !Self.isEnded(subscription) else {
             return
         }
-        if isToEnd(subscription) {
+        if try isToEnd(subscription) || endsWithSchedule(subscription) {
             try end(subscription, reason: "cancellation_requested")
             return
         }
@@ -193,19 +193,20 @@ extension Account {
         var items = before
         // Each item has a period of its own: only those whose period is over begin another.
         try takeScheduledChange(of: id, in: &items)
+        try takeNextPhase(of: &subscription, in: &items)
         for index in items.indices where items[index].periodEnd <= boundary {
-            begin(&items[index], after: boundary, of: old)
+            begin(&items[index], after: boundary, of: subscription)
         }
         subscription.set("items", to: SubscriptionItem.list(items, of: id))
         if old["status"] == "trialing" { subscription.set("status", to: "active") }
         var lines = try pendingLines(of: id)
-        let anchor = old["billing_cycle_anchor"]?.int ?? boundary
+        let anchor = subscription["billing_cycle_anchor"]?.int ?? boundary
         for item in items where item.periodStart == boundary {
             var line = InvoiceLine.full(item, name: try productName(of: item.price))
             line.amount = item.amount(from: item.periodStart, anchor: anchor)
             lines.append(line)
         }
-        lines = try discounted(lines, of: old)
+        lines = try discounted(lines, of: subscription)
         let invoice = try draftInvoice(
             of: &subscription, lines: lines, reason: "subscription_cycle",
             period: (before.map(\.periodStart).min() ?? now, boundary))

@@ -164,7 +164,7 @@ extension Account {
         }
     }
 
-    private func discount(of coupon: JSONValue, customer: String) -> JSONValue {
+    func discount(of coupon: JSONValue, customer: String) -> JSONValue {
         let months = coupon["duration_in_months"]?.int
         return [
             "id": .string(newID("di")), "object": "discount", "checkout_session": .null,

@@ -41,9 +41,8 @@ struct Route: Sendable {
     }
 
     static let all =
-        catalog + coupons + customers + subscriptions + invoices + payments + checkout + portal
-        + events
-        + clocks
+        catalog + coupons + customers + subscriptions + schedules + invoices + payments + checkout
+        + portal + events + clocks
 
     private static let catalog: [Route] = [
         Route("POST", "/v1/products", Account.newProductFields) { a, _, p in
@@ -125,6 +124,29 @@ struct Route: Sendable {
         Route(
             "POST", "/v1/subscriptions/*/resume", ["billing_cycle_anchor[type]", "expand*"]
         ) { a, id, p in try a.resumeSubscription(id, p) },
+    ]
+
+    private static let schedules: [Route] = [
+        Route(
+            "POST", "/v1/subscription_schedules", ["from_subscription", "expand*"]
+        ) { a, _, p in try a.createSchedule(p) },
+        Route("GET", "/v1/subscription_schedules", Page.dated + ["customer"]) { a, _, p in
+            try a.page(
+                .subscriptionSchedule, p, url: "/v1/subscription_schedules",
+                where: [(.customer, p.text("customer"))])
+        },
+        Route("GET", "/v1/subscription_schedules/*") { a, id, _ in
+            try a.get(.subscriptionSchedule, id)
+        },
+        Route(
+            "POST", "/v1/subscription_schedules/*", Account.scheduleUpdateFields
+        ) { a, id, p in try a.updateSchedule(id, p) },
+        Route(
+            "POST", "/v1/subscription_schedules/*/release", ["preserve_cancel_date", "expand*"]
+        ) { a, id, p in try a.releaseSchedule(id, p) },
+        Route(
+            "POST", "/v1/subscription_schedules/*/cancel", ["invoice_now", "prorate", "expand*"]
+        ) { a, id, p in try a.cancelSchedule(id, p) },
     ]
 
     private static let invoices: [Route] = [

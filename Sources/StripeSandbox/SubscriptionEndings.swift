@@ -70,6 +70,7 @@ extension Account {
         var ended = subscription
         let id = subscription["id"]?.string ?? ""
         try dropPendingUpdate(of: &ended)
+        try endSchedule(of: &ended)
         ended.set("status", to: .string(status))
         ended.set("ended_at", to: .int(now))
         if ended["canceled_at"]?.int == nil { ended.set("canceled_at", to: .int(now)) }

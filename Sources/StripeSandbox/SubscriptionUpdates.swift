@@ -18,6 +18,7 @@ extension Account {
     func updateSubscription(_ id: String, _ parameters: Parameters) throws -> JSONValue {
         let old = try get(.subscription, id)
         try refuseIfEnded(old, parameters)
+        try refuseIfScheduled(old, parameters)
         let behavior = try paymentBehavior(parameters, of: old)
         var subscription = old
         let metadata = try parameters.metadata(merging: old["metadata"] ?? [:])

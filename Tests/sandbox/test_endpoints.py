@@ -98,6 +98,10 @@ class World:
         return self.api.billing_portal.configurations.create(
             {"features": {"invoice_history": {"enabled": True}}}).id
 
+    def subscription_schedules(self):
+        return self.api.subscription_schedules.create(
+            {"from_subscription": self.subscriptions()}).id
+
     def events(self):
         self.customers()
         return self.api.events.list({"limit": 1}).data[0].id
@@ -120,6 +124,8 @@ BODIES = {
     "POST /v1/payment_methods/*/attach": lambda w: {"customer": w.customers()},
     "POST /v1/subscriptions": lambda w: {
         "customer": w.customers(), "items[0][price]": w.prices()},
+    "POST /v1/subscription_schedules": lambda w: {"from_subscription": w.subscriptions()},
+    "POST /v1/subscription_schedules/*": lambda w: {"end_behavior": "cancel"},
     "POST /v1/invoices/create_preview": lambda w: {"subscription": w.subscriptions()},
     "POST /v1/payment_intents": lambda w: {"amount": "500", "currency": "usd"},
     "POST /v1/payment_intents/*/confirm": lambda w: {"payment_method": "pm_card_visa"},

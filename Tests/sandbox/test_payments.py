@@ -37,6 +37,7 @@ def test_a_session_sells_once_and_makes_no_subscription(sandbox, api, receiver):
     assert (opened.amount_total, opened.payment_status, opened.status) == (2000, "unpaid", "open")
     page = sandbox.request("GET", opened.url)[2]
     assert "100 credits" in page and "$20.00</td>" in page and "/ month" not in page
+    sandbox.settle()
     receiver.clear()
     status, headers, _ = sandbox.press(opened.url, action="pay")
     assert status == 303 and opened.id in headers["Location"]
@@ -107,6 +108,7 @@ def test_a_bank_decides_later(
     assert (done.status, done.payment_status) == ("complete", "unpaid")
     assert api.payment_intents.retrieve(done.payment_intent).status == "processing"
     assert told(sandbox, receiver, "checkout") == ["checkout.session.completed"]
+    sandbox.settle()
     receiver.clear()
     sandbox.knob("payments", payment_intent=done.payment_intent, status=outcome)
     sandbox.settle()
@@ -135,6 +137,7 @@ def test_what_a_coupon_pays_in_full_is_no_payment(sandbox, api):
 def test_such_a_payment_is_refunded_in_part_and_in_full_and_a_refund_fails(
         sandbox, api, receiver):
     done = bought(sandbox, api, sandbox.customer(None))
+    sandbox.settle()
     receiver.clear()
     part = api.refunds.create({"payment_intent": done.payment_intent, "amount": 500})
     sandbox.settle()
@@ -145,6 +148,7 @@ def test_such_a_payment_is_refunded_in_part_and_in_full_and_a_refund_fails(
     rest = api.refunds.create({"payment_intent": done.payment_intent})
     assert rest.amount == 1500
     assert api.charges.retrieve(charge["id"]).refunded
+    sandbox.settle()
     receiver.clear()
     sandbox.knob("refunds", refund=rest.id, status="failed")
     assert told(sandbox, receiver, "refund", "charge.refund.") == [
@@ -159,6 +163,7 @@ def test_such_a_payment_is_refunded_in_part_and_in_full_and_a_refund_fails(
     ("lost", ["charge.dispute.funds_withdrawn"])])
 def test_such_a_payment_is_disputed(sandbox, api, receiver, end, funds):
     done = bought(sandbox, api)
+    sandbox.settle()
     receiver.clear()
     opened = sandbox.knob("disputes", payment_intent=done.payment_intent)
     assert opened["payment_intent"] == done.payment_intent and opened["amount"] == 2000
