@@ -1,5 +1,5 @@
-/// A set of ASCII characters, a bit each: made and asked in a few instructions, since a request makes
-/// its own.
+/// A set of ASCII characters, a bit each: made and asked in a few instructions, since a request
+/// makes its own.
 package struct ASCIISet: Sendable {
     private var low: UInt64 = 0
     private var high: UInt64 = 0
