@@ -109,7 +109,8 @@ let package = Package(
             dependencies: ["Database", "Values", .product(name: "Logging", package: "swift-log")],
             swiftSettings: settings),
         .testTarget(
-            name: "HTTPEndpointTests", dependencies: ["HTTPEndpoint"], swiftSettings: settings),
+            name: "HTTPEndpointTests", dependencies: ["HTTPEndpoint", "JSON"],
+            swiftSettings: settings),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: [
@@ -315,7 +316,7 @@ let package = Package(
         .testTarget(
             name: "IdentityTests",
             dependencies: [
-                "Database", "HTTPEndpoint", "Identity", "TestFixtures", "Users", "Values",
+                "Database", "HTTPEndpoint", "Identity", "JSON", "TestFixtures", "Users", "Values",
             ],
             swiftSettings: settings),
         // The product: plans, subscriptions and usage over HTTP.
@@ -333,6 +334,35 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        // What is around every page; templates, words and style become part of the binary.
+        .target(
+            name: "PageFrame",
+            dependencies: [
+                "HTTPEndpoint", "Identity", "JSON", "Values",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            exclude: ["README.md"],
+            resources: [.embedInCode("Resources")], swiftSettings: settings),
+        .testTarget(
+            name: "PageFrameTests", dependencies: ["HTTPEndpoint", "JSON", "PageFrame", "Values"],
+            swiftSettings: settings),
+        // The pages for people.
+        .sourceTarget(
+            name: "Pages",
+            dependencies: [
+                "Billing", "Career", "HTTPEndpoint", "Identity", "JSON", "Ledger", "LedgerStore",
+                "PageFrame", "Subscriptions", "Users", "Values",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        .testTarget(
+            name: "PagesTests",
+            dependencies: [
+                "Ledger", "PageFrame", "Pages", "TestFixtures", "Values",
             ],
             swiftSettings: settings),
         // Every migration of the database, in one numbered list.
@@ -362,7 +392,9 @@ let package = Package(
                 "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "HTTPEndpoint",
                 "HTTPServer",
                 "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
-                "Moving", "Schema", "Stripe", "StripeSetup", "Subscriptions", "Tokens", "Users",
+                "Moving", "PageFrame", "Pages", "Schema", "Stripe", "StripeSetup", "Subscriptions",
+                "Tokens",
+                "Users",
                 "Values",
                 "Webhooks",
                 .product(name: "Configuration", package: "swift-configuration"),

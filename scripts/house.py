@@ -25,11 +25,14 @@ ALLOWED = {
     "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
               " Subscriptions",
+    "PageFrame": "Values JSON HTTPEndpoint Identity",
+    "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions Identity Career"
+             " PageFrame",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging Stripe Telemetry"
                " LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions Webhooks StripeSetup"
-               " Identity Career Schema Moving",
+               " Identity Career PageFrame Pages Schema Moving",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
@@ -77,6 +80,7 @@ OWNERS = {
     "sessions": "Identity",
     "refresh_tokens": "Identity",
     "one_time_codes": "Identity",
+    "form_tokens": "Identity",
     "auth_throttles": "Identity",
 }
 

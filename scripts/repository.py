@@ -72,7 +72,8 @@ class Repository:
                 r"^        \.(\w*[tT]arget|systemLibrary)\((.*?)(?=^        (?:\.|//)|\Z)",
                 text[start:], re.M | re.S):
             named = re.search(r'name: "([\w-]+)"', block[2])
-            listed = re.search(r"dependencies: \[(.*)\]", block[2].split("swiftSettings")[0], re.S)
+            before = re.split("swiftSettings|exclude:|resources:", block[2])[0]
+            listed = re.search(r"dependencies: \[(.*)\]", before, re.S)
             modules = re.findall(r'(?:(?<!: )|(?<=name: ))"(\w[\w-]*)"', listed[1]) if listed else []
             line = text.count("\n", 0, start + block.start()) + 1
             found[named[1]] = (line, block[1], set(modules))

@@ -33,6 +33,9 @@ extension Problem {
     package static let subscriptionPaused = Problem(
         409, "subscription_paused", "Subscription paused",
         "The trial ended without a card; add one on the billing page first.")
+    package static let previewExpired = Problem(
+        409, "preview_expired", "Preview expired",
+        "The price was shown more than ten minutes ago, or another was shown since.")
     package static let cardDeclined = Problem(
         402, "card_declined", "Card declined", "The card was declined; nothing has changed.")
     package static let paymentNeedsAction = Problem(

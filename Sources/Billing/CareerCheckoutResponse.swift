@@ -3,7 +3,7 @@ import HTTPEndpoint
 
 /// Where a user pays.
 package struct CareerCheckoutResponse: JSONObjectOutput {
-    let checkoutURL: String
+    package let checkoutURL: String
     let sessionID: String
 
     package init(checkoutURL: String, sessionID: String) {

@@ -10,8 +10,8 @@ package struct CareerParts: Sendable {
     let database: any Database
     let catalog: CatalogStore
     let clock: DecisionClock
-    let subscriptions: CareerSubscriptionService
-    let billing: CareerBillingService
+    package let subscriptions: CareerSubscriptionService
+    package let billing: CareerBillingService
     let quota: CareerQuotaService
     /// By what the operations of a batch are handled as requests of their own are.
     let calls: CallHandler

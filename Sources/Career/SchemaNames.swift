@@ -20,7 +20,7 @@ extension ValidateUsage.Code: NamedEnumeration {
 }
 
 extension SummarizeUsage.Grouping: NamedEnumeration {
-    static var schemaName: String { "UsageGrouping" }
+    package static var schemaName: String { "UsageGrouping" }
 }
 
 extension Plan.Kind: NamedEnumeration {

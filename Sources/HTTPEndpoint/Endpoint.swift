@@ -160,6 +160,8 @@ public final class Endpoint: Sendable {
     public let outputSchema: Schema?
     /// Of the answer when all went well.
     let contentType: String
+    /// Whether people open it in a browser: its errors are pages too.
+    package let isPage: Bool
     package let parameters: [JSONValue]
     /// The named schemas that these refer to.
     let parameterComponents: [String: JSONObject]
@@ -184,6 +186,7 @@ public final class Endpoint: Sendable {
         self.about = A.about
         self.outputSchema = answer ?? A.Output.schema
         self.contentType = "application/json"
+        self.isPage = false
         self.parameters = documentation.parameters
         self.parameterComponents = documentation.components
         self.bodySchema = documentation.bodySchema
@@ -214,6 +217,7 @@ public final class Endpoint: Sendable {
         self.about = about
         self.outputSchema = nil
         self.contentType = contentType
+        self.isPage = false
         self.parameters = []
         self.parameterComponents = [:]
         self.bodySchema = nil
@@ -228,5 +232,29 @@ public final class Endpoint: Sendable {
                 return made
             }
         }
+    }
+
+    /// A page for people, or what a form of it does: a declaration of ``Page``, not of ``Action``,
+    /// says what it reads.
+    package init(
+        page method: HTTPRequest.Method, _ path: String, named name: String,
+        prepare:
+            @escaping @Sendable (InputReader.Source) throws ->
+            @Sendable (Call) async throws ->
+            Answer
+    ) {
+        self.method = method
+        self.path = path
+        self.tag = "Pages"
+        self.name = name
+        self.about = About(name, access: .open)
+        self.outputSchema = nil
+        self.contentType = "text/html; charset=utf-8"
+        self.isPage = true
+        self.parameters = []
+        self.parameterComponents = [:]
+        self.bodySchema = nil
+        self.bodyIsRequired = false
+        self.prepare = prepare
     }
 }

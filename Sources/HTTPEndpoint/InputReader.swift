@@ -206,6 +206,9 @@ public struct InputReader {
         return kind.read(json, FieldPath(["query"], name), &errors)
     }
 
+    /// The parameter as it came; `nil` where it is missing, and on a reader without a request.
+    package func text(query name: String) -> String? { source?.query[name]?.first }
+
     /// Whether the query has this parameter, good or bad.
     public func has(query name: String) -> Bool { source?.query[name] != nil }
 

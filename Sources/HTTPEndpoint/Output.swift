@@ -192,7 +192,7 @@ public struct Reply<Output: JSONOutput>: Sendable {
     /// `nil` for status 204, and for an answer that is made as the client takes it.
     public let output: Output?
     /// What makes that answer: JSON of the output's schema.
-    let source: (any BodySource)?
+    package let source: (any BodySource)?
 
     public init(_ output: Output, status: Int = 200, headers: HTTPFields = [:]) {
         self.status = status

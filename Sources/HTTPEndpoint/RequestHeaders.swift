@@ -44,3 +44,17 @@ public struct RequestHeaders: Sendable {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 }
+
+/// What a client wants to read (RFC 9110 §12.5.1), as far as it matters here.
+package enum Accept {
+    /// Whether the client names HTML, as browsers do that open an address; `*/*` names nothing.
+    package static func prefersHTML(_ headers: RequestHeaders) -> Bool {
+        (headers[.accept] ?? "").split(separator: ",").contains { entry in
+            let parts = entry.split(separator: ";").map {
+                $0.trimmingPrefix { $0 == " " }.lowercased()
+            }
+            return parts.first.map { $0.filter { $0 != " " } } == "text/html"
+                && !parts.dropFirst().contains { $0.wholeMatch(of: /q=0(\.0*)?/) != nil }
+        }
+    }
+}

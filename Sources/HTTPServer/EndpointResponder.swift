@@ -17,17 +17,24 @@ public struct EndpointResponder: Sendable {
     let routes: RouteTable
     let calls: CallHandler
     let policy: HTTPPolicy
+    let errorPage: ErrorPage?
     let logger: Logger
     private let inFlight = RequestCounter(limit: EndpointResponder.maximumInFlight)
     private let largeAnswers = Turnstile(limit: EndpointResponder.maximumLargeAnswers)
 
-    public init(
-        endpoints: [Endpoint], calls: CallHandler, policy: HTTPPolicy, logger: Logger
+    /// What a browser is shown of an error; `nil` for what is answered as to a program.
+    package typealias ErrorPage = @Sendable (BrowserError) async throws -> Answer?
+
+    /// - Parameter errorPage: errors as pages, for addresses that people open.
+    package init(
+        endpoints: [Endpoint], calls: CallHandler, policy: HTTPPolicy, logger: Logger,
+        errorPage: ErrorPage? = nil
     ) {
         self.routes = RouteTable(endpoints)
         self.calls = calls
         self.policy = policy
         self.logger = logger
+        self.errorPage = errorPage
     }
 
     /// - Parameters:
@@ -50,12 +57,34 @@ public struct EndpointResponder: Sendable {
             guard policy.answers(headers, target: head.uri) else { throw Problem.misdirected }
             answer = try await self.answer(head, isEncoded, body, &call, &route)
         } catch {
-            answer = Answer(calls.problem(for: error, of: call))
+            answer = await self.answer(
+                calls.problem(for: error, of: call), head.uri, route, call)
         }
         finish(&answer, call)
         calls.observe(
             call, method: head.method.rawValue, route: route, status: answer.status, since: start)
         return answer
+    }
+
+    /// A problem as whoever asked can read it.
+    private func answer(
+        _ problem: Problem, _ target: String, _ route: String, _ call: Call
+    ) async -> Answer {
+        guard let errorPage else { return Answer(problem) }
+        let path = split(target).path
+        do {
+            let page = try await errorPage(
+                BrowserError(
+                    problem: problem, call: call, path: String(path),
+                    isOfPage: routes.isPage(path), hasAddress: route != "-"))
+            return page ?? Answer(problem)
+        } catch {
+            // The problem itself is told all the same.
+            logger.error(
+                "an error could not be shown as a page",
+                metadata: ["request_id": "\(call.id)", "error": "\(error)"])
+            return Answer(problem)
+        }
     }
 
     /// An answer to something that was no request.
@@ -179,6 +208,17 @@ public struct EndpointResponder: Sendable {
         answer.headers[.date] = DateHeader.now
         policy.addCrossOriginHeaders(to: &answer.headers, call.headers)
     }
+}
+
+/// An error that a browser may be shown.
+package struct BrowserError: Sendable {
+    package let problem: Problem
+    package let call: Call
+    package let path: String
+    /// Whether the address is a page's.
+    package let isOfPage: Bool
+    /// Whether there is such an address.
+    package let hasAddress: Bool
 }
 
 extension HTTPField.Name {

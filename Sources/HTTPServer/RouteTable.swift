@@ -67,6 +67,13 @@ struct RouteTable: Sendable {
         return .nothing
     }
 
+    /// Whether the address is a page's, whatever the method.
+    func isPage(_ path: Substring) -> Bool {
+        if case .endpoint(let endpoint, _) = match(.get, path) { return endpoint.isPage }
+        if case .endpoint(let endpoint, _) = match(.post, path) { return endpoint.isPage }
+        return false
+    }
+
     /// What stands between the slashes, nothing too: a doubled slash is another address.
     private static func components(_ path: Substring) -> [Substring] {
         path.split(separator: "/", omittingEmptySubsequences: false)

@@ -4,18 +4,22 @@ import HTTPEndpoint
 import Tokens
 import Users
 
-struct ChangePassword: Action {
+package struct ChangePassword: Action {
     let identity: IdentityServices
 
-    static let about = About(
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
+    package static let about = About(
         "Change the password", details: "Signs out on every other device.", access: .user,
         refusals: [.wrongPassword, .noPassword, .tooManyAttempts])
 
-    func read(_ input: inout InputReader) -> ChangePasswordRequest {
+    package func read(_ input: inout InputReader) -> ChangePasswordRequest {
         input.body(ChangePasswordRequest.self)
     }
 
-    func perform(
+    package func perform(
         _ request: ChangePasswordRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
         let caller = try call.user()
@@ -61,13 +65,13 @@ struct ChangePassword: Action {
     }
 }
 
-struct ChangePasswordRequest: JSONInput {
+package struct ChangePasswordRequest: JSONInput {
     let currentPassword: String
     let newPassword: String
 
-    static let about = "The old password and a new one."
+    package static let about = "The old password and a new one."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         currentPassword = reader.required("current_password", .password, "The one now.")
         newPassword = reader.required(
             "new_password", .newPassword, "8 to 128 characters with upper, lower and digit.")

@@ -3,18 +3,22 @@ import FoundationEssentials
 import HTTPEndpoint
 import Users
 
-struct ConfirmPasswordReset: Action {
+package struct ConfirmPasswordReset: Action {
     let identity: IdentityServices
 
-    static let about = About(
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
+    package static let about = About(
         "Choose a new password with the mailed code", details: "Signs out everywhere.",
         access: .open, refusals: [.wrongCode, .accountDeactivated, .tooManyAttempts])
 
-    func read(_ input: inout InputReader) -> ConfirmPasswordResetRequest {
+    package func read(_ input: inout InputReader) -> ConfirmPasswordResetRequest {
         input.body(ConfirmPasswordResetRequest.self)
     }
 
-    func perform(
+    package func perform(
         _ request: ConfirmPasswordResetRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
         let known = try await identity.checkCode(
@@ -40,14 +44,14 @@ struct ConfirmPasswordReset: Action {
     }
 }
 
-struct ConfirmPasswordResetRequest: JSONInput {
+package struct ConfirmPasswordResetRequest: JSONInput {
     let email: EmailAddress
     let code: String
     let newPassword: String
 
-    static let about = "The code out of the mail and a new password."
+    package static let about = "The code out of the mail and a new password."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         email = reader.required("email", .email, "The account's address.")
         code = reader.required("otp_code", .otpCode, "Good for ten minutes and five tries.")
         newPassword = reader.required(

@@ -5,13 +5,17 @@ import Ledger
 import Users
 import Values
 
-struct DeleteMe: Action {
+package struct DeleteMe: Action {
     let identity: IdentityServices
+
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
 
     /// A deletion that has taken longer was broken off: the account is there as before.
     static let longestSeconds: Int64 = 60
 
-    static let about = About(
+    package static let about = About(
         "Delete my account",
         details: """
             First ends what is paid for, then erases everything. What is kept is a keyed hash of \
@@ -19,9 +23,9 @@ struct DeleteMe: Action {
             """,
         access: .user, refusals: [.paymentProviderUnavailable, .paymentProviderError])
 
-    func read(_ input: inout InputReader) {}
+    package func read(_ input: inout InputReader) {}
 
-    func perform(_ input: Void, _ call: Call) async throws -> Reply<MessageResponse> {
+    package func perform(_ input: Void, _ call: Call) async throws -> Reply<MessageResponse> {
         let id = try call.user().userID
         guard let user = try await identity.database.read({ try UserRow.find(id: id, in: $0) })
         else { throw Problem.unauthorized }

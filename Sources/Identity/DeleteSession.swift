@@ -2,17 +2,21 @@ import Database
 import FoundationEssentials
 import HTTPEndpoint
 
-struct DeleteSession: Action {
+package struct DeleteSession: Action {
     let identity: IdentityServices
 
-    static let about = About(
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
+    package static let about = About(
         "Sign out on one device", access: .user, status: 204, refusals: [.sessionNotFound])
 
-    func read(_ input: inout InputReader) -> UUID {
+    package func read(_ input: inout InputReader) -> UUID {
         input.path("session_id", .uuid, "The session's id.")
     }
 
-    func perform(_ sessionID: UUID, _ call: Call) async throws -> Reply<MessageResponse> {
+    package func perform(_ sessionID: UUID, _ call: Call) async throws -> Reply<MessageResponse> {
         let user = try call.user().userID
         let now = identity.clock.now()
         let isRevoked = try await identity.database.write {

@@ -3,14 +3,18 @@ import FoundationEssentials
 import HTTPEndpoint
 import Users
 
-struct GetMe: Action {
+package struct GetMe: Action {
     let identity: IdentityServices
 
-    static let about = About("My account", access: .user)
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
 
-    func read(_ input: inout InputReader) {}
+    package static let about = About("My account", access: .user)
 
-    func perform(_ input: Void, _ call: Call) async throws -> Reply<MeResponse> {
+    package func read(_ input: inout InputReader) {}
+
+    package func perform(_ input: Void, _ call: Call) async throws -> Reply<MeResponse> {
         let id = try call.user().userID
         guard let user = try await identity.database.read({ try UserRow.find(id: id, in: $0) })
         else { throw Problem.unauthorized }
@@ -19,7 +23,7 @@ struct GetMe: Action {
 }
 
 package struct MeResponse: JSONObjectOutput {
-    let user: UserRow
+    package let user: UserRow
 
     package init(user: UserRow) {
         self.user = user

@@ -16,6 +16,9 @@ extension Problem {
         "The refresh token is not valid; sign in again.")
     static let wrongPassword = Problem(
         400, "wrong_password", "Wrong password", "The current password is not right.")
+    package static let pageLinkInvalid = Problem(
+        403, "page_link_invalid", "Link not valid",
+        "The link was used, is older than 60 seconds, or is none of ours.")
     static let noPassword = Problem(
         409, "no_password", "No password",
         "This account signs in elsewhere and has no password here.")

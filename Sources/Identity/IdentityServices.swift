@@ -66,6 +66,9 @@ package struct IdentityServices: Sendable {
     let formerAccounts: FormerAccounts
     let accessTokens: AccessTokens
     let refreshTokens: RefreshTokens
+    /// The sessions of browsers, and what makes their forms act once.
+    package let pageSessions: PageSessions
+    package let forms: FormTokens
     /// What runs as long as the server does.
     package let services: [any Service]
     let outbox: MailOutbox
@@ -109,11 +112,14 @@ package struct IdentityServices: Sendable {
                 subscriptions: subscriptions, formerAccounts: formerAccounts, clock: clock)
         }
         self.services = services
+        forms = FormTokens(secrets: secrets, database: database, clock: clock)
+        let currentActiveUser = CurrentActiveUser(database: database, clock: clock)
+        pageSessions = PageSessions(
+            database: database, currentActiveUser: currentActiveUser, clock: clock)
         gatekeeper = CareerGatekeeper(
             tokens: TokenVerifier(
                 accessTokens: accessTokens, external: external, clock: clock),
-            currentActiveUser: CurrentActiveUser(
-                database: database, clock: clock),
+            currentActiveUser: currentActiveUser,
             internalKeys: InternalKeys(settings.internalAPIKeys), logger: logger)
     }
 
@@ -213,12 +219,12 @@ extension Call {
     var network: String { AuthThrottle.network(of: remoteAddress) }
 }
 
-struct TokenResponse: JSONObjectOutput {
+package struct TokenResponse: JSONObjectOutput {
     let accessToken: String
     let refreshToken: String
 
-    static let about = "The tokens of a session."
-    static let fields: [OutputField<TokenResponse>] = [
+    package static let about = "The tokens of a session."
+    package static let fields: [OutputField<TokenResponse>] = [
         OutputField("access_token", .text, "A JWT, for `Authorization: Bearer`.") {
             $0.accessToken
         },
@@ -231,12 +237,12 @@ struct TokenResponse: JSONObjectOutput {
 }
 
 /// A request that names an address and nothing else.
-struct EmailRequest: JSONInput {
-    let email: EmailAddress
+package struct EmailRequest: JSONInput {
+    package let email: EmailAddress
 
-    static let about = "An email address."
+    package static let about = "An email address."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         email = reader.required("email", .email, "The address.")
     }
 }

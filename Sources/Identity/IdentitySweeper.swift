@@ -98,6 +98,12 @@ package struct IdentitySweeper: Sendable {
                     SELECT id FROM sessions WHERE expires_at <= ?
                     ORDER BY expires_at LIMIT ?)
                 """, keptSeconds: 0),
+        Sweep(
+            sql: """
+                DELETE FROM form_tokens WHERE token_hash IN (
+                    SELECT token_hash FROM form_tokens WHERE begun_at <= ?
+                    ORDER BY begun_at LIMIT ?)
+                """, keptSeconds: FormTokens.keptSeconds),
         Sweep(keptSeconds: mailDays * 86_400, isOfMails: true) { end, limit, connection in
             try MailTable.erase(until: end, limit: limit, in: connection)
         },

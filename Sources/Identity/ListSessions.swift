@@ -6,6 +6,10 @@ import Values
 package struct ListSessions: Action {
     let identity: IdentityServices
 
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
     /// The newest sessions that are told.
     static let maximumSessions: Int64 = 1000
 
@@ -51,7 +55,7 @@ package struct ListSessions: Action {
 }
 
 package struct SessionListResponse: JSONObjectOutput {
-    let sessions: [SessionResponse]
+    package let sessions: [SessionResponse]
 
     package static let about = "A user's sessions."
     package static let fields: [OutputField<SessionListResponse>] = [
@@ -61,10 +65,10 @@ package struct SessionListResponse: JSONObjectOutput {
 
 package struct SessionResponse: JSONObjectOutput {
     package let id: UUID
-    let deviceInfo: String
-    let createdAt: Timestamp
-    let expiresAt: Timestamp
-    let isCurrent: Bool
+    package let deviceInfo: String
+    package let createdAt: Timestamp
+    package let expiresAt: Timestamp
+    package let isCurrent: Bool
 
     package static let schemaName = "Session"
     package static let about = "One sign-in."

@@ -2,18 +2,24 @@ import Database
 import HTTPEndpoint
 import Users
 
-struct RequestPasswordReset: Action {
+package struct RequestPasswordReset: Action {
     let identity: IdentityServices
 
-    static let about = About(
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
+    package static let about = About(
         "Mail a code for a new password", details: "The answer is always the same.",
         access: .open, refusals: [.tooManyAttempts])
 
-    func read(_ input: inout InputReader) -> EmailRequest {
+    package func read(_ input: inout InputReader) -> EmailRequest {
         input.body(EmailRequest.self)
     }
 
-    func perform(_ request: EmailRequest, _ call: Call) async throws -> Reply<MessageResponse> {
+    package func perform(_ request: EmailRequest, _ call: Call) async throws -> Reply<
+        MessageResponse
+    > {
         let now = identity.clock.now()
         let admission = try await identity.database.write { [identity] connection in
             let admission = try identity.admitMail(

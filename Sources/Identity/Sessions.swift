@@ -11,19 +11,23 @@ import Values
 /// before; only its SHA-256 is stored. It is good for one use, within
 /// 7 days, or 30 with `remember_me`; each use starts that time anew, so a session lasts as long as
 /// it is used.
-struct NewSession: Sendable {
+package struct NewSession: Sendable {
     static let days: Int64 = 7
-    static let rememberedDays: Int64 = 30
+    package static let rememberedDays: Int64 = 30
     /// A user's oldest sessions beyond these are signed out.
     static let maximumPerUser = 100
 
     let id: UUID
     let refreshToken: String
+    /// What a browser's cookie holds, in place of a refresh token; only its hash is stored.
+    private let pageSecret: String?
     private let deviceInfo: String
     private let isRemembered: Bool
     private let createdAt: Timestamp
 
-    init(on call: Call, isRemembered: Bool, now: Timestamp) {
+    /// - Parameter pageSecret: of a browser's session; `nil` for one with refresh tokens.
+    init(on call: Call, isRemembered: Bool, now: Timestamp, pageSecret: String? = nil) {
+        self.pageSecret = pageSecret
         id = .version7(at: now, randomness: .random(in: .min ... .max))
         refreshToken = RefreshTokens.make()
         deviceInfo = Self.deviceInfo(call.headers[.userAgent])
@@ -35,15 +39,19 @@ struct NewSession: Sendable {
         let expiresAt = Self.expiry(isRemembered: isRemembered, now: createdAt)
         try connection.execute(
             """
-            INSERT INTO sessions (id, user_id, device_info, remember_me, created_at, expires_at)
-            VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO sessions (id, user_id, device_info, remember_me, created_at, expires_at,
+                page_hash)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 .uuid(id), .uuid(userID), .text(deviceInfo), .bool(isRemembered),
                 .time(createdAt), .time(expiresAt),
+                pageSecret.map { .blob(PageSessions.hash($0)) } ?? .null,
             ])
-        try RefreshTokens.insert(
-            refreshToken, sessionID: id, expiresAt: expiresAt, in: connection, now: createdAt)
+        if pageSecret == nil {
+            try RefreshTokens.insert(
+                refreshToken, sessionID: id, expiresAt: expiresAt, in: connection, now: createdAt)
+        }
         try connection.execute(
             """
             UPDATE sessions SET revoked_at = ?

@@ -3,18 +3,45 @@ import FoundationEssentials
 import HTTPEndpoint
 import Users
 
-struct SignIn: Action {
+package struct SignIn: Action {
     let identity: IdentityServices
 
-    static let about = About(
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
+    package static let about = About(
         "Sign in", details: "A wrong password and an unverified address are answered alike.",
         access: .open, refusals: [.wrongCredentials, .accountDeactivated, .tooManyAttempts])
 
-    func read(_ input: inout InputReader) -> SignInRequest {
+    package func read(_ input: inout InputReader) -> SignInRequest {
         input.body(SignInRequest.self)
     }
 
-    func perform(_ request: SignInRequest, _ call: Call) async throws -> Reply<TokenResponse> {
+    package func perform(_ request: SignInRequest, _ call: Call) async throws -> Reply<
+        TokenResponse
+    > {
+        let session = NewSession(
+            on: call, isRemembered: request.rememberMe, now: identity.clock.now())
+        let user = try await begin(session, request, call)
+        return Reply(
+            identity.tokens(
+                for: user, sessionID: session.id, refreshToken: session.refreshToken))
+    }
+
+    /// Signs a browser in.
+    /// - Parameter secret: what its cookie will hold.
+    /// - Throws: what the endpoint throws.
+    package func onPage(_ request: SignInRequest, _ call: Call, secret: String) async throws {
+        let session = NewSession(
+            on: call, isRemembered: request.rememberMe, now: identity.clock.now(),
+            pageSecret: secret)
+        _ = try await begin(session, request, call)
+    }
+
+    private func begin(
+        _ session: NewSession, _ request: SignInRequest, _ call: Call
+    ) async throws -> UserRow {
         let now = identity.clock.now()
         let buckets = identity.throttle.password(
             of: request.email.key, from: call.remoteAddress)
@@ -27,7 +54,6 @@ struct SignIn: Action {
         if let refusal { throw refusal }
         let isRight = try await identity.passwords.matches(
             request.password, found?.passwordHash, for: .signIn(network: call.network))
-        let session = NewSession(on: call, isRemembered: request.rememberMe, now: now)
         let verdict = try await identity.database.write {
             [identity] connection -> Result<UserRow, Problem> in
             if let refusal = try identity.throttle.begin(buckets, in: connection, now: now) {
@@ -43,20 +69,18 @@ struct SignIn: Action {
             try session.insert(for: user.id, in: connection)
             return .success(user)
         }
-        return Reply(
-            identity.tokens(
-                for: try verdict.get(), sessionID: session.id, refreshToken: session.refreshToken))
+        return try verdict.get()
     }
 }
 
-struct SignInRequest: JSONInput {
+package struct SignInRequest: JSONInput {
     let email: EmailAddress
     let password: String
-    let rememberMe: Bool
+    package let rememberMe: Bool
 
-    static let about = "Email and password."
+    package static let about = "Email and password."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         email = reader.required("email", .email, "In any case.")
         password = reader.required("password", .password, "The password.")
         rememberMe = reader.optional(

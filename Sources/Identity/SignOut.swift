@@ -28,14 +28,18 @@ struct SignOut: Action {
     }
 }
 
-struct SignOutEverywhere: Action {
+package struct SignOutEverywhere: Action {
     let identity: IdentityServices
 
-    static let about = About("Sign out on every device", access: .user)
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
 
-    func read(_ input: inout InputReader) {}
+    package static let about = About("Sign out on every device", access: .user)
 
-    func perform(_ input: Void, _ call: Call) async throws -> Reply<MessageResponse> {
+    package func read(_ input: inout InputReader) {}
+
+    package func perform(_ input: Void, _ call: Call) async throws -> Reply<MessageResponse> {
         let user = try call.user().userID
         let now = identity.clock.now()
         try await identity.database.write {

@@ -5,10 +5,14 @@ import Tokens
 import Users
 import Values
 
-struct SignUp: Action {
+package struct SignUp: Action {
     let identity: IdentityServices
 
-    static let about = About(
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
+    package static let about = About(
         "Sign up",
         details: """
             Mails a code of six digits. The answer is the same where the address is taken; its \
@@ -20,11 +24,13 @@ struct SignUp: Action {
     /// Sign-ups with one address that are at work at the same time see each other this often.
     private static let maximumTries = 3
 
-    func read(_ input: inout InputReader) -> SignUpRequest {
+    package func read(_ input: inout InputReader) -> SignUpRequest {
         input.body(SignUpRequest.self)
     }
 
-    func perform(_ request: SignUpRequest, _ call: Call) async throws -> Reply<SignUpResponse> {
+    package func perform(_ request: SignUpRequest, _ call: Call) async throws -> Reply<
+        SignUpResponse
+    > {
         let reply = Reply(SignUpResponse(email: request.email.text), status: 201)
         let now = identity.clock.now()
         let (admission, awaiting) = try await identity.database.write {
@@ -118,14 +124,14 @@ struct SignUp: Action {
     }
 }
 
-struct SignUpRequest: JSONInput {
-    let email: EmailAddress
+package struct SignUpRequest: JSONInput {
+    package let email: EmailAddress
     let password: String
     let fullName: String?
 
-    static let about = "A new account."
+    package static let about = "A new account."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         email = reader.required("email", .email, "One account, whatever its case.")
         password = reader.required(
             "password", .newPassword, "8 to 128 characters with upper, lower and digit.")
@@ -134,11 +140,11 @@ struct SignUpRequest: JSONInput {
     }
 }
 
-struct SignUpResponse: JSONObjectOutput {
+package struct SignUpResponse: JSONObjectOutput {
     let email: String
 
-    static let about = "A code is on its way."
-    static let fields: [OutputField<SignUpResponse>] = [
+    package static let about = "A code is on its way."
+    package static let fields: [OutputField<SignUpResponse>] = [
         OutputField("message", .text, "One sentence for a person.") { _ in
             "We have sent a code to this address."
         },

@@ -3,16 +3,21 @@ import FoundationEssentials
 import HTTPEndpoint
 import Users
 
-struct UpdateMe: Action {
+package struct UpdateMe: Action {
     let identity: IdentityServices
 
-    static let about = About("Change my name", access: .user)
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
 
-    func read(_ input: inout InputReader) -> UpdateMeRequest {
+    package static let about = About("Change my name", access: .user)
+
+    package func read(_ input: inout InputReader) -> UpdateMeRequest {
         input.body(UpdateMeRequest.self)
     }
 
-    func perform(_ request: UpdateMeRequest, _ call: Call) async throws -> Reply<MeResponse> {
+    package func perform(_ request: UpdateMeRequest, _ call: Call) async throws -> Reply<MeResponse>
+    {
         let id = try call.user().userID
         let now = identity.clock.now()
         let user = try await identity.database.write { connection -> UserRow? in
@@ -26,13 +31,13 @@ struct UpdateMe: Action {
     }
 }
 
-struct UpdateMeRequest: JSONInput {
+package struct UpdateMeRequest: JSONInput {
     let changesName: Bool
     let fullName: String?
 
-    static let about = "What is to change; what is left out stays."
+    package static let about = "What is to change; what is left out stays."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         let name = reader.optional("full_name", .fullName, "null or empty removes it.")
         changesName = reader.mentions("full_name")
         fullName = name?.isEmpty == true ? nil : name

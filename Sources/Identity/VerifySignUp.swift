@@ -4,10 +4,14 @@ import HTTPEndpoint
 import Tokens
 import Users
 
-struct VerifySignUp: Action {
+package struct VerifySignUp: Action {
     let identity: IdentityServices
 
-    static let about = About(
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
+    package static let about = About(
         "Verify the email with the mailed code",
         details: """
             Gives the user the Free plan and signs them in. Who proves the address decides: with \
@@ -17,18 +21,38 @@ struct VerifySignUp: Action {
             """,
         access: .open, refusals: [.wrongCode, .accountDeactivated, .tooManyAttempts])
 
-    func read(_ input: inout InputReader) -> VerifySignUpRequest {
+    package func read(_ input: inout InputReader) -> VerifySignUpRequest {
         input.body(VerifySignUpRequest.self)
     }
 
-    func perform(
+    package func perform(
         _ request: VerifySignUpRequest, _ call: Call
     ) async throws -> Reply<TokenResponse> {
+        let session = NewSession(on: call, isRemembered: false, now: identity.clock.now())
+        let user = try await begin(session, request, call)
+        return Reply(
+            identity.tokens(
+                for: user, sessionID: session.id, refreshToken: session.refreshToken))
+    }
+
+    /// Proves the address in a browser, and signs it in.
+    /// - Parameter secret: what its cookie will hold.
+    /// - Throws: what the endpoint throws.
+    package func onPage(
+        _ request: VerifySignUpRequest, _ call: Call, secret: String
+    ) async throws {
+        let session = NewSession(
+            on: call, isRemembered: false, now: identity.clock.now(), pageSecret: secret)
+        _ = try await begin(session, request, call)
+    }
+
+    private func begin(
+        _ session: NewSession, _ request: VerifySignUpRequest, _ call: Call
+    ) async throws -> UserRow {
         let known = try await identity.checkCode(
             request.code, .signUp, request.email, call)
         let choice = try await choice(request.password, known, call)
         let now = identity.clock.now()
-        let session = NewSession(on: call, isRemembered: false, now: now)
         let former = try await identity.database.read { [identity] connection in
             try identity.formerAccounts.find(
                 identity.formerAccounts.key(of: known), in: connection)?.account
@@ -56,9 +80,7 @@ struct VerifySignUp: Action {
                 user.id, passwordHash: password, fullName: name, in: connection, now: now)
             try session.insert(for: user.id, in: connection)
         }
-        return Reply(
-            identity.tokens(
-                for: known, sessionID: session.id, refreshToken: session.refreshToken))
+        return known
     }
 
     /// The password that comes with the code.
@@ -91,14 +113,14 @@ struct VerifySignUp: Action {
     }
 }
 
-struct VerifySignUpRequest: JSONInput {
+package struct VerifySignUpRequest: JSONInput {
     let email: EmailAddress
     let code: String
     let password: String?
 
-    static let about = "The code out of the mail."
+    package static let about = "The code out of the mail."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         email = reader.required("email", .email, "The address that signed up.")
         code = reader.required("otp_code", .otpCode, "Good for ten minutes and five tries.")
         password = reader.optional(

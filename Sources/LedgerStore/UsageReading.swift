@@ -39,6 +39,16 @@ extension UsageLogRow {
         ).map(read)
     }
 
+    /// One log of the user's; `nil` where there is no such log of theirs.
+    package static func find(
+        _ id: UUID, of user: UUID, in connection: any DatabaseConnection
+    ) throws -> UsageLog? {
+        try connection.queryOne(
+            "SELECT \(columns) FROM career_usage_logs WHERE id = ? AND user_id = ?",
+            [.uuid(id), .uuid(user)]
+        ).map(read)
+    }
+
     /// An overdue reservation counts as expired, whether or not the sweeper has come by: the
     /// condition of ``UsageLog/isOverdue(at:)`` in SQL. Its parameters are the status and, if the
     /// time matters, the instant.
@@ -65,6 +75,16 @@ package struct UsageSum: Sendable {
     package let succeeded: Int64
     package let failed: Int64
     package let creditsCharged: Credits
+
+    package init(
+        key: String, requests: Int64, succeeded: Int64, failed: Int64, creditsCharged: Credits
+    ) {
+        self.key = key
+        self.requests = requests
+        self.succeeded = succeeded
+        self.failed = failed
+        self.creditsCharged = creditsCharged
+    }
 
     /// In the order of their keys. Ids are in the order of time, so the index of a user's ids also
     /// finds a span of time.

@@ -150,7 +150,11 @@ extension PortableTable {
             columns: [
                 .uuid("id"), .uuid("user_id"), .text("device_info"), .flag("remember_me"),
                 .time("created_at"), .time("expires_at"), .time("revoked_at"),
+                .bytes("page_hash"),
             ]),
+        PortableTable(
+            "form_tokens", key: "token_hash",
+            columns: [.bytes("token_hash"), .time("begun_at"), .text("outcome")]),
         PortableTable(
             "refresh_tokens", key: "token_hash",
             columns: [

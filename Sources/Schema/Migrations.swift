@@ -26,6 +26,7 @@ public let migrations: [Migration] = [
     Migration("account rows", accountRows),
     Migration("token prices", tokenPrices),
     Migration("credit packs", creditPacks),
+    Migration("pages' sessions", pageSessions),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -10,6 +10,8 @@ import Logging
 import Messaging
 import NIOCore
 import NIOPosix
+import PageFrame
+import Pages
 import ServiceLifecycle
 import Stripe
 import Values
@@ -31,10 +33,11 @@ public struct CareerApplication: Sendable {
         self.core = core
         let services = try await CareerServices(core, requests: RequestLog(logger: core.logger))
         self.services = services
+        let frame = try pageFrame(services, translate: problem(for:))
         endpoints =
-            routes(services) + [frontDoor()]
+            routes(services) + pageRoutes(frame, try pageParts(services))
             + (core.settings.isDevelopment ? developmentRoutes(services) : [])
-        responder = Self.responder(for: endpoints, core, services)
+        responder = Self.responder(for: endpoints, core, services, frame)
     }
 
     /// Serves until a shutdown is asked for (SIGTERM, SIGINT, or the task's cancellation), then
@@ -73,15 +76,18 @@ public struct CareerApplication: Sendable {
 
 extension CareerApplication {
     private static func responder(
-        for endpoints: [Endpoint], _ core: CareerCore, _ services: CareerServices
+        for endpoints: [Endpoint], _ core: CareerCore, _ services: CareerServices,
+        _ frame: SitePageFrame? = nil
     ) -> EndpointResponder {
-        EndpointResponder(
+        var page: EndpointResponder.ErrorPage?
+        if let frame { page = { error in try await errorPage(error, in: frame) } }
+        return EndpointResponder(
             endpoints: endpoints, calls: services.calls,
             policy: HTTPPolicy(
                 corsOrigins: Set(core.settings.corsOrigins),
                 trustedProxies: core.settings.trustedProxies,
                 answersLoopbackOnly: core.settings.isDevelopment),
-            logger: core.logger)
+            logger: core.logger, errorPage: page)
     }
 
     /// The server, and what prepares its shutdown.

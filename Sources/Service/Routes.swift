@@ -1,6 +1,5 @@
 import Career
 import HTTPEndpoint
-import HTTPTypes
 import Identity
 import JSON
 import Webhooks
@@ -34,15 +33,6 @@ private func operationRoutes(_ services: CareerServices) -> [Endpoint] {
     ]
 }
 
-/// Where somebody ends up who types the host alone. Not in the document: it is no part of the API.
-func frontDoor() -> Endpoint {
-    Endpoint(
-        .get, "/", tag: "Operations", name: "GetRoot",
-        about: About("The way to the documentation", access: .open, status: 303),
-        contentType: "text/plain; charset=utf-8", headers: [.location: "/docs"]
-    ) { _, _ in Array("The documentation is at /docs.\n".utf8) }
-}
-
 /// What a monitor asks for; all that a worker serves, where it serves at all.
 func monitoringRoutes(_ services: CareerServices) -> [Endpoint] {
     let tag = "Operations"
@@ -60,10 +50,21 @@ func monitoringRoutes(_ services: CareerServices) -> [Endpoint] {
 
 /// Addresses of development; in production they do not exist.
 func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
-    guard let clock = services.core.developmentClock else { return [] }
+    guard let advance = clockAdvance(services) else { return [] }
+    return [
+        Endpoint(.post, "/dev/clock", tag: "Development", advance),
+        Endpoint(
+            .get, "/dev/mailbox", tag: "Development",
+            ReadMailbox(database: services.core.database, secrets: services.secrets)),
+    ]
+}
+
+/// What moves the development clock; `nil` in production.
+func clockAdvance(_ services: CareerServices) -> AdvanceClock? {
+    guard let clock = services.core.developmentClock else { return nil }
     let (sweeper, worker) = (services.sweeper, services.worker)
     let (identitySweeper, localStripe) = (services.identitySweeper, services.localStripe)
-    let advance = AdvanceClock(
+    return AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
         settle: {
             // What is done for one event may lead to another, e.g. by ending a subscription.
@@ -77,12 +78,6 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
             try await sweeper.sweep()
             try await identitySweeper.sweep()
         })
-    return [
-        Endpoint(.post, "/dev/clock", tag: "Development", advance),
-        Endpoint(
-            .get, "/dev/mailbox", tag: "Development",
-            ReadMailbox(database: services.core.database, secrets: services.secrets)),
-    ]
 }
 
 /// The document of the product's addresses and its page, each made when it is first asked for.

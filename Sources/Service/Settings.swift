@@ -38,6 +38,7 @@ public struct Settings: Sendable {
     public var mailFrom = "CueBX Career <career@localhost>"
     public var publicURL = "http://127.0.0.1:8080"
     public var corsOrigins: [String] = []
+    public var pages = PageSettings()
     /// Another identity provider's keys: a URL or a file.
     public var authJWKS: String?
     public var authIssuer: String?
@@ -196,6 +197,7 @@ extension Settings {
         settings.publicURL = text(config, "public.url") ?? settings.publicURL
         while settings.publicURL.hasSuffix("/") { settings.publicURL.removeLast() }
         settings.corsOrigins = list(config, "cors.origins") ?? []
+        settings.pages = PageSettings.read(config)
         settings.authJWKS = text(config, "auth.jwks")
         settings.authIssuer = text(config, "auth.issuer")
         settings.authAudiences = list(config, "auth.audience") ?? []
@@ -254,7 +256,7 @@ extension Settings {
 
     /// A value without the white space around it, such as the line end of a file that it came from;
     /// an empty one is the same as none.
-    private static func text(_ config: ConfigReader, _ key: ConfigKey) -> String? {
+    static func text(_ config: ConfigReader, _ key: ConfigKey) -> String? {
         let value = config.string(forKey: key)?.trimmingCharacters(in: whiteSpace)
         return value?.isEmpty == true ? nil : value
     }
@@ -262,7 +264,7 @@ extension Settings {
     /// A byte order mark, which some editors begin a file with, is as invisible.
     private static let whiteSpace = CharacterSet.whitespacesAndNewlines.union(["\u{FEFF}"])
 
-    private static func list(_ config: ConfigReader, _ key: ConfigKey) -> [String]? {
+    static func list(_ config: ConfigReader, _ key: ConfigKey) -> [String]? {
         text(config, key)?.split(separator: ",")
             .map { $0.trimmingCharacters(in: whiteSpace) }
             .filter { !$0.isEmpty }

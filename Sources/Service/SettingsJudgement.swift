@@ -18,6 +18,7 @@ extension Settings {
         try checkMail()
         try checkAddresses()
         try checkProvider()
+        try checkPages()
         guard environment == .production else { return try checkDevelopment() }
         try checkProduction()
         if needsWebhookSecret { try checkWebhookSecret() }
@@ -104,6 +105,19 @@ extension Settings {
                 "CORS_ORIGINS",
                 "\(origin) is no origin as browsers send it: scheme://host or scheme://host:port, "
                     + "in lower case, without a path and without the scheme's own port")
+        }
+    }
+
+    private func checkPages() throws {
+        _ = try pages.brand()
+        for (name, text) in [("TERMS_URL", pages.termsURL), ("PRIVACY_URL", pages.privacyURL)] {
+            if let text { _ = try Self.url(text, name) }
+        }
+        if let address = pages.supportEmail, Mailbox(address) == nil || address.contains("<") {
+            throw SettingsError("SUPPORT_EMAIL", "must be an address")
+        }
+        for origin in pages.embedOrigins where !Self.isOrigin(origin) {
+            throw SettingsError("EMBED_ORIGINS", "\(origin) is no origin as browsers send it")
         }
     }
 

@@ -1,17 +1,21 @@
 import Billing
 import HTTPEndpoint
 
-struct ActivateSubscription: Action {
+package struct ActivateSubscription: Action {
     let subscriptions: CareerSubscriptionService
 
-    static let about = About(
+    package init(subscriptions: CareerSubscriptionService) {
+        self.subscriptions = subscriptions
+    }
+
+    package static let about = About(
         "Activate the Free plan",
         details: "Idempotent: returns the existing subscription whatever its plan.",
         access: .user)
 
-    func read(_ input: inout InputReader) {}
+    package func read(_ input: inout InputReader) {}
 
-    func perform(
+    package func perform(
         _ input: Void, _ call: Call
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID

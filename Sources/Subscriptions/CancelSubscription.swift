@@ -4,21 +4,25 @@ import HTTPEndpoint
 import Stripe
 import Values
 
-struct CancelSubscription: Action {
+package struct CancelSubscription: Action {
     let billing: CareerBillingService
 
-    static let about = About(
+    package init(billing: CareerBillingService) {
+        self.billing = billing
+    }
+
+    package static let about = About(
         "Cancel at the period's end, or at once", access: .user,
         refusals: [
             .subscriptionNotFound, .nothingToCancel, .paymentProviderUnavailable,
             .paymentProviderError,
         ])
 
-    func read(_ input: inout InputReader) -> CareerCancelRequest {
+    package func read(_ input: inout InputReader) -> CareerCancelRequest {
         input.optionalBody(CareerCancelRequest.self)
     }
 
-    func perform(
+    package func perform(
         _ request: CareerCancelRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
         let user = try call.user().userID
@@ -51,12 +55,16 @@ struct CancelSubscription: Action {
     }
 }
 
-struct CareerCancelRequest: JSONInput {
+package struct CareerCancelRequest: JSONInput {
     let cancelAtPeriodEnd: Bool
 
-    static let about = "When to end."
+    package init(cancelAtPeriodEnd: Bool) {
+        self.cancelAtPeriodEnd = cancelAtPeriodEnd
+    }
 
-    init(_ reader: inout ObjectReader) {
+    package static let about = "When to end."
+
+    package init(_ reader: inout ObjectReader) {
         cancelAtPeriodEnd = reader.optional(
             "cancel_at_period_end", .bool, default: true, "true if not given.")
     }

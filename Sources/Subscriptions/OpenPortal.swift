@@ -6,21 +6,26 @@ import Ledger
 import LedgerStore
 import Stripe
 
-struct OpenPortal: Action {
+package struct OpenPortal: Action {
     let billing: CareerBillingService
     /// Where Stripe's page leads back to.
     let returnURL: String
 
-    static let about = About(
+    package init(billing: CareerBillingService, returnURL: String) {
+        self.billing = billing
+        self.returnURL = returnURL
+    }
+
+    package static let about = About(
         "Stripe's page for cards and invoices", access: .user,
         refusals: [
             .subscriptionNotFound, .noBillingAccount, .paymentProviderUnavailable,
             .paymentProviderError,
         ])
 
-    func read(_ input: inout InputReader) {}
+    package func read(_ input: inout InputReader) {}
 
-    func perform(_ input: Void, _ call: Call) async throws -> Reply<PortalResponse> {
+    package func perform(_ input: Void, _ call: Call) async throws -> Reply<PortalResponse> {
         let (account, _) = try await billing.subscription(of: call.user().userID)
         guard let customer = account.subscription.stripeCustomerID,
             try await !isReplacement(account.subscription.id)
@@ -49,11 +54,11 @@ struct OpenPortal: Action {
     }
 }
 
-struct PortalResponse: JSONObjectOutput {
-    let url: String
+package struct PortalResponse: JSONObjectOutput {
+    package let url: String
 
-    static let about = "A page that may be opened once."
-    static let fields: [OutputField<PortalResponse>] = [
+    package static let about = "A page that may be opened once."
+    package static let fields: [OutputField<PortalResponse>] = [
         OutputField("url", .text, "Send the user there.") { $0.url }
     ]
 }

@@ -73,7 +73,7 @@ extension CareerBillingService {
 /// The instant that a user was shown a price for.
 package struct UpgradePreviews: Sendable {
     /// How long a shown price holds, in seconds: an upgrade within it is charged as previewed.
-    static let lifetime: Int64 = 600
+    package static let lifetime: Int64 = 600
 
     let database: any Database
 

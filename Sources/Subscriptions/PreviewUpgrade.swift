@@ -5,21 +5,25 @@ import Ledger
 import Stripe
 import Values
 
-struct PreviewUpgrade: Action {
+package struct PreviewUpgrade: Action {
     let billing: CareerBillingService
 
-    static let about = About(
+    package init(billing: CareerBillingService) {
+        self.billing = billing
+    }
+
+    package static let about = About(
         "What an upgrade would cost now",
         details: """
             Changes nothing. An upgrade to the same plan within ten minutes is charged just this.
             """,
         access: .user, refusals: upgradeRefusals)
 
-    func read(_ input: inout InputReader) -> CareerUpgradePreviewRequest {
+    package func read(_ input: inout InputReader) -> CareerUpgradePreviewRequest {
         input.body(CareerUpgradePreviewRequest.self)
     }
 
-    func perform(
+    package func perform(
         _ request: CareerUpgradePreviewRequest, _ call: Call
     ) async throws -> Reply<CareerUpgradePreviewResponse> {
         let user = try call.user().userID
@@ -35,7 +39,8 @@ struct PreviewUpgrade: Action {
         return Reply(
             CareerUpgradePreviewResponse(
                 currentPlan: upgrade.current, newPlan: upgrade.new, proration: proration, due: due,
-                billingPeriodEnd: Timestamp(ofStripe: upgrade.item.currentPeriodEnd)))
+                billingPeriodEnd: Timestamp(ofStripe: upgrade.item.currentPeriodEnd),
+                prorationDate: prorationDate))
     }
 }
 
@@ -45,25 +50,31 @@ let upgradeRefusals: [Problem] = [
     .paymentProviderUnavailable, .paymentProviderError,
 ]
 
-struct CareerUpgradePreviewRequest: JSONInput {
+package struct CareerUpgradePreviewRequest: JSONInput {
     let newPlanID: UUID
 
-    static let about = "The plan to upgrade to."
+    package init(newPlanID: UUID) {
+        self.newPlanID = newPlanID
+    }
 
-    init(_ reader: inout ObjectReader) {
+    package static let about = "The plan to upgrade to."
+
+    package init(_ reader: inout ObjectReader) {
         newPlanID = reader.required("new_plan_id", .uuid, "A plan of a higher rank.")
     }
 }
 
-struct CareerUpgradePreviewResponse: JSONObjectOutput {
-    let currentPlan: Plan
-    let newPlan: Plan
+package struct CareerUpgradePreviewResponse: JSONObjectOutput {
+    package let currentPlan: Plan
+    package let newPlan: Plan
     let proration: Money
-    let due: Money
-    let billingPeriodEnd: Timestamp
+    package let due: Money
+    package let billingPeriodEnd: Timestamp
+    /// The instant that the price is of, in seconds since 1970; not on the wire.
+    package let prorationDate: Int64
 
-    static let about = "What an upgrade would cost."
-    static let fields: [OutputField<CareerUpgradePreviewResponse>] = [
+    package static let about = "What an upgrade would cost."
+    package static let fields: [OutputField<CareerUpgradePreviewResponse>] = [
         OutputField("current_plan", .object, "The plan now.") {
             PlanResponse(plan: $0.currentPlan)
         },

@@ -3,17 +3,21 @@ import Foundation
 import HTTPEndpoint
 import Stripe
 
-struct ResumeSubscription: Action {
+package struct ResumeSubscription: Action {
     let billing: CareerBillingService
 
-    static let about = About(
+    package init(billing: CareerBillingService) {
+        self.billing = billing
+    }
+
+    package static let about = About(
         "Take back a cancellation at the period's end",
         details: "Where none is pending, nothing changes.", access: .user,
         refusals: [.subscriptionNotFound, .paymentProviderUnavailable, .paymentProviderError])
 
-    func read(_ input: inout InputReader) {}
+    package func read(_ input: inout InputReader) {}
 
-    func perform(
+    package func perform(
         _ input: Void, _ call: Call
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID

@@ -7,14 +7,18 @@ import Stripe
 import Users
 import Values
 
-struct StartCheckout: Action {
+package struct StartCheckout: Action {
     /// A page is open for a day; one that is nearly over is not handed out again. In seconds.
     static let pageLifetime: Int64 = 86_400
     static let pageReserve: Int64 = 1800
 
     let billing: CareerBillingService
 
-    static let about = About(
+    package init(billing: CareerBillingService) {
+        self.billing = billing
+    }
+
+    package static let about = About(
         "Buy a plan on Stripe's checkout page",
         details: """
             A user has at most one open page: asking again for the same returns it. The trial is \
@@ -26,11 +30,11 @@ struct StartCheckout: Action {
             .paymentProviderUnavailable, .paymentProviderError,
         ])
 
-    func read(_ input: inout InputReader) -> CareerCheckoutRequest {
+    package func read(_ input: inout InputReader) -> CareerCheckoutRequest {
         input.body(CareerCheckoutRequest.self)
     }
 
-    func perform(
+    package func perform(
         _ request: CareerCheckoutRequest, _ call: Call
     ) async throws -> Reply<CareerCheckoutResponse> {
         Reply(try await checkout(request, user: call.user().userID, requestID: call.id))
@@ -140,18 +144,24 @@ struct StartCheckout: Action {
     }
 }
 
-struct CareerCheckoutRequest: JSONInput {
+package struct CareerCheckoutRequest: JSONInput {
     let planID: UUID
     let successURL: String
     let cancelURL: String
+
+    package init(planID: UUID, successURL: String, cancelURL: String) {
+        self.planID = planID
+        self.successURL = successURL
+        self.cancelURL = cancelURL
+    }
 
     var order: Checkouts.Order {
         Checkouts.Order(planID: planID, successURL: successURL, cancelURL: cancelURL)
     }
 
-    static let about = "Which plan, and where to come back to."
+    package static let about = "Which plan, and where to come back to."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         planID = reader.required("plan_id", .uuid, "A paid plan.")
         successURL = reader.required(
             "success_url", .webAddress,

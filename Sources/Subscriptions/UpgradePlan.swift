@@ -2,10 +2,14 @@ import Billing
 import Foundation
 import HTTPEndpoint
 
-struct UpgradePlan: Action {
+package struct UpgradePlan: Action {
     let billing: CareerBillingService
 
-    static let about = About(
+    package init(billing: CareerBillingService) {
+        self.billing = billing
+    }
+
+    package static let about = About(
         "Upgrade now, prorated and charged now",
         details: """
             A declined card changes nothing, here or at Stripe. Where the bank asks for the \
@@ -15,12 +19,21 @@ struct UpgradePlan: Action {
         access: .user,
         refusals: upgradeRefusals + [.cardDeclined, .paymentNeedsAction, .paymentProcessing])
 
-    func read(_ input: inout InputReader) -> CareerUpgradeRequest {
+    package func read(_ input: inout InputReader) -> CareerUpgradeRequest {
         input.body(CareerUpgradeRequest.self)
     }
 
-    func perform(
+    package func perform(
         _ request: CareerUpgradeRequest, _ call: Call
+    ) async throws -> Reply<CareerSubscriptionResponse> {
+        try await perform(request, call, agreedAt: nil)
+    }
+
+    /// - Parameter agreed: the instant of the price that the user has agreed to, in seconds since
+    ///   1970; `nil` where none was asked about.
+    /// - Throws: ``Problem/previewExpired`` where that price holds no longer; else as the other.
+    package func perform(
+        _ request: CareerUpgradeRequest, _ call: Call, agreedAt agreed: Int64?
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
         let upgrade = try await billing.planUpgrade(
@@ -28,6 +41,7 @@ struct UpgradePlan: Action {
         let now = billing.clock.now().seconds
         let shown = try await UpgradePreviews(database: billing.database)
             .date(upgrade, user: user, now: now)
+        if let agreed, agreed != shown { throw Problem.previewExpired }
         let change = upgrade.change(shown ?? max(now, upgrade.item.currentPeriodStart))
         try await settleEarlier(upgrade)
         // A schedule would overwrite the plan with its own at its next phase.
@@ -63,12 +77,12 @@ extension UpgradePlan {
     }
 }
 
-struct CareerUpgradeRequest: JSONInput {
+package struct CareerUpgradeRequest: JSONInput {
     let newPlanID: UUID
 
-    static let about = "The plan to upgrade to."
+    package static let about = "The plan to upgrade to."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         newPlanID = reader.required("new_plan_id", .uuid, "A plan of a higher rank.")
     }
 }

@@ -17,6 +17,10 @@ package struct TokenHashSecrets: Sendable {
         case formerAccount = "former account"
         /// The refresh token that takes another's place.
         case successor
+        /// Tokens of forms, and what they do.
+        case form
+        /// What finds the session that a form begins.
+        case pageSession = "page session"
         /// Codes in mails that wait.
         case mailedCode = "mailed code"
     }

@@ -56,7 +56,7 @@ struct Serve: AsyncParsableCommand {
         var lines = [
             "CueBX Career serves on \(url)",
             "  API           \(url)/docs",
-            "  mailbox       \(url)/dev/mailbox",
+            "  mailbox       \(url)/dev/mail",
         ]
         if settings.usesSandbox {
             lines.append(

@@ -241,6 +241,10 @@ class Answer:
         # As they were written and in their order; and by their names in lower case.
         self.named = response.getheaders()
         self.headers = {name.lower(): value for name, value in self.named}
+        # Of a header that is there several times, all values.
+        self.all_headers = {}
+        for name, value in self.named:
+            self.all_headers.setdefault(name.lower(), []).append(value)
         self.bytes = body
 
     @property

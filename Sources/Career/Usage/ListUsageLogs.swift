@@ -5,23 +5,35 @@ import Ledger
 import LedgerStore
 import Values
 
-struct ListUsageLogs: Action {
+package struct ListUsageLogs: Action {
     let quota: CareerQuotaService
     let database: any Database
 
-    static let about = About(
+    package static let about = About(
         "My usage logs, newest first", access: .user,
         links: [Link(to: "ListUsageLogs", "cursor", from: "/next_cursor", "The next page.")],
         isLarge: true)
 
-    struct Page: Sendable {
+    package struct Page: Sendable {
         let before: UUID?
         let limit: Int64
         let status: UsageLog.Status?
         let featureKey: String?
+
+        /// - Parameters:
+        ///   - before: only logs older than this one.
+        ///   - limit: at most so many.
+        package init(
+            before: UUID?, limit: Int64, status: UsageLog.Status?, featureKey: String?
+        ) {
+            self.before = before
+            self.limit = limit
+            self.status = status
+            self.featureKey = featureKey
+        }
     }
 
-    func read(_ input: inout InputReader) -> Page {
+    package func read(_ input: inout InputReader) -> Page {
         Page(
             before: input.query("cursor", .cursor, "`next_cursor` of the page before."),
             limit: input.query("limit", .integer(1...100), "Logs a page; 20 if not given.") ?? 20,
@@ -29,7 +41,7 @@ struct ListUsageLogs: Action {
             featureKey: input.query("feature_key", .text(1...255), "Only of this feature."))
     }
 
-    func perform(_ page: Page, _ call: Call) async throws -> Reply<UsageLogListResponse> {
+    package func perform(_ page: Page, _ call: Call) async throws -> Reply<UsageLogListResponse> {
         let userID = try call.user().userID
         let now = try await quota.instant(of: userID)
         // One more than asked for, which tells whether another page follows.
@@ -67,27 +79,27 @@ package enum Cursor {
 }
 
 extension InputKind where Value == UUID {
-    static var cursor: InputKind<UUID> {
+    package static var cursor: InputKind<UUID> {
         InputKind<String>.text(1...64).documented(["pattern": "^[A-Za-z0-9_-]{22}$"])
             .satisfying("cursor", "is not a cursor of ours") { Cursor.parse($0) != nil }
             .map(placeholder: UUID()) { Cursor.parse($0) ?? UUID() }
     }
 }
 
-struct UsageLogListResponse: JSONObjectOutput {
-    let items: [UsageLogResponse]
-    let nextCursor: String?
+package struct UsageLogListResponse: JSONObjectOutput {
+    package let items: [UsageLogResponse]
+    package let nextCursor: String?
 
-    static let about = "One page of usage logs."
-    static let fields: [OutputField<UsageLogListResponse>] = [
+    package static let about = "One page of usage logs."
+    package static let fields: [OutputField<UsageLogListResponse>] = [
         OutputField("items", .array(.object), "Newest first.") { $0.items },
         OutputField("next_cursor", .nullable(.text), "null on the last page.") { $0.nextCursor },
     ]
 }
 
 package struct UsageLogResponse: JSONObjectOutput {
-    let log: UsageLog
-    let status: UsageLog.Status
+    package let log: UsageLog
+    package let status: UsageLog.Status
 
     /// - Parameter status: how the log stands now; as it is stored if not given.
     package init(log: UsageLog, status: UsageLog.Status? = nil) {

@@ -4,7 +4,7 @@ import HTTPEndpoint
 import LedgerStore
 import Values
 
-struct SummarizeUsage: Action {
+package struct SummarizeUsage: Action {
     let quota: CareerQuotaService
     let database: any Database
     let clock: DecisionClock
@@ -14,19 +14,25 @@ struct SummarizeUsage: Action {
     static let maximumDays: Int64 = 3660
     static let defaultDays: Int64 = 30
 
-    enum Grouping: String, CaseIterable, Sendable {
+    package enum Grouping: String, CaseIterable, Sendable {
         case day
         case feature
     }
 
-    struct Query: Sendable {
+    package struct Query: Sendable {
         let from: Timestamp
         /// Not covered any more.
         let to: Timestamp
         let by: Grouping
+
+        package init(from: Timestamp, to: Timestamp, by: Grouping) {
+            self.from = from
+            self.to = to
+            self.by = by
+        }
     }
 
-    static let about = About(
+    package static let about = About(
         "My usage, summed up by day or by feature",
         details: """
             Covers `from` up to, not including, `to`, at most ten years (3660 days). A `to` that \
@@ -34,7 +40,7 @@ struct SummarizeUsage: Action {
             """,
         access: .user, isLarge: true)
 
-    func read(_ input: inout InputReader) -> Query {
+    package func read(_ input: inout InputReader) -> Query {
         let from = input.query("from", .time, "30 days before `to` if not given.")
         let to = input.query("to", .end, "Now if not given; a date alone covers its whole day.")
         let by = input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day
@@ -53,7 +59,7 @@ struct SummarizeUsage: Action {
         return Query(from: start, to: end, by: by)
     }
 
-    func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {
+    package func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {
         let userID = try call.user().userID
         let items = try await database.read {
             try UsageSum.select(
@@ -64,20 +70,20 @@ struct SummarizeUsage: Action {
     }
 }
 
-struct UsageSummaryResponse: JSONObjectOutput {
-    let items: [UsageSummaryItem]
+package struct UsageSummaryResponse: JSONObjectOutput {
+    package let items: [UsageSummaryItem]
 
-    static let about = "Usage summed up."
-    static let fields: [OutputField<UsageSummaryResponse>] = [
+    package static let about = "Usage summed up."
+    package static let fields: [OutputField<UsageSummaryResponse>] = [
         OutputField("items", .array(.object), "In the order of their keys.") { $0.items }
     ]
 }
 
-struct UsageSummaryItem: JSONObjectOutput {
-    let sum: UsageSum
+package struct UsageSummaryItem: JSONObjectOutput {
+    package let sum: UsageSum
 
-    static let about = "One day or one feature."
-    static let fields: [OutputField<UsageSummaryItem>] = [
+    package static let about = "One day or one feature."
+    package static let fields: [OutputField<UsageSummaryItem>] = [
         OutputField("key", .text, "A UTC date or a feature.") { $0.sum.key },
         OutputField("requests", .integer, "Calls that were granted.") { $0.sum.requests },
         OutputField("succeeded", .integer, "Of these, SUCCESS.") { $0.sum.succeeded },

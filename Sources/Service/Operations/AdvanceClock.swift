@@ -40,6 +40,10 @@ struct ClockAdvanceRequest: JSONInput {
 
     static let about = "How far the clock goes forward."
 
+    init(advanceSeconds: Int64) {
+        self.advanceSeconds = advanceSeconds
+    }
+
     init(_ reader: inout ObjectReader) {
         advanceSeconds = reader.required(
             "advance_seconds", .integer(0...DevelopmentClock.maximumAdvance), "Seconds.")

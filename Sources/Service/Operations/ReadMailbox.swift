@@ -22,13 +22,18 @@ struct ReadMailbox: Action {
     }
 
     func perform(_ recipient: String?, _ call: Call) async throws -> Reply<MailboxResponse> {
+        Reply(MailboxResponse(messages: try await newest(to: recipient)))
+    }
+
+    /// The newest mails, newest last.
+    func newest(to recipient: String?) async throws -> [MailResponse] {
         let mails = try await database.read { connection in
             try MailTable.newest(to: recipient, limit: Self.maximumMails, in: connection).map {
                 MailResponse(
                     mail: opened($0.mail, $0.id, $0.sealedCode), sentAt: $0.createdAt)
             }
         }
-        return Reply(MailboxResponse(messages: mails.reversed()))
+        return mails.reversed()
     }
 
     /// A code that was sealed under another secret than this process knows stays out.

@@ -1,0 +1,54 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Ledger
+import LedgerStore
+import Subscriptions
+import Values
+
+/// What pages show of the product: the same actions and services as the endpoints'.
+extension CareerParts {
+    /// The grants of one period that are read at most.
+    static let maximumGrants: Int64 = 50
+
+    package func currentCatalog() async throws -> Catalog {
+        try await catalog.current(in: database)
+    }
+
+    /// The user's subscription as it stands now; `nil` where there is none.
+    package func subscription(of user: UUID) async throws -> (account: Account, plan: Plan)? {
+        try await subscriptions.subscription(of: user)
+    }
+
+    package var listUsageLogs: ListUsageLogs {
+        ListUsageLogs(quota: quota, database: database)
+    }
+
+    package var summarizeUsage: SummarizeUsage {
+        SummarizeUsage(quota: quota, database: database, clock: clock)
+    }
+
+    package var cancelSubscription: CancelSubscription { CancelSubscription(billing: billing) }
+
+    /// What the running period was given and had taken away, oldest first.
+    package func grants(of account: Account) async throws -> [CreditGrant] {
+        let user = account.subscription.userID
+        let number = account.context.period.number
+        return try await database.read { connection in
+            try AccountHistory.grants(
+                of: user, after: [.integer(number), .time(.epoch), .text(""), .text("")],
+                limit: Self.maximumGrants, in: connection)
+        }
+    }
+
+    /// One call of the user's; `nil` where there is no such call of theirs.
+    package func usageLog(
+        _ id: UUID, of user: UUID
+    ) async throws -> (log: UsageLog, status: UsageLog.Status)? {
+        let now = try await quota.instant(of: user)
+        let log = try await database.read { connection in
+            try UsageLogRow.find(id, of: user, in: connection)
+        }
+        return log.map { ($0, $0.status(at: now)) }
+    }
+}

@@ -1,0 +1,287 @@
+import FoundationEssentials
+import HTTPEndpoint
+import HTTPTypes
+import Identity
+import JSON
+import Logging
+
+/// What is around every page: who is signed in, tokens of forms, acts that happen once, notices,
+/// errors.
+package struct SitePageFrame: PageFrame {
+    static let tokenField = "form_token"
+    /// What is never shown again.
+    private static let secretFields: Set = [
+        tokenField, "password", "current_password", "new_password", "otp_code",
+    ]
+
+    let identity: IdentityServices
+    let site: Site
+    package let renderer: PageRenderer
+    /// What an error of the layers below means to a visitor.
+    private let translate: @Sendable (any Error) -> Problem?
+    private let logger: Logger
+
+    /// - Throws: what is wrong with the words or the templates.
+    package init(
+        identity: IdentityServices, site: Site, isDevelopment: Bool, logger: Logger,
+        translate: @escaping @Sendable (any Error) -> Problem?
+    ) throws {
+        self.identity = identity
+        self.site = site
+        self.translate = translate
+        self.logger = logger
+        let words = try Words(language: "en", EmbeddedTemplates.english)
+        renderer = PageRenderer(site, try Templates(words), isDevelopment: isDevelopment)
+    }
+
+    var isSecure: Bool { site.isSecure }
+    var words: Words { renderer.words }
+
+    // MARK: Showing
+
+    package func show<P: Page>(
+        _ page: P, _ input: Result<P.Input, Problem>, _ request: PageRequest, _ call: Call
+    ) async throws -> Answer {
+        let cookies = Cookies(call.headers, isSecure: isSecure)
+        var visit = Visit(call: call)
+        visit.call.caller = try await caller(cookies)
+        if let detour = detour(P.about, visit, request) { return redirect(detour) }
+        switch input {
+        case .success(let input):
+            return try answer(try await page.view(input, visit), P.about, visit, cookies)
+        case .failure(let problem):
+            // A form that asks, such as a filter, is shown again; any other address is broken.
+            guard let input = page.withoutInput else { throw problem }
+            visit.attempt = Visit.Attempt(typed: typed(request.query), problem: problem)
+            return try answer(
+                try await page.view(input, visit), P.about, visit, cookies, status: 422)
+        }
+    }
+
+    func caller(_ cookies: Cookies) async throws -> Caller? {
+        guard let secret = cookies[.session] else { return nil }
+        return try await identity.pageSessions.caller(secret)
+    }
+
+    /// Where somebody is led who is at the wrong place.
+    private func detour(_ about: AboutPage, _ visit: Visit, _ request: PageRequest) -> String? {
+        switch (about.access, visit.call.caller) {
+        case (.user, nil):
+            site.signsInElsewhere
+                ? "/enter" : "/signin?next=" + QueryString.encode(request.target)
+        case (.visitor, _?): "/account"
+        default: nil
+        }
+    }
+
+    private func answer(
+        _ view: PageView, _ about: AboutPage, _ visit: Visit, _ cookies: Cookies,
+        status: Int? = nil
+    ) throws -> Answer {
+        switch view.content {
+        case .redirect(let location, let notice):
+            return done(Submitted(location, notice: notice), "")
+        case .file(let name, let contentType, let body):
+            return file(
+                name, contentType, Answer(status: 200, contentType: contentType, body: body))
+        case .stream(let name, let contentType, let source):
+            var answer = Answer(status: 200, contentType: contentType, body: [])
+            answer.source = source
+            return file(name, contentType, answer)
+        case .values(let values):
+            var browser = cookies[.session].flatMap { visit.call.caller == nil ? nil : $0 }
+            var fresh: [HTTPField] = []
+            if browser == nil {
+                browser = cookies[.visit]
+                if browser == nil {
+                    let made = Self.randomSecret()
+                    browser = made
+                    fresh.append(Cookies.field(.visit, made, isSecure: isSecure))
+                }
+            }
+            let notice = cookies[.notice].flatMap { key -> String? in
+                let key = "notice.\(key)"
+                return words.has(key) ? words.html(key) : nil
+            }
+            if cookies[.notice] != nil {
+                fresh.append(Cookies.field(.notice, "", seconds: 0, isSecure: isSecure))
+            }
+            var answer = try renderer.answer(
+                values, about,
+                PageRenderer.Setting(
+                    status: status ?? view.status,
+                    token: browser.map { identity.forms.make(for: $0) },
+                    notice: visit.attempt == nil ? notice : nil,
+                    isSignedIn: visit.call.caller != nil, isRefused: visit.attempt != nil))
+            for field in fresh { answer.headers.append(field) }
+            return answer
+        }
+    }
+
+    private func file(_ name: String, _ contentType: String, _ answer: Answer) -> Answer {
+        var answer = answer
+        answer.headers[.contentDisposition] = "attachment; filename=\"\(name)\""
+        return answer
+    }
+
+    private static func randomSecret() -> String {
+        var generator = SystemRandomNumberGenerator()
+        let bytes = (0..<2).map { _ in UInt64.random(in: .min ... .max, using: &generator) }
+        return bytes.map { String($0, radix: 36) }.joined()
+    }
+
+    // MARK: Acting
+
+    package func submit<P: FormPage>(
+        _ page: P, _ form: Result<P.Form, Problem>, _ input: Result<P.Input, Problem>,
+        _ request: PageRequest, _ call: Call
+    ) async throws -> Answer {
+        let cookies = Cookies(call.headers, isSecure: isSecure)
+        guard !FormOrigin.isForeign(call.headers, publicURL: site.publicURL) else {
+            throw Problem.foreignForm
+        }
+        var visit = Visit(call: call)
+        visit.call.caller = try await caller(cookies)
+        let token = request.fields[Self.tokenField]?.first ?? ""
+        let browsers = [cookies[.session], cookies[.visit]].compactMap { $0 }
+        let forms = identity.forms
+        let act = forms.act(token, request.target, canonical(request.fields))
+        let isGood = forms.isGood(token, of: browsers)
+        // Who presses twice may be signed in by the first press, or signed out by it.
+        if isGood, let outcome = try await forms.outcome(act) {
+            return done(Submitted(outcome), token)
+        }
+        if let detour = detour(P.about, visit, request) { return redirect(detour) }
+        guard isGood else {
+            return try await again(page, input, request, visit, cookies, .formExpired)
+        }
+        visit.sessionSecret = forms.sessionSecret(token)
+        do {
+            let (form, input) = (try form.get(), try input.get())
+            return try await perform(act, token) { try await page.submit(form, input, visit) }
+        } catch {
+            guard let problem = problem(for: error, call) else { throw error }
+            return try await again(page, input, request, visit, cookies, problem)
+        }
+    }
+
+    /// Carries the form out, unless the same form was.
+    private func perform(
+        _ act: [UInt8], _ token: String, _ submit: () async throws -> Submitted
+    ) async throws -> Answer {
+        let forms = identity.forms
+        switch try await forms.begin(act) {
+        case .done(let outcome): return done(Submitted(outcome), token)
+        case .underWay: throw Problem.formUnderWay
+        case .begun: break
+        }
+        let submitted: Submitted
+        do {
+            submitted = try await submit()
+        } catch {
+            try await forms.giveUp(act)
+            throw error
+        }
+        // If this fails the act is done and stays begun: nobody does it again by the same form.
+        try await forms.finish(act, submitted.outcome)
+        return done(submitted, token)
+    }
+
+    private func done(_ submitted: Submitted, _ token: String) -> Answer {
+        var answer = redirect(submitted.location)
+        if let notice = submitted.notice {
+            answer.headers.append(
+                Cookies.field(.notice, notice, seconds: 60, isSecure: isSecure))
+        }
+        switch submitted.session {
+        case .unchanged: break
+        case .begun(let seconds):
+            let secret = identity.forms.sessionSecret(token)
+            answer.headers.append(
+                Cookies.field(.session, secret, seconds: seconds, isSecure: isSecure))
+        case .ended:
+            answer.headers.append(Cookies.field(.session, "", seconds: 0, isSecure: isSecure))
+        }
+        return answer
+    }
+
+    /// The page once more, with what was typed and what is wrong with it.
+    private func again<P: FormPage>(
+        _ page: P, _ input: Result<P.Input, Problem>, _ request: PageRequest, _ visit: Visit,
+        _ cookies: Cookies, _ problem: Problem
+    ) async throws -> Answer {
+        // An address that cannot be read has no page to show again.
+        let input = try input.get()
+        var visit = visit
+        visit.attempt = Visit.Attempt(typed: typed(request.fields), problem: problem)
+        var answer = try answer(
+            try await page.view(input, visit), P.about, visit, cookies, status: problem.status)
+        for (name, value) in problem.headers { answer.headers[name] = value }
+        return answer
+    }
+
+    /// What the error means to a visitor; `nil` for a defect of ours.
+    private func problem(for error: any Error, _ call: Call) -> Problem? {
+        if let problem = error as? Problem { return problem }
+        guard let problem = translate(error) else { return nil }
+        logger.warning(
+            "a form could not be carried out",
+            metadata: ["request_id": "\(call.id)", "error": "\(error)"])
+        return problem
+    }
+
+    private func typed(_ fields: [String: [String]]) -> [String: String] {
+        fields.filter { !Self.secretFields.contains($0.key) }.compactMapValues(\.first)
+    }
+
+    /// The fields in one spelling.
+    private func canonical(_ fields: [String: [String]]) -> String {
+        fields.filter { $0.key != Self.tokenField }.sorted { $0.key < $1.key }
+            .map { name, values in
+                QueryString.encode(name) + "="
+                    + values.map(QueryString.encode).joined(separator: "&")
+            }.joined(separator: "&")
+    }
+
+    func redirect(_ location: String) -> Answer {
+        var answer = Answer(status: 303, contentType: "text/plain; charset=utf-8", body: [])
+        answer.headers[.location] = location
+        answer.headers[.referrerPolicy] = "same-origin"
+        if isSecure { answer.headers[.strictTransportSecurity] = "max-age=31536000" }
+        return answer
+    }
+}
+
+extension Problem {
+    static let foreignForm = Problem(
+        403, "foreign_form", "Foreign form", "The form came from a page of another origin.")
+    static let formExpired = Problem(
+        403, "form_expired", "Form expired",
+        "The form's token is missing, too old or another browser's; load the page anew.")
+    static let formUnderWay = Problem(
+        409, "form_under_way", "Form under way",
+        "The same form is being carried out; look at what it does before sending another.")
+}
+
+extension Submitted {
+    /// As it is kept, for the same form sent again.
+    fileprivate var outcome: JSONObject {
+        var object: JSONObject = ["location": .string(location)]
+        object["notice"] = notice.map { .string($0) }
+        switch session {
+        case .unchanged: break
+        case .begun(let seconds): object["begun"] = seconds.map { .int($0) } ?? .null
+        case .ended: object["ended"] = true
+        }
+        return object
+    }
+
+    fileprivate init(_ outcome: JSONObject) {
+        var session = Session.unchanged
+        if let begun = outcome["begun"] { session = .begun(seconds: begun.int) }
+        if outcome["ended"] != nil { session = .ended }
+        self.init(
+            outcome["location"]?.string ?? "/", notice: outcome["notice"]?.string,
+            session: session)
+    }
+}

@@ -1,0 +1,142 @@
+import Career
+import FoundationEssentials
+import HTTPEndpoint
+import JSON
+import Ledger
+import LedgerStore
+import PageFrame
+import Values
+
+/// What is left, when it resets, what is charged next, and what was used.
+struct AccountPage: Page {
+    static let days: Int64 = 30
+    private static let latestCalls: Int64 = 5
+
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("account", access: .user)
+
+    func read(_ input: inout InputReader) {}
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        let now = parts.now
+        let spoken = Spoken(words: words)
+        guard
+            let (account, plan) = try await parts.career.subscription(of: visit.call.user().userID)
+        else { return PageView(.redirect("/account/plan")) }
+        let state = SubscriptionState(account, now: now, grace: parts.site.pastDueGrace)
+        let charts = UsageCharts(words: words)
+        let (byFeature, byDay) = try await sums(visit, now)
+        let latest = try await parts.career.listUsageLogs.perform(
+            ListUsageLogs.Page(
+                before: nil, limit: Self.latestCalls, status: nil, featureKey: nil), visit.call)
+        let grants = try await parts.career.grants(of: account)
+        let context = account.context
+        var values: JSONObject = [
+            "state": state.kind == .free || state.kind == .active
+                ? .null : .object(state.values(plan, spoken, now: now)),
+            "left": .string(context.remaining.spoken),
+            "of_html": .string(words.html("account.of", ["all": context.allocated.spoken])),
+            "meter": charts.meter(context),
+            "reset_html": .string(reset(state, account, plan, spoken, now)),
+            "next_html": .string(next(state, plan, spoken, now)),
+            "has_sources": .bool(!grants.isEmpty),
+            "sources": .array(grants.map { source($0, spoken, now) }),
+            "has_usage": .bool(!byFeature.isEmpty),
+            "by_feature": charts.bars(byFeature),
+            "by_day": charts.columns(byDay, days: Self.days, now: now),
+        ]
+        values = values.with(CallRows(words: words, now: now).values(latest.output?.items ?? []))
+        return PageView(values)
+    }
+
+    private func sums(
+        _ visit: Visit, _ now: Timestamp
+    ) async throws -> (byFeature: [UsageSum], byDay: [UsageSum]) {
+        let tomorrow = now.adding(seconds: 86_400 - now.seconds % 86_400)
+        let from = tomorrow.adding(seconds: -Self.days * 86_400)
+        func sums(_ by: SummarizeUsage.Grouping) async throws -> [UsageSum] {
+            let query = SummarizeUsage.Query(from: from, to: tomorrow, by: by)
+            let reply = try await parts.career.summarizeUsage.perform(query, visit.call)
+            return reply.output?.items.map(\.sum) ?? []
+        }
+        return (try await sums(.feature), try await sums(.day))
+    }
+
+    private func reset(
+        _ state: SubscriptionState, _ account: Account, _ plan: Plan, _ spoken: Spoken,
+        _ now: Timestamp
+    ) -> String {
+        let end = account.context.period.end
+        let when = spoken.day(end, now: now)
+        switch state.kind {
+        case .free:
+            return words.html(
+                "account.reset.free",
+                ["credits": plan.pricing.creditsAllocation.spoken, "when": when])
+        case .active, .trial: return words.html("account.reset.paid", ["when": when])
+        default: return words.html("account.reset.ends", ["when": spoken.day(state.at, now: now)])
+        }
+    }
+
+    private func next(
+        _ state: SubscriptionState, _ plan: Plan, _ spoken: Spoken, _ now: Timestamp
+    ) -> String {
+        guard state.isCharged else { return words.html("account.next.none") }
+        return words.html(
+            "account.next.charge",
+            ["price": plan.price.spoken, "when": spoken.day(state.at, now: now)])
+    }
+
+    private func source(_ grant: CreditGrant, _ spoken: Spoken, _ now: Timestamp) -> JSONValue {
+        [
+            "what_html": .string(words.html("source.\(grant.kind.rawValue)")),
+            "when_html": .string(spoken.day(grant.createdAt, now: now)),
+            "credits": .string(grant.credits.spoken),
+        ]
+    }
+}
+
+/// Calls as rows of a table.
+struct CallRows: Sendable {
+    let words: Words
+    let now: Timestamp
+
+    func values(_ items: [UsageLogResponse]) -> JSONObject {
+        let spoken = Spoken(words: words)
+        return [
+            "has_calls": .bool(!items.isEmpty),
+            "calls": .array(
+                items.map { item in
+                    let status = item.status
+                    return [
+                        "id": .string(item.log.id.text),
+                        "when_html": .string(spoken.instant(item.log.createdAt, now: now)),
+                        "feature": .string(FeatureName.spoken(item.log.featureKey)),
+                        "state_html": .string(words.html("call.state.\(status.rawValue)")),
+                        "tone": .string(Self.tone(status)),
+                        "credits": .string(Self.credits(item.log, status)),
+                    ]
+                }),
+        ]
+    }
+
+    static func tone(_ status: UsageLog.Status) -> String {
+        switch status {
+        case .pending: "wait"
+        case .success: "good"
+        case .failed: "bad"
+        case .expired: "warn"
+        }
+    }
+
+    /// What it cost, or holds.
+    static func credits(_ log: UsageLog, _ status: UsageLog.Status) -> String {
+        switch status {
+        case .success: (log.creditsCharged ?? .zero).spoken
+        case .pending: log.creditsReserved.spoken
+        case .failed, .expired: Credits.zero.spoken
+        }
+    }
+}

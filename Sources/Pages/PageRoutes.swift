@@ -1,0 +1,132 @@
+import HTTPEndpoint
+import HTTPTypes
+import Identity
+import PageFrame
+
+/// Every page, in the order in which a visitor meets them.
+package func pageRoutes(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    publicPages(frame, parts) + signInPages(frame, parts) + accountPages(frame, parts)
+        + planPages(frame, parts)
+        + settingsPages(frame, parts) + developmentPages(frame, parts) + assets(frame)
+}
+
+private func publicPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    let words = frame.renderer.words
+    return [
+        Endpoint("/", HomePage(parts: parts, words: words), in: frame),
+        Endpoint("/pricing", PricingPage(parts: parts, words: words), in: frame),
+        Endpoint("/embed/pricing", EmbeddedPricingPage(parts: parts, words: words), in: frame),
+    ]
+}
+
+private func signInPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    let words = frame.renderer.words
+    let both = form("/signout", SignOutPage(parts: parts, words: words), frame)
+    guard !parts.site.signsInElsewhere else {
+        return both + form("/enter", EnterPage(parts: parts, words: words), frame) + [
+            Endpoint(
+                .post, "/auth/page-session", tag: "Identity",
+                OpenPageSession(identity: parts.identity, publicURL: parts.site.publicURL))
+        ]
+    }
+    return both + form("/signup", SignUpPage(parts: parts, words: words), frame)
+        + form("/verify", VerifyPage(parts: parts, words: words), frame)
+        + form("/verify/resend", ResendCodePage(parts: parts, words: words), frame)
+        + form("/signin", SignInPage(parts: parts, words: words), frame)
+        + form("/reset", ResetPage(parts: parts, words: words), frame)
+        + form("/reset/confirm", ConfirmResetPage(parts: parts, words: words), frame)
+}
+
+private func accountPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    let words = frame.renderer.words
+    return [
+        Endpoint("/account", AccountPage(parts: parts, words: words), in: frame),
+        Endpoint("/account/usage", UsagePage(parts: parts, words: words), in: frame),
+        Endpoint("/account/usage.csv", UsageCSV(parts: parts), in: frame),
+        Endpoint("/account/usage/{usage_id}", CallPage(parts: parts, words: words), in: frame),
+        Endpoint("/account/receipts", ReceiptsPage(parts: parts, words: words), in: frame),
+    ]
+}
+
+private func planPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    let words = frame.renderer.words
+    let at = "/account/plan"
+    return [
+        Endpoint(at, PlanPage(parts: parts, words: words), in: frame),
+        Endpoint(at + "/paid", PaidPage(parts: parts, words: words), in: frame),
+    ] + form(at + "/checkout", CheckoutButton(parts: parts, words: words), frame)
+        + form(at + "/upgrade", UpgradePage(parts: parts, words: words), frame)
+        + form(at + "/cancel", CancelPage(parts: parts, words: words), frame)
+        + form(at + "/resume", ResumeButton(parts: parts, words: words), frame)
+        + form(at + "/activate", ActivateButton(parts: parts, words: words), frame)
+        + form(at + "/billing", BillingButton(parts: parts, words: words), frame)
+}
+
+private func settingsPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    let words = frame.renderer.words
+    let at = "/account/security"
+    return form("/account/profile", ProfilePage(parts: parts, words: words), frame)
+        + form(at, SecurityPage(parts: parts, words: words), frame)
+        + form(at + "/signout", EndSessionButton(parts: parts, words: words), frame)
+        + form(at + "/everywhere", SignOutEverywhereButton(parts: parts, words: words), frame)
+        + [
+            Endpoint("/account/data", DataPage(), in: frame),
+            Endpoint("/account/data/export", ExportFile(parts: parts), in: frame),
+        ] + form("/account/data/delete", DeletePage(parts: parts, words: words), frame)
+}
+
+/// In production these addresses do not exist.
+private func developmentPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    let renderer = frame.renderer
+    guard let development = parts.development else { return [] }
+    let words = renderer.words
+    return [
+        Endpoint(
+            "/dev/mail", MailPage(development: development, parts: parts, words: words), in: frame),
+        Endpoint("/dev/components", ComponentsPage(), in: frame),
+        Endpoint(
+            "/dev/components/{component}",
+            ComponentPage(parts: parts, words: words, templates: renderer.templates), in: frame),
+    ]
+        + form(
+            "/dev/time", TimePage(development: development, parts: parts, words: words), frame)
+}
+
+private func form<P: FormPage>(
+    _ path: String, _ page: P, _ frame: SitePageFrame
+) -> [Endpoint] {
+    [Endpoint(path, page, in: frame), Endpoint(formOf: page, path, in: frame)]
+}
+
+/// What the pages load: the stylesheet, named by its hash, the icon and the logo.
+private func assets(_ frame: SitePageFrame) -> [Endpoint] {
+    let renderer = frame.renderer
+    let brand = renderer.site.brand
+    var assets = [
+        asset(
+            renderer.stylesheetPath, renderer.stylesheet, "text/css; charset=utf-8",
+            caching: "public, max-age=31536000, immutable"),
+        asset(
+            PageRenderer.iconPath, Array(brand.icon.utf8), "image/svg+xml",
+            caching: "public, max-age=3600"),
+    ]
+    if let logo = brand.logo {
+        assets.append(
+            asset(
+                PageRenderer.logoPath, logo.bytes, logo.contentType,
+                caching: "public, max-age=3600"))
+    }
+    return assets
+}
+
+private func asset(
+    _ path: String, _ bytes: [UInt8], _ contentType: String, caching: String
+) -> Endpoint {
+    var headers: HTTPFields = [.cacheControl: caching]
+    headers[.contentSecurityPolicy] = "default-src 'none'; style-src 'unsafe-inline'"
+    headers[.crossOriginResourcePolicy] = "same-origin"
+    return Endpoint(
+        .get, path, tag: "Pages", name: "GetAsset", about: About("A page's file", access: .open),
+        contentType: contentType, headers: headers, keepsAnswer: true
+    ) { _, _ in bytes }
+}

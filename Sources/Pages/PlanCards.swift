@@ -1,0 +1,77 @@
+import FoundationEssentials
+import HTTPEndpoint
+import JSON
+import Ledger
+import PageFrame
+
+/// The plans side by side, each with what the visitor can do about it.
+struct PlanCards: Sendable {
+    let words: Words
+    /// Whether strangers can sign up here.
+    var offersSignUp = true
+
+    /// Where the visitor stands.
+    enum Standing: Sendable {
+        case stranger
+        case user(Account, Plan)
+    }
+
+    func values(_ plans: [Plan], _ standing: Standing) -> JSONValue {
+        .array(plans.map { .object(card($0, standing)) })
+    }
+
+    private func card(_ plan: Plan, _ standing: Standing) -> JSONObject {
+        var card: JSONObject = [
+            "id": .string(plan.id.text), "name": .string(plan.name),
+            "display_price": .string(plan.displayPrice), "description": .string(plan.description),
+            "features": .array(
+                plan.features.map { ["title": .string($0.title), "value": .string($0.value)] }),
+            "is_current": false, "action": .null, "note_html": .null,
+        ]
+        switch standing {
+        case .stranger:
+            guard offersSignUp else { return card }
+            let key = plan.trialDays > 0 ? "plan.trial" : "plan.start"
+            card["action"] = link(
+                "/signup", words.html(key, ["plan": plan.name, "days": String(plan.trialDays)]),
+                isPlain: plan.kind == .free)
+        case .user(let account, let current):
+            card["is_current"] = .bool(plan.id == current.id)
+            card = card.with(choice(plan, account, current))
+        }
+        return card
+    }
+
+    /// The same judgement as an upgrade's own, on what is known here.
+    private func choice(_ plan: Plan, _ account: Account, _ current: Plan) -> JSONObject {
+        let subscription = account.subscription
+        let standing = UpgradeStanding(
+            plan: current, isBilled: subscription.stripeSubscriptionID != nil,
+            status: subscription.status, cancelAtPeriodEnd: subscription.cancelAtPeriodEnd)
+        switch standing.refusal(of: plan) {
+        case nil:
+            return [
+                "action": link(
+                    "/account/plan/upgrade?plan_id=\(plan.id.text)",
+                    words.html("plan.upgrade", ["plan": plan.name]))
+            ]
+        case .samePlan: return [:]
+        case .checkoutRequired:
+            guard plan.kind == .paid else { return [:] }
+            let hasTrial = plan.trialDays > 0 && !subscription.trialUsed
+            let label = words.html(
+                hasTrial ? "plan.trial" : "plan.choose",
+                ["plan": plan.name, "days": String(plan.trialDays)])
+            return ["action": ["post": "/account/plan/checkout", "label_html": .string(label)]]
+        case .downgrade:
+            return ["note_html": .string(words.html("plan.lower", ["plan": plan.name]))]
+        case .cancellationPending: return ["note_html": .string(words.html("plan.ending"))]
+        case .paymentPastDue, .paymentIncomplete, .paused:
+            return ["note_html": .string(words.html("plan.unpaid"))]
+        }
+    }
+
+    private func link(_ href: String, _ label: String, isPlain: Bool = false) -> JSONValue {
+        ["href": .string(href), "label_html": .string(label), "is_plain": .bool(isPlain)]
+    }
+}

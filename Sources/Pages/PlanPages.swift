@@ -1,0 +1,219 @@
+import Billing
+import FoundationEssentials
+import HTTPEndpoint
+import JSON
+import Ledger
+import PageFrame
+import Subscriptions
+import Values
+
+/// The plan, what happens to it and when, and the others.
+struct PlanPage: Page {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("plan", access: .user)
+
+    func read(_ input: inout InputReader) -> Bool {
+        input.query("arriving", .text(1...1), "Whether a payment is on its way.") != nil
+    }
+
+    func view(_ isArriving: Bool, _ visit: Visit) async throws -> PageView {
+        PageView(
+            try await PlanOverview(parts: parts, words: words).values(
+                visit, isArriving: isArriving))
+    }
+}
+
+/// What the plan's page shows, also where one of its buttons was refused.
+struct PlanOverview: Sendable {
+    let parts: PageParts
+    let words: Words
+
+    func values(_ visit: Visit, isArriving: Bool = false) async throws -> JSONObject {
+        let now = parts.now
+        let catalog = try await parts.career.currentCatalog()
+        let plans = catalog.plans.filter(\.isActive)
+        let form = PageForm(words, []).values(visit)
+        guard
+            let (account, plan) = try await parts.career.subscription(of: visit.call.user().userID)
+        else {
+            return form.with([
+                "state": [
+                    "tone": "warn", "badge_html": .string(words.html("badge.none")),
+                    "plan_name": "", "text_html": .string(words.html("state.none")),
+                    "post": "/account/plan/activate", "href": .null,
+                    "label_html": .string(words.html("act.activate")), "can_bill": false,
+                    "can_cancel": false,
+                ],
+                "plans": PlanCards(words: words).values(plans, .stranger),
+            ])
+        }
+        let standing = SubscriptionState(account, now: now, grace: parts.site.pastDueGrace)
+        let isBought = account.subscription.stripeSubscriptionID != nil
+        var state = standing.values(plan, Spoken(words: words), now: now)
+        if isArriving && !isBought {
+            state["text_html"] = .string(words.html("state.arriving"))
+            state["badge_html"] = .string(words.html("badge.arriving"))
+            state["tone"] = "wait"
+            state["href"] = "/account/plan"
+            state["label_html"] = .string(words.html("act.look"))
+        }
+        state["can_bill"] = .bool(
+            account.subscription.stripeCustomerID != nil
+                && standing.act?.post != "/account/plan/billing")
+        state["can_cancel"] = .bool(standing.canCancel)
+        return form.with([
+            "state": .object(state),
+            "plans": PlanCards(words: words).values(plans, .user(account, plan)),
+        ])
+    }
+}
+
+/// A button of the plan's page. Its address shows the plan to whoever opens it.
+protocol PlanButton: FormPage where Input == Void {
+    var parts: PageParts { get }
+    var words: Words { get }
+}
+
+extension PlanButton {
+    static var about: AboutPage { AboutPage("plan", access: .user) }
+
+    func read(_ input: inout InputReader) {}
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        guard visit.attempt != nil else { return PageView(.redirect("/account/plan")) }
+        return PageView(try await PlanOverview(parts: parts, words: words).values(visit))
+    }
+}
+
+/// Leads to the payment provider's page on which a plan is bought.
+struct CheckoutButton: PlanButton {
+    let parts: PageParts
+    let words: Words
+
+    struct Form: JSONInput {
+        let planID: UUID
+
+        static let about = "The plan to buy."
+
+        init(_ reader: inout ObjectReader) {
+            planID = reader.required("plan_id", .uuid, "A paid plan.")
+        }
+    }
+
+    func read(form: inout InputReader) -> Form { form.body(Form.self) }
+
+    func submit(_ form: Form, _ input: Void, _ visit: Visit) async throws -> Submitted {
+        let plan = parts.site.publicURL + "/account/plan"
+        let request = CareerCheckoutRequest(
+            planID: form.planID, successURL: plan + "/paid?session={CHECKOUT_SESSION_ID}",
+            cancelURL: plan)
+        let reply = try await StartCheckout(billing: parts.career.billing).perform(
+            request, visit.call)
+        guard let url = reply.output?.checkoutURL else { throw Problem.paymentProviderUnavailable }
+        return Submitted(url)
+    }
+}
+
+/// Where the payment provider leads back to: tells what has become of it, at an address that a
+/// reload does not repeat.
+struct PaidPage: Page {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("plan", access: .user)
+
+    func read(_ input: inout InputReader) -> String? {
+        input.query("session", .text(1...255), "The checkout's id.")
+    }
+
+    func view(_ session: String?, _ visit: Visit) async throws -> PageView {
+        guard let session else { return PageView(.redirect("/account/plan")) }
+        let isThere = try await parts.career.billing.returned(
+            from: session, user: visit.call.user().userID, requestID: visit.call.id)
+        return PageView(
+            isThere
+                ? .redirect("/account/plan", notice: "paid")
+                : .redirect("/account/plan?arriving=1"))
+    }
+}
+
+/// Leads to the payment provider's page for cards and invoices.
+struct BillingButton: PlanButton {
+    let parts: PageParts
+    let words: Words
+
+    func read(form: inout InputReader) {}
+
+    func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {
+        let reply = try await OpenPortal(
+            billing: parts.career.billing, returnURL: parts.site.publicURL + "/account/plan"
+        ).perform((), visit.call)
+        guard let url = reply.output?.url else { throw Problem.paymentProviderUnavailable }
+        return Submitted(url)
+    }
+}
+
+struct ResumeButton: PlanButton {
+    let parts: PageParts
+    let words: Words
+
+    func read(form: inout InputReader) {}
+
+    func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {
+        _ = try await ResumeSubscription(billing: parts.career.billing).perform((), visit.call)
+        return Submitted("/account/plan", notice: "resumed")
+    }
+}
+
+struct ActivateButton: PlanButton {
+    let parts: PageParts
+    let words: Words
+
+    func read(form: inout InputReader) {}
+
+    func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {
+        _ = try await ActivateSubscription(subscriptions: parts.career.subscriptions).perform(
+            (), visit.call)
+        return Submitted("/account", notice: "activated")
+    }
+}
+
+/// Asks once more before a plan is canceled, and says what that means.
+struct CancelPage: FormPage {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("cancel", access: .user)
+
+    func read(_ input: inout InputReader) {}
+
+    func read(form: inout InputReader) {}
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        let now = parts.now
+        let found = try await parts.career.subscription(of: visit.call.user().userID)
+        guard let (account, plan) = found,
+            SubscriptionState(account, now: now, grace: parts.site.pastDueGrace).canCancel
+                || visit.attempt != nil
+        else { return PageView(.redirect("/account/plan")) }
+        var step = ConfirmStep(
+            words, "cancel", action: "/account/plan/cancel", back: "/account/plan")
+        let end =
+            account.subscription.trialEnd.flatMap { $0 > now ? $0 : nil }
+            ?? account.context.period.end
+        step.values = [
+            "plan": plan.name, "when": Spoken(words: words).day(end, now: now),
+        ]
+        step.facts = ["cancel.until", "cancel.after"].map { words.html($0, step.values) }
+        step.isDanger = true
+        return PageView(step.values(visit))
+    }
+
+    func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {
+        _ = try await parts.career.cancelSubscription.perform(
+            CareerCancelRequest(cancelAtPeriodEnd: true), visit.call)
+        return Submitted("/account/plan", notice: "canceled")
+    }
+}

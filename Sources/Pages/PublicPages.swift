@@ -1,0 +1,97 @@
+import Career
+import HTTPEndpoint
+import JSON
+import Ledger
+import PageFrame
+import Values
+
+/// The first page: what this is, what it costs, the way in.
+struct HomePage: Page {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("home", access: .everybody, isIndexed: true)
+
+    func read(_ input: inout InputReader) {}
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        let plans = try await PricingPage.plans(parts, words, visit)
+        var values: JSONObject = ["plans": plans, "dev": .null]
+        if let development = parts.development {
+            let now = parts.now
+            values["dev"] = [
+                "stripe": .text(development.stripeURL),
+                "now_html": .string(Spoken(words: words).instant(now, now: now)),
+            ]
+        }
+        return PageView(values)
+    }
+}
+
+/// The plans side by side, and what each call costs on them.
+struct PricingPage: Page {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("pricing", access: .everybody, isIndexed: true)
+
+    func read(_ input: inout InputReader) {}
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        let catalog = try await parts.career.currentCatalog()
+        let plans = catalog.plans.filter(\.isActive)
+        let features = catalog.features.keys.sorted().map { key -> JSONValue in
+            [
+                "name": .string(FeatureName.spoken(key)),
+                "costs": .array(
+                    plans.map { .string(catalog.cost(of: key, on: $0)?.spoken ?? "–") }),
+            ]
+        }
+        return PageView([
+            "plans": try await Self.plans(parts, words, visit),
+            "names": .array(plans.map { .string($0.name) }), "features": .array(features),
+        ])
+    }
+
+    /// The active plans as cards, for whoever looks.
+    static func plans(
+        _ parts: PageParts, _ words: Words, _ visit: Visit
+    ) async throws -> JSONValue {
+        let catalog = try await parts.career.currentCatalog()
+        var standing = PlanCards.Standing.stranger
+        if let caller = visit.call.caller,
+            let found = try await parts.career.subscription(of: caller.userID)
+        {
+            standing = .user(found.account, found.plan)
+        }
+        return PlanCards(words: words, offersSignUp: !parts.site.signsInElsewhere).values(
+            catalog.plans.filter(\.isActive), standing)
+    }
+}
+
+/// The plans alone, for a frame on another site.
+struct EmbeddedPricingPage: Page {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("embed", access: .everybody, isEmbeddable: true)
+
+    func read(_ input: inout InputReader) {}
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        var stranger = visit
+        // A frame shows the same to everybody: nothing of theirs is under another site's roof.
+        stranger.call.caller = nil
+        return PageView(["plans": try await PricingPage.plans(parts, words, stranger)])
+    }
+}
+
+/// A feature's key as a person reads it: `career.extract_cues.resume` is "Extract cues: resume".
+package enum FeatureName {
+    package static func spoken(_ key: String) -> String {
+        let parts = key.split(separator: ".").dropFirst(key.contains(".") ? 1 : 0)
+            .map { $0.replacing("_", with: " ") }
+        let text = parts.joined(separator: ": ")
+        return text.prefix(1).uppercased() + text.dropFirst()
+    }
+}

@@ -1,0 +1,269 @@
+import FoundationEssentials
+import HTTPEndpoint
+import Identity
+import JSON
+import PageFrame
+import Users
+import Values
+
+/// Where somebody is led who has signed in: what they wanted, if that is an address of ours.
+package enum WantedPage {
+    package static func location(_ text: String?) -> String {
+        let local = /\/[A-Za-z0-9_\-][A-Za-z0-9_\-\/]*(\?[A-Za-z0-9_\-.=&%]*)?/
+        guard let text, text.utf8.count <= 1000, text.wholeMatch(of: local) != nil else {
+            return "/account"
+        }
+        return text
+    }
+}
+
+struct SignUpPage: FormPage {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("signup", access: .visitor, isIndexed: true)
+
+    func read(_ input: inout InputReader) {}
+
+    func read(form: inout InputReader) -> SignUpRequest { form.body(SignUpRequest.self) }
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        let brand = parts.site.brand
+        let form = PageForm(
+            words,
+            [
+                FormField("email", .email), FormField("password", .newPassword),
+                FormField("full_name", .text(autocomplete: "name"), isNeeded: false),
+            ])
+        return PageView(
+            form.values(visit).with([
+                "has_rules": .bool(brand.termsURL != nil || brand.privacyURL != nil)
+            ]))
+    }
+
+    func submit(
+        _ form: SignUpRequest, _ input: Void, _ visit: Visit
+    ) async throws -> Submitted {
+        _ = try await SignUp(identity: parts.identity).perform(form, visit.call)
+        return Submitted("/verify?email=" + QueryString.encode(form.email.text))
+    }
+}
+
+/// The code of a sign-up, typed in.
+struct VerifyPage: FormPage {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("verify", access: .visitor)
+
+    func read(_ input: inout InputReader) -> EmailAddress? {
+        input.query("email", .email, "The address that signed up.")
+    }
+
+    func read(form: inout InputReader) -> VerifySignUpRequest {
+        form.body(VerifySignUpRequest.self)
+    }
+
+    func view(_ email: EmailAddress?, _ visit: Visit) async throws -> PageView {
+        let known = visit.attempt?.typed["email"] ?? email?.text
+        let form = PageForm(
+            words,
+            [FormField("email", known == nil ? .email : .hidden), FormField("otp_code", .code)])
+        let sent = known.map { words.html("verify.sent", ["email": $0]) }
+        return PageView(
+            form.values(visit, ["email": known ?? ""]).with([
+                "email": .string(known ?? ""),
+                "sent_html": .string(sent ?? words.html("verify.sent.unknown")),
+            ]))
+    }
+
+    func submit(
+        _ form: VerifySignUpRequest, _ input: EmailAddress?, _ visit: Visit
+    ) async throws -> Submitted {
+        guard let secret = visit.sessionSecret else { throw Problem.internalError }
+        try await VerifySignUp(identity: parts.identity).onPage(form, visit.call, secret: secret)
+        return Submitted("/account", notice: "verified", session: .begun(seconds: nil))
+    }
+}
+
+struct ResendCodePage: FormPage {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("resend", access: .visitor)
+
+    func read(_ input: inout InputReader) {}
+
+    func read(form: inout InputReader) -> EmailRequest { form.body(EmailRequest.self) }
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        PageView(PageForm(words, [FormField("email", .email)]).values(visit))
+    }
+
+    func submit(
+        _ form: EmailRequest, _ input: Void, _ visit: Visit
+    ) async throws -> Submitted {
+        _ = try await ResendSignUpCode(identity: parts.identity).perform(form, visit.call)
+        return Submitted(
+            "/verify?email=" + QueryString.encode(form.email.text), notice: "code_sent")
+    }
+}
+
+struct SignInPage: FormPage {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("signin", access: .visitor)
+
+    /// The sign-in of the API, and where to go afterwards.
+    struct Form: JSONInput {
+        let request: SignInRequest
+        let next: String?
+
+        static let about = "Email, password, and what was wanted."
+
+        init(_ reader: inout ObjectReader) {
+            request = SignInRequest(&reader)
+            next = reader.optional("next", .text(0...2000), "An address of ours.")
+        }
+    }
+
+    func read(_ input: inout InputReader) -> String? {
+        input.query("next", .text(0...2000), "The page that was wanted.")
+    }
+
+    func read(form: inout InputReader) -> Form { form.body(Form.self) }
+
+    func view(_ next: String?, _ visit: Visit) async throws -> PageView {
+        let form = PageForm(
+            words,
+            [
+                FormField("email", .email), FormField("password", .password),
+                FormField("remember_me", .tick, isNeeded: false), FormField("next", .hidden),
+            ])
+        return PageView(form.values(visit, ["next": next ?? ""]))
+    }
+
+    func submit(_ form: Form, _ next: String?, _ visit: Visit) async throws -> Submitted {
+        guard let secret = visit.sessionSecret else { throw Problem.internalError }
+        try await SignIn(identity: parts.identity).onPage(form.request, visit.call, secret: secret)
+        let seconds = form.request.rememberMe ? NewSession.rememberedDays * 86_400 : nil
+        return Submitted(
+            WantedPage.location(form.next), notice: "signed_in",
+            session: .begun(seconds: seconds))
+    }
+}
+
+struct ResetPage: FormPage {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("reset", access: .everybody)
+
+    func read(_ input: inout InputReader) {}
+
+    func read(form: inout InputReader) -> EmailRequest { form.body(EmailRequest.self) }
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        PageView(PageForm(words, [FormField("email", .email)]).values(visit))
+    }
+
+    func submit(
+        _ form: EmailRequest, _ input: Void, _ visit: Visit
+    ) async throws -> Submitted {
+        _ = try await RequestPasswordReset(identity: parts.identity).perform(form, visit.call)
+        return Submitted("/reset/confirm?email=" + QueryString.encode(form.email.text))
+    }
+}
+
+struct ConfirmResetPage: FormPage {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("reset_confirm", access: .everybody)
+
+    func read(_ input: inout InputReader) -> EmailAddress? {
+        input.query("email", .email, "The account's address.")
+    }
+
+    func read(form: inout InputReader) -> ConfirmPasswordResetRequest {
+        form.body(ConfirmPasswordResetRequest.self)
+    }
+
+    func view(_ email: EmailAddress?, _ visit: Visit) async throws -> PageView {
+        let known = visit.attempt?.typed["email"] ?? email?.text
+        let form = PageForm(
+            words,
+            [
+                FormField("email", known == nil ? .email : .hidden),
+                FormField("otp_code", .code), FormField("new_password", .newPassword),
+            ])
+        let sent = known.map { words.html("reset_confirm.sent", ["email": $0]) }
+        return PageView(
+            form.values(visit, ["email": known ?? ""]).with([
+                "sent_html": .string(sent ?? words.html("reset_confirm.sent.unknown"))
+            ]))
+    }
+
+    func submit(
+        _ form: ConfirmPasswordResetRequest, _ input: EmailAddress?, _ visit: Visit
+    ) async throws -> Submitted {
+        _ = try await ConfirmPasswordReset(identity: parts.identity).perform(form, visit.call)
+        return Submitted("/signin", notice: "password_reset", session: .ended)
+    }
+}
+
+struct SignOutPage: FormPage {
+    let parts: PageParts
+    let words: Words
+
+    static let about = AboutPage("signout", access: .everybody)
+
+    func read(_ input: inout InputReader) {}
+
+    func read(form: inout InputReader) {}
+
+    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+        PageView(
+            ConfirmStep(words, "signout", action: "/signout", back: "/account").values(visit))
+    }
+
+    func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {
+        if let id = visit.call.caller?.sessionID {
+            do {
+                _ = try await DeleteSession(identity: parts.identity).perform(id, visit.call)
+            } catch let problem as Problem where problem.status == 404 {
+                // It ended meanwhile, which is what was asked for.
+            }
+        }
+        return Submitted("/", notice: "signed_out", session: .ended)
+    }
+}
+
+/// A question with two answers, before something is done that cannot be undone at once.
+struct ConfirmStep: Sendable {
+    let words: Words
+    let name: String
+    let action: String
+    let back: String
+    var facts: [String] = []
+    var isDanger = false
+    var values: [String: String] = [:]
+
+    init(_ words: Words, _ name: String, action: String, back: String) {
+        self.words = words
+        self.name = name
+        self.action = action
+        self.back = back
+    }
+
+    func values(_ visit: Visit, _ form: PageForm? = nil) -> JSONObject {
+        (form ?? PageForm(words, [])).values(visit).with([
+            "question_html": .string(words.html("\(name).question", values)),
+            "facts": .array(facts.map { .string($0) }), "action": .string(action),
+            "back": .string(back), "is_danger": .bool(isDanger),
+            "yes_html": .string(words.html("\(name).yes", values)),
+            "no_html": .string(words.html("\(name).no", values)),
+        ])
+    }
+}

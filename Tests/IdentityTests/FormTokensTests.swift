@@ -1,0 +1,105 @@
+import Database
+import Identity
+import JSON
+import Synchronization
+import TestFixtures
+import Testing
+import Users
+import Values
+
+@Suite("A form's token is of one browser, and its form acts once")
+struct FormTokensTests {
+    private final class Hands: Sendable {
+        let time = Mutex(TestCatalog.start)
+        var clock: DecisionClock { DecisionClock { [self] in time.withLock { $0 } } }
+    }
+
+    private let hands = Hands()
+
+    private func withTokens(
+        _ secrets: [String] = ["one"], _ body: (FormTokens, any Database) async throws -> Void
+    ) async throws {
+        try await withTemporaryDatabase { database in
+            try await body(
+                FormTokens(
+                    secrets: TokenHashSecrets(secrets), database: database, clock: hands.clock),
+                database)
+        }
+    }
+
+    @Test("A token is good for its browser, for twelve hours, and as it is")
+    func good() async throws {
+        try await withTokens { tokens, database in
+            let token = tokens.make(for: "browser")
+            #expect(tokens.isGood(token, of: ["browser"]))
+            #expect(tokens.isGood(token, of: ["other", "browser"]))
+            #expect(!tokens.isGood(token, of: ["other"]) && !tokens.isGood(token, of: []))
+            for broken in [
+                "", ".", token + "A", String(token.dropLast()), String(token.dropFirst()),
+                token.replacing(".", with: ""), token + "." + token,
+            ] {
+                #expect(!tokens.isGood(broken, of: ["browser"]), "\(broken)")
+            }
+            let rotated = FormTokens(
+                secrets: TokenHashSecrets(["two", "one"]), database: database, clock: hands.clock)
+            #expect(rotated.isGood(token, of: ["browser"]))
+            hands.time.withLock { $0 = $0.adding(seconds: 12 * 3600) }
+            #expect(tokens.isGood(token, of: ["browser"]))
+            hands.time.withLock { $0 = $0.adding(seconds: 1) }
+            #expect(!tokens.isGood(token, of: ["browser"]))
+        }
+    }
+
+    @Test("An act begins once; whoever sends it again hears what it led to")
+    func once() async throws {
+        try await withTokens { tokens, _ in
+            let act = tokens.act("token", "/place", "a=1")
+            guard case .begun = try await tokens.begin(act) else {
+                Issue.record("it was begun before")
+                return
+            }
+            async let second = tokens.begin(act)
+            try await tokens.finish(act, ["location": "/there"])
+            guard case .done(let outcome) = try await second else {
+                Issue.record("the second did not hear of the first")
+                return
+            }
+            #expect(outcome["location"] == "/there")
+            #expect(try await tokens.outcome(act)?["location"] == "/there")
+        }
+    }
+
+    @Test("An act that was refused may be tried again, by one of many at once")
+    func refused() async throws {
+        try await withTokens { tokens, _ in
+            let act = tokens.act("token", "/place", "a=1")
+            _ = try await tokens.begin(act)
+            try await tokens.giveUp(act)
+            let begun = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        guard case .begun = try await tokens.begin(act) else { return false }
+                        try await tokens.finish(act, ["location": "/there"])
+                        return true
+                    }
+                }
+                return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(begun == 1)
+        }
+    }
+
+    @Test("Another token, place or field is another act")
+    func acts() async throws {
+        try await withTokens { tokens, _ in
+            let acts = [
+                tokens.act("t", "/p", "a=1"), tokens.act("u", "/p", "a=1"),
+                tokens.act("t", "/q", "a=1"), tokens.act("t", "/p", "a=2"),
+                tokens.act("t/p", "", "a=1"),
+            ]
+            #expect(Set(acts).count == acts.count)
+            #expect(tokens.sessionSecret("t") == tokens.sessionSecret("t"))
+            #expect(tokens.sessionSecret("t") != tokens.sessionSecret("u"))
+        }
+    }
+}
