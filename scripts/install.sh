@@ -18,6 +18,8 @@ if [ "${1:-}" = tests ]; then
     # The TypeScript client is compiled and run; any Node from 18 on will do.
     if ! command -v node >/dev/null; then packages+=(nodejs); fi
     if ! command -v tsc >/dev/null; then packages+=(node-typescript); fi
+    # The pages are met in a real browser, too.
+    packages+=(chromium chromium-driver fonts-liberation)
 fi
 
 if ! command -v swift >/dev/null; then

@@ -11,6 +11,8 @@ export PYTHONPYCACHEPREFIX="$PWD/var/pycache"
 # The clients of the black-box tests: pytest, PostgreSQL's for Python, and Stripe's own SDK.
 if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
 .venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
+# For the axe-core in it alone: what the package itself would need is not installed.
+.venv/bin/pip install --quiet --disable-pip-version-check --no-deps axe-playwright-python==0.1.8
 
 # The Python client's tests bring much that the others need not see, the newest and the oldest of it.
 for list in requirements:.venv-clients oldest:.venv-clients-oldest; do
@@ -54,7 +56,7 @@ suite swift swift test -c release --skip-build
 # as well, with every statement that they lead to, but not from each state, each price and each shape
 # that Stripe may answer with.
 not_on_postgresql=()
-for name in audit_mutations deploy docs encrypted examples hashing integers kept_connections money \
+for name in audit_mutations chromium deploy docs encrypted examples hashing integers kept_connections money \
     parsers rabbitmq settings sqlite_files stripe_prices stripe_setup stripe_shapes stripe_states \
     threats tidy waiting wire; do
     not_on_postgresql+=(--ignore "Tests/service/test_$name.py")

@@ -1,0 +1,117 @@
+"""The pages in a real browser: what only one can tell."""
+
+import uuid
+
+import pytest
+
+from browser import Browser
+from chromium import KEY_ENTER, KEY_SPACE, Chromium, axe
+from conftest import PASSWORD
+from test_pages import PAGES, USER, VISITOR, own_site  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    browser = Chromium()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def email(service):
+    """Of a user who has made some calls."""
+    email = f"{uuid.uuid4().hex[:12]}@example.test"
+    user = service.sign_up(email, full_name="Ada Lovelace")
+    user.spend()
+    user.commit(user.validate().json["usage_id"], success=False)
+    user.validate()
+    return email
+
+
+def sign_in(chromium, service, email):
+    """The session of a browser without a screen, in this one."""
+    browser = Browser(service)
+    browser.sign_in(email, PASSWORD)
+    chromium.get(service.url + "/pricing")
+    chromium.devtools("Network.clearBrowserCookies")
+    for name, value in browser.cookies.items():
+        chromium.devtools("Network.setCookie", name=name, value=value, url=service.url)
+
+
+def test_axe_finds_nothing_and_nothing_is_lost_on_a_small_screen(chromium, service, email):
+    source = axe()
+    found = []
+    for role in (VISITOR, USER):
+        chromium.get(service.url + "/pricing")
+        chromium.devtools("Network.clearBrowserCookies")
+        if role == USER:
+            sign_in(chromium, service, email)
+        pages = [path for path, roles in PAGES.items() if roles in (role, "both")]
+        if role == VISITOR:
+            pages += ["/no/such/page", "/dev/mail", "/dev/time"]
+            pages += [f"/dev/components/{name}" for name in ("field", "meter", "columns", "confirm")]
+        for number, path in enumerate(pages):
+            chromium.look(390, is_dark=number % 2 == 0)
+            chromium.get(service.url + path)
+            found += [(path, 390, *each) for each in chromium.violations(source)]
+            chromium.look(1280, is_dark=number % 2 == 1)
+            found += [(path, 1280, *each) for each in chromium.violations(source)]
+            # WCAG 2.2: reflow at 320 px (1.4.10), targets of 24 px (2.5.8; links in a sentence need none).
+            chromium.look(320)
+            width, small = chromium.run("""
+                const size = e => e.getBoundingClientRect()
+                const small = [...document.querySelectorAll(
+                    'button, .button, nav a, input:not([type=hidden]), select, summary')]
+                    .filter(e => size(e).width && size(e).height < 24).map(e => e.outerHTML.slice(0, 99))
+                return [document.documentElement.scrollWidth, small]""")
+            assert width <= 320, (path, width)
+            assert small == [], (path, small)
+    assert found == []
+
+
+def test_the_first_screen_of_a_phone_says_what_is_left_and_what_comes_next(chromium, service, email):
+    sign_in(chromium, service, email)
+    chromium.look(390, height=844)
+    chromium.get(service.url + "/account")
+    bottom = chromium.run(
+        "return document.querySelector('.card .button').getBoundingClientRect().bottom")
+    text = chromium.run("return document.querySelector('.card').innerText")
+    assert bottom < 844
+    for words in ("left of", "new credits on", "Nothing will be charged.", "See or change your plan"):
+        assert words in text
+
+
+def test_a_purchase_is_made_by_the_keyboard_alone_without_scripts(chromium, own_site):  # noqa: F811
+    service = own_site
+    chromium.look(1280)
+    chromium.devtools("Network.clearBrowserCookies")
+    email = f"{uuid.uuid4().hex[:12]}@example.test"
+    chromium.get(service.url + "/")
+    chromium.tab_to("Skip to the content")
+    chromium.tab_to("Create a free account")
+    chromium.press(KEY_ENTER)
+    chromium.wait_for("/signup")
+    chromium.tab_to("email")
+    chromium.type(email)
+    chromium.tab_to("password")
+    chromium.type("weak")
+    chromium.press(KEY_ENTER)
+    chromium.wait_for("/signup")
+    assert chromium.focused() == "password", "the first wrong field has the focus"
+    chromium.type(PASSWORD)
+    chromium.press(KEY_ENTER)
+    chromium.wait_for("/verify")
+    chromium.tab_to("otp_code")
+    chromium.type(service.code(email))
+    chromium.press(KEY_ENTER)
+    chromium.wait_for("/account")
+    chromium.tab_to("See or change your plan")
+    chromium.press(KEY_ENTER)
+    chromium.wait_for("/account/plan")
+    chromium.tab_to("Try Plus free")
+    chromium.press(KEY_SPACE)
+    chromium.wait_for("/c/pay/")
+    chromium.tab_to("Start the trial")
+    chromium.press(KEY_ENTER)
+    chromium.wait_for("/account/plan")
+    assert "You are trying Plus" in chromium.run("return document.querySelector('main').innerText")
