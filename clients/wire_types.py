@@ -96,15 +96,17 @@ def python_text(document):
 
 
 def wrapped(text):
-    """Long lists of literals over several lines."""
+    """Long lists of literals and of types over several lines."""
     lines = []
     for line in text.split("\n"):
-        if len(line) > 100 and "Literal[" in line:
-            head, _, tail = line.partition("Literal[")
+        name = next((name for name in ("Literal[", "Union[") if name in line), None)
+        if len(line) > 100 and name:
+            indent = " " * (len(line) - len(line.lstrip()))
+            head, _, tail = line.partition(name)
             values, _, rest = tail.partition("]")
-            lines.append(f"{head}Literal[")
-            lines += [f"    {value.strip()}," for value in values.split(",")]
-            lines.append(f"]{rest}")
+            lines.append(f"{head}{name}")
+            lines += [f"{indent}    {value.strip()}," for value in values.split(",")]
+            lines.append(f"{indent}]{rest}")
         else:
             lines.append(line)
     return "\n".join(lines)

@@ -77,14 +77,14 @@ BUGS = [
     Bug(
         "a late commit of an overdue reservation is applied",
         "Ledger/Commands/CommitUsage.swift",
-        "if log.isOverdue(at: min(now, acceptedAt ?? now)) {",
+        "if log.status == .expired || log.isOverdue(at: instant) {",
         "if log.status == .expired {",
     ),
     Bug(
         "a commit of an earlier period moves the running one's counters",
-        "Ledger/Commands/CommitUsage.swift",
-        "let isOfRunningPeriod = log.periodNumber == account.context.period.number",
-        "let isOfRunningPeriod = true",
+        "Ledger/Account.swift",
+        "if log.periodNumber == context.period.number { context.reserved -= log.creditsHeld }",
+        "context.reserved -= log.creditsHeld",
     ),
     Bug(
         "a commit that was accepted for later can be contradicted",
@@ -95,14 +95,14 @@ BUGS = [
     Bug(
         "an accepted commit expires in its queue",
         "Ledger/UsageLog.swift",
-        "status == .pending && commitAcceptedAt == nil && expiresAt <= now",
-        "status == .pending && expiresAt <= now",
+        "public var mayLapse: Bool { status == .pending && commitAcceptedAt == nil }",
+        "public var mayLapse: Bool { status == .pending }",
     ),
     Bug(
         "a reservation lasts a microsecond too long",
         "Ledger/UsageLog.swift",
-        "status == .pending && commitAcceptedAt == nil && expiresAt <= now",
-        "status == .pending && commitAcceptedAt == nil && expiresAt < now",
+        "mayLapse && expiresAt <= now",
+        "mayLapse && expiresAt < now",
     ),
     Bug(
         "only the sweeper gives back what is overdue",
@@ -113,10 +113,11 @@ BUGS = [
     Bug(
         "replays count against the rate limit",
         "Ledger/Commands/ValidateUsage.swift",
-        "            if known == nil { decision.logs.append(log) }",
-        "            if known == nil { decision.logs.append(log) } else {\n"
+        "                decision.logs.append(log)\n            }\n            let grant = Grant(",
+        "                decision.logs.append(log)\n            } else {\n"
         "                account.context.minuteWindow = account.context.minuteWindow.current(at: now)\n"
-        "                account.context.minuteWindow.countOne()\n            }",
+        "                account.context.minuteWindow.countOne()\n"
+        "            }\n            let grant = Grant(",
     ),
     Bug(
         "a finished request is granted again",
@@ -269,7 +270,7 @@ BUGS = [
     ),
     Bug(
         "an operator's adjustment that is sent twice counts twice in one batch",
-        "Ledger/Commands/Ledger.swift",
+        "Ledger/Commands/LedgerBatch.swift",
         "            knownGrants.insert(\n"
         "                GrantKey(userID: grant.userID, kind: grant.kind, cause: grant.cause))",
         "            if grant.kind != .adjustment {\n"
@@ -279,21 +280,21 @@ BUGS = [
     ),
     Bug(
         "an account's time runs backwards with the clock",
-        "Ledger/Commands/Ledger.swift",
+        "Ledger/Commands/LedgerBatch.swift",
         "let now = max(clock, entry.account?.context.decidedAt ?? clock)",
         "let now = clock",
     ),
     Bug(
         "a stale fetch of a subscription is written over a newer one",
-        "Simulator/MemoryEngine.swift",
-        "guard ticket >= redeemed[id] ?? redeemedTickets[id] ?? 0 else {",
-        "guard ticket > 0 else {",
+        "Ledger/Commands/ApplyBilling.swift",
+        "if let token, token.number < position.appliedToken {",
+        "if let token, token.number < 0 {",
     ),
     Bug(
         "after a commit whose answer was lost, what follows at Stripe is never done",
-        "Simulator/MemoryEngine.swift",
-        "guard ticket >= redeemed[id] ?? redeemedTickets[id] ?? 0 else {",
-        "guard ticket > redeemed[id] ?? redeemedTickets[id] ?? 0 else {",
+        "Ledger/Commands/ApplyBilling.swift",
+        "if let token, token.number < position.appliedToken {",
+        "if let token, token.number <= position.appliedToken {",
     ),
     Bug(
         "what is overdue is looked for by a clock that is behind the account's last decision",
@@ -304,9 +305,99 @@ BUGS = [
     Bug(
         "a crash loses what was committed last",
         "Simulator/MemoryEngine.swift",
-        "        write(batch, tickets)\n",
+        "        write(batch)\n",
         "        if fault?.kind == .crashAfterCommit { try fault?.strike(afterCommit: answers) }\n"
-        "        write(batch, tickets)\n",
+        "        write(batch)\n",
+    ),
+    Bug(
+        "a part that is sent again is charged again",
+        "Ledger/Commands/HoldOutcome.swift",
+        "if let request, let step = position.step {",
+        "if let request, let step = position.step, step.request.isEmpty {",
+    ),
+    Bug(
+        "another part under the same name passes for the first",
+        "Ledger/Commands/HoldOutcome.swift",
+        "let isSame = step.request.utf8.elementsEqual(request.utf8)",
+        "let isSame = true",
+    ),
+    Bug(
+        "a part may be larger than what is held",
+        "Ledger/Commands/CaptureUsage.swift",
+        "guard credits <= log.creditsHeld else {",
+        "guard credits <= log.creditsReserved else {",
+    ),
+    Bug(
+        "a raise passes the quota",
+        "Ledger/Commands/ExtendHold.swift",
+        "guard taken + credits > context.allocated else { return nil }",
+        "guard taken > context.allocated else { return nil }",
+    ),
+    Bug(
+        "an extension may end a hold earlier",
+        "Ledger/Commands/ExtendHold.swift",
+        "log.expiresAt = max(log.expiresAt, now.adding(seconds: holdSeconds))",
+        "log.expiresAt = now.adding(seconds: holdSeconds)",
+    ),
+    Bug(
+        "a call that was canceled can still succeed",
+        "Ledger/Commands/CommitUsage.swift",
+        "guard log.status == .pending else {",
+        "guard log.status == .pending || log.failure?.type == .canceled else {",
+    ),
+    Bug(
+        "what ends gives back what was charged in parts too",
+        "Ledger/Account.swift",
+        "context.reserved -= log.creditsHeld }",
+        "context.reserved -= log.creditsReserved }",
+    ),
+    Bug(
+        "more than is held is charged although nobody has it",
+        "Ledger/Commands/CommitUsage.swift",
+        "let charged = min(wanted, log.creditsHeld)",
+        "let charged = wanted",
+    ),
+    Bug(
+        "over-use is taken beyond what the account has",
+        "Ledger/Commands/CommitUsage.swift",
+        "let more = min(wanted - log.creditsHeld, available)",
+        "let more = wanted - log.creditsHeld",
+    ),
+    Bug(
+        "a late commit is charged though nothing is there",
+        "Ledger/Commands/LateCommit.swift",
+        "let charged = min(wanted, held, account.context.remaining)",
+        "let charged = min(wanted, held)",
+    ),
+    Bug(
+        "a late commit has no end",
+        "Ledger/Commands/LateCommit.swift",
+        "instant < log.expiresAt.adding(seconds: late)",
+        "late > 0",
+    ),
+    Bug(
+        "a hold is charged by the catalog of today",
+        "Ledger/Commands/CallCharge.swift",
+        "return formerCatalogs[pin.revision]?.terms(of: log.featureKey, on: pin.planID)",
+        "return catalog.plan(pin.planID).flatMap { catalog.terms(of: log.featureKey, on: $0) }",
+    ),
+    Bug(
+        "each part pays for all tokens before it again",
+        "Ledger/Commands/CallCharge.swift",
+        "of: tokens, charged: log.creditsCharged ?? .zero, by: price)",
+        "of: tokens, charged: .zero, by: price)",
+    ),
+    Bug(
+        "another amount in a repetition of an accepted commit counts",
+        "Ledger/Commands/CommitUsage.swift",
+        "if log.commitAcceptedAs == .success {",
+        "if log.status == .success {",
+    ),
+    Bug(
+        "the account forgets which of its holds ends first",
+        "Ledger/Commands/LedgerBatch.swift",
+        "entry.laterExpiry = min(entry.laterExpiry ?? log.expiresAt, log.expiresAt)",
+        "entry.laterExpiry = entry.laterExpiry ?? log.expiresAt",
     ),
 ]
 

@@ -107,6 +107,9 @@ private func usageVerbs(_ quota: CareerQuotaService, _ catalog: CatalogStore) ->
     return [
         Endpoint(
             .post, at + "/validate", tag: tag, ValidateUsageCall(quota: quota, catalog: catalog)),
+        Endpoint(.post, at + "/extend", tag: tag, ExtendUsageCall(quota: quota)),
+        Endpoint(.post, at + "/capture", tag: tag, CaptureUsageCall(quota: quota)),
         Endpoint(.post, at + "/commit", tag: tag, CommitUsageCall(quota: quota)),
+        Endpoint(.post, at + "/cancel", tag: tag, CancelUsageCall(quota: quota)),
     ]
 }

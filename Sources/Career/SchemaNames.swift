@@ -19,6 +19,10 @@ extension ValidateUsage.Code: NamedEnumeration {
     public static var schemaName: String { "UsageDecision" }
 }
 
+extension HoldRefusal.Code: NamedEnumeration {
+    public static var schemaName: String { "HoldDecision" }
+}
+
 extension SummarizeUsage.Grouping: NamedEnumeration {
     package static var schemaName: String { "UsageGrouping" }
 }

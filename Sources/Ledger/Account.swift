@@ -141,10 +141,15 @@ public struct Account: Sendable, Hashable {
     /// newest of its rows.
     mutating func expire(_ log: UsageLog) -> UsageLog {
         var log = log
+        release(log)
         log.status = .expired
         context.decidedAt = max(context.decidedAt, log.expiresAt)
-        if log.periodNumber == context.period.number { context.reserved -= log.creditsReserved }
         return log
+    }
+
+    /// Gives back what a log holds. What a log of an earlier period holds is its own affair.
+    mutating func release(_ log: UsageLog) {
+        if log.periodNumber == context.period.number { context.reserved -= log.creditsHeld }
     }
 }
 

@@ -18,6 +18,8 @@ public struct UsageLog: Sendable, Hashable {
         case upstreamError = "upstream_error"
         case clientError = "client_error"
         case validationError = "validation_error"
+        /// The call was canceled; no commit may say so.
+        case canceled
     }
 
     /// What the tool server told of the call when it asked.
@@ -103,13 +105,21 @@ public struct UsageLog: Sendable, Hashable {
     public let periodNumber: Int64
     public let featureKey: String
     public let call: Call
-    public let creditsReserved: Credits
+    /// All that was ever held: at first, by raises, and by over-use that the account had.
+    public internal(set) var creditsReserved: Credits
     public let createdAt: Timestamp
-    public let expiresAt: Timestamp
+    public internal(set) var expiresAt: Timestamp
+    /// By which catalog and plan the call is charged and its hold is bounded, for good; `nil` for a
+    /// feature with a fixed price and no terms of its own.
+    public internal(set) var pin: CatalogPin?
 
     public internal(set) var status: Status
-    /// `nil` until the call has succeeded.
+    /// All that was charged until now, in parts and at the end; `nil` until something was.
     public internal(set) var creditsCharged: Credits?
+    /// What the call took beyond what was held and could not be had: noted, never owed.
+    public internal(set) var creditsNotCharged: Credits
+    /// Whether it succeeded after its hold had expired.
+    public internal(set) var isLate: Bool
     /// When the log left PENDING by a commit.
     public internal(set) var committedAt: Timestamp?
     /// When a commit was accepted for later (`Prefer: respond-async`). From then on the log does
@@ -118,6 +128,8 @@ public struct UsageLog: Sendable, Hashable {
     /// How the call ended by the commit that was accepted, SUCCESS or FAILED: no later commit may
     /// say otherwise. `nil` where `commitAcceptedAt` is.
     public internal(set) var commitAcceptedAs: Status?
+    /// What the accepted commit is to charge; `nil`: all that is held.
+    public internal(set) var commitAcceptedCredits: Credits?
     public internal(set) var metrics: Metrics
     public internal(set) var failure: Failure?
 
@@ -126,7 +138,9 @@ public struct UsageLog: Sendable, Hashable {
         featureKey: String, call: Call, creditsReserved: Credits, createdAt: Timestamp,
         expiresAt: Timestamp, status: Status, creditsCharged: Credits?,
         committedAt: Timestamp?, commitAcceptedAt: Timestamp?, commitAcceptedAs: Status?,
-        metrics: Metrics, failure: Failure?
+        metrics: Metrics, failure: Failure?, pin: CatalogPin? = nil,
+        creditsNotCharged: Credits = .zero, isLate: Bool = false,
+        commitAcceptedCredits: Credits? = nil
     ) {
         self.id = id
         self.key = key
@@ -144,6 +158,15 @@ public struct UsageLog: Sendable, Hashable {
         self.commitAcceptedAs = commitAcceptedAs
         self.metrics = metrics
         self.failure = failure
+        self.pin = pin
+        self.creditsNotCharged = creditsNotCharged
+        self.isLate = isLate
+        self.commitAcceptedCredits = commitAcceptedCredits
+    }
+
+    /// What is held and not charged yet.
+    public var creditsHeld: Credits {
+        status == .pending ? creditsReserved - (creditsCharged ?? .zero) : .zero
     }
 
     /// Whether it is held and would lapse by the clock alone.
@@ -154,6 +177,17 @@ public struct UsageLog: Sendable, Hashable {
 
     /// The status as a decision at `now` sees it.
     public func status(at now: Timestamp) -> Status { isOverdue(at: now) ? .expired : status }
+}
+
+/// Names the terms under which a hold was made: a catalog, by its number, and a plan.
+public struct CatalogPin: Sendable, Hashable {
+    public let revision: Int64
+    public let planID: UUID
+
+    public init(revision: Int64, planID: UUID) {
+        self.revision = revision
+        self.planID = planID
+    }
 }
 
 /// What makes two validate requests the same request. Texts are compared byte by byte, as the

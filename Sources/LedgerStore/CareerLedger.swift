@@ -93,10 +93,8 @@ public final class CareerLedger: Sendable {
             needs.add(command)
             let loaded = try LedgerTables.load(
                 needs, from: connection, now: now, isSnapshot: true)
-            let rules = LedgerRules(
-                catalog: try catalog.current(
-                    revision: loaded.catalogRevision, in: connection),
-                reservationTTL: spans.reservationTTL, pastDueGrace: spans.pastDueGrace)
+            let rules = try catalog.rules(
+                of: loaded.batch, revision: loaded.catalogRevision, spans, in: connection)
             var batch = loaded.batch
             return try batch.apply(command, rules, clock: now)
         }

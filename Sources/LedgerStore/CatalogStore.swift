@@ -57,6 +57,25 @@ public final class CatalogStore: Sendable {
         return terms
     }
 
+    /// The rules by which a batch is decided: the catalog of the revision that was read with it,
+    /// and the replaced ones under which its holds were made.
+    package func rules(
+        of batch: LedgerBatch, revision: Int64, _ spans: LedgerSpans,
+        in connection: any DatabaseConnection
+    ) throws -> LedgerRules {
+        let catalog = try current(revision: revision, in: connection)
+        var former: [Int64: CatalogTerms] = [:]
+        for log in batch.logs.values {
+            guard let pinned = log.pin?.revision, pinned != revision, former[pinned] == nil else {
+                continue
+            }
+            former[pinned] = try terms(revision: pinned, in: connection)
+        }
+        return LedgerRules(
+            catalog: catalog, formerCatalogs: former, reservationTTL: spans.reservationTTL,
+            pastDueGrace: spans.pastDueGrace)
+    }
+
     /// Whether the catalog had the feature when it was last looked at; for judging a request's
     /// shape before it is decided on.
     package func knows(feature: String) -> Bool {

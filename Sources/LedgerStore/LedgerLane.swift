@@ -80,9 +80,8 @@ final class LedgerLane: Sendable {
             var needs = LedgerNeeds()
             for operation in batch { operation.add(to: &needs) }
             try DirectLedger.carryOut(needs, in: connection, clock: now) { positions, revision in
-                let rules = LedgerRules(
-                    catalog: try catalog.current(revision: revision, in: connection),
-                    reservationTTL: spans.reservationTTL, pastDueGrace: spans.pastDueGrace)
+                let rules = try catalog.rules(
+                    of: positions, revision: revision, spans, in: connection)
                 for operation in batch { try operation.judge(in: connection) }
                 for operation in batch { operation.decide(in: &positions, rules, clock: now) }
             }

@@ -12,6 +12,8 @@ package struct LedgerNeeds {
     var grants: Set<GrantKey> = []
     /// Whose lines of the running period and of the one before it are wanted.
     var lines: Set<UUID> = []
+    /// Steps of holds of which it is wanted whether they were taken, each with its user.
+    var steps: [HoldStep.Key: UUID] = [:]
     /// Subscriptions whose fencing counters are wanted.
     var tokens: Set<String> = []
 
@@ -34,6 +36,7 @@ package struct LedgerNeeds {
         if command.seesSubscription { subscriptions.insert(command.userID) }
         if let grant = command.onceOnly { grants.insert(grant) }
         if command.seesGrants { lines.insert(command.userID) }
+        if let step = command.step { steps[step] = command.userID }
         if let token = command.token { tokens.insert(token.subscriptionID) }
     }
 }

@@ -11,7 +11,7 @@ struct LoadedLedger {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most thirteen queries and eight statements, each run once for
+/// its hot path. A batch costs at most fourteen queries and eleven statements, each run once for
 /// all of its rows, and two statements for each new account; with a server, they take two trips,
 /// and one more for each of two rare cases: something may be overdue, or a user has no account.
 enum LedgerTables {
@@ -27,6 +27,7 @@ enum LedgerTables {
         let grants = Array(needs.grants)
         let lines = needs.lines.sorted()
         let tokens = needs.tokens.sorted()
+        let steps = needs.steps.map { (key: $0.key, user: $0.value) }
         let lock = isSnapshot ? "" : connection.dialect.lockRows
         // One trip to a server. The accounts come first: to lock a row is to read its latest
         // version, and what is read by a later statement is what its holder has written.
@@ -36,6 +37,7 @@ enum LedgerTables {
             subjects.byKey, subjects.byID, CreditGrantRow.select(grants),
             StatementBatch(CatalogStore.selectRevision, [[]]),
             CreditGrantRow.selectLatest(lines), FencingTable.select(tokens),
+            HoldStepRow.select(steps),
         ])
         var entries = try AccountRow.entries(
             of: users, found[0], needs.subscriptions.sorted(), found[1])
@@ -58,7 +60,8 @@ enum LedgerTables {
         return LoadedLedger(
             batch: LedgerBatch(
                 entries: entries, logs: logs, knownGrants: Set(known),
-                counters: try FencingTable.read(tokens, found[7])),
+                counters: try FencingTable.read(tokens, found[7]),
+                steps: try found[8].flatMap { try $0.map(HoldStepRow.read) }),
             catalogRevision: try installation.integer())
     }
 

@@ -39,7 +39,9 @@ extension LedgerTables {
         }
         if !contexts.isEmpty { try connection.enqueueMany(updateContext, contexts) }
         if !counters.isEmpty { try connection.enqueueMany(updateCounters, counters) }
-        try writeLogs(batch, to: connection)
+        try writeLogs(batch, over: loaded, to: connection)
+        try HoldStepRow.write(
+            batch.insertedSteps.compactMap { batch.steps[$0] }, to: connection)
         try writeGrants(batch, to: connection)
         try FencingTable.write(batch, over: loaded, to: connection)
     }
@@ -142,17 +144,31 @@ extension LedgerTables {
     }
 
     private static func writeLogs(
-        _ batch: LedgerBatch, to connection: any DatabaseConnection
+        _ batch: LedgerBatch, over loaded: LedgerBatch, to connection: any DatabaseConnection
     ) throws {
-        let inserted = batch.insertedLogs.compactMap { batch.logs[$0] }
-        if !inserted.isEmpty {
-            try connection.enqueueMany(UsageLogRow.insert, inserted.map(UsageLogRow.values))
+        var plain: [[SQLValue]] = []
+        var whole: [[SQLValue]] = []
+        for log in batch.insertedLogs.lazy.compactMap({ batch.logs[$0] }) {
+            let values = UsageLogRow.values(log)
+            if UsageLogRow.isPlain(log) {
+                plain.append(values)
+            } else {
+                whole.append(values + UsageLogRow.ofSome(log))
+            }
         }
+        if !plain.isEmpty { try connection.enqueueMany(UsageLogRow.insert, plain) }
+        if !whole.isEmpty { try connection.enqueueMany(UsageLogRow.insertWhole, whole) }
         // A log that was made and settled in this very batch is written once, as it stands.
         let changed = batch.changedLogs.subtracting(batch.insertedLogs)
             .compactMap { batch.logs[$0] }
         if !changed.isEmpty {
             try connection.enqueueMany(UsageLogRow.settle, changed.map(UsageLogRow.settlement))
+        }
+        let grown = changed.filter { log in
+            loaded.logs[log.id].map { UsageLogRow.hasGrown(log, since: $0) } ?? true
+        }
+        if !grown.isEmpty {
+            try connection.enqueueMany(UsageLogRow.change, grown.map(UsageLogRow.growth))
         }
     }
 

@@ -1,17 +1,34 @@
 import Database
 import FoundationEssentials
 import Ledger
+import Values
 
 /// How a usage log lies in its table. The columns, what reads them and what writes them stand in
 /// one order, here and nowhere else.
 package enum UsageLogRow {
-    package static let columns = """
+    package static let columns = plain + ", " + ofSome
+
+    /// What every log has.
+    private static let plain = """
         id, user_id, request_id, payload_hash, subscription_id, period_number, feature_key, \
         endpoint, method, client_ip, user_agent, input_chars, max_output_tokens, model, \
         credits_reserved, created_at, expires_at, status, credits_charged, committed_at, \
         commit_accepted_at, commit_accepted_as, model_used, input_tokens, output_tokens, \
         latency_ms, failure_type, failure_reason
         """
+
+    /// What only some logs have, and most rows have by their columns' defaults: a call that holds a
+    /// fixed amount for a fixed time is written without.
+    private static let ofSome = """
+        credits_captured, credits_released, credits_not_charged, is_late, \
+        commit_accepted_credits, cached_input_tokens, reasoning_tokens, catalog_revision, \
+        pinned_plan_id
+        """
+
+    /// What was charged of a log, in SQL: parts of one that has not succeeded are captured.
+    static func charged(_ log: String) -> String {
+        "coalesce(\(log).credits_charged, \(log).credits_captured)"
+    }
 
     package static func read(_ row: Row) throws -> UsageLog {
         var reader = row.reader
@@ -34,27 +51,47 @@ package enum UsageLogRow {
         let commitAcceptedAt = try reader.optionalTime()
         let commitAcceptedAs: UsageLog.Status? =
             try reader.isNull() ? nil : reader.oneOf(UsageLog.Status.self)
-        let metrics = try UsageLog.Metrics(
+        var metrics = try UsageLog.Metrics(
             modelUsed: reader.optionalText(), inputTokens: reader.optionalCount(),
             outputTokens: reader.optionalCount(), latencyMilliseconds: reader.optionalCount())
-        let failure: UsageLog.Failure? =
-            try reader.isNull()
-            ? nil
-            : try UsageLog.Failure(
-                type: reader.oneOf(UsageLog.FailureType.self), reason: reader.text())
+        let failureType: UsageLog.FailureType? =
+            try reader.isNull() ? nil : reader.oneOf(UsageLog.FailureType.self)
+        let reason = try reader.optionalText()
+        let failure = failureType.map { UsageLog.Failure(type: $0, reason: reason ?? "") }
+        let captured = try reader.credits()
+        // What was given back is what was held and not charged.
+        _ = try reader.credits()
+        let notCharged = try reader.credits()
+        let isLate = try reader.bool()
+        let acceptedCredits = try reader.optionalCredits()
+        metrics.cachedInputTokens = try reader.optionalCount()
+        metrics.reasoningTokens = try reader.optionalCount()
+        let pin = try pin(reader.optionalCount(), reader.optionalUUID())
         return UsageLog(
             id: id, key: key, subscriptionID: subscriptionID, periodNumber: periodNumber,
             featureKey: featureKey, call: call, creditsReserved: creditsReserved,
             createdAt: createdAt, expiresAt: expiresAt, status: status,
-            creditsCharged: creditsCharged, committedAt: committedAt,
-            commitAcceptedAt: commitAcceptedAt, commitAcceptedAs: commitAcceptedAs,
-            metrics: metrics, failure: failure)
+            creditsCharged: creditsCharged ?? (captured > .zero ? captured : nil),
+            committedAt: committedAt, commitAcceptedAt: commitAcceptedAt,
+            commitAcceptedAs: commitAcceptedAs, metrics: metrics, failure: failure, pin: pin,
+            creditsNotCharged: notCharged, isLate: isLate,
+            commitAcceptedCredits: acceptedCredits)
     }
 
-    static let insert = """
-        INSERT INTO career_usage_logs (\(columns))
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """
+    private static func pin(_ revision: Int64?, _ plan: UUID?) -> CatalogPin? {
+        guard let revision, let plan else { return nil }
+        return CatalogPin(revision: revision, planID: plan)
+    }
+
+    static let insert = "INSERT INTO career_usage_logs (\(plain)) VALUES (\(marks(28)))"
+
+    /// The same for a log that has more than every log.
+    static let insertWhole =
+        "INSERT INTO career_usage_logs (\(columns)) VALUES (\(marks(28 + 9)))"
+
+    private static func marks(_ count: Int) -> String {
+        Array(repeating: "?", count: count).joined(separator: ", ")
+    }
 
     static func values(_ log: UsageLog) -> [SQLValue] {
         [
@@ -79,12 +116,61 @@ package enum UsageLogRow {
     /// The columns that a commit or the clock may change.
     private static func outcome(_ log: UsageLog) -> [SQLValue] {
         [
-            .text(log.status.rawValue), .credits(log.creditsCharged), .time(log.committedAt),
+            .text(log.status.rawValue),
+            .credits(log.status == .success ? log.creditsCharged : nil), .time(log.committedAt),
             .time(log.commitAcceptedAt), .text(log.commitAcceptedAs?.rawValue),
             .text(log.metrics.modelUsed),
             .integer(log.metrics.inputTokens), .integer(log.metrics.outputTokens),
             .integer(log.metrics.latencyMilliseconds), .text(log.failure?.type.rawValue),
             .text(log.failure?.reason),
         ]
+    }
+}
+
+/// What only some logs have.
+extension UsageLogRow {
+    /// Whether a new log is written by ``insert``.
+    static func isPlain(_ log: UsageLog) -> Bool {
+        log.pin == nil && !log.isLate && log.commitAcceptedCredits == nil
+            && log.creditsNotCharged == .zero && captured(log) == .zero
+            && released(log) == .zero && log.metrics.cachedInputTokens == nil
+            && log.metrics.reasoningTokens == nil
+    }
+
+    /// Whether a log differs from what it was in more than ``settle`` writes.
+    static func hasGrown(_ log: UsageLog, since before: UsageLog) -> Bool {
+        log.creditsReserved != before.creditsReserved || log.expiresAt != before.expiresAt
+            || (!isPlain(log) || !isPlain(before)) && log != before
+    }
+
+    static let change = """
+        UPDATE career_usage_logs SET credits_reserved = ?, expires_at = ?, credits_captured = ?,
+            credits_released = ?, credits_not_charged = ?, is_late = ?,
+            commit_accepted_credits = ?, cached_input_tokens = ?, reasoning_tokens = ?,
+            catalog_revision = ?, pinned_plan_id = ?
+        WHERE id = ?
+        """
+
+    static func growth(_ log: UsageLog) -> [SQLValue] {
+        [.credits(log.creditsReserved), .time(log.expiresAt)] + ofSome(log) + [.uuid(log.id)]
+    }
+
+    static func ofSome(_ log: UsageLog) -> [SQLValue] {
+        [
+            .credits(captured(log)), .credits(released(log)), .credits(log.creditsNotCharged),
+            .bool(log.isLate), .credits(log.commitAcceptedCredits),
+            .integer(log.metrics.cachedInputTokens), .integer(log.metrics.reasoningTokens),
+            .integer(log.pin?.revision), log.pin.map { .uuid($0.planID) } ?? .null,
+        ]
+    }
+
+    /// What was charged in parts of a log that has not succeeded.
+    private static func captured(_ log: UsageLog) -> Credits {
+        log.status == .success ? .zero : log.creditsCharged ?? .zero
+    }
+
+    /// What a success gave back of all that was held: with what it charged, that is all.
+    private static func released(_ log: UsageLog) -> Credits {
+        log.status == .success ? log.creditsReserved - (log.creditsCharged ?? .zero) : .zero
     }
 }

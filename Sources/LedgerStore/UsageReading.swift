@@ -100,7 +100,7 @@ package struct UsageSum: Sendable {
             SELECT \(key), count(*),
                 CAST(sum(CASE status WHEN 'SUCCESS' THEN 1 ELSE 0 END) AS BIGINT),
                 CAST(sum(CASE status WHEN 'FAILED' THEN 1 ELSE 0 END) AS BIGINT),
-                CAST(coalesce(sum(credits_charged), 0) AS BIGINT)
+                CAST(coalesce(sum(\(UsageLogRow.charged("career_usage_logs"))), 0) AS BIGINT)
             FROM career_usage_logs
             WHERE user_id = ? AND id >= ? AND id < ?
             GROUP BY 1 ORDER BY 1

@@ -228,6 +228,17 @@ extension PortableTable {
                 .time("commit_accepted_at"), .text("commit_accepted_as"),
                 .text("model_used"), .count("input_tokens"), .count("output_tokens"),
                 .count("latency_ms"), .text("failure_type"), .text("failure_reason"),
+                .credits("credits_captured"), .credits("credits_released"),
+                .credits("credits_not_charged"), .flag("is_late"),
+                .credits("commit_accepted_credits"), .count("cached_input_tokens"),
+                .count("reasoning_tokens"), .count("catalog_revision"), .uuid("pinned_plan_id"),
+            ]),
+        PortableTable(
+            "career_usage_steps", key: "user_id", "usage_id", "kind", "name",
+            columns: [
+                .uuid("user_id"), .uuid("usage_id"), .text("kind"), .text("name"),
+                .text("request"), .credits("credits"), .credits("credits_reserved"),
+                .credits("credits_charged"), .time("expires_at"), .time("created_at"),
             ]),
     ]
 

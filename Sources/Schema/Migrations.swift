@@ -27,6 +27,7 @@ public let migrations: [Migration] = [
     Migration("token prices", tokenPrices),
     Migration("credit packs", creditPacks),
     Migration("pages' sessions", pageSessions),
+    Migration("holds that grow", holds),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -35,6 +35,12 @@ struct EventGenerator {
         case .flush: .flush(fault())
         case .validate: validate()
         case .commit: commit()
+        case .extend:
+            .extend(
+                of: call(), name: random.below(4), seconds: random.pick(nil, 1, 60, 900, 7200),
+                amount())
+        case .capture: .capture(of: call(), name: random.below(6), amount())
+        case .cancel: .cancel(of: call())
         case .clock: .clock(clock())
         case .balance: .readBalance(person: person())
         case .sweep: .sweep
@@ -71,22 +77,42 @@ struct EventGenerator {
             if random.chance(0.8) { feature = earlier.feature }
             validates.append((steps.count, earlier.person, request, hash, feature))
             return .validate(
-                person: earlier.person, request: request, hash: hash, feature: feature)
+                person: earlier.person, request: request, hash: hash, feature: feature,
+                holdSeconds: nil)
         }
         validates.append((steps.count, person, request, hash, feature))
         // Now and then a feature that the catalog does not have.
         if random.chance(0.01) { feature = -1 }
-        return .validate(person: person, request: request, hash: hash, feature: feature)
+        return .validate(
+            person: person, request: request, hash: hash, feature: feature,
+            holdSeconds: random.pick(nil, nil, nil, 60, 900, 5000))
+    }
+
+    /// The step of a validate: mostly of a call that has just begun.
+    private mutating func call() -> Int {
+        guard !validates.isEmpty else { return 0 }
+        let age = random.chance(0.7) ? random.below(min(6, validates.count)) : nil
+        return validates[age.map { validates.count - 1 - $0 } ?? random.below(validates.count)]
+            .serial
+    }
+
+    private mutating func amount() -> SimulatedAmount {
+        switch random.weighted([30, 50, 20]) {
+        case 0: .nothing
+        case 1: .micros(Int64(random.pick(1, 100_000, 250_000, 500_000, 1_000_000, 3_000_000)))
+        default:
+            .tokens(
+                input: Int64(random.below(3000)), output: Int64(random.below(2000)),
+                model: random.below(4))
+        }
     }
 
     private mutating func commit() -> SimulationEvent {
         guard !validates.isEmpty else {
-            return .commit(of: 0, success: true, .ofUnknownCall(person: person()))
+            return .commit(of: 0, success: true, .ofUnknownCall(person: person()), .nothing)
         }
-        // Mostly of a call that has just begun; sometimes of one long ago.
-        let age = random.chance(0.7) ? random.below(min(6, validates.count)) : nil
-        let call = validates[
-            age.map { validates.count - 1 - $0 } ?? random.below(validates.count)]
+        // Sometimes of a call long ago.
+        let call = call()
         let manner: CommitManner =
             switch random.weighted([70, 24, 4, 2]) {
             case 0: .direct
@@ -94,7 +120,9 @@ struct EventGenerator {
             case 2: .byAnother(person: person())
             default: .ofUnknownCall(person: person())
             }
-        return .commit(of: call.serial, success: random.chance(0.8), manner)
+        return .commit(
+            of: call, success: random.chance(0.8), manner,
+            random.chance(0.6) ? .nothing : amount())
     }
 
     private mutating func clock() -> ClockChange {

@@ -35,9 +35,14 @@ package struct StoredUser: Sendable {
     package var account: Account?
     package var logs: [UsageLog]
     package var grants: [CreditGrant]
+    package var steps: [HoldStep]
 
-    package init(isActive: Bool, account: Account?, logs: [UsageLog], grants: [CreditGrant]) {
+    package init(
+        isActive: Bool, account: Account?, logs: [UsageLog], grants: [CreditGrant],
+        steps: [HoldStep] = []
+    ) {
         self.isActive = isActive
+        self.steps = steps
         self.account = account
         self.logs = logs
         self.grants = grants

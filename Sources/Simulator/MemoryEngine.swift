@@ -60,6 +60,7 @@ package final class MemoryEngine: LedgerEngine {
         var sweeping: Set<UUID> = []
         var looking: Set<UUID> = []
         var tokens: [String: FencingCounters] = [:]
+        var steps: [HoldStep] = []
         for operation in operations {
             let command = operation.command
             if command.seesAllOverdue { sweeping.insert(command.userID) }
@@ -72,6 +73,9 @@ package final class MemoryEngine: LedgerEngine {
             if let log = find(command.subject) { logs.append(log) }
             if let id = command.token?.subscriptionID {
                 tokens[id] = counters[id] ?? FencingCounters(issued: 0, applied: 0)
+            }
+            if let key = command.step {
+                steps += users[command.userID]?.user.steps.filter { $0.key == key } ?? []
             }
             if let key = command.onceOnly, wasGranted(key) { grants.insert(key) }
         }
@@ -94,7 +98,8 @@ package final class MemoryEngine: LedgerEngine {
                 held.filter { !$0.isOverdue(at: now) }.map(\.expiresAt).min()
             entries[id]?.account?.keepEarliestExpiry(held.map(\.expiresAt).min())
         }
-        return LedgerBatch(entries: entries, logs: logs, knownGrants: grants, counters: tokens)
+        return LedgerBatch(
+            entries: entries, logs: logs, knownGrants: grants, counters: tokens, steps: steps)
     }
 
     private func find(_ subject: LedgerSubject?) -> UsageLog? {
@@ -129,6 +134,9 @@ package final class MemoryEngine: LedgerEngine {
                 let place = users[owner]?.placeOfLog[id]
             else { continue }
             users[owner]?.user.logs[place] = log
+        }
+        for step in batch.insertedSteps.compactMap({ batch.steps[$0] }) {
+            users[step.userID]?.user.steps.append(step)
         }
         for grant in batch.grants { users[grant.userID]?.user.grants.append(grant) }
         counters.merge(batch.counters) { _, new in new }

@@ -8,13 +8,27 @@ extension ReferenceModel {
         let id: UUID
         let feature: String
         let period: Int
-        let cost: Int64
+        /// All that was ever held.
+        var cost: Int64
         let createdAt: Int64
-        let expiresAt: Int64
+        var expiresAt: Int64
+        /// By what it is charged, for good.
+        let terms: FeatureCostConfig
+        let multiplier: Int64
+        let announcedModel: String?
+        var charged: Int64 = 0
+        var notCharged: Int64 = 0
+        var isLate = false
+        var input: Int64?
+        var output: Int64?
+        /// What was done by the names that were given to it, and how it was answered.
+        var steps: [String: (request: String, view: HoldView)] = [:]
         /// SUCCESS or FAILED once the call has ended.
         var ended: UsageLog.Status?
         /// The outcome of a commit that was taken in for later.
         var acceptedAs: UsageLog.Status?
+        /// What that is to charge; `nil`: all that is held.
+        var acceptedCredits: Int64?
 
         func isExpired(at now: Int64) -> Bool {
             ended == nil && acceptedAs == nil && expiresAt <= now
@@ -22,6 +36,16 @@ extension ReferenceModel {
 
         func status(at now: Int64) -> UsageLog.Status {
             ended ?? (isExpired(at: now) ? .expired : .pending)
+        }
+
+        func held(at now: Int64) -> Int64 { status(at: now) == .pending ? cost - charged : 0 }
+
+        /// How it is told; as something else where a commit was accepted that says so.
+        func view(at now: Int64, as told: UsageLog.Status? = nil) -> HoldView {
+            let status = status(at: now)
+            return HoldView(
+                status: told ?? status, reserved: status == .pending ? cost - charged : cost,
+                charged: charged, expiresAt: expiresAt)
         }
     }
 

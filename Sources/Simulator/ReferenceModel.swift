@@ -28,9 +28,12 @@ final class ReferenceModel {
         switch operation {
         case .activate(let command): activate(command, rules, at: now)
         case .validate(let command): validate(command, rules, at: now, clock: clock, fresh: fresh)
-        case .commit(let command): commit(command, at: now)
-        case .accept(let command): accept(command.commit, at: now)
+        case .commit(let command): commit(command, rules, at: now)
+        case .accept(let command): accept(command.commit, rules, at: now)
         case .withdraw(let command): withdraw(command.commit, at: now)
+        case .extend(let command): extend(command, rules, at: now, clock: clock)
+        case .capture(let command): capture(command, at: now)
+        case .cancel(let command): cancel(command, at: now)
         case .settle(let command): settle(command.userID, rules, at: now)
         case .adjust(let command): adjust(command, rules, at: now)
         case .linkCustomer(let command): link(command)
@@ -49,6 +52,8 @@ final class ReferenceModel {
         guard let feature = rules.catalog.features[command.featureKey] else {
             return .unknownFeature
         }
+        let maximum = feature.maximumHoldSeconds ?? rules.reservationTTL
+        if let seconds = command.holdSeconds, seconds > maximum { return .holdTooLong(maximum) }
         guard catchUp(user, rules, at: now), let account = user.account,
             let plan = rules.catalog.plan(account.planID)
         else { return .denied(.noSubscription, []) }
@@ -72,14 +77,14 @@ final class ReferenceModel {
                 return .denied(.requestAlreadyFinished(usageID: known.id, told), limits())
             }
             return .granted(
-                known.id, credits: known.cost, expiresAt: known.expiresAt, isReplay: true,
-                limits())
+                known.id, credits: known.cost - known.charged, expiresAt: known.expiresAt,
+                isReplay: true, limits())
         }
-        let cost = feature.internalCost.micros * plan.pricing.multiplier.millionths / 1_000_000
+        let multiplier = plan.pricing.multiplier.millionths
+        let cost = ReferencePrice(feature, multiplier).held(for: command.call.announced)
         let taken = Self.used(by: user) + Self.reserved(by: user, at: now)
         if taken + cost > account.period.granted {
-            let end = account.period.end
-            let reset = now < end ? end : end + rules.pastDueGrace * 1_000_000
+            let reset = Self.quotaReturns(account, rules, at: now)
             return .denied(
                 .quotaExceeded(
                     used: Credits(clamping: taken),
@@ -93,7 +98,10 @@ final class ReferenceModel {
         user.placeOfKey[command.key] = user.calls.count
         let call = Call(
             id: id, feature: command.featureKey, period: account.period.number, cost: cost,
-            createdAt: now, expiresAt: now + rules.reservationTTL * 1_000_000)
+            createdAt: now,
+            expiresAt: now + 1_000_000
+                * (command.holdSeconds ?? min(maximum, rules.reservationTTL)),
+            terms: feature, multiplier: multiplier, announcedModel: command.call.model)
         user.calls.append(call)
         user.changedAt = now
         return .granted(
@@ -102,7 +110,7 @@ final class ReferenceModel {
 
     /// Active, trialing or past due within the grace; what was paid for is theirs whatever the
     /// status says, for the grace after its end.
-    private static func isEntitled(_ account: Account, at now: Int64, grace: Int64) -> Bool {
+    static func isEntitled(_ account: Account, at now: Int64, grace: Int64) -> Bool {
         let mayRun: [Subscription.Status] = [.active, .trialing, .pastDue]
         return now < account.period.end + grace * 1_000_000
             && (account.period.isPaid || mayRun.contains(account.status))
@@ -123,7 +131,12 @@ final class ReferenceModel {
         }
     }
 
-    private static func seconds(from now: Int64, to later: Int64) -> Int64 {
+    static func quotaReturns(_ account: Account, _ rules: LedgerRules, at now: Int64) -> Int64 {
+        let end = account.period.end
+        return now < end ? end : end + rules.pastDueGrace * 1_000_000
+    }
+
+    static func seconds(from now: Int64, to later: Int64) -> Int64 {
         (later - now + 999_999) / 1_000_000
     }
 
@@ -133,59 +146,11 @@ final class ReferenceModel {
     }
 
     static func used(by user: User) -> Int64 {
-        callsOfPeriod(user).reduce(0) { $0 + ($1.ended == .success ? $1.cost : 0) }
+        callsOfPeriod(user).reduce(0) { $0 + $1.charged }
     }
 
     static func reserved(by user: User, at now: Int64) -> Int64 {
-        callsOfPeriod(user).reduce(0) { $0 + ($1.status(at: now) == .pending ? $1.cost : 0) }
-    }
-
-    // MARK: Commit
-
-    private func commit(_ command: CommitUsage, at now: Int64) -> Answer {
-        guard let (owner, place) = placeOfCall[command.usageID], let user = users[owner] else {
-            return .unknownUsage
-        }
-        guard owner == command.userID else { return .notTheirs }
-        let call = user.calls[place]
-        let result = Self.status(of: command.result)
-        func charged(_ status: UsageLog.Status) -> Int64 { status == .success ? call.cost : 0 }
-        if let ended = call.ended {
-            return ended == result
-                ? .committed(ended, charged: charged(ended), isReplay: true)
-                : .commitRefused(ended, charged: charged(ended))
-        }
-        // What was accepted for later is judged by the time at which it was accepted.
-        if call.isExpired(at: now) { return .commitRefused(.expired, charged: 0) }
-        if let accepted = call.acceptedAs, accepted != result {
-            return .commitRefused(accepted, charged: charged(accepted))
-        }
-        user.calls[place].ended = result
-        user.changedAt = now
-        return .committed(result, charged: charged(result), isReplay: false)
-    }
-
-    private static func status(of result: CommitUsage.Result) -> UsageLog.Status {
-        result == .success ? .success : .failed
-    }
-
-    private func accept(_ command: CommitUsage, at now: Int64) -> Answer {
-        let result = Self.status(of: command.result)
-        guard let (owner, place) = placeOfCall[command.usageID], owner == command.userID,
-            let user = users[owner], user.calls[place].status(at: now) == .pending,
-            user.calls[place].acceptedAs ?? result == result
-        else { return commit(command, at: now) }
-        user.calls[place].acceptedAs = result
-        return .accepted
-    }
-
-    private func withdraw(_ command: CommitUsage, at now: Int64) -> Answer {
-        guard let (owner, place) = placeOfCall[command.usageID], owner == command.userID,
-            let user = users[owner], user.calls[place].ended == nil,
-            user.calls[place].acceptedAs == Self.status(of: command.result)
-        else { return .notWaiting }
-        user.calls[place].acceptedAs = nil
-        return .withdrawn(user.calls[place].status(at: now))
+        callsOfPeriod(user).reduce(0) { $0 + $1.held(at: now) }
     }
 
     // MARK: Reading

@@ -144,14 +144,13 @@ extension ReferenceModel {
 
     private static func used(by account: Account, _ user: User) -> Int64 {
         user.calls.reduce(0) { sum, call in
-            sum + (call.period == account.period.number && call.ended == .success ? call.cost : 0)
+            sum + (call.period == account.period.number ? call.charged : 0)
         }
     }
 
     private static func held(by account: Account, _ user: User, at now: Int64) -> Int64 {
         user.calls.reduce(0) { sum, call in
-            let counts = call.period == account.period.number && call.status(at: now) == .pending
-            return sum + (counts ? call.cost : 0)
+            sum + (call.period == account.period.number ? call.held(at: now) : 0)
         }
     }
 }

@@ -69,8 +69,7 @@ extension ReferenceModel {
         let number = account.period.number
         var taken: Int64 = 0
         for call in user.calls where call.period == number {
-            let status = call.status(at: now)
-            if status == .success || status == .pending { taken += call.cost }
+            taken += call.charged + call.held(at: now)
         }
         return max(0, account.period.granted - taken)
     }

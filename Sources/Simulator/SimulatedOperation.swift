@@ -9,6 +9,9 @@ package enum SimulatedOperation: Sendable {
     case commit(CommitUsage)
     case accept(AcceptCommit)
     case withdraw(WithdrawCommit)
+    case extend(ExtendHold)
+    case capture(CaptureUsage)
+    case cancel(CancelUsage)
     case settle(SettleAccount)
     case adjust(AdjustCredits)
     case linkCustomer(LinkCustomer)
@@ -22,6 +25,9 @@ package enum SimulatedOperation: Sendable {
         case .commit(let command): command
         case .accept(let command): command
         case .withdraw(let command): command
+        case .extend(let command): command
+        case .capture(let command): command
+        case .cancel(let command): command
         case .settle(let command): command
         case .adjust(let command): command
         case .linkCustomer(let command): command
@@ -42,6 +48,9 @@ package enum SimulatedOperation: Sendable {
         case .commit(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .accept(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .withdraw(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .extend(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .capture(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .cancel(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .settle(let command):
             try Answer(batch.apply(command, rules, clock: clock), rules, clock)
         case .adjust(let command): try Answer(batch.apply(command, rules, clock: clock))
@@ -62,8 +71,15 @@ package enum Answer: Equatable, Sendable {
     case denied(ValidateUsage.Denial, [LimitView])
     case unknownUsage
     case notTheirs
-    case committed(UsageLog.Status, charged: Int64, isReplay: Bool)
+    case committed(
+        UsageLog.Status, charged: Int64, isReplay: Bool, notCharged: Int64 = 0,
+        isLate: Bool = false)
     case commitRefused(UsageLog.Status, charged: Int64)
+    case hold(HoldView, isReplay: Bool)
+    case holdRefused(HoldRefusal, HoldView)
+    case holdTooLong(Int64)
+    case notPriced
+    case priceOutOfBounds
     case accepted
     case notWaiting
     case withdrawn(UsageLog.Status)
@@ -104,8 +120,16 @@ extension Answer {
             } else {
                 denial.code.rawValue
             }
-        case .committed(let status, _, let isReplay):
-            "\(status.rawValue)\(isReplay ? " again" : "")"
+        case .committed(let status, _, let isReplay, let notCharged, let isLate):
+            "\(status.rawValue)\(isReplay ? " again" : "")\(isLate ? ", late" : "")"
+                + (notCharged > 0 ? ", not all charged" : "")
+        case .hold(_, let isReplay): isReplay ? "done again" : "done"
+        case .holdRefused(let refusal, let view):
+            refusal == .alreadyEnded
+                ? "\(refusal.code.rawValue) \(view.status.rawValue)" : refusal.code.rawValue
+        case .holdTooLong: "hold too long"
+        case .notPriced: "not priced"
+        case .priceOutOfBounds: "price out of bounds"
         case .commitRefused(let status, _): "refused, \(status.rawValue)"
         case .withdrawn(let status): "withdrawn, \(status.rawValue)"
         case .activated(_, let isNew): isNew ? "created" : "existing"
@@ -147,6 +171,14 @@ package struct AccountView: Equatable, Sendable {
     var allocated: Int64
     var used: Int64
     var owed: Int64
+}
+
+/// How a hold stands, as it is answered.
+package struct HoldView: Equatable, Sendable {
+    var status: UsageLog.Status
+    var reserved: Int64
+    var charged: Int64
+    var expiresAt: Int64
 }
 
 /// A rate limit as its header shows it.
@@ -204,89 +236,5 @@ extension FormerView {
             periodStart: Timestamp(clamping: periodStart),
             periodEnd: Timestamp(clamping: periodEnd),
             remaining: Credits(clamping: remaining))
-    }
-}
-
-extension Answer {
-    fileprivate init(_ outcome: ActivateFreeSubscription.Outcome) {
-        switch outcome {
-        case .unknownUser: self = .unknownUser
-        case .existing(let account): self = .activated(AccountView(account), isNew: false)
-        case .created(let account): self = .activated(AccountView(account), isNew: true)
-        }
-    }
-
-    fileprivate init(_ outcome: ValidateUsage.Outcome) {
-        switch outcome {
-        case .unknownUser: self = .unknownUser
-        case .deactivatedUser: self = .deactivatedUser
-        case .unknownFeature: self = .unknownFeature
-        case .denied(let denial, let limits): self = .denied(denial, limits.map(LimitView.init))
-        case .granted(let grant, let limits):
-            self = .granted(
-                grant.usageID, credits: grant.creditsReserved.micros,
-                expiresAt: grant.expiresAt.micros, isReplay: grant.isReplay,
-                limits.map(LimitView.init))
-        }
-    }
-
-    /// Which mails a commit causes is not looked at.
-    fileprivate init(_ outcome: CommitUsage.Outcome) {
-        switch outcome {
-        case .unknownUsage: self = .unknownUsage
-        case .notTheirs: self = .notTheirs
-        case .applied(let status, let charged, let isReplay, _):
-            self = .committed(status, charged: charged.micros, isReplay: isReplay)
-        case .refused(let status, let charged):
-            self = .commitRefused(status, charged: charged.micros)
-        }
-    }
-
-    fileprivate init(_ outcome: AcceptCommit.Outcome) {
-        switch outcome {
-        case .accepted: self = .accepted
-        case .settled(let outcome): self.init(outcome)
-        }
-    }
-
-    fileprivate init(_ outcome: WithdrawCommit.Outcome) {
-        switch outcome {
-        case .notWaiting: self = .notWaiting
-        case .withdrawn(let status): self = .withdrawn(status)
-        }
-    }
-
-    /// How many reservations the settling found overdue depends on who came before, and is not
-    /// looked at.
-    fileprivate init(_ outcome: SettleAccount.Outcome, _ rules: LedgerRules, _ clock: Timestamp) {
-        guard let account = outcome.account else {
-            self = .balance(nil, reserved: 0, [])
-            return
-        }
-        let now = max(clock, account.context.decidedAt)
-        let pricing = rules.catalog.plan(account.subscription.planID)?.pricing
-        self = .balance(
-            AccountView(account), reserved: account.context.reserved.micros,
-            pricing.map { account.context.rateLimits($0, at: now).map(LimitView.init) } ?? [])
-    }
-
-    fileprivate init(_ outcome: AdjustCredits.Outcome) {
-        switch outcome {
-        case .noSubscription: self = .noSubscription
-        case .alreadyAdjusted: self = .alreadyAdjusted
-        case .wouldBeNegative: self = .wouldBeNegative
-        case .wouldExceedMaximum: self = .wouldExceedMaximum
-        case .adjusted(let account): self = .adjusted(AccountView(account))
-        }
-    }
-
-    fileprivate init(_ outcome: ApplyBilling.Outcome) {
-        switch outcome {
-        case .outOfDate: self = .outOfDate
-        case .noAccount: self = .noAccount
-        case .otherSubscription(let current): self = .otherSubscription(current)
-        case .notTheirs: self = .subscriptionNotTheirs
-        case .applied(let account, _): self = .mirrored(AccountView(account))
-        }
     }
 }

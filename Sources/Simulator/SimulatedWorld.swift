@@ -74,9 +74,7 @@ final class SimulatedWorld {
     init(_ profile: SimulationProfile, _ engine: any LedgerEngine) throws {
         self.profile = profile
         self.engine = engine
-        rules = LedgerRules(
-            catalog: profile.catalogs[0], reservationTTL: profile.reservationTTL,
-            pastDueGrace: profile.pastDueGrace)
+        rules = profile.rules(0)
         now = profile.start
         persons = Array(repeating: Person(), count: profile.persons)
         stripe = StripeWorld(dunningCancels: profile.dunningCancels)
@@ -86,9 +84,16 @@ final class SimulatedWorld {
     func happen(_ step: SimulationStep) throws {
         switch step.event {
         case .signUp(let person): try signUp(person)
-        case .validate(let person, let request, let hash, let feature):
-            validate(step.serial, person, request, hash, feature)
-        case .commit(let serial, let success, let manner): commit(serial, success, manner)
+        case .validate(let person, let request, let hash, let feature, let seconds):
+            validate(step.serial, person, request, hash, feature, seconds)
+        case .commit(let serial, let success, let manner, let amount):
+            commit(serial, success, manner, amount)
+        case .extend(let serial, let name, let seconds, let amount):
+            extend(serial, name, seconds, amount)
+        case .capture(let serial, let name, let amount): capture(serial, name, amount)
+        case .cancel(let serial):
+            guard let (user, id) = calls[serial] else { return }
+            wait(.cancel(CancelUsage(userID: user, usageID: id)), .other)
         case .readBalance(let person):
             wait(.settle(SettleAccount(userID: user(person))), .other)
         case .sweep: sweep()
@@ -112,9 +117,7 @@ final class SimulatedWorld {
         case .erase(let person): erase(person)
         case .useCatalog(let number):
             catalogHasChanged = true
-            rules = LedgerRules(
-                catalog: profile.catalogs[number], reservationTTL: profile.reservationTTL,
-                pastDueGrace: profile.pastDueGrace)
+            rules = profile.rules(number)
         }
     }
 
@@ -159,7 +162,8 @@ final class SimulatedWorld {
     private static let hashes = Array("0123456789abcdef").map { String(repeating: $0, count: 64) }
 
     private func validate(
-        _ serial: Int, _ person: Int, _ request: Int, _ hash: Int, _ feature: Int
+        _ serial: Int, _ person: Int, _ request: Int, _ hash: Int, _ feature: Int,
+        _ holdSeconds: Int64?
     ) {
         let features = SimulationProfile.features
         wait(
@@ -170,11 +174,13 @@ final class SimulatedWorld {
                         payloadHash: Self.hashes[hash % Self.hashes.count]),
                     featureKey: features.indices.contains(feature)
                         ? features[feature] : "career.unknown",
-                    call: UsageLog.Call(endpoint: "/", method: "POST"),
+                    call: announcement(request), holdSeconds: holdSeconds,
                     randomness: SimulationRandom.mix(UInt64(serial)))), .call(serial: serial))
     }
 
-    private func commit(_ serial: Int, _ success: Bool, _ manner: CommitManner) {
+    private func commit(
+        _ serial: Int, _ success: Bool, _ manner: CommitManner, _ amount: SimulatedAmount
+    ) {
         var usage: (user: UUID, id: UUID)?
         var isQueued = false
         switch manner {
@@ -189,7 +195,7 @@ final class SimulatedWorld {
         let commit = CommitUsage(
             userID: usage.user, usageID: usage.id,
             result: success ? .success : .failure(UsageLog.Failure(type: .timeout, reason: "slow")),
-            metrics: UsageLog.Metrics())
+            metrics: amount.metrics, credits: success ? amount.credits : nil)
         if isQueued {
             wait(.accept(AcceptCommit(commit)), .acceptance(commit))
         } else {
@@ -232,7 +238,8 @@ final class SimulatedWorld {
             .commit(
                 CommitUsage(
                     userID: commit.userID, usageID: usage, result: commit.result,
-                    metrics: commit.metrics, acceptedAt: message.acceptedAt)), .message(message))
+                    metrics: commit.metrics, credits: commit.credits,
+                    acceptedAt: message.acceptedAt)), .message(message))
     }
 
     private func erase(_ person: Int) {
@@ -256,32 +263,5 @@ final class SimulatedWorld {
             now = Timestamp(clamping: target + offset)
         }
         stripe.advance(to: now.seconds)
-    }
-}
-
-extension ReferenceModel {
-    /// Whether a queued commit of the call still means something.
-    func isAcceptedOrOver(_ usage: UUID) -> Bool {
-        guard let (owner, place) = placeOfCall[usage], let call = users[owner]?.calls[place] else {
-            return true
-        }
-        return call.ended != nil || call.acceptedAs != nil
-    }
-
-    /// Where something of the user's ends next.
-    func next(
-        _ boundary: Boundary, _ id: UUID, after now: Int64, _ rules: LedgerRules
-    ) -> Int64? {
-        let period = users[id]?.account?.period
-        return switch boundary {
-        case .minute: now - now % 60_000_000 + 60_000_000
-        case .day: now - now % ReferenceCalendar.day + ReferenceCalendar.day
-        case .month: ReferenceCalendar.nextMonth(now)
-        case .expiry:
-            users[id]?.calls.filter { $0.status(at: now) == .pending && $0.expiresAt > now }
-                .map(\.expiresAt).min()
-        case .period: period?.end
-        case .grace: period.map { $0.end + rules.pastDueGrace * 1_000_000 }
-        }
     }
 }

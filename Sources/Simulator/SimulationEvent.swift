@@ -12,9 +12,14 @@ package enum SimulationEvent: Sendable {
     /// The person signs up, unless they have an account, and gets a free subscription.
     case signUp(person: Int)
     /// A tool server asks; a number that was used before is a retry or a poisoned key.
-    case validate(person: Int, request: Int, hash: Int, feature: Int)
+    case validate(person: Int, request: Int, hash: Int, feature: Int, holdSeconds: Int64?)
     /// A tool server tells how the call ended that the step `of` was granted.
-    case commit(of: Int, success: Bool, CommitManner)
+    case commit(of: Int, success: Bool, CommitManner, SimulatedAmount)
+    /// A tool server needs more time or credits for that call; the extension's name is a number.
+    case extend(of: Int, name: Int, seconds: Int64?, SimulatedAmount)
+    /// It charges a part of that call; the part's name is a number.
+    case capture(of: Int, name: Int, SimulatedAmount)
+    case cancel(of: Int)
     case readBalance(person: Int)
     case sweep
     /// The lane carries out what is waiting, in one database transaction.
@@ -32,6 +37,13 @@ package enum SimulationEvent: Sendable {
     /// The person's account is deleted, what they pay for canceled at Stripe.
     case erase(person: Int)
     case useCatalog(Int)
+}
+
+/// What a tool server tells of a call's cost.
+package enum SimulatedAmount: Sendable, Hashable {
+    case nothing
+    case micros(Int64)
+    case tokens(input: Int64, output: Int64, model: Int)
 }
 
 package enum CommitManner: Sendable {

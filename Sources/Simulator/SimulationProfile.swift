@@ -24,13 +24,16 @@ struct SimulationProfile {
 
     enum Kind: CaseIterable {
         case flush, validate, commit, clock, balance, sweep, stripe, fetch, applyFetched, message
-        case adjust, standing, signUp, erase, catalog
+        case adjust, standing, signUp, erase, catalog, extend, capture, cancel
 
         var usualWeight: Double {
             switch self {
             case .flush: 22
             case .validate: 30
             case .commit: 22
+            case .extend: 4
+            case .capture: 5
+            case .cancel: 1.5
             case .clock: 12
             case .balance: 3
             case .sweep: 1
@@ -85,16 +88,41 @@ struct SimulationProfile {
             plan(&random, 2, "Plus", .paid, credits: plus),
             plan(&random, 3, "Pro", .paid, credits: pro),
         ]
-        let features = features.map { key in
-            FeatureCostConfig(
-                featureKey: key, productType: "career",
-                internalCost: Credits(
-                    clamping: random.pick(500_000, 1_000_000, 1_500_000, 2_000_000)))
-        }
+        let features = features.map { feature(&random, $0) }
         return try Catalog(revision: revision, plans: plans, features: features)
     }
 
-    static let features = ["career.job_match", "career.keywords"]
+    static let features = ["career.job_match", "career.keywords", "career.chat"]
+
+    /// One feature has a fixed price and nothing else, one has terms of its own, one has prices of
+    /// tokens.
+    private static func feature(
+        _ random: inout SimulationRandom, _ key: String
+    ) -> FeatureCostConfig {
+        let cost = Credits(clamping: random.pick(500_000, 1_000_000, 1_500_000, 2_000_000))
+        guard key != features[0] else {
+            return FeatureCostConfig(featureKey: key, productType: "career", internalCost: cost)
+        }
+        var prices: [TokenPrice] = []
+        if key == features[2] {
+            prices = [
+                TokenPrice(
+                    model: "m-1", input: Credits(clamping: random.pick(3_000_000, 777_777)),
+                    output: Credits(clamping: 900_000_000)),
+                TokenPrice(
+                    model: "m-*", input: Credits(clamping: 250_000_001),
+                    output: Credits(clamping: 1_500_000_000)),
+            ]
+        }
+        return FeatureCostConfig(
+            featureKey: key, productType: "career",
+            internalCost: Credits(clamping: random.pick(0, 100_000, 500_000)),
+            tokenPrices: prices,
+            defaultHold: prices.isEmpty ? nil : Credits(clamping: random.pick(700_001, 3_000_000)),
+            maximumHoldSeconds: random.pick(nil, 300, 7200),
+            overuse: random.pick(.cap, .ifAvailable),
+            lateCommitSeconds: random.pick(0, 60, 86_400))
+    }
 
     private static func plan(
         _ random: inout SimulationRandom, _ number: UInt8, _ name: String, _ kind: Plan.Kind,

@@ -6,7 +6,7 @@ import Values
 /// the rows alone, and against the model. It remembers each log as it was last seen, so that it
 /// notices one that leaves PENDING twice.
 struct StoredRowsChecker {
-    private var seen: [UUID: (status: UsageLog.Status, charged: Credits?)] = [:]
+    private var seen: [UUID: UsageLog] = [:]
     private var grantsSeen: [UUID: [CreditGrant]] = [:]
 
     mutating func check(_ id: UUID, stored: StoredUser?, model: ReferenceModel) throws {
@@ -16,7 +16,8 @@ struct StoredRowsChecker {
             }
             return
         }
-        try checkLogs(stored)
+        try checkLogs(stored, model)
+        try checkSteps(stored, expected)
         try checkGrants(id, stored)
         guard let account = stored.account else {
             if expected.account != nil {
@@ -57,7 +58,7 @@ struct StoredRowsChecker {
         where stored.logs[index].periodNumber == context.period.number {
             used += stored.logs[index].creditsCharged?.micros ?? 0
             if stored.logs[index].status == .pending {
-                reserved += stored.logs[index].creditsReserved.micros
+                reserved += stored.logs[index].creditsHeld.micros
             }
         }
         let granted = stored.grants.reduce(0) {
@@ -93,23 +94,43 @@ struct StoredRowsChecker {
         }
     }
 
-    /// 3: a log leaves PENDING at most once, and is charged at most once, what it reserved.
-    private mutating func checkLogs(_ stored: StoredUser) throws {
-        for index in stored.logs.indices {
-            let status = stored.logs[index].status
-            let charged = stored.logs[index].creditsCharged
-            let before = seen[stored.logs[index].id]
-            if let before, before.status == status, before.charged == charged { continue }
-            if let before, before.status != .pending {
+    /// 3: a log leaves PENDING at most once, or EXPIRED late; it is charged and held as the model's
+    /// call is.
+    private mutating func checkLogs(_ stored: StoredUser, _ model: ReferenceModel) throws {
+        for log in stored.logs {
+            let before = seen[log.id]
+            if before == log { continue }
+            if let before, before.status != .pending,
+                !(before.status == .expired && log.status == .success && log.isLate)
+            {
                 throw Disagreement(
-                    kind: "invariant: settled twice",
-                    detail: "\(before.status) became \(status): \(stored.logs[index])")
+                    kind: "invariant: settled twice", detail: "\(before.status) became \(log)")
             }
-            if charged != (status == .success ? stored.logs[index].creditsReserved : nil) {
+            guard let (user, place) = model.placeOfCall[log.id],
+                let call = model.users[user]?.calls[place],
+                log.creditsReserved.micros == call.cost,
+                log.creditsCharged?.micros ?? 0 == call.charged,
+                log.creditsNotCharged.micros == call.notCharged,
+                log.expiresAt.micros == call.expiresAt, log.isLate == call.isLate
+            else {
                 throw Disagreement(
-                    kind: "invariant: charge", detail: "charged wrongly: \(stored.logs[index])")
+                    kind: "invariant: charge", detail: "charged or held wrongly: \(log)")
             }
-            seen[stored.logs[index].id] = (status, charged)
+            seen[log.id] = log
+        }
+    }
+
+    /// What was done with holds is remembered once, and the parts are what was charged before the
+    /// end.
+    private func checkSteps(_ stored: StoredUser, _ expected: ReferenceModel.User) throws {
+        guard stored.steps.count == expected.calls.reduce(0, { $0 + $1.steps.count }) else {
+            throw Disagreement(kind: "stored steps", detail: "\(stored.steps)")
+        }
+        guard !stored.steps.isEmpty else { return }
+        for log in stored.logs where log.status != .success {
+            let parts = stored.steps.filter { $0.key.kind == .capture && $0.key.usageID == log.id }
+            guard parts.reduce(Credits.zero, { $0 + $1.credits }) == log.creditsCharged ?? .zero
+            else { throw Disagreement(kind: "parts and charge", detail: "\(log) \(parts)") }
         }
     }
 

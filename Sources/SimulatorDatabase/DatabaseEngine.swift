@@ -30,7 +30,7 @@ package final class DatabaseEngine: LedgerEngine {
 
     /// Everything that a run leaves behind, children first.
     private static let tables = [
-        "career_usage_logs", "credit_grants", "subscription_changes",
+        "career_usage_steps", "career_usage_logs", "credit_grants", "subscription_changes",
         "career_subscription_contexts", "subscriptions", "stripe_tickets", "users",
     ]
 
@@ -154,7 +154,8 @@ package final class DatabaseEngine: LedgerEngine {
             }
             return StoredUser(
                 isActive: entry.user == .active, account: entry.account,
-                logs: try DirectLedger.logs(of: user, in: connection), grants: grants)
+                logs: try DirectLedger.logs(of: user, in: connection), grants: grants,
+                steps: try HoldStepRow.all(of: user, in: connection))
         }
     }
 

@@ -57,15 +57,16 @@ public final class BareLoop {
     private func transact<Command: LedgerCommand>(
         _ command: Command
     ) throws -> Command.Outcome {
-        try core.database.writeBlocking { connection in
+        let spans = LedgerSpans(
+            reservationTTL: core.settings.reservationTTL,
+            pastDueGrace: core.settings.pastDueGrace)
+        return try core.database.writeBlocking { connection in
             let now = core.clock.now()
             var needs = LedgerNeeds()
             needs.add(command)
             return try DirectLedger.carryOut(needs, in: connection, clock: now) { batch, revision in
-                let rules = LedgerRules(
-                    catalog: try core.catalog.current(revision: revision, in: connection),
-                    reservationTTL: core.settings.reservationTTL,
-                    pastDueGrace: core.settings.pastDueGrace)
+                let rules = try core.catalog.rules(
+                    of: batch, revision: revision, spans, in: connection)
                 return try batch.apply(command, rules, clock: now)
             }
         }

@@ -15,7 +15,7 @@ struct CreditAlertTests {
     }
 
     private func alert(of outcome: CommitUsage.Outcome) -> CreditAlert? {
-        guard case .applied(_, _, isReplay: false, let alert) = outcome else {
+        guard case .applied(_, _, isReplay: false, let alert, _, _) = outcome else {
             Issue.record("not applied: \(outcome)")
             return nil
         }

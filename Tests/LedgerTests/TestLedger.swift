@@ -14,6 +14,7 @@ struct TestLedger {
     var accounts: [UUID: Account] = [:]
     var logs: [UUID: UsageLog] = [:]
     var grants: [CreditGrant] = []
+    var steps: [HoldStep.Key: HoldStep] = [:]
     var history: [SubscriptionChange] = []
     /// What a test may change, as an operator changes the catalog or the settings.
     var rules = Self.rules
@@ -62,7 +63,8 @@ struct TestLedger {
         var batch = LedgerBatch(
             entries: entries, logs: Array(logs.values),
             knownGrants: Set(
-                grants.map { GrantKey(userID: $0.userID, kind: $0.kind, cause: $0.cause) }))
+                grants.map { GrantKey(userID: $0.userID, kind: $0.kind, cause: $0.cause) }),
+            steps: Array(steps.values))
         let outcome: Command.Outcome
         do {
             outcome = try batch.apply(command, rules, clock: now)
@@ -71,6 +73,7 @@ struct TestLedger {
         }
         accounts[command.userID] = batch.entries[command.userID]?.account
         logs = batch.logs
+        steps = batch.steps
         grants += batch.grants
         history += batch.history
         return outcome
@@ -131,8 +134,7 @@ struct TestLedger {
             let number = account.context.period.number
             let own = logs.values.filter { $0.key.userID == user && $0.periodNumber == number }
             let used = own.compactMap(\.creditsCharged).reduce(Credits.zero, +)
-            let reserved = own.filter { $0.status == .pending }.map(\.creditsReserved)
-                .reduce(Credits.zero, +)
+            let reserved = own.map(\.creditsHeld).reduce(Credits.zero, +)
             let granted = grants.filter { $0.userID == user && $0.periodNumber == number }
             let allocated = granted.map(\.credits).reduce(Credits.zero, +)
             let first = logs.values.filter { $0.key.userID == user && $0.mayLapse }

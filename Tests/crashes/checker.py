@@ -41,6 +41,12 @@ class StoredLog:
     status: str
     reserved: int
     charged: int | None
+    # The kinds and names of what was done with its hold.
+    steps: frozenset = frozenset()
+
+    @property
+    def held(self):
+        return self.reserved - (self.charged or 0) if self.status == PENDING else 0
 
     @property
     def key(self):
@@ -66,7 +72,7 @@ def check(calls, rules, end):
     keys = keys_of_usages(calls, end)
     check_stored(calls, end)
     of_account = defaultdict(list)
-    stored = {log.key: log.status for log in end.logs}
+    stored = {log.key: log for log in end.logs}
     reserved = {keys[call.answer["usage_id"]] for call in calls
                 if call.answer and call.answer.get("code") == "reserved"}
     for call in calls:
@@ -109,14 +115,14 @@ def check_stored(calls, end):
     for log in end.logs:
         if log.key not in asked:
             raise Violation(f"nobody asked for {log}")
-        if log.charged != (log.reserved if log.status == SUCCESS else None):
+        if (log.charged or 0) > log.reserved or log.status == SUCCESS and log.charged is None:
             raise Violation(f"charged otherwise than reserved: {log}")
         if log.status not in (PENDING, SUCCESS, FAILED):
             raise Violation(f"cannot have ended so: {log}")
     for name, balance in end.balances.items():
         logs = [log for log in end.logs if log.account == name]
-        used = sum(log.charged for log in logs if log.status == SUCCESS)
-        reserved = sum(log.reserved for log in logs if log.status == PENDING)
+        used = sum(log.charged or 0 for log in logs)
+        reserved = sum(log.held for log in logs)
         if (balance["credits_used"], balance["credits_reserved"]) != (used, reserved):
             raise Violation(f"{name}: {balance}, but its logs say {used} and {reserved}")
         if used + reserved > balance["credits_allocated"]:
@@ -129,7 +135,7 @@ def resolve(call, keys):
     if "usage_id" in asked:
         asked["key"] = keys.get(asked["usage_id"])
     if answer and answer.get("usage_id"):
-        answer["usage_id"] = keys[answer["usage_id"]]
+        answer["usage_id"] = keys.get(answer["usage_id"])
     return replace(call, asked=asked, answer=answer)
 
 
@@ -138,19 +144,24 @@ def could_matter(call, reserved, stored):
     reserved once, and that a log leaves PENDING once.
 
     - reserved: the requests that another call was told to have reserved.
-    - stored: the status in which each log ended.
+    - stored: how each log ended.
     """
     if call.kind == "validate":
         key = ("log", call.account, call.asked["request_id"], call.asked["payload_hash"])
         return key in stored and key not in reserved
-    if call.kind in ("commit", "accept"):
-        return stored.get(call.asked["key"]) == (SUCCESS if call.asked["success"] else FAILED)
+    log = stored.get(call.asked.get("key"))
+    if call.kind in ("commit", "accept", "cancel"):
+        success = call.kind != "cancel" and call.asked["success"]
+        return bool(log) and log.status == (SUCCESS if success else FAILED)
+    if call.kind in ("extend", "capture"):
+        name = call.asked["extension_id" if call.kind == "extend" else "capture_id"]
+        return bool(log) and (call.kind, name) in log.steps
     return call.kind == "adjust"
 
 
 def facts_of(name, end):
     """How the model must end: each log's status and cost, each adjustment's amount."""
-    facts = {log.key: (log.feature, log.reserved, log.status)
+    facts = {log.key: (log.feature, log.status, log.reserved, log.charged or 0, log.steps)
              for log in end.logs if log.account == name}
     return facts | {("adjust", account, adjustment): credits
                     for (account, adjustment), credits in end.adjustments.items()
@@ -158,7 +169,10 @@ def facts_of(name, end):
 
 
 def as_stored(fact):
-    return fact if isinstance(fact, int) else tuple(fact[:3])
+    if isinstance(fact, int):
+        return fact
+    return (fact.feature, fact.status, fact.cost, fact.charged,
+            frozenset(step[:2] for step in fact.steps))
 
 
 class Search:
@@ -252,10 +266,10 @@ class Search:
         keys = [key for key in self.account.accepted if self.may_become(self.settling(key))]
         if call.kind == "accept":
             keys = [key for key in keys if key == call.asked["key"]]
-        elif call.kind == "validate":
-            if call.answer and call.answer["code"] != "reserved":
+        elif call.kind in ("validate", "extend"):
+            if call.answer and call.answer.get("code") not in ("reserved", "extended"):
                 return
-            keys = [key for key in keys if self.account.facts[key].accepted == FAILED]
+            keys = [key for key in keys if self.gives_back(self.account.facts[key])]
         elif call.kind != "balance":
             return
         for count in range(1, len(keys) + 1):
@@ -263,28 +277,34 @@ class Search:
                 if call.kind != "balance" or self.makes_up(chosen, call.answer):
                     yield [self.settling(key) for key in chosen]
 
+    @staticmethod
+    def gives_back(log):
+        """Whether the account has more to spend once the accepted commit is applied."""
+        return log.applied().charged - log.charged < log.held
+
     def makes_up(self, keys, balance):
         """Whether these logs' costs are the difference between what is known and what was told."""
         logs = [self.account.facts[key] for key in keys]
-        used = sum(log.cost for log in logs if log.accepted == SUCCESS)
+        used = sum(log.applied().charged - log.charged for log in logs)
         return (balance["credits_used"] - self.account.used == used
                 and self.account.reserved - balance["credits_reserved"]
-                == sum(log.cost for log in logs))
+                == sum(log.held for log in logs))
 
     def settling(self, key):
         log = self.account.facts[key]
-        return Change(key, log, log._replace(status=log.accepted, accepted=None))
+        return Change(key, log, log.applied())
 
     def may_become(self, change):
-        """A log is never removed and leaves PENDING once, so the stored end says already now which
-        ways lead nowhere."""
+        """A log is never removed, leaves PENDING once and only grows until then, so the stored end
+        says already now which ways lead nowhere."""
         stored = self.facts.get(change.key)
         if stored is None:
             return False
         new = as_stored(change.new)
-        if isinstance(stored, int) or new[2] != PENDING:
+        if isinstance(stored, int) or new[1] != PENDING:
             return new == stored
-        return new[:2] == stored[:2]
+        return new[0] == stored[0] and new[2] <= stored[2] and new[3] <= stored[3] \
+            and new[4] <= stored[4]
 
     def missing(self):
         """What is stored and has no explanation; what was accepted has been applied by now."""

@@ -12,7 +12,7 @@ import uuid
 from history import Call, micro_credits
 
 KEY = {"X-Internal-API-Key": "dev-internal-key", "Content-Type": "application/json"}
-VALIDATE, COMMIT = "/career/internal/usage/validate", "/career/internal/usage/commit"
+USAGE = "/career/internal/usage/"
 # Longer than any answer takes that is still to come: the service gives up on a database after 15 s.
 TIMEOUT = 30
 # Between a try that was not answered and the next, in seconds.
@@ -79,6 +79,8 @@ class Client:
     def choose(self):
         """What to ask next: a kind, whom about and what."""
         draw = self.random.random()
+        if self.open and draw < 0.10:
+            return self.step(*self.random.choice(self.open))
         if self.open and draw < 0.40:
             target, usage_id = self.open.pop(self.random.randrange(len(self.open)))
             return self.outcome(target, usage_id)
@@ -88,8 +90,9 @@ class Client:
         if draw < 0.84:
             return self.earlier_request(target)
         if draw < 0.92 and target.usages:
-            # A commit that somebody has made, or will make, perhaps otherwise.
-            return self.outcome(target, self.some(target.usages))
+            # What somebody has done, or will do, perhaps otherwise.
+            do = self.random.choice([self.outcome, self.outcome, self.step])
+            return do(target, self.some(target.usages))
         if draw < 0.93:
             return self.outcome(target, str(uuid.UUID(int=self.random.getrandbits(128))))
         if draw < 0.94 and target.usages:
@@ -126,8 +129,23 @@ class Client:
 
     def outcome(self, target, usage_id):
         kind = "accept" if self.random.random() < 0.1 else "commit"
-        return kind, target, {
-            "usage_id": usage_id, "success": self.random.random() < 0.65}
+        asked = {"usage_id": usage_id, "success": self.random.random() < 0.65}
+        if asked["success"] and self.random.random() < 0.3:
+            asked["credits"] = self.random.choice(["0", "0.25", "0.75", "5"])
+        return kind, target, asked
+
+    def step(self, target, usage_id):
+        """A raise, a part or a cancellation; the few names are met again and again."""
+        kind = self.random.choices(["extend", "capture", "cancel"], [4, 5, 1])[0]
+        asked = {"usage_id": usage_id}
+        if kind == "extend":
+            asked |= {"extension_id": self.random.choice("ab"), "hold_seconds": 600}
+            if self.random.random() < 0.7:
+                asked["additional_credits"] = self.random.choice(["0.25", "1"])
+        elif kind == "capture":
+            asked |= {"capture_id": self.random.choice("abc"),
+                      "credits": self.random.choice(["0.1", "0.25", "1"])}
+        return kind, target, asked
 
     def ask(self, kind, target, asked):
         """Asks some process.
@@ -169,11 +187,11 @@ class Client:
                 body |= {"endpoint": "/tool", "method": "POST"}
             else:
                 body["user_id"] = target.id
-                if not asked["success"]:
+                if not asked.get("success", True):
                     body["failure"] = {"failure_type": "timeout", "reason": "too slow"}
             if kind == "accept":
                 headers["Prefer"] = "respond-async"
-            connection.request("POST", VALIDATE if kind == "validate" else COMMIT,
+            connection.request("POST", USAGE + ("commit" if kind == "accept" else kind),
                                json.dumps(body).encode(), headers)
         response = connection.getresponse()
         return response.status, json.loads(response.read())

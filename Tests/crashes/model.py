@@ -3,9 +3,10 @@ call at a time, no batches, no crashes, no storage. It is the yardstick, and so 
 the service's code.
 
 Left out is what the crash tests keep from happening: periods do not turn, reservations do not
-expire, plans do not change, a day does not end.
+expire, plans do not change, a day does not end; and prices of tokens.
 """
 
+from decimal import Decimal
 from typing import NamedTuple
 
 PENDING, SUCCESS, FAILED = "PENDING", "SUCCESS", "FAILED"
@@ -18,12 +19,44 @@ class Rules(NamedTuple):
     per_day: int | None
 
 
+class Step(NamedTuple):
+    """What was done with a hold under a name: what was asked, and how it was answered."""
+    kind: str
+    name: str
+    asked: tuple
+    reserved: int
+    charged: int
+
+
 class Log(NamedTuple):
-    """A usage log. `accepted` is the outcome of a commit that is queued and not yet applied."""
+    """A usage log. `cost` is all that it ever held. `accepted` is the outcome of a commit that is queued
+    and not yet applied, `accepted_credits` what that is to charge, None for all that is held."""
     feature: str
     cost: int
     status: str = PENDING
     accepted: str | None = None
+    charged: int = 0
+    accepted_credits: int | None = None
+    steps: frozenset = frozenset()
+
+    @property
+    def held(self):
+        return self.cost - self.charged if self.status == PENDING else 0
+
+    def ends(self, outcome, credits):
+        """The log once it has ended so, charging at most what it holds."""
+        more = min(self.held if credits is None else credits, self.held) * (outcome == SUCCESS)
+        return self._replace(
+            status=outcome, accepted=None, accepted_credits=None, charged=self.charged + more)
+
+    def applied(self):
+        """The log once its accepted commit is applied."""
+        return self.ends(self.accepted, self.accepted_credits)
+
+
+def amount(asked, name="credits"):
+    text = asked.get(name)
+    return None if text is None else int(Decimal(text) * 1_000_000)
 
 
 def ended(log):
@@ -76,8 +109,8 @@ class Account:
     def count(self, fact, sign):
         if isinstance(fact, Log):
             self.granted += sign
-            self.used += sign * fact.cost * (fact.status == SUCCESS)
-            self.reserved += sign * fact.cost * (fact.status == PENDING)
+            self.used += sign * fact.charged
+            self.reserved += sign * fact.held
         elif fact is not None:
             self.allocated += sign * fact
 
@@ -94,7 +127,7 @@ class Account:
                     **ended(log)}, None
         if log:
             return {"http": 200, "code": "replayed", "usage_id": key, "status": PENDING,
-                    "credits_reserved": log.cost}, None
+                    "credits_reserved": log.held}, None
         if self.used + self.reserved + cost > self.allocated:
             return {"http": 429, "code": "quota_exceeded", "usage_id": None}, None
         answer = {"http": 200, "code": "reserved", "usage_id": key, "status": PENDING,
@@ -108,11 +141,11 @@ class Account:
         outcome = SUCCESS if asked["success"] else FAILED
         if (log.accepted or outcome) != outcome or log.status not in (PENDING, outcome):
             return {"http": 409, "success": False, **ended(log)}, None
-        answer = {"http": 200, "success": True, "status": outcome,
-                  "credits_charged": log.cost if asked["success"] else 0}
-        if log.status == outcome:
-            return answer, None
-        return answer, Change(key, log, log._replace(status=outcome, accepted=None))
+        new = log
+        if log.status == PENDING:
+            new = log.applied() if log.accepted else log.ends(outcome, amount(asked))
+        answer = {"http": 200, "success": True, "status": outcome, "credits_charged": new.charged}
+        return answer, None if new == log else Change(key, log, new)
 
     def accept(self, asked):
         refusal, key, log = self.find(asked)
@@ -122,7 +155,60 @@ class Account:
         answer = {"http": 202, "success": True, "status": PENDING}
         if log.accepted:
             return answer, None
-        return answer, Change(key, log, log._replace(accepted=outcome))
+        return answer, Change(key, log, log._replace(
+            accepted=outcome, accepted_credits=amount(asked) if asked["success"] else None))
+
+    def extend(self, asked):
+        more = amount(asked, "additional_credits") or 0
+        return self.step(
+            "extend", asked["extension_id"], (asked.get("hold_seconds"), more), asked,
+            lambda log: {"http": 429, "code": "quota_exceeded"}
+            if self.used + self.reserved + more > self.allocated
+            else log._replace(cost=log.cost + more))
+
+    def capture(self, asked):
+        part = amount(asked)
+        return self.step(
+            "capture", asked["capture_id"], (part,), asked,
+            lambda log: {"http": 409, "code": "hold_exceeded"} if part > log.held
+            else log._replace(charged=log.charged + part))
+
+    def step(self, kind, name, body, asked, change):
+        """A known name is answered as the first time; what was refused is not remembered."""
+        refusal, key, log = self.find(asked)
+        if refusal:
+            return refusal, None
+        known = next((step for step in log.steps if step[:2] == (kind, name)), None)
+        if known and known.asked != body:
+            return {"http": 409, "success": False, "code": "request_mismatch"}, None
+        if known:
+            return self.told(kind, known.reserved, known.charged), None
+        if log.status != PENDING or log.accepted:
+            return {"http": 409, "success": False, "code": "already_ended"}, None
+        new = change(log)
+        if isinstance(new, dict):
+            return {"success": False, **new}, None
+        taken = Step(kind, name, body, new.held, new.charged)
+        return (self.told(kind, new.held, new.charged),
+                Change(key, log, new._replace(steps=log.steps | {taken})))
+
+    @staticmethod
+    def told(kind, reserved, charged):
+        return {"http": 200, "success": True, "status": PENDING,
+                "code": {"extend": "extended", "capture": "captured"}[kind],
+                "credits_reserved": reserved, "credits_charged": charged}
+
+    def cancel(self, asked):
+        """What has failed, or is to, is as good as canceled."""
+        refusal, key, log = self.find(asked)
+        if refusal:
+            return refusal, None
+        if SUCCESS in (log.status, log.accepted):
+            return {"http": 409, "success": False, "code": "already_ended"}, None
+        answer = {"http": 200, "success": True, "code": "canceled", "status": FAILED}
+        if log.status == FAILED or log.accepted:
+            return answer, None
+        return answer, Change(key, log, log.ends(FAILED, None))
 
     def find(self, asked):
         """The log of a commit; `key` is None for an id that nobody was ever given."""

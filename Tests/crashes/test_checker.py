@@ -85,6 +85,45 @@ def test_a_call_that_is_reserved_and_charged_is_explained():
     assert story.stored("a", "SUCCESS").ends(1, 0).check() == 4
 
 
+def part(story, usage, name, credits, reserved, charged, status=200):
+    """A part is charged, or told to be larger than what is held."""
+    answer = {"http": status, "success": status == 200,
+              "code": "captured" if status == 200 else "hold_exceeded"}
+    if status == 200:
+        answer |= {"status": "PENDING", "credits_reserved": reserved, "credits_charged": charged}
+    return story.call("capture", {
+        "usage_id": usage, "capture_id": name, "credits": f"0.{credits:06}"}, answer)
+
+
+def grown(story, cost, charged, status, *names):
+    """How a call ended that was charged in parts."""
+    story.logs["a", "p"] = StoredLog(
+        ME, "a", "p", "a", "dear", status, cost, charged, frozenset(("capture", n) for n in names))
+    return story
+
+
+def test_parts_and_their_repetitions_are_explained():
+    story = part(Story().reserve("a", "dear"), "a", "x", 2, 1, 2)
+    part(part(story, "a", "x", 2, 1, 2), "a", "y", 2, 1, 2, status=409)
+    grown(story.commit("a", 3), 3, 3, "SUCCESS", "x").ends(3, 0).check()
+
+
+def test_a_part_that_was_charged_twice_is_found():
+    story = part(part(Story().reserve("a", "dear"), "a", "x", 1, 2, 1), "a", "x", 1, 1, 2)
+    grown(story, 3, 2, "PENDING", "x").ends(2, 1).fails("no order explains")
+
+
+def test_a_part_that_was_told_and_is_gone_is_found():
+    story = part(Story().reserve("a", "dear"), "a", "x", 1, 2, 1)
+    grown(story, 3, 0, "PENDING").ends(0, 3).fails("no order explains")
+
+
+def test_a_canceled_call_that_was_charged_all_the_same_is_found():
+    story = Story().reserve("a").call("cancel", {"usage_id": "a"}, {
+        "http": 200, "success": True, "code": "canceled", "status": "FAILED"})
+    story.stored("a", "SUCCESS").ends(1, 0).fails("no order explains")
+
+
 def test_a_lost_commit_is_found():
     Story().reserve("a").commit("a").stored("a", "PENDING").ends(0, 1).fails("no order explains")
 

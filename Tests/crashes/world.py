@@ -90,7 +90,8 @@ class World:
         path = self.folder / "catalog.json"
         path.write_text(json.dumps(catalog))
         self.rules = Rules(
-            {feature["feature_key"]: micro_credits(feature["internal_cost_credits"])
+            {feature["feature_key"]: micro_credits(
+                feature.get("default_hold") or feature["internal_cost_credits"])
              for feature in catalog["features"]}, allocation * 1_000_000, per_day)
         return path
 
@@ -281,11 +282,16 @@ class World:
             return str(uuid.UUID(bytes=id) if isinstance(id, bytes) else id)
 
         watched = {user.id for user in self.users}
+        steps = {}
+        for usage, kind, name in service.rows(
+                "SELECT usage_id, kind, name FROM career_usage_steps"):
+            steps.setdefault(text(usage), set()).add((kind, name))
         logs = [
-            StoredLog(text(user), request_id, payload_hash, text(id), *rest)
+            StoredLog(text(user), request_id, payload_hash, text(id), *rest,
+                      frozenset(steps.get(text(id), ())))
             for user, request_id, payload_hash, id, *rest in service.rows("""
                 SELECT user_id, request_id, payload_hash, id, feature_key, status,
-                    credits_reserved, credits_charged
+                    credits_reserved, coalesce(credits_charged, credits_captured)
                 FROM career_usage_logs""") if text(user) in watched]
         adjustments = {
             (text(user), cause): credits for user, cause, credits in service.rows(

@@ -293,6 +293,20 @@ class User:
         return self.service.call(
             "POST", "/career/internal/usage/commit", body, headers={**KEY, **headers})
 
+    def extend(self, usage_id, extension_id="e", **more):
+        return self.step("extend", usage_id, extension_id=extension_id, **more)
+
+    def capture(self, usage_id, capture_id="c", **more):
+        return self.step("capture", usage_id, capture_id=capture_id, **more)
+
+    def cancel(self, usage_id):
+        return self.step("cancel", usage_id)
+
+    def step(self, verb, usage_id, **more):
+        return self.service.call(
+            "POST", f"/career/internal/usage/{verb}",
+            {"user_id": self.id, "usage_id": usage_id, **more}, headers=KEY)
+
     def spend(self, **more):
         answer = self.validate(**more)
         assert answer.status == 200, answer

@@ -17,7 +17,8 @@ from test_payments import buy, settle
 KEYS = {
     "subscriptions": ["id"], "subscription_changes": ["id"],
     "career_subscription_contexts": ["user_id"],
-    "credit_grants": ["user_id", "period_number", "kind", "cause"], "career_usage_logs": ["id"]}
+    "credit_grants": ["user_id", "period_number", "kind", "cause"], "career_usage_logs": ["id"],
+    "career_usage_steps": ["user_id", "usage_id", "kind", "name"]}
 
 # Columns of which another value is as good as the one that is there, as far as any row tells.
 FREE_TEXT = "a text that nothing decides on"
@@ -65,6 +66,18 @@ INVISIBLE = {
     ("career_usage_logs", "committed_at"): "any instant between its neighbours is as likely",
     ("career_usage_logs", "commit_accepted_at"): "any instant before the end is as likely",
     ("career_usage_logs", "commit_accepted_as"): "both or none",
+    ("career_usage_logs", "commit_accepted_credits"): "an amount of the caller's",
+    ("career_usage_logs", "credits_not_charged"): "an amount of the caller's",
+    ("career_usage_logs", "cached_input_tokens"): "a measure of the caller's",
+    ("career_usage_logs", "reasoning_tokens"): "a measure of the caller's",
+    ("career_usage_logs", "catalog_revision"): "one catalog is as likely as another",
+    ("career_usage_steps", "kind"): "a part of what was held may have been a raise of it",
+    ("career_usage_steps", "name"): FREE_TEXT, ("career_usage_steps", "request"): FREE_TEXT,
+    ("career_usage_steps", "credits"): "what was raised and given back may have been any",
+    ("career_usage_steps", "credits_reserved"): "what was held in between may have been any",
+    ("career_usage_steps", "credits_charged"): "what was charged in between may have been any",
+    ("career_usage_steps", "expires_at"): "how long holds last is the caller's to say",
+    ("career_usage_steps", "created_at"): "any instant between its neighbours is as likely",
 }
 # Of the columns above, the changes that are seen all the same, whatever the row.
 SEEN_ALL_THE_SAME = {MOST, LEAST}
@@ -100,12 +113,28 @@ def ledger(tmp_path_factory):
             "model_used": "m", "input_tokens": 1, "output_tokens": 1, "latency_ms": 1})
         user.commit(user.validate().json["usage_id"], headers={"Prefer": "respond-async"})
         user.validate()
+    free.commit(free.validate().json["usage_id"], credits="0.25",
+                headers={"Prefer": "respond-async"})
+    grow(free, "SUCCESS", credits="0.10")
+    grow(free, "CANCELED")
+    grow(payer, "PENDING")
     settle(service)
     service.stop()
     assert service.audit().returncode == 0, service.audit().stdout
     service.break_by_hand()
     service.whole = Snapshot(service)
     return service
+
+
+def grow(user, end, **commit):
+    """A call that is raised, prolonged and charged in part, and how it ends."""
+    usage = user.validate().json["usage_id"]
+    assert user.extend(usage, hold_seconds=60, additional_credits="0.5").status == 200
+    assert user.capture(usage, credits="0.25").status == 200
+    if end == "CANCELED":
+        assert user.cancel(usage).status == 200
+    elif end != "PENDING":
+        assert user.commit(usage, success=end == "SUCCESS", **commit).status == 200
 
 
 class Copies:
@@ -295,7 +324,12 @@ def test_a_row_of_the_ledger_that_is_missing_is_named(copies, table):
         values = dict(zip(copies.columns[table], row))
         if is_seen:
             continue
-        if table == "career_usage_logs":
+        if table == "career_usage_steps":
+            # A prolongation, a raise, or a part of what a success was charged in all.
+            assert values["kind"] == "extend" or (copies.service.rows(
+                "SELECT status FROM career_usage_logs WHERE id = ?", values["usage_id"])
+                == [("SUCCESS",)])
+        elif table == "career_usage_logs":
             ((running,),) = copies.service.rows(
                 "SELECT period_number FROM career_subscription_contexts WHERE user_id = ?",
                 values["user_id"])
@@ -343,6 +377,13 @@ PLANTED = {
         "UPDATE users SET is_active = 0",
     "an account has another plan than its subscription":
         "UPDATE career_subscription_contexts SET subscription_status = 'past_due'",
+    "a part was charged that nobody asked for":
+        "UPDATE career_usage_logs SET credits_captured = credits_captured + 1 WHERE status = 'FAILED'",
+    "a part was forgotten": "DELETE FROM career_usage_steps WHERE kind = 'capture'",
+    "a success gave back what it had charged":
+        "UPDATE career_usage_logs SET credits_released = credits_released + 1 WHERE status = 'SUCCESS'",
+    "a hold was raised by more than it held":
+        "UPDATE career_usage_steps SET credits = 900000000 WHERE kind = 'extend'",
     "a window was emptied":
         "UPDATE career_subscription_contexts SET minute_count = 0, day_count = 0",
     "a period runs the other way":

@@ -23,7 +23,8 @@ def test_validate_reserves_and_commit_charges(user):
     committed = user.commit(granted.json["usage_id"], metrics={"latency_ms": 5})
     assert committed.status == 200
     assert committed.json == {
-        "success": True, "message": "Committed.", "status": "SUCCESS", "credits_charged": "1.00"}
+        "success": True, "message": "Committed.", "status": "SUCCESS", "credits_charged": "1.00",
+        "credits_not_charged": "0.00", "is_late": False}
     balance = user.balance
     assert set(balance) == {
         "credits_allocated", "credits_used", "credits_reserved", "credits_remaining",
@@ -270,6 +271,7 @@ def test_logs_are_paged_newest_first_without_gaps_or_repeats(user):
     assert [item["id"] for item in seen] == ids[::-1]
     assert set(seen[0]) == {
         "id", "request_id", "feature_key", "status", "credits_reserved", "credits_charged",
+        "credits_not_charged", "is_late",
         "endpoint", "method", "created_at", "committed_at", "expires_at", "failure_type",
         "failure_reason"}
     assert seen[0]["credits_charged"] is None and seen[0]["method"] == "POST"

@@ -40,11 +40,11 @@ public struct CareerQuotaService: Sendable {
     func canTake(_ count: Int) -> Bool { ledger.canTake(count, in: queue) }
 
     public func validate(
-        _ key: IdempotencyKey, featureKey: String, call: UsageLog.Call
+        _ key: IdempotencyKey, featureKey: String, call: UsageLog.Call, holdSeconds: Int64? = nil
     ) async throws -> ValidateUsage.Outcome {
         try await ledger.perform(
             ValidateUsage(
-                key: key, featureKey: featureKey, call: call,
+                key: key, featureKey: featureKey, call: call, holdSeconds: holdSeconds,
                 randomness: .random(in: .min ... .max)),
             in: queue)
     }
@@ -55,7 +55,18 @@ public struct CareerQuotaService: Sendable {
         _ command: CommitUsage, requestID: String?
     ) async throws -> CommitUsage.Outcome {
         try await ledger.perform(command, in: queue) { [mails, clock] connection, outcome in
-            guard case .applied(_, _, _, let alert?) = outcome else { return }
+            guard case .applied(_, _, _, let alert?, _, _) = outcome else { return }
+            try mails.enqueue(
+                alert, to: command.userID, requestID: requestID, in: connection, now: clock.now())
+        }
+    }
+
+    /// Extends a hold, charges a part of it or cancels it.
+    package func perform<Command: LedgerCommand>(
+        _ command: Command, requestID: String
+    ) async throws -> HoldOutcome where Command.Outcome == HoldOutcome {
+        try await ledger.perform(command, in: queue) { [mails, clock] connection, outcome in
+            guard case .done(_, _, let alert?) = outcome else { return }
             try mails.enqueue(
                 alert, to: command.userID, requestID: requestID, in: connection, now: clock.now())
         }

@@ -12,8 +12,10 @@ struct CommitUsageCall: Action {
     static let about = About(
         "After an AI call: it succeeded or it failed",
         details: """
-            SUCCESS charges what was reserved, FAILED gives it back. The same outcome again is \
-            answered alike and changes nothing; another outcome is refused. With \
+            SUCCESS charges what the call cost: `credits`, or the tokens of `metrics` where the \
+            feature has prices of tokens, at most what is held; else all that is held. FAILED \
+            gives back what was not captured. The same outcome again is answered alike and \
+            changes nothing; another outcome is refused. With \
             `Prefer: respond-async` the commit is queued durably and answered with 202; it is \
             judged by the time at which it was accepted. `success` is true in a 202 too: the \
             commit is accepted for good, and nothing can make the call end otherwise. It need not \
@@ -64,12 +66,13 @@ struct CommitUsageCall: Action {
         switch outcome {
         case .unknownUsage: throw Problem.usageNotFound
         case .notTheirs: throw Problem.usageOfAnotherUser
-        case .applied(let status, let charged, _, _):
+        case .priceOutOfBounds: throw Problem.priceOutOfBounds(["metrics"])
+        case .applied(let status, let charged, _, _, let notCharged, let isLate):
             // A repetition is answered like the first, so that a retry needs no care.
             return Reply(
                 UsageCommitResponse(
                     success: true, message: "Committed.", status: status,
-                    creditsCharged: charged))
+                    creditsCharged: charged, creditsNotCharged: notCharged, isLate: isLate))
         case .refused(let status, let charged):
             return Reply(
                 UsageCommitResponse(
@@ -92,6 +95,12 @@ package struct UsageCommitRequest: JSONInput {
         let success = reader.required("success", .bool, "Whether the call succeeded.")
         let metrics = reader.optional(
             "metrics", .object(UsageMetrics.self), "What was measured.")
+        let credits = reader.optional(
+            "credits", .credits(from: .zero),
+            """
+            What a success charges, at most what is held and beside what was captured; nothing \
+            beside counts of tokens. All that is held if neither is given.
+            """)
         let failure = reader.optional(
             "failure", .object(UsageFailure.self),
             "Why it failed: required when `success` is false, refused when it is true.")
@@ -108,7 +117,20 @@ package struct UsageCommitRequest: JSONInput {
                 failure?.failure ?? UsageLog.Failure(type: .internalError, reason: ""))
         command = CommitUsage(
             userID: userID, usageID: usageID, result: result,
-            metrics: metrics?.metrics ?? UsageLog.Metrics())
+            metrics: metrics?.metrics ?? UsageLog.Metrics(), credits: credits)
+        if reader.has("credits") && !success && reader.has("success", .bool) {
+            reader.reject("credits", "must be absent when success is false", type: "unexpected")
+        }
+        if reader.has("credits") && command.metrics.hasTokens {
+            reader.reject("credits", "must be absent beside counts of tokens", type: "unexpected")
+        }
+    }
+}
+
+extension UsageLog.Metrics {
+    /// Whether any count of tokens was told.
+    var hasTokens: Bool {
+        [inputTokens, outputTokens, cachedInputTokens, reasoningTokens].contains { $0 != nil }
     }
 }
 
@@ -120,6 +142,7 @@ extension UsageCommitRequest {
             "user_id": .string(command.userID.text), "usage_id": .string(command.usageID.text),
             "success": .bool(command.result == .success),
         ]
+        if let credits = command.credits { body["credits"] = .string(credits.decimal) }
         let metrics = command.metrics
         body["metrics"] = .object(
             JSONObject(
@@ -191,7 +214,10 @@ struct UsageFailure: JSONInput {
     init(_ reader: inout ObjectReader) {
         failure = UsageLog.Failure(
             type: reader.required(
-                "failure_type", .oneOf(UsageLog.FailureType.self), "What kind of failure."),
+                "failure_type",
+                .oneOf(UsageLog.FailureType.self)
+                    .satisfying("enum", "is told by cancel alone") { $0 != .canceled },
+                "What kind of failure; `canceled` is told by cancel alone."),
             reason: reader.required("reason", .text(1...1000), "One sentence."))
     }
 }
@@ -201,6 +227,8 @@ struct UsageCommitResponse: JSONObjectOutput {
     let message: String
     let status: UsageLog.Status
     let creditsCharged: Credits
+    var creditsNotCharged = Credits.zero
+    var isLate = false
 
     static let about = "What became of a commit."
     static let fields: [OutputField<UsageCommitResponse>] = [
@@ -212,32 +240,19 @@ struct UsageCommitResponse: JSONObjectOutput {
         },
         OutputField("message", .text, "One sentence for a person.") { $0.message },
         OutputField("status", .oneOf, "How the call ended; PENDING with 202.") { $0.status },
-        OutputField("credits_charged", .credits, "What it cost; nothing yet with 202.") {
+        OutputField(
+            "credits_charged", .credits,
+            "What the whole call cost, captures included; nothing yet with 202."
+        ) {
             $0.creditsCharged
         },
+        OutputField(
+            "credits_not_charged", .credits, "What it took beyond what was held and to be had."
+        ) {
+            $0.creditsNotCharged
+        },
+        OutputField("is_late", .bool, "Whether the hold had expired before.") { $0.isLate },
     ]
-}
-
-/// The preferences that a request names (RFC 7240 §2), without their values and parameters, of
-/// which none means anything here.
-struct Preferences {
-    private let names: Set<String>
-
-    /// - Parameter header: the value of `Prefer`, a list; `nil` where it was not sent.
-    init(_ header: String?) {
-        let entries = (header ?? "").split(separator: ",")
-        names = Set(entries.compactMap(Self.name))
-    }
-
-    /// What stands before a value or a parameter; `nil` where that is not one word.
-    private static func name(of entry: Substring) -> String? {
-        let words = entry.prefix { $0 != ";" && $0 != "=" }
-            .split { $0 == " " || $0 == "\t" }
-        return words.count == 1 ? words[0].lowercased() : nil
-    }
-
-    /// - Parameter name: in lower case.
-    func contains(_ name: String) -> Bool { names.contains(name) }
 }
 
 extension Problem {
@@ -246,4 +261,19 @@ extension Problem {
     static let usageOfAnotherUser = Problem(
         403, "usage_of_another_user", "Another user's usage",
         "This usage log belongs to another user.")
+
+    static func holdTooLong(_ maximum: Int64) -> Problem {
+        .invalid([
+            FieldError(
+                ["body", "hold_seconds"], "must be at most \(maximum) for this feature",
+                type: "hold_too_long")
+        ])
+    }
+
+    static func priceOutOfBounds(_ field: [String]) -> Problem {
+        .invalid([
+            FieldError(
+                ["body"] + field, "costs more than a billion credits", type: "price_out_of_bounds")
+        ])
+    }
 }

@@ -116,9 +116,24 @@ package struct UsageLogResponse: JSONObjectOutput {
         },
         OutputField("feature_key", .text, "The feature.") { $0.log.featureKey },
         OutputField("status", .oneOf, "How it stands.") { $0.status },
-        OutputField("credits_reserved", .credits, "What it held.") { $0.log.creditsReserved },
-        OutputField("credits_charged", .nullable(.credits), "null before SUCCESS.") {
+        OutputField(
+            "credits_reserved", .credits, "What it holds now; after its end all that it ever held."
+        ) {
+            $0.status == .pending ? $0.log.creditsHeld : $0.log.creditsReserved
+        },
+        OutputField(
+            "credits_charged", .nullable(.credits),
+            "All that was charged; null before the first capture and SUCCESS."
+        ) {
             $0.log.creditsCharged
+        },
+        OutputField(
+            "credits_not_charged", .credits, "What it took beyond what was held and to be had."
+        ) {
+            $0.log.creditsNotCharged
+        },
+        OutputField("is_late", .bool, "Whether it succeeded after its hold had expired.") {
+            $0.log.isLate
         },
         OutputField("endpoint", .text, "The tool server's endpoint.") { $0.log.call.endpoint },
         OutputField("method", .text, "Its HTTP method.") { $0.log.call.method },

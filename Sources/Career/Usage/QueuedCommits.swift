@@ -29,6 +29,7 @@ package struct QueuedCommits: Sendable {
         switch outcome {
         case .applied: return
         case .unknownUsage: throw PoisonMessage("no such usage log")
+        case .priceOutOfBounds: throw PoisonMessage("tokens for more than a billion credits")
         case .notTheirs: throw PoisonMessage("another user's usage log")
         case .refused(let status, _):
             throw PoisonMessage("the call has already ended (\(status.rawValue))")
@@ -39,6 +40,7 @@ package struct QueuedCommits: Sendable {
 extension CommitUsage {
     func accepted(at time: Timestamp) -> CommitUsage {
         CommitUsage(
-            userID: userID, usageID: usageID, result: result, metrics: metrics, acceptedAt: time)
+            userID: userID, usageID: usageID, result: result, metrics: metrics, credits: credits,
+            acceptedAt: time)
     }
 }

@@ -36,7 +36,8 @@ struct ValidateUsageCall: Action {
         let key = IdempotencyKey(
             userID: userID, requestID: request.requestID, payloadHash: request.payloadHash)
         let outcome = try await quota.validate(
-            key, featureKey: request.featureKey, call: request.call)
+            key, featureKey: request.featureKey, call: request.call,
+            holdSeconds: request.holdSeconds)
         switch outcome {
         case .unknownUser: throw Problem.unauthorized
         case .deactivatedUser: throw Problem.accountDeactivated
@@ -45,6 +46,8 @@ struct ValidateUsageCall: Action {
                 FieldError(
                     ["body", "feature_key"], "is not a known feature", type: "unknown_feature")
             ])
+        case .holdTooLong(let maximum): throw Problem.holdTooLong(maximum)
+        case .priceOutOfBounds: throw Problem.priceOutOfBounds(["usage_estimate"])
         case .denied(let denial, let limits):
             return UsageValidateResponse.reply(to: denial, userID: userID, limits)
         case .granted(let grant, let limits):

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
+import Values
 
 /// What a tool server asks before an AI call.
 package struct UsageValidateRequest: JSONInput {
@@ -8,6 +9,7 @@ package struct UsageValidateRequest: JSONInput {
     let featureKey: String
     let payloadHash: String
     let call: UsageLog.Call
+    let holdSeconds: Int64?
 
     package static let about = "Asks whether the user may run a feature now."
 
@@ -34,6 +36,10 @@ package struct UsageValidateRequest: JSONInput {
                 64, outOf: "0123456789abcdef", pattern: "^[0-9a-f]{64}$",
                 "must be 64 lower-case hexadecimal digits"),
             "SHA-256 of the call's payload.")
+        holdSeconds = reader.optional(
+            "hold_seconds", .holdSeconds,
+            "How long to hold; if not given, `RESERVATION_TTL` or the feature's maximum."
+        )
         let client = reader.optional(
             "client", .object(UsageClient.self), "Who called the tool server.")
         let estimate = reader.optional(
@@ -96,4 +102,27 @@ extension InputKind where Value == String {
             }
             .map(placeholder: "GET") { $0.uppercased() }
     }
+}
+
+extension InputKind where Value == Int64 {
+    /// How long a hold is to last. The feature's own maximum is judged in the decision.
+    static var holdSeconds: InputKind<Int64> { .integer(1...1_000_000_000) }
+}
+
+extension InputKind where Value == Credits {
+    /// An amount that is to be charged or held: a decimal string with at most six decimals, up to a
+    /// billion.
+    static func credits(from least: Credits) -> InputKind<Credits> {
+        InputKind<String>.text(1...19).documented(["pattern": "^[0-9]{1,12}(\\.[0-9]{1,6})?$"])
+            .satisfying(
+                "credits",
+                least == .zero
+                    ? "must be an amount of at most a billion with at most six decimals"
+                    : "must be an amount above zero, at most a billion with at most six decimals"
+            ) { text in Credits(decimal: text).map { $0 >= least } ?? false }
+            .map(placeholder: least) { Credits(decimal: $0) ?? least }
+    }
+
+    /// The same without zero.
+    static var someCredits: InputKind<Credits> { .credits(from: Credits(clamping: 1)) }
 }

@@ -26,11 +26,13 @@ public struct AcceptCommit: LedgerCommand {
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
         let status = commit.result.status
+        let charge = position.log.map { commit.charge(for: $0, rules) }
         guard var log = position.log, log.key.userID == userID, log.status == .pending,
-            !log.isOverdue(at: now), log.commitAcceptedAs ?? status == status
+            !log.isOverdue(at: now), log.commitAcceptedAs ?? status == status,
+            let charge, charge != .outOfBounds
         else {
-            // Unknown, another's, over or accepted otherwise: the commit itself says which, and
-            // changes no more than it would.
+            // Unknown, another's, over, accepted otherwise or out of bounds: the commit itself says
+            // which, and changes no more than it would.
             let decision = commit.decide(position, rules, at: now)
             var settled = Decision<Outcome>(.settled(decision.outcome), account: decision.account)
             settled.logs = decision.logs
@@ -40,6 +42,7 @@ public struct AcceptCommit: LedgerCommand {
         if log.commitAcceptedAt == nil {
             log.commitAcceptedAt = now
             log.commitAcceptedAs = status
+            log.commitAcceptedCredits = status == .success ? charge.credits : nil
             decision.logs = [log]
         }
         return decision

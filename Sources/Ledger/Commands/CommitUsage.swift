@@ -1,8 +1,9 @@
 import FoundationEssentials
 import Values
 
-/// How the call ended: PENDING becomes SUCCESS, which charges what was reserved, or FAILED, which
-/// gives it back. Repeating a commit changes nothing; contradicting one is refused.
+/// How the call ended: PENDING becomes SUCCESS, which charges what it cost, at most what is held,
+/// or FAILED, which gives back what was not charged in parts. Repeating a commit changes nothing;
+/// contradicting one is refused.
 public struct CommitUsage: LedgerCommand {
     public enum Result: Sendable, Hashable {
         case success
@@ -15,18 +16,22 @@ public struct CommitUsage: LedgerCommand {
     public let usageID: UUID
     public let result: Result
     public let metrics: UsageLog.Metrics
+    /// What is to be charged of a success, beside what was charged in parts; `nil`: what the tokens
+    /// cost, or all that is held.
+    public let credits: Credits?
     /// When the commit was accepted, where that was before it is decided: a commit from a queue
     /// is judged by this time.
     public let acceptedAt: Timestamp?
 
     public init(
         userID: UUID, usageID: UUID, result: Result, metrics: UsageLog.Metrics,
-        acceptedAt: Timestamp? = nil
+        credits: Credits? = nil, acceptedAt: Timestamp? = nil
     ) {
         self.userID = userID
         self.usageID = usageID
         self.result = result
         self.metrics = metrics
+        self.credits = credits
         self.acceptedAt = acceptedAt
     }
 
@@ -37,10 +42,14 @@ public struct CommitUsage: LedgerCommand {
         case unknownUsage
         /// The log is another user's.
         case notTheirs
-        /// Applied now, or already applied with the same result. `alert` is what the user is to
-        /// be told of it, in the same database transaction.
+        /// The tokens cost more than any amount may be.
+        case priceOutOfBounds
+        /// Applied now, or already applied with the same result. `charged` is the whole call's,
+        /// parts included; `notCharged` what it took that was not to be had. `alert` is what the
+        /// user is to be told of it, in the same database transaction.
         case applied(
-            UsageLog.Status, charged: Credits, isReplay: Bool, alert: CreditAlert? = nil)
+            UsageLog.Status, charged: Credits, isReplay: Bool, alert: CreditAlert? = nil,
+            notCharged: Credits = .zero, isLate: Bool = false)
         /// The call had already ended otherwise, or a commit was accepted that says so; nothing
         /// has changed.
         case refused(UsageLog.Status, charged: Credits)
@@ -49,65 +58,128 @@ public struct CommitUsage: LedgerCommand {
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
-        guard var log = position.log else {
+        guard let log = position.log else {
             return Decision(.unknownUsage, account: position.account)
         }
-        guard log.key.userID == userID, var account = position.account else {
+        guard log.key.userID == userID, let account = position.account else {
             return Decision(.notTheirs, account: position.account)
         }
-        let charged = log.creditsCharged ?? .zero
         if log.status == result.status {
             return Decision(
-                .applied(log.status, charged: charged, isReplay: true), account: account)
+                .applied(
+                    log.status, charged: log.creditsCharged ?? .zero, isReplay: true,
+                    notCharged: log.creditsNotCharged, isLate: log.isLate), account: account)
         }
-        if log.isOverdue(at: min(now, acceptedAt ?? now)) {
-            var decision = Decision<Outcome>(.refused(.expired, charged: .zero), account: nil)
-            decision.logs = [account.expire(log)]
-            decision.account = account
-            return decision
+        let instant = min(now, acceptedAt ?? now)
+        if log.status == .expired || log.isOverdue(at: instant) {
+            return LateCommit(self, judgedAt: instant).decide(log, account, position, rules, now)
         }
         guard log.status == .pending else {
             return Decision(
-                .refused(log.status, charged: charged), account: position.account)
+                .refused(log.status, charged: log.creditsCharged ?? .zero), account: account)
         }
         // What was accepted for later stands, though it is not applied yet.
         if let accepted = log.commitAcceptedAs, accepted != result.status {
             return Decision(
-                .refused(accepted, charged: accepted == .success ? log.creditsReserved : .zero),
-                account: position.account)
+                .refused(accepted, charged: log.chargedOnceApplied), account: account)
         }
-        settle(&log, in: &account, at: now)
-        var decision = Decision<Outcome>(
-            .applied(
-                log.status, charged: log.creditsCharged ?? .zero, isReplay: false,
-                alert: position.account.flatMap {
-                    CreditAlert(from: $0.context, to: account.context)
-                }),
-            account: account)
-        decision.logs = [log]
+        let charge = charge(for: log, rules)
+        if charge == .outOfBounds { return Decision(.priceOutOfBounds, account: account) }
+        return settle(log, charge, in: account, position, rules, at: now)
+    }
+
+    /// What a success is to be charged. What was accepted for later stands.
+    func charge(for log: UsageLog, _ rules: LedgerRules) -> CallCharge {
+        if log.commitAcceptedAs == .success {
+            return log.commitAcceptedCredits.map { .credits($0) } ?? .rest
+        }
+        guard result == .success else { return .rest }
+        return credits.map { .credits($0) } ?? rules.charge(for: metrics, of: log)
+    }
+
+    private func settle(
+        _ log: UsageLog, _ charge: CallCharge, in account: Account, _ position: Position,
+        _ rules: LedgerRules, at now: Timestamp
+    ) -> Decision<Outcome> {
+        var (log, account) = (log, account)
+        var decision = Decision<Outcome>(.unknownUsage, account: nil)
+        account.context.decidedAt = now
+        note(on: &log, charge, at: now)
+        switch result {
+        case .success:
+            let wanted = charge.credits(of: log.creditsHeld)
+            if wanted > log.creditsHeld, rules.terms(of: log)?.feature.overuse == .ifAvailable {
+                decision.logs = position.overdue.filter { $0.id != log.id }
+                    .map { account.expire($0) }
+                let isOpen = account.isEntitled(at: now, grace: rules.pastDueGrace)
+                account.raise(
+                    &log, to: wanted, at: now, upTo: isOpen ? account.context.remaining : .zero)
+            }
+            let charged = min(wanted, log.creditsHeld)
+            account.charge(charged, of: log)
+            log.creditsNotCharged = wanted - charged
+            log.creditsCharged = (log.creditsCharged ?? .zero) + charged
+        case .failure(let failure):
+            account.release(log)
+            log.failure = failure
+        }
+        log.status = result.status
+        decision.logs.append(log)
+        decision.account = account
+        decision.outcome = .applied(
+            log.status, charged: log.creditsCharged ?? .zero, isReplay: false,
+            alert: position.account.flatMap {
+                CreditAlert(from: $0.context, to: account.context)
+            }, notCharged: log.creditsNotCharged)
         return decision
     }
 
-    /// A log of an earlier period is settled for itself; the running period's counters are not
-    /// its own.
-    private func settle(_ log: inout UsageLog, in account: inout Account, at now: Timestamp) {
-        let isOfRunningPeriod = log.periodNumber == account.context.period.number
-        account.context.decidedAt = now
+    private func note(on log: inout UsageLog, _ charge: CallCharge, at now: Timestamp) {
         log.committedAt = now
         if let acceptedAt, log.commitAcceptedAt == nil {
             // Of a commit that came by a queue alone: why it is in time although it is late.
             log.commitAcceptedAt = min(max(acceptedAt, log.createdAt), now)
             log.commitAcceptedAs = result.status
+            log.commitAcceptedCredits = result == .success ? charge.credits : nil
         }
-        log.metrics = metrics
-        log.status = result.status
-        if isOfRunningPeriod { account.context.reserved -= log.creditsReserved }
-        switch result {
-        case .success:
-            log.creditsCharged = log.creditsReserved
-            if isOfRunningPeriod { account.context.used += log.creditsReserved }
-        case .failure(let failure):
-            log.failure = failure
-        }
+        log.metrics.add(metrics)
+    }
+}
+
+extension CallCharge {
+    /// The amount; `nil`: all that is held.
+    var credits: Credits? {
+        if case .credits(let credits) = self { credits } else { nil }
+    }
+
+    func credits(of held: Credits) -> Credits { credits ?? held }
+}
+
+extension UsageLog {
+    /// What the call will have been charged once the commit that was accepted is applied, as far as
+    /// its hold goes.
+    fileprivate var chargedOnceApplied: Credits {
+        let before = creditsCharged ?? .zero
+        guard commitAcceptedAs == .success else { return before }
+        return before + min(commitAcceptedCredits ?? creditsHeld, creditsHeld)
+    }
+}
+
+extension Account {
+    /// Charges a part of what a log holds, and gives back the rest. A log of an earlier period is
+    /// settled for itself; the running period's counters are not its own.
+    fileprivate mutating func charge(_ credits: Credits, of log: UsageLog) {
+        release(log)
+        if log.periodNumber == context.period.number { context.used += credits }
+    }
+
+    /// Holds what a call took beyond its hold, as far as the account has it.
+    fileprivate mutating func raise(
+        _ log: inout UsageLog, to wanted: Credits, at now: Timestamp, upTo available: Credits
+    ) {
+        guard isRunning(log, at: now) else { return }
+        let more = min(wanted - log.creditsHeld, available)
+        log.creditsReserved += more
+        context.reserved += more
     }
 }

@@ -26,6 +26,8 @@ extension ValidateUsage {
         case .unknownUser: "unknown_user"
         case .deactivatedUser: "deactivated_user"
         case .unknownFeature: "unknown_feature"
+        case .holdTooLong: "hold_too_long"
+        case .priceOutOfBounds: "price_out_of_bounds"
         case .granted(let grant, _): grant.code.rawValue
         case .denied(let denial, _): denial.code.rawValue
         }
@@ -42,8 +44,10 @@ extension CommitUsage {
         case .unknownUsage: "unknown_usage"
         case .notTheirs: "usage_of_another_user"
         case .refused: "already_ended"
-        case .applied(_, _, isReplay: true, _): "replayed"
-        case .applied(.success, _, _, _): "success"
+        case .priceOutOfBounds: "price_out_of_bounds"
+        case .applied(_, _, isReplay: true, _, _, _): "replayed"
+        case .applied(.success, _, _, _, _, isLate: true): "late_success"
+        case .applied(.success, _, _, _, _, _): "success"
         case .applied: "failed"
         }
     }
@@ -54,6 +58,40 @@ extension AcceptCommit {
         switch outcome {
         case .accepted: DecisionName("accept_commit", "accepted")
         case .settled(let commit): DecisionName("accept_commit", CommitUsage.code(of: commit))
+        }
+    }
+}
+
+extension ExtendHold {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        DecisionName("extend", outcome.name(as: .extended))
+    }
+}
+
+extension CaptureUsage {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        DecisionName("capture", outcome.name(as: .captured))
+    }
+}
+
+extension CancelUsage {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        DecisionName("cancel", outcome.name(as: .canceled))
+    }
+}
+
+extension HoldOutcome {
+    fileprivate func name(as done: HoldRefusal.Code) -> String {
+        switch self {
+        case .unknownUsage: "unknown_usage"
+        case .notTheirs: "usage_of_another_user"
+        case .deactivatedUser: "deactivated_user"
+        case .holdTooLong: "hold_too_long"
+        case .priceOutOfBounds: "price_out_of_bounds"
+        case .notPriced: "not_priced"
+        case .done(_, isReplay: true, _): "replayed"
+        case .done: done.rawValue
+        case .refused(let refusal, _): refusal.code.rawValue
         }
     }
 }

@@ -35,10 +35,27 @@ struct DecisionCheck {
         try expect(
             min(context.allocated, context.used, context.reserved, context.owed) >= .zero,
             "a counter of the account would be negative")
+        for log in decision.logs { try judge(log) }
         try expect(
-            decision.logs.allSatisfy { known[$0.id].map { $0.status == .pending } ?? true },
-            "a log would leave PENDING twice")
+            decision.steps.allSatisfy { step in
+                step.userID == userID && decision.logs.contains { $0.id == step.key.usageID }
+            }, "it notes what was not done to a hold")
         try judgeSums(decision, context)
+    }
+
+    /// A log leaves PENDING once, or EXPIRED by a late commit; of what was held no more is charged
+    /// than there was, and what is charged stays.
+    private func judge(_ log: UsageLog) throws(LedgerDefect) {
+        let was = known[log.id]
+        let isLate = was?.status == .expired && log.status == .success && log.isLate
+        try expect(
+            was.map { $0.status == .pending } ?? true || isLate, "a log would leave PENDING twice")
+        let charged = log.creditsCharged ?? .zero
+        try expect(
+            charged >= was?.creditsCharged ?? .zero && charged <= log.creditsReserved
+                && log.creditsReserved >= was?.creditsReserved ?? .zero
+                && log.creditsNotCharged >= .zero,
+            "a log would be charged beyond what it held, or less than before")
     }
 
     /// A counter moves by what the period's logs and lines move, from zero in a new period.
@@ -53,8 +70,8 @@ struct DecisionCheck {
         var allocated = isSame ? old?.allocated ?? .zero : .zero
         for log in decision.logs where log.periodNumber == period {
             let was = known[log.id]
-            used += Self.charged(log) - (was.map(Self.charged) ?? .zero)
-            reserved += Self.held(log) - (was.map(Self.held) ?? .zero)
+            used += (log.creditsCharged ?? .zero) - (was?.creditsCharged ?? .zero)
+            reserved += log.creditsHeld - (was?.creditsHeld ?? .zero)
         }
         for grant in decision.grants where grant.periodNumber == period {
             allocated += grant.credits
@@ -64,14 +81,6 @@ struct DecisionCheck {
             reserved == context.reserved, "credits_reserved would not be the sum of what is held")
         try expect(
             allocated == context.allocated, "credits_allocated would not be the sum of the lines")
-    }
-
-    private static func charged(_ log: UsageLog) -> Credits {
-        log.status == .success ? log.creditsCharged ?? .zero : .zero
-    }
-
-    private static func held(_ log: UsageLog) -> Credits {
-        log.status == .pending ? log.creditsReserved : .zero
     }
 
     private func expect(

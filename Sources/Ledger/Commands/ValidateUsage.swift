@@ -7,13 +7,18 @@ public struct ValidateUsage: LedgerCommand {
     public let key: IdempotencyKey
     public let featureKey: String
     public let call: UsageLog.Call
+    /// How long the hold is to last; `nil`: `RESERVATION_TTL`, or the feature's maximum if that is
+    /// less.
+    public let holdSeconds: Int64?
     /// Makes the new log's id unique; a rule draws no random numbers.
     public let randomness: UInt64
 
     public init(
-        key: IdempotencyKey, featureKey: String, call: UsageLog.Call, randomness: UInt64
+        key: IdempotencyKey, featureKey: String, call: UsageLog.Call, holdSeconds: Int64? = nil,
+        randomness: UInt64
     ) {
         self.key = key
+        self.holdSeconds = holdSeconds
         self.featureKey = featureKey
         self.call = call
         self.randomness = randomness
@@ -28,6 +33,10 @@ public struct ValidateUsage: LedgerCommand {
         case deactivatedUser
         /// The feature is not in the catalog.
         case unknownFeature
+        /// A hold of the feature lasts at most so many seconds.
+        case holdTooLong(maximum: Int64)
+        /// The announced tokens cost more than any amount may be.
+        case priceOutOfBounds
         case denied(Denial, [RateLimitStanding])
         case granted(Grant, [RateLimitStanding])
     }
@@ -83,17 +92,23 @@ public struct ValidateUsage: LedgerCommand {
         case .deactivated: return Decision(.deactivatedUser, account: position.account)
         case .active: break
         }
-        guard rules.catalog.features[featureKey] != nil else {
+        guard let feature = rules.catalog.features[featureKey] else {
             return Decision(.unknownFeature, account: position.account)
+        }
+        let maximum = feature.maximumHoldSeconds ?? rules.reservationTTL
+        if let holdSeconds, holdSeconds > maximum {
+            return Decision(.holdTooLong(maximum: maximum), account: position.account)
         }
         guard var account = position.account else {
             return Decision(.denied(.noSubscription, []), account: nil)
         }
         guard let plan = rules.catalog.plan(account.subscription.planID),
-            let cost = rules.catalog.cost(of: featureKey, on: plan)
+            let terms = rules.catalog.terms(of: featureKey, on: plan)
         else {
             return Decision(.denied(.subscriptionInactive, []), account: account)
         }
+        guard let cost = terms.isHeldByEstimate ? terms.held(for: call.announced) : terms.minimum
+        else { return Decision(.priceOutOfBounds, account: account) }
         var decision = Decision<Outcome>(.unknownFeature, account: nil)
         decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
         for log in position.overdue { decision.logs.append(account.expire(log)) }
@@ -107,10 +122,17 @@ public struct ValidateUsage: LedgerCommand {
             let limits = account.context.rateLimits(plan.pricing, at: windowsAt)
             decision.outcome = .denied(denial, limits)
         } else {
-            let log = known ?? reserve(cost, in: &account, rules, at: now, windowsAt: windowsAt)
-            if known == nil { decision.logs.append(log) }
+            var log = known ?? reserve(cost, in: &account, at: now, windowsAt: windowsAt)
+            if known == nil {
+                log.expiresAt = now.adding(
+                    seconds: holdSeconds ?? min(maximum, rules.reservationTTL))
+                if terms.areOwn {
+                    log.pin = CatalogPin(revision: rules.catalog.revision, planID: plan.id)
+                }
+                decision.logs.append(log)
+            }
             let grant = Grant(
-                usageID: log.id, creditsReserved: log.creditsReserved, expiresAt: log.expiresAt,
+                usageID: log.id, creditsReserved: log.creditsHeld, expiresAt: log.expiresAt,
                 isReplay: known != nil)
             decision.outcome = .granted(
                 grant, account.context.rateLimits(plan.pricing, at: windowsAt))
@@ -149,9 +171,7 @@ public struct ValidateUsage: LedgerCommand {
             }
         }
         if context.used + context.reserved + cost > context.allocated {
-            let periodEnd = context.period.end
-            let reset =
-                now < periodEnd ? periodEnd : periodEnd.adding(seconds: rules.pastDueGrace)
+            let reset = rules.quotaReturns(to: account, at: now)
             return .quotaExceeded(
                 used: context.used + context.reserved, limit: context.allocated, needed: cost,
                 retryAfter: clock.secondsRoundedUp(until: reset))
@@ -160,8 +180,7 @@ public struct ValidateUsage: LedgerCommand {
     }
 
     private func reserve(
-        _ cost: Credits, in account: inout Account, _ rules: LedgerRules, at now: Timestamp,
-        windowsAt: Timestamp
+        _ cost: Credits, in account: inout Account, at now: Timestamp, windowsAt: Timestamp
     ) -> UsageLog {
         account.context.decidedAt = now
         account.context.reserved += cost
@@ -173,8 +192,7 @@ public struct ValidateUsage: LedgerCommand {
             id: .version7(at: now, randomness: randomness), key: key,
             subscriptionID: account.subscription.id,
             periodNumber: account.context.period.number, featureKey: featureKey, call: call,
-            creditsReserved: cost, createdAt: now,
-            expiresAt: now.adding(seconds: rules.reservationTTL), status: .pending,
+            creditsReserved: cost, createdAt: now, expiresAt: now, status: .pending,
             creditsCharged: nil, committedAt: nil, commitAcceptedAt: nil, commitAcceptedAs: nil,
             metrics: UsageLog.Metrics(), failure: nil)
     }

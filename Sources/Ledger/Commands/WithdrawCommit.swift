@@ -30,6 +30,7 @@ public struct WithdrawCommit: LedgerCommand {
         else { return Decision(.notWaiting, account: position.account) }
         log.commitAcceptedAt = nil
         log.commitAcceptedAs = nil
+        log.commitAcceptedCredits = nil
         if log.isOverdue(at: now) { log = account.expire(log) }
         var decision = Decision<Outcome>(.withdrawn(log.status), account: account)
         decision.logs = [log]

@@ -26,6 +26,33 @@ enum LogOffence: CaseIterable {
         }
     }
 
+    private static let unreadableNumbers = """
+        (l.credits_reserved NOT BETWEEN 0 AND \(Credits.maximum.micros) OR l.period_number < 1
+            OR \(AuditSQL.isNoTime("l.created_at")) OR \(AuditSQL.isNoTime("l.expires_at"))
+            OR \(AuditSQL.isNoTime("l.committed_at"))
+            OR \(AuditSQL.isNoTime("l.commit_accepted_at"))
+            OR l.input_chars NOT BETWEEN 0 AND \(UsageBounds.inputChars)
+            OR l.max_output_tokens NOT BETWEEN 0 AND \(UsageBounds.tokens)
+            OR l.input_tokens NOT BETWEEN 0 AND \(UsageBounds.parts)
+            OR l.output_tokens NOT BETWEEN 0 AND \(UsageBounds.parts)
+            OR l.latency_ms NOT BETWEEN 0 AND \(UsageBounds.parts)
+            OR l.cached_input_tokens NOT BETWEEN 0 AND \(UsageBounds.parts)
+            OR l.reasoning_tokens NOT BETWEEN 0 AND \(UsageBounds.parts)
+            OR l.credits_captured NOT BETWEEN 0 AND \(Credits.maximum.micros)
+            OR l.credits_released NOT BETWEEN 0 AND \(Credits.maximum.micros)
+            OR l.credits_not_charged NOT BETWEEN 0 AND \(Credits.maximum.micros)
+            OR l.commit_accepted_credits NOT BETWEEN 0 AND \(Credits.maximum.micros)
+            OR l.is_late NOT IN (0, 1)
+            OR l.catalog_revision NOT BETWEEN 1 AND
+                (SELECT max(i.catalog_revision) FROM installation i)
+            OR (l.catalog_revision IS NULL) <> (l.pinned_plan_id IS NULL)
+            OR l.pinned_plan_id NOT IN (SELECT p.id FROM plans p))
+        """
+
+    /// Sums of which cannot overflow.
+    private static let reserved = "(\(AuditSQL.credits("l.credits_reserved")))"
+    private static let released = "(\(AuditSQL.credits("l.credits_released")))"
+
     /// What is true of such a log; `strayed` is told by its period.
     func condition(_ sql: SQLDialect) -> String {
         switch self {
@@ -33,29 +60,28 @@ enum LogOffence: CaseIterable {
         case .mischarged:
             """
             ((l.status = 'SUCCESS') <> (l.credits_charged IS NOT NULL)
-                OR l.credits_charged <> l.credits_reserved)
+                OR l.status = 'SUCCESS' AND (l.credits_captured <> 0
+                    OR l.credits_charged <> \(Self.reserved) - \(Self.released))
+                OR l.status <> 'SUCCESS' AND (l.credits_released <> 0
+                    OR l.credits_captured > l.credits_reserved
+                    OR l.credits_captured <> 0 AND l.credits_captured <> (
+                        SELECT coalesce(sum(\(AuditSQL.credits("t.credits"))), 0)
+                        FROM career_usage_steps t
+                        WHERE t.user_id = l.user_id AND t.usage_id = l.id
+                            AND t.kind = 'capture')))
             """
         case .mistimed:
             """
             ((l.status IN ('SUCCESS', 'FAILED')) <> (l.committed_at IS NOT NULL)
                 OR l.committed_at < l.created_at AND \(AuditSQL.neverReset))
             """
-        case .unreadable:
-            """
-            (l.credits_reserved NOT BETWEEN 0 AND \(Credits.maximum.micros) OR l.period_number < 1
-                OR \(AuditSQL.isNoTime("l.created_at")) OR \(AuditSQL.isNoTime("l.expires_at"))
-                OR \(AuditSQL.isNoTime("l.committed_at"))
-                OR \(AuditSQL.isNoTime("l.commit_accepted_at"))
-                OR l.input_chars NOT BETWEEN 0 AND \(UsageBounds.inputChars)
-                OR l.max_output_tokens NOT BETWEEN 0 AND \(UsageBounds.tokens)
-                OR l.input_tokens NOT BETWEEN 0 AND \(UsageBounds.tokens)
-                OR l.output_tokens NOT BETWEEN 0 AND \(UsageBounds.tokens)
-                OR l.latency_ms NOT BETWEEN 0 AND \(UsageBounds.latency))
-            """
+        case .unreadable: Self.unreadableNumbers
         case .lapsed:
             """
-            (l.status IN ('SUCCESS', 'FAILED')
+            ((l.status IN ('SUCCESS', 'FAILED') AND l.is_late = 0
                 AND coalesce(l.commit_accepted_at, l.committed_at) >= l.expires_at
+                OR l.is_late = 1 AND (l.status <> 'SUCCESS' OR l.committed_at < l.expires_at
+                    OR l.catalog_revision IS NULL))
                 AND \(AuditSQL.neverReset))
             """
         case .misdated:
@@ -68,6 +94,8 @@ enum LogOffence: CaseIterable {
             ((l.commit_accepted_at IS NULL) <> (l.commit_accepted_as IS NULL)
                 OR l.commit_accepted_as NOT IN ('SUCCESS', 'FAILED')
                 OR l.commit_accepted_as <> l.status AND l.status <> 'PENDING'
+                OR l.commit_accepted_credits IS NOT NULL
+                    AND coalesce(l.commit_accepted_as, '') <> 'SUCCESS'
                 OR (l.commit_accepted_at < l.created_at OR l.commit_accepted_at >= l.expires_at)
                     AND \(AuditSQL.neverReset))
             """
@@ -91,7 +119,8 @@ enum LogOffence: CaseIterable {
                 OR length(l.request_id) NOT BETWEEN 1 AND 255 OR length(l.endpoint) > 2048
                 OR l.method <> upper(l.method) OR length(l.method) NOT BETWEEN 3 AND 7
                 OR length(l.model) > 100 OR length(l.model_used) > 100
-                OR l.status IN ('PENDING', 'EXPIRED') AND (l.model_used IS NOT NULL
+                OR l.status IN ('PENDING', 'EXPIRED') AND l.catalog_revision IS NULL
+                    AND (l.model_used IS NOT NULL
                     OR l.input_tokens IS NOT NULL OR l.output_tokens IS NOT NULL
                     OR l.latency_ms IS NOT NULL)
                 OR l.feature_key NOT IN (SELECT feature_key FROM feature_cost_configs))
@@ -103,7 +132,10 @@ enum LogOffence: CaseIterable {
         let pair =
             switch self {
             case .mischarged:
-                "l.credits_charged, CASE WHEN l.status = 'SUCCESS' THEN l.credits_reserved END"
+                """
+                l.credits_charged,
+                CASE WHEN l.status = 'SUCCESS' THEN \(Self.reserved) - \(Self.released) END
+                """
             case .mistimed: "l.committed_at, l.created_at"
             default: "l.period_number, NULL"
             }
@@ -146,35 +178,6 @@ enum LogOffence: CaseIterable {
 private enum UsageBounds {
     static let inputChars = 10_000_000
     static let tokens = 2_000_000
-    static let latency = 3_600_000
-}
-
-/// Pieces of SQL that several checks share. `c` is an account.
-enum AuditSQL {
-    /// No operator has brought the account back from the future: its rows are in the order of time.
-    static let neverReset = """
-        NOT EXISTS (SELECT 1 FROM subscription_changes h
-            WHERE h.subscription_id = c.subscription_id AND h.event = '\(ResetClock.event)')
-        """
-
-    static func isNoTime(_ column: String) -> String {
-        "\(column) NOT BETWEEN 0 AND \(Timestamp.range.upperBound)"
-    }
-
-    /// The time, or 0 in the place of a number that is none: arithmetic on it cannot overflow.
-    static func time(_ column: String) -> String {
-        "CASE WHEN \(isNoTime(column)) THEN 0 ELSE \(column) END"
-    }
-
-    static func credits(_ column: String, _ largest: Int64 = Credits.range.upperBound) -> String {
-        "CASE WHEN \(column) BETWEEN \(-largest) AND \(largest) THEN \(column) ELSE 0 END"
-    }
-
-    /// Whether an id of version 7 tells another millisecond than the column.
-    static func isNotOf(_ id: String, _ column: String, _ sql: SQLDialect) -> String {
-        let time = "(\(time(column))) / 1000"
-        return sql == .sqlite
-            ? "lower(hex(substr(\(id), 1, 6))) <> printf('%012x', \(time))"
-            : "left(replace(CAST(\(id) AS TEXT), '-', ''), 12) <> lpad(to_hex(\(time)), 12, '0')"
-    }
+    /// Of what is added up over a call's parts.
+    static let parts = 1_000_000_000_000_000
 }

@@ -46,7 +46,7 @@ enum PeriodSQL {
                         THEN g.logs ELSE 0 END AS BIGINT) AS a_offence_\(kind)
                     """ : "CAST(g.offence_\(kind) AS BIGINT) AS a_offence_\(kind)"
             }
-        let branches = [accounts, grants, history, logs(sql)].map { branch in
+        let branches = [accounts, grants, history, steps, logs(sql)].map { branch in
             let parts =
                 (summed + offences).map { "\(branch.values[$0] ?? "0") AS \($0)" }
                 + (smallest + largest).map {
@@ -139,16 +139,24 @@ enum PeriodSQL {
         """
     )
 
+    private static let steps: Branch = (
+        "l.user_id, l.period_number", ["latest": "t.created_at"],
+        "career_usage_steps t JOIN career_usage_logs l ON l.id = t.usage_id"
+    )
+
     private static func logs(_ sql: SQLDialect) -> Branch {
         let created = "(\(AuditSQL.time("l.created_at")))"
         let cost = AuditSQL.credits("l.credits_reserved", Credits.maximum.micros)
-        let charge = AuditSQL.credits("l.credits_charged", Credits.maximum.micros)
+        let charged =
+            "CASE WHEN l.status = 'SUCCESS' THEN l.credits_charged ELSE l.credits_captured END"
+        let charge = AuditSQL.credits("(\(charged))", Credits.maximum.micros)
+        let captured = AuditSQL.credits("l.credits_captured", Credits.maximum.micros)
         func since(_ column: String, _ micros: Int64) -> String {
             "CASE WHEN \(created) - \(micros) >= c.\(column) THEN 1 ELSE 0 END"
         }
         var values = [
-            "logs": "1", "charged": "CASE WHEN l.status = 'SUCCESS' THEN \(charge) ELSE 0 END",
-            "held": "CASE WHEN l.status = 'PENDING' THEN \(cost) ELSE 0 END",
+            "logs": "1", "charged": charge,
+            "held": "CASE WHEN l.status = 'PENDING' THEN (\(cost)) - (\(captured)) ELSE 0 END",
             "minute_since": since("minute_started_at", 0),
             "minute_beyond": since("minute_started_at", 60_000_000),
             "day_since": since("day_started_at", 0),

@@ -10,12 +10,12 @@ struct RowCheck: Sendable {
     let problem: String
     let select: @Sendable (SQLDialect) -> String
 
-    private init(_ problem: String, _ select: @escaping @Sendable (SQLDialect) -> String) {
+    init(_ problem: String, _ select: @escaping @Sendable (SQLDialect) -> String) {
         self.problem = problem
         self.select = select
     }
 
-    static let all = orphans + accounts + subscriptions + history + grants
+    static let all = orphans + accounts + subscriptions + history + grants + HoldChecks.all
 
     private static let orphans = [
         RowCheck("an account has no user") { _ in

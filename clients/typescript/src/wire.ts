@@ -23,12 +23,26 @@ export interface UsageValidateRequest {
     endpoint: string;
     method: string;
     payload_hash: string;
+    hold_seconds?: number | null;
     client?: UsageClient | null;
     usage_estimate?: UsageEstimate | null;
 }
 
 /** The call `validate` as an operation of a batch. */
 export type UsageValidateOperation = UsageValidateRequest & { op: "validate"; token?: string; };
+
+/** Asks to hold longer, or more. */
+export interface UsageExtendRequest {
+    user_id: string;
+    usage_id: string;
+    extension_id: string;
+    hold_seconds?: number | null;
+    additional_credits?: string | null;
+    usage_estimate?: UsageEstimate | null;
+}
+
+/** The call `extend` as an operation of a batch. */
+export type UsageExtendOperation = UsageExtendRequest & { op: "extend"; };
 
 /** What the tool server measured. */
 export interface UsageMetrics {
@@ -40,7 +54,19 @@ export interface UsageMetrics {
     reasoning_tokens?: number | null;
 }
 
-export type FailureType = "internal_error" | "timeout" | "rate_limited" | "invalid_response" | "upstream_error" | "client_error" | "validation_error";
+/** Charges a part of what is held. */
+export interface UsageCaptureRequest {
+    user_id: string;
+    usage_id: string;
+    capture_id: string;
+    credits?: string | null;
+    metrics?: UsageMetrics | null;
+}
+
+/** The call `capture` as an operation of a batch. */
+export type UsageCaptureOperation = UsageCaptureRequest & { op: "capture"; };
+
+export type FailureType = "internal_error" | "timeout" | "rate_limited" | "invalid_response" | "upstream_error" | "client_error" | "validation_error" | "canceled";
 
 /** Why a call failed. */
 export interface UsageFailure {
@@ -54,15 +80,25 @@ export interface UsageCommitRequest {
     usage_id: string;
     success: boolean;
     metrics?: UsageMetrics | null;
+    credits?: string | null;
     failure?: UsageFailure | null;
 }
 
 /** The call `commit` as an operation of a batch. */
 export type UsageCommitOperation = UsageCommitRequest & { op: "commit"; prefer?: string; };
 
+/** Stops a call. */
+export interface UsageCancelRequest {
+    user_id: string;
+    usage_id: string;
+}
+
+/** The call `cancel` as an operation of a batch. */
+export type UsageCancelOperation = UsageCancelRequest & { op: "cancel"; };
+
 /** Calls of the internal API, to be answered together. */
 export interface UsageBatchRequest {
-    operations: (UsageValidateOperation | UsageCommitOperation)[];
+    operations: (UsageValidateOperation | UsageExtendOperation | UsageCaptureOperation | UsageCommitOperation | UsageCancelOperation)[];
 }
 
 export type UsageAccess = "granted" | "denied";
@@ -83,12 +119,28 @@ export interface UsageValidateResponse {
     expires_at: string | null;
 }
 
+export type HoldDecision = "extended" | "captured" | "canceled" | "already_ended" | "request_mismatch" | "hold_exceeded" | "subscription_inactive" | "quota_exceeded";
+
+/** What became of a hold. */
+export interface UsageHoldResponse {
+    success: boolean;
+    code: HoldDecision;
+    message: string;
+    status: UsageStatus;
+    usage_id: string;
+    credits_reserved: string;
+    credits_charged: string;
+    expires_at: string;
+}
+
 /** What became of a commit. */
 export interface UsageCommitResponse {
     success: boolean;
     message: string;
     status: UsageStatus;
     credits_charged: string;
+    credits_not_charged: string;
+    is_late: boolean;
 }
 
 /** A refusal (RFC 9457). */
@@ -105,7 +157,7 @@ export interface Problem {
 export interface UsageOperationResult {
     status: number;
     headers?: Record<string, string>;
-    body: UsageValidateResponse | UsageCommitResponse | Problem;
+    body: UsageValidateResponse | UsageHoldResponse | UsageCommitResponse | Problem;
 }
 
 /** The answers to the operations of a batch. */

@@ -42,11 +42,29 @@ class _UsageValidateRequest(TypedDict):
 class UsageValidateRequest(_UsageValidateRequest, total=False):
     """Asks whether the user may run a feature now."""
 
+    hold_seconds: Union[int, None]
     client: Union["UsageClient", None]
     usage_estimate: Union["UsageEstimate", None]
 
 
 UsageValidateOperation = Union["UsageValidateRequest", Dict[str, Any]]
+
+
+class _UsageExtendRequest(TypedDict):
+    user_id: str
+    usage_id: str
+    extension_id: str
+
+
+class UsageExtendRequest(_UsageExtendRequest, total=False):
+    """Asks to hold longer, or more."""
+
+    hold_seconds: Union[int, None]
+    additional_credits: Union[str, None]
+    usage_estimate: Union["UsageEstimate", None]
+
+
+UsageExtendOperation = Union["UsageExtendRequest", Dict[str, Any]]
 
 
 class _UsageMetrics(TypedDict):
@@ -64,6 +82,22 @@ class UsageMetrics(_UsageMetrics, total=False):
     reasoning_tokens: Union[int, None]
 
 
+class _UsageCaptureRequest(TypedDict):
+    user_id: str
+    usage_id: str
+    capture_id: str
+
+
+class UsageCaptureRequest(_UsageCaptureRequest, total=False):
+    """Charges a part of what is held."""
+
+    credits: Union[str, None]
+    metrics: Union["UsageMetrics", None]
+
+
+UsageCaptureOperation = Union["UsageCaptureRequest", Dict[str, Any]]
+
+
 FailureType = Literal[
     "internal_error",
     "timeout",
@@ -72,6 +106,7 @@ FailureType = Literal[
     "upstream_error",
     "client_error",
     "validation_error",
+    "canceled",
 ]
 
 
@@ -94,14 +129,33 @@ class UsageCommitRequest(_UsageCommitRequest, total=False):
     """Tells how a call ended."""
 
     metrics: Union["UsageMetrics", None]
+    credits: Union[str, None]
     failure: Union["UsageFailure", None]
 
 
 UsageCommitOperation = Union["UsageCommitRequest", Dict[str, Any]]
 
 
+class _UsageCancelRequest(TypedDict):
+    user_id: str
+    usage_id: str
+
+
+class UsageCancelRequest(_UsageCancelRequest, total=False):
+    """Stops a call."""
+
+
+UsageCancelOperation = Union["UsageCancelRequest", Dict[str, Any]]
+
+
 class _UsageBatchRequest(TypedDict):
-    operations: List[Union["UsageValidateOperation", "UsageCommitOperation"]]
+    operations: List[Union[
+        "UsageValidateOperation",
+        "UsageExtendOperation",
+        "UsageCaptureOperation",
+        "UsageCommitOperation",
+        "UsageCancelOperation",
+    ]]
 
 
 class UsageBatchRequest(_UsageBatchRequest, total=False):
@@ -141,11 +195,40 @@ class UsageValidateResponse(_UsageValidateResponse, total=False):
     """The decision on a call."""
 
 
+HoldDecision = Literal[
+    "extended",
+    "captured",
+    "canceled",
+    "already_ended",
+    "request_mismatch",
+    "hold_exceeded",
+    "subscription_inactive",
+    "quota_exceeded",
+]
+
+
+class _UsageHoldResponse(TypedDict):
+    success: bool
+    code: "HoldDecision"
+    message: str
+    status: "UsageStatus"
+    usage_id: str
+    credits_reserved: str
+    credits_charged: str
+    expires_at: str
+
+
+class UsageHoldResponse(_UsageHoldResponse, total=False):
+    """What became of a hold."""
+
+
 class _UsageCommitResponse(TypedDict):
     success: bool
     message: str
     status: "UsageStatus"
     credits_charged: str
+    credits_not_charged: str
+    is_late: bool
 
 
 class UsageCommitResponse(_UsageCommitResponse, total=False):
@@ -168,7 +251,7 @@ class Problem(_Problem, total=False):
 
 class _UsageOperationResult(TypedDict):
     status: int
-    body: Union["UsageValidateResponse", "UsageCommitResponse", "Problem"]
+    body: Union["UsageValidateResponse", "UsageHoldResponse", "UsageCommitResponse", "Problem"]
 
 
 class UsageOperationResult(_UsageOperationResult, total=False):

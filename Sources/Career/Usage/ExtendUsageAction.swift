@@ -1,0 +1,74 @@
+import FoundationEssentials
+import HTTPEndpoint
+import Ledger
+import Values
+
+/// `POST /career/internal/usage/extend`: a running call needs more time, more credits, or both.
+struct ExtendUsageCall: Action {
+    let quota: CareerQuotaService
+
+    static let about = About(
+        "While an AI call runs: hold longer, or more",
+        details: """
+            All or nothing. `hold_seconds` are counted from the decision, and the hold never ends \
+            earlier than it would have. More credits are judged as a new call is, by the \
+            subscription and the quota, but never by its rate. The same `extension_id` is answered \
+            as the first time; under it another body is refused.
+            """,
+        access: .internalKey,
+        decisions: UsageHoldResponse.decisions + [
+            (402, "`subscription_inactive`"),
+            (429, "`quota_exceeded`, with `Retry-After` if waiting helps"),
+        ],
+        refusals: [
+            .invalidInternalKey, .usageNotFound, .usageOfAnotherUser, .accountDeactivated,
+        ])
+
+    func read(_ input: inout InputReader) -> UsageExtendRequest {
+        input.body(UsageExtendRequest.self)
+    }
+
+    func perform(
+        _ request: UsageExtendRequest, _ call: Call
+    ) async throws -> Reply<UsageHoldResponse> {
+        let outcome = try await quota.perform(request.command, requestID: call.id)
+        return try UsageHoldResponse.reply(to: outcome, done: .extended, "Extended.")
+    }
+}
+
+package struct UsageExtendRequest: JSONInput {
+    package let command: ExtendHold
+
+    package static let about = "Asks to hold longer, or more."
+
+    package init(_ reader: inout ObjectReader) {
+        let userID = reader.required("user_id", .uuid, "Whose call it is.")
+        let usageID = reader.required("usage_id", .uuid, "What validate answered.")
+        let extensionID = reader.required(
+            "extension_id", .text(1...255), "Names the extension; repeat it to repeat the question."
+        )
+        let seconds = reader.optional(
+            "hold_seconds", .holdSeconds, "How long to hold from now on, at least.")
+        let more = reader.optional(
+            "additional_credits", .someCredits, "What to hold beside what is held.")
+        let estimate = reader.optional(
+            "usage_estimate", .object(UsageEstimate.self),
+            "What the whole call is now expected to take, in place of `additional_credits`.")
+        if reader.has("additional_credits") && reader.has("usage_estimate") {
+            reader.reject(
+                "usage_estimate", "must be absent beside additional_credits", type: "unexpected")
+        }
+        let names = ["hold_seconds", "additional_credits", "usage_estimate"]
+        if !names.contains(where: { reader.has($0) }) {
+            reader.reject(nil, "must ask for time or for credits", type: "too_few_fields")
+        }
+        let announced = estimate.map {
+            AnnouncedUsage(
+                model: $0.model, inputTokens: $0.inputTokens, inputChars: $0.inputChars,
+                maxOutputTokens: $0.maxOutputTokens)
+        }
+        command = ExtendHold(
+            userID: userID, usageID: usageID, extensionID: extensionID, holdSeconds: seconds,
+            raise: more.map { .by($0) } ?? announced.map { .to($0) })
+    }
+}

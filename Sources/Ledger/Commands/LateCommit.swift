@@ -1,0 +1,72 @@
+import FoundationEssentials
+import Values
+
+/// A commit of a call whose hold has expired. A success within the feature's `late_commit_seconds`,
+/// and within the hold's period, is charged from what is there now, at most what was held; what is
+/// not there is noted, not owed. Anything else is refused.
+struct LateCommit {
+    let commit: CommitUsage
+    /// The instant at which the commit was accepted, or is decided.
+    let instant: Timestamp
+
+    init(_ commit: CommitUsage, judgedAt instant: Timestamp) {
+        self.commit = commit
+        self.instant = instant
+    }
+
+    func decide(
+        _ log: UsageLog, _ account: Account, _ position: Position, _ rules: LedgerRules,
+        _ now: Timestamp
+    ) -> Decision<CommitUsage.Outcome> {
+        var (log, account) = (log, account)
+        var decision = Decision<CommitUsage.Outcome>(.unknownUsage, account: nil)
+        let isNoted = log.status == .expired
+        if !isNoted { log = account.expire(log) }
+        if isInTime(log, account, rules, at: now) {
+            decision.logs = position.overdue.filter { $0.id != log.id }
+                .map { account.expire($0) }
+            let charge = commit.charge(for: log, rules)
+            if charge == .outOfBounds {
+                return Decision(.priceOutOfBounds, account: position.account)
+            }
+            settle(&log, charge, in: &account, at: now)
+            decision.logs.append(log)
+            decision.outcome = .applied(
+                .success, charged: log.creditsCharged ?? .zero, isReplay: false,
+                alert: position.account.flatMap {
+                    CreditAlert(from: $0.context, to: account.context)
+                }, notCharged: log.creditsNotCharged, isLate: true)
+        } else {
+            if !isNoted { decision.logs = [log] }
+            decision.outcome = .refused(.expired, charged: log.creditsCharged ?? .zero)
+        }
+        decision.account = account
+        return decision
+    }
+
+    private func isInTime(
+        _ log: UsageLog, _ account: Account, _ rules: LedgerRules, at now: Timestamp
+    ) -> Bool {
+        let late = rules.terms(of: log)?.feature.lateCommitSeconds ?? 0
+        return commit.result == .success && instant < log.expiresAt.adding(seconds: late)
+            && account.isRunning(log, at: now)
+            && account.isEntitled(at: now, grace: rules.pastDueGrace)
+    }
+
+    private func settle(
+        _ log: inout UsageLog, _ charge: CallCharge, in account: inout Account, at now: Timestamp
+    ) {
+        let before = log.creditsCharged ?? .zero
+        let held = log.creditsReserved - before
+        let wanted = charge.credits(of: held)
+        let charged = min(wanted, held, account.context.remaining)
+        account.context.decidedAt = now
+        account.context.used += charged
+        log.status = .success
+        log.isLate = true
+        log.committedAt = now
+        log.metrics.add(commit.metrics)
+        log.creditsCharged = before + charged
+        log.creditsNotCharged = wanted - charged
+    }
+}

@@ -1,0 +1,65 @@
+import Database
+import FoundationEssentials
+import Ledger
+
+/// How a step of a hold lies in its table, `career_usage_steps`.
+package enum HoldStepRow {
+    private static let columns = """
+        user_id, usage_id, kind, name, request, credits, credits_reserved, credits_charged,
+            expires_at, created_at
+        """
+
+    /// Finds those of these steps that were taken, each by its user.
+    static func select(_ steps: [(key: HoldStep.Key, user: UUID)]) -> StatementBatch {
+        StatementBatch(
+            """
+            SELECT \(columns) FROM career_usage_steps
+            WHERE user_id = ? AND usage_id = ? AND kind = ? AND name = ?
+            """,
+            steps.map { key, user in
+                [.uuid(user), .uuid(key.usageID), .text(key.kind.rawValue), .text(key.name)]
+            })
+    }
+
+    static func read(_ row: Row) throws -> HoldStep {
+        var reader = row.reader
+        let user = try reader.uuid()
+        let key = try HoldStep.Key(
+            usageID: reader.uuid(), kind: reader.oneOf(HoldStep.Kind.self), name: reader.text())
+        let request = try reader.text()
+        let credits = try reader.credits()
+        // A step is taken while the call is open.
+        let state = try HoldState(
+            usageID: key.usageID, status: .pending, creditsReserved: reader.credits(),
+            creditsCharged: reader.credits(), expiresAt: reader.time())
+        return HoldStep(
+            key: key, userID: user, request: request, at: try reader.time(), credits: credits,
+            state: state)
+    }
+
+    /// All steps of a user's calls, in the order of time.
+    package static func all(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> [HoldStep] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM career_usage_steps WHERE user_id = ?
+            ORDER BY created_at, usage_id, kind, name
+            """, [.uuid(user)]
+        ).map(read)
+    }
+
+    static func write(_ steps: [HoldStep], to connection: any DatabaseConnection) throws {
+        guard !steps.isEmpty else { return }
+        try connection.enqueueMany(
+            "INSERT INTO career_usage_steps (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            steps.map { step in
+                [
+                    .uuid(step.userID), .uuid(step.key.usageID), .text(step.key.kind.rawValue),
+                    .text(step.key.name), .text(step.request), .credits(step.credits),
+                    .credits(step.state.creditsReserved), .credits(step.state.creditsCharged),
+                    .time(step.state.expiresAt), .time(step.at),
+                ]
+            })
+    }
+}

@@ -1,0 +1,96 @@
+import FoundationEssentials
+import Ledger
+import Values
+
+/// Tool servers whose calls grow and are charged in parts.
+extension SimulatedWorld {
+    func extend(_ serial: Int, _ name: Int, _ seconds: Int64?, _ amount: SimulatedAmount) {
+        guard let (user, id) = calls[serial] else { return }
+        let raise: ExtendHold.Raise? =
+            switch amount {
+            case .nothing: nil
+            case .micros(let micros): .by(Credits(clamping: micros))
+            case .tokens(let input, let output, let model):
+                .to(
+                    AnnouncedUsage(
+                        model: "m-\(model)", inputTokens: input, inputChars: nil,
+                        maxOutputTokens: output))
+            }
+        wait(
+            .extend(
+                ExtendHold(
+                    userID: user, usageID: id, extensionID: "e\(name)", holdSeconds: seconds,
+                    raise: raise)), .other)
+    }
+
+    func capture(_ serial: Int, _ name: Int, _ amount: SimulatedAmount) {
+        guard let (user, id) = calls[serial] else { return }
+        let part = amount.credits.map { CaptureUsage.Part.credits($0) } ?? .metrics(amount.metrics)
+        wait(
+            .capture(
+                CaptureUsage(userID: user, usageID: id, captureID: "c\(name)", part: part)),
+            .other)
+    }
+
+    /// What a request announces; some announce nothing.
+    func announcement(_ request: Int) -> UsageLog.Call {
+        guard !request.isMultiple(of: 3) else {
+            return UsageLog.Call(endpoint: "/", method: "POST")
+        }
+        return UsageLog.Call(
+            endpoint: "/", method: "POST", inputChars: Int64(request % 5) * 1000,
+            maxOutputTokens: Int64(request % 7) * 300, model: "m-\(request % 4)")
+    }
+}
+
+extension SimulatedAmount {
+    var credits: Credits? {
+        if case .micros(let micros) = self { Credits(clamping: micros) } else { nil }
+    }
+
+    var metrics: UsageLog.Metrics {
+        guard case .tokens(let input, let output, let model) = self else {
+            return UsageLog.Metrics()
+        }
+        return UsageLog.Metrics(
+            modelUsed: "m-\(model)", inputTokens: input, outputTokens: output)
+    }
+}
+
+extension SimulationProfile {
+    /// By one of the run's catalogs; holds that were made under the others keep their terms.
+    func rules(_ number: Int) -> LedgerRules {
+        LedgerRules(
+            catalog: catalogs[number],
+            formerCatalogs: Dictionary(
+                uniqueKeysWithValues: catalogs.map { ($0.revision, $0.terms) }),
+            reservationTTL: reservationTTL, pastDueGrace: pastDueGrace)
+    }
+}
+
+extension ReferenceModel {
+    /// Whether a queued commit of the call still means something.
+    func isAcceptedOrOver(_ usage: UUID) -> Bool {
+        guard let (owner, place) = placeOfCall[usage], let call = users[owner]?.calls[place] else {
+            return true
+        }
+        return call.ended != nil || call.acceptedAs != nil
+    }
+
+    /// Where something of the user's ends next.
+    func next(
+        _ boundary: Boundary, _ id: UUID, after now: Int64, _ rules: LedgerRules
+    ) -> Int64? {
+        let period = users[id]?.account?.period
+        return switch boundary {
+        case .minute: now - now % 60_000_000 + 60_000_000
+        case .day: now - now % ReferenceCalendar.day + ReferenceCalendar.day
+        case .month: ReferenceCalendar.nextMonth(now)
+        case .expiry:
+            users[id]?.calls.filter { $0.status(at: now) == .pending && $0.expiresAt > now }
+                .map(\.expiresAt).min()
+        case .period: period?.end
+        case .grace: period.map { $0.end + rules.pastDueGrace * 1_000_000 }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Ledger
+import Testing
+import Values
+
+@Suite("Random histories of holds")
+struct HoldHistoryTests {
+    @Test("Whatever is done in whatever order, the counters are the sums and nothing is overspent")
+    func histories() {
+        let seed = UInt64.random(in: 1...UInt64(UInt32.max))
+        var dice = SeededGenerator(seed: seed)
+        for run in 0..<400 {
+            var ledger = TestLedger()
+            ledger.rules = Self.rules(&dice)
+            let user = ledger.newUser()
+            var calls: [UUID] = []
+            for step in 0..<60 {
+                Self.act(&ledger, user, &calls, &dice, step)
+                let broken = ledger.brokenInvariants()
+                let context = ledger.context(user)
+                let isSound =
+                    broken.isEmpty && context.used + context.reserved <= context.allocated
+                #expect(isSound, "seed \(seed), run \(run), step \(step): \(broken) \(context)")
+                if !isSound { return }
+            }
+        }
+    }
+
+    private static func rules(_ dice: inout SeededGenerator) -> LedgerRules {
+        func feature(_ key: String) -> FeatureCostConfig {
+            FeatureCostConfig(
+                featureKey: key, productType: "career", internalCost: Credits(decimal: "1")!,
+                maximumHoldSeconds: Bool.random(using: &dice) ? nil : 7200,
+                overuse: Bool.random(using: &dice) ? .cap : .ifAvailable,
+                lateCommitSeconds: Bool.random(using: &dice) ? 0 : 3600)
+        }
+        let catalog = try! Catalog(
+            revision: 1, plans: [TestLedger.free, TestLedger.plus, TestLedger.pro],
+            features: [feature("match"), feature("words")])
+        return LedgerRules(catalog: catalog, reservationTTL: 900, pastDueGrace: 0)
+    }
+
+    private static func act(
+        _ ledger: inout TestLedger, _ user: UUID, _ calls: inout [UUID],
+        _ dice: inout SeededGenerator, _ step: Int
+    ) {
+        func amount() -> Credits {
+            Credits(clamping: Int64.random(in: 1...3_000_000, using: &dice))
+        }
+        let usage = calls.randomElement(using: &dice) ?? UUID()
+        switch Int.random(in: 0..<8, using: &dice) {
+        case 0, 1:
+            let feature = Bool.random(using: &dice) ? "match" : "words"
+            if case .granted(let grant, _) = ledger.validate(user, "\(step)", feature: feature) {
+                calls.append(grant.usageID)
+            }
+        case 2:
+            ledger.apply(
+                ExtendHold(
+                    userID: user, usageID: usage, extensionID: "\(step % 5)",
+                    holdSeconds: Bool.random(using: &dice) ? nil : 900, raise: .by(amount())))
+        case 3:
+            ledger.apply(
+                CaptureUsage(
+                    userID: user, usageID: usage, captureID: "\(step % 7)",
+                    part: .credits(amount())))
+        case 4: ledger.apply(CancelUsage(userID: user, usageID: usage))
+        case 5: ledger.advance(seconds: Int64.random(in: 0...1000, using: &dice))
+        case 6: ledger.apply(SettleAccount(userID: user))
+        default:
+            let isFailure = Int.random(in: 0..<4, using: &dice) == 0
+            let commit = CommitUsage(
+                userID: user, usageID: usage,
+                result: isFailure
+                    ? .failure(UsageLog.Failure(type: .timeout, reason: "slow")) : .success,
+                metrics: UsageLog.Metrics(),
+                credits: isFailure || Bool.random(using: &dice) ? nil : amount())
+            if Bool.random(using: &dice) {
+                ledger.apply(commit)
+            } else {
+                ledger.apply(AcceptCommit(commit))
+            }
+        }
+    }
+}
