@@ -10,11 +10,12 @@ from conftest import KEY, PASSWORD, ROOT
 
 DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
 OPEN = {
-    "ListPlans", "GetPlan", "SignUp", "VerifySignUp", "ResendSignUpCode", "SignIn", "RefreshToken",
-    "SignOut", "RequestPasswordReset", "ConfirmPasswordReset", "ReceiveStripeEvent",
+    "ListPlans", "GetPlan", "ListPacks", "SignUp", "VerifySignUp", "ResendSignUpCode", "SignIn",
+    "RefreshToken", "SignOut", "RequestPasswordReset", "ConfirmPasswordReset", "ReceiveStripeEvent",
     "CheckHealth", "CheckReadiness", "GetMetrics", "GetOpenAPI", "GetDocs"}
 # What may stand for something of a user's, and whose it is in these tests. A plan is nobody's.
-IDS = {"plan_id", "new_plan_id", "session_id", "usage_id", "user_id", "cursor", "request_id"}
+IDS = {"plan_id", "new_plan_id", "session_id", "usage_id", "user_id", "cursor", "request_id",
+       "extension_id", "capture_id"}
 
 
 class Operation:
@@ -191,12 +192,15 @@ class Victim:
         self.service, self.user = service, service.sign_up(full_name="Vera Victim")
         self.user.spend(request_id="settled")
         self.usage = self.user.validate(request_id="pending").json["usage_id"]
+        self.user.extend(self.usage, "raised", additional_credits="1.00")
+        self.user.capture(self.usage, "part", credits="0.50")
         self.user.spend(request_id="last")
         page = self.user.get("/career/usage/logs?limit=1").json
         session = self.user.get("/auth/sessions").json["sessions"][0]["id"]
         self.known = {
             "session_id": session, "usage_id": self.usage, "user_id": self.user.id,
             "cursor": page["next_cursor"], "request_id": "pending", "email": self.user.email,
+            "extension_id": "raised", "capture_id": "part",
             "plan_id": "0198c0de-0000-7000-8000-000000000002",
             "new_plan_id": "0198c0de-0000-7000-8000-000000000003"}
         self.before = self.seen()
@@ -250,13 +254,20 @@ def test_anothers_cursor_leads_to_nothing_of_theirs(service, victim):
     assert {item["id"] for item in page["items"]} <= own
 
 
-def test_a_commit_for_anothers_usage_settles_nothing(service, victim):
+def test_whoever_names_anothers_usage_moves_nothing_of_it(service, victim):
     stranger = service.sign_up()
     for success in (True, False):
         answer = stranger.commit(victim.usage, success=success)
         assert answer.status == 403 and answer.code == "usage_of_another_user"
         queued = stranger.commit(victim.usage, success, headers={"Prefer": "respond-async"})
         assert queued.status == 403
+    for answer in (
+            stranger.extend(victim.usage, "raised", additional_credits="1.00"),
+            stranger.extend(victim.usage, "another", hold_seconds=60),
+            stranger.capture(victim.usage, "part", credits="0.50"),
+            stranger.capture(victim.usage, "another", credits="0.01"),
+            stranger.cancel(victim.usage)):
+        assert answer.status == 403 and answer.code == "usage_of_another_user"
     assert victim.seen() == victim.before
 
 
