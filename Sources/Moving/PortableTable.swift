@@ -97,8 +97,7 @@ extension PortableTable {
                 .text("currency"), .text("display_price"), .text("type"),
                 .number("trial_days", in: CatalogTables.integers),
                 .flag("is_active"), .number("rank", in: CatalogTables.integers), .text("features"),
-                .text("lookup_key"),
-                .time("updated_at"),
+                .text("lookup_key"), .time("updated_at"),
             ]),
         PortableTable(
             "plan_pricing_rules", key: "plan_id",
