@@ -134,9 +134,8 @@ struct CallRows: Sendable {
     /// What it cost, or holds.
     static func credits(_ log: UsageLog, _ status: UsageLog.Status) -> String {
         switch status {
-        case .success: (log.creditsCharged ?? .zero).spoken
-        case .pending: log.creditsReserved.spoken
-        case .failed, .expired: Credits.zero.spoken
+        case .success, .failed, .expired: (log.creditsCharged ?? .zero).spoken
+        case .pending: log.creditsHeld.spoken
         }
     }
 }

@@ -220,22 +220,31 @@ struct CallPage: Page {
             "feature": .string(FeatureName.spoken(log.featureKey)),
             "tone": .string(CallRows.tone(status) == "wait" ? "warn" : CallRows.tone(status)),
             "sentence_html": .string(
-                words.html("call.sentence.\(status.rawValue)", ["credits": credits])),
+                words.html(sentence(log, status), ["credits": credits])),
             "facts": .array(facts(log, status)), "steps": .array(steps(log, status)),
         ])
     }
 
+    /// A call that was charged in parts costs these however it ends.
+    private func sentence(_ log: UsageLog, _ status: UsageLog.Status) -> String {
+        let isCharged = (log.creditsCharged ?? .zero) > .zero
+        let isOver = status == .failed || status == .expired
+        return "call.sentence.\(status.rawValue)" + (isOver && isCharged ? ".parts" : "")
+    }
+
     private func facts(_ log: UsageLog, _ status: UsageLog.Status) -> [JSONValue] {
-        let charged =
-            status == .success
-            ? words.html(
-                "call.fact.charged.text", ["credits": (log.creditsCharged ?? .zero).spoken])
-            : words.html("call.fact.charged.none")
+        let charged = log.creditsCharged ?? .zero
+        // What is charged by tokens has no price of its own, only what was held for it.
+        let price = log.pin == nil ? "price" : "held"
         var facts = [
             fact(
-                "price",
-                words.html("call.fact.price.text", ["credits": log.creditsReserved.spoken])),
-            fact("charged", charged),
+                price,
+                words.html("call.fact.\(price).text", ["credits": log.creditsReserved.spoken])),
+            fact(
+                "charged",
+                status == .success || charged > .zero
+                    ? words.html("call.fact.charged.text", ["credits": charged.spoken])
+                    : words.html("call.fact.charged.none")),
         ]
         if let failure = log.failure {
             let reason = words.html("failure.\(failure.type.rawValue)")
@@ -268,7 +277,8 @@ struct CallPage: Page {
             ]
         }
         let end = status == .expired || status == .pending ? log.expiresAt : log.committedAt
-        let amount = log.creditsCharged ?? log.creditsReserved
+        let charged = log.creditsCharged ?? .zero
+        let amount = status == .success ? charged : log.creditsReserved - charged
         return [
             step("call.step.held", log.createdAt, log.creditsReserved),
             step("call.step.\(status.rawValue)", end ?? log.expiresAt, amount),

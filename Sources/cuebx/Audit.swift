@@ -6,7 +6,7 @@ import Service
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
-        abstract: "Check the ledger's four invariants over the whole database.",
+        abstract: "Check the ledger's invariants over the whole database.",
         discussion: """
             Reads one snapshot beside a live server and writes nothing. Exits with 1 and names \
             the rows where an invariant is broken.

@@ -40,4 +40,16 @@ struct PageValueTests {
         #expect(DeviceName.spoken("Mozilla/5.0 (X11; Linux) Firefox/130.0") == "Firefox, Linux")
         #expect(DeviceName.spoken("<script>") == "<script>")
     }
+
+    @Test("Each way in which a call can end has its words")
+    func callWords() throws {
+        let words = try Words(language: "en", EmbeddedTemplates.english)
+        let keys =
+            UsageLog.FailureType.allCases.map { "failure.\($0.rawValue)" }
+            + UsageLog.Status.allCases.flatMap { status in
+                ["call.state", "call.sentence", "call.step"].map { "\($0).\(status.rawValue)" }
+            } + ["call.sentence.FAILED.parts", "call.sentence.EXPIRED.parts"]
+            + ["price", "held", "charged"].flatMap { ["call.fact.\($0)", "call.fact.\($0).text"] }
+        for key in keys { #expect(words.html(key) != key, "\(key)") }
+    }
 }

@@ -3,7 +3,8 @@ call at a time, no batches, no crashes, no storage. It is the yardstick, and so 
 the service's code.
 
 Left out is what the crash tests keep from happening: periods do not turn, reservations do not
-expire, plans do not change, a day does not end; and prices of tokens.
+expire, plans do not change, a day does not end; prices of tokens; and over-use, so that a call is charged
+at most what it holds.
 """
 
 from decimal import Decimal

@@ -87,6 +87,9 @@ class World:
         catalog["plans"][0] |= {
             "credits_allocation": f"{allocation}.00", "rate_limit_per_minute": None,
             "rate_limit_per_day": per_day}
+        for feature in catalog["features"]:
+            # The model knows of no over-use.
+            feature.pop("overuse", None)
         path = self.folder / "catalog.json"
         path.write_text(json.dumps(catalog))
         self.rules = Rules(

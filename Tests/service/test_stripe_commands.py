@@ -158,15 +158,18 @@ def test_a_catalog_sync_makes_what_stripe_lacks_once(own_service):
     assert dry.returncode == 0 and sdk(own_service).v1.prices.list().data == []
     made = stripe(own_service, "catalog", "sync", "--stripe")
     assert made.returncode == 0, made
-    assert made.stdout.count("created") == 2
-    prices = {item.lookup_key: (item.unit_amount, item.currency, item.recurring.interval)
+    assert made.stdout.count("created") == 4
+    prices = {item.lookup_key: (item.unit_amount, item.currency,
+                                item.recurring and item.recurring.interval)
               for item in sdk(own_service).v1.prices.list().data}
     assert prices == {"career_plus_monthly": (2000, "usd", "month"),
-                      "career_pro_monthly": (4000, "usd", "month")}
+                      "career_pro_monthly": (4000, "usd", "month"),
+                      "career_pack_100": (500, "usd", None),
+                      "career_pack_500": (2000, "usd", None)}
     again = stripe(own_service, "catalog", "sync", "--stripe")
     assert again.returncode == 0 and "created" not in again.stdout
-    assert len(sdk(own_service).v1.prices.list().data) == 2
-    assert len(sdk(own_service).v1.products.list().data) == 2
+    assert len(sdk(own_service).v1.prices.list().data) == 4
+    assert len(sdk(own_service).v1.products.list().data) == 4
     user = own_service.new_user()
     assert buy(own_service, user)["plan"]["name"] == "Plus"
 
@@ -207,7 +210,7 @@ def test_another_price_is_for_new_subscribers_and_the_old_ones_keep_their_plan(
     client = sdk(own_service)
     assert new != old and client.v1.prices.retrieve(new).unit_amount == 2500
     assert client.v1.prices.retrieve(old).active
-    assert len(client.v1.products.list().data) == 2
+    assert len(client.v1.products.list().data) == 4  # the packs' too
     again = stripe(own_service, "catalog", "sync", "--stripe", CATALOG=catalog)
     assert again.stdout.strip() == "Nothing differs."
 
