@@ -55,11 +55,15 @@ crashes: build .venv
 	@.venv/bin/python Tests/crashes/run.py $(if $(KILLS),--kills $(KILLS)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE))
 
-## make proof    kill the Python client 1 000 times and break off 10 000 streams; NUMBER=… SEED=…
+## make proof    kill clients of Python and Swift 1 000 times and break off streams; NUMBER=… SEED=…
 proof: build .venv-demo
 	@.venv-demo/bin/python clients/python/proof.py kills --number $(or $(NUMBER),1000) $(if $(SEED),--seed $(SEED))
 	@.venv-demo/bin/python clients/python/proof.py aborts --number $(or $(NUMBER),10000) \
 		$(if $(SEED),--seed $(SEED))
+	@swift build --package-path clients/swift --product driver -Xswiftc -gnone
+	@for what in kills aborts; do .venv-demo/bin/python clients/python/proof.py $$what \
+		--number $(or $(NUMBER),1000) $(if $(SEED),--seed $(SEED)) \
+		--driver clients/swift/.build/debug/driver || exit; done
 
 ## make lint     formatting and tidiness
 lint: install
@@ -67,7 +71,8 @@ lint: install
 
 ## make format   let the formatter decide
 format:
-	@swift format --in-place --recursive Sources Tests Package.swift
+	@swift format --in-place --recursive Sources Tests Package.swift \
+		clients/swift/Sources clients/swift/Tests clients/swift/Package.swift
 
 ## make openapi  write openapi.json anew from the code
 openapi: build
@@ -101,6 +106,7 @@ build: install
 
 build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
+	@swift build --package-path clients/swift --build-tests -Xswiftc -gnone
 
 .PHONY: help run test tour tour-pay demo fuzz bench sim crashes proof lint format openapi clean install \
 	install-tests build build-tests

@@ -9,12 +9,14 @@ What a client needs is what the addresses under /career/internal/usage take and 
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "/career/internal/usage/"
 PYTHON = ROOT / "clients/python/src/cuebx/wire.py"
 TYPESCRIPT = ROOT / "clients/typescript/src/wire.ts"
+SWIFT = ROOT / "clients/swift/Sources/CueBX/Wire.swift"
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 
 
@@ -167,11 +169,84 @@ def typescript_text(document):
     return "\n".join(lines) + "\n"
 
 
+def swift_name(name):
+    first, *others = name.split("_")
+    return first.lower() + "".join(word.capitalize() for word in others)
+
+
+def swift_type(schema):
+    """A union of several types is any JSON."""
+    if "$ref" in schema:
+        return schema["$ref"].rsplit("/", 1)[1]
+    for kind in ("anyOf", "oneOf"):
+        if kind in schema:
+            parts = {swift_type(each) for each in schema[kind] if each.get("type") != "null"}
+            return parts.pop() if len(parts) == 1 else "JSON"
+    kinds = schema.get("type", "object")
+    [kind, *others] = [each for each in (kinds if isinstance(kinds, list) else [kinds]) if each != "null"]
+    if others:
+        return "JSON"
+    if kind == "array":
+        return f"[{swift_type(schema.get('items', {}))}]"
+    return {"string": "String", "integer": "Int", "boolean": "Bool"}.get(kind, "JSONObject")
+
+
+def swift_members(schema):
+    """(name on the wire, name, type, sentence) of each."""
+    return [(name, swift_name(name), swift_type(each), " ".join(each.get("description", name).split()))
+            for name, each in schema["properties"].items()]
+
+
+def swift_object(name, schema):
+    """A view of a JSON object, see WireObject.swift."""
+    members = swift_members(schema)
+    lines = [f"public struct {name}: WireObject {{", "    public var json: JSONObject", "",
+             "    public init(_ json: JSONObject) {", "        self.json = json", "    }"]
+    lines += ["", "    public init(",
+              *[f"        {member}: {kind}? = nil," for _, member, kind, _ in members[:-1]],
+              f"        {members[-1][1]}: {members[-1][2]}? = nil",
+              "    ) {", "        json = [:]",
+              *[f"        self.{member} = {member}" for _, member, _, _ in members], "    }"]
+    for wire, member, kind, sentence in members:
+        lines += ["", *swift_comment(sentence, "    "), f"    public var {member}: {kind}? {{",
+                  f'        get {{ json.value("{wire}") }}',
+                  f'        set {{ json.set("{wire}", newValue) }}',
+                  "    }"]
+    return [*lines, "}"]
+
+
+def swift_comment(sentence, indent):
+    return textwrap.wrap(sentence, 96, initial_indent=f"{indent}/// ", subsequent_indent=f"{indent}/// ",
+                         break_on_hyphens=False)
+
+
+def swift_enum(name, schema):
+    lines = [f"public struct {name}: WireText {{", "    public let rawValue: String", "",
+             "    public init(rawValue: String) {", "        self.rawValue = rawValue", "    }", ""]
+    return [*lines, *[f'    public static let {swift_name(value)} = {name}(rawValue: "{value}")'
+                      for value in schema["enum"] if value is not None], "}"]
+
+
+def swift_text(document):
+    lines = ["// The wire's types. Written by clients/wire_types.py from openapi.json; do not edit."]
+    for name in schemas_in_use(document):
+        schema = document["components"]["schemas"][name]
+        lines += ["", *swift_comment(" ".join(schema.get("description", f"{name}.").split()), "")]
+        if "enum" in schema:
+            lines += swift_enum(name, schema)
+        elif "properties" in schema:
+            lines += swift_object(name, schema)
+        else:
+            lines.append(f"public typealias {name} = {swift_type(schema)}")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     document = json.loads((ROOT / "openapi.json").read_text())
     failed = 0
     for path, text in (
-            (PYTHON, wrapped(python_text(document))), (TYPESCRIPT, typescript_text(document))):
+            (PYTHON, wrapped(python_text(document))), (TYPESCRIPT, typescript_text(document)),
+            (SWIFT, swift_text(document))):
         if "--check" not in sys.argv:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:

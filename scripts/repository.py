@@ -30,6 +30,13 @@ class Repository:
         return [file for file in self.swift if file.path.startswith("Sources/")]
 
     @functools.cached_property
+    def client(self):
+        """The Swift client: a package of its own, to which the rules of style apply, but no arrows."""
+        files = [Swift(self.name(path), path.read_text()) for folder in ("Sources", "Tests")
+                 for path in self.paths(f"clients/swift/{folder}/**/*.swift")]
+        return [file for file in files if "Written by clients/wire_types.py" not in file.text]
+
+    @functools.cached_property
     def targets(self):
         """The files of each target, tests included, by the folder that they are in."""
         found = collections.defaultdict(list)
@@ -40,8 +47,9 @@ class Repository:
     @functools.cached_property
     def python(self):
         return [(self.name(path), path.read_text())
-                for folder in ("Tests", "scripts", "clients", "Examples")
-                for path in self.paths(f"{folder}/**/*.py")]
+                for pattern in ("Tests/**/*.py", "scripts/**/*.py", "Examples/**/*.py", "clients/*.py",
+                                "clients/[!.]*/*.py", "clients/[!.]*/[!.]*/**/*.py")
+                for path in self.paths(pattern)]
 
     @functools.cached_property
     def pages(self):
@@ -50,7 +58,7 @@ class Repository:
 
     def texts(self):
         """Comments, those of lines below each other as one, and pages: what people read as a text."""
-        for file in self.swift:
+        for file in self.swift + self.client:
             block, first, last = "", 0, 0
             for line, text in file.comments + [(0, "")]:
                 if line != last + 1:

@@ -77,8 +77,10 @@ suite client-python .venv-clients/bin/python -m pytest --numprocesses $((2 * $(n
 suite client-python-oldest .venv-clients-oldest/bin/python -m pytest \
     clients/python/tests/test_web.py clients/python/tests/test_providers.py
 suite client-typescript clients/typescript/scripts/test.sh
-suite client-typescript-scenarios .venv-clients/bin/python -m pytest --numprocesses $((2 * $(nproc))) \
-    --dist loadgroup clients/typescript/test
+suite client-swift swift test --package-path clients/swift --skip-build
+# With one service for the clients of both languages, and the Swift client's own package.
+suite clients .venv-clients/bin/python -m pytest --numprocesses $((2 * $(nproc))) \
+    --dist loadgroup clients/scenarios clients/swift/Tests
 suite client-python-types .venv-clients/bin/mypy --strict --cache-dir var/mypy clients/python/src
 
 # The last lines tell what to look at, however long the rest is.

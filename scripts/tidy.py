@@ -174,14 +174,14 @@ def development_tells_the_arrows(repository):
 
 
 def files_are_short(repository):
-    for file in repository.swift:
+    for file in repository.swift + repository.client:
         lines = file.text.count("\n")
         if lines > house.FILE_LINES:
             yield complaint(file.path, lines, f"{lines} lines, {house.FILE_LINES} at most: split it")
 
 
 def functions_are_short(repository):
-    for file in repository.swift:
+    for file in repository.swift + repository.client:
         for body in file.bodies:
             if body.lines > house.FUNCTION_LINES:
                 yield complaint(file.path, body.line, f"{body.name} has {body.lines} lines,"
@@ -189,7 +189,7 @@ def functions_are_short(repository):
 
 
 def lines_are_short(repository):
-    files = [(file.path, file.text, house.SWIFT_COLUMNS) for file in repository.swift]
+    files = [(file.path, file.text, house.SWIFT_COLUMNS) for file in repository.swift + repository.client]
     files += [(path, text, house.PYTHON_COLUMNS) for path, text in repository.python]
     for path, text, columns in files:
         for number, line in enumerate(text.split("\n"), 1):
@@ -210,7 +210,7 @@ def targets_are_small(repository):
 
 def calls_are_not_banned(repository):
     """A banned call needs its reason in a comment above it; `print` belongs to executables."""
-    for file in repository.sources:
+    for file in repository.sources + [each for each in repository.client if "/Sources/" in each.path]:
         lines = file.text.split("\n")
         for pattern, call in BANNED.items():
             for match in re.finditer(pattern, file.code):
@@ -222,7 +222,7 @@ def calls_are_not_banned(repository):
 
 
 def nothing_is_left_over(repository):
-    files = [(file.path, file.text) for file in repository.swift] + repository.python
+    files = [(file.path, file.text) for file in repository.swift + repository.client] + repository.python
     for path, text in files:
         for number, line in enumerate(text.split("\n"), 1):
             if match := LEFT_OVER.search(line):

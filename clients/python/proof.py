@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Proves on the built binary that a client loses and doubles nothing.
 
-    clients/python/proof.py kills --number 1000 [--seed N]
+    clients/python/proof.py kills --number 1000 [--seed N] [--driver PROGRAM]
         kills tool servers at random instants under load, and compares the ledger with what they wrote
         down themselves
-    clients/python/proof.py aborts --number 10000 [--seed N]
+    clients/python/proof.py aborts --number 10000 [--seed N] [--driver PROGRAM]
         breaks off streams at random points, by their consumers, their providers and by cancellation, and
         looks for a hold that did not end
 
     clients/python/proof.py overhead --number 2000
         a call's time by the client beside bare httpx, on a machine that does nothing else
 
-`make test` runs a small sample of the first two.
+With PROGRAM it is another language's client that is killed and broken off: its driver, which takes
+`serve URL SPOOL RECORD SEED TOKEN…` and `streams URL SPOOL TOKEN NUMBER SEED`. `make test` runs a small
+sample of the first two.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -100,7 +103,16 @@ def fork(*arguments):
     return pid
 
 
-def prove_kills(number, seed, say=print):
+def launched(driver):
+    """A tool server of another language's client."""
+    def launch(url, spool, record, tokens, seed):
+        return os.posix_spawn(
+            driver, [driver, "serve", url, str(spool), str(record), seed, *tokens], os.environ)
+    return launch
+
+
+def prove_kills(number, seed, say=print, driver=None):
+    launch = launched(driver) if driver else fork
     draw = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=memory_folder()))
     service = Service(RICH).start()
@@ -112,7 +124,7 @@ def prove_kills(number, seed, say=print):
             while len(running) < SERVERS:
                 arguments = (service.url, folder / "spool", folder / "record", tokens,
                              f"{seed}-{draw.getrandbits(32)}")
-                running[fork(*arguments)] = time.monotonic() + draw.uniform(SHORTEST_LIFE, LONGEST_LIFE)
+                running[launch(*arguments)] = time.monotonic() + draw.uniform(SHORTEST_LIFE, LONGEST_LIFE)
             victim, end = min(running.items(), key=lambda item: item[1])
             time.sleep(max(0.0, end - time.monotonic()))
             os.kill(victim, signal.SIGKILL)
@@ -222,16 +234,15 @@ async def one_stream(client, token, draw, outcomes):
     if not task.cancelled():
         task.exception()
     if usage:
-        outcomes.append((usage[0], how, handed, task.cancelled()))
+        outcomes.append((usage[0], how, handed))
 
 
-def prove_aborts(number, seed, say=print):
+def break_off(url, spool, token, number, seed):
+    """(usage, how it was to end, chunks that were handed out) of each stream that was entered."""
     draw = random.Random(seed)
-    service = Service(RICH).start()
-    folder = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=memory_folder()))
     outcomes = []
 
-    async def main(client, token):
+    async def main(client):
         left = iter(range(number))
 
         async def worker():
@@ -240,14 +251,32 @@ def prove_aborts(number, seed, say=print):
 
         await asyncio.gather(*(worker() for _ in range(32)))
 
+    with cuebx.Client(url, spool=spool, capture_every=0.001) as client:
+        try:
+            asyncio.run(main(client))
+        except GeneratorExit:
+            pass
+        assert client.flush(120)
+    return outcomes
+
+
+def breaking_off(driver):
+    """The same by another language's client."""
+    def run(url, spool, token, number, seed):
+        told = subprocess.run([driver, "streams", url, str(spool), token, str(number), str(seed)],
+                              capture_output=True, text=True, check=True, timeout=600).stdout
+        words = (line.split(" ", 2) for line in told.splitlines())
+        return [(usage, how, int(handed)) for usage, handed, how in words]
+    return run
+
+
+def prove_aborts(number, seed, say=print, driver=None):
+    service = Service(RICH).start()
+    folder = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=memory_folder()))
     try:
         user = service.new_user()
-        with cuebx.Client(service.url, spool=folder / "spool", capture_every=0.001) as client:
-            try:
-                asyncio.run(main(client, user.token(86_400)))
-            except GeneratorExit:
-                pass
-            assert client.flush(120)
+        outcomes = (breaking_off(driver) if driver else break_off)(
+            service.url, folder / "spool", user.token(86_400), number, seed)
         result = judge_aborts(user, outcomes)
         say(f"{number} streams, seed {seed}: {result}")
         return result
@@ -261,7 +290,7 @@ def judge_aborts(user, outcomes):
     assert user.balance["credits_reserved"] == "0.00", "a hold leaks"
     statuses = collections.Counter(log["status"] for log in logs.values())
     assert set(statuses) <= {"SUCCESS", "FAILED"}, f"a hold did not end: {statuses}"
-    for usage, how, handed, _ in outcomes:
+    for usage, how, handed in outcomes:
         charged = float(logs[usage]["credits_charged"] or 0)
         # Of a fixed price the whole, once the first chunk was handed out.
         expected = 1.0 if handed or logs[usage]["status"] == "SUCCESS" else 0.0
@@ -272,7 +301,7 @@ def judge_aborts(user, outcomes):
 # Overhead
 
 
-def measure_overhead(number, seed, say=print):
+def measure_overhead(number, say=print):
     """Medians, in milliseconds, of what a caller waits for: bare validate and commit, one after the other;
     bare validate alone; a metered call, whose commit goes in the background."""
     service = Service(RICH).start()
@@ -327,10 +356,18 @@ def main():
     parser.add_argument("what", choices=["kills", "aborts", "overhead"])
     parser.add_argument("--number", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
+    parser.add_argument("--driver", help="of another language's client; for kills and aborts")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    {"kills": prove_kills, "aborts": prove_aborts, "overhead": measure_overhead}[arguments.what](
-        arguments.number, arguments.seed, lambda text: print(text, flush=True))
+    if arguments.what == "overhead":
+        measure_overhead(arguments.number, say_now)
+    else:
+        {"kills": prove_kills, "aborts": prove_aborts}[arguments.what](
+            arguments.number, arguments.seed, say_now, arguments.driver)
+
+
+def say_now(text):
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from proxy import Proxy  # noqa: E402
-from world import KEY, Service, memory_folder  # noqa: E402
+from world import KEY, ROOT, Service, memory_folder  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent
 # Seconds that a driver may take for one step.
@@ -40,6 +40,13 @@ def scenarios():
     for path in sorted(FOLDER.glob("*.json")):
         for scenario in json.loads(path.read_text())["scenarios"]:
             yield path.stem, scenario
+
+
+def runnable():
+    """Those whose needs the service has, by its document."""
+    paths = json.loads((ROOT / "openapi.json").read_text())["paths"]
+    return [(file, scenario) for file, scenario in scenarios()
+            if all(OF_SERVICE[need] in paths for need in scenario.get("needs", []) if need in OF_SERVICE)]
 
 
 class Driver:

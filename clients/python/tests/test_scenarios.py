@@ -1,24 +1,12 @@
 """The scenarios that clients of all languages share, by tasks and by threads."""
 
-import json
-
 import pytest
-from conftest import ROOT
-from run import OF_SERVICE, NotRun, Run, scenarios
+from run import NotRun, Run, runnable
 
 # What tasks can do and threads cannot.
 OF_TASKS = "cancel_calls"
-PATHS = json.loads((ROOT / "openapi.json").read_text())["paths"]
-
-
-def can_run(mode, scenario):
-    """Whether the mode and the service have what the scenario needs, the service by its document."""
-    return all(OF_SERVICE[need] in PATHS if need in OF_SERVICE else mode == "async" or need != OF_TASKS
-               for need in scenario.get("needs", []))
-
-
-CASES = [(mode, file, scenario) for file, scenario in scenarios() for mode in ("async", "sync")
-         if can_run(mode, scenario)]
+CASES = [(mode, file, scenario) for file, scenario in runnable() for mode in ("async", "sync")
+         if mode == "async" or OF_TASKS not in scenario.get("needs", [])]
 
 
 @pytest.mark.parametrize("mode, file, scenario", CASES,

@@ -1,0 +1,78 @@
+/// A text that no representation shows.
+struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    let text: String
+
+    var description: String { "Secret(…)" }
+    var debugDescription: String { description }
+    var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// What is asked before a call.
+struct Asking: Sendable {
+    let feature: String
+    let token: Secret
+    let request: UsageValidateRequest
+    let estimate: UsageEstimate?
+    let holdSeconds: Int?
+
+    init(feature: String, user: String, payload: Payload, details: CallDetails) {
+        self.feature = feature
+        token = Secret(text: Self.withoutScheme(user))
+        estimate = details.estimate
+        holdSeconds = details.holdSeconds
+        var request = UsageValidateRequest(
+            requestId: details.requestId ?? newId(), featureKey: feature,
+            endpoint: details.endpoint, method: details.method, payloadHash: payload.hash,
+            holdSeconds: details.holdSeconds, client: details.client,
+            usageEstimate: details.estimate)
+        request.json.set("parent_usage_id", details.parentUsageId)
+        self.request = request
+    }
+
+    private static func withoutScheme(_ user: String) -> String {
+        let words = user.split(separator: " ")
+        return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : user
+    }
+
+    /// How long the token is good by the service's clock; nil if it does not say. It is read, not
+    /// judged: that is the service's.
+    /// - clockOffset: the service's clock less ours, in seconds.
+    func secondsOfToken(clockOffset: Double) -> Double? {
+        let parts = token.text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count > 1, let bytes = bytes(ofBase64URL: parts[1]) else { return nil }
+        do {
+            let end = try JSON(parsing: bytes)["exp"].double
+            return end.map { $0 - Double(unixMilliseconds()) / 1000 - clockOffset }
+        } catch {
+            return nil
+        }
+    }
+
+    func isTokenOver(clockOffset: Double) -> Bool {
+        secondsOfToken(clockOffset: clockOffset).map { $0 <= 0 } ?? false
+    }
+}
+
+/// RFC 4648 §5, without padding; nil if it is not.
+private func bytes(ofBase64URL text: Substring) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var (bits, count) = (UInt32(0), 0)
+    for byte in text.utf8 {
+        let value: UInt8
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
+        case UInt8(ascii: "-"): value = 62
+        case UInt8(ascii: "_"): value = 63
+        default: return nil
+        }
+        bits = bits << 6 | UInt32(value)
+        count += 6
+        if count >= 8 {
+            count -= 8
+            bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+        }
+    }
+    return bytes
+}

@@ -1,0 +1,112 @@
+import Synchronization
+
+/// After so long a disk that does not answer is taken for broken.
+private let diskTimeout = Duration.seconds(30)
+/// By so much a canceled task is kept until its outcome is on the disk.
+private let canceledWaits = Duration.milliseconds(50)
+
+/// What the body of a metered call has: tell by it what was used, or that it failed.
+public final class Call: Sendable, CustomStringConvertible {
+    /// What the host has told.
+    struct Told: Sendable {
+        var settled: JSONObject?
+        var failure: UsageFailure?
+        var mustStop = false
+    }
+
+    let engine: Engine
+    let asking: Asking
+    let usage: Usage
+    /// What validate has held.
+    let held: String
+    let began = ContinuousClock.now
+    @ClientActor var production: Production?
+    /// How many tokens a tenth of the hold is; unknown until something was charged.
+    @ClientActor var tokensOfATenth = Double.infinity
+    @ClientActor private var hasEnded = false
+    private let told = Mutex(Told())
+    /// A client that nobody holds any more closes itself.
+    private let client: Client
+
+    @ClientActor
+    init(_ engine: Engine, _ asking: Asking, _ usage: Usage, client: Client) {
+        self.engine = engine
+        self.asking = asking
+        self.usage = usage
+        self.client = client
+        held = usage.creditsReserved
+        engine.keepAlive(usage) { [weak self] in self?.extensionRefused() }
+    }
+
+    public var description: String { "Call(\(asking.feature), \(usageId))" }
+
+    public var usageId: String { usage.usageId }
+    public var userId: String { usage.userId }
+    /// A decimal text: what is held now.
+    public var creditsReserved: String { usage.creditsReserved }
+    /// The call's name; the same request id and payload never run twice.
+    public var requestId: String { asking.request.requestId ?? "" }
+
+    /// What the call used, in total; the last word before the end counts. Left out, the whole hold
+    /// is charged.
+    /// - credits: a decimal text, e.g. "0.25", instead of tokens; beside what was captured before.
+    public func settle(
+        inputTokens: Int? = nil, outputTokens: Int? = nil, cachedInputTokens: Int? = nil,
+        reasoningTokens: Int? = nil, model: String? = nil, credits: String? = nil
+    ) {
+        var settled = UsageMetrics(
+            modelUsed: model.map { String($0.prefix(longestModel)) }, inputTokens: inputTokens,
+            outputTokens: outputTokens, cachedInputTokens: cachedInputTokens,
+            reasoningTokens: reasoningTokens
+        ).json
+        settled.set("credits", credits)
+        told.withLock { $0.settled = settled }
+    }
+
+    /// The call has failed, though its body returns: what it holds is given back.
+    /// - reason: one sentence.
+    public func fail(_ type: FailureType, _ reason: String) {
+        told.withLock { $0.failure = UsageFailure(failureType: type, reason: reason) }
+    }
+
+    /// Throws `holdEnded` if the hold could not be prolonged and the client is to stop then.
+    public func check() throws {
+        if told.withLock({ $0.mustStop }) {
+            throw CueBXError(.holdEnded, "The hold could not be prolonged.")
+        }
+    }
+
+    /// Asks, in the background, for more time or more credits than what is held.
+    public func extend(holdSeconds: Int? = nil, additionalCredits: String? = nil) {
+        let asked = UsageExtendRequest(
+            holdSeconds: holdSeconds, additionalCredits: additionalCredits
+        ).json
+        Task { @ClientActor in
+            engine.extend(usage, asked) { self.extensionRefused() }
+        }
+    }
+
+    /// Ends the call: with an error it failed. Returns once the outcome is on the disk; the service
+    /// is told in the background. `metered` does this; it is for calls of `begin` alone, and the
+    /// first end counts.
+    public func end(_ error: (any Error)? = nil) async {
+        await finish(error.map { ($0, failureType(of: $0)) })
+    }
+
+    @ClientActor
+    private func finish(_ error: (any Error, FailureType)?) async {
+        if hasEnded { return }
+        hasEnded = true
+        var told = told.withLock { $0 }
+        if let (error, type) = error, told.failure == nil {
+            told.failure = UsageFailure(failureType: type, reason: "\(Swift.type(of: error))")
+        }
+        let written = engine.finish(usage, outcome(told))
+        let patience = Task.isCancelled ? canceledWaits : diskTimeout
+        _ = await written.wait(for: patience, heedsCancellation: false)
+    }
+
+    func extensionRefused() {
+        if engine.options.ifExtensionRefused == .stop { told.withLock { $0.mustStop = true } }
+    }
+}

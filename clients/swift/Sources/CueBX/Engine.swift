@@ -1,0 +1,90 @@
+/// What a client runs on: the sender, the spool, and the usages that are open.
+@ClientActor
+final class Engine {
+    let options: Options
+    let events: Events
+    let sender: Sender
+    private(set) lazy var spool = Spool(
+        folder: folder, adoptEvery: options.adoptEvery, events: events,
+        adopt: { [weak self] in self?.takeOver($0) })
+    var usages: [String: Usage] = [:]
+    var canExtend = true
+    var canCapture = true
+    /// Features that have turned out to have no price of tokens.
+    var fixedPrices: Set<String> = []
+    /// The service's clock, in Unix seconds, less ours.
+    private(set) var clockOffset = 0.0
+    private let transport: Transport
+    private let folder: String?
+
+    /// - folder: nil: in memory.
+    init(url: String, internalKey: Secret, folder: String?, options: Options, events: Events) {
+        let transport = Transport(
+            url: url, internalKey: internalKey, answerTimeout: options.answerTimeout, events: events
+        )
+        self.transport = transport
+        self.folder = folder
+        self.options = options
+        self.events = events
+        sender = Sender(
+            firstPause: options.firstPause, longestPause: options.longestPause, events: events,
+            exchange: { await transport.send($0) })
+        // What processes before this one have left need not wait for the first call.
+        _ = spool
+    }
+
+    func register(_ answer: Answer, feature: String, holdSeconds: Int?) -> Usage {
+        let granted = UsageValidateResponse(answer.body)
+        let usage = Usage(
+            usageId: granted.usageId ?? "", userId: granted.userId ?? "", feature: feature,
+            creditsReserved: granted.creditsReserved ?? "0.00")
+        usage.holdEnds = answer.holdEnds
+        if let ends = usage.holdEnds {
+            usage.holdSeconds = holdSeconds ?? max(1, Int((ends - answer.received).seconds))
+        }
+        usages[usage.usageId] = usage
+        noteTime(answer)
+        return usage
+    }
+
+    func noteTime(_ answer: Answer) {
+        guard let told = answer.date else { return }
+        clockOffset = Double(told) - Double(unixMilliseconds()) / 1000
+    }
+
+    /// Sends it once the usage's operation before it was answered; with `isNext` before those that
+    /// wait.
+    func inOrder(_ usage: Usage, _ operation: Operation, isNext: Bool = false) {
+        let done = operation.done
+        operation.done = { reply in
+            done(reply)
+            usage.isBusy = false
+            self.next(of: usage)
+        }
+        sender.count(1)
+        usage.waiting.insert(operation, at: isNext ? 0 : usage.waiting.count)
+        next(of: usage)
+    }
+
+    private func next(of usage: Usage) {
+        if usage.isBusy || usage.waiting.isEmpty { return }
+        usage.isBusy = true
+        sender.submit(usage.waiting.removeFirst())
+        sender.count(-1)
+    }
+
+    /// Whether everything was acknowledged within the span.
+    func flush(within span: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + span
+        _ = await spool.hasLooked.wait(for: span, heedsCancellation: false)
+        return await sender.becomesIdle(within: max(.zero, deadline - .now))
+    }
+
+    func close(within span: Duration) async -> Bool {
+        let isEmpty = await flush(within: span)
+        sender.stop()
+        await spool.close()
+        await transport.close()
+        return isEmpty
+    }
+}

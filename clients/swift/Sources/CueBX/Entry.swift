@@ -1,0 +1,141 @@
+/// The way into a call: validate, and its `open` on the disk. Whoever waits may go away at any
+/// time; what was granted is then given back.
+@ClientActor
+final class Entry {
+    private let engine: Engine
+    private let asking: Asking
+    private let client: Client
+    private let answered = Signal()
+    private let deadline: Instant
+    private var operation: Operation?
+    private var outcome: Result<Usage, CueBXError>?
+    private var isAbandoned = false
+
+    init(_ engine: Engine, _ asking: Asking, client: Client) {
+        self.engine = engine
+        self.asking = asking
+        self.client = client
+        deadline = .now + engine.options.validateBudget
+        let left = asking.secondsOfToken(clockOffset: engine.clockOffset)
+        let operation = Operation(
+            "validate", asking.request.json, token: asking.token, deadline: deadline,
+            retryUntil: left.map { .now + .seconds(max(-1, min($0, 1e9))) }
+        ) { self.answered($0) }
+        self.operation = operation
+        engine.sender.submit(operation)
+    }
+
+    /// Throws what keeps the call from running; `CancellationError` if the task was canceled.
+    func call() async throws -> Call {
+        _ = await answered.wait(for: max(.zero, deadline - .now))
+        guard let outcome else {
+            isAbandoned = true
+            if let operation { engine.sender.abandon(operation) }
+            try Task.checkCancellation()
+            throw CueBXError(.unavailable, "The service did not answer within the budget.")
+        }
+        switch outcome {
+        case .failure(let error):
+            if error.isRefusal {
+                engine.events.tell(
+                    "refused", ["feature": asking.feature, "code": error.code ?? ""])
+            }
+            throw error
+        case .success(let usage):
+            let call = Call(engine, asking, usage, client: client)
+            if Task.isCancelled {
+                await call.end(CancellationError())
+                throw CancellationError()
+            }
+            engine.events.tell("granted", ["feature": asking.feature, "usage_id": usage.usageId])
+            return call
+        }
+    }
+
+    private func answered(_ reply: Reply) {
+        guard case .success(let answer) = reply else {
+            return resolve(
+                .failure(
+                    CueBXError(
+                        .unavailable, "The service could not be asked: \(reply.message).")))
+        }
+        engine.noteTime(answer)
+        if let error = error(of: answer) { return resolve(.failure(error)) }
+        let usage = engine.register(
+            answer, feature: asking.feature, holdSeconds: asking.holdSeconds)
+        // Until it is on the disk it is not settled, or a client that closes would not wait for it.
+        engine.sender.count(1)
+        let open: JSONObject = [
+            "r": "open", "usage_id": .string(usage.usageId), "user_id": .string(usage.userId),
+            "at": .int(unixMilliseconds()),
+        ]
+        engine.spool.append(open) { hasFailed in
+            if hasFailed {
+                self.engine.giveBack(usage)
+                self.resolve(
+                    .failure(CueBXError(.spoolUnavailable, "The spool cannot be written.")))
+            } else {
+                self.resolve(.success(usage))
+            }
+            self.engine.sender.count(-1)
+        }
+    }
+
+    private func resolve(_ outcome: Result<Usage, CueBXError>) {
+        self.outcome = outcome
+        // Each holds the other.
+        operation = nil
+        answered.set()
+        if isAbandoned, case .success(let usage) = outcome { engine.giveBack(usage) }
+    }
+
+    private func error(of answer: Answer) -> CueBXError? {
+        let granted = UsageValidateResponse(answer.body)
+        if answer.status == 200 && granted.access == .granted {
+            let isOwn = granted.code != .replayed || operation?.isUnsure ?? false
+            if isOwn && engine.usages[granted.usageId ?? ""] == nil { return nil }
+            var error = refusal(answer, .alreadyRunning, "This request is running already.")
+            error.code = UsageDecision.replayed.rawValue
+            return error
+        }
+        if [408, 502, 503, 504].contains(answer.status) {
+            var error = CueBXError(.unavailable, answer.message)
+            error.retryAfter = answer.retryAfter
+            return error
+        }
+        if answer.status >= 500 || answer.status < 400 || answer.isNoAddress {
+            var error = CueBXError(.serviceError, answer.message)
+            error.status = answer.status
+            error.code = answer.code
+            error.requestId = answer.headers["x-request-id"]
+            return error
+        }
+        let kind =
+            CueBXError.byCode[answer.code] ?? CueBXError.byStatus[answer.status] ?? .refused
+        let isOver = kind == .invalidToken && asking.isTokenOver(clockOffset: engine.clockOffset)
+        return refusal(answer, isOver ? .tokenExpired : kind)
+    }
+}
+
+private func refusal(
+    _ answer: Answer, _ kind: CueBXError.Kind, _ message: String? = nil
+) -> CueBXError {
+    let fields: [JSONObject] = answer.body.value("errors") ?? []
+    var text = message ?? answer.message
+    if kind == .invalidRequest && !fields.isEmpty {
+        let told = fields.prefix(5).map { field in
+            let place: [String] = field.value("loc") ?? []
+            return "\(place.dropFirst().joined(separator: ".")) \(field.value("msg") ?? "")"
+        }
+        text += " " + told.joined(separator: "; ")
+    }
+    var error = CueBXError(kind, text)
+    error.status = answer.status
+    error.code = answer.code
+    error.retryAfter = answer.retryAfter
+    error.usageId = answer.body.value("usage_id")
+    error.usageStatus = answer.body.value("status")
+    error.requestId = answer.headers["x-request-id"]
+    error.fields = fields
+    return error
+}

@@ -1,0 +1,97 @@
+extension Engine {
+    /// Writes the outcome to the spool, then sends it. The signal is set once it is written; if it
+    /// cannot be, once the service has acknowledged it.
+    func finish(_ usage: Usage, _ operations: [JSONObject], isSpooled: Bool = true) -> Signal {
+        let (written, acknowledged) = (Signal(), Signal())
+        usage.isOpen = false
+        sender.count(1)
+        let send: Spool.Written = { hasFailed in
+            self.sendOutcome(of: usage, operations) { acknowledged.set() }
+            self.sender.count(-1)
+            if hasFailed { acknowledged.whenSet { written.set() } } else { written.set() }
+        }
+        if isSpooled {
+            let record: JSONObject = [
+                "r": "outcome", "usage_id": .string(usage.usageId), "operations": operations.wire,
+                "at": .int(unixMilliseconds()),
+            ]
+            spool.append(record, written: send)
+        } else {
+            send(false)
+        }
+        return written
+    }
+
+    /// The hold of a call that nobody waited for any more.
+    func giveBack(_ usage: Usage) {
+        events.tell("hold_given_back", ["usage_id": usage.usageId])
+        let failure = usage.failure(.clientError, "Nobody waited for the answer.")
+        _ = finish(usage, [failure], isSpooled: false)
+    }
+
+    private func sendOutcome(
+        of usage: Usage, _ records: [JSONObject], acknowledged: @escaping @ClientActor () -> Void
+    ) {
+        for (index, record) in records.enumerated() {
+            let isLast = index == records.count - 1
+            let verb: String = record.value("op") ?? ""
+            let body = record.without("op")
+            let deadline = ContinuousClock.now + options.commitBudget
+            let operation = Operation(verb, body, deadline: deadline, isRest: usage.isRest) {
+                if verb == "capture" {
+                    _ = self.captured(usage, body, $0)
+                } else {
+                    self.settled(usage, record, $0)
+                }
+                guard isLast else { return }
+                self.usages[usage.usageId] = nil
+                self.spool.append(["r": "done", "usage_id": .string(usage.usageId)])
+                acknowledged()
+            }
+            inOrder(usage, operation)
+        }
+    }
+
+    private func settled(_ usage: Usage, _ record: JSONObject, _ reply: Reply) {
+        var facts = ["usage_id": usage.usageId]
+        guard case .success(let answer) = reply else {
+            events.tell("commit_given_up", facts.merging(["reason": reply.message]) { $1 })
+            return layAside(record, status: 0, answer: .string(reply.message))
+        }
+        let told = UsageCommitResponse(answer.body)
+        if answer.status == 200 || answer.status == 202 {
+            facts["status"] = told.status?.rawValue
+            facts["credits_charged"] = told.creditsCharged
+            return events.tell("settled", facts)
+        }
+        facts["status"] = String(answer.status)
+        facts["code"] = answer.code
+        facts["ended"] = told.status?.rawValue
+        facts["reason"] = answer.message
+        events.tell("commit_refused", facts)
+        layAside(record, status: answer.status, answer: .object(answer.body))
+    }
+
+    private func layAside(_ record: JSONObject, status: Int, answer: JSON) {
+        sender.count(1)
+        Task { @ClientActor in
+            await spool.layAside(record, status: status, answer: answer)
+            sender.count(-1)
+        }
+    }
+
+    /// What another process did not get to tell.
+    func takeOver(_ left: SpoolFormat.Todo) {
+        if usages[left.usageId] != nil { return }
+        let usage = Usage(usageId: left.usageId, userId: left.userId, isRest: true)
+        usage.isOpen = false
+        let operations =
+            left.operations
+            ?? [usage.failure(.internalError, "The process ended before the call did.")]
+        if operations.isEmpty {
+            return spool.append(["r": "done", "usage_id": .string(usage.usageId)])
+        }
+        usages[usage.usageId] = usage
+        sendOutcome(of: usage, operations) {}
+    }
+}

@@ -1,0 +1,124 @@
+/// What a process must not forget. Records that gather while the disk syncs share the next sync.
+@ClientActor
+final class Spool {
+    /// Set once the files that others have left were looked for.
+    let hasLooked = Signal()
+    /// Nil: in memory, kept by nobody.
+    private let disk: SpoolDisk?
+    private let events: Events
+    private let adoptEvery: Duration
+    private let adopt: @ClientActor (SpoolFormat.Todo) -> Void
+    private var queue: [(record: JSONObject, written: Written?)] = []
+    private var writing: Task<Void, Never>?
+    private var looking: Task<Void, Never>?
+    /// Whether there is a file to write to, as far as is known.
+    private var hasFile = false
+
+    /// Called once the record is on the disk, or with whether that failed.
+    typealias Written = @ClientActor (_ hasFailed: Bool) -> Void
+
+    /// - folder: made with mode 0700 if it is not there.
+    /// - adopt: called with what another process has left to do.
+    init(
+        folder: String?, adoptEvery: Duration, events: Events,
+        adopt: @escaping @ClientActor (SpoolFormat.Todo) -> Void
+    ) {
+        disk = folder.map { SpoolDisk(folder: $0) }
+        self.adoptEvery = adoptEvery
+        self.events = events
+        self.adopt = adopt
+        if disk == nil || adoptEvery <= .zero {
+            hasLooked.set()
+        } else {
+            looking = Task { @ClientActor [weak self] in
+                while !Task.isCancelled {
+                    await self?.look()
+                    do {
+                        try await Task.sleep(for: adoptEvery)
+                    } catch {
+                        return
+                    }
+                }
+            }
+        }
+    }
+
+    /// Throws `spoolUnavailable` if there is no file to write to.
+    func ensure() async throws {
+        guard let disk, !hasFile else { return }
+        do {
+            try await disk.ensure()
+            hasFile = true
+        } catch {
+            let reason = tell(error)
+            throw CueBXError(.spoolUnavailable, "The spool cannot be written: \(reason).")
+        }
+    }
+
+    func append(_ record: JSONObject, written: Written? = nil) {
+        queue.append((record, written))
+        guard writing == nil else { return }
+        writing = Task { @ClientActor in await writeAll() }
+    }
+
+    private func writeAll() async {
+        while !queue.isEmpty {
+            let batch = queue
+            queue = []
+            let hasFailed = await write(batch.map(\.record), batch.contains { $0.written != nil })
+            for (_, written) in batch { written?(hasFailed) }
+        }
+        writing = nil
+    }
+
+    /// Whether it failed.
+    private func write(_ records: [JSONObject], _ mustSync: Bool) async -> Bool {
+        guard let disk else { return false }
+        do {
+            try await disk.write(records, mustSync: mustSync)
+            return false
+        } catch {
+            tell(error)
+            hasFile = false
+            return true
+        }
+    }
+
+    /// Keeps for a person what the service refused for good.
+    func layAside(_ operation: JSONObject, status: Int, answer: JSON) async {
+        guard let disk else { return }
+        do {
+            try await disk.layAside([
+                "operation": .object(operation), "status": .int(status), "answer": answer,
+                "at": .int(unixMilliseconds()),
+            ])
+        } catch {
+            tell(error)
+        }
+    }
+
+    private func look() async {
+        guard let disk else { return }
+        let (adopted, unknown) = await disk.look()
+        for name in unknown { events.tell("spool_unknown", ["file": name]) }
+        for file in adopted {
+            events.tell("spool_adopted", ["file": file.file, "usages": String(file.left.count)])
+            for left in file.left { adopt(left) }
+        }
+        hasLooked.set()
+    }
+
+    /// Writes what waits, and lets the files go: removed if nothing in them is left to be told.
+    func close() async {
+        looking?.cancel()
+        while let writing { await writing.value }
+        await disk?.close()
+    }
+
+    @discardableResult
+    private func tell(_ error: any Error) -> String {
+        let reason = (error as? DiskError)?.reason ?? String(describing: type(of: error))
+        events.tell("spool_failed", ["error": reason])
+        return reason
+    }
+}

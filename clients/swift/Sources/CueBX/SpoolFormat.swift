@@ -1,0 +1,96 @@
+/// The bytes of a spool (format 1): no file is touched here.
+enum SpoolFormat {
+    static let header: [UInt8] = Array("CUEBXSPL".utf8) + bigEndian(1)
+    private static let frame = 8
+    private static let payloadLength = 2...(1 << 20)
+
+    /// Not a file of this format; it is left as it is.
+    struct UnknownVersion: Error {}
+
+    /// What is left to do of one usage: its operations, or nil if its process died before the
+    /// outcome.
+    struct Todo: Sendable, Hashable {
+        let usageId: String
+        let userId: String
+        let operations: [JSONObject]?
+    }
+
+    static func encode(_ record: JSONObject) -> [UInt8] {
+        let payload = JSON.object(record).encoded()
+        return bigEndian(UInt32(payload.count)) + bigEndian(crc32(payload)) + payload
+    }
+
+    /// The records that are whole: the first whose length or checksum is wrong ends the file.
+    static func decode(_ bytes: [UInt8]) throws(UnknownVersion) -> [JSONObject] {
+        guard bytes.prefix(header.count).elementsEqual(header.prefix(bytes.count)) else {
+            throw UnknownVersion()
+        }
+        var records: [JSONObject] = []
+        var at = header.count
+        while at + frame <= bytes.count {
+            let length = Int(number(bytes, at))
+            let start = at + frame
+            guard payloadLength.contains(length), start + length <= bytes.count else { break }
+            let payload = Array(bytes[start..<start + length])
+            guard crc32(payload) == number(bytes, at + 4), let record = object(payload) else {
+                break
+            }
+            records.append(record)
+            at = start + length
+        }
+        return records
+    }
+
+    private static func object(_ payload: [UInt8]) -> JSONObject? {
+        do {
+            return try JSON(parsing: payload).object
+        } catch {
+            return nil
+        }
+    }
+
+    /// What is left to do, in the order of the first record of each usage.
+    static func todo(_ records: [JSONObject]) -> [Todo] {
+        var order: [String] = []
+        var found: [String: Todo] = [:]
+        for record in records {
+            let kind: String? = record.value("r")
+            let usageId = record.value("usage_id") ?? ""
+            switch kind {
+            case "open" where found[usageId] == nil:
+                found[usageId] = Todo(
+                    usageId: usageId, userId: record.value("user_id") ?? "", operations: nil)
+                order.append(usageId)
+            case "outcome":
+                if found[usageId] == nil { order.append(usageId) }
+                found[usageId] = Todo(
+                    usageId: usageId, userId: found[usageId]?.userId ?? "",
+                    operations: record.value("operations") ?? [])
+            case "done":
+                found[usageId] = nil
+                order.removeAll { $0 == usageId }
+            default: break
+            }
+        }
+        return order.compactMap { found[$0] }
+    }
+
+    private static func bigEndian(_ number: UInt32) -> [UInt8] {
+        [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
+    }
+
+    private static func number(_ bytes: [UInt8], _ at: Int) -> UInt32 {
+        bytes[at..<at + 4].reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    private static let crcTable: [UInt32] = (0..<256).map { byte in
+        (0..<8).reduce(UInt32(byte)) { value, _ in
+            value & 1 == 1 ? 0xEDB8_8320 ^ value >> 1 : value >> 1
+        }
+    }
+
+    /// As gzip has it (RFC 1952 §8).
+    static func crc32(_ bytes: [UInt8]) -> UInt32 {
+        ~bytes.reduce(~0) { crcTable[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
+    }
+}

@@ -1,0 +1,127 @@
+extension Call {
+    /// The source's chunks, counted and captured as they are handed out.
+    /// - reading: what a chunk says: the bytes of its text, and what the provider counted so far.
+    public func stream<Source: AsyncSequence>(
+        _ source: Source, reading: @escaping @Sendable (Source.Element) -> ChunkContent
+    ) -> MeteredChunks<Source> {
+        MeteredChunks(source: source, call: self, reading: reading)
+    }
+
+    /// The same for chunks that say it themselves: texts, bytes, JSON of OpenAI's and Anthropic's
+    /// shapes, and your own.
+    public func stream<Source: AsyncSequence>(_ source: Source) -> MeteredChunks<Source>
+    where Source.Element: MeteredChunk {
+        stream(source, reading: \.content)
+    }
+
+    /// Counts a chunk that is handed out, for streams that are no sequences. Throws `holdEnded` as
+    /// `check` does.
+    public func produced(_ chunk: ChunkContent) async throws {
+        try check()
+        await add(chunk)
+    }
+
+    @ClientActor
+    private func add(_ chunk: ChunkContent) {
+        let production = production ?? Production()
+        if self.production == nil {
+            self.production = production
+            captureLater(production)
+        }
+        production.add(chunk)
+        if Double(production.uncaptured) >= tokensOfATenth { capture(production) }
+    }
+
+    /// A timer, since a provider may pause after any chunk.
+    @ClientActor
+    private func captureLater(_ production: Production) {
+        engine.sender.later(engine.options.captureEvery) { [weak self] in
+            guard let self, usage.isOpen else { return }
+            capture(production)
+            captureLater(production)
+        }
+    }
+
+    @ClientActor
+    private func capture(_ production: Production) {
+        // Without a model the service would take all that is held.
+        guard model != nil || engine.fixedPrices.contains(asking.feature) else { return }
+        guard usage.isOpen, engine.canCapture, let part = production.part(),
+            let body = captureBody(part, production)
+        else { return }
+        production.take(part)
+        engine.capture(
+            usage, body, taken: { self.captured(production, $0) },
+            refused: { production.giveBack(part) })
+    }
+
+    /// By what was charged so far it is known how many tokens a tenth of the hold is; a stream that
+    /// has less than half of it left, and goes on, is given as much again. What has a fixed price
+    /// was taken whole by the first capture.
+    @ClientActor
+    private func captured(_ production: Production, _ answer: Answer) {
+        let told = UsageHoldResponse(answer.body)
+        guard asking.estimate != nil, let charged = told.creditsCharged.flatMap(Double.init),
+            let left = told.creditsReserved.flatMap(Double.init), let held = Double(held),
+            charged > 0, held > 0
+        else { return }
+        tokensOfATenth = max(1, Double(production.capturedTokens) * held / charged / 10)
+        if left * 2 < held && usage.isOpen { extend(additionalCredits: self.held) }
+    }
+
+    /// What the provider says that it is, else what was announced.
+    @ClientActor
+    private var model: String? {
+        (production?.model ?? asking.estimate?.model).map { String($0.prefix(longestModel)) }
+    }
+
+    /// A fixed price is taken whole, once; nil: it was.
+    @ClientActor
+    func captureBody(_ part: Production.Tokens, _ production: Production) -> JSONObject? {
+        var body = UsageCaptureRequest(
+            userId: userId, usageId: usageId, captureId: "c\(production.captures + 1)-\(newId())")
+        if engine.fixedPrices.contains(asking.feature) {
+            guard isPositive(creditsReserved) else { return nil }
+            body.credits = creditsReserved
+        } else {
+            var metrics = production.metrics(part)
+            metrics.modelUsed = model
+            body.metrics = metrics
+        }
+        return body.json
+    }
+}
+
+/// A stream's chunks, each counted before it is handed out.
+public struct MeteredChunks<Source: AsyncSequence>: AsyncSequence {
+    public typealias Element = Source.Element
+    public typealias Failure = any Error
+
+    let source: Source
+    let call: Call
+    let reading: @Sendable (Element) -> ChunkContent
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(source: source.makeAsyncIterator(), call: call, reading: reading)
+    }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        var source: Source.AsyncIterator
+        let call: Call
+        let reading: @Sendable (Element) -> ChunkContent
+
+        public mutating func next() async throws -> Element? {
+            try await next(isolation: nil)
+        }
+
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws -> Element? {
+            guard let chunk = try await source.next(isolation: actor) else { return nil }
+            try await call.produced(reading(chunk))
+            return chunk
+        }
+    }
+}
+
+extension MeteredChunks: Sendable where Source: Sendable {}

@@ -1,0 +1,73 @@
+import CueBX
+import Testing
+
+// What the README shows, so that it compiles. Whatever it calls of the host's is below.
+
+func quickstart(token: String, body: [UInt8]) async throws -> ModelAnswer {
+    let career = try Client()  // CUEBX_URL, CUEBX_INTERNAL_KEY
+    return try await career.metered("career.job_match", user: token, payload: .bytes(body)) { _ in
+        try await runModel(body)
+    }
+}
+
+func settled(_ career: Client, token: String, body: [UInt8], idempotencyKey: String?) async throws
+    -> ModelAnswer
+{
+    let details = CallDetails(
+        requestId: idempotencyKey, endpoint: "/v1/job-match",
+        estimate: UsageEstimate(maxOutputTokens: 1000, model: "m"))
+    let answer = try await career.metered(
+        "career.job_match", user: token, payload: .bytes(body), details
+    ) { call in
+        let answer = try await runModel(body)
+        call.settle(inputTokens: answer.inputTokens, outputTokens: answer.outputTokens, model: "m")
+        return answer
+    }
+    return answer
+}
+
+func streamed(_ career: Client, token: String, body: [UInt8]) async throws {
+    let chunks = try await career.stream(
+        "career.feedback_analyzer", user: token, payload: .bytes(body)
+    ) { _ in
+        try await provider.chunks()
+    }
+    for try await chunk in chunks { try await response.write(chunk) }
+}
+
+func refused() async throws {
+    do {
+        try await jobMatch()
+    } catch let error as CueBXError {
+        let answer = error.hostAnswer
+        try await response.write(status: answer.status, headers: answer.headers, answer.body)
+    }
+}
+
+func told() async throws {
+    let career = try Client(onEvent: { event in
+        if event.level == .error { log("\(event.name) \(event.fields)") }
+    })
+    await career.close()
+}
+
+struct ModelAnswer: Sendable {
+    let inputTokens = 1
+    let outputTokens = 1
+}
+
+struct Provider: Sendable {
+    func chunks() async throws -> AsyncStream<String> { AsyncStream { $0.finish() } }
+}
+
+struct Response: Sendable {
+    func write(_ chunk: String) async throws {}
+    func write(status: Int, headers: [String: String], _ body: [UInt8]) async throws {}
+}
+
+let provider = Provider()
+let response = Response()
+
+func runModel(_ body: [UInt8]) async throws -> ModelAnswer { ModelAnswer() }
+func jobMatch() async throws {}
+@Sendable func log(_ line: String) {}

@@ -1,0 +1,106 @@
+import Testing
+
+@testable import CueBX
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+struct NoFile: Error {
+    let path: String
+}
+
+func contents(_ path: String) throws -> [UInt8] {
+    guard let file = fopen(path, "r") else { throw NoFile(path: path) }
+    defer { fclose(file) }
+    var bytes: [UInt8] = []
+    while case let byte = getc(file), byte != EOF { bytes.append(UInt8(byte)) }
+    return bytes
+}
+
+/// The vectors that the clients of all languages share, in a folder beside one of those that this
+/// file is in.
+func vectors(_ name: String) throws -> JSON {
+    var folder = #filePath[...]
+    while let slash = folder.lastIndex(of: "/") {
+        folder = folder[..<slash]
+        let path = "\(folder)/scenarios/vectors/\(name).json"
+        if access(path, R_OK) == 0 { return try JSON(parsing: try contents(path)) }
+    }
+    throw NoFile(path: name)
+}
+
+private func bytes(ofHex hex: String) -> [UInt8] {
+    let digits = Array(hex)
+    return stride(from: 0, to: digits.count, by: 2).compactMap {
+        UInt8(String(digits[$0..<$0 + 2]), radix: 16)
+    }
+}
+
+struct VectorTests {
+    @Test func payloadsAreHashedAsInAllLanguages() throws {
+        let vectors = try vectors("payload_hash")
+        for vector in vectors["json"].array ?? [] {
+            let value = try JSON(parsing: (vector["json"].text ?? "").utf8)
+            let name = vector["name"].text ?? ""
+            #expect(
+                String(decoding: try value.canonical(), as: UTF8.self) == vector["canonical"].text)
+            #expect(try Payload.json(value).hash == vector["sha256"].text, "\(name)")
+        }
+        for vector in vectors["bytes"].array ?? [] {
+            let payload = Payload.bytes(bytes(ofHex: vector["hex"].text ?? ""))
+            #expect(payload.hash == vector["sha256"].text)
+        }
+        for vector in vectors["refused"].array ?? [] {
+            #expect(throws: NotJSON.self) { try JSON(parsing: (vector["json"].text ?? "").utf8) }
+        }
+        #expect(vectors["json"].array?.count ?? 0 > 30)
+    }
+
+    @Test func aSpoolIsReadAsInAllLanguages() throws {
+        let files = try vectors("spool")["files"].array ?? []
+        #expect(files.count > 10)
+        for vector in files {
+            let bytes = bytes(ofHex: vector["hex"].text ?? "")
+            guard let expected = vector["todo"].array else {
+                #expect(throws: SpoolFormat.UnknownVersion.self) { try SpoolFormat.decode(bytes) }
+                continue
+            }
+            let found = SpoolFormat.todo(try SpoolFormat.decode(bytes))
+            #expect(found.map(\.usageId) == expected.map { $0["usage_id"].text ?? "" })
+            for (left, vector) in zip(found, expected) {
+                #expect(left.operations?.wire ?? .null == vector["operations"])
+            }
+        }
+    }
+
+    @Test func whatIsWrittenIsReadAndATornTailIsDropped() throws {
+        let records: [JSONObject] = [
+            ["r": "open", "usage_id": "a", "user_id": "u"],
+            ["r": "outcome", "usage_id": "a", "operations": [["op": "commit", "success": true]]],
+        ]
+        let whole = SpoolFormat.header + records.flatMap { SpoolFormat.encode($0) }
+        let first = SpoolFormat.header.count + SpoolFormat.encode(records[0]).count
+        for length in 0...whole.count {
+            let read = try SpoolFormat.decode(Array(whole.prefix(length)))
+            #expect(
+                read == Array(records.prefix(length < first ? 0 : length < whole.count ? 1 : 2)))
+        }
+    }
+
+    @Test func hashesOfEachLengthAroundABlock() {
+        // By sha256sum.
+        let known = [
+            55: "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318",
+            56: "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a",
+            64: "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb",
+        ]
+        for (length, hash) in known {
+            #expect(SHA256.hex(of: [UInt8](repeating: UInt8(ascii: "a"), count: length)) == hash)
+        }
+    }
+}

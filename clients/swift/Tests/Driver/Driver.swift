@@ -1,0 +1,245 @@
+import CueBX
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Writes a whole line, or several.
+func say(_ bytes: [UInt8], to descriptor: Int32 = 1) {
+    var at = 0
+    while at < bytes.count {
+        let written = bytes[at...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if written <= 0 { exit(1) }
+        at += written
+    }
+}
+
+/// A call, and the steps for its body.
+final class Running: Sendable {
+    let steps: AsyncStream<JSON>
+    let put: AsyncStream<JSON>.Continuation
+    let last: Mutex<JSON>
+    let call = Mutex<Call?>(nil)
+
+    init(_ begin: JSON) {
+        (steps, put) = AsyncStream.makeStream()
+        last = Mutex(begin)
+    }
+
+    /// The step that the body takes now.
+    func note(_ step: JSON) {
+        last.withLock { $0 = step }
+    }
+}
+
+/// What the steps of a stream say.
+struct Source: AsyncSequence {
+    let running: Running
+
+    func makeAsyncIterator() -> Iterator {
+        Iterator(steps: running.steps.makeAsyncIterator(), running: running)
+    }
+
+    struct Iterator: AsyncIteratorProtocol {
+        var steps: AsyncStream<JSON>.AsyncIterator
+        let running: Running
+
+        mutating func next() async throws -> JSON? {
+            guard let step = await steps.next() else { throw CancellationError() }
+            running.note(step)
+            if step["do"] != "end" { return step }
+            try raise(step["raise"].text)
+            return nil
+        }
+    }
+}
+
+func raise(_ kind: String?) throws {
+    switch kind {
+    case "timeout": throw ToolError.timedOut
+    case "upstream": throw ToolError.connectionRefused
+    case "rate_limited": throw ToolError.rateLimited
+    case "invalid_response": _ = try JSON(parsing: "no".utf8)
+    case "validation": throw ToolError.validationFailed
+    case "client": throw CancellationError()
+    case "internal": throw ToolError.other
+    default: break
+    }
+}
+
+/// Takes the steps of scenarios.
+actor Driver {
+    private var client: Client?
+    private var calls: [String: (running: Running, task: Task<Bool, Never>)] = [:]
+    private var events = Names()
+
+    /// Of events, in their order.
+    final class Names: Sendable {
+        let names = Mutex<[String]>([])
+    }
+
+    func take(_ step: JSON) async {
+        let name = step["call"].text ?? ""
+        switch step["do"].text {
+        case "begin":
+            let running = Running(step)
+            calls[name] = (running, Task { await self.body(step, running) })
+        case "cancel":
+            guard let call = calls[name] else { return answer(step, ["error": ["kind": "Defect"]]) }
+            call.task.cancel()
+            answer(step, ["canceled": .bool(await call.task.value)])
+        case "end", "chunk": calls[name]?.running.put.yield(step)
+        case "start":
+            await end()
+            do {
+                try start(step)
+                answer(step, ["started": true, "can": ["cancel_calls", "streams"]])
+            } catch {
+                answer(step, told(error))
+            }
+        case "events":
+            answer(step, ["events": .array(events.names.withLock { $0 }.map { .string($0) })])
+        case "gather":
+            while await client?.waiting ?? 0 < step["number"].int ?? 0 { await Task.yield() }
+            answer(step, ["gathered": true])
+        case "flush":
+            let span = Duration.seconds(step["seconds"].double ?? 10)
+            answer(step, ["flushed": .bool(await client?.flush(within: span) ?? true)])
+        default:
+            answer(step, ["closed": .bool(await client?.close() ?? true)])
+        }
+    }
+
+    func end() async {
+        await client?.close()
+        client = nil
+    }
+
+    private func start(_ step: JSON) throws {
+        calls = [:]
+        let names = Names()
+        events = names
+        client = try Client(
+            url: step["url"].text, internalKey: step["internal_key"].text,
+            spool: step["spool"].text, options: options(step["options"]),
+            onEvent: { event in names.names.withLock { $0.append(event.name) } })
+    }
+
+    private func options(_ told: JSON) -> Options {
+        var options = Options()
+        let spans: [(String, WritableKeyPath<Options, Duration>)] = [
+            ("validate_seconds", \.validateBudget), ("commit_seconds", \.commitBudget),
+            ("answer_seconds", \.answerTimeout), ("first_pause", \.firstPause),
+            ("longest_pause", \.longestPause), ("adopt_every", \.adoptEvery),
+            ("capture_every", \.captureEvery),
+        ]
+        for (name, path) in spans {
+            if let seconds = told[name].double { options[keyPath: path] = .seconds(seconds) }
+        }
+        return options
+    }
+
+    private func answer(_ step: JSON, _ result: JSON) {
+        var line: JSONObject = ["n": step["n"]]
+        for member in result.object?.members ?? [] { line[member.name] = member.value }
+        say(JSON.object(line).encoded() + [10])
+    }
+
+    private func told(_ error: any Error) -> JSON {
+        guard let error = error as? CueBXError else {
+            return ["error": ["kind": "Defect", "message": .string("\(error)")]]
+        }
+        var facts: JSONObject = [
+            "kind": .string(error.kind.rawValue), "message": .string(error.message),
+        ]
+        facts["status"] = error.status.map { .int($0) }
+        facts["code"] = error.code.map { .string($0) }
+        facts["retry_after"] = error.retryAfter.map { .int(Int($0.components.seconds)) }
+        facts["usage_id"] = error.usageId.map { .string($0) }
+        facts["usage_status"] = error.usageStatus.map { .string($0.rawValue) }
+        return ["error": .object(facts)]
+    }
+
+    /// Whether it was canceled.
+    private func body(_ begin: JSON, _ running: Running) async -> Bool {
+        guard let client else { return false }
+        do {
+            try await client.metered(
+                begin["feature"].text ?? "", user: begin["user"].text ?? "",
+                payload: .text(begin["payload"].text ?? ""), details(begin)
+            ) { call in
+                running.call.withLock { $0 = call }
+                answer(
+                    begin,
+                    [
+                        "entered": true, "usage_id": .string(call.usageId),
+                        "credits_reserved": .string(call.creditsReserved),
+                    ])
+                try await run(call, begin, running)
+            }
+            answer(running.last.withLock { $0 }, ["ended": true])
+            return false
+        } catch is CancellationError where Task.isCancelled {
+            if running.call.withLock({ $0 == nil }) {
+                answer(begin, ["error": ["kind": "Canceled"]])
+            }
+            return true
+        } catch {
+            let last = running.last.withLock { $0 }
+            let isRaised = last["raise"] != .null && !(error is CueBXError)
+            answer(last, isRaised ? ["ended": true, "raised": true] : told(error))
+            return false
+        }
+    }
+
+    private func details(_ begin: JSON) -> CallDetails {
+        var details = CallDetails(
+            requestId: begin["request_id"].text, endpoint: "/v1/tool",
+            estimate: begin["estimate"].object.map { UsageEstimate($0) },
+            holdSeconds: begin["hold_seconds"].int)
+        if let parent = begin["parent"].text {
+            details.parentUsageId = calls[parent]?.running.call.withLock { $0?.usageId }
+        }
+        return details
+    }
+
+    private func run(_ call: Call, _ begin: JSON, _ running: Running) async throws {
+        if begin["stream"].bool == true {
+            for try await _ in call.stream(Source(running: running), reading: content) {
+                answer(running.last.withLock { $0 }, ["chunk": true])
+            }
+        } else {
+            var steps = running.steps.makeAsyncIterator()
+            guard let step = await steps.next() else { throw CancellationError() }
+            running.note(step)
+        }
+        let last = running.last.withLock { $0 }
+        if last["settle"] != .null {
+            let used = last["settle"]
+            call.settle(
+                inputTokens: used["input_tokens"].int, outputTokens: used["output_tokens"].int,
+                cachedInputTokens: used["cached_input_tokens"].int,
+                reasoningTokens: used["reasoning_tokens"].int, model: used["model"].text,
+                credits: used["credits"].text)
+        }
+        if let type = last["fail"]["failure_type"].text {
+            call.fail(FailureType(rawValue: type), last["fail"]["reason"].text ?? "")
+        }
+        try raise(last["raise"].text)
+    }
+}
+
+@Sendable
+private func content(_ step: JSON) -> ChunkContent {
+    let usage = step["usage"]
+    if usage == .null { return ChunkContent(text: step["text"].text ?? "") }
+    return ChunkContent(
+        counts: TokenCounts(
+            inputTokens: usage["input_tokens"].int, outputTokens: usage["output_tokens"].int,
+            model: usage["model"].text))
+}
