@@ -365,6 +365,27 @@ let package = Package(
                 "Ledger", "PageFrame", "Pages", "TestFixtures", "Values",
             ],
             swiftSettings: settings),
+        // Who runs the service: their list, their sign-in, their journal.
+        .sourceTarget(
+            name: "Operators",
+            dependencies: [
+                "Database", "HTTPEndpoint", "Identity", "Tokens", "Users", "Values",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        .testTarget(
+            name: "OperatorsTests",
+            dependencies: [
+                "Database", "HTTPEndpoint", "Identity", "JSON", "Operators", "TestFixtures",
+                "Tokens", "Users", "Values",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        // The operators' pages.
+        .sourceTarget(
+            name: "Console",
+            dependencies: [
+                "HTTPEndpoint", "JSON", "Operators", "PageFrame", "Values",
+            ]),
         // Every migration of the database, in one numbered list.
         .sourceTarget(name: "Schema", dependencies: ["Database"]),
         // A database and a catalog for the tests of several targets.
@@ -389,10 +410,11 @@ let package = Package(
         .sourceTarget(
             name: "Service",
             dependencies: [
-                "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "HTTPEndpoint",
-                "HTTPServer",
+                "Billing", "Career", "CatalogSync", "Console", "Database", "HTTPClient",
+                "HTTPEndpoint", "HTTPServer",
                 "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
-                "Moving", "PageFrame", "Pages", "Schema", "Stripe", "StripeSetup", "Subscriptions",
+                "Moving", "Operators", "PageFrame", "Pages", "Schema", "Stripe", "StripeSetup",
+                "Subscriptions",
                 "Tokens",
                 "Users",
                 "Values",
@@ -437,8 +459,8 @@ let package = Package(
             name: "cuebx",
             dependencies: [
                 "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
-                "LedgerStore", "Messaging", "Moving", "Service", "StripeSandbox", "StripeSetup",
-                "Values",
+                "LedgerStore", "Messaging", "Moving", "Operators", "Service", "StripeSandbox",
+                "StripeSetup", "Values",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -25,20 +25,22 @@ ALLOWED = {
     "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
               " Subscriptions",
+    "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions Identity Career"
              " PageFrame",
+    "Console": "Values JSON Database HTTPEndpoint Operators PageFrame",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging Stripe Telemetry"
                " LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions Webhooks StripeSetup"
-               " Identity Career PageFrame Pages Schema Moving",
+               " Identity Career Operators PageFrame Pages Console Schema Moving",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
     "cuebx": "Values JSON Ledger Database HTTPClient Messaging LedgerStore CatalogSync StripeSetup Career"
-             " Moving Service StripeSandbox",
+             " Operators Moving Service StripeSandbox",
     "cuebx-bench": "Values JSON Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks Service",
     "cuebx-sim": "Simulator SimulationRuns SimulatorDatabase",
     "stripe-sandbox": "StripeSandbox",
@@ -83,6 +85,10 @@ OWNERS = {
     "one_time_codes": "Identity",
     "form_tokens": "Identity",
     "auth_throttles": "Identity",
+    "operators": "Operators",
+    "operator_recovery_codes": "Operators",
+    "operator_sessions": "Operators",
+    "operator_actions": "Operators",
 }
 
 # Targets whose work is every table, see docs/decisions/0017-one-owner-a-table.md, and the local

@@ -52,14 +52,18 @@ package struct AboutPage: Sendable {
     package let isIndexed: Bool
     /// Whether pages of `EMBED_ORIGINS` may frame it.
     package let isEmbeddable: Bool
+    /// The line of the navigation that it belongs to; `nil` if that has its template's name.
+    package let side: String?
 
     package init(
-        _ template: String, access: Access, isIndexed: Bool = false, isEmbeddable: Bool = false
+        _ template: String, access: Access, isIndexed: Bool = false, isEmbeddable: Bool = false,
+        side: String? = nil
     ) {
         self.template = template
         self.access = access
         self.isIndexed = isIndexed
         self.isEmbeddable = isEmbeddable
+        self.side = side
     }
 }
 

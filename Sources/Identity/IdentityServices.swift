@@ -60,7 +60,7 @@ package struct IdentityServices: Sendable {
     package let clock: DecisionClock
     let ledger: CareerLedger
     package let subscriptions: CareerSubscriptionService
-    let passwords: PasswordHasher
+    package let passwords: PasswordHasher
     let throttle: AuthThrottle
     let codes: OneTimeCodes
     let formerAccounts: FormerAccounts

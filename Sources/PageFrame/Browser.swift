@@ -9,6 +9,8 @@ package struct Cookies: Sendable {
     package enum Name: String, CaseIterable {
         /// Finds the session of who is signed in.
         case session = "cuebx_session"
+        /// Finds the session of an operator in the console.
+        case console = "cuebx_console"
         /// Tells browsers apart before anybody is signed in, for the tokens of forms alone.
         case visit = "cuebx_visit"
         /// The key of what the next page says once.

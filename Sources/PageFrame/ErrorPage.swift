@@ -13,7 +13,7 @@ extension SitePageFrame {
             known.contains(problem.status) ? problem.status : problem.status < 500 ? 400 : 500
         let own = "problem.\(problem.code)"
         let heading = words.html("error.heading.\(status)")
-        let next = isSignedIn ? "account" : "home"
+        let next = isSignedIn ? renderer.realm.name : "home"
         var answer = try renderer.answer(
             [
                 "heading": .string(heading), "heading_html": .string(heading),
@@ -23,13 +23,13 @@ extension SitePageFrame {
                     problem.headers[.retryAfter].map {
                         words.html("error.retry", ["seconds": $0])
                     }),
-                "next": .string(isSignedIn ? "/account" : "/"),
+                "next": .string(isSignedIn ? renderer.realm.home : "/"),
                 "next_html": .string(words.html("error.next.\(next)")),
                 "request_id": .string(call.id),
             ], AboutPage("error", access: .everybody),
             PageRenderer.Setting(
                 status: problem.status,
-                token: cookies[.session].map { identity.forms.make(for: $0) },
+                token: cookies[renderer.realm.cookie].map { forms.make(for: $0) },
                 isSignedIn: isSignedIn))
         for (name, value) in problem.headers { answer.headers[name] = value }
         return answer

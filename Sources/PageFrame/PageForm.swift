@@ -9,6 +9,8 @@ package struct FormField: Sendable {
         case password
         case newPassword
         case code
+        /// A code of an operator's authenticator, or a recovery code.
+        case operatorCode
         case number
         case date
         case tick
@@ -40,6 +42,8 @@ package struct FormField: Sendable {
                 "type": "text", "autocomplete": "one-time-code", "inputmode": "numeric",
                 "class": "code", "maximum": "6",
             ]
+        case .operatorCode:
+            ["type": "text", "autocomplete": "one-time-code", "maximum": "32"]
         case .number: ["type": "text", "inputmode": "numeric", "autocomplete": "off"]
         case .date: ["type": "date", "autocomplete": "off"]
         case .tick, .choice, .hidden: [:]
@@ -49,7 +53,7 @@ package struct FormField: Sendable {
     /// Whether what was typed is never shown again.
     fileprivate var isSecret: Bool {
         switch kind {
-        case .password, .newPassword, .code: true
+        case .password, .newPassword, .code, .operatorCode: true
         default: false
         }
     }
@@ -162,7 +166,10 @@ package struct PageForm: Sendable {
             return ["text_html": .string(words.html(key + ".link")), "href": .string(url)]
         }
         let text = words.has(key) ? words.html(key, values) : problem.detail.escapedForHTML
-        let isOfOneField = ["invalid_code": "otp_code", "wrong_password": "current_password"]
+        let isOfOneField = [
+            "invalid_code": "otp_code", "wrong_password": "current_password",
+            "code_needed": "operator_code",
+        ]
         let field = isOfOneField[problem.code].flatMap { name in
             fields.contains { $0.name == name } ? "#" + name : nil
         }

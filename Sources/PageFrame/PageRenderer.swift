@@ -10,16 +10,18 @@ package struct PageRenderer: Sendable {
     package let templates: Templates
     package let stylesheet: [UInt8]
     let isDevelopment: Bool
+    private(set) var realm: Realm
     /// Named by its hash, so that browsers may keep it for good.
     package let stylesheetPath: String
-    private let footer: JSONObject
+    private var footer: JSONObject
 
     package static let iconPath = "/assets/icon.svg"
     package static let logoPath = "/assets/logo"
 
     package var words: Words { templates.words }
 
-    init(_ site: Site, _ templates: Templates, isDevelopment: Bool) {
+    init(_ site: Site, _ templates: Templates, isDevelopment: Bool, realm: Realm) {
+        self.realm = realm
         self.site = site
         self.templates = templates
         self.isDevelopment = isDevelopment
@@ -37,6 +39,25 @@ package struct PageRenderer: Sendable {
             "support": .text(brand.supportEmail), "is_development": .bool(isDevelopment),
             "signs_in_here": .bool(!site.signsInElsewhere),
         ]
+        name(realm)
+    }
+
+    private init(_ other: PageRenderer, _ realm: Realm) {
+        self = other
+        self.realm = realm
+        name(realm)
+    }
+
+    /// The same for the pages of another realm.
+    func of(_ realm: Realm) -> PageRenderer { PageRenderer(self, realm) }
+
+    private mutating func name(_ realm: Realm) {
+        footer["is_console"] = .bool(realm.isConsole)
+        footer["home"] = .string(realm.home)
+        footer["front"] = .string(realm.isConsole ? realm.home : "/")
+        footer["signout"] = .string(realm.signOut)
+        footer["home_html"] = .string(words.html("layout.\(realm.name)"))
+        footer["side_label_html"] = .string(words.html("layout.\(realm.name).sides"))
     }
 
     /// What the frame knows of a page beside what the page says itself.
@@ -68,8 +89,8 @@ package struct PageRenderer: Sendable {
         outer["is_embedded"] = .bool(about.isEmbeddable)
         outer["is_narrow"] = .bool(Self.narrow.contains(about.template))
         outer["notice_html"] = .text(setting.notice)
-        outer["side"] = about.access == .user ? side(of: about.template) : .null
-        outer["at_account"] = .bool(about.access == .user)
+        outer["side"] = about.access == .user ? side(about.side ?? about.template) : .null
+        outer["at_home"] = .bool(about.access == .user)
         outer["at_\(about.template)"] = true
         let html = try templates.render("layout", outer)
         return Answer(
@@ -81,23 +102,16 @@ package struct PageRenderer: Sendable {
     private static let narrow: Set = [
         "signup", "verify", "resend", "signin", "reset", "reset_confirm", "enter", "signout",
         "cancel",
-        "delete", "error",
+        "delete", "error", "console_signin",
     ]
 
-    private static let sides = [
-        "account", "plan", "usage", "receipts", "profile", "security", "data",
-    ]
-    private static let homes = [
-        "upgrade": "plan", "cancel": "plan", "call": "usage", "delete": "data",
-    ]
-
-    private func side(of template: String) -> JSONValue {
-        let current = Self.homes[template] ?? template
-        let items = Self.sides.map { name -> JSONValue in
+    private func side(_ template: String) -> JSONValue {
+        let current = realm.homes[template] ?? template
+        let items = realm.sides.map { side -> JSONValue in
             [
-                "href": .string(name == "account" ? "/account" : "/account/\(name)"),
-                "label_html": .string(words.html("side.\(name)")),
-                "is_current": .bool(name == current),
+                "href": .string(side.path),
+                "label_html": .string(words.html("side.\(side.name)")),
+                "is_current": .bool(side.name == current),
             ]
         }
         return ["items": .array(items)]

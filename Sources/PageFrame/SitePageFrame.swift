@@ -11,11 +11,13 @@ package struct SitePageFrame: PageFrame {
     static let tokenField = "form_token"
     /// What is never shown again.
     private static let secretFields: Set = [
-        tokenField, "password", "current_password", "new_password", "otp_code",
+        tokenField, "password", "current_password", "new_password", "otp_code", "operator_code",
     ]
 
-    let identity: IdentityServices
+    let forms: FormTokens
     let site: Site
+    /// Whose pages these are.
+    private let realm: Realm
     package let renderer: PageRenderer
     /// What an error of the layers below means to a visitor.
     private let translate: @Sendable (any Error) -> Problem?
@@ -26,13 +28,27 @@ package struct SitePageFrame: PageFrame {
         identity: IdentityServices, site: Site, isDevelopment: Bool, logger: Logger,
         translate: @escaping @Sendable (any Error) -> Problem?
     ) throws {
-        self.identity = identity
+        forms = identity.forms
         self.site = site
+        realm = .account(site, caller: identity.pageSessions.caller)
         self.translate = translate
         self.logger = logger
         let words = try Words(language: "en", EmbeddedTemplates.english)
-        renderer = PageRenderer(site, try Templates(words), isDevelopment: isDevelopment)
+        renderer = PageRenderer(
+            site, try Templates(words), isDevelopment: isDevelopment, realm: realm)
     }
+
+    private init(_ other: SitePageFrame, _ realm: Realm) {
+        forms = other.forms
+        site = other.site
+        translate = other.translate
+        logger = other.logger
+        self.realm = realm
+        renderer = other.renderer.of(realm)
+    }
+
+    /// The same around the pages of another realm.
+    package func of(_ realm: Realm) -> SitePageFrame { SitePageFrame(self, realm) }
 
     var isSecure: Bool { site.isSecure }
     var words: Words { renderer.words }
@@ -59,17 +75,17 @@ package struct SitePageFrame: PageFrame {
     }
 
     func caller(_ cookies: Cookies) async throws -> Caller? {
-        guard let secret = cookies[.session] else { return nil }
-        return try await identity.pageSessions.caller(secret)
+        guard let secret = cookies[realm.cookie] else { return nil }
+        return try await realm.caller(secret)
     }
 
     /// Where somebody is led who is at the wrong place.
     private func detour(_ about: AboutPage, _ visit: Visit, _ request: PageRequest) -> String? {
         switch (about.access, visit.call.caller) {
         case (.user, nil):
-            site.signsInElsewhere
-                ? "/enter" : "/signin?next=" + QueryString.encode(request.target)
-        case (.visitor, _?): "/account"
+            realm.leadsBack
+                ? realm.signIn + "?next=" + QueryString.encode(request.target) : realm.signIn
+        case (.visitor, _?): realm.home
         default: nil
         }
     }
@@ -89,7 +105,7 @@ package struct SitePageFrame: PageFrame {
             answer.source = source
             return file(name, contentType, answer)
         case .values(let values):
-            var browser = cookies[.session].flatMap { visit.call.caller == nil ? nil : $0 }
+            var browser = cookies[realm.cookie].flatMap { visit.call.caller == nil ? nil : $0 }
             var fresh: [HTTPField] = []
             if browser == nil {
                 browser = cookies[.visit]
@@ -110,7 +126,7 @@ package struct SitePageFrame: PageFrame {
                 values, about,
                 PageRenderer.Setting(
                     status: status ?? view.status,
-                    token: browser.map { identity.forms.make(for: $0) },
+                    token: browser.map { forms.make(for: $0) },
                     notice: visit.attempt == nil ? notice : nil,
                     isSignedIn: visit.call.caller != nil, isRefused: visit.attempt != nil))
             for field in fresh { answer.headers.append(field) }
@@ -143,8 +159,7 @@ package struct SitePageFrame: PageFrame {
         var visit = Visit(call: call)
         visit.call.caller = try await caller(cookies)
         let token = request.fields[Self.tokenField]?.first ?? ""
-        let browsers = [cookies[.session], cookies[.visit]].compactMap { $0 }
-        let forms = identity.forms
+        let browsers = [cookies[realm.cookie], cookies[.visit]].compactMap { $0 }
         let act = forms.act(token, request.target, canonical(request.fields))
         let isGood = forms.isGood(token, of: browsers)
         // Who presses twice may be signed in by the first press, or signed out by it.
@@ -169,7 +184,6 @@ package struct SitePageFrame: PageFrame {
     private func perform(
         _ act: [UInt8], _ token: String, _ submit: () async throws -> Submitted
     ) async throws -> Answer {
-        let forms = identity.forms
         switch try await forms.begin(act) {
         case .done(let outcome): return done(Submitted(outcome), token)
         case .underWay: throw Problem.formUnderWay
@@ -196,11 +210,12 @@ package struct SitePageFrame: PageFrame {
         switch submitted.session {
         case .unchanged: break
         case .begun(let seconds):
-            let secret = identity.forms.sessionSecret(token)
+            let secret = forms.sessionSecret(token)
             answer.headers.append(
-                Cookies.field(.session, secret, seconds: seconds, isSecure: isSecure))
+                Cookies.field(realm.cookie, secret, seconds: seconds, isSecure: isSecure))
         case .ended:
-            answer.headers.append(Cookies.field(.session, "", seconds: 0, isSecure: isSecure))
+            answer.headers.append(
+                Cookies.field(realm.cookie, "", seconds: 0, isSecure: isSecure))
         }
         return answer
     }
@@ -261,27 +276,4 @@ extension Problem {
     static let formUnderWay = Problem(
         409, "form_under_way", "Form under way",
         "The same form is being carried out; look at what it does before sending another.")
-}
-
-extension Submitted {
-    /// As it is kept, for the same form sent again.
-    fileprivate var outcome: JSONObject {
-        var object: JSONObject = ["location": .string(location)]
-        object["notice"] = notice.map { .string($0) }
-        switch session {
-        case .unchanged: break
-        case .begun(let seconds): object["begun"] = seconds.map { .int($0) } ?? .null
-        case .ended: object["ended"] = true
-        }
-        return object
-    }
-
-    fileprivate init(_ outcome: JSONObject) {
-        var session = Session.unchanged
-        if let begun = outcome["begun"] { session = .begun(seconds: begun.int) }
-        if outcome["ended"] != nil { session = .ended }
-        self.init(
-            outcome["location"]?.string ?? "/", notice: outcome["notice"]?.string,
-            session: session)
-    }
 }

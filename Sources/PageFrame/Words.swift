@@ -37,7 +37,7 @@ package struct Words: Sendable {
         self.templates = templates
     }
 
-    func has(_ key: String) -> Bool { texts[key] != nil }
+    package func has(_ key: String) -> Bool { texts[key] != nil }
 
     /// The text as it stands in the file, for a template that is being compiled.
     func source(_ key: String) -> String? { texts[key] }

@@ -239,31 +239,3 @@ struct SignOutPage: FormPage {
         return Submitted("/", notice: "signed_out", session: .ended)
     }
 }
-
-/// A question with two answers, before something is done that cannot be undone at once.
-struct ConfirmStep: Sendable {
-    let words: Words
-    let name: String
-    let action: String
-    let back: String
-    var facts: [String] = []
-    var isDanger = false
-    var values: [String: String] = [:]
-
-    init(_ words: Words, _ name: String, action: String, back: String) {
-        self.words = words
-        self.name = name
-        self.action = action
-        self.back = back
-    }
-
-    func values(_ visit: Visit, _ form: PageForm? = nil) -> JSONObject {
-        (form ?? PageForm(words, [])).values(visit).with([
-            "question_html": .string(words.html("\(name).question", values)),
-            "facts": .array(facts.map { .string($0) }), "action": .string(action),
-            "back": .string(back), "is_danger": .bool(isDanger),
-            "yes_html": .string(words.html("\(name).yes", values)),
-            "no_html": .string(words.html("\(name).no", values)),
-        ])
-    }
-}

@@ -163,7 +163,7 @@ package struct CallLines: BodySource {
     package mutating func next() async throws -> [UInt8]? {
         guard hasBegun else {
             hasBegun = true
-            return Self.line([
+            return CSVLine.of([
                 "time_utc", "usage_id", "request_id", "feature", "state", "credits_charged",
                 "credits_reserved", "failure_reason",
             ])
@@ -175,27 +175,13 @@ package struct CallLines: BodySource {
         filter.cursor = next.flatMap { Cursor.parse($0) }
         isOver = filter.cursor == nil
         return items.flatMap { item in
-            Self.line([
+            CSVLine.of([
                 item.log.createdAt.rfc3339, item.log.id.text, item.log.key.requestID,
                 item.log.featureKey, item.status.rawValue,
                 item.log.creditsCharged?.decimal ?? "", item.log.creditsReserved.decimal,
                 item.log.failure?.reason ?? "",
             ])
         }
-    }
-
-    static func line(_ cells: [String]) -> [UInt8] {
-        Array((cells.map(cell).joined(separator: ",") + "\r\n").utf8)
-    }
-
-    /// A cell that a spreadsheet takes for text: what would begin a formula gets an apostrophe.
-    package static func cell(_ text: String) -> String {
-        let formulas: Set<Unicode.Scalar> = ["=", "+", "-", "@", "\t", "\r"]
-        let isFormula = text.unicodeScalars.first.map { formulas.contains($0) } ?? false
-        let safe = isFormula ? "'" + text : text
-        let special: Set<Unicode.Scalar> = [",", "\"", "\r", "\n"]
-        guard safe.unicodeScalars.contains(where: { special.contains($0) }) else { return safe }
-        return "\"" + safe.replacing("\"", with: "\"\"") + "\""
     }
 }
 

@@ -28,6 +28,7 @@ public let migrations: [Migration] = [
     Migration("credit packs", creditPacks),
     Migration("pages' sessions", pageSessions),
     Migration("holds that grow", holds),
+    Migration("operators", operatorTables),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

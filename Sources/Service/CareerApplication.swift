@@ -34,10 +34,12 @@ public struct CareerApplication: Sendable {
         let services = try await CareerServices(core, requests: RequestLog(logger: core.logger))
         self.services = services
         let frame = try pageFrame(services, translate: problem(for:))
+        let console = ConsoleSite(services, frame)
         endpoints =
             routes(services) + pageRoutes(frame, try pageParts(services))
+            + (console?.endpoints ?? [])
             + (core.settings.isDevelopment ? developmentRoutes(services) : [])
-        responder = Self.responder(for: endpoints, core, services, frame)
+        responder = Self.responder(for: endpoints, core, services, frame, console)
     }
 
     /// Serves until a shutdown is asked for (SIGTERM, SIGINT, or the task's cancellation), then
@@ -77,10 +79,15 @@ public struct CareerApplication: Sendable {
 extension CareerApplication {
     private static func responder(
         for endpoints: [Endpoint], _ core: CareerCore, _ services: CareerServices,
-        _ frame: SitePageFrame? = nil
+        _ frame: SitePageFrame? = nil, _ console: ConsoleSite? = nil
     ) -> EndpointResponder {
         var page: EndpointResponder.ErrorPage?
-        if let frame { page = { error in try await errorPage(error, in: frame) } }
+        if let frame {
+            page = { error in
+                let owner = console.flatMap { $0.owns(error.path) ? $0.frame : nil }
+                return try await errorPage(error, in: owner ?? frame)
+            }
+        }
         return EndpointResponder(
             endpoints: endpoints, calls: services.calls,
             policy: HTTPPolicy(

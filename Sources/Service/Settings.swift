@@ -39,6 +39,8 @@ public struct Settings: Sendable {
     public var publicURL = "http://127.0.0.1:8080"
     public var corsOrigins: [String] = []
     public var pages = PageSettings()
+    /// Seal what operators sign in with: the first writes, all are read; empty without a console.
+    public var operatorSecrets = [Settings.developmentOperatorSecret]
     /// Another identity provider's keys: a URL or a file.
     public var authJWKS: String?
     public var authIssuer: String?
@@ -198,6 +200,8 @@ extension Settings {
         while settings.publicURL.hasSuffix("/") { settings.publicURL.removeLast() }
         settings.corsOrigins = list(config, "cors.origins") ?? []
         settings.pages = PageSettings.read(config)
+        let noSecrets = mode == .development ? settings.operatorSecrets : []
+        settings.operatorSecrets = list(config, "operator.secret") ?? noSecrets
         settings.authJWKS = text(config, "auth.jwks")
         settings.authIssuer = text(config, "auth.issuer")
         settings.authAudiences = list(config, "auth.audience") ?? []

@@ -150,6 +150,7 @@ extension Settings {
         }
         if let flaw = jwtSecretFlaw { throw SettingsError("JWT_SECRET", flaw) }
         try checkTokenHashSecrets()
+        try checkOperatorSecrets()
         guard !internalAPIKeys.contains(Self.developmentInternalKey) else {
             throw SettingsError("INTERNAL_API_KEYS", "is missing, or has the development default")
         }

@@ -23,11 +23,18 @@ package struct TokenHashSecrets: Sendable {
         case pageSession = "page session"
         /// Codes in mails that wait.
         case mailedCode = "mailed code"
+        /// What an operator's authenticator makes codes of.
+        case authenticator
+        /// Hashes of operators' recovery codes.
+        case recoveryCode = "recovery code"
     }
 
-    /// A code in a mail cannot be opened: the secret it was sealed under is in the list no more.
+    /// What was sealed cannot be opened: the secret it was sealed under is in the list no more.
     struct Unopenable: Error, CustomStringConvertible {
-        let description = "the mail's code was sealed under a secret that TOKEN_HASH_SECRETS lacks"
+        let purpose: Purpose
+        var description: String {
+            "the \(purpose.rawValue) was sealed under a secret that is no longer in the settings"
+        }
     }
 
     private let writing: SymmetricKey
@@ -52,26 +59,37 @@ package struct TokenHashSecrets: Sendable {
 
     /// Encrypts a code with AES-GCM (NIST SP 800-38D), bound to what it belongs to.
     package func seal(_ code: String, for owner: String) throws -> [UInt8] {
+        try seal(Array(code.utf8), as: .mailedCode, for: owner)
+    }
+
+    /// - Throws: ``Unopenable`` if none of the secrets fits, or the code belongs to another.
+    package func open(_ sealed: [UInt8], for owner: String) throws -> String {
+        String(decoding: try open(sealed, as: .mailedCode, for: owner), as: UTF8.self)
+    }
+
+    /// Encrypts bytes with AES-GCM, bound to what they belong to.
+    package func seal(_ bytes: [UInt8], as purpose: Purpose, for owner: String) throws -> [UInt8] {
         let box = try AES.GCM.seal(
-            Array(code.utf8), using: key(.mailedCode, writing),
-            authenticating: Array(owner.utf8))
+            bytes, using: key(purpose, writing), authenticating: Array(owner.utf8))
         // A nonce of the standard length has a combined form.
         return box.combined.map { Array($0) } ?? []
     }
 
-    /// - Throws: ``Unopenable`` where none of the secrets fits, or the code belongs to another.
-    package func open(_ sealed: [UInt8], for owner: String) throws -> String {
+    /// - Throws: ``Unopenable`` if none of the secrets fits, or the bytes belong to another.
+    package func open(
+        _ sealed: [UInt8], as purpose: Purpose, for owner: String
+    ) throws -> [UInt8] {
         for secret in all {
             do {
                 let bytes = try AES.GCM.open(
-                    AES.GCM.SealedBox(combined: sealed),
-                    using: key(.mailedCode, secret), authenticating: Array(owner.utf8))
-                return String(decoding: bytes, as: UTF8.self)
+                    AES.GCM.SealedBox(combined: sealed), using: key(purpose, secret),
+                    authenticating: Array(owner.utf8))
+                return Array(bytes)
             } catch {
                 continue
             }
         }
-        throw Unopenable()
+        throw Unopenable(purpose: purpose)
     }
 
     private func key(_ purpose: Purpose, _ secret: SymmetricKey) -> SymmetricKey {

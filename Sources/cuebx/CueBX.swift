@@ -4,6 +4,7 @@ import Foundation
 import Ledger
 import Logging
 import Moving
+import Operators
 import Service
 import StripeSetup
 import Values
@@ -16,7 +17,8 @@ struct CueBX: AsyncParsableCommand {
         abstract: "Subscriptions and metering for an AI career-coaching product.",
         discussion: "Settings come from the environment; see docs/reference/settings.md.",
         subcommands: [
-            Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Audit.self,
+            Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self,
+            OperatorsCommand.self, Audit.self,
             DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
             OpenAPICommand.self, Tour.self, Export.self, Import.self,
             Backup.self,
@@ -35,7 +37,7 @@ struct CueBX: AsyncParsableCommand {
         } catch let error as any CustomStringConvertible & Error
             where error is SettingsError || error is DatabaseError || error is FriendlyError
             || error is MoveRefusal || error is WebhookSetup.Refusal || error is CatalogError
-            || error is UserAdministration.Refusal
+            || error is UserAdministration.Refusal || error is OperatorAdministration.Refusal
         {
             FileHandle.standardError.write(Data("cuebx: \(error)\n".utf8))
             leave(1)

@@ -30,7 +30,7 @@ struct PageValueTests {
             ("=a,\"b\"", "\"'=a,\"\"b\"\"\""), ("two\nlines", "\"two\nlines\""),
         ])
     func cells(text: String, cell: String) {
-        #expect(CallLines.cell(text) == cell)
+        #expect(CSVLine.cell(text) == cell)
     }
 
     @Test("Features and devices have names that people read")

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from caddy import free_port
-from conftest import BINARY, ROOT, Service
+from conftest import BINARY, PASSWORD, ROOT, Service
 
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # They serve until they are told to stop; what they print once they do.
@@ -122,7 +122,7 @@ def run(service, example):
     example = re.sub(r"(?<![\w.])/var/", f"{folder}/var/", example)
     settings, command = EXAMPLE.match(example).groups()
     environment = {**service.environment, "PORT": str(service.port),
-                   "STRIPE_API_BASE": service.sandbox}
+                   "STRIPE_API_BASE": service.sandbox, "CUEBX_OPERATOR_PASSWORD": PASSWORD}
     name = shlex.split(command)[0]
     if name in SERVING:
         environment["PORT"] = str(free_port())

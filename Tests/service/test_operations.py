@@ -22,7 +22,8 @@ PRODUCTION = {
     ("JWT_SECRET", "short"), ("TOKEN_HASH_SECRETS", None), ("TOKEN_HASH_SECRETS", " , "),
     ("TOKEN_HASH_SECRETS", "short"), ("TOKEN_HASH_SECRETS", "h" * 40 + ",short"),
     ("TOKEN_HASH_SECRETS", "h" * 40 + ", dev-token-hash-secret-change-me-0123456789"),
-    ("INTERNAL_API_KEYS", None),
+    ("OPERATOR_SECRET", "short"),
+    ("OPERATOR_SECRET", "dev-operator-secret-change-me-0123456789"), ("INTERNAL_API_KEYS", None),
     ("INTERNAL_API_KEYS", "dev-internal-key"), ("STRIPE_SECRET_KEY", None),
     ("STRIPE_WEBHOOK_SECRET", None), ("CUEBX_ENV", "staging"), ("PORT", "x"),
     ("RESERVATION_TTL", "-1"), ("LOG_LEVEL", "loud")])

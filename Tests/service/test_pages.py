@@ -332,7 +332,7 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
                  if line and not line.startswith("#"))
     templates = "\n".join(path.read_text() for path in (folder / "Templates").iterdir())
     swift = "\n".join(
-        path.read_text() for target in ["PageFrame", "Pages"]
+        path.read_text() for target in ["PageFrame", "Pages", "Console"]
         for path in (ROOT / "Sources" / target).glob("*.swift"))
     asked = set(re.findall(r"\[\[([\w.]+)\]\]", templates))
     asked |= set(re.findall(r'words\.html\(\s*"([\w.]+)"', swift))
@@ -340,7 +340,7 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
     # Keys that are put together while the page is.
     made = ("title.", "side.", "month.", "state.", "badge.", "source.", "call.", "failure.", "field.",
             "hint.", "error.", "problem.", "notice.", "signout.", "cancel.", "delete.", "act.", "plan.",
-            "upgrade.", "time.", "receipt.", "language")
+            "upgrade.", "time.", "receipt.", "language", "console.", "column.", "fact.", "role.", "layout.")
     literals = set(re.findall(r'"([a-z_]+(?:\.\w+)+)"', swift))
     assert [key for key in words if key not in asked | literals and not key.startswith(made)] == []
     # A template has no words of its own.

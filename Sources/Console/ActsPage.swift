@@ -1,0 +1,61 @@
+import Foundation
+import HTTPEndpoint
+import Operators
+import PageFrame
+
+/// Who the operators are, and what they did: the newest first.
+struct ActsPage: ConsolePage {
+    let console: ConsoleParts
+
+    static let about = AboutPage.console("acts")
+
+    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
+
+    func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
+        var list = ConsoleSection("operators")
+        list.table = ConsoleTable(
+            [.init("operator"), .init("role"), .init("since")],
+            try await console.operators.list().map {
+                [
+                    .text($0.email), .text(words.html("role.\($0.role.rawValue)")),
+                    .time($0.createdAt),
+                ]
+            }
+        ).values(words, now: console.now)
+        return try await page(
+            "acts", query, "/console/acts", desk, before: query.cursor == nil ? [list] : []
+        ) { limit in try await table(limit, query) }
+    }
+
+    private func table(_ limit: Int, _ query: TableQuery) async throws -> ConsoleTable {
+        let before = query.cursor.flatMap { UUID(uuidString: $0) }
+        let lines = try await console.operators.database.read { connection in
+            try JournalLine.page(before: before, limit: limit + 1, in: connection)
+        }
+        return JournalTable.table(lines, limit: limit)
+    }
+}
+
+/// Lines of the journal, wherever they are shown.
+enum JournalTable {
+    static func table(_ lines: [JournalLine], limit: Int) -> ConsoleTable {
+        ConsoleTable(
+            [
+                .init("when"), .init("operator"), .init("act"), .init("about"),
+                .init("credits", isNumber: true), .init("reason"), .init("outcome"),
+            ], lines, limit: limit, cursor: { $0.id.text },
+            row: { line in
+                [
+                    .time(line.createdAt), .text(line.actor), .badge(line.action, tone: "plain"),
+                    line.userID.map { .link($0.text, to: "/console/people/\($0.text)") }
+                        ?? .text(line.subject),
+                    .credits(line.credits), .text(line.reason),
+                    .badge(line.outcome, tone: tones[line.outcome] ?? "plain"),
+                ]
+            })
+    }
+
+    private static let tones = [
+        "done": "good", "begun": "wait", "refused": "warn", "failed": "bad",
+    ]
+}

@@ -1,0 +1,57 @@
+/// What an operator is trusted with.
+package enum OperatorRole: String, Sendable, CaseIterable {
+    /// Reads.
+    case viewer
+    /// Reads and helps: small grants, signing people out, trying letters again.
+    case support
+    /// Does everything.
+    case admin
+}
+
+/// Whatever an operator does that the journal keeps: the one place that says who may.
+package enum OperatorAct: String, Sendable, CaseIterable {
+    case signIn = "sign_in"
+    /// Looking at what is kept of a person.
+    case readPerson = "read_person"
+    case searchPeople = "search_people"
+    /// Taking a table along as a file.
+    case takeTable = "take_table"
+    case grantCredits = "grant_credits"
+    case takeCredits = "take_credits"
+    case signOutPerson = "sign_out_person"
+    case deactivatePerson = "deactivate_person"
+    case reactivatePerson = "reactivate_person"
+    case refund
+    case retryLetter = "retry_letter"
+    case discardLetter = "discard_letter"
+    case reconcile
+    case audit
+    case moveClock = "move_clock"
+    /// By the command `cuebx operators` alone.
+    case addOperator = "add_operator"
+    case removeOperator = "remove_operator"
+
+    /// Who may do it from a page.
+    package var roles: Set<OperatorRole> {
+        switch self {
+        case .signIn, .readPerson, .searchPeople, .takeTable: [.viewer, .support, .admin]
+        case .grantCredits, .signOutPerson, .retryLetter: [.support, .admin]
+        case .takeCredits, .deactivatePerson, .reactivatePerson, .refund, .discardLetter,
+            .reconcile, .audit, .moveClock:
+            [.admin]
+        case .addOperator, .removeOperator: []
+        }
+    }
+
+    /// Whether it moves money or credits, for which a fresh code is asked.
+    package var needsFreshCode: Bool {
+        switch self {
+        case .grantCredits, .takeCredits, .deactivatePerson, .refund: true
+        default: false
+        }
+    }
+}
+
+extension OperatorRole {
+    package func may(_ act: OperatorAct) -> Bool { act.roles.contains(self) }
+}

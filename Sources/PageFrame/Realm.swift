@@ -1,0 +1,56 @@
+import HTTPEndpoint
+
+/// A part of the pages with a sign-in of its own: users have their accounts, operators the console.
+package struct Realm: Sendable {
+    /// A line of the navigation: the key of its words is `side.` and the name.
+    package struct Side: Sendable {
+        let name: String
+        let path: String
+
+        package init(_ name: String, _ path: String) {
+            self.name = name
+            self.path = path
+        }
+    }
+
+    /// Holds the session's secret.
+    let cookie: Cookies.Name
+    /// Who is signed in by a secret; `nil` if the session is over.
+    let caller: @Sendable (String) async throws -> Caller?
+    /// Where somebody signs in; the address that they wanted follows as `next`, if it can.
+    let signIn: String
+    let leadsBack: Bool
+    let signOut: String
+    /// Where somebody belongs who is signed in.
+    let home: String
+    /// Of the words: `layout.` and this are the link to ``home`` and the navigation's label.
+    let name: String
+    let sides: [Side]
+    /// Templates that belong to another's line.
+    let homes: [String: String]
+    let isConsole: Bool
+
+    /// The users' accounts.
+    static func account(
+        _ site: Site, caller: @escaping @Sendable (String) async throws -> Caller?
+    ) -> Realm {
+        let names = ["plan", "usage", "receipts", "profile", "security", "data"]
+        return Realm(
+            cookie: .session, caller: caller, signIn: site.signsInElsewhere ? "/enter" : "/signin",
+            leadsBack: !site.signsInElsewhere, signOut: "/signout", home: "/account",
+            name: "account",
+            sides: [Side("account", "/account")] + names.map { Side($0, "/account/\($0)") },
+            homes: ["upgrade": "plan", "cancel": "plan", "call": "usage", "delete": "data"],
+            isConsole: false)
+    }
+
+    /// The operators' console.
+    package static func console(
+        sides: [Side], caller: @escaping @Sendable (String) async throws -> Caller?
+    ) -> Realm {
+        Realm(
+            cookie: .console, caller: caller, signIn: "/console/signin", leadsBack: true,
+            signOut: "/console/signout", home: "/console", name: "console", sides: sides,
+            homes: [:], isConsole: true)
+    }
+}
