@@ -78,7 +78,7 @@ suite client-python-oldest .venv-clients-oldest/bin/python -m pytest \
     clients/python/tests/test_web.py clients/python/tests/test_providers.py
 suite client-typescript clients/typescript/scripts/test.sh
 suite client-swift swift test --package-path clients/swift --skip-build
-# With one service for the clients of both languages, and the Swift client's own package.
+# The clients of all languages in one run, so that they share services; and the Swift client's package.
 suite clients .venv-clients/bin/python -m pytest --numprocesses $((2 * $(nproc))) \
     --dist loadgroup clients/scenarios clients/swift/Tests
 suite client-python-types .venv-clients/bin/mypy --strict --cache-dir var/mypy clients/python/src

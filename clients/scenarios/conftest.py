@@ -9,11 +9,15 @@ sys.path.append(str(Path(__file__).resolve().parent))
 
 from run import ROOT, Drivers, Services  # noqa: E402
 
-SWIFT = ROOT / "clients/swift/.build/debug"
+PYTHON = [sys.executable, str(ROOT / "clients/python/tests/driver.py"), "--mode"]
 CLIENTS = {
+    "python tasks": [*PYTHON, "async"],
+    "python threads": [*PYTHON, "sync"],
     "typescript": ["node", str(ROOT / "clients/typescript/test/driver.mjs")],
-    "swift": [str(SWIFT / "driver")],
+    "swift": [str(ROOT / "clients/swift/.build/debug/driver")],
 }
+# What a client cannot do.
+LACKS = {"python threads": "cancel_calls"}
 
 
 @pytest.fixture(scope="session")

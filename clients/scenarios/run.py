@@ -123,24 +123,27 @@ class NotRun(Exception):
 
 
 class Services:
-    """One service for all scenarios that leave its clock and its settings alone, and one for each
-    other: started when first asked for."""
+    """Started when first asked for: one for all scenarios with the same catalog and settings. Those that move
+    the clock or kill the service share one of their own."""
 
     def __init__(self):
-        self.shared = None
+        self.running = {}
 
     def of(self, scenario):
-        own = scenario.get("service") or scenario.get("catalog") or any(
-            step["do"] in ("clock", "service") for step in scenario["steps"])
-        if own:
-            return Service(scenario.get("catalog"), **scenario.get("service", {})).start(), True
-        if self.shared is None:
-            self.shared = Service().start()
-        return self.shared, False
+        is_moved = any(step["do"] in ("clock", "service") for step in scenario["steps"])
+        key = json.dumps([scenario.get("catalog"), scenario.get("service"), is_moved], sort_keys=True)
+        if key not in self.running:
+            settings = scenario.get("service", {})
+            self.running[key] = Service(scenario.get("catalog"), **settings).start()
+        return self.running[key]
+
+    @property
+    def shared(self):
+        return self.of({"steps": []})
 
     def stop(self):
-        if self.shared:
-            self.shared.stop()
+        for service in self.running.values():
+            service.stop()
 
 
 class Run:
@@ -148,7 +151,7 @@ class Run:
 
     def __init__(self, scenario, drivers, services):
         self.scenario, self.drivers = scenario, drivers
-        self.service, self.is_own = services.of(scenario)
+        self.service = services.of(scenario)
         self.proxy = Proxy((self.service.host, self.service.port))
         self.folder = Path(tempfile.mkdtemp(prefix="cuebx-spool-", dir=memory_folder()))
         self.driver, self.awaited, self.names = None, {}, {}
@@ -176,8 +179,6 @@ class Run:
                 self.driver.kill()
             self.proxy.close()
             shutil.rmtree(self.folder, ignore_errors=True)
-            if self.is_own:
-                self.service.stop()
 
     def new_user(self, options):
         user = self.service.new_user()

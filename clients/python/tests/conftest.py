@@ -9,10 +9,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "clients/python/src"), str(ROOT / "clients/scenarios")]
 
 import cuebx  # noqa: E402
-from run import Drivers, Services  # noqa: E402
-from world import Service  # noqa: E402
-
-DRIVER = [sys.executable, str(ROOT / "clients/python/tests/driver.py"), "--mode"]
+from run import Services  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -22,18 +19,8 @@ def services():
     services.stop()
 
 
-@pytest.fixture(scope="session")
-def drivers():
-    made = {mode: Drivers([*DRIVER, mode]) for mode in ("async", "sync")}
-    yield made
-    for each in made.values():
-        each.end()
-
-
 @pytest.fixture
 def service(services):
-    if services.shared is None:
-        services.shared = Service().start()
     return services.shared
 
 
