@@ -50,7 +50,7 @@ ALLOWED = {
 FOLDERS = {
     "Ledger": [".", "Commands"],
     "LedgerStore": [".", "Audit"],
-    "Career": ["Plans", "Usage", "."],
+    "Career": ["Plans", "Usage", "Credits", "."],
     "Service": ["Operations", "Export", "Setup", ".", "Administration"],
 }
 
@@ -70,6 +70,8 @@ OWNERS = {
     "career_subscription_contexts": "LedgerStore",
     "career_usage_logs": "LedgerStore",
     "career_usage_steps": "LedgerStore",
+    "standalone_grants": "LedgerStore",
+    "usage_draws": "LedgerStore",
     "credit_grants": "LedgerStore",
     "users": "Users",
     "former_accounts": "Users",

@@ -52,15 +52,15 @@ class Bug:
 BUGS = [
     Bug(
         "the quota does not count what is reserved",
-        "Ledger/Commands/ValidateUsage.swift",
-        "if context.used + context.reserved + cost > context.allocated {",
-        "if context.used + cost > context.allocated {",
+        "Ledger/Account.swift",
+        "max(.zero, allocated - used - reserved)",
+        "max(.zero, allocated - used)",
     ),
     Bug(
         "the last credit cannot be spent",
         "Ledger/Commands/ValidateUsage.swift",
-        "if context.used + context.reserved + cost > context.allocated {",
-        "if context.used + context.reserved + cost >= context.allocated {",
+        "if cost > account.available(",
+        "if cost >= account.available(",
     ),
     Bug(
         "a repeated commit charges again",
@@ -82,9 +82,9 @@ BUGS = [
     ),
     Bug(
         "a commit of an earlier period moves the running one's counters",
-        "Ledger/Account.swift",
-        "if log.periodNumber == context.period.number { context.reserved -= log.creditsHeld }",
-        "context.reserved -= log.creditsHeld",
+        "Ledger/AccountDraws.swift",
+        "            if log.periodNumber == context.period.number { context.reserved -= log.creditsHeld }",
+        "            context.reserved -= log.creditsHeld",
     ),
     Bug(
         "a commit that was accepted for later can be contradicted",
@@ -330,8 +330,8 @@ BUGS = [
     Bug(
         "a raise passes the quota",
         "Ledger/Commands/ExtendHold.swift",
-        "guard taken + credits > context.allocated else { return nil }",
-        "guard taken > context.allocated else { return nil }",
+        "guard credits > account.available(",
+        "guard credits > context.allocated + account.available(",
     ),
     Bug(
         "an extension may end a hold earlier",
@@ -347,9 +347,9 @@ BUGS = [
     ),
     Bug(
         "what ends gives back what was charged in parts too",
-        "Ledger/Account.swift",
-        "context.reserved -= log.creditsHeld }",
-        "context.reserved -= log.creditsReserved }",
+        "Ledger/AccountDraws.swift",
+        "{ context.reserved -= log.creditsHeld }",
+        "{ context.reserved -= log.creditsReserved }",
     ),
     Bug(
         "more than is held is charged although nobody has it",
@@ -360,14 +360,15 @@ BUGS = [
     Bug(
         "over-use is taken beyond what the account has",
         "Ledger/Commands/CommitUsage.swift",
-        "let more = min(wanted - log.creditsHeld, available)",
-        "let more = wanted - log.creditsHeld",
+        "        let more = min(\n"
+        "            wanted - log.creditsHeld, available(at: now, grace: rules.pastDueGrace))",
+        "        let more = wanted - log.creditsHeld",
     ),
     Bug(
         "a late commit is charged though nothing is there",
         "Ledger/Commands/LateCommit.swift",
-        "let charged = min(wanted, held, account.context.remaining)",
-        "let charged = min(wanted, held)",
+        "min(wanted, held, account.available(at: now, grace: rules.pastDueGrace))",
+        "min(wanted, held)",
     ),
     Bug(
         "a late commit has no end",
@@ -398,6 +399,76 @@ BUGS = [
         "Ledger/Commands/LedgerBatch.swift",
         "entry.laterExpiry = min(entry.laterExpiry ?? log.expiresAt, log.expiresAt)",
         "entry.laterExpiry = entry.laterExpiry ?? log.expiresAt",
+    ),
+    Bug(
+        "expired credit is spent until a sweeper comes",
+        "Ledger/StandaloneGrant.swift",
+        "isFrozen || effectiveAt > now || isExpired(at: now) ? .zero : remaining",
+        "isFrozen || effectiveAt > now ? .zero : remaining",
+    ),
+    Bug(
+        "a frozen grant is drawn on",
+        "Ledger/StandaloneGrant.swift",
+        "isFrozen || effectiveAt > now ||",
+        "effectiveAt > now ||",
+    ),
+    Bug(
+        "a grant is drawn on before it begins",
+        "Ledger/StandaloneGrant.swift",
+        "isFrozen || effectiveAt > now ||",
+        "isFrozen ||",
+    ),
+    Bug(
+        "bought credits are drawn before given ones",
+        "Ledger/AccountDraws.swift",
+        "if left.isPaid != right.isPaid { return !left.isPaid }",
+        "if left.isPaid != right.isPaid { return left.isPaid }",
+    ),
+    Bug(
+        "what never ends is drawn first",
+        "Ledger/AccountDraws.swift",
+        "guard let end = left.expiresAt else { return false }\n"
+        "            return right.expiresAt.map { end < $0 } ?? true",
+        "guard let end = left.expiresAt else { return true }\n"
+        "            return right.expiresAt.map { end < $0 } ?? false",
+    ),
+    Bug(
+        "a higher priority is drawn first",
+        "Ledger/AccountDraws.swift",
+        "{ return left.priority < right.priority }",
+        "{ return left.priority > right.priority }",
+    ),
+    Bug(
+        "the pool does not take its place among the grants",
+        "Ledger/AccountDraws.swift",
+        "return entries.sorted { $0.rank < $1.rank }.map { ($0.source, $0.credits) }",
+        "return entries.map { ($0.source, $0.credits) }",
+    ),
+    Bug(
+        "parts are taken from the rear",
+        "Ledger/AccountDraws.swift",
+        "for index in log.draws.indices where missing > .zero {",
+        "for index in log.draws.indices.reversed() where missing > .zero {",
+    ),
+    Bug(
+        "what is to be taken back is not taken when it is given back",
+        "Ledger/StandaloneGrant.swift",
+        "        held -= credits\n"
+        "        settle(at: now)",
+        "        held -= credits\n"
+        "        remaining += credits",
+    ),
+    Bug(
+        "a cause is granted again once its grant is used up",
+        "Ledger/Commands/AddGrant.swift",
+        "account.grants.first(where: { $0.isOf(cause) })",
+        "account.grants.first(where: { $0.isOpen && $0.isOf(cause) })",
+    ),
+    Bug(
+        "an adjustment takes more than remains",
+        "Ledger/Commands/AccountCommands.swift",
+        "account.context.remaining + credits >= .zero",
+        "account.context.allocated + credits >= .zero",
     ),
 ]
 

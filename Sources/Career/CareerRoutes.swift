@@ -47,8 +47,10 @@ private func creditRoutes(_ parts: CareerParts) -> [Endpoint] {
     let at = "/career/credits"
     return [
         Endpoint(
+            .get, at, tag: tag, ListCredits(quota: parts.quota, database: parts.database)),
+        Endpoint(
             .get, at + "/packs", tag: tag,
-            ListPacks(database: parts.database, catalog: parts.catalog))
+            ListPacks(database: parts.database, catalog: parts.catalog)),
     ]
 }
 

@@ -27,6 +27,9 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     /// instant none of them is overdue. `nil` if nothing is held that could lapse. The batch keeps
     /// it (``LedgerBatch``); no rule reads it.
     public internal(set) var earliestExpiry: Timestamp?
+    /// How many of the account's grants beside the pool are open, or held by a call: none for most
+    /// accounts, of which none is then looked for.
+    public internal(set) var openGrants: Int64
     /// The latest instant at which something was decided here; time never runs backwards for an
     /// account, whatever the clocks of the processes do.
     public internal(set) var decidedAt: Timestamp
@@ -36,7 +39,7 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
         used: Credits,
         reserved: Credits, owed: Credits = .zero, formerLeft: Credits = .zero,
         minuteWindow: RateWindow, dayWindow: RateWindow, earliestExpiry: Timestamp? = nil,
-        decidedAt: Timestamp
+        openGrants: Int64 = 0, decidedAt: Timestamp
     ) {
         self.period = period
         self.periodPlanID = periodPlanID
@@ -49,12 +52,16 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
         self.minuteWindow = minuteWindow
         self.dayWindow = dayWindow
         self.earliestExpiry = earliestExpiry
+        self.openGrants = openGrants
         self.decidedAt = decidedAt
     }
 
     /// What a reservation may still take. Never shown below zero: a revocation can leave less
     /// allocated than was already used.
     public var remaining: Credits { max(.zero, allocated - used - reserved) }
+
+    /// Whether a call may hold something of the running period's pool, or of a grant beside it.
+    public var mayHold: Bool { reserved > .zero || openGrants > 0 }
 
     /// The instant by which the rate windows are judged: the decision's, unless the account lies
     /// further in the future than clocks may differ; then what the clock says.
@@ -78,10 +85,22 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
 public struct Account: Sendable, Hashable {
     public internal(set) var subscription: Subscription
     public internal(set) var context: CareerSubscriptionContext
+    /// The grants beside the pool: all that are open, and those of which a call of the batch has
+    /// drawn.
+    public internal(set) var grants: [StandaloneGrant]
 
-    public init(subscription: Subscription, context: CareerSubscriptionContext) {
+    public init(
+        subscription: Subscription, context: CareerSubscriptionContext,
+        grants: [StandaloneGrant] = []
+    ) {
         self.subscription = subscription
         self.context = context
+        self.grants = grants
+    }
+
+    /// The same account with the grants that were loaded for it.
+    public func with(grants: [StandaloneGrant]) -> Account {
+        Account(subscription: subscription, context: context, grants: grants)
     }
 
     /// Whether the user may spend at `now`: the running period, or the grace after it in which a
@@ -141,15 +160,10 @@ public struct Account: Sendable, Hashable {
     /// newest of its rows.
     mutating func expire(_ log: UsageLog) -> UsageLog {
         var log = log
-        release(log)
+        release(&log, at: log.expiresAt)
         log.status = .expired
         context.decidedAt = max(context.decidedAt, log.expiresAt)
         return log
-    }
-
-    /// Gives back what a log holds. What a log of an earlier period holds is its own affair.
-    mutating func release(_ log: UsageLog) {
-        if log.periodNumber == context.period.number { context.reserved -= log.creditsHeld }
     }
 }
 

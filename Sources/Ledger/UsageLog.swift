@@ -132,6 +132,8 @@ public struct UsageLog: Sendable, Hashable {
     public internal(set) var commitAcceptedCredits: Credits?
     public internal(set) var metrics: Metrics
     public internal(set) var failure: Failure?
+    /// What was drawn for it, in its order; empty if that was the pool of its own period alone.
+    public internal(set) var draws: [Draw]
 
     public init(
         id: UUID, key: IdempotencyKey, subscriptionID: UUID, periodNumber: Int64,
@@ -140,7 +142,7 @@ public struct UsageLog: Sendable, Hashable {
         committedAt: Timestamp?, commitAcceptedAt: Timestamp?, commitAcceptedAs: Status?,
         metrics: Metrics, failure: Failure?, pin: CatalogPin? = nil,
         creditsNotCharged: Credits = .zero, isLate: Bool = false,
-        commitAcceptedCredits: Credits? = nil
+        commitAcceptedCredits: Credits? = nil, draws: [Draw] = []
     ) {
         self.id = id
         self.key = key
@@ -162,6 +164,14 @@ public struct UsageLog: Sendable, Hashable {
         self.creditsNotCharged = creditsNotCharged
         self.isLate = isLate
         self.commitAcceptedCredits = commitAcceptedCredits
+        self.draws = draws
+    }
+
+    /// The same log with the draws that were loaded for it.
+    public func with(draws: [Draw]) -> UsageLog {
+        var log = self
+        log.draws = draws
+        return log
     }
 
     /// What is held and not charged yet.

@@ -58,6 +58,20 @@ package enum AccountHistory {
         ).map(CreditGrantRow.read)
     }
 
+    /// What lines gave to a period's pool, all of them together; what takes away, or gives back
+    /// what was taken, is not counted.
+    package static func given(
+        to user: UUID, period: Int64, in connection: any DatabaseConnection
+    ) throws -> Credits {
+        let row = try connection.queryOne(
+            """
+            SELECT CAST(coalesce(sum(credits), 0) AS BIGINT) FROM credit_grants
+            WHERE user_id = ? AND period_number = ? AND credits > 0 AND kind <> 'revocation'
+            """, [.uuid(user), .integer(period)])
+        guard var reader = row?.reader else { return .zero }
+        return try reader.credits()
+    }
+
     /// After which the next page of grants begins.
     package static func key(of grant: CreditGrant) -> [SQLValue] {
         [

@@ -18,7 +18,7 @@ enum AccountRow {
             period_number, period_start, period_end, period_source, period_plan_id,
             period_anchor, credits_allocated, credits_used, credits_reserved, credits_owed,
             former_credits_left, minute_started_at, minute_count, day_started_at, day_count,
-            earliest_expiry, decided_at
+            earliest_expiry, open_grants, decided_at
         FROM career_subscription_contexts WHERE user_id = ?
         """
 
@@ -85,7 +85,8 @@ enum AccountRow {
             owed: reader.credits(), formerLeft: reader.credits(),
             minuteWindow: RateWindow(.minute, start: reader.time(), count: reader.count()),
             dayWindow: RateWindow(.day, start: reader.time(), count: reader.count()),
-            earliestExpiry: reader.optionalTime(), decidedAt: reader.time())
+            earliestExpiry: reader.optionalTime(), openGrants: reader.count(),
+            decidedAt: reader.time())
         return LedgerBatch.Entry(
             user: standing == .active ? .active : .deactivated,
             account: Account(subscription: subscription, context: context), overdue: [],

@@ -7,6 +7,8 @@ package enum AccountRows {
     /// Erases them, children first.
     package static func erase(_ user: UUID, in connection: any DatabaseConnection) throws {
         let id = [SQLValue.uuid(user)]
+        try connection.execute("DELETE FROM usage_draws WHERE account_id = ?", id)
+        try connection.execute("DELETE FROM standalone_grants WHERE account_id = ?", id)
         try connection.execute("DELETE FROM career_usage_steps WHERE user_id = ?", id)
         try connection.execute("DELETE FROM career_usage_logs WHERE user_id = ?", id)
         try connection.execute("DELETE FROM credit_grants WHERE user_id = ?", id)

@@ -17,7 +17,7 @@ public final class CareerLedger: Sendable {
     private let database: any Database
     private let catalog: CatalogStore
     private let clock: DecisionClock
-    let spans: LedgerSpans
+    package let spans: LedgerSpans
     private let logger: Logger
 
     public init(

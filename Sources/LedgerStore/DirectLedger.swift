@@ -56,6 +56,9 @@ package enum DirectLedger {
     ) throws -> [UsageLog] {
         let sql =
             "SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE user_id = ? ORDER BY id"
-        return try connection.query(sql, [.uuid(user)]).map(UsageLogRow.read)
+        var entries: [UUID: LedgerBatch.Entry] = [:]
+        var logs = try connection.query(sql, [.uuid(user)]).map(UsageLogRow.load)
+        try GrantTables.load(LedgerNeeds(), into: &entries, &logs, from: connection)
+        return logs.map(\.log)
     }
 }

@@ -4,8 +4,8 @@ import Ledger
 import Telemetry
 import Values
 
-/// Tidies up: moves overdue reservations to EXPIRED, so that rows say what decisions already take
-/// for granted. Nothing depends on it.
+/// Tidies up: moves overdue reservations to EXPIRED and writes down which grants have ended, so
+/// that rows say what decisions already take for granted. Nothing depends on it.
 package struct ExpirySweeper: Sendable {
     package static let pause = Duration.seconds(5)
     /// Users that one sweep asks for at a time.
@@ -26,9 +26,32 @@ package struct ExpirySweeper: Sendable {
     }
 
     /// Expires all that is overdue now.
-    /// - Returns: how many reservations were expired.
+    /// - Returns: how many reservations and grants were expired.
     @discardableResult
     package func sweep() async throws -> Int {
+        try await sweepReservations() + sweepGrants()
+    }
+
+    private func sweepGrants() async throws -> Int {
+        var ended = 0
+        while !Task.isCancelled {
+            let now = clock.now()
+            let accounts = try await database.read { connection in
+                try StandaloneGrantRow.accountsToEnd(
+                    at: now, limit: Self.maximumUsers, in: connection)
+            }
+            var progress = 0
+            for account in accounts {
+                if Task.isCancelled { return ended }
+                progress += try await ledger.perform(SettleAccount(userID: account)).expired
+            }
+            ended += progress
+            if progress == 0 { break }
+        }
+        return ended
+    }
+
+    private func sweepReservations() async throws -> Int {
         var expired = 0
         var oldest: Timestamp?
         while true {

@@ -14,6 +14,8 @@ package struct LedgerNeeds {
     var lines: Set<UUID> = []
     /// Steps of holds of which it is wanted whether they were taken, each with its user.
     var steps: [HoldStep.Key: UUID] = [:]
+    /// Grants beside the pool that are wanted whether or not they are open.
+    var grantCauses: [(user: UUID, cause: String)] = []
     /// Subscriptions whose fencing counters are wanted.
     var tokens: Set<String> = []
 
@@ -36,6 +38,7 @@ package struct LedgerNeeds {
         if command.seesSubscription { subscriptions.insert(command.userID) }
         if let grant = command.onceOnly { grants.insert(grant) }
         if command.seesGrants { lines.insert(command.userID) }
+        if let cause = command.grantCause { grantCauses.append((command.userID, cause)) }
         if let step = command.step { steps[step] = command.userID }
         if let token = command.token { tokens.insert(token.subscriptionID) }
     }

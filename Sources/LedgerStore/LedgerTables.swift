@@ -11,9 +11,10 @@ struct LoadedLedger {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most fourteen queries and eleven statements, each run once for
+/// its hot path. A batch costs at most seventeen queries and fourteen statements, each run once for
 /// all of its rows, and two statements for each new account; with a server, they take two trips,
-/// and one more for each of two rare cases: something may be overdue, or a user has no account.
+/// and one more for each of three cases: something may be overdue, a user has no account, an
+/// account has grants beside its pool.
 enum LedgerTables {
     /// Overdue reservations that one batch takes up for one user; the sweeper comes again.
     static let maximumOverduePerUser = 500
@@ -50,16 +51,17 @@ enum LedgerTables {
         for (user, rows) in zip(lines, found[6]) {
             entries[user]?.grants = try rows.map(CreditGrantRow.read)
         }
-        var logs = try (found[2] + found[3]).flatMap { try $0.map(UsageLogRow.read) }
+        var logs = try (found[2] + found[3]).flatMap { try $0.map(UsageLogRow.load) }
         try OverdueHolds.find(
             of: users, all: needs.overdue, into: &entries, &logs, from: connection, now: now)
+        try GrantTables.load(needs, into: &entries, &logs, from: connection)
         let known = zip(grants, found[4]).filter { !$0.1.isEmpty }.map(\.0)
         guard var installation = found[5].first?.first?.reader else {
             throw DatabaseError.decoding("the database belongs to no installation")
         }
         return LoadedLedger(
             batch: LedgerBatch(
-                entries: entries, logs: logs, knownGrants: Set(known),
+                entries: entries, logs: logs.map(\.log), knownGrants: Set(known),
                 counters: try FencingTable.read(tokens, found[7]),
                 steps: try found[8].flatMap { try $0.map(HoldStepRow.read) }),
             catalogRevision: try installation.integer())

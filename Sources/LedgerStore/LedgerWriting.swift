@@ -40,6 +40,8 @@ extension LedgerTables {
         if !contexts.isEmpty { try connection.enqueueMany(updateContext, contexts) }
         if !counters.isEmpty { try connection.enqueueMany(updateCounters, counters) }
         try writeLogs(batch, over: loaded, to: connection)
+        try StandaloneGrantRow.write(batch, over: loaded, to: connection)
+        try DrawRow.write(batch, over: loaded, to: connection)
         try HoldStepRow.write(
             batch.insertedSteps.compactMap { batch.steps[$0] }, to: connection)
         try writeGrants(batch, to: connection)
@@ -75,9 +77,9 @@ extension LedgerTables {
                 period_number, period_start, period_end,
                 period_source, period_plan_id, period_anchor, credits_allocated, credits_used,
                 credits_reserved, credits_owed, former_credits_left, minute_started_at,
-                minute_count, day_started_at, day_count, earliest_expiry, decided_at, user_id,
-                subscription_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                minute_count, day_started_at, day_count, earliest_expiry, open_grants,
+                decided_at, user_id, subscription_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, [update(account, standing) + [.uuid(subscription.id)]])
     }
 
@@ -104,7 +106,8 @@ extension LedgerTables {
             period_end = ?, period_source = ?, period_plan_id = ?, period_anchor = ?,
             credits_allocated = ?, credits_used = ?, credits_reserved = ?, credits_owed = ?,
             former_credits_left = ?, minute_started_at = ?, minute_count = ?,
-            day_started_at = ?, day_count = ?, earliest_expiry = ?, decided_at = ?
+            day_started_at = ?, day_count = ?, earliest_expiry = ?, open_grants = ?,
+            decided_at = ?
         WHERE user_id = ?
         """
 
@@ -120,7 +123,8 @@ extension LedgerTables {
             .credits(context.formerLeft), .time(context.minuteWindow.start),
             .integer(context.minuteWindow.count), .time(context.dayWindow.start),
             .integer(context.dayWindow.count), .time(context.earliestExpiry),
-            .time(context.decidedAt), .uuid(account.subscription.userID),
+            .integer(context.openGrants), .time(context.decidedAt),
+            .uuid(account.subscription.userID),
         ]
     }
 
@@ -217,5 +221,6 @@ extension CareerSubscriptionContext {
         period != before.period || periodPlanID != before.periodPlanID
             || anchor != before.anchor || allocated != before.allocated
             || owed != before.owed || formerLeft != before.formerLeft
+            || openGrants != before.openGrants
     }
 }

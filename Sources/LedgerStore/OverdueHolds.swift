@@ -14,7 +14,7 @@ enum OverdueHolds {
     ///   the running period has none that is overdue.
     static func find(
         of users: [UUID], all: Set<UUID>, into entries: inout [UUID: LedgerBatch.Entry],
-        _ logs: inout [UsageLog], from connection: any DatabaseConnection, now: Timestamp
+        _ logs: inout [LoadedLog], from connection: any DatabaseConnection, now: Timestamp
     ) throws {
         var asked: [[SQLValue]] = []
         let holders = users.filter { user in
@@ -22,9 +22,7 @@ enum OverdueHolds {
                 let first = context.earliestExpiry
             else { return false }
             let instant = max(now, context.decidedAt)
-            guard first <= instant, context.reserved > .zero || all.contains(user) else {
-                return false
-            }
+            guard first <= instant, context.mayHold || all.contains(user) else { return false }
             asked.append([.uuid(user), .time(instant)])
             return true
         }
@@ -33,8 +31,9 @@ enum OverdueHolds {
             StatementBatch(overdue, asked), StatementBatch(nextEnd, asked),
         ])
         for (index, user) in holders.enumerated() {
-            let overdue = try found[0][index].map(UsageLogRow.read)
-            logs += overdue
+            let loaded = try found[0][index].map(UsageLogRow.load)
+            let overdue = loaded.map(\.log)
+            logs += loaded
             var next = found[1][index].first?.reader
             let isCut = overdue.count == LedgerTables.maximumOverduePerUser
             let later = isCut ? overdue.last?.expiresAt : try next?.time()

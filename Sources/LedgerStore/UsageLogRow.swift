@@ -22,7 +22,7 @@ package enum UsageLogRow {
     private static let ofSome = """
         credits_captured, credits_released, credits_not_charged, is_late, \
         commit_accepted_credits, cached_input_tokens, reasoning_tokens, catalog_revision, \
-        pinned_plan_id
+        pinned_plan_id, has_draws
         """
 
     /// What was charged of a log, in SQL: parts of one that has not succeeded are captured.
@@ -30,7 +30,10 @@ package enum UsageLogRow {
         "coalesce(\(log).credits_charged, \(log).credits_captured)"
     }
 
-    package static func read(_ row: Row) throws -> UsageLog {
+    /// Without its draws.
+    package static func read(_ row: Row) throws -> UsageLog { try load(row).log }
+
+    static func load(_ row: Row) throws -> LoadedLog {
         var reader = row.reader
         let id = try reader.uuid()
         let key = try IdempotencyKey(
@@ -67,7 +70,7 @@ package enum UsageLogRow {
         metrics.cachedInputTokens = try reader.optionalCount()
         metrics.reasoningTokens = try reader.optionalCount()
         let pin = try pin(reader.optionalCount(), reader.optionalUUID())
-        return UsageLog(
+        let log = UsageLog(
             id: id, key: key, subscriptionID: subscriptionID, periodNumber: periodNumber,
             featureKey: featureKey, call: call, creditsReserved: creditsReserved,
             createdAt: createdAt, expiresAt: expiresAt, status: status,
@@ -76,6 +79,7 @@ package enum UsageLogRow {
             commitAcceptedAs: commitAcceptedAs, metrics: metrics, failure: failure, pin: pin,
             creditsNotCharged: notCharged, isLate: isLate,
             commitAcceptedCredits: acceptedCredits)
+        return LoadedLog(log: log, hasDraws: try reader.bool())
     }
 
     private static func pin(_ revision: Int64?, _ plan: UUID?) -> CatalogPin? {
@@ -87,7 +91,7 @@ package enum UsageLogRow {
 
     /// The same for a log that has more than every log.
     static let insertWhole =
-        "INSERT INTO career_usage_logs (\(columns)) VALUES (\(marks(28 + 9)))"
+        "INSERT INTO career_usage_logs (\(columns)) VALUES (\(marks(28 + 10)))"
 
     private static func marks(_ count: Int) -> String {
         Array(repeating: "?", count: count).joined(separator: ", ")
@@ -131,7 +135,7 @@ package enum UsageLogRow {
 extension UsageLogRow {
     /// Whether a new log is written by ``insert``.
     static func isPlain(_ log: UsageLog) -> Bool {
-        log.pin == nil && !log.isLate && log.commitAcceptedCredits == nil
+        log.draws.isEmpty && log.pin == nil && !log.isLate && log.commitAcceptedCredits == nil
             && log.creditsNotCharged == .zero && captured(log) == .zero
             && released(log) == .zero && log.metrics.cachedInputTokens == nil
             && log.metrics.reasoningTokens == nil
@@ -147,7 +151,7 @@ extension UsageLogRow {
         UPDATE career_usage_logs SET credits_reserved = ?, expires_at = ?, credits_captured = ?,
             credits_released = ?, credits_not_charged = ?, is_late = ?,
             commit_accepted_credits = ?, cached_input_tokens = ?, reasoning_tokens = ?,
-            catalog_revision = ?, pinned_plan_id = ?
+            catalog_revision = ?, pinned_plan_id = ?, has_draws = ?
         WHERE id = ?
         """
 
@@ -161,6 +165,7 @@ extension UsageLogRow {
             .bool(log.isLate), .credits(log.commitAcceptedCredits),
             .integer(log.metrics.cachedInputTokens), .integer(log.metrics.reasoningTokens),
             .integer(log.pin?.revision), log.pin.map { .uuid($0.planID) } ?? .null,
+            .bool(!log.draws.isEmpty),
         ]
     }
 

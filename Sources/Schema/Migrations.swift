@@ -29,6 +29,7 @@ public let migrations: [Migration] = [
     Migration("pages' sessions", pageSessions),
     Migration("holds that grow", holds),
     Migration("operators", operatorTables),
+    Migration("standalone grants", standaloneGrants),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -81,7 +81,8 @@ extension Answer {
         let pricing = rules.catalog.plan(account.subscription.planID)?.pricing
         self = .balance(
             AccountView(account), reserved: account.context.reserved.micros,
-            pricing.map { account.context.rateLimits($0, at: now).map(LimitView.init) } ?? [])
+            pricing.map { account.context.rateLimits($0, at: now).map(LimitView.init) } ?? [],
+            available: account.available(at: now, grace: rules.pastDueGrace).micros)
     }
 
     init(_ outcome: AdjustCredits.Outcome) {
@@ -91,6 +92,15 @@ extension Answer {
         case .wouldBeNegative: self = .wouldBeNegative
         case .wouldExceedMaximum: self = .wouldExceedMaximum
         case .adjusted(let account): self = .adjusted(AccountView(account))
+        }
+    }
+
+    init(_ outcome: AddGrant.Outcome) {
+        switch outcome {
+        case .noSubscription: self = .noSubscription
+        case .existing: self = .grantExists
+        case .tooManyGrants: self = .tooManyGrants
+        case .added: self = .grant(true)
         }
     }
 

@@ -51,6 +51,7 @@ struct EventGenerator {
             .handleMessage(
                 random.below(1000), random.pick(.handle, .handle, .handleTwice, .discard))
         case .adjust: adjust()
+        case .grant: grant()
         case .standing: .setActive(person: person(), random.chance(0.85))
         case .signUp: .signUp(person: person())
         case .erase: .erase(person: person())
@@ -162,6 +163,26 @@ struct EventGenerator {
         case 8: .refundPart(of: random.below(4), quarters: random.pick(1, 2, 4))
         case 9: .failRefund(of: random.below(4))
         default: .moveTrial(days: random.pick(-2, 3, 21))
+        }
+    }
+
+    private mutating func grant() -> SimulationEvent {
+        let cause = random.below(6)
+        switch random.weighted([70, 12, 18]) {
+        case 0:
+            return .addGrant(
+                person: person(), micros: Int64(random.pick(1, 700_000, 2_000_000, 9_000_001)),
+                cause: cause,
+                GrantTerms(
+                    priority: Int64(random.pick(0, 50, 50, 50, 100)),
+                    effectiveIn: random.pick(nil, nil, 3600),
+                    expiresIn: random.pick(nil, 60, 1000, 86_400, 40 * 86_400),
+                    isPaid: random.chance(0.4)))
+        case 1: return .freezeGrant(person: person(), cause: cause, random.chance(0.6))
+        default:
+            return .takeBackGrant(
+                person: person(), cause: cause,
+                total: Int64(random.pick(0, 500_000, 1_500_000, 20_000_000)))
         }
     }
 

@@ -36,11 +36,14 @@ package struct StoredUser: Sendable {
     package var logs: [UsageLog]
     package var grants: [CreditGrant]
     package var steps: [HoldStep]
+    /// The grants beside the pool.
+    package var standalone: [StandaloneGrant]
 
     package init(
         isActive: Bool, account: Account?, logs: [UsageLog], grants: [CreditGrant],
-        steps: [HoldStep] = []
+        steps: [HoldStep] = [], standalone: [StandaloneGrant] = []
     ) {
+        self.standalone = standalone
         self.isActive = isActive
         self.steps = steps
         self.account = account

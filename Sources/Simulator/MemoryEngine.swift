@@ -67,8 +67,8 @@ package final class MemoryEngine: LedgerEngine {
             if command.seesGrants { looking.insert(command.userID) }
             if entries[command.userID] == nil, let rows = users[command.userID] {
                 entries[command.userID] = LedgerBatch.Entry(
-                    user: rows.user.isActive ? .active : .deactivated, account: rows.user.account,
-                    overdue: [])
+                    user: rows.user.isActive ? .active : .deactivated,
+                    account: rows.user.account?.with(grants: rows.user.standalone), overdue: [])
             }
             if let log = find(command.subject) { logs.append(log) }
             if let id = command.token?.subscriptionID {
@@ -86,7 +86,7 @@ package final class MemoryEngine: LedgerEngine {
             }
             entries[id]?.laterExpiry = entry.account?.context.earliestExpiry
             guard let account = entry.account, let first = account.context.earliestExpiry,
-                sweeping.contains(id) || account.context.reserved > .zero
+                sweeping.contains(id) || account.context.mayHold
             else { continue }
             let now = max(clock, account.context.decidedAt)
             guard first <= now else { continue }
@@ -125,7 +125,8 @@ package final class MemoryEngine: LedgerEngine {
                 for log in users[id]?.user.logs ?? [] { owners[log.id] = nil }
                 users[id] = nil
             } else {
-                users[id]?.user.account = entry.account
+                users[id]?.user.account = entry.account?.with(grants: [])
+                users[id]?.user.standalone = entry.account?.grants ?? []
             }
         }
         for id in batch.insertedLogs { if let log = batch.logs[id] { insert(log) } }

@@ -23,6 +23,8 @@ extension ReferenceModel {
         var output: Int64?
         /// What was done by the names that were given to it, and how it was answered.
         var steps: [String: (request: String, view: HoldView)] = [:]
+        /// Where it was drawn from, in its order.
+        var draws: [Draw] = []
         /// SUCCESS or FAILED once the call has ended.
         var ended: UsageLog.Status?
         /// The outcome of a commit that was taken in for later.
@@ -47,6 +49,23 @@ extension ReferenceModel {
                 status: told ?? status, reserved: status == .pending ? cost - charged : cost,
                 charged: charged, expiresAt: expiresAt)
         }
+    }
+
+    /// From a grant, by its place, or from the pool of a period.
+    struct Draw {
+        let grant: Int?
+        let period: Int
+        var held: Int64
+        var charged: Int64 = 0
+    }
+
+    struct Grant {
+        let cause: String
+        let order: (priority: Int64, isPaid: Bool, effectiveAt: Int64, id: String)
+        let amount: Int64
+        let expiresAt: Int64?
+        var isFrozen = false
+        var takeBack: Int64 = 0
     }
 
     struct Period: Equatable {
@@ -99,6 +118,7 @@ extension ReferenceModel {
         /// In the order of their creation.
         var calls: [Call] = []
         var placeOfKey: [IdempotencyKey: Int] = [:]
+        var grants: [Grant] = []
         /// Invoices and adjustments that were granted.
         var granted: Set<String> = []
         /// The instant of the latest operation that changed something.

@@ -40,10 +40,13 @@ extension ReferenceModel {
         if result == .success {
             var held = call.cost - call.charged
             if wanted > held, call.terms.overuse == .ifAvailable {
-                held += min(wanted - held, available(user, call, rules, at: now))
+                _ = catchUp(user, rules, at: now)
+                let more = min(wanted - held, available(user, rules, at: now))
+                Self.draw(more, for: place, of: user, rules, at: now)
+                user.calls[place].cost += more
+                held += more
             }
-            user.calls[place].cost = call.charged + max(held, call.cost - call.charged)
-            user.calls[place].charged += min(wanted, held)
+            Self.charge(min(wanted, held), to: place, of: user)
             user.calls[place].notCharged = wanted - min(wanted, held)
         }
         user.calls[place].ended = result
@@ -60,14 +63,19 @@ extension ReferenceModel {
         let instant = min(now, command.acceptedAt?.micros ?? now)
         guard Self.status(of: command.result) == .success,
             instant < call.expiresAt + call.terms.lateCommitSeconds * 1_000_000,
-            let account = user.account, runs(call, account, at: now),
+            catchUp(user, rules, at: now), let account = user.account,
+            call.period == account.period.number,
             Self.isEntitled(account, at: now, grace: rules.pastDueGrace)
         else { return .commitRefused(.expired, charged: call.charged) }
         let wanted = wanted(command, call)
-        let charge = min(wanted, call.cost - call.charged, left(user, at: now))
+        let charge = min(
+            wanted, call.cost - call.charged, Self.available(to: user, rules, at: now))
+        // What it held was given back when it lapsed.
+        for index in call.draws.indices { user.calls[place].draws[index].held = 0 }
+        Self.draw(charge, for: place, of: user, rules, at: now)
         user.calls[place].ended = .success
         user.calls[place].isLate = true
-        user.calls[place].charged += charge
+        Self.charge(charge, to: place, of: user)
         user.calls[place].notCharged = wanted - charge
         user.changedAt = now
         return .committed(
@@ -93,24 +101,11 @@ extension ReferenceModel {
             .map { max(0, $0 - call.charged) }
     }
 
-    private func runs(_ call: Call, _ account: Account, at now: Int64) -> Bool {
-        call.period == account.period.number && (account.period.isPaid || now < account.period.end)
-    }
-
-    private func left(_ user: User, at now: Int64) -> Int64 {
-        max(
-            0,
-            (user.account?.period.granted ?? 0) - Self.used(by: user)
-                - Self.reserved(by: user, at: now))
-    }
-
-    private func available(
-        _ user: User, _ call: Call, _ rules: LedgerRules, at now: Int64
-    ) -> Int64 {
-        guard let account = user.account, runs(call, account, at: now),
+    private func available(_ user: User, _ rules: LedgerRules, at now: Int64) -> Int64 {
+        guard let account = user.account,
             Self.isEntitled(account, at: now, grace: rules.pastDueGrace)
         else { return 0 }
-        return left(user, at: now)
+        return Self.available(to: user, rules, at: now)
     }
 
     private static func status(of result: CommitUsage.Result) -> UsageLog.Status {
@@ -176,9 +171,11 @@ extension ReferenceModel {
         if let raise = command.raise {
             guard user.isActive else { return .deactivatedUser }
             more = added(by: raise, to: call)
-            if let refusal = self.refusal(of: more, user, call, rules, at: now, clock: clock) {
+            _ = catchUp(user, rules, at: now)
+            if let refusal = self.refusal(of: more, user, rules, at: now, clock: clock) {
                 return .holdRefused(refusal, call.view(at: now))
             }
+            Self.draw(more, for: place, of: user, rules, at: now)
         }
         user.calls[place].cost += more
         if let seconds = command.holdSeconds {
@@ -201,20 +198,16 @@ extension ReferenceModel {
     }
 
     private func refusal(
-        of more: Int64, _ user: User, _ call: Call, _ rules: LedgerRules, at now: Int64,
-        clock: Int64
+        of more: Int64, _ user: User, _ rules: LedgerRules, at now: Int64, clock: Int64
     ) -> HoldRefusal? {
         guard let account = user.account,
             Self.isEntitled(account, at: now, grace: rules.pastDueGrace)
         else { return .subscriptionInactive }
         let needed = Credits(clamping: more)
-        guard runs(call, account, at: now) else {
-            return .quotaExceeded(used: .zero, limit: .zero, needed: needed, retryAfter: nil)
-        }
-        let taken = Self.used(by: user) + Self.reserved(by: user, at: now)
-        guard taken + more > account.period.granted else { return nil }
+        guard more > Self.available(to: user, rules, at: now) else { return nil }
         return .quotaExceeded(
-            used: Credits(clamping: taken), limit: Credits(clamping: account.period.granted),
+            used: Credits(clamping: Self.used(by: user) + Self.reserved(by: user, at: now)),
+            limit: Credits(clamping: account.period.granted + Self.ofGrants(of: user, at: now)),
             needed: needed,
             retryAfter: Self.seconds(
                 from: clock, to: Self.quotaReturns(account, rules, at: now)))
@@ -241,7 +234,7 @@ extension ReferenceModel {
             user.calls[place].output = Self.sum(call.output, metrics.outputTokens)
         }
         guard part <= held else { return .holdRefused(.holdExceeded, call.view(at: now)) }
-        user.calls[place].charged += part
+        Self.charge(part, to: place, of: user)
         user.changedAt = now
         let view = user.calls[place].view(at: now)
         user.calls[place].steps[name] = (request, view)

@@ -36,6 +36,9 @@ final class ReferenceModel {
         case .cancel(let command): cancel(command, at: now)
         case .settle(let command): settle(command.userID, rules, at: now)
         case .adjust(let command): adjust(command, rules, at: now)
+        case .addGrant(let command): add(command, at: now)
+        case .freezeGrant(let command): freeze(command)
+        case .takeBackGrant(let command): takeBack(command)
         case .linkCustomer(let command): link(command)
         case .applyBilling(let command): mirrorNewest(command, rules, at: now)
         case .erase(let command): erase(command.userID, rules, at: now)
@@ -82,13 +85,14 @@ final class ReferenceModel {
         }
         let multiplier = plan.pricing.multiplier.millionths
         let cost = ReferencePrice(feature, multiplier).held(for: command.call.announced)
-        let taken = Self.used(by: user) + Self.reserved(by: user, at: now)
-        if taken + cost > account.period.granted {
+        if cost > Self.available(to: user, rules, at: now) {
             let reset = Self.quotaReturns(account, rules, at: now)
             return .denied(
                 .quotaExceeded(
-                    used: Credits(clamping: taken),
-                    limit: Credits(clamping: account.period.granted),
+                    used: Credits(
+                        clamping: Self.used(by: user) + Self.reserved(by: user, at: now)),
+                    limit: Credits(
+                        clamping: account.period.granted + Self.ofGrants(of: user, at: now)),
                     needed: Credits(clamping: cost),
                     retryAfter: Self.seconds(from: clock, to: reset)),
                 limits())
@@ -103,6 +107,7 @@ final class ReferenceModel {
                 * (command.holdSeconds ?? min(maximum, rules.reservationTTL)),
             terms: feature, multiplier: multiplier, announcedModel: command.call.model)
         user.calls.append(call)
+        Self.draw(cost, for: user.calls.count - 1, of: user, rules, at: now)
         user.changedAt = now
         return .granted(
             id, credits: cost, expiresAt: call.expiresAt, isReplay: false, limits())
@@ -140,17 +145,27 @@ final class ReferenceModel {
         (later - now + 999_999) / 1_000_000
     }
 
-    private static func callsOfPeriod(_ user: User) -> some Sequence<Call> {
-        let number = user.account?.period.number
-        return user.calls.reversed().prefix { $0.period == number }
-    }
-
     static func used(by user: User) -> Int64 {
-        callsOfPeriod(user).reduce(0) { $0 + $1.charged }
+        drawn(ofPool: user.account?.period.number ?? 0, by: user, at: 0).charged
     }
 
     static func reserved(by user: User, at now: Int64) -> Int64 {
-        callsOfPeriod(user).reduce(0) { $0 + $1.held(at: now) }
+        drawn(ofPool: user.account?.period.number ?? 0, by: user, at: now).held
+    }
+
+    /// What calls hold of a period's pool and were charged of it.
+    static func drawn(
+        ofPool number: Int, by user: User, at now: Int64
+    ) -> (held: Int64, charged: Int64) {
+        var (held, charged): (Int64, Int64) = (0, 0)
+        for call in user.calls {
+            let isHeld = call.status(at: now) == .pending
+            for draw in call.draws where draw.grant == nil && draw.period == number {
+                held += isHeld ? draw.held : 0
+                charged += draw.charged
+            }
+        }
+        return (held, charged)
     }
 
     // MARK: Reading
@@ -158,7 +173,7 @@ final class ReferenceModel {
     /// Starts the free month in which `now` lies, where the one before is over.
     ///
     /// - Returns: whether there is an account.
-    private func catchUp(_ user: User, _ rules: LedgerRules, at now: Int64) -> Bool {
+    func catchUp(_ user: User, _ rules: LedgerRules, at now: Int64) -> Bool {
         guard var account = user.account else { return false }
         Self.startMonthIfDue(&account, of: user, rules, at: now)
         if account != user.account { user.changedAt = now }
@@ -171,7 +186,8 @@ final class ReferenceModel {
         else { return .balance(nil, reserved: 0, []) }
         return .balance(
             view(user), reserved: Self.reserved(by: user, at: now),
-            rules.catalog.plan(account.planID).map { Self.limits(of: user, $0, at: now) } ?? [])
+            rules.catalog.plan(account.planID).map { Self.limits(of: user, $0, at: now) } ?? [],
+            available: Self.available(to: user, rules, at: now))
     }
 
     func view(_ user: User) -> AccountView? {

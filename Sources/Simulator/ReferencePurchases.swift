@@ -143,14 +143,10 @@ extension ReferenceModel {
     }
 
     private static func used(by account: Account, _ user: User) -> Int64 {
-        user.calls.reduce(0) { sum, call in
-            sum + (call.period == account.period.number ? call.charged : 0)
-        }
+        drawn(ofPool: account.period.number, by: user, at: 0).charged
     }
 
     private static func held(by account: Account, _ user: User, at now: Int64) -> Int64 {
-        user.calls.reduce(0) { sum, call in
-            sum + (call.period == account.period.number ? call.held(at: now) : 0)
-        }
+        drawn(ofPool: account.period.number, by: user, at: now).held
     }
 }

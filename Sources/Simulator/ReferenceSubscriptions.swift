@@ -66,12 +66,8 @@ extension ReferenceModel {
     }
 
     private static func left(_ account: Account, of user: User, at now: Int64) -> Int64 {
-        let number = account.period.number
-        var taken: Int64 = 0
-        for call in user.calls where call.period == number {
-            taken += call.charged + call.held(at: now)
-        }
-        return max(0, account.period.granted - taken)
+        let (held, charged) = drawn(ofPool: account.period.number, by: user, at: now)
+        return max(0, account.period.granted - held - charged)
     }
 
     func adjust(_ command: AdjustCredits, _ rules: LedgerRules, at now: Int64) -> Answer {
@@ -82,8 +78,9 @@ extension ReferenceModel {
             return .alreadyAdjusted
         }
         Self.startMonthIfDue(&account, of: user, rules, at: now)
+        let left = Self.left(account, of: user, at: now)
+        if command.credits.micros < 0 && -command.credits.micros > left { return .wouldBeNegative }
         account.period.granted += command.credits.micros
-        guard account.period.granted >= 0 else { return .wouldBeNegative }
         guard account.period.granted <= Self.maximumGranted else { return .wouldExceedMaximum }
         user.account = account
         user.granted.insert("adjustment " + command.cause)

@@ -32,6 +32,18 @@ extension SimulatedWorld {
             .other)
     }
 
+    func add(_ micros: Int64, _ cause: Int, _ terms: GrantTerms, to user: UUID, _ serial: Int) {
+        wait(
+            .addGrant(
+                AddGrant(
+                    userID: user, source: terms.isPaid ? .topUp : .promotion,
+                    amount: Credits(clamping: micros), priority: terms.priority,
+                    effectiveAt: terms.effectiveIn.map { now.adding(seconds: $0) },
+                    expiresAt: terms.expiresIn.map { now.adding(seconds: $0) },
+                    isPaid: terms.isPaid, cause: "grant_\(cause)",
+                    randomness: SimulationRandom.mix(UInt64(serial)))), .other)
+    }
+
     /// What a request announces; some announce nothing.
     func announcement(_ request: Int) -> UsageLog.Call {
         guard !request.isMultiple(of: 3) else {

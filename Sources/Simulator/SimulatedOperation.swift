@@ -14,6 +14,9 @@ package enum SimulatedOperation: Sendable {
     case cancel(CancelUsage)
     case settle(SettleAccount)
     case adjust(AdjustCredits)
+    case addGrant(AddGrant)
+    case freezeGrant(FreezeGrant)
+    case takeBackGrant(TakeBackGrant)
     case linkCustomer(LinkCustomer)
     case applyBilling(ApplyBilling)
     case erase(EraseAccount)
@@ -30,6 +33,9 @@ package enum SimulatedOperation: Sendable {
         case .cancel(let command): command
         case .settle(let command): command
         case .adjust(let command): command
+        case .addGrant(let command): command
+        case .freezeGrant(let command): command
+        case .takeBackGrant(let command): command
         case .linkCustomer(let command): command
         case .applyBilling(let command): command
         case .erase(let command): command
@@ -54,6 +60,11 @@ package enum SimulatedOperation: Sendable {
         case .settle(let command):
             try Answer(batch.apply(command, rules, clock: clock), rules, clock)
         case .adjust(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .addGrant(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .freezeGrant(let command):
+            try .grant(batch.apply(command, rules, clock: clock) != nil)
+        case .takeBackGrant(let command):
+            try .grant(batch.apply(command, rules, clock: clock) != nil)
         case .linkCustomer(let command): try .customer(batch.apply(command, rules, clock: clock))
         case .applyBilling(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .erase(let command):
@@ -83,7 +94,10 @@ package enum Answer: Equatable, Sendable {
     case accepted
     case notWaiting
     case withdrawn(UsageLog.Status)
-    case balance(AccountView?, reserved: Int64, [LimitView])
+    case balance(AccountView?, reserved: Int64, [LimitView], available: Int64 = 0)
+    case grant(Bool)
+    case grantExists
+    case tooManyGrants
     case activated(AccountView, isNew: Bool)
     case noSubscription
     case alreadyAdjusted
@@ -133,7 +147,10 @@ extension Answer {
         case .commitRefused(let status, _): "refused, \(status.rawValue)"
         case .withdrawn(let status): "withdrawn, \(status.rawValue)"
         case .activated(_, let isNew): isNew ? "created" : "existing"
-        case .balance(let view, _, _): view == nil ? "none" : "shown"
+        case .balance(let view, _, _, _): view == nil ? "none" : "shown"
+        case .grant(let isThere): isThere ? "done" : "unknown"
+        case .grantExists: "existing"
+        case .tooManyGrants: "too many"
         case .erased(let former): former == nil ? "nobody" : "remembered"
         case .customer(let id): id == nil ? "none" : "linked"
         case .unknownUser: "unknown user"

@@ -33,10 +33,22 @@ package enum SimulationEvent: Sendable {
     case handleMessage(Int, MessageHandling)
     /// The cause is a number: one that was used before must change nothing.
     case adjust(person: Int, micros: Int64, cause: Int)
+    /// The cause is a number: one that was used before must add nothing.
+    case addGrant(person: Int, micros: Int64, cause: Int, GrantTerms)
+    case freezeGrant(person: Int, cause: Int, Bool)
+    case takeBackGrant(person: Int, cause: Int, total: Int64)
     case setActive(person: Int, Bool)
     /// The person's account is deleted, what they pay for canceled at Stripe.
     case erase(person: Int)
     case useCatalog(Int)
+}
+
+/// Of a grant beside the pool: seconds are counted from the event.
+package struct GrantTerms: Sendable, Hashable {
+    let priority: Int64
+    let effectiveIn: Int64?
+    let expiresIn: Int64?
+    let isPaid: Bool
 }
 
 /// What a tool server tells of a call's cost.

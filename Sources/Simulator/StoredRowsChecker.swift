@@ -27,6 +27,7 @@ struct StoredRowsChecker {
         }
         try checkCounters(account, stored)
         try checkEarliestExpiry(account, stored)
+        try checkGrants(account, stored, expected)
         let view = AccountView(account)
         guard view == model.view(expected) else {
             throw Disagreement(
@@ -54,11 +55,16 @@ struct StoredRowsChecker {
         let context = account.context
         var used: Int64 = 0
         var reserved: Int64 = 0
-        for index in stored.logs.indices
-        where stored.logs[index].periodNumber == context.period.number {
-            used += stored.logs[index].creditsCharged?.micros ?? 0
-            if stored.logs[index].status == .pending {
-                reserved += stored.logs[index].creditsHeld.micros
+        let number = context.period.number
+        for log in stored.logs {
+            if log.draws.isEmpty {
+                guard log.periodNumber == number else { continue }
+                used += log.creditsCharged?.micros ?? 0
+                reserved += log.creditsHeld.micros
+            }
+            for draw in log.draws where draw.source == .pool(period: number) {
+                used += draw.captured.micros
+                reserved += draw.held.micros
             }
         }
         let granted = stored.grants.reduce(0) {
@@ -79,6 +85,28 @@ struct StoredRowsChecker {
             throw Disagreement(
                 kind: "invariant: over budget",
                 detail: "\(used) used and \(reserved) reserved of \(everGranted) ever granted")
+        }
+    }
+
+    /// Each grant beside the pool is conserved and drawn on as the model's is. The account knows
+    /// how many are open.
+    private func checkGrants(
+        _ account: Account, _ stored: StoredUser, _ expected: ReferenceModel.User
+    ) throws {
+        let open = stored.standalone.count { $0.isOpen }
+        guard account.context.openGrants == open, stored.standalone.count == expected.grants.count
+        else { throw Disagreement(kind: "open grants", detail: "\(stored.standalone)") }
+        for grant in stored.standalone {
+            let place = expected.grants.firstIndex { $0.cause == grant.cause }
+            let draws = stored.logs.flatMap(\.draws).filter { $0.source == .grant(grant.id) }
+            let (held, captured) = draws.reduce((Credits.zero, Credits.zero)) {
+                ($0.0 + $1.held, $0.1 + $1.captured)
+            }
+            let isWhole =
+                grant.amount == grant.remaining + held + captured + grant.expired + grant.takenBack
+            guard let place, isWhole, grant.held == held, grant.captured == captured,
+                ReferenceModel.drawn(place, of: expected, at: 0).charged == captured.micros
+            else { throw Disagreement(kind: "grant", detail: "\(grant) \(draws)") }
         }
     }
 

@@ -30,8 +30,9 @@ package final class DatabaseEngine: LedgerEngine {
 
     /// Everything that a run leaves behind, children first.
     private static let tables = [
-        "career_usage_steps", "career_usage_logs", "credit_grants", "subscription_changes",
-        "career_subscription_contexts", "subscriptions", "stripe_tickets", "users",
+        "usage_draws", "standalone_grants", "career_usage_steps", "career_usage_logs",
+        "credit_grants", "subscription_changes", "career_subscription_contexts", "subscriptions",
+        "stripe_tickets", "users",
     ]
 
     /// Forgets the runs before, for the next one.
@@ -155,7 +156,9 @@ package final class DatabaseEngine: LedgerEngine {
             return StoredUser(
                 isActive: entry.user == .active, account: entry.account,
                 logs: try DirectLedger.logs(of: user, in: connection), grants: grants,
-                steps: try HoldStepRow.all(of: user, in: connection))
+                steps: try HoldStepRow.all(of: user, in: connection),
+                standalone: try StandaloneGrantRow.page(
+                    of: user, before: nil, limit: 1_000, in: connection))
         }
     }
 

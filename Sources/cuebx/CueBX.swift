@@ -17,7 +17,7 @@ struct CueBX: AsyncParsableCommand {
         abstract: "Subscriptions and metering for an AI career-coaching product.",
         discussion: "Settings come from the environment; see docs/reference/settings.md.",
         subcommands: [
-            Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self,
+            Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Grants.self,
             OperatorsCommand.self, Audit.self,
             DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
             OpenAPICommand.self, Tour.self, Export.self, Import.self,

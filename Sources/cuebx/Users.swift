@@ -170,7 +170,7 @@ struct Users: AsyncParsableCommand {
                 switch try await core.ledger.perform(command) {
                 case .noSubscription: throw FriendlyError("the user has no subscription")
                 case .wouldBeNegative:
-                    throw FriendlyError("that is more than the period was granted")
+                    throw FriendlyError("that is more than the period has left")
                 case .wouldExceedMaximum(let room):
                     throw FriendlyError(
                         "a period holds at most \(Credits.maximum.decimal) credits; "

@@ -5,11 +5,15 @@ import Values
 
 @Suite("Random histories of holds")
 struct HoldHistoryTests {
+    /// `CUEBX_HISTORIES` asks for more of them.
+    private static let histories =
+        ProcessInfo.processInfo.environment["CUEBX_HISTORIES"].flatMap { Int($0) } ?? 400
+
     @Test("Whatever is done in whatever order, the counters are the sums and nothing is overspent")
     func histories() {
         let seed = UInt64.random(in: 1...UInt64(UInt32.max))
         var dice = SeededGenerator(seed: seed)
-        for run in 0..<400 {
+        for run in 0..<Self.histories {
             var ledger = TestLedger()
             ledger.rules = Self.rules(&dice)
             let user = ledger.newUser()
@@ -40,6 +44,27 @@ struct HoldHistoryTests {
         return LedgerRules(catalog: catalog, reservationTTL: 900, pastDueGrace: 0)
     }
 
+    /// Something happens to a grant beside the pool, or a long time passes.
+    private static func grant(
+        _ ledger: inout TestLedger, _ user: UUID, _ dice: inout SeededGenerator
+    ) {
+        let cause = "\(Int.random(in: 0..<4, using: &dice))"
+        let amount = Credits(clamping: Int64.random(in: 1...4_000_000, using: &dice))
+        switch Int.random(in: 0..<6, using: &dice) {
+        case 0:
+            ledger.apply(
+                FreezeGrant(userID: user, cause: cause, isFrozen: .random(using: &dice)))
+        case 1: ledger.apply(TakeBackGrant(userID: user, cause: cause, total: amount))
+        case 2: ledger.advance(days: Int64.random(in: 1...20, using: &dice))
+        default:
+            ledger.give(
+                user, amount.decimal, cause, priority: Int64.random(in: 49...51, using: &dice),
+                from: Bool.random(using: &dice) ? nil : 600,
+                until: Bool.random(using: &dice) ? nil : Int64.random(in: 1...3000, using: &dice),
+                isPaid: .random(using: &dice))
+        }
+    }
+
     private static func act(
         _ ledger: inout TestLedger, _ user: UUID, _ calls: inout [UUID],
         _ dice: inout SeededGenerator, _ step: Int
@@ -48,7 +73,7 @@ struct HoldHistoryTests {
             Credits(clamping: Int64.random(in: 1...3_000_000, using: &dice))
         }
         let usage = calls.randomElement(using: &dice) ?? UUID()
-        switch Int.random(in: 0..<8, using: &dice) {
+        switch Int.random(in: 0..<11, using: &dice) {
         case 0, 1:
             let feature = Bool.random(using: &dice) ? "match" : "words"
             if case .granted(let grant, _) = ledger.validate(user, "\(step)", feature: feature) {
@@ -67,6 +92,7 @@ struct HoldHistoryTests {
         case 4: ledger.apply(CancelUsage(userID: user, usageID: usage))
         case 5: ledger.advance(seconds: Int64.random(in: 0...1000, using: &dice))
         case 6: ledger.apply(SettleAccount(userID: user))
+        case 7, 8: grant(&ledger, user, &dice)
         default:
             let isFailure = Int.random(in: 0..<4, using: &dice) == 0
             let commit = CommitUsage(

@@ -18,7 +18,7 @@ struct TestLedger {
     var history: [SubscriptionChange] = []
     /// What a test may change, as an operator changes the catalog or the settings.
     var rules = Self.rules
-    private var generator = SeededGenerator(seed: 1)
+    var generator = SeededGenerator(seed: 1)
 
     static func plan(
         _ number: UInt8, _ name: String, _ kind: Plan.Kind, price: Int64, credits: String,
@@ -132,9 +132,10 @@ struct TestLedger {
         var broken: [String] = []
         for (user, account) in accounts {
             let number = account.context.period.number
-            let own = logs.values.filter { $0.key.userID == user && $0.periodNumber == number }
-            let used = own.compactMap(\.creditsCharged).reduce(Credits.zero, +)
-            let reserved = own.map(\.creditsHeld).reduce(Credits.zero, +)
+            let own = logs.values.filter { $0.key.userID == user }
+            let used = own.map { $0.charged(ofPool: number) }.reduce(Credits.zero, +)
+            let reserved = own.map { $0.held(ofPool: number) }.reduce(Credits.zero, +)
+            broken += Self.brokenGrants(account, own)
             let granted = grants.filter { $0.userID == user && $0.periodNumber == number }
             let allocated = granted.map(\.credits).reduce(Credits.zero, +)
             let first = logs.values.filter { $0.key.userID == user && $0.mayLapse }

@@ -325,6 +325,18 @@ class User:
     def subscription(self):
         return self.get("/career/subscriptions/").json
 
+    def give(self, credits, *more, source="promotion", reason="a test"):
+        """Credits beside the pool, by an operator."""
+        return self.service.command(
+            "grants", "add", self.id, credits, "--source", source, "--reason", reason, *more)
+
+    @property
+    def grants(self):
+        """The pool and the grants beside it, by what they are called in the list."""
+        answer = self.get("/career/credits")
+        assert answer.status == 200, answer
+        return answer.json["grants"]
+
     def adjust(self, credits, reason="a test"):
         return self.service.command("users", "adjust", self.id, "--reason", reason, "--", credits)
 

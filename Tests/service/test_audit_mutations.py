@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import re
 import sqlite3
+import time
 import uuid
 
 import psycopg
@@ -18,7 +19,8 @@ KEYS = {
     "subscriptions": ["id"], "subscription_changes": ["id"],
     "career_subscription_contexts": ["user_id"],
     "credit_grants": ["user_id", "period_number", "kind", "cause"], "career_usage_logs": ["id"],
-    "career_usage_steps": ["user_id", "usage_id", "kind", "name"]}
+    "career_usage_steps": ["user_id", "usage_id", "kind", "name"], "standalone_grants": ["id"],
+    "usage_draws": ["account_id", "usage_id", "position"]}
 
 # Columns of which another value is as good as the one that is there, as far as any row tells.
 FREE_TEXT = "a text that nothing decides on"
@@ -78,6 +80,17 @@ INVISIBLE = {
     ("career_usage_steps", "credits_charged"): "what was charged in between may have been any",
     ("career_usage_steps", "expires_at"): "how long holds last is the caller's to say",
     ("career_usage_steps", "created_at"): "any instant between its neighbours is as likely",
+    ("standalone_grants", "source"): "any source is as likely",
+    ("standalone_grants", "priority"): "an operator's word",
+    ("standalone_grants", "effective_at"): "an operator's word",
+    ("standalone_grants", "expires_at"): "an operator's word",
+    ("standalone_grants", "is_paid"): "whether it was bought is told by it alone",
+    ("standalone_grants", "is_frozen"): "the payment provider's word alone",
+    ("standalone_grants", "cause"): FREE_TEXT, ("standalone_grants", "reason"): FREE_TEXT,
+    ("standalone_grants", "actor"): FREE_TEXT,
+    ("standalone_grants", "created_at"): "the same millisecond of its id",
+    ("standalone_grants", "take_back_total"): "of what is used up, any total may have been asked",
+    ("usage_draws", "period_number"): "a period that is over may have been drawn on as well",
 }
 # Of the columns above, the changes that are seen all the same, whatever the row.
 SEEN_ALL_THE_SAME = {MOST, LEAST}
@@ -107,6 +120,7 @@ def ledger(tmp_path_factory):
     service.advance_past_period(payer)
     payer.adjust("-1")
     free.spend()
+    draw_on_grants(service, free)
     for user in (free, payer):
         user.spend(usage_estimate={"input_chars": 5, "max_output_tokens": 5, "model": "m"})
         user.commit(user.validate().json["usage_id"], metrics={
@@ -124,6 +138,23 @@ def ledger(tmp_path_factory):
     service.break_by_hand()
     service.whole = Snapshot(service)
     return service
+
+
+def draw_on_grants(service, user):
+    """Grants that are whole, drawn on, used up and over; calls that draw on two of them and the pool."""
+    assert user.give("0.75", "--priority", "1").returncode == 0
+    assert user.give("0.5", "--priority", "2").returncode == 0
+    assert user.give("2", "--priority", "99").returncode == 0
+    usage = user.validate().json["usage_id"]
+    assert user.extend(usage, additional_credits="1").status == 200
+    assert user.commit(usage, credits="1.5").status == 200
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(service.now + 60))
+    assert user.give("3", "--priority", "1", "--expires-at", end).returncode == 0
+    user.commit(user.validate().json["usage_id"], success=False)
+    held = user.validate().json["usage_id"]
+    assert user.extend(held, hold_seconds=900, additional_credits="2.5").status == 200
+    assert user.capture(held, credits="0.5").status == 200
+    service.advance(60)
 
 
 def grow(user, end, **commit):
@@ -329,6 +360,12 @@ def test_a_row_of_the_ledger_that_is_missing_is_named(copies, table):
             assert values["kind"] == "extend" or (copies.service.rows(
                 "SELECT status FROM career_usage_logs WHERE id = ?", values["usage_id"])
                 == [("SUCCESS",)])
+        elif table == "standalone_grants":
+            # One that nothing was drawn of, and that is over.
+            assert values["held"] == values["captured"] == values["remaining"] == 0
+        elif table == "usage_draws":
+            # What was held of a grant and given back.
+            assert values["held"] == values["captured"] == 0
         elif table == "career_usage_logs":
             ((running,),) = copies.service.rows(
                 "SELECT period_number FROM career_subscription_contexts WHERE user_id = ?",
@@ -384,6 +421,19 @@ PLANTED = {
         "UPDATE career_usage_logs SET credits_released = credits_released + 1 WHERE status = 'SUCCESS'",
     "a hold was raised by more than it held":
         "UPDATE career_usage_steps SET credits = 900000000 WHERE kind = 'extend'",
+    "a grant has more left than it had":
+        "UPDATE standalone_grants SET remaining = remaining + 1000000",
+    "a grant was drawn on by nobody":
+        "UPDATE standalone_grants SET captured = captured + 1, amount = amount + 1 "
+        "WHERE captured > 0",
+    "a call's draws are gone": "DELETE FROM usage_draws",
+    "a call hides its draws": "UPDATE career_usage_logs SET has_draws = 0",
+    "a call draws on a grant that nobody has":
+        "UPDATE usage_draws SET grant_id = usage_id WHERE grant_id IS NOT NULL",
+    "an account forgets its grants": "UPDATE career_subscription_contexts SET open_grants = 0",
+    "an account has grants that are gone": "DELETE FROM standalone_grants",
+    "a grant was not taken back":
+        "UPDATE standalone_grants SET take_back_total = 1 WHERE remaining > 0",
     "a window was emptied":
         "UPDATE career_subscription_contexts SET minute_count = 0, day_count = 0",
     "a period runs the other way":

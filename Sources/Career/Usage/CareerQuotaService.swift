@@ -91,23 +91,37 @@ public struct CareerQuotaService: Sendable {
         }
     }
 
-    /// The user's position, brought up to now; `nil` without a Career subscription.
-    public func balance(
-        of userID: UUID
-    ) async throws -> (context: CareerSubscriptionContext, rule: PlanPricingRule)? {
-        guard let account = try await ledger.look(at: SettleAccount(userID: userID)).account else {
-            return nil
-        }
+    /// The rule of the plan that the account is on.
+    func pricing(of account: Account) async throws -> PlanPricingRule {
         guard
             let plan = try await catalog.current(in: database).plan(account.subscription.planID)
         else { throw DatabaseError.decoding("a subscription's plan is not in the catalog") }
-        return (account.context, plan.pricing)
+        return plan.pricing
+    }
+
+    /// The user's account, brought up to now; `nil` without a Career subscription.
+    func standing(of userID: UUID) async throws -> AccountStanding? {
+        let settled = try await ledger.look(at: SettleAccount(userID: userID))
+        return settled.account.map {
+            AccountStanding(
+                account: $0, begun: settled.begun, now: max(clock.now(), $0.context.decidedAt),
+                grace: ledger.spans.pastDueGrace)
+        }
     }
 
     /// The instant by which the user's logs are judged: now, and never before the last decision on
     /// the account.
     func instant(of userID: UUID) async throws -> Timestamp {
-        let account = try await ledger.look(at: SettleAccount(userID: userID)).account
-        return max(clock.now(), account?.context.decidedAt ?? .epoch)
+        try await standing(of: userID)?.now ?? clock.now()
     }
+}
+
+/// An account as a decision at `now` would find it.
+struct AccountStanding: Sendable {
+    let account: Account
+    /// The lines of a free month that was due, which the next decision writes.
+    let begun: [CreditGrant]
+    let now: Timestamp
+    /// How long after a paid period its remainder stays usable, in seconds.
+    let grace: Int64
 }

@@ -13,34 +13,40 @@ struct GetBalance: Action {
     func read(_ input: inout InputReader) {}
 
     func perform(_ input: Void, _ call: Call) async throws -> Reply<BalanceResponse> {
-        guard let balance = try await quota.balance(of: call.user().userID) else {
+        guard let standing = try await quota.standing(of: call.user().userID) else {
             throw Problem.subscriptionNotFound
         }
+        let rule = try await quota.pricing(of: standing.account)
         return Reply(
             BalanceResponse(
-                context: balance.context,
-                limits: balance.context.rateLimits(balance.rule, at: clock.now())))
+                context: standing.account.context, sources: BalanceBySource(standing),
+                limits: standing.account.context.rateLimits(rule, at: clock.now())))
     }
 }
 
 struct BalanceResponse: JSONObjectOutput {
     let context: CareerSubscriptionContext
+    let sources: BalanceBySource
     let limits: [RateLimitStanding]
 
-    static let about = "The credits of the running period."
+    static let about = "The credits of the running period, and all that can be spent now."
     static let fields: [OutputField<BalanceResponse>] = [
         OutputField("credits_allocated", .credits, "Granted for the period.") {
             $0.context.allocated
         },
-        OutputField("credits_used", .credits, "Charged by calls that succeeded.") {
+        OutputField("credits_used", .credits, "Charged to the period's credits.") {
             $0.context.used
         },
-        OutputField("credits_reserved", .credits, "Held by calls that are running.") {
+        OutputField("credits_reserved", .credits, "Held of them by calls that are running.") {
             $0.context.reserved
         },
-        OutputField("credits_remaining", .credits, "What is left to spend.") {
-            $0.context.remaining
+        OutputField(
+            "credits_remaining", .credits,
+            "What is left to spend, of the period's credits and of grants beside them."
+        ) {
+            $0.sources.sum
         },
+        OutputField("by_source", .object, "What that is made of.") { $0.sources },
         OutputField("period_start", .time, "When the period started.") {
             $0.context.period.start
         },
@@ -49,6 +55,39 @@ struct BalanceResponse: JSONObjectOutput {
             $0.limits.map(RateLimitResponse.init)
         },
     ]
+}
+
+/// What can be spent now, by where it comes from.
+struct BalanceBySource: JSONObjectOutput {
+    let pool: Credits
+    let grants: [StandaloneGrant.Source: Credits]
+
+    init(_ standing: AccountStanding) {
+        (pool, grants) = standing.account.availableBySource(
+            at: standing.now, grace: standing.grace)
+    }
+
+    var sum: Credits { grants.values.reduce(pool, +) }
+
+    static let about = "What can be spent now, by where it comes from."
+    static let fields: [OutputField<BalanceBySource>] =
+        [OutputField("plan", .credits, "Of the running period's credits.") { $0.pool }]
+        + StandaloneGrant.Source.allCases.map { source in
+            OutputField(source.rawValue, .credits, source.about) {
+                $0.grants[source] ?? .zero
+            }
+        }
+}
+
+extension StandaloneGrant.Source {
+    fileprivate var about: String {
+        switch self {
+        case .rollover: "What earlier periods left over."
+        case .topUp: "Bought beside the plan."
+        case .promotion: "Given by a code or as a gift."
+        case .compensation: "Given to make up for something."
+        }
+    }
 }
 
 struct RateLimitResponse: JSONObjectOutput {

@@ -36,6 +36,7 @@ public struct AcceptCommit: LedgerCommand {
             let decision = commit.decide(position, rules, at: now)
             var settled = Decision<Outcome>(.settled(decision.outcome), account: decision.account)
             settled.logs = decision.logs
+            settled.grants = decision.grants
             return settled
         }
         var decision = Decision<Outcome>(.accepted, account: position.account)

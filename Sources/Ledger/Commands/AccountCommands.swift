@@ -109,14 +109,17 @@ public struct SettleAccount: LedgerCommand {
 
     public struct Outcome: Sendable, Equatable {
         public let account: Account?
+        /// Reservations that have lapsed, and grants that have ended.
         public let expired: Int
+        /// The lines of a free month that was due and has begun.
+        public let begun: [CreditGrant]
     }
 
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
         guard var account = position.account else {
-            return Decision(Outcome(account: nil, expired: 0), account: nil)
+            return Decision(Outcome(account: nil, expired: 0, begun: []), account: nil)
         }
         var grants: [CreditGrant] = []
         if let plan = rules.catalog.plan(account.subscription.planID) {
@@ -124,8 +127,10 @@ public struct SettleAccount: LedgerCommand {
         }
         let expired = position.overdue.map { account.expire($0) }
         if !grants.isEmpty { account.context.decidedAt = now }
+        let ended = account.endGrants(at: now)
         var decision = Decision(
-            Outcome(account: account, expired: expired.count), account: account)
+            Outcome(account: account, expired: expired.count + ended, begun: grants),
+            account: account)
         decision.grants = grants
         decision.logs = expired
         return decision
@@ -157,7 +162,7 @@ public struct AdjustCredits: LedgerCommand {
         case noSubscription
         /// An adjustment of this name was made before; nothing has changed.
         case alreadyAdjusted
-        /// The adjustment would take away more than the period was granted.
+        /// The adjustment would take away more than the period has left.
         case wouldBeNegative
         /// The period would have more than ``Credits/maximum``; at most `room` can be added.
         case wouldExceedMaximum(room: Credits)
@@ -175,8 +180,10 @@ public struct AdjustCredits: LedgerCommand {
         if let plan = rules.catalog.plan(account.subscription.planID) {
             grants = account.startFreePeriodIfDue(plan: plan, at: now)
         }
+        // What has lapsed is there to be taken away.
+        let expired = position.overdue.map { account.expire($0) }
         let allocated = account.context.allocated
-        guard allocated + credits >= .zero else {
+        guard credits >= .zero || account.context.remaining + credits >= .zero else {
             return Decision(.wouldBeNegative, account: position.account)
         }
         guard allocated + credits <= Credits.maximum else {
@@ -188,6 +195,7 @@ public struct AdjustCredits: LedgerCommand {
         account.context.decidedAt = now
         var decision = Decision<Outcome>(.adjusted(account), account: account)
         decision.grants = grants
+        decision.logs = expired
         return decision
     }
 }

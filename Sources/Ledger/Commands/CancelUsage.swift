@@ -32,7 +32,7 @@ public struct CancelUsage: LedgerCommand {
         case .success(let hold):
             var (log, account) = (hold.log, hold.account)
             account.context.decidedAt = now
-            account.release(log)
+            account.release(&log, at: now)
             log.status = .failed
             log.committedAt = now
             log.failure = Self.failure

@@ -60,11 +60,7 @@ public struct CaptureUsage: LedgerCommand {
             return Decision(.refused(.holdExceeded, HoldState(hold.log, at: now)), account: account)
         }
         account.context.decidedAt = now
-        if log.periodNumber == account.context.period.number {
-            account.context.reserved -= credits
-            account.context.used += credits
-        }
-        log.creditsCharged = (log.creditsCharged ?? .zero) + credits
+        account.charge(credits, of: &log)
         let state = HoldState(log, at: now)
         var decision = Decision<Outcome>(
             .done(

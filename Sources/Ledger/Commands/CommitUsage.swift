@@ -109,18 +109,17 @@ public struct CommitUsage: LedgerCommand {
         case .success:
             let wanted = charge.credits(of: log.creditsHeld)
             if wanted > log.creditsHeld, rules.terms(of: log)?.feature.overuse == .ifAvailable {
+                decision.grants = account.startFreePeriodIfDue(rules, at: now)
                 decision.logs = position.overdue.filter { $0.id != log.id }
                     .map { account.expire($0) }
-                let isOpen = account.isEntitled(at: now, grace: rules.pastDueGrace)
-                account.raise(
-                    &log, to: wanted, at: now, upTo: isOpen ? account.context.remaining : .zero)
+                account.raise(&log, to: wanted, rules, at: now)
             }
             let charged = min(wanted, log.creditsHeld)
-            account.charge(charged, of: log)
+            account.charge(charged, of: &log)
+            account.release(&log, at: now)
             log.creditsNotCharged = wanted - charged
-            log.creditsCharged = (log.creditsCharged ?? .zero) + charged
         case .failure(let failure):
-            account.release(log)
+            account.release(&log, at: now)
             log.failure = failure
         }
         log.status = result.status
@@ -166,20 +165,14 @@ extension UsageLog {
 }
 
 extension Account {
-    /// Charges a part of what a log holds, and gives back the rest. A log of an earlier period is
-    /// settled for itself; the running period's counters are not its own.
-    fileprivate mutating func charge(_ credits: Credits, of log: UsageLog) {
-        release(log)
-        if log.periodNumber == context.period.number { context.used += credits }
-    }
-
     /// Holds what a call took beyond its hold, as far as the account has it.
     fileprivate mutating func raise(
-        _ log: inout UsageLog, to wanted: Credits, at now: Timestamp, upTo available: Credits
+        _ log: inout UsageLog, to wanted: Credits, _ rules: LedgerRules, at now: Timestamp
     ) {
-        guard isRunning(log, at: now) else { return }
-        let more = min(wanted - log.creditsHeld, available)
+        guard isEntitled(at: now, grace: rules.pastDueGrace) else { return }
+        let more = min(
+            wanted - log.creditsHeld, available(at: now, grace: rules.pastDueGrace))
+        hold(more, for: &log, at: now, grace: rules.pastDueGrace)
         log.creditsReserved += more
-        context.reserved += more
     }
 }

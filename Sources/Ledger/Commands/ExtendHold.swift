@@ -61,8 +61,10 @@ public struct ExtendHold: LedgerCommand {
             guard let credits = credits(raise, log, rules) else {
                 return Decision(.priceOutOfBounds, account: account)
             }
+            decision.grants = account.startFreePeriodIfDue(rules, at: now)
             decision.logs = position.overdue.map { account.expire($0) }
             if let refusal = refusal(of: credits, log, account, rules, position, at: now) {
+                if !decision.grants.isEmpty { account.context.decidedAt = now }
                 decision.outcome = .refused(refusal, HoldState(log, at: now))
                 decision.account = account
                 return decision
@@ -70,7 +72,7 @@ public struct ExtendHold: LedgerCommand {
             raised = credits
         }
         account.context.decidedAt = now
-        account.context.reserved += raised
+        account.hold(raised, for: &log, at: now, grace: rules.pastDueGrace)
         log.creditsReserved += raised
         if let holdSeconds {
             log.expiresAt = max(log.expiresAt, now.adding(seconds: holdSeconds))
@@ -108,14 +110,10 @@ public struct ExtendHold: LedgerCommand {
             return .subscriptionInactive
         }
         let context = account.context
-        // What the hold's own period had left is gone with it.
-        guard account.isRunning(log, at: now) else {
-            return .quotaExceeded(used: .zero, limit: .zero, needed: credits, retryAfter: nil)
-        }
-        let taken = context.used + context.reserved
-        guard taken + credits > context.allocated else { return nil }
+        guard credits > account.available(at: now, grace: rules.pastDueGrace) else { return nil }
         return .quotaExceeded(
-            used: taken, limit: context.allocated, needed: credits,
+            used: context.used + context.reserved,
+            limit: context.allocated + account.availableOfGrants(at: now), needed: credits,
             retryAfter: position.clock.secondsRoundedUp(
                 until: rules.quotaReturns(to: account, at: now)))
     }

@@ -102,10 +102,12 @@ struct OpenHold {
 }
 
 extension Account {
-    /// Whether the log's period is the one that runs at `now`: a free month that is over is not,
-    /// though the next one has not begun yet.
-    func isRunning(_ log: UsageLog, at now: Timestamp) -> Bool {
-        log.periodNumber == context.period.number
-            && (context.period.source == .paid || now < context.period.end)
+    /// Starts the free month that is due, of whichever plan the account has, before something more
+    /// is held or charged.
+    mutating func startFreePeriodIfDue(
+        _ rules: LedgerRules, at now: Timestamp
+    ) -> [CreditGrant] {
+        guard let plan = rules.catalog.plan(subscription.planID) else { return [] }
+        return startFreePeriodIfDue(plan: plan, at: now)
     }
 }

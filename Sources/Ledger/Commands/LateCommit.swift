@@ -22,6 +22,9 @@ struct LateCommit {
         var decision = Decision<CommitUsage.Outcome>(.unknownUsage, account: nil)
         let isNoted = log.status == .expired
         if !isNoted { log = account.expire(log) }
+        if mayBeLate(log, rules) {
+            decision.grants = account.startFreePeriodIfDue(rules, at: now)
+        }
         if isInTime(log, account, rules, at: now) {
             decision.logs = position.overdue.filter { $0.id != log.id }
                 .map { account.expire($0) }
@@ -29,7 +32,7 @@ struct LateCommit {
             if charge == .outOfBounds {
                 return Decision(.priceOutOfBounds, account: position.account)
             }
-            settle(&log, charge, in: &account, at: now)
+            settle(&log, charge, in: &account, rules, at: now)
             decision.logs.append(log)
             decision.outcome = .applied(
                 .success, charged: log.creditsCharged ?? .zero, isReplay: false,
@@ -38,35 +41,40 @@ struct LateCommit {
                 }, notCharged: log.creditsNotCharged, isLate: true)
         } else {
             if !isNoted { decision.logs = [log] }
+            if !decision.grants.isEmpty { account.context.decidedAt = now }
             decision.outcome = .refused(.expired, charged: log.creditsCharged ?? .zero)
         }
         decision.account = account
         return decision
     }
 
+    private func mayBeLate(_ log: UsageLog, _ rules: LedgerRules) -> Bool {
+        let late = rules.terms(of: log)?.feature.lateCommitSeconds ?? 0
+        return commit.result == .success && instant < log.expiresAt.adding(seconds: late)
+    }
+
     private func isInTime(
         _ log: UsageLog, _ account: Account, _ rules: LedgerRules, at now: Timestamp
     ) -> Bool {
-        let late = rules.terms(of: log)?.feature.lateCommitSeconds ?? 0
-        return commit.result == .success && instant < log.expiresAt.adding(seconds: late)
-            && account.isRunning(log, at: now)
+        mayBeLate(log, rules) && log.periodNumber == account.context.period.number
             && account.isEntitled(at: now, grace: rules.pastDueGrace)
     }
 
     private func settle(
-        _ log: inout UsageLog, _ charge: CallCharge, in account: inout Account, at now: Timestamp
+        _ log: inout UsageLog, _ charge: CallCharge, in account: inout Account,
+        _ rules: LedgerRules, at now: Timestamp
     ) {
         let before = log.creditsCharged ?? .zero
         let held = log.creditsReserved - before
         let wanted = charge.credits(of: held)
-        let charged = min(wanted, held, account.context.remaining)
+        let charged = min(wanted, held, account.available(at: now, grace: rules.pastDueGrace))
         account.context.decidedAt = now
-        account.context.used += charged
+        account.hold(charged, for: &log, at: now, grace: rules.pastDueGrace)
+        account.charge(charged, of: &log)
         log.status = .success
         log.isLate = true
         log.committedAt = now
         log.metrics.add(commit.metrics)
-        log.creditsCharged = before + charged
         log.creditsNotCharged = wanted - charged
     }
 }

@@ -21,6 +21,9 @@ public protocol LedgerCommand: Sendable {
     /// was made before.
     var onceOnly: GrantKey? { get }
 
+    /// The cause of the one grant beside the pool that the command is about: it is loaded whether
+    /// or not it is open.
+    var grantCause: String? { get }
     /// What the command does with a hold, by its name: the decision is told whether that was done
     /// before.
     var step: HoldStep.Key? { get }
@@ -41,6 +44,7 @@ extension LedgerCommand {
     public var seesSubscription: Bool { true }
     public var seesGrants: Bool { false }
     public var onceOnly: GrantKey? { nil }
+    public var grantCause: String? { nil }
     public var step: HoldStep.Key? { nil }
     public var token: FencingToken? { nil }
 }

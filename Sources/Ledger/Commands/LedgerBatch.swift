@@ -102,6 +102,11 @@ public struct LedgerBatch: Sendable {
             return
         }
         entries[userID]?.account = decision.account
+        if let account = decision.account, !account.grants.isEmpty {
+            // All that are open were loaded.
+            entries[userID]?.account?.context.openGrants = Int64(
+                account.grants.count { $0.isOpen })
+        }
         if let standing = decision.standing { entries[userID]?.user = standing }
         for log in decision.logs {
             if logs[log.id] == nil {

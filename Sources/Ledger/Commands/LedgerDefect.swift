@@ -41,6 +41,9 @@ struct DecisionCheck {
                 step.userID == userID && decision.logs.contains { $0.id == step.key.usageID }
             }, "it notes what was not done to a hold")
         try judgeSums(decision, context)
+        if !account.grants.isEmpty || decision.logs.contains(where: { !$0.draws.isEmpty }) {
+            try judgeGrants(decision, account)
+        }
     }
 
     /// A log leaves PENDING once, or EXPIRED by a late commit; of what was held no more is charged
@@ -68,10 +71,10 @@ struct DecisionCheck {
         var used = isSame ? old?.used ?? .zero : .zero
         var reserved = isSame ? old?.reserved ?? .zero : .zero
         var allocated = isSame ? old?.allocated ?? .zero : .zero
-        for log in decision.logs where log.periodNumber == period {
+        for log in decision.logs {
             let was = known[log.id]
-            used += (log.creditsCharged ?? .zero) - (was?.creditsCharged ?? .zero)
-            reserved += log.creditsHeld - (was?.creditsHeld ?? .zero)
+            used += log.charged(ofPool: period) - (was?.charged(ofPool: period) ?? .zero)
+            reserved += log.held(ofPool: period) - (was?.held(ofPool: period) ?? .zero)
         }
         for grant in decision.grants where grant.periodNumber == period {
             allocated += grant.credits
@@ -81,6 +84,44 @@ struct DecisionCheck {
             reserved == context.reserved, "credits_reserved would not be the sum of what is held")
         try expect(
             allocated == context.allocated, "credits_allocated would not be the sum of the lines")
+    }
+
+    /// Each grant beside the pool is conserved, and moves by what the logs draw of it.
+    private func judgeGrants<Outcome>(
+        _ decision: Decision<Outcome>, _ account: Account
+    ) throws(LedgerDefect) {
+        var held: [UUID: Credits] = [:]
+        var captured: [UUID: Credits] = [:]
+        for log in decision.logs where !log.draws.isEmpty {
+            try expect(
+                log.draws.reduce(.zero) { $0 + $1.held } == log.creditsHeld
+                    && log.draws.reduce(.zero) { $0 + $1.captured }
+                        == log.creditsCharged ?? .zero,
+                "a log's draws are not what it holds and was charged")
+            for (sign, draws) in [(true, log.draws), (false, known[log.id]?.draws ?? [])] {
+                for draw in draws {
+                    guard case .grant(let id) = draw.source else { continue }
+                    held[id, default: .zero] += sign ? draw.held : -draw.held
+                    captured[id, default: .zero] += sign ? draw.captured : -draw.captured
+                }
+            }
+        }
+        let old = before?.grants ?? []
+        let touched = Set(held.keys).union(captured.keys).filter { id in
+            (held[id] ?? .zero) != .zero || (captured[id] ?? .zero) != .zero
+        }
+        try expect(
+            touched.isSubset(of: account.grants.map(\.id)),
+            "a log draws on a grant that the account has not")
+        for grant in account.grants {
+            let was = old.first { $0.id == grant.id }
+            try expect(
+                grant.isConserved && grant.userID == userID, "a grant is not conserved")
+            try expect(
+                grant.held == (was?.held ?? .zero) + (held[grant.id] ?? .zero)
+                    && grant.captured == (was?.captured ?? .zero) + (captured[grant.id] ?? .zero),
+                "a grant would not be drawn on by what logs draw")
+        }
     }
 
     private func expect(

@@ -122,7 +122,8 @@ public struct ValidateUsage: LedgerCommand {
             let limits = account.context.rateLimits(plan.pricing, at: windowsAt)
             decision.outcome = .denied(denial, limits)
         } else {
-            var log = known ?? reserve(cost, in: &account, at: now, windowsAt: windowsAt)
+            var log =
+                known ?? reserve(cost, in: &account, rules, at: now, windowsAt: windowsAt)
             if known == nil {
                 log.expiresAt = now.adding(
                     seconds: holdSeconds ?? min(maximum, rules.reservationTTL))
@@ -170,30 +171,34 @@ public struct ValidateUsage: LedgerCommand {
                 .requestAlreadyFinished(usageID: known.id, $0)
             }
         }
-        if context.used + context.reserved + cost > context.allocated {
+        if cost > account.available(at: now, grace: rules.pastDueGrace) {
             let reset = rules.quotaReturns(to: account, at: now)
             return .quotaExceeded(
-                used: context.used + context.reserved, limit: context.allocated, needed: cost,
+                used: context.used + context.reserved,
+                limit: context.allocated + account.availableOfGrants(at: now), needed: cost,
                 retryAfter: clock.secondsRoundedUp(until: reset))
         }
         return nil
     }
 
     private func reserve(
-        _ cost: Credits, in account: inout Account, at now: Timestamp, windowsAt: Timestamp
+        _ cost: Credits, in account: inout Account, _ rules: LedgerRules, at now: Timestamp,
+        windowsAt: Timestamp
     ) -> UsageLog {
         account.context.decidedAt = now
-        account.context.reserved += cost
         account.context.minuteWindow = account.context.minuteWindow.current(at: windowsAt)
         account.context.dayWindow = account.context.dayWindow.current(at: windowsAt)
         account.context.minuteWindow.countOne()
         account.context.dayWindow.countOne()
-        return UsageLog(
+        var log = UsageLog(
             id: .version7(at: now, randomness: randomness), key: key,
             subscriptionID: account.subscription.id,
             periodNumber: account.context.period.number, featureKey: featureKey, call: call,
-            creditsReserved: cost, createdAt: now, expiresAt: now, status: .pending,
+            creditsReserved: .zero, createdAt: now, expiresAt: now, status: .pending,
             creditsCharged: nil, committedAt: nil, commitAcceptedAt: nil, commitAcceptedAs: nil,
             metrics: UsageLog.Metrics(), failure: nil)
+        account.hold(cost, for: &log, at: now, grace: rules.pastDueGrace)
+        log.creditsReserved = cost
+        return log
     }
 }

@@ -14,6 +14,7 @@ enum LogOffence: CaseIterable {
     case accepted
     case miswritten
     case foreign
+    case drawn
 
     /// Whether the others are not told of an account of which this one is.
     var isSaidAlone: Bool { self == .strayed || self == .mischarged || self == .mistimed }
@@ -21,7 +22,7 @@ enum LogOffence: CaseIterable {
     var invariant: Int {
         switch self {
         case .strayed: 1
-        case .mischarged, .mistimed, .lapsed, .accepted: 3
+        case .mischarged, .mistimed, .lapsed, .accepted, .drawn: 3
         case .unreadable, .misdated, .miswritten, .foreign: 5
         }
     }
@@ -42,7 +43,7 @@ enum LogOffence: CaseIterable {
             OR l.credits_released NOT BETWEEN 0 AND \(Credits.maximum.micros)
             OR l.credits_not_charged NOT BETWEEN 0 AND \(Credits.maximum.micros)
             OR l.commit_accepted_credits NOT BETWEEN 0 AND \(Credits.maximum.micros)
-            OR l.is_late NOT IN (0, 1)
+            OR l.is_late NOT IN (0, 1) OR l.has_draws NOT IN (0, 1)
             OR l.catalog_revision NOT BETWEEN 1 AND
                 (SELECT max(i.catalog_revision) FROM installation i)
             OR (l.catalog_revision IS NULL) <> (l.pinned_plan_id IS NULL)
@@ -101,7 +102,21 @@ enum LogOffence: CaseIterable {
             """
         case .miswritten: Self.miswritten(sql)
         case .foreign: "(l.subscription_id <> c.subscription_id)"
+        case .drawn:
+            """
+            (l.has_draws = 1 AND (\(Self.sumOfDraws("captured")) <> \(UsageLogRow.charged("l"))
+                OR \(Self.sumOfDraws("held")) <> CASE WHEN l.status = 'PENDING'
+                    THEN l.credits_reserved - l.credits_captured ELSE 0 END))
+            """
         }
+    }
+
+    /// -1 without a draw.
+    private static func sumOfDraws(_ column: String) -> String {
+        """
+        (SELECT coalesce(sum(\(AuditSQL.credits("d.\(column)", Credits.maximum.micros))), -1)
+            FROM usage_draws d WHERE d.account_id = l.user_id AND d.usage_id = l.id)
+        """
     }
 
     private static func miswritten(_ sql: SQLDialect) -> String {
@@ -169,6 +184,7 @@ enum LogOffence: CaseIterable {
             case .accepted: "a commit was accepted otherwise than the log ended, or out of its time"
             case .miswritten: "a log has a status, hash, feature or text that it cannot have"
             case .foreign: "a log belongs to another subscription than its account"
+            case .drawn: "what was drawn for a log is not what it holds and was charged"
             }
         return LedgerAudit.Finding(invariant: invariant, row: id.text, problem: problem)
     }

@@ -46,7 +46,9 @@ enum PeriodSQL {
                         THEN g.logs ELSE 0 END AS BIGINT) AS a_offence_\(kind)
                     """ : "CAST(g.offence_\(kind) AS BIGINT) AS a_offence_\(kind)"
             }
-        let branches = [accounts, grants, history, steps, logs(sql)].map { branch in
+        let branches = [
+            accounts, grants, history, steps, standaloneGrants, draws, logs(sql),
+        ].map { branch in
             let parts =
                 (summed + offences).map { "\(branch.values[$0] ?? "0") AS \($0)" }
                 + (smallest + largest).map {
@@ -144,11 +146,30 @@ enum PeriodSQL {
         "career_usage_steps t JOIN career_usage_logs l ON l.id = t.usage_id"
     )
 
+    private static let standaloneGrants: Branch = (
+        "c.user_id, c.period_number", ["latest": "g.created_at"],
+        """
+        standalone_grants g JOIN career_subscription_contexts c ON c.user_id = g.account_id
+        """
+    )
+
+    /// What calls with draws take of a pool; those without are told by their logs.
+    private static let draws: Branch = (
+        "d.account_id, d.period_number",
+        [
+            "charged": AuditSQL.credits("d.captured", Credits.maximum.micros),
+            "held": AuditSQL.credits("d.held", Credits.maximum.micros),
+        ],
+        "usage_draws d WHERE d.period_number IS NOT NULL"
+    )
+
     private static func logs(_ sql: SQLDialect) -> Branch {
         let created = "(\(AuditSQL.time("l.created_at")))"
         let cost = AuditSQL.credits("l.credits_reserved", Credits.maximum.micros)
-        let charged =
-            "CASE WHEN l.status = 'SUCCESS' THEN l.credits_charged ELSE l.credits_captured END"
+        let charged = """
+            CASE WHEN l.has_draws = 1 THEN 0 WHEN l.status = 'SUCCESS' THEN l.credits_charged
+                ELSE l.credits_captured END
+            """
         let charge = AuditSQL.credits("(\(charged))", Credits.maximum.micros)
         let captured = AuditSQL.credits("l.credits_captured", Credits.maximum.micros)
         func since(_ column: String, _ micros: Int64) -> String {
@@ -156,7 +177,10 @@ enum PeriodSQL {
         }
         var values = [
             "logs": "1", "charged": charge,
-            "held": "CASE WHEN l.status = 'PENDING' THEN (\(cost)) - (\(captured)) ELSE 0 END",
+            "held": """
+            CASE WHEN l.status = 'PENDING' AND l.has_draws <> 1
+                THEN (\(cost)) - (\(captured)) ELSE 0 END
+            """,
             "minute_since": since("minute_started_at", 0),
             "minute_beyond": since("minute_started_at", 60_000_000),
             "day_since": since("day_started_at", 0),

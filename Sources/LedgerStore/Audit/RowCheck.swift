@@ -15,7 +15,9 @@ struct RowCheck: Sendable {
         self.select = select
     }
 
-    static let all = orphans + accounts + subscriptions + history + grants + HoldChecks.all
+    static let all =
+        orphans + accounts + subscriptions + history + grants + HoldChecks.all
+        + GrantChecks.all
 
     private static let orphans = [
         RowCheck("an account has no user") { _ in
@@ -65,7 +67,7 @@ struct RowCheck: Sendable {
                 "former_credits_left",
             ]
             .map { "c.\($0) NOT BETWEEN 0 AND \(Credits.range.upperBound)" }
-            let counts = ["minute_count", "day_count"].map { "c.\($0) < 0" }
+            let counts = ["minute_count", "day_count", "open_grants"].map { "c.\($0) < 0" }
             let all = times + windows + credits + counts + ["c.period_number < 1"]
             return """
                 SELECT c.user_id, c.user_id FROM career_subscription_contexts c

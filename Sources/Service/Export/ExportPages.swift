@@ -25,6 +25,7 @@ struct ExportPages: BodySource {
         case history(after: SQLKey?)
         case sessions(after: SQLKey?)
         case grants(after: SQLKey?)
+        case standalone(before: UUID?)
         case logs(before: UUID?)
         case end
     }
@@ -97,6 +98,13 @@ struct ExportPages: BodySource {
             if let last = try await write(Self.grants, after: key) {
                 part = .grants(after: last)
             } else {
+                open("grants", closing: true)
+                part = .standalone(before: nil)
+            }
+        case .standalone(let id):
+            if let last = try await write(Self.standalone, after: id) {
+                part = .standalone(before: last)
+            } else {
                 open("usage_logs", closing: true)
                 part = .logs(before: nil)
             }
@@ -156,6 +164,14 @@ struct ExportPages: BodySource {
                 period: $0.periodNumber, kind: $0.kind, credits: $0.credits, reason: $0.reason,
                 createdAt: $0.createdAt)
             return (grant, AccountHistory.key(of: $0))
+        }
+    }
+
+    private static func standalone(
+        of user: UUID, before id: UUID?, in connection: any DatabaseConnection
+    ) throws -> [(ExportedGrant, UUID)] {
+        try StandaloneGrantRow.page(of: user, before: id, limit: rows, in: connection).map {
+            (ExportedGrant(grant: $0), $0.id)
         }
     }
 

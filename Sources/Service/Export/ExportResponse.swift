@@ -18,6 +18,9 @@ enum ExportResponse: JSONObjectOutput {
             "Its changes, the oldest first."),
         OutputField("sessions", listOf: SessionResponse.schema, "Where the user is signed in."),
         OutputField("credit_grants", listOf: GrantResponse.schema, "What was granted."),
+        OutputField(
+            "grants", listOf: ExportedGrant.schema,
+            "Credits beside those of a period, newest first."),
         OutputField("usage_logs", listOf: ExportedUsageLog.schema, "Newest first."),
     ]
 }
@@ -66,6 +69,24 @@ struct GrantResponse: JSONObjectOutput {
         OutputField("reason", .nullable(.text), "An operator's reason.") { $0.reason },
         OutputField("created_at", .time, "When.") { $0.createdAt },
     ]
+}
+
+/// A grant with all that is kept of it, where the list of credits shows what its user needs.
+struct ExportedGrant: JSONObjectOutput {
+    let grant: StandaloneGrant
+
+    static let about = "A grant beside the credits of a period, with all that is kept of it."
+    static let fields: [OutputField<ExportedGrant>] =
+        CreditEntryResponse.fields.map { field in
+            field.of { (exported: ExportedGrant) in CreditEntryResponse(exported.grant) }
+        } + [
+            OutputField("cause", .text, "What it was made for.") { $0.grant.cause },
+            OutputField("reason", .nullable(.text), "Whoever gave it may have told why.") {
+                $0.grant.reason
+            },
+            OutputField("actor", .nullable(.text), "Who gave it.") { $0.grant.actor },
+            OutputField("created_at", .time, "When it was made.") { $0.grant.createdAt },
+        ]
 }
 
 /// A usage log with all that is kept of it, where the list of logs shows what its user needs.

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Foundation
+import Ledger
+import Service
+import Values
+
+/// Credits beside the pool of a period, given by hand.
+struct Grants: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "grants", abstract: "Credits beside those of a period.",
+        subcommands: [Add.self])
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "add",
+            abstract: "Give a user credits that outlive the period.",
+            discussion: """
+                Neither a renewal nor a change of plan touches them. Prints the grant's id.
+
+                Examples:
+                  cuebx grants add ada@example.com 20 --source compensation \\
+                    --reason "An outage on Monday" --id ticket-17
+                  cuebx grants add ada@example.com 5 --source promotion --reason "A talk" \\
+                    --expires-at 2027-01-01T00:00:00Z --priority 10
+                """)
+
+        enum Source: String, ExpressibleByArgument, CaseIterable {
+            case promotion
+            case compensation
+        }
+
+        @Argument(help: "The user's email or id.")
+        var user: String
+
+        @Argument(help: "Credits, e.g. 10 or 2.50.")
+        var credits: String
+
+        @Option(help: "What it is: promotion or compensation.")
+        var source: Source
+
+        @Option(help: "Why; kept with the grant.")
+        var reason: String
+
+        @Option(help: "Who gives it; kept with the grant.")
+        var actor: String?
+
+        @Option(help: "0 to 100; grants of a lower one are used first.")
+        var priority = StandaloneGrant.usualPriority
+
+        @Option(help: "From when it can be used, e.g. 2027-01-01T00:00:00Z; now if not given.")
+        var effectiveAt: String?
+
+        @Option(help: "When what is left of it ends; never if not given.")
+        var expiresAt: String?
+
+        @Option(help: "Names the grant, so that repeating the command changes nothing.")
+        var id: String?
+
+        func run() async throws {
+            let amount = try amount()
+            try judgeTexts()
+            let (from, end) = (try time(effectiveAt), try time(expiresAt))
+            try await withAdministration { administration, core in
+                let now = core.clock.now()
+                if let end, end <= max(from ?? now, now) {
+                    throw FriendlyError("the grant would end before it can be used")
+                }
+                let found = try await administration.require(user)
+                let command = AddGrant(
+                    userID: found.id, source: source == .promotion ? .promotion : .compensation,
+                    amount: amount, priority: priority, effectiveAt: from, expiresAt: end,
+                    cause: StandaloneGrant.causeByHand(id ?? UUID().text), reason: reason,
+                    actor: actor, randomness: .random(in: .min ... .max))
+                switch try await core.ledger.perform(command) {
+                case .noSubscription: throw FriendlyError("the user has no subscription")
+                case .existing(let grant): print("already done \(grant.id.text)")
+                case .tooManyGrants:
+                    throw FriendlyError(
+                        "the user has \(StandaloneGrant.maximumOpen) open grants, "
+                            + "and there can be no more")
+                case .added(let grant): print("added \(grant.id.text)")
+                }
+            }
+        }
+
+        private func amount() throws -> Credits {
+            guard let amount = Credits(decimal: credits), amount > .zero else {
+                throw FriendlyError("\(credits) is no amount of credits above 0")
+            }
+            return amount
+        }
+
+        private func judgeTexts() throws {
+            guard (1...1000).contains(reason.unicodeScalars.count) else {
+                throw FriendlyError("the reason must have 1 to 1000 characters")
+            }
+            for (name, text) in [("actor", actor), ("id", id)] {
+                if let text, !(1...255).contains(text.unicodeScalars.count) {
+                    throw FriendlyError("the \(name) must have 1 to 255 characters")
+                }
+            }
+            guard StandaloneGrant.priorities.contains(priority) else {
+                throw FriendlyError("the priority must be 0 to 100")
+            }
+        }
+
+        private func time(_ text: String?) throws -> Timestamp? {
+            guard let text else { return nil }
+            guard let time = Timestamp(rfc3339: text) else {
+                throw FriendlyError("\(text) is no time, e.g. 2027-01-01T00:00:00Z")
+            }
+            return time
+        }
+    }
+}
