@@ -36,14 +36,17 @@ export function meteredHandler(
                 return response;
             });
         } catch (error) {
-            if (error instanceof CueBXError) return problem(error);
-            throw error;
+            if (!(error instanceof CueBXError)) throw error;
+            const { status, headers, body: told } = problemOf(error);
+            return new Response(told, { status, headers });
         }
     };
 }
 
 /** A refusal as the caller sees it (RFC 9457). A mistake of the tool server's is none of theirs. */
-function problem(error: CueBXError): Response {
+export function problemOf(
+    error: CueBXError,
+): { status: number; headers: Record<string, string>; body: string } {
     const isTheirs = error instanceof Refused && ![400, 422].includes(error.status)
         && error.code !== "invalid_internal_key";
     const status = isTheirs ? (error as Refused).status : 503;
@@ -53,7 +56,6 @@ function problem(error: CueBXError): Response {
         ? error.retryAfter : undefined;
     if (retryAfter !== undefined) headers["Retry-After"] = String(Math.ceil(retryAfter));
     const detail = isTheirs ? error.message : "The call could not be metered; try again shortly.";
-    return new Response(JSON.stringify({ type: "about:blank", title: error.name, status, detail, code }), {
-        status, headers,
-    });
+    const body = JSON.stringify({ type: "about:blank", title: error.name, status, detail, code });
+    return { status, headers, body };
 }

@@ -13,6 +13,8 @@ export { Client } from "./client.js";
 export type { ClientOptions, MeterOptionsOf } from "./client.js";
 export * from "./errors.js";
 export type { ClientEvent, EventLevel } from "./events.js";
+export { meteredExpress } from "./express.js";
+export type { ExpressHandler, ExpressOptions, ExpressRequest, ExpressResponse } from "./express.js";
 export { failureType } from "./failures.js";
 export { canonicalJSON, payloadHash } from "./hashing.js";
 export type { JSONValue, Payload } from "./hashing.js";

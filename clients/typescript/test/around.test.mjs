@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 
 import * as browser from "../dist/esm/browser.js";
 import * as cuebx from "../dist/esm/index.js";
-import { fakeService, newClient, usual } from "./service.mjs";
+import { fakeService, gate, newClient, usual } from "./service.mjs";
 
 const USER = { user: "t" };
 
@@ -44,6 +46,76 @@ test("a handler is metered by its request, and a refusal is the caller's answer"
     const ours = await ask("again");
     assert.equal(ours.status, 503);
     assert.ok(!(await ours.text()).includes("key"));
+});
+
+/** A server whose handler gets what Express's would: a parsed body. */
+async function served(t, handler) {
+    const errors = [];
+    const server = createServer(async (request, response) => {
+        let text = "";
+        for await (const part of request) text += part;
+        request.body = text && JSON.parse(text);
+        await handler(request, response, (error) => {
+            errors.push(error);
+            response.statusCode = 500;
+            response.end();
+        });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    t.after(() => server.close());
+    return { url: `http://127.0.0.1:${server.address().port}`, errors };
+}
+
+test("a handler of Express's shape is metered, and its answer sent once the outcome is written", async (t) => {
+    let refusal;
+    const service = await fakeService(t, (operation) => refusal ?? usual(operation));
+    const { client } = newClient(t, service);
+    const handle = cuebx.meteredExpress(client, "f", async (request, response, call) => {
+        if (request.body.does === "throw") throw new RangeError("x");
+        if (request.body.does === "fail") response.statusCode = 502;
+        call.settle({ outputTokens: 7 });
+        return { done: request.body.does };
+    }, { of: () => ({ holdSeconds: 9 }) });
+    const { url, errors } = await served(t, handle);
+    const ask = (does) => fetch(`${url}/v1/match?x=1`, {
+        method: "POST", body: JSON.stringify({ does }),
+        headers: { Authorization: "Bearer u", "Idempotency-Key": `key-${does}` },
+    });
+    assert.deepEqual(await (await ask("well")).json(), { done: "well" });
+    assert.equal((await ask("fail")).status, 502);
+    assert.equal((await ask("throw")).status, 500);
+    assert.equal(errors[0].name, "RangeError");
+    assert.ok(await client.flush());
+    const [validate] = service.operations("validate");
+    assert.deepEqual([validate.request_id, validate.endpoint, validate.hold_seconds], ["key-well", "/v1/match", 9]);
+    assert.equal(validate.payload_hash, cuebx.payloadHash({ does: "well" }));
+    const failures = service.operations("commit").map((each) => each.failure?.failure_type);
+    assert.deepEqual(failures, [undefined, "upstream_error", "internal_error"]);
+    refusal = { status: 402, body: { access: "denied", code: "no_subscription", message: "None." } };
+    const refused = await ask("more");
+    assert.equal(refused.status, 402);
+    assert.equal((await refused.json()).detail, "None.");
+});
+
+test("a caller of Express's that goes away leaves nothing held", async (t) => {
+    const service = await fakeService(t);
+    const { client } = newClient(t, service);
+    const { held, release } = gate();
+    const handle = cuebx.meteredExpress(client, "f", (request, response, call) => {
+        release();
+        return new Promise((_, reject) => {
+            call.signal.addEventListener("abort", () => reject(call.signal.reason));
+        });
+    });
+    const { url } = await served(t, handle);
+    const away = new AbortController();
+    const asked = fetch(url, { method: "POST", body: "{}", signal: away.signal }).catch((error) => error.name);
+    await held;
+    away.abort();
+    assert.equal(await asked, "AbortError");
+    while (service.operations("commit").length === 0) await new Promise(setImmediate);
+    assert.equal(service.operations("commit")[0].failure.failure_type, "client_error");
 });
 
 test("a model of the AI SDK is metered by its middleware", async (t) => {

@@ -1,5 +1,5 @@
 // What a host writes, as far as types go; it is compiled, not run.
-import { Client, OutOfCredits, failureType, wire } from "../../dist/esm/index.js";
+import { Client, ExpressRequest, ExpressResponse, OutOfCredits, failureType, meteredExpress, wire } from "../../dist/esm/index.js";
 import { UserClient } from "../../dist/esm/browser.js";
 
 const career = new Client({ url: "http://127.0.0.1:8080", onEvent: (event) => event.name.length });
@@ -21,5 +21,12 @@ export async function host(token: string, body: Uint8Array): Promise<number> {
 void career.metered("f", {}, () => 1);
 // @ts-expect-error There is no such failure.
 void career.metered("f", { user: "t" }, (call) => call.fail("nonsense", "x"));
+
+interface Asked extends ExpressRequest { params: { id: string } }
+
+export const route = meteredExpress(career, "f", (request: Asked, response: ExpressResponse, call) => {
+    response.setHeader("X-Usage", call.usageId);
+    return request.params.id;
+});
 
 export const user = new UserClient({ url: "/", token: () => "t" });
