@@ -19,6 +19,11 @@ SERVICE_TIMEOUT = 60
 OPERATIONS = ("validate", "commit", "extend", "capture", "cancel", "record")
 
 
+# What a service of the release before does not have: its addresses, and members of answers.
+OF_THIS_RELEASE = ("batch", "extend", "capture", "cancel")
+MEMBERS_OF_THIS_RELEASE = ("credits_not_charged", "is_late")
+
+
 class Request:
     def __init__(self, method, path, headers, body):
         self.method, self.path, self.headers, self.body = method, path, headers, body
@@ -37,14 +42,15 @@ class Request:
 
 class Proxy:
     """- upstream: (host, port) of the service.
+    - release: "next" or "previous": answers are those of such a service.
 
     `sent` lists each operation that came whole from the client, and `requests` those of each request;
     `wire` each that the service has
     answered, as "operation status", whether or not the client got to hear of it.
     """
 
-    def __init__(self, upstream):
-        self.upstream = upstream
+    def __init__(self, upstream, release=None):
+        self.upstream, self.imitated = upstream, release
         self.lock = threading.Condition()
         self.sent, self.requests, self.wire, self.faults = [], [], [], []
         self.held, self.released = 0, 0
@@ -189,6 +195,8 @@ class Proxy:
                              request.operations)
 
     def exchange(self, upstream, method, path, headers, body, operations):
+        if self.imitated == "previous" and path.rstrip("/").rsplit("/", 1)[-1] in OF_THIS_RELEASE:
+            return 404, {}, json.dumps(problem(404)).encode()
         kept = {name: value for name, value in headers.items()
                 if name.lower() not in ("host", "connection", "content-length", "transfer-encoding")}
         upstream.request(method, path, body=body or None, headers=kept)
@@ -198,6 +206,9 @@ class Proxy:
         names = ("content-type", "retry-after", "date", "x-request-id", "www-authenticate")
         headers = {name: value for name, value in response.getheaders()
                    if name.lower() in names or name.lower().startswith("x-ratelimit")}
+        if self.imitated:
+            change = of_next_release if self.imitated == "next" else of_previous_release
+            answer = json.dumps(change(json.loads(answer))).encode()
         return response.status, headers, answer
 
     def note(self, status, answer, operations, path):
@@ -229,6 +240,22 @@ class Proxy:
         remaining = iter(results)
         merged = [mine if number in at else next(remaining) for number in range(len(request.elements))]
         return 200, headers, json.dumps({"results": merged}).encode()
+
+
+def of_next_release(answer):
+    """With members that no client of today knows, and what was granted or done under codes that are new."""
+    if isinstance(answer, list):
+        return [of_next_release(each) for each in answer]
+    if not isinstance(answer, dict):
+        return answer
+    changed = {name: value if name == "headers" else of_next_release(value) for name, value in answer.items()}
+    if answer.get("access") == "granted" or answer.get("success") is True:
+        changed["code"] = "named_anew"
+    return {**changed, "added": {"a": [1, None, "x"]}}
+
+
+def of_previous_release(answer):
+    return {name: value for name, value in answer.items() if name not in MEMBERS_OF_THIS_RELEASE}
 
 
 def problem(status):

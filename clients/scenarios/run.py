@@ -152,7 +152,7 @@ class Run:
     def __init__(self, scenario, drivers, services):
         self.scenario, self.drivers = scenario, drivers
         self.service = services.of(scenario)
-        self.proxy = Proxy((self.service.host, self.service.port))
+        self.proxy = Proxy((self.service.host, self.service.port), scenario.get("release"))
         self.folder = Path(tempfile.mkdtemp(prefix="cuebx-spool-", dir=memory_folder()))
         self.driver, self.awaited, self.names = None, {}, {}
 
