@@ -65,6 +65,10 @@ proof: build .venv-demo
 		--number $(or $(NUMBER),1000) $(if $(SEED),--seed $(SEED)) \
 		--driver clients/swift/.build/debug/driver || exit; done
 
+## make overhead what a metered call costs beside bare requests, on a machine that does nothing else
+overhead: build .venv-demo
+	@.venv-demo/bin/python clients/python/proof.py overhead --number $(or $(NUMBER),2000)
+
 ## make lint     formatting and tidiness
 lint: install
 	@scripts/lint.sh
@@ -108,5 +112,5 @@ build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@swift build --package-path clients/swift --build-tests -Xswiftc -gnone
 
-.PHONY: help run test tour tour-pay demo fuzz bench sim crashes proof lint format openapi clean install \
+.PHONY: help run test tour tour-pay demo fuzz bench sim crashes proof overhead lint format openapi clean install \
 	install-tests build build-tests

@@ -14,12 +14,14 @@ if [ ! -x .venv/bin/python ]; then python3 -m venv .venv; fi
 # For the axe-core in it alone: what the package itself would need is not installed.
 .venv/bin/pip install --quiet --disable-pip-version-check --no-deps axe-playwright-python==0.1.8
 
-# The Python client's tests bring much that the others need not see, the newest and the oldest of it.
-for list in requirements:.venv-clients oldest:.venv-clients-oldest; do
+# The Python client's tests bring much that the others need not see, the oldest and the newest of it: the
+# second and the third word of each line of one list.
+for list in 2:.venv-clients-oldest 3:.venv-clients; do
     folder=${list#*:}
     if [ ! -x "$folder/bin/python" ]; then python3 -m venv "$folder"; fi
-    "$folder/bin/pip" install --quiet --disable-pip-version-check \
-        --requirement "clients/python/${list%%:*}.txt"
+    awk -v word="${list%%:*}" '!/^#/ && $word != "-" { print $1 "==" $word }' \
+        clients/python/versions.txt > "$folder/requirements.txt"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$folder/requirements.txt"
 done
 
 # The rest runs with a PostgreSQL and a RabbitMQ of its own, which end with it.

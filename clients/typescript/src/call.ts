@@ -10,6 +10,8 @@ import { newId } from "./ids.js";
 import { Production } from "./production.js";
 import type { Tokens } from "./production.js";
 import type { SpoolRecord } from "./spool-format.js";
+import { ended } from "./telemetry.js";
+import type { Span } from "./telemetry.js";
 import { monotonic } from "./time.js";
 import type { Answer, Body } from "./transport.js";
 import type { FailureType } from "./wire.js";
@@ -49,7 +51,7 @@ export class Call {
     /** Made by the client. */
     constructor(
         private readonly engine: Engine, private readonly asking: Asking,
-        private readonly usage: Usage,
+        private readonly usage: Usage, private readonly span?: Span,
     ) {
         this.requestId = asking.requestId;
         this.held = usage.creditsReserved;
@@ -138,7 +140,9 @@ export class Call {
     async end(error?: unknown): Promise<void> {
         if (this.hasEnded) throw new CueBXError("The call has ended already.");
         this.hasEnded = true;
-        const written = this.engine.finish(this.usage, this.outcome(error));
+        const operations = this.outcome(error);
+        ended(this.span, operations);
+        const written = this.engine.finish(this.usage, operations);
         await written.wait(this.signal?.aborted ? ABORTED_WAITS : DISK_SECONDS);
     }
 

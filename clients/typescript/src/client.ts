@@ -11,6 +11,7 @@ import { Events } from "./events.js";
 import type { ClientEvent } from "./events.js";
 import { DEFAULTS } from "./options.js";
 import type { Options } from "./options.js";
+import type { Span } from "./telemetry.js";
 import { Secret } from "./transport.js";
 import type { Fetch } from "./transport.js";
 
@@ -34,6 +35,8 @@ export interface ClientOptions extends Partial<Options> {
     spool?: string;
     /** Called with each event. */
     onEvent?: (event: ClientEvent) => void;
+    /** The span in which a call is made: `() => trace.getActiveSpan()` of `@opentelemetry/api`. */
+    activeSpan?: () => Span | undefined;
     /** In place of the platform's own. */
     fetch?: Fetch;
 }
@@ -45,11 +48,13 @@ export class Client {
     readonly url: string;
     readonly options: Options;
     private readonly engine: Engine;
+    private readonly activeSpan?: () => Span | undefined;
     private closing?: Promise<boolean>;
 
     constructor(options: ClientOptions = {}) {
-        const { url, internalKey, spool, onEvent, fetch: ownFetch, ...rest } = options;
+        const { url, internalKey, spool, onEvent, activeSpan, fetch: ownFetch, ...rest } = options;
         const env = process.env;
+        this.activeSpan = activeSpan;
         this.url = url ?? env.CUEBX_URL ?? DEFAULT_URL;
         this.options = { ...DEFAULTS, ...rest };
         const key = new Secret(
@@ -116,12 +121,13 @@ export class Client {
     async begin(feature: string, options: MeterOptions): Promise<Call> {
         if (this.closing) throw new CueBXError("The client was closed.");
         const asking = new Asking(feature, options);
+        const span = this.activeSpan?.();
         await this.engine.spool.ensure();
         if (options.signal?.aborted) throw options.signal.reason;
         if (this.engine.sender.outstanding >= this.options.mostWaiting) {
             throw new Overloaded("Too many calls are waiting to be asked for.");
         }
-        return new Entry(this.engine, asking).call();
+        return new Entry(this.engine, asking, span).call();
     }
 
     /** Whether the service has acknowledged everything within the seconds. */

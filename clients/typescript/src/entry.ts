@@ -11,6 +11,8 @@ import {
 } from "./errors.js";
 import type { FieldError, RefusalClass } from "./errors.js";
 import type { Usage } from "./holds.js";
+import { granted, notGranted } from "./telemetry.js";
+import type { Span } from "./telemetry.js";
 import { monotonic, Signal } from "./time.js";
 import { NoAnswer, Operation } from "./transport.js";
 import type { Answer, Result } from "./transport.js";
@@ -23,7 +25,9 @@ export class Entry {
     private usage?: Usage;
     private isAbandoned = false;
 
-    constructor(private readonly engine: Engine, private readonly asking: Asking) {
+    constructor(
+        private readonly engine: Engine, private readonly asking: Asking, private readonly span?: Span,
+    ) {
         const now = monotonic();
         this.deadline = now + engine.options.validateSeconds;
         const left = asking.secondsOfToken(engine.clockOffset);
@@ -45,13 +49,15 @@ export class Entry {
             if (abort?.aborted) throw abort.reason;
             throw new Unavailable("The service did not answer within the budget.");
         }
-        const { asking, engine, usage, error } = this;
+        const { asking, engine, usage, error, span } = this;
+        if (error) notGranted(span, asking.feature, asking.requestId, error);
         if (error instanceof Refused) {
             engine.events.tell("refused", { feature: asking.feature, code: error.code });
         }
         if (error) throw error;
         if (!usage) throw new CueBXError("The call was not granted.");
-        const call = new Call(engine, asking, usage);
+        const call = new Call(engine, asking, usage, span);
+        granted(span, asking.feature, asking.requestId, usage.usageId, usage.creditsReserved);
         if (abort?.aborted) {
             await call.end(abort.reason);
             throw abort.reason;

@@ -148,6 +148,30 @@ test("a model of the AI SDK is metered by its middleware", async (t) => {
     assert.equal(failed.failure.failure_type, "timeout");
 });
 
+test("the host's span gets OpenTelemetry's names", async (t) => {
+    let refusal;
+    const service = await fakeService(t, (operation) => refusal ?? usual(operation));
+    const spans = [];
+    const activeSpan = () => {
+        const attributes = {};
+        spans.push(attributes);
+        return { setAttributes: (more) => Object.assign(attributes, more) };
+    };
+    const { client } = newClient(t, service, { activeSpan });
+    await client.metered("f", { user: "secret", requestId: "one" },
+        (call) => call.settle({ inputTokens: 2, outputTokens: 3, model: "m" }));
+    await assert.rejects(client.metered("f", USER, () => { throw new DOMException("late", "TimeoutError"); }));
+    refusal = { status: 429, body: { access: "denied", code: "quota_exceeded", message: "None." } };
+    await assert.rejects(client.metered("f", USER, () => undefined), cuebx.OutOfCredits);
+    assert.deepEqual(spans[0], {
+        "cuebx.feature": "f", "cuebx.request_id": "one", "cuebx.usage_id": "usage-one",
+        "cuebx.credits_reserved": "1.00", "cuebx.outcome": "success", "gen_ai.response.model": "m",
+        "gen_ai.usage.input_tokens": 2, "gen_ai.usage.output_tokens": 3,
+    });
+    assert.deepEqual([spans[1]["cuebx.outcome"], spans[1]["error.type"]], ["failure", "timeout"]);
+    assert.deepEqual([spans[2]["cuebx.outcome"], spans[2]["error.type"]], ["not_run", "quota_exceeded"]);
+});
+
 test("a wrapped function is metered each time, by its own arguments", async (t) => {
     const service = await fakeService(t);
     const { client } = newClient(t, service);

@@ -8,6 +8,7 @@ import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from . import telemetry
 from .engine import Engine
 from .errors import CueBXError, HoldEnded
 from .failures import failure_type
@@ -46,6 +47,8 @@ class Call:
         # What validate has held.
         self._held = "0"
         self.request_id = asking.request_id
+        self._span = telemetry.current_span()
+        self._describe(telemetry.asked(asking.feature, asking.request_id))
 
     def __repr__(self) -> str:
         return f"<cuebx.Call {self._asking.feature} {self._usage.usage_id if self._usage else 'not granted'}>"
@@ -180,6 +183,10 @@ class Call:
         held = self.credits_reserved
         return {**body, "credits": held} if is_positive(held) else None
 
+    def _describe(self, attributes: dict[str, Any]) -> None:
+        if self._span:
+            self._span.set_attributes(attributes)
+
     # The end
 
     def _extension_refused(self) -> None:
@@ -190,7 +197,9 @@ class Call:
         with self._lock:
             # No capture begins after its outcome was decided.
             self._granted.is_open = False
-        return self._engine.finish(self._granted, self._outcome(error))
+        operations = self._outcome(error)
+        self._describe(telemetry.ended(operations))
+        return self._engine.finish(self._granted, operations)
 
     def _outcome(self, error: BaseException | None) -> list[Record]:
         if error is not None and self._failure is None:

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Optional
 
+from . import telemetry
 from .call import Call
 from .errors import (
     BY_CODE, BY_STATUS, AlreadyRunning, CueBXError, InvalidRequest, InvalidToken, Refused, ServiceError,
@@ -98,11 +99,13 @@ class Entry:
     def enter(self) -> Call:
         """Raises what kept the call from being granted."""
         if self.error:
+            self.call._describe(telemetry.not_granted(self.error))
             if isinstance(self.error, Refused):
                 self.engine.events.tell("refused", feature=self.asking.feature, code=self.error.code)
             raise self.error
         usage = self.call._granted
         self.engine.events.tell("granted", feature=self.asking.feature, usage_id=usage.usage_id)
+        self.call._describe(telemetry.granted(usage.usage_id, usage.credits_reserved))
         self.call._start = time.monotonic()
         self.engine.keep_alive(usage, self.call._extension_refused)
         return self.call
