@@ -278,6 +278,13 @@ let package = Package(
                 "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Stripe", "Users",
                 "Values",
             ]),
+        // Codes that users redeem for credits.
+        .sourceTarget(
+            name: "Promotions",
+            dependencies: ["Database", "Ledger", "LedgerStore", "Users", "Values"]),
+        .testTarget(
+            name: "PromotionsTests", dependencies: ["Promotions", "Values"],
+            swiftSettings: settings),
         // Stripe's events: their receipt, and what is done for each.
         .sourceTarget(
             name: "Webhooks",
@@ -324,7 +331,7 @@ let package = Package(
             name: "Career",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
-                "Messaging", "Subscriptions", "Values",
+                "Messaging", "Promotions", "Subscriptions", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -413,9 +420,8 @@ let package = Package(
                 "Billing", "Career", "CatalogSync", "Console", "Database", "HTTPClient",
                 "HTTPEndpoint", "HTTPServer",
                 "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
-                "Moving", "Operators", "PageFrame", "Pages", "Schema", "Stripe", "StripeSetup",
-                "Subscriptions",
-                "Tokens",
+                "Moving", "Operators", "PageFrame", "Pages", "Promotions", "Schema", "Stripe",
+                "StripeSetup", "Subscriptions", "Tokens",
                 "Users",
                 "Values",
                 "Webhooks",
@@ -459,7 +465,8 @@ let package = Package(
             name: "cuebx",
             dependencies: [
                 "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
-                "LedgerStore", "Messaging", "Moving", "Operators", "Service", "StripeSandbox",
+                "LedgerStore", "Messaging", "Moving", "Operators", "Promotions", "Service",
+                "StripeSandbox",
                 "StripeSetup", "Values",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -20,11 +20,12 @@ ALLOWED = {
     "Mail": "Values JSON Ledger Database HTTPClient Messaging Users",
     "Billing": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Mail",
     "Subscriptions": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Billing",
+    "Promotions": "Values Ledger Database LedgerStore Users",
     "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing",
     "StripeSetup": "Ledger Stripe Billing Webhooks",
     "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
-              " Subscriptions",
+              " Subscriptions Promotions",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions Identity Career"
@@ -33,14 +34,14 @@ ALLOWED = {
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging Stripe Telemetry"
-               " LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions Webhooks StripeSetup"
-               " Identity Career Operators PageFrame Pages Console Schema Moving",
+               " LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions Promotions Webhooks"
+               " StripeSetup Identity Career Operators PageFrame Pages Console Schema Moving",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
-    "cuebx": "Values JSON Ledger Database HTTPClient Messaging LedgerStore CatalogSync StripeSetup Career"
-             " Operators Moving Service StripeSandbox",
+    "cuebx": "Values JSON Ledger Database HTTPClient Messaging LedgerStore CatalogSync StripeSetup Promotions"
+             " Career Operators Moving Service StripeSandbox",
     "cuebx-bench": "Values JSON Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks Service",
     "cuebx-sim": "Simulator SimulationRuns SimulatorDatabase",
     "stripe-sandbox": "StripeSandbox",
@@ -77,6 +78,10 @@ OWNERS = {
     "former_accounts": "Users",
     "mails": "Mail",
     "checkouts": "Billing",
+    "pack_purchases": "Billing",
+    "promotion_codes": "Promotions",
+    "code_redemptions": "Promotions",
+    "code_attempts": "Promotions",
     "operator_notices": "Billing",
     "revoked_invoices": "Billing",
     "stripe_tickets": "LedgerStore",

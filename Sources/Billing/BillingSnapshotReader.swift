@@ -168,18 +168,16 @@ package struct BillingSnapshotReader: Sendable {
         return money
     }
 
-    /// What of an invoice's payments went back: refunds that succeeded and disputes that were lost.
-    /// Of one payment no more can go back than was paid.
+    /// What of an invoice's payments went back.
     package func returned(_ invoiceID: String) async throws -> Int64 {
         var returned: Int64 = 0
         for payment in try await stripe.listInvoicePayments(.invoice(invoiceID)) {
             guard let intent = payment.paymentIntentID, let paid = payment.amountPaid else {
                 continue
             }
-            let refunds = try await stripe.listRefunds(intent).filter { $0.status == "succeeded" }
-            let lost = try await stripe.listDisputes(intent).filter { $0.status == "lost" }
-            let sum = refunds.map(\.amount).reduce(0, +) + lost.map(\.amount).reduce(0, +)
-            returned += min(paid, sum)
+            returned += PackPayment.returned(
+                of: paid, refunds: try await stripe.listRefunds(intent),
+                disputes: try await stripe.listDisputes(intent))
         }
         return returned
     }

@@ -17,13 +17,14 @@ public struct CareerBillingService: Sendable {
     package let catalog: CatalogStore
     package let prices: StripePrices
     package let mirror: StripeMirror
+    package let packs: PackMirror
     package let erased: ErasedCustomers
     package let clock: DecisionClock
 
     package init(
         stripe: StripeClient, database: any Database, ledger: CareerLedger,
         subscriptions: CareerSubscriptionService, catalog: CatalogStore, prices: StripePrices,
-        mirror: StripeMirror, erased: ErasedCustomers, clock: DecisionClock
+        mirror: StripeMirror, packs: PackMirror, erased: ErasedCustomers, clock: DecisionClock
     ) {
         self.stripe = stripe
         self.database = database
@@ -32,6 +33,7 @@ public struct CareerBillingService: Sendable {
         self.catalog = catalog
         self.prices = prices
         self.mirror = mirror
+        self.packs = packs
         self.erased = erased
         self.clock = clock
     }

@@ -37,14 +37,15 @@ extension CareerBillingService {
             alongside: { connection, _ in
                 try Checkouts.forgetCustomerKey(key, in: connection)
             })
-        guard let linked else {
+        // Nobody has this one: the user was erased meanwhile, or another checkout was first.
+        if linked != customer.id {
             let now = clock.now()
             try await database.write { [erased] connection in
                 try erased.handOver(
                     customer.id, requestID: requestID, in: connection, now: now)
             }
-            throw Problem.unauthorized
         }
+        guard let linked else { throw Problem.unauthorized }
         return linked
     }
 }

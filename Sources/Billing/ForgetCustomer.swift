@@ -12,6 +12,9 @@ extension CareerBillingService {
         if let session = try await Checkouts(database: database).find(user)?.sessionID {
             try await expire(session)
         }
+        for session in try await PackPurchases(database: database).openPages(of: user) {
+            try await expire(session)
+        }
         var customers = try await strayCustomers(of: user)
         if let customer = found.account.subscription.stripeCustomerID { customers.insert(customer) }
         for customer in customers.sorted() { try await forget(customer: customer) }
@@ -34,7 +37,10 @@ extension CareerBillingService {
     private func strayCustomers(of user: UUID) async throws -> Set<String> {
         let email = try await database.read { connection -> String? in
             let begun = try connection.queryOne(
-                "SELECT 1 FROM checkouts WHERE user_id = ?", [.uuid(user)])
+                """
+                SELECT 1 FROM checkouts WHERE user_id = ?
+                UNION ALL SELECT 1 FROM pack_purchases WHERE user_id = ? LIMIT 1
+                """, [.uuid(user), .uuid(user)])
             return begun == nil ? nil : try UserRow.find(id: user, in: connection)?.email
         }
         guard let email else { return [] }

@@ -10,10 +10,12 @@ extension StripeMirror {
     /// - Parameters:
     ///   - object: the refund or dispute that the event is about, if it is one.
     ///   - type: the event's.
+    /// - Returns: whether the payment is an invoice's.
     package func paymentChanged(
         _ intent: String, object: String?, type: String, requestID: String?
-    ) async throws {
-        for payment in try await payments(of: intent) {
+    ) async throws -> Bool {
+        let payments = try await payments(of: intent)
+        for payment in payments {
             let invoice = try await stripe.retrieveInvoice(payment.invoiceID)
             guard let id = invoice.subscriptionID else { continue }
             let subscription = try await stripe.retrieveSubscription(id)
@@ -21,9 +23,14 @@ extension StripeMirror {
             guard let owner = try await userOfOurs(subscription) else { continue }
             try await noteReturned(invoice.id, reason: type)
             try await refresh(id, userID: owner, requestID: requestID)
-            try await tell(of: object, type, payment: intent, invoice)
+            try await PaymentNotices(stripe: stripe, notices: notices).tell(
+                of: object, type, payment: intent,
+                PaymentNotices.Bought(
+                    name: invoice.id, stays: "The plan stays meanwhile.",
+                    givenAgain: ", unless the plan has ended; then pay it otherwise."))
             try await tellOfReturn(of: invoice, subscription, owner: owner)
         }
+        return !payments.isEmpty
     }
 
     private func payments(of intent: String) async throws -> [StripeInvoicePayment] {
@@ -32,38 +39,6 @@ extension StripeMirror {
         } catch {
             if case .notFound = error.kind { return [] }
             throw error
-        }
-    }
-
-    /// A dispute is the operator's to answer, and a refund that fails theirs to repeat.
-    private func tell(
-        of object: String?, _ type: String, payment: String, _ invoice: StripeInvoice
-    ) async throws {
-        guard let object else { return }
-        if type == "charge.dispute.created" {
-            try await notices.add(
-                "dispute_opened", subject: object,
-                "\(object) disputes \(payment) of \(invoice.id): answer it at Stripe. The plan "
-                    + "stays meanwhile.")
-        }
-        if type == "charge.dispute.closed" {
-            let dispute = try await stripe.listDisputes(payment).first { $0.id == object }
-            if let status = dispute?.status, ["lost", "won"].contains(status) {
-                try await notices.add(
-                    "dispute_\(status)", subject: "\(object) \(status)",
-                    "\(object) was \(status): the money of \(invoice.id) "
-                        + (status == "lost" ? "went back." : "stays, and so does what it paid for.")
-                )
-            }
-        }
-        let refund = try await stripe.listRefunds(payment).first { $0.id == object }
-        if let refund, refund.status == "failed" || refund.status == "canceled" {
-            try await notices.add(
-                "refund_failed", subject: "\(refund.id) failed",
-                "\(refund.id) of \(invoice.id) failed: the user has not got the money. What had "
-                    + "been taken back is given again, unless the plan has ended; then pay it "
-                    + "otherwise."
-            )
         }
     }
 

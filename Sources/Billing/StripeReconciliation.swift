@@ -22,12 +22,15 @@ public struct StripeReconciliation: Sendable {
     let stripe: StripeClient
     let database: any Database
     let mirror: StripeMirror
+    let packs: PackMirror
     /// The other identity provider whose tokens are accepted, if any.
     let issuer: String?
 
     package init(
-        stripe: StripeClient, database: any Database, mirror: StripeMirror, issuer: String?
+        stripe: StripeClient, database: any Database, mirror: StripeMirror, packs: PackMirror,
+        issuer: String?
     ) {
+        self.packs = packs
         self.stripe = stripe
         self.database = database
         self.mirror = mirror
@@ -52,11 +55,24 @@ public struct StripeReconciliation: Sendable {
                 if repair && !found.isEmpty {
                     remaining += try await mend(found, of: account)
                 }
+                let packs = try await packs.drift(of: account.customerID)
+                differences += named(packs, account)
+                if repair && !packs.isEmpty {
+                    for page in packs {
+                        try await self.packs.refresh(page.sessionID, requestID: nil)
+                    }
+                    remaining += named(
+                        try await self.packs.drift(of: account.customerID), account)
+                }
             }
         }
         return Report(
             checked: checked, differences: differences,
             remaining: repair ? remaining : differences)
+    }
+
+    private func named(_ packs: [PackMirror.Drift], _ account: MirroredAccount) -> [String] {
+        packs.map { "user \(account.userID.text): \($0.difference)" }
     }
 
     /// - Returns: what differs still, e.g. a subscription that Stripe has never heard of.

@@ -2,6 +2,7 @@ import Billing
 import Database
 import HTTPEndpoint
 import LedgerStore
+import Promotions
 import Subscriptions
 import Values
 
@@ -13,6 +14,7 @@ package struct CareerParts: Sendable {
     package let subscriptions: CareerSubscriptionService
     package let billing: CareerBillingService
     let quota: CareerQuotaService
+    let redemption: CodeRedemption
     /// By what the operations of a batch are handled as requests of their own are.
     let calls: CallHandler
     /// Where Stripe's portal leads back to.
@@ -21,7 +23,8 @@ package struct CareerParts: Sendable {
     package init(
         database: any Database, catalog: CatalogStore, clock: DecisionClock,
         subscriptions: CareerSubscriptionService, billing: CareerBillingService,
-        quota: CareerQuotaService, calls: CallHandler, publicURL: String
+        quota: CareerQuotaService, redemption: CodeRedemption, calls: CallHandler,
+        publicURL: String
     ) {
         self.database = database
         self.catalog = catalog
@@ -29,6 +32,7 @@ package struct CareerParts: Sendable {
         self.subscriptions = subscriptions
         self.billing = billing
         self.quota = quota
+        self.redemption = redemption
         self.calls = calls
         self.publicURL = publicURL
     }
@@ -51,6 +55,8 @@ private func creditRoutes(_ parts: CareerParts) -> [Endpoint] {
         Endpoint(
             .get, at + "/packs", tag: tag,
             ListPacks(database: parts.database, catalog: parts.catalog)),
+        Endpoint(.post, at + "/checkout", tag: tag, BuyPack(billing: parts.billing)),
+        Endpoint(.post, at + "/redeem", tag: tag, RedeemCode(redemption: parts.redemption)),
     ]
 }
 

@@ -102,6 +102,9 @@ public struct FieldError: Sendable, Equatable {
 
 // The refusals that any endpoint may give; those of one noun stand in its folder.
 extension Problem {
+    public static let tooManyAttempts = Problem(
+        429, "too_many_attempts", "Too many attempts",
+        "There were too many attempts; wait before the next one.")
     public static let malformedJSON = Problem(
         400, "malformed_json", "Malformed JSON", "The body is not valid JSON.")
     public static let badRequest = Problem(

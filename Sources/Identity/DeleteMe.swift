@@ -19,7 +19,8 @@ package struct DeleteMe: Action {
         "Delete my account",
         details: """
             First ends what is paid for, then erases everything. What is kept is a keyed hash of \
-            the email with the running free period and whether the trial was used.
+            the email with the running free period, whether the trial was used, and which codes \
+            were redeemed.
             """,
         access: .user, refusals: [.paymentProviderUnavailable, .paymentProviderError])
 

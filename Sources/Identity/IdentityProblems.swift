@@ -8,9 +8,6 @@ extension Problem {
         "Email and password do not match a verified account.")
     static let wrongCode = Problem(
         400, "invalid_code", "Invalid code", "The code is wrong or has expired.")
-    static let tooManyAttempts = Problem(
-        429, "too_many_attempts", "Too many attempts",
-        "There were too many attempts; wait before the next one.")
     static let invalidRefreshToken = Problem(
         401, "invalid_refresh_token", "Invalid refresh token",
         "The refresh token is not valid; sign in again.")

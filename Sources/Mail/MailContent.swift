@@ -10,6 +10,7 @@ package struct MailContent: Sendable {
         case paymentReturnedInPart
         case paymentFailed, paymentNeedsAction, trialEnds
         case creditsNearlyUsedUp, creditsUsedUp
+        case packBought, packReturned
     }
 
     package let kind: Kind
@@ -113,6 +114,25 @@ extension MailContent {
     package static func trialEnds(_ plan: Plan, price: String, at end: Timestamp) -> MailContent {
         MailContent(
             .trialEnds, ["plan": plan.name, "price": price, "trialEnd": end.day])
+    }
+}
+
+// MARK: Packs
+
+extension MailContent {
+    /// - Parameters:
+    ///   - price: what was paid, in words.
+    ///   - end: when what is left ends; `nil`: never.
+    package static func packBought(
+        _ pack: String, price: String, _ credits: Credits, until end: Timestamp?
+    ) -> MailContent {
+        MailContent(
+            .packBought,
+            ["pack": pack, "price": price, "credits": credits.decimal, "end": end?.day])
+    }
+
+    package static func packReturned(_ pack: String, _ credits: Credits) -> MailContent {
+        MailContent(.packReturned, ["pack": pack, "credits": credits.decimal])
     }
 }
 

@@ -5,8 +5,8 @@
 // - `{{plan}}` puts a value in, escaped where it stands in HTML. A mail has those that are listed
 //   with it; they come from MailContent.swift.
 // - `{{#trialEnd}} … {{/trialEnd}}` is there only where the value is, `{{^trialEnd}} …` where not.
-// - `{{>greeting}}`, `{{>code}}` and `{{>invoiceLink}}` are the partials at the end of this file;
-//   each stands on a line of its own.
+// - `{{>greeting}}`, `{{>code}}` and `{{>invoiceLink}}` are the partials of MailLayout.swift; each
+//   stands on a line of its own.
 //
 // What is misspelled, or cannot be read, stops the start of the service and never a mail.
 
@@ -119,6 +119,31 @@ extension MailText {
                 Your paid plan has ended, and you are on {{plan}} now. You can choose a plan at any
                 time.
                 """),
+        .packBought: MailText(
+            subject: "Your credits are there",
+            values: ["pack", "price", "credits", "end"],
+            body: """
+                {{>greeting}}
+
+                Thank you for buying {{pack}} for {{price}}. {{credits}} credits are there now,
+                beside those of your plan, and are used after them.
+
+                {{#end}}
+                What is left of them ends on {{end}} (UTC).
+                {{/end}}
+                {{^end}}
+                They do not expire.
+                {{/end}}
+                """),
+        .packReturned: MailText(
+            subject: "Your payment for credits was returned",
+            values: ["pack", "credits"],
+            body: """
+                {{>greeting}}
+
+                Your payment for {{pack}}, or a part of it, was returned, and {{credits}} of its
+                credits were taken back with it. What you had used of them is not owed.
+                """),
         .paymentReturned: MailText(
             subject: "Your payment was returned",
             values: ["plan"],
@@ -210,71 +235,4 @@ extension MailText {
                 {{/isFree}}
                 """),
     ]
-}
-
-// MARK: What the mails share
-
-/// What stands around the paragraphs, and the pieces that look different in text and in HTML.
-struct MailLayout: Sendable {
-    /// Gets the `subject` and the `paragraphs`, which are rendered already.
-    let page: String
-    let partials: [String: String]
-
-    private static let greeting = "{{#name}}Hello {{name}},{{/name}}{{^name}}Hello,{{/name}}\n"
-
-    static let text = MailLayout(
-        page: """
-            {{#paragraphs}}
-            {{{.}}}
-
-            {{/paragraphs}}
-            --\u{20}
-            CueBX Career
-
-            """,
-        partials: [
-            "greeting": greeting,
-            "code": "{{code}}\n",
-            "invoiceLink": "{{#invoiceURL}}Open the invoice: {{invoiceURL}}{{/invoiceURL}}\n",
-        ])
-
-    /// No color but the button's is set, so that it reads well on light and on dark; nothing is
-    /// fetched from anywhere, and nothing tells that the mail was read.
-    static let html = MailLayout(
-        page: """
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="color-scheme" content="light dark">
-            <meta name="supported-color-schemes" content="light dark">
-            <title>{{subject}}</title>
-            </head>
-            <body style="margin:0;padding:24px 16px;font:16px/1.5 system-ui,sans-serif">
-            <div style="max-width:560px;margin:0 auto">
-            {{#paragraphs}}
-            <p style="margin:0 0 16px">{{{.}}}</p>
-            {{/paragraphs}}
-            <p style="margin:32px 0 0;font-size:13px">CueBX Career</p>
-            </div>
-            </body>
-            </html>
-
-            """,
-        partials: [
-            "greeting": greeting,
-            "code": """
-            <strong style="font-size:28px;letter-spacing:4px">{{code}}</strong>
-
-            """,
-            "invoiceLink": """
-            {{#invoiceURL}}
-            <a href="{{invoiceURL}}" style="display:inline-block;padding:10px 20px;
-            border-radius:6px;background:#1a5fd0;color:#ffffff;text-decoration:none"
-            >Open the invoice</a>
-            {{/invoiceURL}}
-
-            """,
-        ])
 }

@@ -179,56 +179,6 @@ extension PortableTable {
             ]),
     ]
 
-    private static let billing = [
-        // A lease belongs to the worker that holds it: in another database it is nobody's.
-        PortableTable(
-            "messages", key: "id",
-            columns: [
-                .uuid("id"), .text("queue"), .text("body"), .count("attempts"),
-                .text("reason"), .time("enqueued_at"), .time("due_at"),
-                .zero("leased_until"), .time("died_at"), .text("request_id"),
-                .uuid("account_id"),
-            ]),
-        PortableTable(
-            "message_tries", key: "id",
-            columns: [
-                .uuid("id"), .count("tries"), .zero("beat"),
-            ]),
-        PortableTable(
-            "stripe_events", key: "id",
-            columns: [
-                .text("id"), .text("type"), .text("object_id"), .time("created_at"),
-                .time("received_at"),
-            ]),
-        PortableTable(
-            "stripe_tickets", key: "stripe_subscription_id",
-            columns: [
-                .text("stripe_subscription_id"), .count("issued"), .count("applied"),
-            ]),
-        PortableTable(
-            "revoked_invoices", key: "invoice_id",
-            columns: [.text("invoice_id"), .text("reason"), .time("revoked_at")]),
-        PortableTable(
-            "checkouts", key: "user_id",
-            columns: [
-                .uuid("user_id"), .count("attempt"), .text("session_id"), .text("url"),
-                .uuid("plan_id"), .text("success_url"), .text("cancel_url"),
-                .time("expires_at"), .text("customer_key"),
-            ]),
-        PortableTable(
-            "upgrade_previews", key: "user_id",
-            columns: [
-                .uuid("user_id"), .text("stripe_subscription_id"), .uuid("plan_id"),
-                .seconds("proration_date"),
-            ]),
-        PortableTable(
-            "operator_notices", key: "id",
-            columns: [
-                .uuid("id"), .text("kind"), .text("subject"), .text("text"),
-                .time("created_at"),
-            ]),
-    ]
-
     static let installation = PortableTable(
         "installation", key: "id",
         columns: [

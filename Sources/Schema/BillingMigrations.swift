@@ -117,3 +117,38 @@ func billingTables(_ sql: SQLDialect) -> [String] {
         """,
     ]
 }
+
+/// Packs that users were shown a page for, with what each said then. A user's go with the user.
+func packPurchases(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE pack_purchases (
+            id \(sql.uuid) PRIMARY KEY,
+            user_id \(sql.uuid) NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            pack_id \(sql.uuid) NOT NULL,
+            pack_name TEXT NOT NULL,
+            credits \(sql.bigint) NOT NULL CHECK (credits > 0),
+            valid_days \(sql.bigint) CHECK (valid_days > 0),
+            price_minor \(sql.bigint) NOT NULL CHECK (price_minor >= 0),
+            currency TEXT NOT NULL CHECK (length(currency) = 3),
+            success_url TEXT NOT NULL,
+            cancel_url TEXT NOT NULL,
+            session_id TEXT UNIQUE,
+            url TEXT,
+            created_at \(sql.bigint) NOT NULL,
+            expires_at \(sql.bigint) NOT NULL,
+            payment_intent_id TEXT UNIQUE,
+            paid_at \(sql.bigint),
+            paid_minor \(sql.bigint) CHECK (paid_minor >= 0),
+            returned_minor \(sql.bigint) CHECK (returned_minor >= 0),
+            is_disputed \(sql.bigint) CHECK (is_disputed IN (0, 1)),
+            grant_id \(sql.uuid) UNIQUE,
+            CHECK ((paid_at IS NULL) = (paid_minor IS NULL)),
+            CHECK ((paid_at IS NULL) = (returned_minor IS NULL)),
+            CHECK ((paid_at IS NULL) = (is_disputed IS NULL)),
+            CHECK ((paid_at IS NULL) = (grant_id IS NULL))
+        )\(sql.keyedTableOptions)
+        """,
+        "CREATE INDEX pack_purchases_of_user ON pack_purchases (user_id, id)",
+    ]
+}

@@ -30,6 +30,8 @@ public let migrations: [Migration] = [
     Migration("holds that grow", holds),
     Migration("operators", operatorTables),
     Migration("standalone grants", standaloneGrants),
+    Migration("pack purchases", packPurchases),
+    Migration("promotion codes", promotionCodes),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -9,6 +9,7 @@ import LedgerStore
 import Logging
 import Mail
 import Messaging
+import Promotions
 import Stripe
 import Telemetry
 import Users
@@ -47,8 +48,12 @@ public struct CareerServices: Sendable {
     var career: CareerParts {
         CareerParts(
             database: core.database, catalog: core.catalog, clock: core.clock,
-            subscriptions: subscriptions, billing: billing, quota: quota, calls: calls,
-            publicURL: core.settings.publicURL)
+            subscriptions: subscriptions, billing: billing, quota: quota,
+            redemption: CodeRedemption(
+                database: core.database, ledger: core.ledger,
+                former: FormerAccounts(secrets: secrets, installation: core.installation),
+                clock: core.clock),
+            calls: calls, publicURL: core.settings.publicURL)
     }
 
     public init(_ core: CareerCore, requests: RequestLog) async throws {
@@ -82,14 +87,17 @@ public struct CareerServices: Sendable {
         mirror = StripeMirror(
             stripe: stripe, database: database, ledger: core.ledger, prices: prices,
             notices: notices, mails: mails, clock: clock, logger: core.logger)
+        let packs = PackMirror(
+            stripe: stripe, database: database, ledger: core.ledger, notices: notices,
+            outbox: outbox, clock: clock, logger: core.logger)
         reconciliation = StripeReconciliation(
-            stripe: stripe, database: database, mirror: mirror,
+            stripe: stripe, database: database, mirror: mirror, packs: packs,
             issuer: core.settings.authJWKS == nil ? nil : core.settings.authIssuer)
         let erased = ErasedCustomers(broker: broker)
         let billing = CareerBillingService(
             stripe: stripe, database: database, ledger: core.ledger,
             subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
-            erased: erased, clock: clock)
+            packs: packs, erased: erased, clock: clock)
         self.billing = billing
         localStripe = LocalStripe(core.settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
@@ -98,8 +106,8 @@ public struct CareerServices: Sendable {
             mode: StripeMode(secretKey: core.settings.stripe.secretKey), lags: lags,
             logger: core.logger, clock: clock, wall: .wall)
         let handlers = StripeEventHandlers(
-            database: database, stripe: stripe, mirror: mirror, notices: notices, mails: mails,
-            forgetErased: { try await billing.forgetErased($0) }, clock: clock)
+            database: database, stripe: stripe, mirror: mirror, packs: packs, notices: notices,
+            mails: mails, forgetErased: { try await billing.forgetErased($0) }, clock: clock)
         var all = handlers.all
         all[.usageCommits] = QueuedCommits(quota: quota).handle
         if let url = core.settings.smtpURL {
@@ -114,9 +122,8 @@ public struct CareerServices: Sendable {
             now: clock.now, logger: core.logger)
         identity = try await IdentityServices(
             core.settings.identity(secrets, core.installation), database: database,
-            ledger: core.ledger,
-            clock: clock, logger: core.logger, subscriptions: subscriptions, outbox: outbox,
-            erasedCustomers: erased,
+            ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
+            outbox: outbox, erasedCustomers: erased,
             beforeErasing: { try await billing.forget(user: $0) })
     }
 

@@ -10,7 +10,7 @@ package struct FormerAccounts: Sendable {
     /// Whose account it was: the keyed hash under which it is kept, and those under which it may
     /// have been kept before, by older secrets and by the database's own.
     package struct Key: Sendable {
-        let current: [UInt8]
+        package let current: [UInt8]
         let earlier: [[UInt8]]
 
         fileprivate init(_ hashes: [[UInt8]], installation: [UInt8]) {
@@ -18,7 +18,7 @@ package struct FormerAccounts: Sendable {
             earlier = hashes.dropFirst() + [installation]
         }
 
-        var all: [[UInt8]] { [current] + earlier }
+        package var all: [[UInt8]] { [current] + earlier }
     }
 
     private let secrets: TokenHashSecrets

@@ -15,6 +15,7 @@ package struct StripeEventHandlers: Sendable {
     let database: any Database
     let stripe: StripeClient
     let mirror: StripeMirror
+    let packs: PackMirror
     let notices: OperatorNotices
     let mails: BillingMails
     /// Deletes a customer at Stripe whose user was erased here.
@@ -22,13 +23,14 @@ package struct StripeEventHandlers: Sendable {
     let clock: DecisionClock
 
     package init(
-        database: any Database, stripe: StripeClient, mirror: StripeMirror,
+        database: any Database, stripe: StripeClient, mirror: StripeMirror, packs: PackMirror,
         notices: OperatorNotices, mails: BillingMails,
         forgetErased: @escaping @Sendable (String) async throws -> Void, clock: DecisionClock
     ) {
         self.database = database
         self.stripe = stripe
         self.mirror = mirror
+        self.packs = packs
         self.notices = notices
         self.mails = mails
         self.forgetErased = forgetErased
@@ -48,6 +50,9 @@ package struct StripeEventHandlers: Sendable {
     private func checkout(_ message: Message) async throws {
         let work = try await read(message)
         if let session = work["session"]?.string {
+            if work["sells"] != nil {
+                return try await packs.refresh(session, requestID: message.requestID)
+            }
             try await Checkouts(database: database).close(session)
         }
         guard let subscription = work["subscription"]?.string else { return }
@@ -65,9 +70,15 @@ package struct StripeEventHandlers: Sendable {
         }
         if work["charge"] != nil || work["payment_intent"] != nil {
             guard let intent = try await paymentIntent(of: work) else { return }
-            return try await mirror.paymentChanged(
-                intent, object: work["dispute"]?.string ?? work["refund"]?.string,
-                type: work["type"]?.string ?? "unknown", requestID: message.requestID)
+            let object = work["dispute"]?.string ?? work["refund"]?.string
+            let type = work["type"]?.string ?? "unknown"
+            if try await mirror.paymentChanged(
+                intent, object: object, type: type, requestID: message.requestID)
+            {
+                return
+            }
+            return try await packs.paymentChanged(
+                intent, object: object, type: type, requestID: message.requestID)
         }
         guard let subscription = try await subscription(of: work) else { return }
         try await mirror.refresh(subscription, requestID: message.requestID)

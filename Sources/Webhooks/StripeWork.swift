@@ -36,6 +36,7 @@ package struct StripeWork: Sendable, Equatable {
     private static let table: [(type: String, subject: Subject, queue: MessageQueue)] = [
         ("checkout.session.completed", .checkout, .checkoutCompleted),
         ("checkout.session.async_payment_succeeded", .checkout, .checkoutCompleted),
+        ("checkout.session.async_payment_failed", .checkout, .checkoutCompleted),
         ("checkout.session.expired", .checkout, .checkoutCompleted),
         ("customer.subscription.created", .subscription, .subscriptionUpdated),
         ("customer.subscription.updated", .subscription, .subscriptionUpdated),
@@ -95,6 +96,7 @@ package struct StripeWork: Sendable, Equatable {
         case .checkout:
             add("session", id)
             add("subscription", Self.id(object["subscription"]))
+            if object["mode"]?.string == "payment" { add("sells", "once") }
             let user = object["client_reference_id"]?.string
             add("user", user.map { UUID(uuidString: $0)?.text ?? $0 })
         case .subscription:

@@ -11,7 +11,8 @@ struct Tour: AsyncParsableCommand {
         abstract: "Walk from sign-up to a page to pay on, against a running server.",
         discussion: """
             With --pay it goes on by itself: buys a plan on the local Stripe's page, upgrades, \
-            cancels, and moves the development clock 40 days on to see the plan end.
+            cancels, moves the development clock 40 days on to see the plan end, and buys a pack \
+            of credits.
             """)
 
     @Option(help: "Where the server is; if not given, where the settings have it listen.")

@@ -11,7 +11,8 @@ struct TourVisitor {
     var headers: [(String, String)] { [("Authorization", "Bearer \(token)")] }
 }
 
-/// The second half of the tour: a plan is bought, upgraded, canceled, and ends.
+/// The second half of the tour: a plan is bought, upgraded, canceled, and ends; then a pack of
+/// credits is bought.
 struct TourPaying {
     static let summary: Set = [
         "user_id", "status", "current_period_end", "cancel_at_period_end", "trial_end", "plan",
@@ -39,12 +40,7 @@ struct TourPaying {
         }
         guide.say("They choose Plus and get a page to pay on")
         let checkout = try await tour.post(
-            "/checkout",
-            [
-                "plan_id": .string(plus),
-                "success_url": .string(guide.url + "/docs?paid={CHECKOUT_SESSION_ID}"),
-                "cancel_url": .string(guide.url + "/docs"),
-            ])
+            "/checkout", .object(tour.ways.with("plan_id", plus)))
         guard let page = checkout["checkout_url"]?.string else {
             throw FriendlyError("no page to pay on")
         }
@@ -60,7 +56,8 @@ struct TourPaying {
         try await tour.buy(on: page)
         try await tour.upgrade(to: pro)
         try await tour.end()
-        print("\nThe tour is over: Free, a trial of Plus, Pro, and Free again.")
+        try await tour.topUp()
+        print("\nThe tour is over: Free, a trial of Plus, Pro, Free again, and a pack of credits.")
     }
 
     /// Without showing it again: the first half has.
@@ -118,7 +115,36 @@ struct TourPaying {
         try await expectCredits("25.00")
     }
 
+    private mutating func topUp() async throws {
+        guide.say("They need more than a month's credits: what packs are there?")
+        let packs = try await guide.send(
+            "GET", "/career/credits/packs",
+            showing: ["packs", "id", "name", "price", "credits", "valid_days"], expecting: 200)
+        guard let pack = packs["packs"]?.array?.first, let id = pack["id"]?.string else {
+            throw FriendlyError("the catalog has no packs")
+        }
+        guide.say("They choose one, and pay it once")
+        let checkout = try await guide.send(
+            "POST", "/career/credits/checkout", .object(ways.with("pack_id", id)),
+            headers: visitor.headers, expecting: 200)
+        guard let page = checkout["checkout_url"]?.string else {
+            throw FriendlyError("no page to pay on")
+        }
+        _ = try await guide.press("pay", on: page)
+        try await move(seconds: 0)
+        guide.say("Its credits are there, beside those of the plan, and are used after them")
+        try await expectCredits("125.00")
+    }
+
     // MARK: Steps
+
+    /// Where a page to pay on leads back to.
+    private var ways: JSONObject {
+        [
+            "success_url": .string(guide.url + "/docs?paid={CHECKOUT_SESSION_ID}"),
+            "cancel_url": .string(guide.url + "/docs"),
+        ]
+    }
 
     private mutating func move(seconds: Int64) async throws {
         try await guide.send(
@@ -161,5 +187,13 @@ struct TourPaying {
         try await guide.send(
             "POST", Self.base + path, body, headers: visitor.headers, showing: names,
             expecting: 200)
+    }
+}
+
+extension JSONObject {
+    fileprivate func with(_ name: String, _ id: String) -> JSONObject {
+        var copy = self
+        copy[name] = .string(id)
+        return copy
     }
 }

@@ -48,6 +48,12 @@ def test_deletion_leaves_nothing_that_names_the_user(own_service):
     pages = {"success_url": "https://x.test/s", "cancel_url": "https://x.test/c"}
     checkout = user.post("/career/subscriptions/checkout", {"plan_id": PLUS, **pages})
     assert checkout.status == 200
+    # A pack's page, a code that was redeemed and a wrong one.
+    pack = "0198c0de-0000-7000-8000-000000000101"
+    assert user.post("/career/credits/checkout", {"pack_id": pack, **pages}).status == 200
+    assert service.command("codes", "add", "A", "--credits", "1", "--total", "1").returncode == 0
+    assert [user.post("/career/credits/redeem", {"code": code}).status
+            for code in ("A", "B")] == [200, 404]
     assert traces(service, user)
     assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
     # What Stripe tells of it is worked off too.

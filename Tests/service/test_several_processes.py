@@ -18,7 +18,7 @@ import pytest
 import postgresql
 from conftest import BINARY, PLUS, PRO, ROOT, Service, User, databases, together
 from ports import free_ports
-from test_payments import checkout, knob, post_event, press, sdk
+from test_payments import URLS, checkout, knob, post_event, press, sdk
 from test_payments_queue import ASYNC, until
 
 PROCESSES = 3
@@ -543,6 +543,59 @@ def test_a_webhook_delivered_to_two_processes_is_applied_once(tmp_path, database
             worker.stop()
     finally:
         cluster.end()
+
+
+def test_a_purchase_confirmed_by_several_processes_at_once_grants_once(tmp_path, database_url):
+    cluster = Cluster(tmp_path, database_url, BROKER_URL="embedded:")
+    first = cluster[0]
+    try:
+        cluster.start_with_a_stripe()
+        users = [first.sign_up() for _ in range(4)]
+        knob(first, "/_test/webhooks", {"mode": "hold"})
+        for user in users:
+            page = user.post("/career/credits/checkout", {
+                "pack_id": "0198c0de-0000-7000-8000-000000000101", **URLS}).json
+            assert press(page["checkout_url"], "pay")[0] == 303
+        events = [json.loads(str(event)) for event in sdk(first).v1.events.list({"limit": 100}).data
+                  if event.type == "checkout.session.completed"]
+        assert len(events) == len(users)
+        bodies = [{**event, "id": f"{event['id']}_{number}"}
+                  for number in range(9) for event in events]
+        answers = together(len(bodies), lambda index: post_event(cluster[index // 4], bodies[index]))
+        assert {answer.status for answer in answers} == {200}
+        until(lambda: first.rows("SELECT 1 FROM messages LIMIT 1") == [], 60)
+        assert first.rows("SELECT source, amount, remaining FROM standalone_grants") == [
+            ("top_up", 100_000_000, 100_000_000)] * len(users)
+        assert first.rows("SELECT count(*) FROM mails WHERE subject = 'Your credits are there'") == [
+            (len(users),)]
+        assert first.command("dead-letters", "list").stdout.strip() == "No dead letters."
+        assert first.audit().returncode == 0
+        cluster.stop()
+    finally:
+        cluster.end()
+
+
+def test_the_last_uses_of_a_code_raced_over_several_processes_are_so_many(embedded):
+    cluster = embedded
+    for code in ("RUSH", "BESIDE"):
+        assert cluster[0].command(
+            "codes", "add", code, "--credits", "1", "--total", "7").returncode == 0
+    users = [cluster[0].sign_up() for _ in range(12)]
+
+    def redeem(index):
+        # Each user at two processes, and half of them the two codes in another order.
+        user = cluster.seen_from(index // 12, users[index % 12])
+        order = ("RUSH", "BESIDE")[::1 if index % 2 else -1]
+        return [(code, user.post("/career/credits/redeem", {"code": code})) for code in order]
+
+    answers = [answer for found in together(24, redeem) for answer in found]
+    for code in ("RUSH", "BESIDE"):
+        mine = [answer for name, answer in answers if name == code]
+        assert {answer.status for answer in mine} == {200, 409}
+        assert {answer.code for answer in mine if answer.status == 409} == {"code_used_up"}
+        assert len({answer.json["id"] for answer in mine if answer.status == 200}) == 7
+    assert cluster[0].rows("SELECT redeemed FROM promotion_codes") == [(7,), (7,)]
+    assert cluster[0].rows("SELECT count(*) FROM standalone_grants") == [(14,)]
 
 
 SKEW = """

@@ -389,6 +389,6 @@ def test_the_tour_finds_the_server_by_the_settings(own_service):
 def test_the_tour_can_go_the_whole_way_by_itself(own_service):
     walked = tour(own_service, "--pay")
     assert walked.returncode == 0, walked
-    assert "Free, a trial of Plus, Pro, and Free again" in walked.stdout
+    assert "Free, a trial of Plus, Pro, Free again, and a pack of credits" in walked.stdout
     assert '"status": "trialing"' in walked.stdout
     assert own_service.rows("SELECT count(*) FROM subscriptions WHERE trial_used = 1") == [(1,)]

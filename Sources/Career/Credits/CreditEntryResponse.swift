@@ -4,14 +4,14 @@ import Ledger
 import Values
 
 /// Where credits come from, on the wire: the running period's pool counts as the plan's.
-enum CreditSource: String, CaseIterable, Sendable, NamedEnumeration {
+package enum CreditSource: String, CaseIterable, Sendable, NamedEnumeration {
     case plan
     case rollover
     case topUp = "top_up"
     case promotion
     case compensation
 
-    static var schemaName: String { "CreditSource" }
+    package static var schemaName: String { "CreditSource" }
 
     init(_ source: StandaloneGrant.Source) {
         switch source {
@@ -26,18 +26,18 @@ enum CreditSource: String, CaseIterable, Sendable, NamedEnumeration {
 /// A grant as its user sees it: one beside the pool, or the running period's pool.
 package struct CreditEntryResponse: JSONObjectOutput {
     let id: String
-    let source: CreditSource
+    package let source: CreditSource
     let amount: Credits
-    let remaining: Credits
-    let held: Credits
-    let captured: Credits
-    let expired: Credits
-    let takenBack: Credits
-    let isFrozen: Bool
+    package let remaining: Credits
+    package let held: Credits
+    package let captured: Credits
+    package let expired: Credits
+    package let takenBack: Credits
+    package let isFrozen: Bool
     let isPaid: Bool
     let priority: Int64
     let effectiveAt: Timestamp
-    let expiresAt: Timestamp?
+    package let expiresAt: Timestamp?
     let lines: [CreditLineResponse]?
     let text: String
 

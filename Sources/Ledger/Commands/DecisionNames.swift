@@ -111,3 +111,14 @@ extension ApplyBilling {
         }
     }
 }
+
+extension SettleTopUp {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        switch outcome {
+        case .outOfDate: DecisionName("settle_top_up", "out_of_date")
+        case .noAccount: DecisionName("settle_top_up", "no_account")
+        case .applied(let change):
+            DecisionName("settle_top_up", change.isNew ? "granted" : "applied")
+        }
+    }
+}

@@ -16,8 +16,8 @@ struct RowCheck: Sendable {
     }
 
     static let all =
-        orphans + accounts + subscriptions + history + grants + HoldChecks.all
-        + GrantChecks.all
+        orphans + accounts + subscriptions + history + grants + sold
+        + HoldChecks.all + GrantChecks.all
 
     private static let orphans = [
         RowCheck("an account has no user") { _ in
@@ -194,6 +194,46 @@ struct RowCheck: Sendable {
                 OR (g.kind = 'adjustment') <> (g.reason IS NOT NULL)
             """
         }
+    ]
+
+    /// What was bought and what was redeemed is granted as it was promised.
+    private static let sold = [
+        RowCheck("a paid pack is not granted as it was sold, or not taken back with its money") {
+            _ in
+            """
+            SELECT p.user_id, p.id FROM pack_purchases p
+            LEFT JOIN standalone_grants g ON g.id = p.grant_id
+            WHERE p.paid_at IS NOT NULL AND (g.id IS NULL OR g.account_id <> p.user_id
+                OR g.source <> 'top_up' OR g.amount <> p.credits OR g.is_frozen <> p.is_disputed
+                OR (g.is_paid = 1) <> (p.paid_minor > 0)
+                OR p.returned_minor = 0 AND g.take_back_total > 0
+                OR p.returned_minor > 0 AND p.returned_minor >= p.paid_minor
+                    AND g.take_back_total <> g.amount)
+            """
+        },
+        RowCheck("a bought grant has no purchase") { _ in
+            """
+            SELECT g.account_id, g.id FROM standalone_grants g
+            LEFT JOIN pack_purchases p ON p.grant_id = g.id
+            WHERE g.source = 'top_up' AND p.id IS NULL
+            """
+        },
+        RowCheck("a code's grant is not among those who have redeemed it") { _ in
+            """
+            SELECT g.account_id, g.id FROM standalone_grants g
+            LEFT JOIN code_redemptions r ON r.grant_id = g.id
+            WHERE g.cause LIKE 'code %' AND (r.code IS NULL OR g.cause <> 'code ' || r.code)
+            """
+        },
+        RowCheck("a code was redeemed more or less often than is counted") { _ in
+            """
+            SELECT NULL, r.grant_id FROM code_redemptions r
+            JOIN (SELECT code, count(*) AS times FROM code_redemptions GROUP BY code) n
+                ON n.code = r.code
+            JOIN promotion_codes c ON c.code = r.code
+            WHERE c.redeemed <> n.times
+            """
+        },
     ]
 
     private static let statuses = list(Subscription.Status.allCases.map(\.rawValue))

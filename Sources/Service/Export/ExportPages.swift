@@ -26,6 +26,7 @@ struct ExportPages: BodySource {
         case sessions(after: SQLKey?)
         case grants(after: SQLKey?)
         case standalone(before: UUID?)
+        case purchases(after: UUID?)
         case logs(before: UUID?)
         case end
     }
@@ -104,6 +105,16 @@ struct ExportPages: BodySource {
         case .standalone(let id):
             if let last = try await write(Self.standalone, after: id) {
                 part = .standalone(before: last)
+            } else {
+                open("pack_purchases", closing: true)
+                part = .purchases(after: nil)
+            }
+        case .purchases(let id):
+            let page: Page<PackPurchaseResponse, UUID> = {
+                try PackPurchaseResponse.page(of: $0, after: $1, limit: Self.rows, in: $2)
+            }
+            if let last = try await write(page, after: id) {
+                part = .purchases(after: last)
             } else {
                 open("usage_logs", closing: true)
                 part = .logs(before: nil)

@@ -1,3 +1,4 @@
+import Billing
 import Career
 import FoundationEssentials
 import HTTPEndpoint
@@ -21,35 +22,10 @@ enum ExportResponse: JSONObjectOutput {
         OutputField(
             "grants", listOf: ExportedGrant.schema,
             "Credits beside those of a period, newest first."),
-        OutputField("usage_logs", listOf: ExportedUsageLog.schema, "Newest first."),
-    ]
-}
-
-struct SubscriptionChangeResponse: JSONObjectOutput {
-    let event: String
-    let planID: UUID
-    let status: Subscription.Status
-    let stripeCustomerID: String?
-    let stripeSubscriptionID: String?
-    let at: Timestamp
-    let reason: String?
-
-    static let schemaName = "SubscriptionChange"
-    static let about = "One change of the subscription, and what it has since."
-    static let fields: [OutputField<SubscriptionChangeResponse>] = [
-        OutputField("event", .text, "What happened, e.g. `upgraded`.") { $0.event },
-        OutputField("plan_id", .uuid, "The plan since.") { $0.planID },
-        OutputField("status", .oneOf, "The status since.") { $0.status },
-        OutputField("stripe_customer_id", .nullable(.text), "The customer at Stripe since.") {
-            $0.stripeCustomerID
-        },
         OutputField(
-            "stripe_subscription_id", .nullable(.text), "The subscription at Stripe since."
-        ) {
-            $0.stripeSubscriptionID
-        },
-        OutputField("at", .time, "When.") { $0.at },
-        OutputField("reason", .nullable(.text), "An operator's reason.") { $0.reason },
+            "pack_purchases", listOf: PackPurchaseResponse.schema,
+            "Packs of credits that were chosen, the oldest first."),
+        OutputField("usage_logs", listOf: ExportedUsageLog.schema, "Newest first."),
     ]
 }
 

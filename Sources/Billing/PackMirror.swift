@@ -1,0 +1,162 @@
+import Database
+import Foundation
+import Ledger
+import LedgerStore
+import Logging
+import Mail
+import Stripe
+import Users
+import Values
+
+/// Keeps what packs have granted in line with their payments. It always fetches the page and its
+/// payment as they are *now* and has them applied under a fencing token taken before the fetch, so
+/// the order of events, duplicates and parallel workers cannot matter.
+package struct PackMirror: Sendable {
+    /// The member of a page's metadata that names the purchase.
+    package static let purchaseKey = "cuebx_purchase_id"
+
+    let stripe: StripeClient
+    let database: any Database
+    let ledger: CareerLedger
+    let notices: OperatorNotices
+    let outbox: MailOutbox
+    let clock: DecisionClock
+    let logger: Logger
+
+    package init(
+        stripe: StripeClient, database: any Database, ledger: CareerLedger,
+        notices: OperatorNotices, outbox: MailOutbox, clock: DecisionClock, logger: Logger
+    ) {
+        self.stripe = stripe
+        self.database = database
+        self.ledger = ledger
+        self.notices = notices
+        self.outbox = outbox
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Fetches a page and applies what became of it.
+    ///
+    /// - Throws: ``StripeError`` if Stripe cannot be asked, what the ledger throws.
+    package func refresh(_ sessionID: String, requestID: String?) async throws {
+        guard let unused = try await bringInLine(sessionID, requestID: requestID) else { return }
+        let payment = try await payment(of: unused)
+        guard payment.returned < payment.paid else { return }
+        let intent = unused.paymentIntentID ?? unused.id
+        try await notices.add(
+            "paid_unused", subject: "\(unused.id) paid for nothing",
+            "\(intent) paid for a pack by \(unused.id), and nobody here has bought it: refund it "
+                + "at Stripe, unless another installation that shares the account has sold it.")
+    }
+
+    /// An event about a payment has come that is no invoice's.
+    ///
+    /// - Parameters:
+    ///   - object: the refund or dispute that the event is about, if it is one.
+    ///   - type: the event's.
+    package func paymentChanged(
+        _ intent: String, object: String?, type: String, requestID: String?
+    ) async throws {
+        guard let page = try await page(ofPayment: intent) else {
+            logger.info("a payment of nothing of ours", metadata: ["id": "\(intent)"])
+            return
+        }
+        _ = try await bringInLine(page, requestID: requestID)
+        try await PaymentNotices(stripe: stripe, notices: notices).tell(
+            of: object, type, payment: intent,
+            PaymentNotices.Bought(
+                name: "a pack", stays: "Its credits cannot be used meanwhile.",
+                givenAgain: ", unless they have expired."))
+    }
+
+    /// By our row, else by Stripe's list: the page's own event may not have been worked off yet, or
+    /// never came.
+    private func page(ofPayment intent: String) async throws -> String? {
+        if let known = try await PackPurchases(database: database).session(ofPayment: intent) {
+            return known
+        }
+        return try await stripe.listSessionsOfPayment(intent)
+            .first { $0.isPayment && $0.metadata[Self.purchaseKey] != nil }?.id
+    }
+
+    /// - Returns: a paid page of a purchase that this database does not know: its user was erased,
+    ///   or the database is a restored one.
+    private func bringInLine(
+        _ sessionID: String, requestID: String?
+    ) async throws -> StripeCheckoutSession? {
+        let token = FencingToken(
+            subscriptionID: sessionID, number: try await ledger.takeToken(of: sessionID))
+        guard let session = try await find(sessionID), session.isPayment,
+            let id = session.metadata[Self.purchaseKey].flatMap({ UUID(uuidString: $0) })
+        else { return nil }
+        guard session.isPaid else {
+            if session.status != .open {
+                try await PackPurchases(database: database).close(sessionID)
+            }
+            return nil
+        }
+        guard let purchase = try await database.read({ try PackPurchases.find(id, in: $0) }) else {
+            return session
+        }
+        let payment = try await payment(of: session)
+        let outcome = try await settle(
+            purchase, payment, of: session, under: token, requestID: requestID)
+        return outcome == .noAccount ? session : nil
+    }
+
+    private func find(_ sessionID: String) async throws -> StripeCheckoutSession? {
+        do {
+            return try await stripe.retrieveCheckoutSession(sessionID)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return nil
+        }
+    }
+
+    func payment(of session: StripeCheckoutSession) async throws -> PackPayment {
+        guard let intent = session.paymentIntentID else { return .free }
+        return PackPayment(
+            paid: session.amountTotal ?? 0, refunds: try await stripe.listRefunds(intent),
+            disputes: try await stripe.listDisputes(intent))
+    }
+
+    private func settle(
+        _ purchase: PackPurchase, _ payment: PackPayment, of session: StripeCheckoutSession,
+        under token: FencingToken, requestID: String?
+    ) async throws -> SettleTopUp.Outcome {
+        let command = SettleTopUp(
+            userID: purchase.userID, cause: purchase.cause, credits: purchase.credits,
+            validDays: purchase.validDays, isPaid: payment.paid > 0,
+            takenBack: payment.takenBack(of: purchase.credits), isFrozen: payment.isDisputed,
+            token: token, randomness: .random(in: .min ... .max))
+        return try await ledger.perform(command) { [outbox, clock] connection, outcome in
+            guard case .applied(let change) = outcome else { return }
+            let now = clock.now()
+            try PackPurchases.note(
+                payment, by: session.paymentIntentID, of: purchase.id, grant: change.grant.id,
+                in: connection, now: now)
+            guard let user = try UserRow.find(id: purchase.userID, in: connection) else { return }
+            if change.isNew {
+                try outbox.enqueue(
+                    .packBought(
+                        purchase.packName, price: purchase.price.spoken, change.grant.amount,
+                        until: change.grant.expiresAt),
+                    to: user, requestID: requestID, in: connection, now: now)
+            }
+            let taken = change.grant.takenBack - change.takenBackBefore
+            if taken > .zero {
+                try outbox.enqueue(
+                    .packReturned(purchase.packName, taken),
+                    to: user, requestID: requestID, in: connection, now: now)
+            }
+        }
+    }
+}
+
+extension StripeCheckoutSession {
+    /// Whether what it sells is the buyer's: the money is there, or none was due.
+    var isPaid: Bool {
+        status == .complete && (paymentStatus == .paid || paymentStatus == .noPaymentRequired)
+    }
+}
