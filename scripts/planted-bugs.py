@@ -470,6 +470,48 @@ BUGS = [
         "account.context.remaining + credits >= .zero",
         "account.context.allocated + credits >= .zero",
     ),
+    Bug(
+        "a payment that is heard of twice grants twice",
+        "Ledger/Commands/SettleTopUp.swift",
+        "let known = account.grants.firstIndex { $0.isOf(cause) }",
+        "let known = account.grants.firstIndex { $0.isOf(cause) && isFrozen }",
+    ),
+    Bug(
+        "what goes back of a payment is added to what went back before",
+        "Ledger/Commands/SettleTopUp.swift",
+        "max(.zero, takenBack), account.grants[index].amount)",
+        "max(.zero, takenBack + before), account.grants[index].amount)",
+    ),
+    Bug(
+        "a refund that fails does not give again",
+        "Ledger/Commands/SettleTopUp.swift",
+        "max(.zero, takenBack), account.grants[index].amount)",
+        "max(before, takenBack), account.grants[index].amount)",
+    ),
+    Bug(
+        "a disputed pack is used on",
+        "Ledger/Commands/SettleTopUp.swift",
+        "account.grants[index].isFrozen = isFrozen",
+        "account.grants[index].isFrozen = isFrozen && account.grants[index].remaining == .zero",
+    ),
+    Bug(
+        "a dispute that is won leaves its pack frozen",
+        "Ledger/Commands/SettleTopUp.swift",
+        "account.grants[index].isFrozen = isFrozen",
+        "account.grants[index].isFrozen = isFrozen || account.grants[index].isFrozen",
+    ),
+    Bug(
+        "a pack ends by the day of its page and not of its payment",
+        "Ledger/Commands/SettleTopUp.swift",
+        "expiresAt: validDays.map { now.adding(seconds: $0 * 86_400) }",
+        "expiresAt: validDays.map { now.adding(seconds: $0 * 86_400 - 60) }",
+    ),
+    Bug(
+        "what a call holds is taken back at once",
+        "Ledger/StandaloneGrant.swift",
+        "takenBack = min(takeBackTotal, free)",
+        "takenBack = min(takeBackTotal, free + held)",
+    ),
 ]
 
 

@@ -104,6 +104,14 @@ extension Answer {
         }
     }
 
+    init(_ outcome: SettleTopUp.Outcome) {
+        switch outcome {
+        case .noAccount: self = .noAccount
+        case .outOfDate: self = .outOfDate
+        case .applied(let change): self = .grant(change.isNew)
+        }
+    }
+
     init(_ outcome: ApplyBilling.Outcome) {
         switch outcome {
         case .outOfDate: self = .outOfDate

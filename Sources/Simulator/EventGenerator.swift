@@ -167,23 +167,20 @@ struct EventGenerator {
     }
 
     private mutating func grant() -> SimulationEvent {
-        let cause = random.below(6)
-        switch random.weighted([70, 12, 18]) {
-        case 0:
-            return .addGrant(
-                person: person(), micros: Int64(random.pick(1, 700_000, 2_000_000, 9_000_001)),
-                cause: cause,
-                GrantTerms(
-                    priority: Int64(random.pick(0, 50, 50, 50, 100)),
-                    effectiveIn: random.pick(nil, nil, 3600),
-                    expiresIn: random.pick(nil, 60, 1000, 86_400, 40 * 86_400),
-                    isPaid: random.chance(0.4)))
-        case 1: return .freezeGrant(person: person(), cause: cause, random.chance(0.6))
-        default:
-            return .takeBackGrant(
-                person: person(), cause: cause,
-                total: Int64(random.pick(0, 500_000, 1_500_000, 20_000_000)))
+        guard random.chance(0.5) else {
+            return .settlePack(
+                person: person(), pack: random.below(4),
+                total: Int64(random.pick(0, 0, 500_000, 1_500_000, 20_000_000)),
+                isDisputed: random.chance(0.3))
         }
+        return .addGrant(
+            person: person(), micros: Int64(random.pick(1, 700_000, 2_000_000, 9_000_001)),
+            cause: random.below(6),
+            GrantTerms(
+                priority: Int64(random.pick(0, 50, 50, 50, 100)),
+                effectiveIn: random.pick(nil, nil, 3600),
+                expiresIn: random.pick(nil, 60, 1000, 86_400, 40 * 86_400),
+                isPaid: random.chance(0.4)))
     }
 
     private mutating func adjust() -> SimulationEvent {

@@ -21,20 +21,27 @@ extension ReferenceModel {
         return .grant(true)
     }
 
-    func freeze(_ command: FreezeGrant) -> Answer {
-        change(command.cause, of: command.userID) { $0.isFrozen = command.isFrozen }
-    }
-
-    func takeBack(_ command: TakeBackGrant) -> Answer {
-        change(command.cause, of: command.userID) { $0.takeBack = command.total.micros }
-    }
-
-    private func change(_ cause: String, of id: UUID, _ body: (inout Grant) -> Void) -> Answer {
-        guard let user = users[id], user.account != nil,
-            let place = user.grants.firstIndex(where: { $0.cause == cause })
-        else { return .grant(false) }
-        body(&user.grants[place])
-        return .grant(true)
+    /// A pack's payment: granted once, when it is heard of first; what is to be taken back is a
+    /// total of what the pack said.
+    func settle(_ command: SettleTopUp, at now: Int64) -> Answer {
+        guard let user = users[command.userID], user.account != nil else { return .noAccount }
+        var place = user.grants.firstIndex { $0.cause == command.cause }
+        let isNew = place == nil
+        if isNew {
+            let id = UUID.version7(at: Timestamp(clamping: now), randomness: command.randomness)
+            place = user.grants.count
+            user.grants.append(
+                Grant(
+                    cause: command.cause, order: (50, command.isPaid, now, id.text),
+                    amount: command.credits.micros,
+                    expiresAt: command.validDays.map { now + $0 * ReferenceCalendar.day }))
+            user.changedAt = now
+        }
+        if let place {
+            user.grants[place].isFrozen = command.isFrozen
+            user.grants[place].takeBack = min(command.takenBack.micros, command.credits.micros)
+        }
+        return .grant(isNew)
     }
 
     // MARK: What is left

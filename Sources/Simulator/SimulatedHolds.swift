@@ -44,6 +44,18 @@ extension SimulatedWorld {
                     randomness: SimulationRandom.mix(UInt64(serial)))), .other)
     }
 
+    /// Each pack says something else; the last of them costs nothing.
+    func settle(_ pack: Int, _ total: Int64, _ isDisputed: Bool, of user: UUID, _ serial: Int) {
+        let credits: [Int64] = [700_000, 2_000_000, 9_000_001, 1_500_000]
+        wait(
+            .settleTopUp(
+                SettleTopUp(
+                    userID: user, cause: "pack_\(pack)", credits: Credits(clamping: credits[pack]),
+                    validDays: [nil, 1, 40, nil][pack], isPaid: pack < 3,
+                    takenBack: Credits(clamping: total), isFrozen: isDisputed,
+                    randomness: SimulationRandom.mix(UInt64(serial)))), .other)
+    }
+
     /// What a request announces; some announce nothing.
     func announcement(_ request: Int) -> UsageLog.Call {
         guard !request.isMultiple(of: 3) else {

@@ -15,8 +15,7 @@ package enum SimulatedOperation: Sendable {
     case settle(SettleAccount)
     case adjust(AdjustCredits)
     case addGrant(AddGrant)
-    case freezeGrant(FreezeGrant)
-    case takeBackGrant(TakeBackGrant)
+    case settleTopUp(SettleTopUp)
     case linkCustomer(LinkCustomer)
     case applyBilling(ApplyBilling)
     case erase(EraseAccount)
@@ -34,8 +33,7 @@ package enum SimulatedOperation: Sendable {
         case .settle(let command): command
         case .adjust(let command): command
         case .addGrant(let command): command
-        case .freezeGrant(let command): command
-        case .takeBackGrant(let command): command
+        case .settleTopUp(let command): command
         case .linkCustomer(let command): command
         case .applyBilling(let command): command
         case .erase(let command): command
@@ -61,10 +59,7 @@ package enum SimulatedOperation: Sendable {
             try Answer(batch.apply(command, rules, clock: clock), rules, clock)
         case .adjust(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .addGrant(let command): try Answer(batch.apply(command, rules, clock: clock))
-        case .freezeGrant(let command):
-            try .grant(batch.apply(command, rules, clock: clock) != nil)
-        case .takeBackGrant(let command):
-            try .grant(batch.apply(command, rules, clock: clock) != nil)
+        case .settleTopUp(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .linkCustomer(let command): try .customer(batch.apply(command, rules, clock: clock))
         case .applyBilling(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .erase(let command):
@@ -148,7 +143,7 @@ extension Answer {
         case .withdrawn(let status): "withdrawn, \(status.rawValue)"
         case .activated(_, let isNew): isNew ? "created" : "existing"
         case .balance(let view, _, _, _): view == nil ? "none" : "shown"
-        case .grant(let isThere): isThere ? "done" : "unknown"
+        case .grant(let isNew): isNew ? "granted" : "changed"
         case .grantExists: "existing"
         case .tooManyGrants: "too many"
         case .erased(let former): former == nil ? "nobody" : "remembered"

@@ -112,14 +112,8 @@ final class SimulatedWorld {
                         cause: "adjustment_\(cause)")), .other)
         case .addGrant(let person, let micros, let cause, let terms):
             add(micros, cause, terms, to: user(person), step.serial)
-        case .freezeGrant(let person, let cause, let isFrozen):
-            let command = FreezeGrant(
-                userID: user(person), cause: "grant_\(cause)", isFrozen: isFrozen)
-            wait(.freezeGrant(command), .other)
-        case .takeBackGrant(let person, let cause, let total):
-            let command = TakeBackGrant(
-                userID: user(person), cause: "grant_\(cause)", total: Credits(clamping: total))
-            wait(.takeBackGrant(command), .other)
+        case .settlePack(let person, let pack, let total, let isDisputed):
+            settle(pack, total, isDisputed, of: user(person), step.serial)
         case .setActive(let person, let isActive):
             guard let id = persons[person].userID else { return }
             try engine.setActive(id, isActive)

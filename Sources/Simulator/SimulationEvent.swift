@@ -35,8 +35,9 @@ package enum SimulationEvent: Sendable {
     case adjust(person: Int, micros: Int64, cause: Int)
     /// The cause is a number: one that was used before must add nothing.
     case addGrant(person: Int, micros: Int64, cause: Int, GrantTerms)
-    case freezeGrant(person: Int, cause: Int, Bool)
-    case takeBackGrant(person: Int, cause: Int, total: Int64)
+    /// What has become of a pack's payment is heard of: how much is to be taken back in all, and
+    /// whether a bank holds the money. The first time it is granted.
+    case settlePack(person: Int, pack: Int, total: Int64, isDisputed: Bool)
     case setActive(person: Int, Bool)
     /// The person's account is deleted, what they pay for canceled at Stripe.
     case erase(person: Int)

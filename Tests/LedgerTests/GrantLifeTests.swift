@@ -41,9 +41,9 @@ struct GrantLifeTests {
             ledger.advance(seconds: 60)
             #expect(ledger.give(user, "1", "one more") == .tooManyGrants)
         }
-        ledger.apply(TakeBackGrant(userID: user, cause: "1", total: one))
-        ledger.apply(TakeBackGrant(userID: user, cause: "2", total: one))
-        ledger.apply(TakeBackGrant(userID: user, cause: "3", total: one))
+        ledger.apply(SettleTopUp(of: user, "1", takenBack: one))
+        ledger.apply(SettleTopUp(of: user, "2", takenBack: one))
+        ledger.apply(SettleTopUp(of: user, "3", takenBack: one))
         guard case .added = ledger.give(user, "1", "one more") else {
             Issue.record("what is over counts")
             return
@@ -58,7 +58,7 @@ struct GrantLifeTests {
         ledger.give(user, "10", priority: 1, isPaid: true)
         _ = ledger.commit(user, ledger.hold(user, "3", "used"))
         let running = ledger.hold(user, "4", "running")
-        ledger.apply(TakeBackGrant(userID: user, cause: "g", total: Credits(decimal: "10")!))
+        ledger.apply(SettleTopUp(of: user, "g", takenBack: Credits(decimal: "10")!))
         #expect(ledger.parts(user) == ["0.00", "4.00", "3.00", "0.00", "3.00"])
         ledger.capture(user, running, "1")
         _ = ledger.commit(user, running, success: false)
@@ -72,14 +72,14 @@ struct GrantLifeTests {
         let user = ledger.newUser()
         ledger.give(user, "10")
         for total in ["4", "4", "7"] {
-            ledger.apply(TakeBackGrant(userID: user, cause: "g", total: Credits(decimal: total)!))
+            ledger.apply(SettleTopUp(of: user, "g", takenBack: Credits(decimal: total)!))
         }
         #expect(ledger.parts(user) == ["3.00", "0.00", "0.00", "0.00", "7.00"])
         // A refund that fails gives back.
-        ledger.apply(TakeBackGrant(userID: user, cause: "g", total: Credits(decimal: "4")!))
+        ledger.apply(SettleTopUp(of: user, "g", takenBack: Credits(decimal: "4")!))
         #expect(ledger.parts(user) == ["6.00", "0.00", "0.00", "0.00", "4.00"])
-        ledger.apply(TakeBackGrant(userID: user, cause: "g", total: Credits(decimal: "99")!))
-        ledger.apply(TakeBackGrant(userID: user, cause: "g", total: .zero))
+        ledger.apply(SettleTopUp(of: user, "g", takenBack: Credits(decimal: "99")!))
+        ledger.apply(SettleTopUp(of: user, "g", takenBack: .zero))
         #expect(ledger.parts(user) == ["10.00", "0.00", "0.00", "0.00", "0.00"])
         #expect(ledger.context(user).openGrants == 1 && ledger.brokenInvariants() == [])
     }
@@ -89,14 +89,14 @@ struct GrantLifeTests {
         let user = ledger.newUser()
         ledger.give(user, "10", priority: 1)
         let usage = ledger.hold(user, "4")
-        ledger.apply(FreezeGrant(userID: user, cause: "g", isFrozen: true))
+        ledger.apply(SettleTopUp(of: user, "g", isFrozen: true))
         #expect(ledger.available(user) == "25.00")
         let other = ledger.hold(user, "2", "other")
         #expect(ledger.draws(other) == [])
         ledger.capture(user, usage, "1")
         _ = ledger.commit(user, usage, success: false)
         #expect(ledger.parts(user) == ["9.00", "0.00", "1.00", "0.00", "0.00"])
-        ledger.apply(FreezeGrant(userID: user, cause: "g", isFrozen: false))
+        ledger.apply(SettleTopUp(of: user, "g", isFrozen: false))
         #expect(ledger.available(user) == "32.00" && ledger.brokenInvariants() == [])
     }
 

@@ -53,8 +53,8 @@ struct HoldHistoryTests {
         switch Int.random(in: 0..<6, using: &dice) {
         case 0:
             ledger.apply(
-                FreezeGrant(userID: user, cause: cause, isFrozen: .random(using: &dice)))
-        case 1: ledger.apply(TakeBackGrant(userID: user, cause: cause, total: amount))
+                SettleTopUp(of: user, cause, isFrozen: .random(using: &dice)))
+        case 1: ledger.apply(SettleTopUp(of: user, cause, takenBack: amount))
         case 2: ledger.advance(days: Int64.random(in: 1...20, using: &dice))
         default:
             ledger.give(

@@ -206,3 +206,12 @@ extension BillingSnapshot {
             changes: changes)
     }
 }
+
+extension SettleTopUp {
+    /// What becomes of the payment of a grant that is there.
+    init(of user: UUID, _ cause: String, takenBack: Credits = .zero, isFrozen: Bool = false) {
+        self.init(
+            userID: user, cause: cause, credits: Credits(decimal: "1")!, validDays: nil,
+            isPaid: true, takenBack: takenBack, isFrozen: isFrozen, randomness: 0)
+    }
+}
