@@ -30,6 +30,10 @@ extension CareerParts {
 
     package var cancelSubscription: CancelSubscription { CancelSubscription(billing: billing) }
 
+    package var listCredits: ListCredits { ListCredits(quota: quota, database: database) }
+
+    package var redeemCode: RedeemCode { RedeemCode(redemption: redemption) }
+
     /// What the running period was given and had taken away, oldest first.
     package func grants(of account: Account) async throws -> [CreditGrant] {
         let user = account.subscription.userID

@@ -169,6 +169,8 @@ package struct PageForm: Sendable {
         let isOfOneField = [
             "invalid_code": "otp_code", "wrong_password": "current_password",
             "code_needed": "operator_code",
+            "unknown_code": "code", "code_not_yet_valid": "code", "code_expired": "code",
+            "code_used_up": "code",
         ]
         let field = isOfOneField[problem.code].flatMap { name in
             fields.contains { $0.name == name } ? "#" + name : nil

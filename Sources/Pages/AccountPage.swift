@@ -39,6 +39,7 @@ struct AccountPage: Page {
             "left": .string(context.remaining.spoken),
             "of_html": .string(words.html("account.of", ["all": context.allocated.spoken])),
             "meter": charts.meter(context),
+            "beside_html": .text(beside(account, now)),
             "reset_html": .string(reset(state, account, plan, spoken, now)),
             "next_html": .string(next(state, plan, spoken, now)),
             "has_sources": .bool(!grants.isEmpty),
@@ -62,6 +63,13 @@ struct AccountPage: Page {
             return reply.output?.items.map(\.sum) ?? []
         }
         return (try await sums(.feature), try await sums(.day))
+    }
+
+    /// What the grants beside the pool have left; `nil`: nothing.
+    private func beside(_ account: Account, _ now: Timestamp) -> String? {
+        let credits = account.grants.reduce(Credits.zero) { $0 + $1.drawable(at: now) }
+        return credits > .zero
+            ? words.html("account.beside", ["credits": credits.spoken]) : nil
     }
 
     private func reset(

@@ -6,7 +6,7 @@ import PageFrame
 /// Every page, in the order in which a visitor meets them.
 package func pageRoutes(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
     publicPages(frame, parts) + signInPages(frame, parts) + accountPages(frame, parts)
-        + planPages(frame, parts)
+        + planPages(frame, parts) + creditPages(frame, parts)
         + settingsPages(frame, parts) + developmentPages(frame, parts) + assets(frame)
 }
 
@@ -60,6 +60,16 @@ private func planPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint]
         + form(at + "/resume", ResumeButton(parts: parts, words: words), frame)
         + form(at + "/activate", ActivateButton(parts: parts, words: words), frame)
         + form(at + "/billing", BillingButton(parts: parts, words: words), frame)
+}
+
+private func creditPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    let words = frame.renderer.words
+    let at = "/account/credits"
+    return [
+        Endpoint(at, CreditsPage(parts: parts, words: words), in: frame),
+        Endpoint(at + "/paid", PackPaidPage(parts: parts, words: words), in: frame),
+    ] + form(at + "/buy", BuyPackButton(parts: parts, words: words), frame)
+        + form(at + "/redeem", RedeemForm(parts: parts, words: words), frame)
 }
 
 private func settingsPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {

@@ -40,6 +40,7 @@ struct PricingPage: Page {
     func view(_ input: Void, _ visit: Visit) async throws -> PageView {
         let catalog = try await parts.career.currentCatalog()
         let plans = catalog.plans.filter(\.isActive)
+        let packs = PackCards(words: words).values(catalog, canBuy: false)
         let features = catalog.features.keys.sorted().map { key -> JSONValue in
             [
                 "name": .string(FeatureName.spoken(key)),
@@ -50,6 +51,7 @@ struct PricingPage: Page {
         return PageView([
             "plans": try await Self.plans(parts, words, visit),
             "names": .array(plans.map { .string($0.name) }), "features": .array(features),
+            "has_packs": .bool(!packs.isEmpty), "packs": .array(packs),
         ])
     }
 

@@ -16,4 +16,20 @@ extension CareerBillingService {
         }
         return try await subscription(of: user).account.subscription.stripeSubscriptionID != nil
     }
+
+    /// The same of who comes back from a pack's page.
+    ///
+    /// - Returns: whether the pack is granted by now.
+    /// - Throws: what Stripe's client, the ledger and the database throw.
+    package func returnedWithPack(
+        from sessionID: String, user: UUID, requestID: String
+    ) async throws -> Bool {
+        let purchases = PackPurchases(database: database)
+        if try await purchases.isPaid(sessionID, by: user) { return true }
+        guard let page = try await page(sessionID), page.metadata["user_id"] == user.text else {
+            return false
+        }
+        try await packs.refresh(sessionID, requestID: requestID)
+        return try await purchases.isPaid(sessionID, by: user)
+    }
 }

@@ -18,6 +18,7 @@ PAGES = {
     "/reset/confirm": "both", "/signout": "both",
     "/signup": VISITOR, "/verify": VISITOR, "/verify/resend": VISITOR, "/signin": VISITOR,
     "/account": USER, "/account/plan": USER, "/account/usage": USER, "/account/receipts": USER,
+    "/account/credits": USER,
     "/account/profile": USER, "/account/security": USER, "/account/data": USER,
     "/account/data/delete": USER,
 }
@@ -26,7 +27,8 @@ ACTS = {
     "/account/plan/checkout": {"plan_id": PLUS}, "/account/plan/cancel": {},
     "/account/plan/resume": {}, "/account/plan/billing": {}, "/account/plan/activate": {},
     f"/account/plan/upgrade?plan_id={PRO}": {"new_plan_id": PRO, "shown_at": "1"},
-    "/account/profile": {"full_name": "X"},
+    "/account/credits/buy": {"pack_id": "0198c0de-0000-7000-8000-000000000101"},
+    "/account/credits/redeem": {"code": "X"}, "/account/profile": {"full_name": "X"},
     "/account/security": {"current_password": PASSWORD, "new_password": PASSWORD},
     "/account/security/signout": {"session_id": str(uuid.uuid4())},
     "/account/security/everywhere": {}, "/account/data/delete": {},
@@ -340,7 +342,8 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
     # Keys that are put together while the page is.
     made = ("title.", "side.", "month.", "state.", "badge.", "source.", "call.", "failure.", "field.",
             "hint.", "error.", "problem.", "notice.", "signout.", "cancel.", "delete.", "act.", "plan.",
-            "upgrade.", "time.", "receipt.", "language", "console.", "column.", "fact.", "role.", "layout.")
+            "upgrade.", "time.", "receipt.", "credits.source.", "language", "console.", "column.", "fact.",
+            "role.", "layout.")
     literals = set(re.findall(r'"([a-z_]+(?:\.\w+)+)"', swift))
     assert [key for key in words if key not in asked | literals and not key.startswith(made)] == []
     # A template has no words of its own.
@@ -513,6 +516,37 @@ def test_a_plan_is_bought_upgraded_canceled_and_resumed(own_site):
     assert page.status == 409 and page.problems[0][0] == "You are on this plan already"
     page = user.get(f"/account/plan/upgrade?plan_id={uuid.uuid4()}")
     assert page.status == 404 and "no longer offered" in page.problems[0][0]
+
+
+def test_a_pack_is_bought_and_a_code_redeemed(own_site):
+    user = Browser(own_site)
+    user.sign_up(new_email(), PASSWORD)
+    page = user.get("/account/credits")
+    assert "25.00 credits to spend" in page.text
+    form = page.all("form", action="/account/credits/buy")[0]
+    assert form.text == "Buy 100 credits"
+    answer = user.post("/account/credits/buy", {
+        "pack_id": form.all("input", name="pack_id")[0]["value"],
+        "form_token": form.all("input", name="form_token")[0]["value"]}, follow=False)
+    assert answer.status == 303 and answer.headers["location"].startswith(own_site.sandbox)
+    back = pay(user, answer)
+    page = user.get(back.path + "?" + back.query)
+    assert page.path == "/account/credits" and page.notice == "Thank you. Your credits are there."
+    assert "125.00 credits to spend" in page.text
+    # Coming back twice, or with a page of somebody else's, grants nothing.
+    assert user.get(back.path + "?" + back.query).path == "/account/credits"
+    assert "125.00 credits to spend" in user.get("/account/credits").text
+    assert user.get("/account/credits/paid?session=cs_test_x").path == "/account/credits?arriving=1"
+    assert "100.00 credits beside your plan" in user.get("/account").text
+    # What is wrong with a code stands at its field.
+    for code, problem in (("", "Enter the code"), ("NONE", "There is no such code")):
+        page = user.get("/account/credits").send("/account/credits/redeem", code=code)
+        assert problem in page.problems[0][0] and page.problems[0][1] == "#code", page.problems
+    assert own_site.command(
+        "codes", "add", "GIFT", "--credits", "7.50", "--total", "1").returncode == 0
+    page = page.send("/account/credits/redeem", code=" gift ")
+    assert page.notice == "The code is redeemed. Your credits are there."
+    assert "132.50 credits to spend" in page.text and "Given to you" in page.text
 
 
 def test_in_production_cookies_are_sealed_and_development_is_not_there(tmp_path):
