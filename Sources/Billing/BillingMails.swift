@@ -33,7 +33,8 @@ package struct BillingMails: Sendable {
         let catalog = try catalog.current(in: connection)
         guard let plan = catalog.plan(account.subscription.planID) else { return }
         let price = SpokenPrice(catalog: catalog, items: items).text(of: plan)
-        let contents = events.compactMap { content(of: $0, account, plan, price: price) }
+        let next = account.subscription.scheduled.flatMap { catalog.plan($0.planID) }
+        let contents = events.compactMap { content(of: $0, account, plan, next, price: price) }
         guard !contents.isEmpty,
             let user = try UserRow.find(id: account.subscription.userID, in: connection)
         else { return }
@@ -44,7 +45,8 @@ package struct BillingMails: Sendable {
     }
 
     private func content(
-        of event: ApplyBilling.Event, _ account: Account, _ plan: Plan, price: String
+        of event: ApplyBilling.Event, _ account: Account, _ plan: Plan, _ next: Plan?,
+        price: String
     ) -> MailContent? {
         switch event {
         case .activated: .planActivated(plan, account, price: price)
@@ -55,6 +57,13 @@ package struct BillingMails: Sendable {
         case .ended: .planEnded(plan)
         case .revoked: .paymentReturned(plan)
         case .returnedInPart: .paymentReturnedInPart(plan, account)
+        case .planScheduled:
+            next.flatMap { next in
+                account.subscription.scheduled.map {
+                    .planScheduled(plan, next, price: next.spokenPrice, at: $0.startsAt)
+                }
+            }
+        case .planUnscheduled: nil
         case .renewed, .planLowered, .paymentPastDue, .resumed, .upgradeReturned, .updated: nil
         }
     }

@@ -21,7 +21,10 @@ extension Problem {
         409, "same_plan", "Same plan", "This is the plan that the user is on.")
     package static let downgradeNotAllowed = Problem(
         409, "downgrade_not_allowed", "Not an upgrade",
-        "A lower plan cannot be reached by an upgrade.")
+        "A lower plan begins at the end of what is paid, by a downgrade.")
+    package static let upgradeNotDowngrade = Problem(
+        409, "upgrade_not_downgrade", "Not a downgrade",
+        "A higher plan begins at once, by an upgrade.")
     package static let cancellationPending = Problem(
         409, "cancellation_pending", "Cancellation pending",
         "The subscription is about to end; resume it first.")
@@ -62,6 +65,7 @@ extension Problem {
             case .samePlan: .samePlan
             case .checkoutRequired: .checkoutRequired
             case .downgrade: .downgradeNotAllowed
+            case .upgrade: .upgradeNotDowngrade
             case .cancellationPending: .cancellationPending
             case .paymentPastDue: .paymentPastDue
             case .paymentIncomplete: .paymentIncomplete

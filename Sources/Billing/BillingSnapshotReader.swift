@@ -31,6 +31,8 @@ package struct BillingSnapshotReader: Sendable {
         let item: StripeSubscription.Item?
         /// Of these invoices money went back.
         let returned: [String]
+        /// What its schedule brings.
+        let coming: Coming
     }
 
     /// Which payments are looked at for money that went back.
@@ -76,19 +78,20 @@ package struct BillingSnapshotReader: Sendable {
         let money = try await money(
             of: Set(periods.map(\.invoice.id) + changes.compactMap(\.invoice?.id)), invoices,
             returns)
+        let coming = try await coming(to: subscription, on: ours?.plan)
         return Reading(
             snapshot: BillingSnapshot(
                 customerID: subscription.customerID, subscriptionID: subscription.id,
                 planID: ours?.plan, status: Subscription.Status(subscription.status),
                 cancelAtPeriodEnd: subscription.isEnding, cancelAt: time(subscription.endsAt),
                 canceledAt: time(subscription.canceledAt), endedAt: time(subscription.endedAt),
-                trialEnd: time(subscription.trialEnd),
+                trialEnd: time(subscription.trialEnd), scheduled: coming.plan,
                 periods: periods.map { $0.period(money[$0.invoice.id] ?? .none) },
                 changes: changes.map { change in
                     change.change(change.invoice.flatMap { money[$0.id] } ?? .none)
                 }),
             invoices: invoices, item: ours?.item,
-            returned: money.filter { $0.value.returned > 0 }.keys.sorted())
+            returned: money.filter { $0.value.returned > 0 }.keys.sorted(), coming: coming)
     }
 
     /// The plans of all prices that the lines name, each asked for once.

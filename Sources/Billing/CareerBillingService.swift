@@ -19,12 +19,14 @@ public struct CareerBillingService: Sendable {
     package let mirror: StripeMirror
     package let packs: PackMirror
     package let erased: ErasedCustomers
+    package let moves: UnfinishedMoves
     package let clock: DecisionClock
 
     package init(
         stripe: StripeClient, database: any Database, ledger: CareerLedger,
         subscriptions: CareerSubscriptionService, catalog: CatalogStore, prices: StripePrices,
-        mirror: StripeMirror, packs: PackMirror, erased: ErasedCustomers, clock: DecisionClock
+        mirror: StripeMirror, packs: PackMirror, erased: ErasedCustomers, moves: UnfinishedMoves,
+        clock: DecisionClock
     ) {
         self.stripe = stripe
         self.database = database
@@ -35,9 +37,12 @@ public struct CareerBillingService: Sendable {
         self.mirror = mirror
         self.packs = packs
         self.erased = erased
+        self.moves = moves
         self.clock = clock
     }
     package let checkoutTurns = UserTurns()
+    /// Moves of a user's plan come one after another.
+    package let moveTurns = UserTurns()
 
     /// - Throws: ``Problem/subscriptionNotFound``
     package func subscription(of user: UUID) async throws -> (account: Account, plan: Plan) {
@@ -79,7 +84,7 @@ public struct CareerBillingService: Sendable {
     }
 
     /// Changes how a subscription ends. A schedule would refuse that: it is released first, and the
-    /// plan that it was to bring is given up.
+    /// plan that it was to bring is given up, unless the change fails.
     ///
     /// - Returns: `nil` where the subscription ended a moment ago; then it has ended here too.
     package func changeEnding(
@@ -87,8 +92,7 @@ public struct CareerBillingService: Sendable {
         _ change: () async throws -> StripeSubscription
     ) async throws -> StripeSubscription? {
         do {
-            try await releaseSchedule(of: theirs)
-            return try await change()
+            return try await withoutSchedule(theirs, change)
         } catch let error as StripeError where error.isRefusal {
             if try await liveSubscription(of: user, requestID: requestID) == nil { return nil }
             throw error
@@ -106,11 +110,6 @@ public struct CareerBillingService: Sendable {
             try await stripe.setCancelAtPeriodEnd(
                 theirs.id, true, "cancel-\(theirs.id)-\(UUID().text)")
         }
-    }
-
-    package func releaseSchedule(of theirs: StripeSubscription) async throws {
-        guard let schedule = theirs.scheduleID else { return }
-        _ = try await stripe.releaseSchedule(schedule, "release-\(UUID().text)")
     }
 
     /// Ends a subscription at once; one that is over already stays so. An upgrade that waits for

@@ -192,6 +192,10 @@ public struct StripeReconciliation: Sendable {
         {
             found.append(Drift(theirs.id, "ends on \(end.rfc3339) at Stripe, not here"))
         }
+        if snapshot.scheduled != account.scheduled {
+            let place = snapshot.scheduled == nil ? "here" : "at Stripe"
+            found.append(Drift(theirs.id, "is to change its plan otherwise \(place)"))
+        }
         found += try await strangers(account, theirs)
         if snapshot.planID == nil {
             if try await !mirror.notices.haveTold(of: "\(theirs.id) unknown price") {

@@ -15,6 +15,7 @@ extension StripeMirror {
         if subscription.isOver {
             for invoice in reading.invoices { try await close(invoice, of: subscription) }
         } else {
+            if let outdated = reading.coming.outdated { try await releaseOutdated(outdated) }
             try await tellOfOddities(subscription, reading, owner: owner)
             try await tellOfLateChanges(subscription, reading.snapshot, owner: owner)
         }

@@ -10,6 +10,7 @@ public enum SQLValue: Sendable, Hashable {
     case blob([UInt8])
 
     public static func text(_ value: String?) -> SQLValue { value.map { .text($0) } ?? .null }
+    public static func uuid(_ value: UUID?) -> SQLValue { value.map { .uuid($0) } ?? .null }
     public static func integer(_ value: Int64?) -> SQLValue { value.map { .integer($0) } ?? .null }
     public static func integer(_ value: Int) -> SQLValue { .integer(Int64(value)) }
     public static func bool(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }

@@ -31,6 +31,8 @@ public struct Subscription: Sendable, Hashable {
     /// When that end comes; in most cases the period's end.
     public internal(set) var cancelAt: Timestamp?
     public internal(set) var canceledAt: Timestamp?
+    /// The plan that follows by itself, if one was asked for.
+    public internal(set) var scheduled: ScheduledPlan?
     public internal(set) var trialEnd: Timestamp?
     /// One trial a user, ever: set when the first one starts, or was used by an earlier account
     /// of the same email.
@@ -45,7 +47,7 @@ public struct Subscription: Sendable, Hashable {
         id: UUID, userID: UUID, planID: UUID, status: Status, stripeCustomerID: String?,
         stripeSubscriptionID: String?, cancelAtPeriodEnd: Bool, canceledAt: Timestamp?,
         trialEnd: Timestamp?, trialUsed: Bool, createdAt: Timestamp, updatedAt: Timestamp,
-        cancelAt: Timestamp? = nil
+        cancelAt: Timestamp? = nil, scheduled: ScheduledPlan? = nil
     ) {
         self.id = id
         self.userID = userID
@@ -55,6 +57,7 @@ public struct Subscription: Sendable, Hashable {
         self.stripeSubscriptionID = stripeSubscriptionID
         self.cancelAtPeriodEnd = cancelAtPeriodEnd
         self.cancelAt = cancelAt
+        self.scheduled = scheduled
         self.canceledAt = canceledAt
         self.trialEnd = trialEnd
         self.trialUsed = trialUsed

@@ -1,9 +1,24 @@
-/// Why an upgrade, or its preview, is refused. Nothing changes then, here or at Stripe.
+/// Which way a change of plan goes.
+public enum PlanMove: Sendable, Hashable, CaseIterable {
+    /// To a higher rank: at once, prorated and charged.
+    case upgrade
+    /// To a lower rank: at the end of what is paid, at no charge.
+    case downgrade
+
+    public init(from plan: Plan, to new: Plan) {
+        self = new.rank < plan.rank ? .downgrade : .upgrade
+    }
+}
+
+/// Why a change of plan, or its preview, is refused. Nothing changes then, here or at Stripe.
 public enum UpgradeRefusal: Sendable, Hashable, CaseIterable {
     case samePlan
     /// Nothing is paid for that could be upgraded.
     case checkoutRequired
+    /// The plan is a lower one, and an upgrade was asked for.
     case downgrade
+    /// The plan is a higher one, and a downgrade was asked for.
+    case upgrade
     /// The subscription is about to end; it must be resumed first.
     case cancellationPending
     /// An invoice could not be collected (`past_due`, or `unpaid` once Stripe has stopped trying).
@@ -15,7 +30,7 @@ public enum UpgradeRefusal: Sendable, Hashable, CaseIterable {
     case paused
 }
 
-/// What an upgrade is judged by: the subscription as it stands, here or at Stripe.
+/// What a change of plan is judged by: the subscription as it stands, here or at Stripe.
 public struct UpgradeStanding: Sendable, Hashable {
     public let plan: Plan
     /// Whether Stripe bills for it.
@@ -32,11 +47,13 @@ public struct UpgradeStanding: Sendable, Hashable {
         self.cancelAtPeriodEnd = cancelAtPeriodEnd
     }
 
-    /// - Returns: `nil` where the upgrade may go ahead.
-    public func refusal(of new: Plan) -> UpgradeRefusal? {
+    /// - Parameter move: what was asked for; `nil` for whichever leads to the plan.
+    /// - Returns: `nil` where the move may go ahead.
+    public func refusal(of new: Plan, by move: PlanMove? = .upgrade) -> UpgradeRefusal? {
         if new.id == plan.id { return .samePlan }
         guard isBilled else { return .checkoutRequired }
-        if new.rank < plan.rank { return .downgrade }
+        let actual = PlanMove(from: plan, to: new)
+        if let move, move != actual { return actual == .downgrade ? .downgrade : .upgrade }
         if cancelAtPeriodEnd { return .cancellationPending }
         switch status {
         case .active, .trialing: return nil

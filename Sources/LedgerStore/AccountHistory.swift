@@ -43,6 +43,21 @@ package enum AccountHistory {
         }
     }
 
+    /// Whether something was decided of what is subscribed to at Stripe since then, beyond that no
+    /// plan follows any more.
+    package static func hasMoved(
+        _ stripeSubscriptionID: String, since: Timestamp, in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try !connection.query(
+            """
+            SELECT 1 FROM subscription_changes c JOIN subscriptions s ON s.id = c.subscription_id
+            WHERE s.stripe_subscription_id = ? AND c.at >= ?
+                AND c.event NOT IN ('plan_unscheduled', 'updated')
+            LIMIT 1
+            """, [.text(stripeSubscriptionID), .time(since)]
+        ).isEmpty
+    }
+
     package static func grants(
         of user: UUID, after key: [SQLValue]?, limit: Int64,
         in connection: any DatabaseConnection

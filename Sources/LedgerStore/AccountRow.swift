@@ -27,7 +27,7 @@ enum AccountRow {
             """
             SELECT id, user_id, plan_id, status, stripe_customer_id, stripe_subscription_id,
                 cancel_at_period_end, canceled_at, trial_end, trial_used, created_at, updated_at,
-                cancel_at
+                cancel_at, scheduled_plan_id, scheduled_at
             FROM subscriptions WHERE user_id = ?
             """, users.map { [.uuid($0)] })
     }
@@ -101,7 +101,8 @@ enum AccountRow {
             stripeCustomerID: reader.optionalText(), stripeSubscriptionID: reader.optionalText(),
             cancelAtPeriodEnd: reader.bool(), canceledAt: reader.optionalTime(),
             trialEnd: reader.optionalTime(), trialUsed: reader.bool(), createdAt: reader.time(),
-            updatedAt: reader.time(), cancelAt: reader.optionalTime())
+            updatedAt: reader.time(), cancelAt: reader.optionalTime(),
+            scheduled: ScheduledPlan(reading: &reader))
     }
 
     /// The column `standing`.

@@ -56,8 +56,8 @@ extension LedgerTables {
             """
             INSERT INTO subscriptions (id, user_id, plan_id, status, stripe_customer_id,
                 stripe_subscription_id, cancel_at_period_end, canceled_at, trial_end, trial_used,
-                created_at, updated_at, cancel_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                created_at, updated_at, cancel_at, scheduled_plan_id, scheduled_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 [
@@ -68,7 +68,8 @@ extension LedgerTables {
                     .bool(subscription.cancelAtPeriodEnd), .time(subscription.canceledAt),
                     .time(subscription.trialEnd), .bool(subscription.trialUsed),
                     .time(subscription.createdAt), .time(subscription.updatedAt),
-                    .time(subscription.cancelAt),
+                    .time(subscription.cancelAt), .uuid(subscription.scheduled?.planID),
+                    .time(subscription.scheduled?.startsAt),
                 ]
             ])
         try connection.enqueueMany(
@@ -86,7 +87,8 @@ extension LedgerTables {
     private static let updateSubscription = """
         UPDATE subscriptions SET plan_id = ?, status = ?, stripe_customer_id = ?,
             stripe_subscription_id = ?, cancel_at_period_end = ?, canceled_at = ?, trial_end = ?,
-            trial_used = ?, updated_at = ?, cancel_at = ?
+            trial_used = ?, updated_at = ?, cancel_at = ?, scheduled_plan_id = ?,
+            scheduled_at = ?
         WHERE id = ?
         """
 
@@ -96,7 +98,9 @@ extension LedgerTables {
             .text(subscription.stripeCustomerID), .text(subscription.stripeSubscriptionID),
             .bool(subscription.cancelAtPeriodEnd), .time(subscription.canceledAt),
             .time(subscription.trialEnd), .bool(subscription.trialUsed),
-            .time(subscription.updatedAt), .time(subscription.cancelAt), .uuid(subscription.id),
+            .time(subscription.updatedAt), .time(subscription.cancelAt),
+            .uuid(subscription.scheduled?.planID), .time(subscription.scheduled?.startsAt),
+            .uuid(subscription.id),
         ]
     }
 

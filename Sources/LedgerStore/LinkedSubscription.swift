@@ -53,6 +53,15 @@ package struct LinkedSubscription: Sendable {
     }
 }
 
+extension ScheduledPlan {
+    /// Reads `scheduled_plan_id` and `scheduled_at`, which are both there or neither.
+    init?(reading reader: inout RowReader) throws {
+        let (planID, startsAt) = try (reader.optionalUUID(), reader.optionalTime())
+        guard let planID, let startsAt else { return nil }
+        self.init(planID: planID, startsAt: startsAt)
+    }
+}
+
 /// An account that has a customer at Stripe, as it is compared with what Stripe says.
 package struct MirroredAccount: Sendable {
     package let userID: UUID
@@ -62,6 +71,7 @@ package struct MirroredAccount: Sendable {
     package let status: Subscription.Status
     package let cancelAtPeriodEnd: Bool
     package let cancelAt: Timestamp?
+    package let scheduled: ScheduledPlan?
     package let periodStart: Timestamp
     package let periodEnd: Timestamp
     package let isPeriodPaid: Bool
@@ -86,8 +96,8 @@ package struct MirroredAccount: Sendable {
         try connection.query(
             """
             SELECT s.user_id, s.stripe_customer_id, s.stripe_subscription_id, s.plan_id, s.status,
-                s.cancel_at_period_end, s.cancel_at, c.period_start, c.period_end,
-                c.period_source
+                s.cancel_at_period_end, s.cancel_at, s.scheduled_plan_id, s.scheduled_at,
+                c.period_start, c.period_end, c.period_source
             FROM subscriptions s
             JOIN career_subscription_contexts c ON c.subscription_id = s.id
             WHERE s.stripe_customer_id IS NOT NULL AND \(filter)
@@ -100,7 +110,8 @@ package struct MirroredAccount: Sendable {
                 subscriptionID: reader.optionalText(), planID: reader.uuid(),
                 status: reader.oneOf(Subscription.Status.self),
                 cancelAtPeriodEnd: reader.bool(), cancelAt: reader.optionalTime(),
-                periodStart: reader.time(), periodEnd: reader.time(),
+                scheduled: ScheduledPlan(reading: &reader), periodStart: reader.time(),
+                periodEnd: reader.time(),
                 isPeriodPaid: reader.oneOf(BillingPeriod.Source.self) == .paid)
         }
     }

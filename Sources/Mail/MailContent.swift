@@ -6,7 +6,8 @@ import Values
 package struct MailContent: Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case signUpCode, alreadyRegistered, passwordReset, passwordChanged
-        case planActivated, planUpgraded, planCanceled, planEnded, paymentReturned
+        case planActivated, planUpgraded, planCanceled, planEnded, planScheduled
+        case paymentReturned
         case paymentReturnedInPart
         case paymentFailed, paymentNeedsAction, trialEnds
         case creditsNearlyUsedUp, creditsUsedUp
@@ -77,6 +78,20 @@ extension MailContent {
 
     package static func planCanceled(_ plan: Plan, endsAt: Timestamp) -> MailContent {
         MailContent(.planCanceled, ["plan": plan.name, "periodEnd": endsAt.day])
+    }
+
+    /// - Parameters:
+    ///   - next: the plan that takes the other's place.
+    ///   - price: what it costs, in words.
+    package static func planScheduled(
+        _ plan: Plan, _ next: Plan, price: String, at start: Timestamp
+    ) -> MailContent {
+        MailContent(
+            .planScheduled,
+            [
+                "plan": plan.name, "nextPlan": next.name, "price": price, "start": start.day,
+                "credits": next.pricing.creditsAllocation.decimal,
+            ])
     }
 
     /// - Parameter plan: the one that takes its place.

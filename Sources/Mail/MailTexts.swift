@@ -110,6 +110,18 @@ extension MailText {
 
                 If you change your mind, resume the plan before that day.
                 """),
+        .planScheduled: MailText(
+            subject: "Your plan changes to {{nextPlan}} on {{start}}",
+            values: ["plan", "nextPlan", "price", "start", "credits"],
+            body: """
+                {{>greeting}}
+
+                On {{start}} your plan changes from {{plan}} to {{nextPlan}}: {{price}}, with
+                {{credits}} credits a period. Until then you keep {{plan}} and its credits, and
+                nothing is charged.
+
+                If you change your mind, take the change back before that day.
+                """),
         .planEnded: MailText(
             subject: "Your paid plan has ended",
             values: ["plan"],

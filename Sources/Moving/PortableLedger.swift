@@ -8,7 +8,7 @@ extension PortableTable {
                 .text("stripe_customer_id"), .text("stripe_subscription_id"),
                 .flag("cancel_at_period_end"), .time("canceled_at"), .time("trial_end"),
                 .flag("trial_used"), .time("created_at"), .time("updated_at"),
-                .time("cancel_at"),
+                .time("cancel_at"), .uuid("scheduled_plan_id"), .time("scheduled_at"),
             ]),
         PortableTable(
             "subscription_changes", key: "id",

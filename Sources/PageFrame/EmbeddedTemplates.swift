@@ -20,6 +20,7 @@ package enum EmbeddedTemplates {
         "credits": text(PackageResources.credits_mustache),
         "data": text(PackageResources.data_mustache),
         "delete": text(PackageResources.delete_mustache),
+        "downgrade": text(PackageResources.downgrade_mustache),
         "embed": text(PackageResources.embed_mustache),
         "empty": text(PackageResources.empty_mustache),
         "enter": text(PackageResources.enter_mustache),

@@ -33,15 +33,17 @@ struct AccountPage: Page {
                 before: nil, limit: Self.latestCalls, status: nil, featureKey: nil), visit.call)
         let grants = try await parts.career.grants(of: account)
         let context = account.context
+        let catalog = try await parts.career.currentCatalog()
+        let nextPlan = account.subscription.scheduled.flatMap { catalog.plan($0.planID) }
         var values: JSONObject = [
             "state": state.kind == .free || state.kind == .active
-                ? .null : .object(state.values(plan, spoken, now: now)),
+                ? .null : .object(state.values(plan, next: nextPlan, spoken, now: now)),
             "left": .string(context.remaining.spoken),
             "of_html": .string(words.html("account.of", ["all": context.allocated.spoken])),
             "meter": charts.meter(context),
             "beside_html": .text(beside(account, now)),
             "reset_html": .string(reset(state, account, plan, spoken, now)),
-            "next_html": .string(next(state, plan, spoken, now)),
+            "next_html": .string(next(state, nextPlan ?? plan, spoken, now)),
             "has_sources": .bool(!grants.isEmpty),
             "sources": .array(grants.map { source($0, spoken, now) }),
             "has_usage": .bool(!byFeature.isEmpty),
@@ -83,7 +85,8 @@ struct AccountPage: Page {
             return words.html(
                 "account.reset.free",
                 ["credits": plan.pricing.creditsAllocation.spoken, "when": when])
-        case .active, .trial: return words.html("account.reset.paid", ["when": when])
+        case .active, .trial, .lowering, .trialLowering:
+            return words.html("account.reset.paid", ["when": when])
         default: return words.html("account.reset.ends", ["when": spoken.day(state.at, now: now)])
         }
     }

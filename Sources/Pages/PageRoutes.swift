@@ -56,6 +56,7 @@ private func planPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint]
         Endpoint(at + "/paid", PaidPage(parts: parts, words: words), in: frame),
     ] + form(at + "/checkout", CheckoutButton(parts: parts, words: words), frame)
         + form(at + "/upgrade", UpgradePage(parts: parts, words: words), frame)
+        + form(at + "/downgrade", DowngradePage(parts: parts, words: words), frame)
         + form(at + "/cancel", CancelPage(parts: parts, words: words), frame)
         + form(at + "/resume", ResumeButton(parts: parts, words: words), frame)
         + form(at + "/activate", ActivateButton(parts: parts, words: words), frame)

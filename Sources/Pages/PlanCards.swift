@@ -3,10 +3,12 @@ import HTTPEndpoint
 import JSON
 import Ledger
 import PageFrame
+import Values
 
 /// The plans side by side, each with what the visitor can do about it.
 struct PlanCards: Sendable {
     let words: Words
+    let now: Timestamp
     /// Whether strangers can sign up here.
     var offersSignUp = true
 
@@ -42,13 +44,27 @@ struct PlanCards: Sendable {
         return card
     }
 
-    /// The same judgement as an upgrade's own, on what is known here.
+    /// The same judgement as a move's own, on what is known here.
     private func choice(_ plan: Plan, _ account: Account, _ current: Plan) -> JSONObject {
         let subscription = account.subscription
+        if let scheduled = subscription.scheduled, scheduled.planID == plan.id {
+            let when = Spoken(words: words).day(scheduled.startsAt, now: now)
+            return [
+                "note_html": .string(
+                    words.html("plan.scheduled", ["plan": plan.name, "when": when]))
+            ]
+        }
         let standing = UpgradeStanding(
             plan: current, isBilled: subscription.stripeSubscriptionID != nil,
             status: subscription.status, cancelAtPeriodEnd: subscription.cancelAtPeriodEnd)
-        switch standing.refusal(of: plan) {
+        switch standing.refusal(of: plan, by: nil) {
+        case nil where plan.rank < current.rank:
+            let page = plan.kind == .free ? "cancel" : "downgrade?plan_id=\(plan.id.text)"
+            return [
+                "action": link(
+                    "/account/plan/" + page, words.html("plan.lower", ["plan": plan.name]),
+                    isPlain: true)
+            ]
         case nil:
             return [
                 "action": link(
@@ -63,8 +79,8 @@ struct PlanCards: Sendable {
                 hasTrial ? "plan.trial" : "plan.choose",
                 ["plan": plan.name, "days": String(plan.trialDays)])
             return ["action": ["post": "/account/plan/checkout", "label_html": .string(label)]]
-        case .downgrade:
-            return ["note_html": .string(words.html("plan.lower", ["plan": plan.name]))]
+        // Neither is asked for by its name.
+        case .downgrade, .upgrade: return [:]
         case .cancellationPending: return ["note_html": .string(words.html("plan.ending"))]
         case .paymentPastDue, .paymentIncomplete, .paused:
             return ["note_html": .string(words.html("plan.unpaid"))]

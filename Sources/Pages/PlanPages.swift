@@ -46,12 +46,13 @@ struct PlanOverview: Sendable {
                     "label_html": .string(words.html("act.activate")), "can_bill": false,
                     "can_cancel": false,
                 ],
-                "plans": PlanCards(words: words).values(plans, .stranger),
+                "plans": PlanCards(words: words, now: now).values(plans, .stranger),
             ])
         }
         let standing = SubscriptionState(account, now: now, grace: parts.site.pastDueGrace)
         let isBought = account.subscription.stripeSubscriptionID != nil
-        var state = standing.values(plan, Spoken(words: words), now: now)
+        let next = account.subscription.scheduled.flatMap { catalog.plan($0.planID) }
+        var state = standing.values(plan, next: next, Spoken(words: words), now: now)
         if isArriving && !isBought {
             state["text_html"] = .string(words.html("state.arriving"))
             state["badge_html"] = .string(words.html("badge.arriving"))
@@ -65,7 +66,8 @@ struct PlanOverview: Sendable {
         state["can_cancel"] = .bool(standing.canCancel)
         return form.with([
             "state": .object(state),
-            "plans": PlanCards(words: words).values(plans, .user(account, plan)),
+            "plans": PlanCards(words: words, now: now).values(
+                plans, .user(account, plan)),
         ])
     }
 }

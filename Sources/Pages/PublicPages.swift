@@ -66,7 +66,9 @@ struct PricingPage: Page {
         {
             standing = .user(found.account, found.plan)
         }
-        return PlanCards(words: words, offersSignUp: !parts.site.signsInElsewhere).values(
+        return PlanCards(
+            words: words, now: parts.now, offersSignUp: !parts.site.signsInElsewhere
+        ).values(
             catalog.plans.filter(\.isActive), standing)
     }
 }

@@ -32,6 +32,7 @@ public let migrations: [Migration] = [
     Migration("standalone grants", standaloneGrants),
     Migration("pack purchases", packPurchases),
     Migration("promotion codes", promotionCodes),
+    Migration("scheduled plans", scheduledPlans),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

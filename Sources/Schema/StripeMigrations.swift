@@ -15,3 +15,14 @@ func endsAndAttempts(_ sql: SQLDialect) -> [String] {
         "ALTER TABLE checkouts ADD COLUMN customer_key TEXT",
     ]
 }
+
+/// The plan that follows at the end of what is paid, and when: both or neither.
+func scheduledPlans(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        ALTER TABLE subscriptions
+        ADD COLUMN scheduled_plan_id \(sql.uuid) REFERENCES plans (id)
+        """,
+        "ALTER TABLE subscriptions ADD COLUMN scheduled_at \(sql.bigint)",
+    ]
+}

@@ -97,7 +97,8 @@ public struct CareerServices: Sendable {
         let billing = CareerBillingService(
             stripe: stripe, database: database, ledger: core.ledger,
             subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
-            packs: packs, erased: erased, clock: clock)
+            packs: packs, erased: erased,
+            moves: UnfinishedMoves(broker: broker, database: database), clock: clock)
         self.billing = billing
         localStripe = LocalStripe(core.settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
@@ -107,7 +108,8 @@ public struct CareerServices: Sendable {
             logger: core.logger, clock: clock, wall: .wall)
         let handlers = StripeEventHandlers(
             database: database, stripe: stripe, mirror: mirror, packs: packs, notices: notices,
-            mails: mails, forgetErased: { try await billing.forgetErased($0) }, clock: clock)
+            mails: mails, forgetErased: { try await billing.forgetErased($0) },
+            takeUp: { try await billing.takeUp($0, requestID: $1) }, clock: clock)
         var all = handlers.all
         all[.usageCommits] = QueuedCommits(quota: quota).handle
         if let url = core.settings.smtpURL {

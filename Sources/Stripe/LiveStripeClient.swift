@@ -34,6 +34,7 @@ extension StripeClient {
         client.connectCheckout(api)
         client.connectSubscriptions(api)
         client.connectEndings(api)
+        client.connectSchedules(api)
         client.connectInvoices(api)
         client.connectSetup(api)
         return client

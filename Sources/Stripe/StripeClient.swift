@@ -75,6 +75,17 @@ public struct StripeClient: Sendable {
     /// refuses the two in one request.
     public var clearCancelAt:
         @Sendable (String, String) async throws(StripeError) -> StripeSubscription
+    public var retrieveSchedule:
+        @Sendable (String) async throws(StripeError) -> StripeSubscriptionSchedule
+    /// Attaches a schedule to a subscription: its one phase is the period that is running. One that
+    /// has a schedule, has ended or is to end is an `invalidRequest`.
+    public var createSchedule:
+        @Sendable (String, String) async throws(StripeError) -> StripeSubscriptionSchedule
+    /// Takes the schedule and what is to become of its subscription. A schedule that runs no longer
+    /// is an `invalidRequest`.
+    public var updateSchedule:
+        @Sendable (String, StripeSchedulePlan, String) async throws(StripeError) ->
+            StripeSubscriptionSchedule
     /// Detaches a schedule from its subscription, which goes on as it is. A schedule that is
     /// attached no longer is an `invalidRequest`.
     public var releaseSchedule:

@@ -46,6 +46,12 @@ public struct StripeInvoice: Sendable, Equatable {
     public let amountPaid: Int64
     /// Before credit of the customer's balance is used; negative where the change gives back.
     public let total: Int64
+    /// Before discounts and tax.
+    public let subtotal: Int64
+    /// The tax that comes on top.
+    public let tax: Int64
+    /// What each discount takes off.
+    public let discountAmounts: [Int64]
     /// ISO 4217, lower case.
     public let currency: String
     public internal(set) var lines: [Line]
@@ -78,6 +84,15 @@ public struct StripeInvoice: Sendable, Equatable {
         amountDue = try wire.int("amount_due")
         amountPaid = try wire.int("amount_paid")
         total = try wire.int("total")
+        subtotal = try wire.optionalInt("subtotal") ?? total
+        var tax: Int64 = 0
+        for part in try wire.optionalElements("total_taxes") { tax += try part.int("amount") }
+        self.tax = tax
+        var discounts: [Int64] = []
+        for part in try wire.optionalElements("total_discount_amounts") {
+            discounts.append(try part.int("amount"))
+        }
+        discountAmounts = discounts
         currency = try wire.string("currency")
         let list = try wire.object("lines")
         var lines: [Line] = []

@@ -26,6 +26,14 @@ package struct CancelSubscription: Action {
         _ request: CareerCancelRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
         let user = try call.user().userID
+        return try await billing.moveTurns.inTurn(user) {
+            try await cancel(request, user, call)
+        }
+    }
+
+    private func cancel(
+        _ request: CareerCancelRequest, _ user: UUID, _ call: Call
+    ) async throws -> Reply<MessageResponse> {
         guard let theirs = try await billing.liveSubscription(of: user, requestID: call.id) else {
             throw Problem.nothingToCancel
         }

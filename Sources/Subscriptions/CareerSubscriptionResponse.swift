@@ -37,6 +37,13 @@ public struct CareerSubscriptionResponse: JSONObjectOutput {
         OutputField("canceled_at", .nullable(.time), "When canceling was asked for.") {
             $0.account.subscription.canceledAt
         },
+        OutputField(
+            "scheduled_plan_id", .nullable(.uuid),
+            "The plan that follows at the end of what is paid; `/resume` takes it back."
+        ) { $0.account.subscription.scheduled?.planID },
+        OutputField("scheduled_at", .nullable(.time), "When that plan begins.") {
+            $0.account.subscription.scheduled?.startsAt
+        },
         OutputField("trial_end", .nullable(.time), "When the trial ends or ended.") {
             $0.account.subscription.trialEnd
         },

@@ -34,39 +34,15 @@ extension CareerBillingService {
     package func planUpgrade(
         to newPlanID: UUID, user: UUID, requestID: String
     ) async throws -> PlannedUpgrade {
-        let (_, current) = try await subscription(of: user)
-        guard let new = try await catalog.current(in: database).plan(newPlanID), new.isActive else {
-            throw Problem.planNotFound
-        }
-        guard
-            let theirs = try await liveSubscription(of: user, requestID: requestID)
-        else {
-            let free = try await subscription(of: user).plan
-            let standing = UpgradeStanding(
-                plan: free, isBilled: false, status: .active, cancelAtPeriodEnd: false)
-            throw standing.refusal(of: new).map { Problem($0) } ?? Problem.checkoutRequired
-        }
-        guard let item = theirs.items.first else { throw Problem.paymentProviderUnavailable }
-        try await judge(theirs, item, current, upgradeTo: new, user: user, requestID: requestID)
-        return PlannedUpgrade(
-            current: current, new: new, subscription: theirs, item: item,
-            price: try await prices.price(of: new))
+        let move = try await planMove(
+            to: newPlanID, by: .upgrade, user: user, requestID: requestID)
+        return try await upgrade(move)
     }
 
-    /// Stripe may know what we have not heard yet: a payment that failed a moment ago, an upgrade
-    /// whose answer was lost. Before a refusal the mirror catches up.
-    private func judge(
-        _ subscription: StripeSubscription, _ item: StripeSubscription.Item, _ current: Plan,
-        upgradeTo new: Plan, user: UUID, requestID: String
-    ) async throws {
-        let planID = try await prices.plan(of: item.price)
-        let plan = try await catalog.current(in: database).plan(planID ?? current.id) ?? current
-        let standing = UpgradeStanding(
-            plan: plan, isBilled: true, status: Subscription.Status(subscription.status),
-            cancelAtPeriodEnd: subscription.isEnding)
-        guard let refusal = standing.refusal(of: new) else { return }
-        try await mirror.refresh(subscription.id, userID: user, requestID: requestID)
-        throw Problem(refusal)
+    func upgrade(_ move: PlannedMove) async throws -> PlannedUpgrade {
+        PlannedUpgrade(
+            current: move.current, new: move.new, subscription: move.subscription,
+            item: move.item, price: try await prices.price(of: move.new))
     }
 }
 

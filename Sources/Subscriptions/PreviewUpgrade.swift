@@ -13,11 +13,12 @@ package struct PreviewUpgrade: Action {
     }
 
     package static let about = About(
-        "What an upgrade would cost now",
+        "What a change of plan would cost now",
         details: """
-            Changes nothing. An upgrade to the same plan within ten minutes is charged just this.
+            Changes nothing. An upgrade to the same plan within ten minutes is charged just this. \
+            A lower plan costs nothing now and begins at `effective_at`.
             """,
-        access: .user, refusals: upgradeRefusals)
+        access: .user, refusals: moveRefusals)
 
     package func read(_ input: inout InputReader) -> CareerUpgradePreviewRequest {
         input.body(CareerUpgradePreviewRequest.self)
@@ -27,28 +28,45 @@ package struct PreviewUpgrade: Action {
         _ request: CareerUpgradePreviewRequest, _ call: Call
     ) async throws -> Reply<CareerUpgradePreviewResponse> {
         let user = try call.user().userID
-        let upgrade = try await billing.planUpgrade(
-            to: request.newPlanID, user: user, requestID: call.id)
+        let move = try await billing.planMove(
+            to: request.newPlanID, by: nil, user: user, requestID: call.id)
+        return Reply(
+            move.kind == .downgrade ? lower(move) : try await upgrade(move, user: user))
+    }
+
+    /// It begins when what is paid, or the trial, ends: nothing is due, and nothing goes back.
+    private func lower(_ move: PlannedMove) -> CareerUpgradePreviewResponse {
+        let nothing = Money.zero(move.current.price.currency)
+        let end = Timestamp(ofStripe: move.item.currentPeriodEnd)
+        return CareerUpgradePreviewResponse(
+            currentPlan: move.current, newPlan: move.new, proration: nothing, due: nothing,
+            subtotal: nothing, tax: nothing, discounts: [], billingPeriodEnd: end,
+            effectiveAt: end, prorationDate: billing.clock.now().seconds)
+    }
+
+    private func upgrade(
+        _ move: PlannedMove, user: UUID
+    ) async throws -> CareerUpgradePreviewResponse {
+        let upgrade = try await billing.upgrade(move)
         let prorationDate = max(billing.clock.now().seconds, upgrade.item.currentPeriodStart)
         let invoice = try await billing.stripe.previewUpgrade(upgrade.change(prorationDate))
         try await UpgradePreviews(database: billing.database)
             .keep(upgrade, at: prorationDate, user: user)
-        guard let proration = Money(amount: invoice.total, currency: invoice.currency),
-            let due = Money(amount: invoice.amountDue, currency: invoice.currency)
-        else { throw StripeError(.malformedResponse(field: "invoice.total")) }
-        return Reply(
-            CareerUpgradePreviewResponse(
-                currentPlan: upgrade.current, newPlan: upgrade.new, proration: proration, due: due,
-                billingPeriodEnd: Timestamp(ofStripe: upgrade.item.currentPeriodEnd),
-                prorationDate: prorationDate))
+        func money(_ amount: Int64) throws -> Money {
+            guard let money = Money(amount: amount, currency: invoice.currency) else {
+                throw StripeError(.malformedResponse(field: "invoice.total"))
+            }
+            return money
+        }
+        return CareerUpgradePreviewResponse(
+            currentPlan: upgrade.current, newPlan: upgrade.new,
+            proration: try money(invoice.total), due: try money(invoice.amountDue),
+            subtotal: try money(invoice.subtotal), tax: try money(invoice.tax),
+            discounts: try invoice.discountAmounts.map { try money($0) },
+            billingPeriodEnd: Timestamp(ofStripe: upgrade.item.currentPeriodEnd),
+            effectiveAt: Timestamp(ofStripe: prorationDate), prorationDate: prorationDate)
     }
 }
-
-let upgradeRefusals: [Problem] = [
-    .subscriptionNotFound, .planNotFound, .checkoutRequired, .samePlan, .downgradeNotAllowed,
-    .cancellationPending, .paymentPastDue, .paymentIncomplete, .subscriptionPaused,
-    .paymentProviderUnavailable, .paymentProviderError,
-]
 
 package struct CareerUpgradePreviewRequest: JSONInput {
     let newPlanID: UUID
@@ -57,10 +75,10 @@ package struct CareerUpgradePreviewRequest: JSONInput {
         self.newPlanID = newPlanID
     }
 
-    package static let about = "The plan to upgrade to."
+    package static let about = "The plan to move to."
 
     package init(_ reader: inout ObjectReader) {
-        newPlanID = reader.required("new_plan_id", .uuid, "A plan of a higher rank.")
+        newPlanID = reader.required("new_plan_id", .uuid, "Another plan than the present one.")
     }
 }
 
@@ -69,11 +87,18 @@ package struct CareerUpgradePreviewResponse: JSONObjectOutput {
     package let newPlan: Plan
     let proration: Money
     package let due: Money
+    let subtotal: Money
+    let tax: Money
+    let discounts: [Money]
     package let billingPeriodEnd: Timestamp
+    package let effectiveAt: Timestamp
     /// The instant that the price is of, in seconds since 1970; not on the wire.
     package let prorationDate: Int64
 
-    package static let about = "What an upgrade would cost."
+    /// Whether the plan is a lower one, which begins later.
+    package var isLower: Bool { newPlan.rank < currentPlan.rank }
+
+    package static let about = "What a change of plan would cost."
     package static let fields: [OutputField<CareerUpgradePreviewResponse>] = [
         OutputField("current_plan", .object, "The plan now.") {
             PlanResponse(plan: $0.currentPlan)
@@ -85,7 +110,28 @@ package struct CareerUpgradePreviewResponse: JSONObjectOutput {
         OutputField("total_due", .text, "What would be charged now, a decimal string.") {
             $0.due.decimal
         },
+        OutputField(
+            "subtotal", .text, "The difference before discounts and tax, a decimal string."
+        ) { $0.subtotal.decimal },
+        OutputField("discounts", .array(.object), "What is taken off.") {
+            $0.discounts.map(DiscountResponse.init)
+        },
+        OutputField("tax", .text, "The tax on it, a decimal string.") { $0.tax.decimal },
         OutputField("currency", .text, "ISO 4217, lower case.") { $0.due.currency.code },
+        OutputField(
+            "effective_at", .time,
+            "When the plan begins: now for a higher one, when what is paid ends for a lower one."
+        ) { $0.effectiveAt },
         OutputField("billing_period_end", .time, "Stays as it is.") { $0.billingPeriodEnd },
+    ]
+}
+
+struct DiscountResponse: JSONObjectOutput {
+    let amount: Money
+
+    static let schemaName = "Discount"
+    static let about = "What a coupon takes off."
+    static let fields: [OutputField<DiscountResponse>] = [
+        OutputField("amount", .text, "How much, a decimal string.") { $0.amount.decimal }
     ]
 }

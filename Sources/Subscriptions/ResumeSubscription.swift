@@ -11,7 +11,7 @@ package struct ResumeSubscription: Action {
     }
 
     package static let about = About(
-        "Take back a cancellation at the period's end",
+        "Take back a cancellation, or a lower plan, at the period's end",
         details: "Where none is pending, nothing changes.", access: .user,
         refusals: [.subscriptionNotFound, .paymentProviderUnavailable, .paymentProviderError])
 
@@ -21,10 +21,12 @@ package struct ResumeSubscription: Action {
         _ input: Void, _ call: Call
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
-        if let theirs = try await billing.liveSubscription(of: user, requestID: call.id) {
-            try await resume(theirs, user, call)
+        return try await billing.moveTurns.inTurn(user) {
+            if let theirs = try await billing.liveSubscription(of: user, requestID: call.id) {
+                try await resume(theirs, user, call)
+            }
+            return try await billing.subscriptions.reply(user)
         }
-        return try await billing.subscriptions.reply(user)
     }
 
     /// Takes back what Stripe says is pending: it may have been asked for there a moment ago.
@@ -39,6 +41,10 @@ package struct ResumeSubscription: Action {
                     theirs.id, false, "resume-\(theirs.id)-\(UUID().text)")
             }
             if answer?.cancelAt != nil { try await clearDate(theirs.id) }
+        } else if let schedule = try await billing.runningSchedule(of: theirs),
+            !schedule.comingPhases.isEmpty
+        {
+            try await billing.releaseSchedule(of: theirs)
         }
         try await billing.mirror.refresh(theirs.id, userID: user, requestID: call.id)
         guard try await isEnding(user) else { return }

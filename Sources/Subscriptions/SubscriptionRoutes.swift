@@ -16,6 +16,7 @@ package func subscriptionRoutes(
         Endpoint(.post, at + "/checkout", tag: tag, StartCheckout(billing: billing)),
         Endpoint(.post, at + "/preview-upgrade", tag: tag, PreviewUpgrade(billing: billing)),
         Endpoint(.post, at + "/upgrade", tag: tag, UpgradePlan(billing: billing)),
+        Endpoint(.post, at + "/downgrade", tag: tag, DowngradePlan(billing: billing)),
         Endpoint(.post, at + "/cancel", tag: tag, CancelSubscription(billing: billing)),
         Endpoint(.post, at + "/resume", tag: tag, ResumeSubscription(billing: billing)),
         Endpoint(

@@ -36,8 +36,16 @@ package struct UpgradePlan: Action {
         _ request: CareerUpgradeRequest, _ call: Call, agreedAt agreed: Int64?
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
+        return try await billing.moveTurns.inTurn(user) {
+            try await upgrade(to: request.newPlanID, user, agreed, call)
+        }
+    }
+
+    private func upgrade(
+        to newPlanID: UUID, _ user: UUID, _ agreed: Int64?, _ call: Call
+    ) async throws -> Reply<CareerSubscriptionResponse> {
         let upgrade = try await billing.planUpgrade(
-            to: request.newPlanID, user: user, requestID: call.id)
+            to: newPlanID, user: user, requestID: call.id)
         let now = billing.clock.now().seconds
         let shown = try await UpgradePreviews(database: billing.database)
             .date(upgrade, user: user, now: now)
@@ -45,11 +53,12 @@ package struct UpgradePlan: Action {
         let change = upgrade.change(shown ?? max(now, upgrade.item.currentPeriodStart))
         try await settleEarlier(upgrade)
         // A schedule would overwrite the plan with its own at its next phase.
-        try await billing.releaseSchedule(of: upgrade.subscription)
-        let updated = try await billing.stripe.updateSubscriptionPrice(
-            change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
-        let pending = try await billing.pendingUpgrade(of: updated)
-        if let pending { throw try await refusal(of: pending) }
+        try await billing.withoutSchedule(upgrade.subscription) {
+            let updated = try await billing.stripe.updateSubscriptionPrice(
+                change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
+            let pending = try await billing.pendingUpgrade(of: updated)
+            if let pending { throw try await refusal(of: pending) }
+        }
         try await billing.mirror.refresh(
             change.subscriptionID, userID: user, requestID: call.id)
         let upgraded = try await billing.subscription(of: user)

@@ -20,12 +20,16 @@ package struct StripeEventHandlers: Sendable {
     let mails: BillingMails
     /// Deletes a customer at Stripe whose user was erased here.
     let forgetErased: @Sendable (String) async throws -> Void
+    /// Looks whether a move of a plan has come to its end.
+    let takeUp: @Sendable (UnfinishedMoves.Move, String?) async throws -> Void
     let clock: DecisionClock
 
     package init(
         database: any Database, stripe: StripeClient, mirror: StripeMirror, packs: PackMirror,
         notices: OperatorNotices, mails: BillingMails,
-        forgetErased: @escaping @Sendable (String) async throws -> Void, clock: DecisionClock
+        forgetErased: @escaping @Sendable (String) async throws -> Void,
+        takeUp: @escaping @Sendable (UnfinishedMoves.Move, String?) async throws -> Void,
+        clock: DecisionClock
     ) {
         self.database = database
         self.stripe = stripe
@@ -34,6 +38,7 @@ package struct StripeEventHandlers: Sendable {
         self.notices = notices
         self.mails = mails
         self.forgetErased = forgetErased
+        self.takeUp = takeUp
         self.clock = clock
     }
 
@@ -62,6 +67,11 @@ package struct StripeEventHandlers: Sendable {
 
     private func subscription(_ message: Message) async throws {
         let work = try await read(message)
+        if let move = try UnfinishedMoves.read(
+            work, enqueuedAt: message.enqueuedAt, now: clock.now())
+        {
+            return try await takeUp(move, message.requestID)
+        }
         if let customer = work[ErasedCustomers.member]?.string {
             return try await forgetErased(customer)
         }

@@ -19,6 +19,7 @@ package struct StripeWork: Sendable, Equatable {
     private enum Subject {
         case checkout
         case subscription
+        case schedule
         case invoice
         case customer
         case charge
@@ -46,6 +47,11 @@ package struct StripeWork: Sendable, Equatable {
         ("customer.subscription.trial_will_end", .subscription, .subscriptionUpdated),
         ("customer.subscription.pending_update_applied", .subscription, .subscriptionUpdated),
         ("customer.subscription.pending_update_expired", .subscription, .subscriptionUpdated),
+        ("subscription_schedule.created", .schedule, .subscriptionUpdated),
+        ("subscription_schedule.updated", .schedule, .subscriptionUpdated),
+        ("subscription_schedule.released", .schedule, .subscriptionUpdated),
+        ("subscription_schedule.completed", .schedule, .subscriptionUpdated),
+        ("subscription_schedule.canceled", .schedule, .subscriptionUpdated),
         ("invoice.paid", .invoice, .subscriptionUpdated),
         ("invoice.payment_failed", .invoice, .paymentFailed),
         ("invoice.payment_action_required", .invoice, .paymentFailed),
@@ -101,6 +107,11 @@ package struct StripeWork: Sendable, Equatable {
             add("user", user.map { UUID(uuidString: $0)?.text ?? $0 })
         case .subscription:
             add("subscription", id)
+        case .schedule:
+            add("schedule", id)
+            add(
+                "subscription",
+                Self.id(object["subscription"]) ?? Self.id(object["released_subscription"]))
         case .customer:
             add("customer", id)
         case .invoice:

@@ -15,6 +15,7 @@ struct TestLedger {
     var logs: [UUID: UsageLog] = [:]
     var grants: [CreditGrant] = []
     var steps: [HoldStep.Key: HoldStep] = [:]
+    var counters: [String: FencingCounters] = [:]
     var history: [SubscriptionChange] = []
     /// What a test may change, as an operator changes the catalog or the settings.
     var rules = Self.rules
@@ -64,7 +65,7 @@ struct TestLedger {
             entries: entries, logs: Array(logs.values),
             knownGrants: Set(
                 grants.map { GrantKey(userID: $0.userID, kind: $0.kind, cause: $0.cause) }),
-            steps: Array(steps.values))
+            counters: counters, steps: Array(steps.values))
         let outcome: Command.Outcome
         do {
             outcome = try batch.apply(command, rules, clock: now)
@@ -74,6 +75,7 @@ struct TestLedger {
         accounts[command.userID] = batch.entries[command.userID]?.account
         logs = batch.logs
         steps = batch.steps
+        counters = batch.counters
         grants += batch.grants
         history += batch.history
         return outcome

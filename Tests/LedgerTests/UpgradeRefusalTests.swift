@@ -11,6 +11,27 @@ struct UpgradeRefusalTests {
             .refusal(of: new)
     }
 
+    private func lowering(
+        from plan: Plan = TestLedger.pro, to new: Plan = TestLedger.plus,
+        _ status: Subscription.Status = .active, isBilled: Bool = true, ends: Bool = false,
+        by move: PlanMove? = .downgrade
+    ) -> UpgradeRefusal? {
+        UpgradeStanding(plan: plan, isBilled: isBilled, status: status, cancelAtPeriodEnd: ends)
+            .refusal(of: new, by: move)
+    }
+
+    @Test(
+        "A downgrade is refused as an upgrade is, and the other way of each is told",
+        arguments: byStatus)
+    func downgrade(status: Subscription.Status, expected: UpgradeRefusal?) {
+        #expect(lowering(status) == expected)
+        #expect(lowering(status, by: nil) == expected)
+        #expect(lowering(from: TestLedger.plus, to: TestLedger.pro, status) == .upgrade)
+        #expect(lowering(to: TestLedger.pro, status) == .samePlan)
+        #expect(lowering(from: TestLedger.free, isBilled: false) == .checkoutRequired)
+        #expect(lowering(to: TestLedger.free, status, ends: true) == .cancellationPending)
+    }
+
     static let byStatus: [(Subscription.Status, UpgradeRefusal?)] = [
         (.active, nil), (.trialing, nil), (.pastDue, .paymentPastDue), (.unpaid, .paymentPastDue),
         (.incomplete, .paymentIncomplete), (.paused, .paused),

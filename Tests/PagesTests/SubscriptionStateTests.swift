@@ -17,6 +17,7 @@ struct SubscriptionStateTests {
         var status = Subscription.Status.active
         var isBilled = true
         var isEnding = false
+        var isChanging = false
         var isPaid = true
         /// Seconds after the period's end at which it is looked at.
         var late: Int64 = -86_400
@@ -32,7 +33,9 @@ struct SubscriptionStateTests {
                 stripeCustomerID: "cus", stripeSubscriptionID: given.isBilled ? "sub" : nil,
                 cancelAtPeriodEnd: given.isEnding, canceledAt: nil,
                 trialEnd: given.status == .trialing ? end : nil, trialUsed: true,
-                createdAt: start, updatedAt: start),
+                createdAt: start, updatedAt: start,
+                scheduled: given.isChanging
+                    ? ScheduledPlan(planID: TestCatalog.pro.id, startsAt: end) : nil),
             context: CareerSubscriptionContext(
                 period: period, periodPlanID: TestCatalog.plus.id, anchor: start,
                 allocated: Credits(clamping: 5), used: .zero, reserved: .zero,
@@ -47,6 +50,10 @@ struct SubscriptionStateTests {
         Case(kind: .active), Case(isEnding: true, kind: .ending),
         Case(status: .trialing, kind: .trial),
         Case(status: .trialing, isEnding: true, kind: .trialEnding),
+        Case(isChanging: true, kind: .lowering),
+        Case(isEnding: true, isChanging: true, kind: .ending),
+        Case(status: .trialing, isChanging: true, kind: .trialLowering),
+        Case(status: .pastDue, isChanging: true, kind: .pastDue),
         Case(status: .pastDue, kind: .pastDue),
         Case(status: .pastDue, late: grace - 1, kind: .pastDue),
         Case(status: .pastDue, late: grace, kind: .pastDueOver),
@@ -70,7 +77,8 @@ struct SubscriptionStateTests {
         for given in Self.cases {
             let now = Self.end.adding(seconds: given.late)
             let state = SubscriptionState(Self.account(given), now: now, grace: Self.grace)
-            let values = state.values(TestCatalog.plus, spoken, now: now)
+            let values = state.values(
+                TestCatalog.plus, next: given.isChanging ? TestCatalog.pro : nil, spoken, now: now)
             for key in ["text_html", "badge_html"] {
                 let text = values[key]?.string ?? ""
                 #expect(text.contains(" ") || key == "badge_html", "\(state.kind)")

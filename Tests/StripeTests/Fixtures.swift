@@ -43,6 +43,27 @@ enum Fixture {
         "status":"released"}
         """
 
+    static let runningSchedule = """
+        {"id":"sub_sched_1","object":"subscription_schedule","livemode":false,"status":"active",\
+        "current_phase":{"start_date":1767225600,"end_date":1769817600},"metadata":{},"phases":[\
+        {"start_date":1767225600,"end_date":1769817600,"trial_end":1769817600,\
+        "items":[{"price":"price_1","quantity":1}],"metadata":{"a":"1"},\
+        "default_payment_method":"pm_1","description":null,"collection_method":null,\
+        "automatic_tax":null,\
+        "discounts":[{"coupon":"c_1","discount":null,"promotion_code":null}]},\
+        {"start_date":1769817600,"end_date":null,"items":[{"price":{"id":"price_2"}}],\
+        "metadata":{},"discounts":[{"coupon":"c_1","discount":{"id":"di_1"}}]}]}
+        """
+
+    /// The running phase as it is answered, and one to come that lasts a month.
+    static var phases: [StripeSubscriptionSchedule.Phase] {
+        let schedule = try! StripeSubscriptionSchedule(JSONValue.parse(runningSchedule))
+        var next = schedule.comingPhases[0]
+        next.end = .after(interval: "month", count: 1)
+        next.discounts = []
+        return [schedule.currentPhase!, next]
+    }
+
     static let invoice = """
         {"id":"in_1","object":"invoice","amount_due":1334,"amount_paid":0,\
         "amount_remaining":1334,"attempt_count":1,"billing_reason":"subscription_update",\

@@ -31,6 +31,9 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         customerID: "cus_1", subscriptionID: "sub_1", itemID: "si_1", priceID: "price_2",
         prorationDate: 1_700_000_000)
 
+    static let schedulePlan = StripeSchedulePlan(
+        phases: Fixture.phases, metadata: ["cuebx_from_plan": "p"])
+
     static let all = customers + catalog + checkout + subscriptions + invoices
 
     static let customers = [
@@ -196,6 +199,26 @@ struct WireCase: Sendable, CustomTestStringConvertible {
             "POST /v1/subscription_schedules/sub_sched_1/release", answer: Fixture.schedule
         ) { client throws(StripeError) in
             _ = try await client.releaseSchedule("sub_sched_1", "k")
+        },
+        WireCase("GET /v1/subscription_schedules/sub_sched_1", answer: Fixture.schedule) {
+            client throws(StripeError) in _ = try await client.retrieveSchedule("sub_sched_1")
+        },
+        WireCase(
+            "POST /v1/subscription_schedules", "from_subscription=sub_1", answer: Fixture.schedule
+        ) { client throws(StripeError) in _ = try await client.createSchedule("sub_1", "k") },
+        WireCase(
+            "POST /v1/subscription_schedules/sub_sched_1",
+            "end_behavior=release&proration_behavior=none&metadata[cuebx_from_plan]=p"
+                + "&phases[0][items][0][price]=price_1&phases[0][items][0][quantity]=1"
+                + "&phases[0][start_date]=1767225600&phases[0][end_date]=1769817600"
+                + "&phases[0][trial_end]=1769817600&phases[0][proration_behavior]=none"
+                + "&phases[0][default_payment_method]=pm_1&phases[0][metadata][a]=1"
+                + "&phases[0][discounts][0][coupon]=c_1&phases[1][items][0][price]=price_2"
+                + "&phases[1][start_date]=1769817600&phases[1][duration][interval]=month"
+                + "&phases[1][duration][interval_count]=1&phases[1][proration_behavior]=none",
+            answer: Fixture.runningSchedule
+        ) { client throws(StripeError) in
+            _ = try await client.updateSchedule("sub_sched_1", schedulePlan, "k")
         },
         WireCase(
             "DELETE /v1/subscriptions/sub_1?invoice_now=false&prorate=false",

@@ -25,7 +25,10 @@ struct StripeWorkTests {
         let work = try #require(try work(type, #"{"id":"x_1","subscription":"sub_1"}"#))
         #expect(work.body["type"]?.string == type && work.body["event"]?.string == "evt_1")
         #expect(work.body["unreadable"] == nil && work.body["api_version"] == nil)
-        let ids = ["session", "subscription", "customer", "invoice", "charge", "refund", "dispute"]
+        let ids = [
+            "session", "subscription", "schedule", "customer", "invoice", "charge", "refund",
+            "dispute",
+        ]
         #expect(ids.contains { work.body[$0]?.string == "x_1" })
     }
 

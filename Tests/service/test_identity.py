@@ -44,7 +44,8 @@ def test_a_new_user_has_the_free_plan_and_an_account(service, user):
     subscription = user.subscription
     assert set(subscription) == {
         "id", "user_id", "plan_id", "status", "current_period_start", "current_period_end",
-        "cancel_at_period_end", "cancel_at", "canceled_at", "trial_end", "plan"}
+        "cancel_at_period_end", "cancel_at", "canceled_at", "scheduled_plan_id", "scheduled_at",
+        "trial_end", "plan"}
     assert subscription["plan"]["name"] == "Free" and subscription["status"] == "active"
     assert subscription["user_id"] == user.id
     me = user.get("/auth/me").json

@@ -27,6 +27,7 @@ ACTS = {
     "/account/plan/checkout": {"plan_id": PLUS}, "/account/plan/cancel": {},
     "/account/plan/resume": {}, "/account/plan/billing": {}, "/account/plan/activate": {},
     f"/account/plan/upgrade?plan_id={PRO}": {"new_plan_id": PRO, "shown_at": "1"},
+    f"/account/plan/downgrade?plan_id={PLUS}": {},
     "/account/credits/buy": {"pack_id": "0198c0de-0000-7000-8000-000000000101"},
     "/account/credits/redeem": {"code": "X"}, "/account/profile": {"full_name": "X"},
     "/account/security": {"current_password": PASSWORD, "new_password": PASSWORD},
@@ -341,8 +342,9 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
     assert asked - words.keys() == set()
     # Keys that are put together while the page is.
     made = ("title.", "side.", "month.", "state.", "badge.", "source.", "call.", "failure.", "field.",
-            "hint.", "error.", "problem.", "notice.", "signout.", "cancel.", "delete.", "act.", "plan.",
-            "upgrade.", "time.", "receipt.", "credits.source.", "language", "console.", "column.", "fact.",
+            "hint.", "error.", "problem.", "notice.", "signout.", "cancel.", "downgrade.", "delete.",
+            "act.", "plan.", "upgrade.", "time.", "receipt.", "credits.source.", "language", "console.",
+            "column.", "fact.",
             "role.", "layout.")
     literals = set(re.findall(r'"([a-z_]+(?:\.\w+)+)"', swift))
     assert [key for key in words if key not in asked | literals and not key.startswith(made)] == []
@@ -516,6 +518,23 @@ def test_a_plan_is_bought_upgraded_canceled_and_resumed(own_site):
     assert page.status == 409 and page.problems[0][0] == "You are on this plan already"
     page = user.get(f"/account/plan/upgrade?plan_id={uuid.uuid4()}")
     assert page.status == 404 and "no longer offered" in page.problems[0][0]
+    # A lower plan: its button leads to what it means, and one more undoes it.
+    page = user.get("/account/plan")
+    [link] = [link["href"] for link in page.all("a") if link.text == "Move to Plus"]
+    page = user.get(link)
+    assert "You keep Pro and its credits until" in page.text and "Nothing is charged now" in page.text
+    page = page.send(link)
+    assert page.path == "/account/plan" and page.notice.startswith("Your plan changes at the end")
+    assert re.search(r"You are on Pro. On .* it changes to Plus for \$20.00.", page.text)
+    assert "Begins on" in page.text and not [a for a in page.all("a") if a.text == "Move to Plus"]
+    assert re.search(r"Next charge: \$20.00 on", user.get("/account").text)
+    page = user.get("/account/plan").send("/account/plan/resume")
+    assert "It renews on" in page.text and [a for a in page.all("a") if a.text == "Move to Plus"]
+    for plan, status, problem in ((PRO, 409, "You are on this plan already"),
+                                  (uuid.uuid4(), 404, "This plan is no longer offered")):
+        page = user.get(f"/account/plan/downgrade?plan_id={plan}")
+        assert page.status == status and page.problems[0][0] == problem
+    assert user.get("/account/plan/downgrade").path == "/account/plan"
 
 
 def test_a_pack_is_bought_and_a_code_redeemed(own_site):

@@ -80,7 +80,8 @@ def test_a_plan_is_bought_upgraded_canceled_resumed_and_ends(own_service):
     preview = user.post("/career/subscriptions/preview-upgrade", {"new_plan_id": PRO})
     assert set(preview.json) == {
         "current_plan", "new_plan", "proration_amount", "total_due", "currency",
-        "billing_period_end"}
+        "billing_period_end", "subtotal", "discounts", "tax",
+        "effective_at"}
     upgraded = user.post("/career/subscriptions/upgrade", {"new_plan_id": PRO})
     assert upgraded.status == 200 and upgraded.json["plan"]["name"] == "Pro"
     assert 1900 < float(user.balance["credits_allocated"]) < 2000

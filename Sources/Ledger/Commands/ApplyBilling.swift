@@ -32,6 +32,10 @@ public struct ApplyBilling: LedgerCommand {
         case paymentPastDue = "payment_past_due"
         case cancellationRequested = "cancellation_requested"
         case resumed
+        /// Another plan is to follow at the end of what is paid.
+        case planScheduled = "plan_scheduled"
+        /// The plan that was to follow does so no longer.
+        case planUnscheduled = "plan_unscheduled"
         case ended
         case revoked
         /// A part of what the running period cost went back.
@@ -209,6 +213,7 @@ struct BillingChange {
             events.append(.cancellationRequested)
         }
         if !snapshot.cancelAtPeriodEnd && old.cancelAtPeriodEnd { events.append(.resumed) }
+        schedule(snapshot, plan)
         account.subscription.planID = plan.id
         account.subscription.status = snapshot.status
         account.subscription.stripeCustomerID = snapshot.customerID
@@ -264,6 +269,7 @@ struct BillingChange {
         account.subscription.stripeSubscriptionID = nil
         account.subscription.cancelAtPeriodEnd = false
         account.subscription.cancelAt = nil
+        account.subscription.scheduled = nil
         account.subscription.canceledAt = snapshot.canceledAt
         account.subscription.trialEnd = snapshot.trialEnd
         events.append(snapshot.isRevoked ? .revoked : .ended)

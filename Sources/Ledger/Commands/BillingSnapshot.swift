@@ -95,6 +95,8 @@ public struct BillingSnapshot: Sendable, Hashable {
     public let canceledAt: Timestamp?
     public let endedAt: Timestamp?
     public let trialEnd: Timestamp?
+    /// The plan that a schedule brings next; `nil` where none brings another than the present one.
+    public let scheduled: ScheduledPlan?
     /// The latest periods whose invoices are paid, whatever became of the money; the latest last.
     public let periods: [PaidPeriod]
     /// The changes of plan within them, in their order.
@@ -103,7 +105,8 @@ public struct BillingSnapshot: Sendable, Hashable {
     public init(
         customerID: String, subscriptionID: String, planID: UUID?, status: Subscription.Status,
         cancelAtPeriodEnd: Bool, cancelAt: Timestamp? = nil, canceledAt: Timestamp?,
-        endedAt: Timestamp?, trialEnd: Timestamp?, periods: [PaidPeriod], changes: [PlanChange]
+        endedAt: Timestamp?, trialEnd: Timestamp?, scheduled: ScheduledPlan? = nil,
+        periods: [PaidPeriod], changes: [PlanChange]
     ) {
         self.customerID = customerID
         self.subscriptionID = subscriptionID
@@ -114,6 +117,7 @@ public struct BillingSnapshot: Sendable, Hashable {
         self.canceledAt = canceledAt
         self.endedAt = endedAt
         self.trialEnd = trialEnd
+        self.scheduled = scheduled
         self.periods = periods
         self.changes = changes
     }

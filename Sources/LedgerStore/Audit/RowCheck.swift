@@ -115,8 +115,10 @@ struct RowCheck: Sendable {
 
     private static let subscriptions = [
         RowCheck("a subscription has a value that is none of its column") { _ in
-            let times = ["canceled_at", "trial_end", "cancel_at", "created_at", "updated_at"]
-                .map { AuditSQL.isNoTime("s.\($0)") }
+            let times = [
+                "canceled_at", "trial_end", "cancel_at", "scheduled_at", "created_at",
+                "updated_at",
+            ].map { AuditSQL.isNoTime("s.\($0)") }
             return """
                 SELECT s.user_id, s.id FROM subscriptions s
                 LEFT JOIN plans p ON p.id = s.plan_id
@@ -132,6 +134,9 @@ struct RowCheck: Sendable {
                 OR s.stripe_subscription_id IS NOT NULL AND s.stripe_customer_id IS NULL
                 OR s.stripe_subscription_id IS NULL AND s.cancel_at_period_end <> 0
                 OR (s.cancel_at IS NOT NULL) <> (s.cancel_at_period_end <> 0)
+                OR (s.scheduled_at IS NOT NULL) <> (s.scheduled_plan_id IS NOT NULL)
+                OR s.stripe_subscription_id IS NULL AND s.scheduled_at IS NOT NULL
+                OR s.scheduled_plan_id = s.plan_id
                 OR s.stripe_subscription_id IS NULL AND s.status <> 'active'
                 OR s.trial_end IS NOT NULL AND s.trial_used = 0
             """

@@ -1,0 +1,68 @@
+import Foundation
+import Ledger
+import Stripe
+import Values
+
+/// Which plan a subscription's schedule brings next, whoever made it.
+extension BillingSnapshotReader {
+    /// A schedule as far as it matters here.
+    struct Coming: Sendable {
+        var plan: ScheduledPlan?
+        /// A schedule of ours that leads away from another plan than the present one: the user has
+        /// moved since it was made, e.g. by an upgrade that was paid late.
+        var outdated: String?
+    }
+
+    func coming(to subscription: StripeSubscription, on plan: UUID?) async throws -> Coming {
+        guard !subscription.isOver, let id = subscription.scheduleID,
+            let schedule = try await schedule(id)
+        else { return Coming() }
+        let phases = schedule.comingPhases
+        if !phases.isEmpty, let plan,
+            let from = schedule.metadata[StripeSubscriptionSchedule.fromPlan], from != plan.text
+        {
+            return Coming(outdated: id)
+        }
+        let known = subscription.items.map(\.price)
+        for phase in phases {
+            guard let start = phase.start, let next = try await self.plan(of: phase, among: known),
+                next != plan
+            else { continue }
+            return Coming(
+                plan: ScheduledPlan(planID: next, startsAt: Timestamp(ofStripe: start)))
+        }
+        return Coming()
+    }
+
+    /// - Returns: `nil` where Stripe does not know it.
+    func schedule(_ id: String) async throws -> StripeSubscriptionSchedule? {
+        do {
+            return try await stripe.retrieveSchedule(id)
+        } catch {
+            guard case .notFound = error.kind else { throw error }
+            return nil
+        }
+    }
+
+    private func plan(
+        of phase: StripeSubscriptionSchedule.Phase, among known: [StripePrice]
+    ) async throws -> UUID? {
+        for item in phase.items {
+            if let plan = try await prices.plan(ofPriceID: item.priceID, among: known) {
+                return plan
+            }
+        }
+        return nil
+    }
+}
+
+extension StripeMirror {
+    /// Lets go of a schedule that would undo a move that was made since.
+    func releaseOutdated(_ scheduleID: String) async throws {
+        do {
+            _ = try await stripe.releaseSchedule(scheduleID, "outdated-\(UUID().text)")
+        } catch {
+            guard error.isRefusal else { throw error }
+        }
+    }
+}

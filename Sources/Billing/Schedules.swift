@@ -1,0 +1,215 @@
+import Foundation
+import HTTPEndpoint
+import Ledger
+import LedgerStore
+import Messaging
+import Stripe
+
+/// A lower plan follows at the end of what is paid by a subscription schedule
+/// (https://docs.stripe.com/billing/subscriptions/subscription-schedules). While one is attached
+/// Stripe takes no other change of how the subscription goes on: it is released first.
+extension CareerBillingService {
+    /// How often another schedule may take the place of one that is released, before we give up.
+    private static let maximumReleases = 3
+
+    /// Has another price follow at the end of the period that is paid, in place of whatever was to
+    /// follow. One that follows already stays as it is.
+    ///
+    /// - Parameters:
+    ///   - item: what gives way to the price.
+    ///   - plan: the plan that the subscription is on now.
+    /// - Throws: what Stripe's client throws; then what was to follow before still does.
+    package func schedule(
+        _ price: StripePrice, after item: StripeSubscription.Item, of plan: UUID,
+        in theirs: StripeSubscription
+    ) async throws {
+        if let schedule = try await runningSchedule(of: theirs),
+            let current = schedule.currentPhase
+        {
+            let coming = schedule.comingPhases
+            let isThere =
+                coming.count == 1 && coming[0].start == item.currentPeriodEnd
+                && coming[0].items.contains { $0.priceID == price.id }
+            if isThere { return }
+            let phases = current.followed(by: price, in: item.price, at: item.currentPeriodEnd)
+            try await carryOut(phases, from: plan, by: schedule.id)
+            return
+        }
+        let made = try await stripe.createSchedule(theirs.id, "schedule-\(UUID().text)")
+        do {
+            guard let current = made.currentPhase else {
+                throw StripeError(.malformedResponse(field: "current_phase"))
+            }
+            let phases = current.followed(by: price, in: item.price, at: item.currentPeriodEnd)
+            try await carryOut(phases, from: plan, by: made.id)
+        } catch {
+            await giveUp(made.id)
+            throw error
+        }
+    }
+
+    /// Alone it would change nothing, and keep an end from being set in Stripe's dashboard. The
+    /// next move releases one that stays.
+    private func giveUp(_ scheduleID: String) async {
+        do {
+            try await release(scheduleID)
+        } catch {
+            mirror.logger.warning(
+                "a schedule stays", metadata: ["id": "\(scheduleID)", "error": "\(error)"])
+        }
+    }
+
+    private func carryOut(
+        _ phases: [StripeSubscriptionSchedule.Phase], from plan: UUID, by scheduleID: String
+    ) async throws {
+        _ = try await stripe.updateSchedule(
+            scheduleID,
+            StripeSchedulePlan(
+                phases: phases, metadata: [StripeSubscriptionSchedule.fromPlan: plan.text]),
+            "phases-\(UUID().text)")
+    }
+
+    /// The schedule that decides how the subscription goes on; `nil` where none does.
+    package func runningSchedule(
+        of theirs: StripeSubscription
+    ) async throws -> StripeSubscriptionSchedule? {
+        guard let id = theirs.scheduleID else { return nil }
+        let schedule = try await mirror.reader.schedule(id)
+        return schedule?.isRunning == true ? schedule : nil
+    }
+
+    /// Does what no schedule allows. What was to follow is given up for it, unless it fails: then
+    /// it follows again.
+    ///
+    /// - Throws: what the change throws.
+    package func withoutSchedule<Value: Sendable>(
+        _ theirs: StripeSubscription, _ change: () async throws -> Value
+    ) async throws -> Value {
+        guard theirs.scheduleID != nil else { return try await change() }
+        try await moves.begin(theirs, now: clock.now())
+        let released = try await releaseSchedule(of: theirs)
+        do {
+            return try await change()
+        } catch {
+            if let released { await attachAgain(released, to: theirs) }
+            throw error
+        }
+    }
+
+    /// Releases the schedule of a subscription, once. Somebody else may have done so, or have
+    /// attached another meanwhile.
+    ///
+    /// - Returns: what was released; `nil` where nothing was attached.
+    @discardableResult
+    package func releaseSchedule(
+        of theirs: StripeSubscription
+    ) async throws -> StripeSubscriptionSchedule? {
+        var attached = theirs.scheduleID
+        for _ in 0..<Self.maximumReleases {
+            guard let id = attached else { return nil }
+            if let released = try await release(id) { return released }
+            attached = try await stripe.retrieveSubscription(theirs.id).scheduleID
+        }
+        throw Problem.paymentProviderUnavailable
+    }
+
+    /// - Returns: `nil` where it was attached no longer.
+    @discardableResult
+    private func release(_ scheduleID: String) async throws -> StripeSubscriptionSchedule? {
+        do {
+            return try await stripe.releaseSchedule(scheduleID, "release-\(UUID().text)")
+        } catch {
+            guard error.isRefusal else { throw error }
+            return nil
+        }
+    }
+
+    /// Lets follow what was to follow, unless the subscription has changed: the answer to a change
+    /// that was carried out may have been lost. Where that cannot be done now a worker does it, by
+    /// the message that the move has left.
+    private func attachAgain(
+        _ released: StripeSubscriptionSchedule, to before: StripeSubscription
+    ) async {
+        do {
+            try await attach(released, to: before.id)
+        } catch {
+            mirror.logger.warning(
+                "a schedule is released for nothing",
+                metadata: ["id": "\(released.id)", "error": "\(error)"])
+        }
+    }
+
+    private func attach(
+        _ released: StripeSubscriptionSchedule, to subscriptionID: String
+    ) async throws {
+        let theirs = try await stripe.retrieveSubscription(subscriptionID)
+        guard !theirs.isOver, !theirs.isEnding, theirs.scheduleID == nil,
+            let item = theirs.items.first
+        else { return }
+        let end = item.currentPeriodEnd
+        let coming = released.phases.filter { ($0.start ?? 0) >= end }
+        let running = released.phases.last { ($0.start ?? 0) < end }
+        guard let next = coming.first?.start,
+            running?.items.map(\.priceID) == theirs.items.map(\.price.id)
+        else { return }
+        let made = try await stripe.createSchedule(theirs.id, "again-\(UUID().text)")
+        guard var current = made.currentPhase else {
+            throw StripeError(.malformedResponse(field: "current_phase"))
+        }
+        current.end = .at(next)
+        var metadata = released.metadata
+        if let plan = try await prices.plan(of: item.price) {
+            metadata[StripeSubscriptionSchedule.fromPlan] = plan.text
+        }
+        _ = try await stripe.updateSchedule(
+            made.id, StripeSchedulePlan(phases: [current] + coming, metadata: metadata),
+            "again-phases-\(UUID().text)")
+    }
+
+    /// Takes up a move whose process died between the release and what was to come after it, or
+    /// whose every try at Stripe failed: nothing has changed then, so what was to follow follows.
+    ///
+    /// - Throws: `PostponedMessage` while Stripe is away; what its client, the ledger and the
+    ///   database throw.
+    package func takeUp(_ move: UnfinishedMoves.Move, requestID: String?) async throws {
+        let hasMoved = try await database.read { connection in
+            try AccountHistory.hasMoved(move.subscriptionID, since: move.beganAt, in: connection)
+        }
+        guard !hasMoved else { return }
+        do {
+            guard let released = try await mirror.reader.schedule(move.scheduleID),
+                released.status == "released"
+            else { return }
+            try await attach(released, to: move.subscriptionID)
+            try await mirror.refresh(move.subscriptionID, requestID: requestID)
+        } catch let error as StripeError where error.mayRetry {
+            throw PostponedMessage("Stripe is away: \(error)")
+        }
+    }
+}
+
+extension StripeSubscriptionSchedule {
+    /// The member of a schedule's metadata that names the plan from which it leads away. Whoever is
+    /// on another plan by now has moved since, and the schedule is out of date.
+    package static let fromPlan = "cuebx_from_plan"
+}
+
+extension StripeSubscriptionSchedule.Phase {
+    /// This phase until `end`, and then one like it in which `price` has the place of `old`. It
+    /// lasts for one interval of the price; then the schedule lets go.
+    fileprivate func followed(
+        by price: StripePrice, in old: StripePrice, at end: Int64
+    ) -> [StripeSubscriptionSchedule.Phase] {
+        var (current, next) = (self, self)
+        current.end = .at(end)
+        next.start = end
+        next.end = .after(interval: price.interval ?? "month", count: price.intervalCount ?? 1)
+        next.trialEnd = nil
+        next.items = items.map { item in
+            item.priceID == old.id
+                ? StripeSubscriptionSchedule.Item(priceID: price.id, quantity: item.quantity)
+                : item
+        }
+        return [current, next]
+    }
+}
