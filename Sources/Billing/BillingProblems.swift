@@ -47,6 +47,9 @@ extension Problem {
     package static let paymentProcessing = Problem(
         402, "payment_processing", "Payment processing",
         "Your bank is working on this payment; the plan changes once it is paid.")
+    package static let addressRequired = Problem(
+        409, "address_required", "Address required",
+        "The tax depends on your address, which is not known yet: enter it at `url`.")
     package static let nothingToCancel = Problem(
         409, "nothing_to_cancel", "Nothing to cancel", "The user is on the Free plan.")
     package static let noBillingAccount = Problem(

@@ -20,13 +20,14 @@ public struct CareerBillingService: Sendable {
     package let packs: PackMirror
     package let erased: ErasedCustomers
     package let moves: UnfinishedMoves
+    package let sale: SalePolicy
     package let clock: DecisionClock
 
     package init(
         stripe: StripeClient, database: any Database, ledger: CareerLedger,
         subscriptions: CareerSubscriptionService, catalog: CatalogStore, prices: StripePrices,
         mirror: StripeMirror, packs: PackMirror, erased: ErasedCustomers, moves: UnfinishedMoves,
-        clock: DecisionClock
+        sale: SalePolicy, clock: DecisionClock
     ) {
         self.stripe = stripe
         self.database = database
@@ -38,6 +39,7 @@ public struct CareerBillingService: Sendable {
         self.packs = packs
         self.erased = erased
         self.moves = moves
+        self.sale = sale
         self.clock = clock
     }
     package let checkoutTurns = UserTurns()
@@ -80,46 +82,6 @@ public struct CareerBillingService: Sendable {
         } catch {
             guard case .notFound = error.kind else { throw error }
             return nil
-        }
-    }
-
-    /// Changes how a subscription ends. A schedule would refuse that: it is released first, and the
-    /// plan that it was to bring is given up, unless the change fails.
-    ///
-    /// - Returns: `nil` where the subscription ended a moment ago; then it has ended here too.
-    package func changeEnding(
-        of theirs: StripeSubscription, user: UUID, requestID: String?,
-        _ change: () async throws -> StripeSubscription
-    ) async throws -> StripeSubscription? {
-        do {
-            return try await withoutSchedule(theirs, change)
-        } catch let error as StripeError where error.isRefusal {
-            if try await liveSubscription(of: user, requestID: requestID) == nil { return nil }
-            throw error
-        }
-    }
-
-    /// Has a subscription end with its period.
-    ///
-    /// - Returns: it as it stands then; `nil` where it ended a moment ago.
-    package func endWithPeriod(
-        _ theirs: StripeSubscription, user: UUID, requestID: String?
-    ) async throws -> StripeSubscription? {
-        try await giveUp(pendingUpgrade(of: theirs))
-        return try await changeEnding(of: theirs, user: user, requestID: requestID) {
-            try await stripe.setCancelAtPeriodEnd(
-                theirs.id, true, "cancel-\(theirs.id)-\(UUID().text)")
-        }
-    }
-
-    /// Ends a subscription at once; one that is over already stays so. An upgrade that waits for
-    /// its payment is given up first, so that nobody pays for what has ended.
-    package func end(_ theirs: StripeSubscription) async throws {
-        try await giveUp(pendingUpgrade(of: theirs))
-        do {
-            _ = try await stripe.cancelSubscription(theirs.id)
-        } catch {
-            guard case .notFound = error.kind else { throw error }
         }
     }
 

@@ -133,3 +133,17 @@ package struct Checkouts: Sendable {
         }
     }
 }
+
+extension Checkouts {
+    /// The user's address, if they have begun to buy something.
+    package func emailOfBuyer(_ user: UUID) async throws -> String? {
+        try await database.read { connection in
+            let begun = try connection.queryOne(
+                """
+                SELECT 1 FROM checkouts WHERE user_id = ?
+                UNION ALL SELECT 1 FROM pack_purchases WHERE user_id = ? LIMIT 1
+                """, [.uuid(user), .uuid(user)])
+            return begun == nil ? nil : try UserRow.find(id: user, in: connection)?.email
+        }
+    }
+}

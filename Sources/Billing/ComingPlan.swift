@@ -35,7 +35,7 @@ extension BillingSnapshotReader {
     }
 
     /// - Returns: `nil` where Stripe does not know it.
-    func schedule(_ id: String) async throws -> StripeSubscriptionSchedule? {
+    package func schedule(_ id: String) async throws -> StripeSubscriptionSchedule? {
         do {
             return try await stripe.retrieveSchedule(id)
         } catch {
@@ -65,4 +65,10 @@ extension StripeMirror {
             guard error.isRefusal else { throw error }
         }
     }
+}
+
+extension StripeSubscriptionSchedule {
+    /// The member of a schedule's metadata that names the plan from which it leads away. Whoever is
+    /// on another plan by now has moved since, and the schedule is out of date.
+    package static let fromPlan = "cuebx_from_plan"
 }

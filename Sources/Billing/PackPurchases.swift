@@ -115,7 +115,7 @@ package struct PackPurchases: Sendable {
     }
 
     /// The pages that may still be paid.
-    func openPages(of user: UUID) async throws -> [String] {
+    package func openPages(of user: UUID) async throws -> [String] {
         try await database.read { connection in
             try connection.query(
                 """

@@ -19,7 +19,7 @@ public struct StripeMirror: Sendable {
     let notices: OperatorNotices
     private let mails: BillingMails
     let clock: DecisionClock
-    let logger: Logger
+    package let logger: Logger
 
     package init(
         stripe: StripeClient, database: any Database, ledger: CareerLedger, prices: StripePrices,

@@ -192,8 +192,9 @@ public struct StripeReconciliation: Sendable {
         {
             found.append(Drift(theirs.id, "ends on \(end.rfc3339) at Stripe, not here"))
         }
-        if snapshot.scheduled != account.scheduled {
-            let place = snapshot.scheduled == nil ? "here" : "at Stripe"
+        let follows = snapshot.scheduled.flatMap { $0.planID == account.planID ? nil : $0 }
+        if follows != account.scheduled {
+            let place = follows == nil ? "here" : "at Stripe"
             found.append(Drift(theirs.id, "is to change its plan otherwise \(place)"))
         }
         found += try await strangers(account, theirs)

@@ -15,9 +15,9 @@ package struct UnfinishedMoves: Sendable {
 
     /// What a move has released.
     package struct Move: Sendable {
-        let subscriptionID: String
-        let scheduleID: String
-        let beganAt: Timestamp
+        package let subscriptionID: String
+        package let scheduleID: String
+        package let beganAt: Timestamp
     }
 
     private let broker: any MessageBroker
@@ -28,7 +28,7 @@ package struct UnfinishedMoves: Sendable {
         self.database = database
     }
 
-    func begin(_ theirs: StripeSubscription, now: Timestamp) async throws {
+    package func begin(_ theirs: StripeSubscription, now: Timestamp) async throws {
         guard let schedule = theirs.scheduleID else { return }
         let body: JSONObject = [
             "type": "move", "subscription": .string(theirs.id), Self.member: .string(schedule),
@@ -54,4 +54,9 @@ package struct UnfinishedMoves: Sendable {
         }
         return Move(subscriptionID: id, scheduleID: schedule, beganAt: enqueuedAt)
     }
+}
+
+extension StripeError {
+    /// Has a message come again once Stripe answers.
+    package var postponement: any Error { PostponedMessage("\(self)") }
 }

@@ -37,6 +37,18 @@ package struct LinkedSubscription: Sendable {
         return try reader.optionalText()
     }
 
+    /// Whether the user ever had a subscription at Stripe.
+    package static func hasEverBought(
+        _ subscription: UUID, in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try !connection.query(
+            """
+            SELECT 1 FROM subscription_changes
+            WHERE subscription_id = ? AND stripe_subscription_id IS NOT NULL LIMIT 1
+            """, [.uuid(subscription)]
+        ).isEmpty
+    }
+
     /// Whether a change of this name was written and nothing was bought at Stripe after it.
     package static func hasBoughtNothing(
         since event: String, _ subscription: UUID, in connection: any DatabaseConnection

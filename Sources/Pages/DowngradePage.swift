@@ -55,7 +55,9 @@ struct DowngradePage: FormPage {
             "when": Spoken(words: words).day(preview.effectiveAt, now: now),
         ]
         let keys = ["downgrade.until", isTrial ? "downgrade.then.trial" : "downgrade.then"]
-        step.facts = (keys + ["downgrade.now"]).map { words.html($0, step.values) }
+        step.facts =
+            (keys + ["downgrade.now"]).map { words.html($0, step.values) }
+            + preview.discounts.map { $0.sentence(Spoken(words: words), now: now) }
         return step
     }
 
@@ -80,5 +82,14 @@ struct DowngradePage: FormPage {
         _ = try await DowngradePlan(billing: parts.career.billing).perform(
             CareerDowngradeRequest(newPlanID: planID), visit.call)
         return Submitted("/account/plan", notice: "lowered")
+    }
+}
+
+extension Discount {
+    /// That it goes on, and until when.
+    func sentence(_ spoken: Spoken, now: Timestamp) -> String {
+        guard let endsAt else { return spoken.words.html("coupon.on", ["name": name]) }
+        return spoken.words.html(
+            "coupon.until", ["name": name, "when": spoken.day(endsAt, now: now)])
     }
 }

@@ -91,6 +91,8 @@ struct UpgradePage: FormPage {
                     "upgrade.credits.text", ["credits": new.pricing.creditsAllocation.spoken])),
             "explain_html": .string(
                 words.html("upgrade.explain", ["current": preview.currentPlan.name, "when": end])),
+            "coupons": .array(
+                preview.discounts.map { .string($0.sentence(spoken, now: now)) }),
             "button_html": .string(
                 words.html(
                     isFree ? "upgrade.button.free" : "upgrade.button",

@@ -58,16 +58,15 @@ public struct CareerServices: Sendable {
 
     public init(_ core: CareerCore, requests: RequestLog) async throws {
         self.core = core
-        let (database, clock) = (core.database, core.clock)
+        let (database, clock, settings) = (core.database, core.clock, core.settings)
         let (broker, relay) = try Self.broker(core)
         self.relay = relay
         readiness = CheckReadiness(database: database, broker: broker, logger: core.logger)
-        secrets = TokenHashSecrets(core.settings.tokenHashSecrets)
+        secrets = TokenHashSecrets(settings.tokenHashSecrets)
         let outbox = MailOutbox(
-            broker: core.settings.smtpURL == nil ? nil : broker, templates: try MailTemplates(),
+            broker: settings.smtpURL == nil ? nil : broker, templates: try MailTemplates(),
             secrets: secrets)
-        let stripe = try core.settings.stripeClient()
-        let lags = LagMetrics()
+        let (stripe, lags) = try (settings.stripeClient(), LagMetrics())
         subscriptions = CareerSubscriptionService(
             database: database, ledger: core.ledger, catalog: core.catalog, clock: clock)
         quota = CareerQuotaService(
@@ -76,7 +75,7 @@ public struct CareerServices: Sendable {
         sweeper = ExpirySweeper(
             database: database, ledger: core.ledger, clock: clock, lags: lags)
         identitySweeper = IdentitySweeper(
-            database: database, clock: clock, keepsMails: core.settings.isDevelopment)
+            database: database, clock: clock, keepsMails: settings.isDevelopment)
         metrics = MetricsPage(
             requests: requests, ledger: core.ledger, lane: core.laneMetrics, lags: lags,
             queues: QueueMetrics(broker: broker, clock: clock))
@@ -92,38 +91,37 @@ public struct CareerServices: Sendable {
             outbox: outbox, clock: clock, logger: core.logger)
         reconciliation = StripeReconciliation(
             stripe: stripe, database: database, mirror: mirror, packs: packs,
-            issuer: core.settings.authJWKS == nil ? nil : core.settings.authIssuer)
+            issuer: settings.authJWKS == nil ? nil : settings.authIssuer)
         let erased = ErasedCustomers(broker: broker)
+        let moves = UnfinishedMoves(broker: broker, database: database)
         let billing = CareerBillingService(
             stripe: stripe, database: database, ledger: core.ledger,
             subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
-            packs: packs, erased: erased,
-            moves: UnfinishedMoves(broker: broker, database: database), clock: clock)
+            packs: packs, erased: erased, moves: moves, sale: settings.sale, clock: clock)
         self.billing = billing
-        localStripe = LocalStripe(core.settings, logger: core.logger)
+        localStripe = LocalStripe(settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
             ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
-            secrets: core.settings.stripe.webhookSecrets,
-            mode: StripeMode(secretKey: core.settings.stripe.secretKey), lags: lags,
+            secrets: settings.stripe.webhookSecrets,
+            mode: StripeMode(secretKey: settings.stripe.secretKey), lags: lags,
             logger: core.logger, clock: clock, wall: .wall)
-        let handlers = StripeEventHandlers(
+        var all = StripeEventHandlers(
             database: database, stripe: stripe, mirror: mirror, packs: packs, notices: notices,
             mails: mails, forgetErased: { try await billing.forgetErased($0) },
-            takeUp: { try await billing.takeUp($0, requestID: $1) }, clock: clock)
-        var all = handlers.all
+            takeUp: { try await billing.takeUp($0, requestID: $1) }, clock: clock
+        ).all
         all[.usageCommits] = QueuedCommits(quota: quota).handle
-        if let url = core.settings.smtpURL {
+        if let url = settings.smtpURL {
             all[.emails] = try MailDelivery(
-                url: url, from: core.settings.mailFrom, database: database, secrets: secrets,
+                url: url, from: settings.mailFrom, database: database, secrets: secrets,
                 clock: clock
             ).handle
         }
+        let traced = TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all)
         worker = MessageWorker(
-            broker: broker,
-            handlers: TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all),
-            now: clock.now, logger: core.logger)
+            broker: broker, handlers: traced, now: clock.now, logger: core.logger)
         identity = try await IdentityServices(
-            core.settings.identity(secrets, core.installation), database: database,
+            settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
             outbox: outbox, erasedCustomers: erased,
             beforeErasing: { try await billing.forget(user: $0) })
@@ -140,5 +138,4 @@ public struct CareerServices: Sendable {
             url, database: core.database, wall: wall, logger: core.logger)
         return (broker, OutboxRelay(broker: broker, now: core.clock.now, logger: core.logger))
     }
-
 }

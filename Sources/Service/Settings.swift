@@ -1,3 +1,4 @@
+import Billing
 import Configuration
 import Foundation
 import HTTPEndpoint
@@ -39,6 +40,7 @@ public struct Settings: Sendable {
     public var publicURL = "http://127.0.0.1:8080"
     public var corsOrigins: [String] = []
     public var pages = PageSettings()
+    public var sale = SalePolicy()
     /// Seal what operators sign in with: the first writes, all are read; empty without a console.
     public var operatorSecrets = [Settings.developmentOperatorSecret]
     /// Another identity provider's keys: a URL or a file.
@@ -78,24 +80,6 @@ public struct Settings: Sendable {
     /// The address of another port of the service's.
     public func address(port: Int) -> String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
-
-    /// How Stripe is reached. In development without a key, that is the sandbox on the next port.
-    public struct StripeAccess: Sendable {
-        public let secretKey: String
-        public let apiBase: String
-        public let webhookSecrets: [String]
-    }
-
-    public var stripe: StripeAccess {
-        StripeAccess(
-            secretKey: stripeSecretKey ?? Self.sandboxKey,
-            apiBase: stripeAPIBase
-                ?? (usesSandbox
-                    ? "http://127.0.0.1:\(sandboxPort)"
-                    : Stripe.stripeAPIBase),
-            webhookSecrets: stripeWebhookSecrets.isEmpty && isDevelopment
-                ? [Self.developmentWebhookSecret] : stripeWebhookSecrets)
     }
 
     /// Whether this process is to start a sandbox of its own.
@@ -200,6 +184,9 @@ extension Settings {
         while settings.publicURL.hasSuffix("/") { settings.publicURL.removeLast() }
         settings.corsOrigins = list(config, "cors.origins") ?? []
         settings.pages = PageSettings.read(config)
+        settings.sale = try SalePolicy(
+            promotionCodes: text(config, "stripe.promotion.codes"),
+            tax: text(config, "stripe.tax"), returnURL: settings.publicURL)
         let noSecrets = mode == .development ? settings.operatorSecrets : []
         settings.operatorSecrets = list(config, "operator.secret") ?? noSecrets
         settings.authJWKS = text(config, "auth.jwks")

@@ -29,3 +29,23 @@ extension Settings {
         WebhookSetup(stripe: try stripeClient(), publicURL: publicURL, url: url)
     }
 }
+
+extension Settings {
+    /// How Stripe is reached. In development without a key, that is the sandbox on the next port.
+    public struct StripeAccess: Sendable {
+        public let secretKey: String
+        public let apiBase: String
+        public let webhookSecrets: [String]
+    }
+
+    public var stripe: StripeAccess {
+        StripeAccess(
+            secretKey: stripeSecretKey ?? Self.sandboxKey,
+            apiBase: stripeAPIBase
+                ?? (usesSandbox
+                    ? "http://127.0.0.1:\(sandboxPort)"
+                    : Stripe.stripeAPIBase),
+            webhookSecrets: stripeWebhookSecrets.isEmpty && isDevelopment
+                ? [Self.developmentWebhookSecret] : stripeWebhookSecrets)
+    }
+}

@@ -78,6 +78,15 @@ extension NewStripeCheckoutSession {
         form.add("metadata", metadata)
         form.add("subscription_data[trial_period_days]", trialDays.map { Int64($0) })
         form.add("subscription_data[metadata]", metadata)
+        if takesPromotionCodes {
+            form.add("allow_promotion_codes", true)
+            form.add("payment_method_collection", "if_required")
+        }
+        if addsTax {
+            form.add("automatic_tax[enabled]", true)
+            form.add("billing_address_collection", "required")
+            form.add("customer_update[address]", "auto")
+        }
         return form
     }
 }

@@ -68,6 +68,12 @@ extension StripeClient {
             query.add("expand[0]", "latest_invoice")
             return try await api.subscription(.get(["subscriptions", id], query))
         }
+        listDiscounts = { id throws(StripeError) in
+            var query = StripeForm()
+            query.add("expand[0]", "discounts.source.coupon")
+            return try await api.object(
+                .get(["subscriptions", id], query), StripeDiscount.all, livemode: { _ in nil })
+        }
         listSubscriptions = { customerID throws(StripeError) in
             var filter = StripeForm()
             filter.add("customer", customerID)

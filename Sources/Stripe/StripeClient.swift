@@ -61,6 +61,7 @@ public struct StripeClient: Sendable {
     /// The subscription with its latest invoice.
     public var retrieveSubscription:
         @Sendable (String) async throws(StripeError) -> StripeSubscription
+    public var listDiscounts: @Sendable (String) async throws(StripeError) -> [StripeDiscount]
     /// Every subscription of this customer, canceled ones included.
     public var listSubscriptions:
         @Sendable (String) async throws(StripeError) -> [StripeSubscription]
@@ -212,6 +213,10 @@ public struct NewStripeCheckoutSession: Sendable, Equatable {
     public var cancelURL: String
     /// Days of trial, at least 1; nil for none.
     public var trialDays: Int?
+    /// Whether a promotion code may be entered. No card is asked for then where nothing is due.
+    public var takesPromotionCodes: Bool
+    /// Whether Stripe adds tax, for which the page asks for the address.
+    public var addsTax: Bool
     /// Kept with the session and with the subscription that it makes.
     public var metadata: [String: String]
     /// Unix seconds, 30 minutes to 24 hours ahead; nil for 24 hours.
@@ -219,7 +224,8 @@ public struct NewStripeCheckoutSession: Sendable, Equatable {
 
     public init(
         customerID: String, priceID: String, clientReferenceID: String, successURL: String,
-        cancelURL: String, trialDays: Int? = nil, metadata: [String: String] = [:],
+        cancelURL: String, trialDays: Int? = nil, takesPromotionCodes: Bool = false,
+        addsTax: Bool = false, metadata: [String: String] = [:],
         expiresAt: Int64? = nil
     ) {
         self.customerID = customerID
@@ -228,6 +234,8 @@ public struct NewStripeCheckoutSession: Sendable, Equatable {
         self.successURL = successURL
         self.cancelURL = cancelURL
         self.trialDays = trialDays
+        self.takesPromotionCodes = takesPromotionCodes
+        self.addsTax = addsTax
         self.metadata = metadata
         self.expiresAt = expiresAt
     }

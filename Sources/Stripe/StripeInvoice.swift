@@ -50,8 +50,6 @@ public struct StripeInvoice: Sendable, Equatable {
     public let subtotal: Int64
     /// The tax that comes on top.
     public let tax: Int64
-    /// What each discount takes off.
-    public let discountAmounts: [Int64]
     /// ISO 4217, lower case.
     public let currency: String
     public internal(set) var lines: [Line]
@@ -88,11 +86,6 @@ public struct StripeInvoice: Sendable, Equatable {
         var tax: Int64 = 0
         for part in try wire.optionalElements("total_taxes") { tax += try part.int("amount") }
         self.tax = tax
-        var discounts: [Int64] = []
-        for part in try wire.optionalElements("total_discount_amounts") {
-            discounts.append(try part.int("amount"))
-        }
-        discountAmounts = discounts
         currency = try wire.string("currency")
         let list = try wire.object("lines")
         var lines: [Line] = []

@@ -54,6 +54,8 @@ public struct StripeSubscription: Sendable, Equatable {
     /// attached, Stripe refuses to change how the subscription ends.
     public let scheduleID: String?
     public let pendingUpdate: PendingUpdate?
+    /// Its discounts; ``StripeClient/listDiscounts`` tells what they are.
+    public let discountIDs: [String]
     public let latestInvoiceID: String?
     /// Only where the call asked for it.
     public let latestInvoice: StripeInvoice?
@@ -81,6 +83,7 @@ public struct StripeSubscription: Sendable, Equatable {
         pendingUpdate = try wire.optionalObject("pending_update").map {
             (update) throws(StripeDecodingError) in try PendingUpdate(update)
         }
+        discountIDs = try wire.optionalIDs("discounts")
         latestInvoiceID = try wire.optionalID("latest_invoice")
         if let invoice = try wire.expanded("latest_invoice") {
             latestInvoice = try StripeInvoice(invoice)

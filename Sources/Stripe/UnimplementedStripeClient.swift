@@ -21,6 +21,7 @@ extension StripeClient {
         listOpenCheckoutSessions: { _ throws(StripeError) in throw .unimplemented },
         expireCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
         retrieveSubscription: { _ throws(StripeError) in throw .unimplemented },
+        listDiscounts: { _ throws(StripeError) in throw .unimplemented },
         listSubscriptions: { _ throws(StripeError) in throw .unimplemented },
         updateSubscriptionPrice: { _, _ throws(StripeError) in throw .unimplemented },
         setCancelAtPeriodEnd: { _, _, _ throws(StripeError) in throw .unimplemented },

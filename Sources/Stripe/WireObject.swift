@@ -130,6 +130,20 @@ struct WireObject {
     }
 
     /// The object of such a field, where it came expanded.
+    /// The ids of a list whose elements are ids or, expanded, objects; none where it is absent.
+    func optionalIDs(_ key: String) throws(StripeDecodingError) -> [String] {
+        guard !isAbsent(key) else { return [] }
+        guard let values = object[key]?.array else { throw failure(key, "an array") }
+        var ids: [String] = []
+        for value in values {
+            guard let id = value.string ?? value["id"]?.string else {
+                throw failure(key, "an array of ids")
+            }
+            ids.append(id)
+        }
+        return ids
+    }
+
     func expanded(_ key: String) throws(StripeDecodingError) -> WireObject? {
         guard let value = object[key], value.object != nil else { return nil }
         return try WireObject(value, path: "\(path).\(key)")

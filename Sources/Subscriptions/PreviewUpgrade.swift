@@ -18,7 +18,7 @@ package struct PreviewUpgrade: Action {
             Changes nothing. An upgrade to the same plan within ten minutes is charged just this. \
             A lower plan costs nothing now and begins at `effective_at`.
             """,
-        access: .user, refusals: moveRefusals)
+        access: .user, refusals: moveRefusals + [.addressRequired])
 
     package func read(_ input: inout InputReader) -> CareerUpgradePreviewRequest {
         input.body(CareerUpgradePreviewRequest.self)
@@ -31,16 +31,18 @@ package struct PreviewUpgrade: Action {
         let move = try await billing.planMove(
             to: request.newPlanID, by: nil, user: user, requestID: call.id)
         return Reply(
-            move.kind == .downgrade ? lower(move) : try await upgrade(move, user: user))
+            move.kind == .downgrade
+                ? try await lower(move) : try await upgrade(move, user: user))
     }
 
     /// It begins when what is paid, or the trial, ends: nothing is due, and nothing goes back.
-    private func lower(_ move: PlannedMove) -> CareerUpgradePreviewResponse {
+    private func lower(_ move: PlannedMove) async throws -> CareerUpgradePreviewResponse {
+        let discounts = try await billing.discounts(of: move.subscription)
         let nothing = Money.zero(move.current.price.currency)
         let end = Timestamp(ofStripe: move.item.currentPeriodEnd)
         return CareerUpgradePreviewResponse(
             currentPlan: move.current, newPlan: move.new, proration: nothing, due: nothing,
-            subtotal: nothing, tax: nothing, discounts: [], billingPeriodEnd: end,
+            subtotal: nothing, tax: nothing, discounts: discounts, billingPeriodEnd: end,
             effectiveAt: end, prorationDate: billing.clock.now().seconds)
     }
 
@@ -49,7 +51,10 @@ package struct PreviewUpgrade: Action {
     ) async throws -> CareerUpgradePreviewResponse {
         let upgrade = try await billing.upgrade(move)
         let prorationDate = max(billing.clock.now().seconds, upgrade.item.currentPeriodStart)
-        let invoice = try await billing.stripe.previewUpgrade(upgrade.change(prorationDate))
+        let invoice = try await billing.withAddress(of: move.subscription.customerID) {
+            try await billing.stripe.previewUpgrade(upgrade.change(prorationDate))
+        }
+        let discounts = try await billing.discounts(of: move.subscription)
         try await UpgradePreviews(database: billing.database)
             .keep(upgrade, at: prorationDate, user: user)
         func money(_ amount: Int64) throws -> Money {
@@ -62,7 +67,7 @@ package struct PreviewUpgrade: Action {
             currentPlan: upgrade.current, newPlan: upgrade.new,
             proration: try money(invoice.total), due: try money(invoice.amountDue),
             subtotal: try money(invoice.subtotal), tax: try money(invoice.tax),
-            discounts: try invoice.discountAmounts.map { try money($0) },
+            discounts: discounts,
             billingPeriodEnd: Timestamp(ofStripe: upgrade.item.currentPeriodEnd),
             effectiveAt: Timestamp(ofStripe: prorationDate), prorationDate: prorationDate)
     }
@@ -89,7 +94,7 @@ package struct CareerUpgradePreviewResponse: JSONObjectOutput {
     package let due: Money
     let subtotal: Money
     let tax: Money
-    let discounts: [Money]
+    package let discounts: [Discount]
     package let billingPeriodEnd: Timestamp
     package let effectiveAt: Timestamp
     /// The instant that the price is of, in seconds since 1970; not on the wire.
@@ -113,7 +118,9 @@ package struct CareerUpgradePreviewResponse: JSONObjectOutput {
         OutputField(
             "subtotal", .text, "The difference before discounts and tax, a decimal string."
         ) { $0.subtotal.decimal },
-        OutputField("discounts", .array(.object), "What is taken off.") {
+        OutputField(
+            "discounts", .array(.object), "The coupons of the subscription that go on."
+        ) {
             $0.discounts.map(DiscountResponse.init)
         },
         OutputField("tax", .text, "The tax on it, a decimal string.") { $0.tax.decimal },
@@ -123,15 +130,5 @@ package struct CareerUpgradePreviewResponse: JSONObjectOutput {
             "When the plan begins: now for a higher one, when what is paid ends for a lower one."
         ) { $0.effectiveAt },
         OutputField("billing_period_end", .time, "Stays as it is.") { $0.billingPeriodEnd },
-    ]
-}
-
-struct DiscountResponse: JSONObjectOutput {
-    let amount: Money
-
-    static let schemaName = "Discount"
-    static let about = "What a coupon takes off."
-    static let fields: [OutputField<DiscountResponse>] = [
-        OutputField("amount", .text, "How much, a decimal string.") { $0.amount.decimal }
     ]
 }

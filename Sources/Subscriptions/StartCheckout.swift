@@ -3,6 +3,7 @@ import Database
 import Foundation
 import HTTPEndpoint
 import Ledger
+import LedgerStore
 import Stripe
 import Users
 import Values
@@ -102,11 +103,13 @@ package struct StartCheckout: Action {
         let user = account.subscription.userID
         let price = try await billing.prices.price(of: plan)
         let trialDays = account.subscription.trialUsed ? 0 : plan.trialDays
+        let takesCodes = try await mayEnterCode(account)
         let session = try await billing.stripe.createCheckoutSession(
             NewStripeCheckoutSession(
                 customerID: customer, priceID: price.id, clientReferenceID: user.text,
                 successURL: request.successURL, cancelURL: request.cancelURL,
-                trialDays: trialDays > 0 ? Int(trialDays) : nil,
+                trialDays: trialDays > 0 ? Int(trialDays) : nil, takesPromotionCodes: takesCodes,
+                addsTax: billing.sale.addsTax,
                 metadata: ["user_id": user.text]),
             "checkout-\(user.text)-\(UUID().text)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
@@ -118,6 +121,17 @@ package struct StartCheckout: Action {
             throw Problem.checkoutSuperseded
         }
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
+    }
+
+    /// Codes are for who has never bought a plan, here or under an account that they deleted: who
+    /// cancels and comes back pays what everybody pays.
+    private func mayEnterCode(_ account: Account) async throws -> Bool {
+        guard billing.sale.offersPromotionCodes, !account.subscription.trialUsed else {
+            return false
+        }
+        return try await billing.database.read { connection in
+            try !LinkedSubscription.hasEverBought(account.subscription.id, in: connection)
+        }
     }
 
     /// Ends pages that Stripe has open for the user and nobody was given: the answer was lost, or

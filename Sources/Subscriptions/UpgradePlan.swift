@@ -17,7 +17,9 @@ package struct UpgradePlan: Action {
             happens once it is paid there, within a day, and not at all if it is not.
             """,
         access: .user,
-        refusals: upgradeRefusals + [.cardDeclined, .paymentNeedsAction, .paymentProcessing])
+        refusals: upgradeRefusals + [
+            .cardDeclined, .paymentNeedsAction, .paymentProcessing, .addressRequired,
+        ])
 
     package func read(_ input: inout InputReader) -> CareerUpgradeRequest {
         input.body(CareerUpgradeRequest.self)
@@ -53,11 +55,13 @@ package struct UpgradePlan: Action {
         let change = upgrade.change(shown ?? max(now, upgrade.item.currentPeriodStart))
         try await settleEarlier(upgrade)
         // A schedule would overwrite the plan with its own at its next phase.
-        try await billing.withoutSchedule(upgrade.subscription) {
-            let updated = try await billing.stripe.updateSubscriptionPrice(
-                change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
-            let pending = try await billing.pendingUpgrade(of: updated)
-            if let pending { throw try await refusal(of: pending) }
+        try await billing.withAddress(of: change.customerID) {
+            try await billing.withoutSchedule(upgrade.subscription) {
+                let updated = try await billing.stripe.updateSubscriptionPrice(
+                    change, "upgrade-\(change.subscriptionID)-\(UUID().text)")
+                let pending = try await billing.pendingUpgrade(of: updated)
+                if let pending { throw try await refusal(of: pending) }
+            }
         }
         try await billing.mirror.refresh(
             change.subscriptionID, userID: user, requestID: call.id)

@@ -38,6 +38,13 @@ enum Fixture {
         "start_date":1767225600,"status":"active","trial_end":null,"trial_start":null}
         """
 
+    static let discounted = """
+        {"id":"sub_1","object":"subscription","discounts":[\
+        {"id":"di_1","object":"discount","end":1769817600,"source":{"type":"coupon",\
+        "coupon":{"id":"c_1","object":"coupon","name":"A quarter off"}}},\
+        {"id":"di_2","object":"discount","end":null,"source":{"type":"coupon","coupon":"c_2"}}]}
+        """
+
     static let schedule = """
         {"id":"sub_sched_1","object":"subscription_schedule","livemode":false,\
         "status":"released"}

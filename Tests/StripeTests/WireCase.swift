@@ -175,6 +175,14 @@ struct WireCase: Sendable, CustomTestStringConvertible {
             answer: Fixture.subscription
         ) { client throws(StripeError) in _ = try await client.retrieveSubscription("sub_1") },
         WireCase(
+            "GET /v1/subscriptions/sub_1?expand%5B0%5D=discounts.source.coupon",
+            answer: Fixture.discounted
+        ) { client throws(StripeError) in
+            let discounts = try await client.listDiscounts("sub_1")
+            #expect(discounts.map(\.name) == ["A quarter off", "c_2"])
+            #expect(discounts.map(\.endsAt) == [1_769_817_600, nil])
+        },
+        WireCase(
             "GET /v1/subscriptions?customer=cus_1&status=all&limit=100",
             answer: Fixture.list([Fixture.subscription])
         ) { client throws(StripeError) in _ = try await client.listSubscriptions("cus_1") },

@@ -9,6 +9,7 @@ import pytest
 
 from browser import Browser, Document
 from conftest import DAY, PASSWORD, PLUS, PRO, PROVIDER, ROOT, Service
+from test_payments import sdk
 
 NASTY = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>&{{7*7}}"""
 # Every page and who may open it: a visitor, a user, or both. What a role may not open leads elsewhere.
@@ -530,6 +531,12 @@ def test_a_plan_is_bought_upgraded_canceled_and_resumed(own_site):
     assert re.search(r"Next charge: \$20.00 on", user.get("/account").text)
     page = user.get("/account/plan").send("/account/plan/resume")
     assert "It renews on" in page.text and [a for a in page.all("a") if a.text == "Move to Plus"]
+    client = sdk(own_site)
+    [subscription] = client.v1.subscriptions.list().data
+    coupon = client.v1.coupons.create({"name": "Spring", "percent_off": 25, "duration": "forever"})
+    client.v1.subscriptions.update(subscription.id, {"discounts": [{"coupon": coupon.id}]})
+    assert "Your coupon Spring goes on." in user.get(
+        f"/account/plan/downgrade?plan_id={PLUS}").text
     for plan, status, problem in ((PRO, 409, "You are on this plan already"),
                                   (uuid.uuid4(), 404, "This plan is no longer offered")):
         page = user.get(f"/account/plan/downgrade?plan_id={plan}")

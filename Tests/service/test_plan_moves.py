@@ -419,7 +419,7 @@ KINDS = ("subscription_schedule.created", "customer.subscription.updated",
 
 def test_the_events_of_the_move_in_other_orders_each_twice_end_alike(own_service):
     service = own_service
-    orders = list(itertools.permutations(range(3)))[::1 if service.uses_sqlite else 5]
+    orders = list(itertools.permutations(range(3)))[::2 if service.uses_sqlite else 5]
     users = [paid(service) if not index else service.new_user() for index in range(len(orders))]
     for user in users[1:]:
         buy(service, user, PRO)

@@ -172,6 +172,7 @@ CANNOT_WORK = [
     ("DATABASE_URL", "sqlite:"), ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "postgres://"),
     ("DATABASE_URL", "sqlite::memory:"), ("DATABASE_URL", "var/cuebx.db"),
     ("BROKER_URL", "embedded"), ("BROKER_URL", "redis://127.0.0.1"),
+    ("STRIPE_PROMOTION_CODES", "yes"), ("STRIPE_TAX", "1"),
     ("INTERNAL_API_KEYS", ","), ("INTERNAL_API_KEYS", "a key of words"),
     ("INTERNAL_API_KEYS", "first\nsecond"), ("INTERNAL_API_KEYS", "schl\u00fcssel-1234567890"),
     ("STRIPE_SECRET_KEY", "pk_test_x"), ("STRIPE_SECRET_KEY", "sk_test_"),

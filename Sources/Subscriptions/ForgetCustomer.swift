@@ -1,7 +1,6 @@
+import Billing
 import Foundation
-import Messaging
 import Stripe
-import Users
 
 extension CareerBillingService {
     /// Ends whatever the user pays for and forgets them at Stripe, before the account is erased.
@@ -35,15 +34,9 @@ extension CareerBillingService {
     /// Customers that were made for the user at Stripe and are not linked: the process died, or the
     /// answer was lost, before one was kept. Only who has begun a checkout can have one.
     private func strayCustomers(of user: UUID) async throws -> Set<String> {
-        let email = try await database.read { connection -> String? in
-            let begun = try connection.queryOne(
-                """
-                SELECT 1 FROM checkouts WHERE user_id = ?
-                UNION ALL SELECT 1 FROM pack_purchases WHERE user_id = ? LIMIT 1
-                """, [.uuid(user), .uuid(user)])
-            return begun == nil ? nil : try UserRow.find(id: user, in: connection)?.email
+        guard let email = try await Checkouts(database: database).emailOfBuyer(user) else {
+            return []
         }
-        guard let email else { return [] }
         return Set(
             try await stripe.listCustomers(email)
                 .filter { $0.metadata["user_id"] == user.text && !$0.isDeleted }.map(\.id))
@@ -55,7 +48,7 @@ extension CareerBillingService {
         do {
             try await forget(customer: customer)
         } catch let error as StripeError where error.mayRetry {
-            throw PostponedMessage("\(error)")
+            throw error.postponement
         }
     }
 

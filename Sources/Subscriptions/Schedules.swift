@@ -1,8 +1,8 @@
+import Billing
 import Foundation
 import HTTPEndpoint
 import Ledger
 import LedgerStore
-import Messaging
 import Stripe
 
 /// A lower plan follows at the end of what is paid by a subscription schedule
@@ -183,15 +183,9 @@ extension CareerBillingService {
             try await attach(released, to: move.subscriptionID)
             try await mirror.refresh(move.subscriptionID, requestID: requestID)
         } catch let error as StripeError where error.mayRetry {
-            throw PostponedMessage("Stripe is away: \(error)")
+            throw error.postponement
         }
     }
-}
-
-extension StripeSubscriptionSchedule {
-    /// The member of a schedule's metadata that names the plan from which it leads away. Whoever is
-    /// on another plan by now has moved since, and the schedule is out of date.
-    package static let fromPlan = "cuebx_from_plan"
 }
 
 extension StripeSubscriptionSchedule.Phase {
