@@ -371,16 +371,6 @@ def test_a_deletion_ends_the_pages_on_which_a_pack_could_be_bought(own_service):
     assert sdk(own_service).v1.checkout.sessions.retrieve(chosen["session_id"]).status == "expired"
 
 
-def test_first_purchases_at_once_have_one_customer(module_service):
-    """Of the customers that were made for one user at once, one stays."""
-    service = module_service
-    user = service.new_user()
-    answers = together(4, lambda index: page(user, (HUNDRED, LASTING)[index % 2]))
-    assert {answer.status for answer in answers} == {200}
-    settle(service)
-    assert len(sdk(service).v1.customers.list({"email": user.email}).data) == 1
-
-
 BOUGHT, CODE = "a paid pack is not granted as it was sold", "a code was redeemed more or less often"
 
 

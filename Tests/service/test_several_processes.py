@@ -545,6 +545,25 @@ def test_a_webhook_delivered_to_two_processes_is_applied_once(tmp_path, database
         cluster.end()
 
 
+def test_first_purchases_at_several_processes_at_once_have_one_customer(tmp_path, database_url):
+    """Of the customers that were made for one user at once, one stays."""
+    cluster = Cluster(tmp_path, database_url, BROKER_URL="embedded:")
+    first = cluster[0]
+    try:
+        cluster.start_with_a_stripe()
+        users = [first.sign_up() for _ in range(4)]
+        answers = together(12, lambda index: cluster.seen_from(index // 4, users[index % 4]).post(
+            "/career/credits/checkout",
+            {"pack_id": "0198c0de-0000-7000-8000-000000000101", **URLS}))
+        assert {answer.status for answer in answers} == {200}
+        until(lambda: first.rows("SELECT 1 FROM messages LIMIT 1") == [], 60)
+        customers = {id for (id,) in first.rows("SELECT stripe_customer_id FROM subscriptions")}
+        assert {item.id for item in sdk(first).v1.customers.list({"limit": 100}).data} == customers
+        cluster.stop()
+    finally:
+        cluster.end()
+
+
 def test_a_purchase_confirmed_by_several_processes_at_once_grants_once(tmp_path, database_url):
     cluster = Cluster(tmp_path, database_url, BROKER_URL="embedded:")
     first = cluster[0]
