@@ -51,6 +51,48 @@ class Bug:
 
 BUGS = [
     Bug(
+        "a limit does not count what is held",
+        "Ledger/Commands/SpendingRefusal.swift",
+        "let used = brakes.spending.captured(in: window, at: now) + held",
+        "let used = brakes.spending.captured(in: window, at: now)",
+    ),
+    Bug(
+        "a limit counts what has lapsed as held",
+        "Ledger/Commands/ValidateUsage.swift",
+        "of: cost, lapsing: position.overdue, at: now, clock: clock",
+        "of: cost, lapsing: [], at: now, clock: clock",
+    ),
+    Bug(
+        "holds of earlier periods lapse unseen by limits",
+        "Ledger/Commands/SpendingRefusal.swift",
+        "reserved > .zero || brakes.map { $0.spending.held > .zero } ?? false",
+        "reserved > .zero",
+    ),
+    Bug(
+        "a limit's day begins anew with its month",
+        "Ledger/SpendingLimits.swift",
+        "return window == .day ? today : thisMonth",
+        "return thisMonth",
+    ),
+    Bug(
+        "over-use goes beyond the limits",
+        "Ledger/Commands/CommitUsage.swift",
+        "upTo: min(left, room ?? left)",
+        "upTo: left",
+    ),
+    Bug(
+        "a late commit goes beyond the limits",
+        "Ledger/Commands/LateCommit.swift",
+        "min(wanted, held, left, room ?? left)",
+        "min(wanted, held, left)",
+    ),
+    Bug(
+        "a raise is not judged by the limits",
+        "Ledger/Commands/ExtendHold.swift",
+        ").map { .spendingLimitReached($0) }",
+        ").flatMap { _ in nil }",
+    ),
+    Bug(
         "the quota does not count what is reserved",
         "Ledger/Account.swift",
         "max(.zero, allocated - used - reserved)",

@@ -28,6 +28,9 @@ extension CareerParts {
         SummarizeUsage(quota: quota, database: database, clock: clock)
     }
 
+    package var spendingLimits: GetSpendingLimits { GetSpendingLimits(quota: quota) }
+    package var limitSpending: PutSpendingLimits { PutSpendingLimits(quota: quota) }
+
     package var cancelSubscription: CancelSubscription { CancelSubscription(billing: billing) }
 
     package var listCredits: ListCredits { ListCredits(quota: quota, database: database) }

@@ -82,6 +82,8 @@ private func usageRoutes(_ parts: CareerParts) -> [Endpoint] {
         Endpoint(
             .get, at + "/summary", tag: tag,
             SummarizeUsage(quota: quota, database: database, clock: clock)),
+        Endpoint(.get, at + "/limits", tag: tag, GetSpendingLimits(quota: quota)),
+        Endpoint(.put, at + "/limits", tag: tag, PutSpendingLimits(quota: quota)),
     ]
 }
 

@@ -1,5 +1,23 @@
 import JSON
 
+extension InputKind {
+    /// A list of values of one kind.
+    ///
+    /// - Parameter limit: how many elements it may have.
+    package static func list<Element>(
+        of kind: InputKind<Element>, atMost limit: Int
+    ) -> InputKind<[Element]> where Value == [Element] {
+        let elements = InputKind<[JSONValue]>.list(ofAtMost: limit, kind.schema)
+        return InputKind(elements.schema, placeholder: []) { json, loc, errors in
+            guard let list = elements.read(json, loc, &errors) else { return nil }
+            let values = list.enumerated().compactMap { place, element in
+                kind.read(element, FieldPath(loc.names, String(place)), &errors)
+            }
+            return values.count == list.count ? values : nil
+        }
+    }
+}
+
 extension InputKind where Value == [JSONValue] {
     /// A list whose elements are judged one by one by whoever takes them, so that one that is bad
     /// spoils no other.

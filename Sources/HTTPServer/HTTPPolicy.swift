@@ -76,7 +76,7 @@ public struct HTTPPolicy: Sendable {
         return Answer(
             status: 204, contentType: "", body: [],
             headers: [
-                .accessControlAllowMethods: "GET, POST, PATCH, DELETE",
+                .accessControlAllowMethods: "GET, POST, PUT, PATCH, DELETE",
                 .accessControlAllowHeaders: "Authorization, Content-Type, X-Request-ID",
                 .accessControlMaxAge: "600",
             ])

@@ -30,6 +30,9 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     /// How many of the account's grants beside the pool are open, or held by a call: none for most
     /// accounts, of which none is then looked for.
     public internal(set) var openGrants: Int64
+    /// The user's own limits, and what counts against them; `nil` for most. The batch keeps what
+    /// counts (``LedgerBatch``); rules read it.
+    public internal(set) var brakes: SpendingBrakes?
     /// The latest instant at which something was decided here; time never runs backwards for an
     /// account, whatever the clocks of the processes do.
     public internal(set) var decidedAt: Timestamp
@@ -39,7 +42,7 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
         used: Credits,
         reserved: Credits, owed: Credits = .zero, formerLeft: Credits = .zero,
         minuteWindow: RateWindow, dayWindow: RateWindow, earliestExpiry: Timestamp? = nil,
-        openGrants: Int64 = 0, decidedAt: Timestamp
+        openGrants: Int64 = 0, brakes: SpendingBrakes? = nil, decidedAt: Timestamp
     ) {
         self.period = period
         self.periodPlanID = periodPlanID
@@ -53,15 +56,21 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
         self.dayWindow = dayWindow
         self.earliestExpiry = earliestExpiry
         self.openGrants = openGrants
+        self.brakes = brakes
         self.decidedAt = decidedAt
     }
+
+    /// Takes over the brakes that are stored apart.
+    public mutating func keepBrakes(_ brakes: SpendingBrakes?) { self.brakes = brakes }
 
     /// What a reservation may still take. Never shown below zero: a revocation can leave less
     /// allocated than was already used.
     public var remaining: Credits { max(.zero, allocated - used - reserved) }
 
     /// Whether a call may hold something of the running period's pool, or of a grant beside it.
-    public var mayHold: Bool { reserved > .zero || openGrants > 0 }
+    public var mayHold: Bool {
+        reserved > .zero || openGrants > 0 || brakes.map { $0.spending.held > .zero } ?? false
+    }
 
     /// The instant by which the rate windows are judged: the decision's, unless the account lies
     /// further in the future than clocks may differ; then what the clock says.

@@ -18,7 +18,7 @@ enum AccountRow {
             period_number, period_start, period_end, period_source, period_plan_id,
             period_anchor, credits_allocated, credits_used, credits_reserved, credits_owed,
             former_credits_left, minute_started_at, minute_count, day_started_at, day_count,
-            earliest_expiry, open_grants, decided_at
+            earliest_expiry, open_grants, decided_at, \(SpendingRow.columns)
         FROM career_subscription_contexts WHERE user_id = ?
         """
 
@@ -79,7 +79,7 @@ enum AccountRow {
         let period = try BillingPeriod(
             number: number, start: reader.time(), end: reader.time(),
             source: reader.oneOf(BillingPeriod.Source.self))
-        let context = try CareerSubscriptionContext(
+        var context = try CareerSubscriptionContext(
             period: period, periodPlanID: reader.uuid(), anchor: reader.time(),
             allocated: reader.credits(), used: reader.credits(), reserved: reader.credits(),
             owed: reader.credits(), formerLeft: reader.credits(),
@@ -87,6 +87,7 @@ enum AccountRow {
             dayWindow: RateWindow(.day, start: reader.time(), count: reader.count()),
             earliestExpiry: reader.optionalTime(), openGrants: reader.count(),
             decidedAt: reader.time())
+        context.keepBrakes(try SpendingRow.read(&reader))
         return LedgerBatch.Entry(
             user: standing == .active ? .active : .deactivated,
             account: Account(subscription: subscription, context: context), overdue: [],

@@ -1,5 +1,6 @@
 import Database
 import FoundationEssentials
+import Ledger
 import Values
 
 /// All rows of an account.
@@ -19,6 +20,17 @@ package enum AccountRows {
             """, id)
         try connection.execute("DELETE FROM career_subscription_contexts WHERE user_id = ?", id)
         try connection.execute("DELETE FROM subscriptions WHERE user_id = ?", id)
+    }
+
+    /// The user's own limits; `nil` if they have none.
+    package static func limits(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> SpendingLimits? {
+        let row = try connection.queryOne(
+            "SELECT \(SpendingRow.columns) FROM career_subscription_contexts WHERE user_id = ?",
+            [.uuid(user)])
+        guard var reader = row?.reader else { return nil }
+        return try SpendingRow.read(&reader)?.limits
     }
 
     /// Up to when the account's past is decided on; `nil` if there is no account.

@@ -12,6 +12,8 @@ package struct LedgerNeeds {
     var grants: Set<GrantKey> = []
     /// Whose lines of the running period and of the one before it are wanted.
     var lines: Set<UUID> = []
+    /// Of whom it is wanted what counts against limits.
+    var spending: Set<UUID> = []
     /// Steps of holds of which it is wanted whether they were taken, each with its user.
     var steps: [HoldStep.Key: UUID] = [:]
     /// Grants beside the pool that are wanted whether or not they are open.
@@ -39,6 +41,7 @@ package struct LedgerNeeds {
         if let grant = command.onceOnly { grants.insert(grant) }
         if command.seesGrants { lines.insert(command.userID) }
         if let cause = command.grantCause { grantCauses.append((command.userID, cause)) }
+        if command.seesSpending { spending.insert(command.userID) }
         if let step = command.step { steps[step] = command.userID }
         if let token = command.token { tokens.insert(token.subscriptionID) }
     }

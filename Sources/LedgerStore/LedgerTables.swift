@@ -11,7 +11,7 @@ struct LoadedLedger {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most seventeen queries and fourteen statements, each run once for
+/// its hot path. A batch costs at most seventeen queries and fifteen statements, each run once for
 /// all of its rows, and two statements for each new account; with a server, they take two trips,
 /// and one more for each of three cases: something may be overdue, a user has no account, an
 /// account has grants beside its pool.
@@ -51,6 +51,7 @@ enum LedgerTables {
         for (user, rows) in zip(lines, found[6]) {
             entries[user]?.grants = try rows.map(CreditGrantRow.read)
         }
+        try SpendingRow.find(of: needs.spending, into: &entries, from: connection)
         var logs = try (found[2] + found[3]).flatMap { try $0.map(UsageLogRow.load) }
         try OverdueHolds.find(
             of: users, all: needs.overdue, into: &entries, &logs, from: connection, now: now)

@@ -12,6 +12,7 @@ extension LedgerTables {
         var subscriptions: [[SQLValue]] = []
         var contexts: [[SQLValue]] = []
         var counters: [[SQLValue]] = []
+        var brakes: [[SQLValue]] = []
         for (user, entry) in batch.entries {
             guard let account = entry.account else { continue }
             guard let before = loaded.entries[user]?.account else {
@@ -30,6 +31,9 @@ extension LedgerTables {
             } else if account.context != before.context {
                 counters.append(count(account))
             }
+            if account.context.brakes != before.context.brakes {
+                brakes.append(SpendingRow.update(account))
+            }
         }
         for (account, standing) in newAccounts {
             try insert(account, standing, to: connection)
@@ -39,6 +43,7 @@ extension LedgerTables {
         }
         if !contexts.isEmpty { try connection.enqueueMany(updateContext, contexts) }
         if !counters.isEmpty { try connection.enqueueMany(updateCounters, counters) }
+        if !brakes.isEmpty { try connection.enqueueMany(SpendingRow.update, brakes) }
         try writeLogs(batch, over: loaded, to: connection)
         try StandaloneGrantRow.write(batch, over: loaded, to: connection)
         try DrawRow.write(batch, over: loaded, to: connection)

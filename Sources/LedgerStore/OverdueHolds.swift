@@ -11,7 +11,7 @@ enum OverdueHolds {
     /// the first hold there is; it is written with the account's next change.
     ///
     /// - Parameter all: users of whom those of earlier periods are wanted too. Who holds nothing of
-    ///   the running period has none that is overdue.
+    ///   the running period has none that is overdue, unless limits count those of all periods.
     static func find(
         of users: [UUID], all: Set<UUID>, into entries: inout [UUID: LedgerBatch.Entry],
         _ logs: inout [LoadedLog], from connection: any DatabaseConnection, now: Timestamp

@@ -4,8 +4,9 @@ import Ledger
 import Users
 import Values
 
-/// Tells users that their credits are used up, or nearly: in the database transaction of the
-/// commit that took them, so that it is told once, whatever happens to the process.
+/// Tells users that their credits or their own limits are used up, or nearly: in the database
+/// transaction of the commit that took them, so that it is told once, whatever happens to the
+/// process.
 package struct CreditMails: Sendable {
     let outbox: MailOutbox
 
@@ -19,8 +20,10 @@ package struct CreditMails: Sendable {
         now: Timestamp
     ) throws {
         guard let user = try UserRow.find(id: userID, in: connection) else { return }
-        try outbox.enqueue(
-            .creditsUsed(alert, now: now), to: user, requestID: requestID, in: connection,
-            now: now)
+        let told = alert.mark.map { [MailContent.creditsUsed(alert, mark: $0, now: now)] } ?? []
+        for content in told + alert.limits.map(MailContent.limitReached) {
+            try outbox.enqueue(
+                content, to: user, requestID: requestID, in: connection, now: now)
+        }
     }
 }

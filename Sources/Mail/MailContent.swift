@@ -10,7 +10,7 @@ package struct MailContent: Sendable {
         case paymentReturned
         case paymentReturnedInPart
         case paymentFailed, paymentNeedsAction, trialEnds
-        case creditsNearlyUsedUp, creditsUsedUp
+        case creditsNearlyUsedUp, creditsUsedUp, spendingLimit
         case packBought, packReturned
     }
 
@@ -155,15 +155,28 @@ extension MailContent {
 
 extension MailContent {
     /// A period that is over, and whose successor is not paid yet, has no end to look forward to.
-    static func creditsUsed(_ alert: CreditAlert, now: Timestamp) -> MailContent {
+    static func creditsUsed(
+        _ alert: CreditAlert, mark: CreditAlert.Mark, now: Timestamp
+    ) -> MailContent {
         let period = alert.period
         return MailContent(
-            alert.mark == .usedUp ? .creditsUsedUp : .creditsNearlyUsedUp,
+            mark == .usedUp ? .creditsUsedUp : .creditsNearlyUsedUp,
             [
-                "percent": "\(alert.mark.percent)", "used": alert.used.decimal,
+                "percent": "\(mark.percent)", "used": alert.used.decimal,
                 "credits": alert.allocated.decimal,
                 "periodEnd": now < period.end ? period.end.day : nil,
                 "isFree": period.source == .free ? "yes" : nil,
+            ])
+    }
+
+    static func limitReached(_ alert: LimitAlert) -> MailContent {
+        MailContent(
+            .spendingLimit,
+            [
+                "percent": "\(alert.percent)", "used": alert.used.decimal,
+                "limit": alert.limit.decimal, "until": alert.until.day,
+                "isDaily": alert.window == .day ? "yes" : nil,
+                "isReached": alert.used >= alert.limit ? "yes" : nil,
             ])
     }
 }

@@ -246,5 +246,24 @@ extension MailText {
                 If you need more before, a paid plan gives you more at once.
                 {{/isFree}}
                 """),
+        .spendingLimit: MailText(
+            subject: """
+                You have used {{percent}} % of your own limit for \
+                {{#isDaily}}today{{/isDaily}}{{^isDaily}}this month{{/isDaily}}
+                """,
+            values: ["percent", "used", "limit", "until", "isDaily", "isReached"],
+            body: """
+                {{>greeting}}
+
+                You have used {{used}} of the {{limit}} credits that you allow yourself
+                {{#isDaily}}a day{{/isDaily}}{{^isDaily}}a month{{/isDaily}}, which is
+                {{percent}} % or more.
+
+                It begins anew on {{until}} (UTC).
+                {{#isReached}}
+                Calls that cost something are refused until then.
+                {{/isReached}}
+                You can change your limits in your account at any time.
+                """),
     ]
 }

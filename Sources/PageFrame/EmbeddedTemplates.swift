@@ -28,6 +28,7 @@ package enum EmbeddedTemplates {
         "field": text(PackageResources.field_mustache),
         "home": text(PackageResources.home_mustache),
         "layout": text(PackageResources.layout_mustache),
+        "limits": text(PackageResources.limits_mustache),
         "lines": text(PackageResources.lines_mustache),
         "mail": text(PackageResources.mail_mustache),
         "meter": text(PackageResources.meter_mustache),

@@ -12,6 +12,8 @@ package struct FormField: Sendable {
         /// A code of an operator's authenticator, or a recovery code.
         case operatorCode
         case number
+        /// An amount of credits.
+        case amount
         case date
         case tick
         /// The value of each choice and its text as HTML.
@@ -45,6 +47,7 @@ package struct FormField: Sendable {
         case .operatorCode:
             ["type": "text", "autocomplete": "one-time-code", "maximum": "32"]
         case .number: ["type": "text", "inputmode": "numeric", "autocomplete": "off"]
+        case .amount: ["type": "text", "inputmode": "decimal", "autocomplete": "off"]
         case .date: ["type": "date", "autocomplete": "off"]
         case .tick, .choice, .hidden: [:]
         }

@@ -34,7 +34,9 @@ package struct Realm: Sendable {
     static func account(
         _ site: Site, caller: @escaping @Sendable (String) async throws -> Caller?
     ) -> Realm {
-        let names = ["plan", "credits", "usage", "receipts", "profile", "security", "data"]
+        let names = [
+            "plan", "credits", "usage", "limits", "receipts", "profile", "security", "data",
+        ]
         return Realm(
             cookie: .session, caller: caller, signIn: site.signsInElsewhere ? "/enter" : "/signin",
             leadsBack: !site.signsInElsewhere, signOut: "/signout", home: "/account",

@@ -45,7 +45,7 @@ private func accountPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoi
         Endpoint("/account/usage.csv", UsageCSV(parts: parts), in: frame),
         Endpoint("/account/usage/{usage_id}", CallPage(parts: parts, words: words), in: frame),
         Endpoint("/account/receipts", ReceiptsPage(parts: parts, words: words), in: frame),
-    ]
+    ] + form("/account/limits", LimitsPage(parts: parts, words: words), frame)
 }
 
 private func planPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {

@@ -104,7 +104,7 @@ struct UsageCharts: Sendable {
         ]
     }
 
-    private static func share(_ part: Int64, of whole: Int64, _ length: Int64) -> Int64 {
+    static func share(_ part: Int64, of whole: Int64, _ length: Int64) -> Int64 {
         guard whole > 0 else { return 0 }
         let product = min(max(part, 0), whole).multipliedFullWidth(by: length)
         return whole.dividingFullWidth(product).quotient

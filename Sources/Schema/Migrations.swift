@@ -33,6 +33,7 @@ public let migrations: [Migration] = [
     Migration("pack purchases", packPurchases),
     Migration("promotion codes", promotionCodes),
     Migration("scheduled plans", scheduledPlans),
+    Migration("spending limits", spendingLimits),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

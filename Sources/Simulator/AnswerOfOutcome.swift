@@ -85,6 +85,14 @@ extension Answer {
             available: account.available(at: now, grace: rules.pastDueGrace).micros)
     }
 
+    init(_ outcome: SpendingStanding) {
+        switch outcome {
+        case .noSubscription: self = .noSubscription
+        case .stands(let limits, let day, let month):
+            self = .limits(limits, day: day.micros, month: month.micros)
+        }
+    }
+
     init(_ outcome: AdjustCredits.Outcome) {
         switch outcome {
         case .noSubscription: self = .noSubscription

@@ -41,6 +41,7 @@ struct EventGenerator {
                 amount())
         case .capture: .capture(of: call(), name: random.below(6), amount())
         case .cancel: .cancel(of: call())
+        case .limit: limit()
         case .clock: .clock(clock())
         case .balance: .readBalance(person: person())
         case .sweep: .sweep
@@ -124,6 +125,14 @@ struct EventGenerator {
         return .commit(
             of: call, success: random.chance(0.8), manner,
             random.chance(0.6) ? .nothing : amount())
+    }
+
+    /// Now and then one that stops all, or that is below what is used.
+    private mutating func limit() -> SimulationEvent {
+        let amounts: [Int64?] = [nil, nil, 0, 700_000, 1_500_000, 3_000_000, 8_000_000]
+        return .limit(
+            person: person(), daily: amounts[random.below(amounts.count)],
+            monthly: amounts[random.below(amounts.count)])
     }
 
     private mutating func clock() -> ClockChange {

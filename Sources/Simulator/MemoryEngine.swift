@@ -61,9 +61,11 @@ package final class MemoryEngine: LedgerEngine {
         var looking: Set<UUID> = []
         var tokens: [String: FencingCounters] = [:]
         var steps: [HoldStep] = []
+        var spending: Set<UUID> = []
         for operation in operations {
             let command = operation.command
             if command.seesAllOverdue { sweeping.insert(command.userID) }
+            if command.seesSpending { spending.insert(command.userID) }
             if command.seesGrants { looking.insert(command.userID) }
             if entries[command.userID] == nil, let rows = users[command.userID] {
                 entries[command.userID] = LedgerBatch.Entry(
@@ -85,6 +87,12 @@ package final class MemoryEngine: LedgerEngine {
                     users[id]?.user.grants.filter { $0.periodNumber >= number - 1 } ?? []
             }
             entries[id]?.laterExpiry = entry.account?.context.earliestExpiry
+            if spending.contains(id), let context = entry.account?.context {
+                let rows = users[id]?.user
+                entries[id]?.spending =
+                    context.brakes?.spending
+                    ?? Spending(of: rows?.logs ?? [], rows?.steps ?? [], at: context.decidedAt)
+            }
             guard let account = entry.account, let first = account.context.earliestExpiry,
                 sweeping.contains(id) || account.context.mayHold
             else { continue }

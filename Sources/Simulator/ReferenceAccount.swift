@@ -16,7 +16,9 @@ extension ReferenceModel {
         let terms: FeatureCostConfig
         let multiplier: Int64
         let announcedModel: String?
-        var charged: Int64 = 0
+        private(set) var charged: Int64 = 0
+        /// What was charged of it, and when.
+        private(set) var charges: [(at: Int64, micros: Int64)] = []
         var notCharged: Int64 = 0
         var isLate = false
         var input: Int64?
@@ -31,6 +33,11 @@ extension ReferenceModel {
         var acceptedAs: UsageLog.Status?
         /// What that is to charge; `nil`: all that is held.
         var acceptedCredits: Int64?
+
+        mutating func charge(_ micros: Int64, at now: Int64) {
+            charged += micros
+            charges.append((now, micros))
+        }
 
         func isExpired(at now: Int64) -> Bool {
             ended == nil && acceptedAs == nil && expiresAt <= now
@@ -115,6 +122,7 @@ extension ReferenceModel {
     final class User {
         var isActive = true
         var account: Account?
+        var limits = SpendingLimits.none
         /// In the order of their creation.
         var calls: [Call] = []
         var placeOfKey: [IdempotencyKey: Int] = [:]

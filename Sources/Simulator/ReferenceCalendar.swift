@@ -47,6 +47,9 @@ enum ReferenceCalendar {
         )
     }
 
+    /// The first instant of the month in which the instant lies.
+    static func startOfMonth(_ instant: Int64) -> Int64 { months[place(instant)].first * day }
+
     /// The first instant of the month after the one in which the instant lies.
     static func nextMonth(_ instant: Int64) -> Int64 { months[place(instant) + 1].first * day }
 }

@@ -136,7 +136,7 @@ extension ReferenceModel {
     }
 
     /// From the first draw on.
-    static func charge(_ credits: Int64, to place: Int, of user: User) {
+    static func charge(_ credits: Int64, to place: Int, of user: User, at now: Int64) {
         var missing = credits
         for index in user.calls[place].draws.indices where missing > 0 {
             let part = min(missing, user.calls[place].draws[index].held)
@@ -144,6 +144,6 @@ extension ReferenceModel {
             user.calls[place].draws[index].held -= part
             user.calls[place].draws[index].charged += part
         }
-        user.calls[place].charged += credits
+        user.calls[place].charge(credits, at: now)
     }
 }

@@ -46,7 +46,7 @@ extension ReferenceModel {
                 user.calls[place].cost += more
                 held += more
             }
-            Self.charge(min(wanted, held), to: place, of: user)
+            Self.charge(min(wanted, held), to: place, of: user, at: now)
             user.calls[place].notCharged = wanted - min(wanted, held)
         }
         user.calls[place].ended = result
@@ -69,13 +69,14 @@ extension ReferenceModel {
         else { return .commitRefused(.expired, charged: call.charged) }
         let wanted = wanted(command, call)
         let charge = min(
-            wanted, call.cost - call.charged, Self.available(to: user, rules, at: now))
+            wanted, call.cost - call.charged, Self.available(to: user, rules, at: now),
+            Self.room(user, at: now))
         // What it held was given back when it lapsed.
         for index in call.draws.indices { user.calls[place].draws[index].held = 0 }
         Self.draw(charge, for: place, of: user, rules, at: now)
         user.calls[place].ended = .success
         user.calls[place].isLate = true
-        Self.charge(charge, to: place, of: user)
+        Self.charge(charge, to: place, of: user, at: now)
         user.calls[place].notCharged = wanted - charge
         user.changedAt = now
         return .committed(
@@ -105,7 +106,7 @@ extension ReferenceModel {
         guard let account = user.account,
             Self.isEntitled(account, at: now, grace: rules.pastDueGrace)
         else { return 0 }
-        return Self.available(to: user, rules, at: now)
+        return min(Self.available(to: user, rules, at: now), Self.room(user, at: now))
     }
 
     private static func status(of result: CommitUsage.Result) -> UsageLog.Status {
@@ -204,7 +205,10 @@ extension ReferenceModel {
             Self.isEntitled(account, at: now, grace: rules.pastDueGrace)
         else { return .subscriptionInactive }
         let needed = Credits(clamping: more)
-        guard more > Self.available(to: user, rules, at: now) else { return nil }
+        guard more > Self.available(to: user, rules, at: now) else {
+            return Self.overspent(user, more, at: now, clock: clock)
+                .map { .spendingLimitReached($0) }
+        }
         return .quotaExceeded(
             used: Credits(clamping: Self.used(by: user) + Self.reserved(by: user, at: now)),
             limit: Credits(clamping: account.period.granted + Self.ofGrants(of: user, at: now)),
@@ -234,7 +238,7 @@ extension ReferenceModel {
             user.calls[place].output = Self.sum(call.output, metrics.outputTokens)
         }
         guard part <= held else { return .holdRefused(.holdExceeded, call.view(at: now)) }
-        Self.charge(part, to: place, of: user)
+        Self.charge(part, to: place, of: user, at: now)
         user.changedAt = now
         let view = user.calls[place].view(at: now)
         user.calls[place].steps[name] = (request, view)

@@ -34,6 +34,8 @@ final class ReferenceModel {
         case .extend(let command): extend(command, rules, at: now, clock: clock)
         case .capture(let command): capture(command, at: now)
         case .cancel(let command): cancel(command, at: now)
+        case .limit(let command): limit(command, at: now)
+        case .readLimits(let command): readLimits(command.userID, at: now)
         case .settle(let command): settle(command.userID, rules, at: now)
         case .adjust(let command): adjust(command, rules, at: now)
         case .addGrant(let command): add(command, at: now)
@@ -44,7 +46,7 @@ final class ReferenceModel {
         }
     }
 
-    // MARK: Validate: subscription, rate limits, idempotency, quota, reservation
+    // MARK: Validate: subscription, rate limits, idempotency, quota, limits, reservation
 
     private func validate(
         _ command: ValidateUsage, _ rules: LedgerRules, at now: Int64, clock: Int64, fresh: UUID?
@@ -95,6 +97,9 @@ final class ReferenceModel {
                     needed: Credits(clamping: cost),
                     retryAfter: Self.seconds(from: clock, to: reset)),
                 limits())
+        }
+        if let refusal = Self.overspent(user, cost, at: now, clock: clock) {
+            return .denied(.spendingLimitReached(refusal), limits())
         }
         guard let id = fresh, placeOfCall[id] == nil else { return .unknownUsage }
         placeOfCall[id] = (command.userID, user.calls.count)

@@ -56,6 +56,17 @@ extension SimulatedWorld {
                     randomness: SimulationRandom.mix(UInt64(serial)))), .other)
     }
 
+    /// Whoever takes their limits off looks at them, too.
+    func limit(_ person: Int, _ daily: Int64?, _ monthly: Int64?) {
+        let limits = SpendingLimits(
+            daily: daily.map { Credits(clamping: $0) },
+            monthly: monthly.map { Credits(clamping: $0) })
+        wait(.limit(SetSpendingLimits(userID: user(person), limits: limits)), .other)
+        if limits == .none {
+            wait(.readLimits(ReadSpendingLimits(userID: user(person))), .other)
+        }
+    }
+
     /// What a request announces; some announce nothing.
     func announcement(_ request: Int) -> UsageLog.Call {
         guard !request.isMultiple(of: 3) else {

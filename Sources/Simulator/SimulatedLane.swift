@@ -224,6 +224,8 @@ extension SimulatedOperation {
         case .adjust: "adjust credits"
         case .addGrant: "add a grant"
         case .settleTopUp: "settle a pack"
+        case .limit: "limit spending"
+        case .readLimits: "read limits"
         case .linkCustomer: "link the customer"
         case .applyBilling: "apply Stripe's state"
         case .erase: "erase the account"

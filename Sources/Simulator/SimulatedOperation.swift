@@ -12,6 +12,8 @@ package enum SimulatedOperation: Sendable {
     case extend(ExtendHold)
     case capture(CaptureUsage)
     case cancel(CancelUsage)
+    case limit(SetSpendingLimits)
+    case readLimits(ReadSpendingLimits)
     case settle(SettleAccount)
     case adjust(AdjustCredits)
     case addGrant(AddGrant)
@@ -30,6 +32,8 @@ package enum SimulatedOperation: Sendable {
         case .extend(let command): command
         case .capture(let command): command
         case .cancel(let command): command
+        case .limit(let command): command
+        case .readLimits(let command): command
         case .settle(let command): command
         case .adjust(let command): command
         case .addGrant(let command): command
@@ -55,6 +59,8 @@ package enum SimulatedOperation: Sendable {
         case .extend(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .capture(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .cancel(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .limit(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .readLimits(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .settle(let command):
             try Answer(batch.apply(command, rules, clock: clock), rules, clock)
         case .adjust(let command): try Answer(batch.apply(command, rules, clock: clock))
@@ -106,6 +112,7 @@ package enum Answer: Equatable, Sendable {
     case subscriptionNotTheirs
     case mirrored(AccountView)
     case erased(FormerView?)
+    case limits(SpendingLimits, day: Int64, month: Int64)
 
     /// The usage log that the answer names, if any.
     package var usageID: UUID? {
@@ -164,6 +171,7 @@ extension Answer {
         case .otherSubscription: "other subscription"
         case .subscriptionNotTheirs: "not taken over"
         case .mirrored: "applied"
+        case .limits(let limits, _, _): limits == .none ? "none" : "limited"
         }
     }
 }

@@ -96,6 +96,7 @@ final class SimulatedWorld {
             wait(.cancel(CancelUsage(userID: user, usageID: id)), .other)
         case .readBalance(let person):
             wait(.settle(SettleAccount(userID: user(person))), .other)
+        case .limit(let person, let daily, let monthly): limit(person, daily, monthly)
         case .sweep: sweep()
         case .flush(let fault): try flush(fault)
         case .clock(let change): move(change)

@@ -21,6 +21,8 @@ package enum SimulationEvent: Sendable {
     case capture(of: Int, name: Int, SimulatedAmount)
     case cancel(of: Int)
     case readBalance(person: Int)
+    /// The person limits what they spend; `nil`: not.
+    case limit(person: Int, daily: Int64?, monthly: Int64?)
     case sweep
     /// The lane carries out what is waiting, in one database transaction.
     case flush(SimulatedFault?)

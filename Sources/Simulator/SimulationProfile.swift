@@ -24,7 +24,7 @@ struct SimulationProfile {
 
     enum Kind: CaseIterable {
         case flush, validate, commit, clock, balance, sweep, stripe, fetch, applyFetched, message
-        case adjust, standing, signUp, erase, catalog, extend, capture, cancel, grant
+        case adjust, standing, signUp, erase, catalog, extend, capture, cancel, grant, limit
 
         var usualWeight: Double {
             switch self {
@@ -35,6 +35,7 @@ struct SimulationProfile {
             case .capture: 5
             case .cancel: 1.5
             case .grant: 5
+            case .limit: 0.6
             case .clock: 12
             case .balance: 3
             case .sweep: 1

@@ -28,6 +28,7 @@ struct StoredRowsChecker {
         try checkCounters(account, stored)
         try checkEarliestExpiry(account, stored)
         try checkGrants(account, stored, expected)
+        try checkSpending(account, stored, expected)
         let view = AccountView(account)
         guard view == model.view(expected) else {
             throw Disagreement(
@@ -107,6 +108,23 @@ struct StoredRowsChecker {
             guard let place, isWhole, grant.held == held, grant.captured == captured,
                 ReferenceModel.drawn(place, of: expected, at: 0).charged == captured.micros
             else { throw Disagreement(kind: "grant", detail: "\(grant) \(draws)") }
+        }
+    }
+
+    /// What counts against limits is the sum of the rows; an account without limits counts nothing.
+    private func checkSpending(
+        _ account: Account, _ stored: StoredUser, _ expected: ReferenceModel.User
+    ) throws {
+        let brakes = account.context.brakes
+        guard brakes?.limits ?? .none == expected.limits else {
+            throw Disagreement(
+                kind: "stored limits", detail: "\(brakes.map { "\($0)" } ?? "none")")
+        }
+        guard let counted = brakes?.spending else { return }
+        let sum = Spending(of: stored.logs, stored.steps, at: counted.countedAt)
+        guard counted == sum else {
+            throw Disagreement(
+                kind: "invariant: spending", detail: "\(counted) is counted, \(sum) was spent")
         }
     }
 

@@ -31,11 +31,11 @@ struct CreditAlertTests {
     @Test("The commit that reaches a mark tells of it, and no other does")
     mutating func marks() {
         let user = ledger.newUser()
-        let marks = (1...25).map { spend(user, "r\($0)")?.mark.percent }
+        let marks = (1...25).map { spend(user, "r\($0)")?.mark?.percent }
         #expect(marks[19] == 80 && marks[24] == 100)
         #expect(marks.compactMap { $0 } == [80, 100])
         ledger.advance(days: 31)
-        #expect((1...20).compactMap { spend(user, "next\($0)")?.mark.percent } == [80])
+        #expect((1...20).compactMap { spend(user, "next\($0)")?.mark?.percent } == [80])
     }
 
     @Test("It tells the figures of the period")

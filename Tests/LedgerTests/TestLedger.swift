@@ -59,7 +59,7 @@ struct TestLedger {
             entries[command.userID] = LedgerBatch.Entry(
                 user: standing, account: accounts[command.userID],
                 overdue: held.filter { $0.isOverdue(at: now) }.map(\.id), laterExpiry: later,
-                grants: latestGrants(command.userID))
+                grants: latestGrants(command.userID), spending: spending(command.userID))
         }
         var batch = LedgerBatch(
             entries: entries, logs: Array(logs.values),
@@ -84,6 +84,14 @@ struct TestLedger {
     private func latestGrants(_ user: UUID) -> [CreditGrant] {
         let running = accounts[user]?.context.period.number ?? 1
         return grants.filter { $0.userID == user && $0.periodNumber >= running - 1 }
+    }
+
+    private func spending(_ user: UUID) -> Spending? {
+        accounts[user].map { account in
+            Spending(
+                of: logs.values.filter { $0.key.userID == user },
+                steps.values.filter { $0.userID == user }, at: account.context.decidedAt)
+        }
     }
 
     mutating func newUser() -> UUID {
@@ -144,6 +152,12 @@ struct TestLedger {
                 .map(\.expiresAt).min()
             if let first, first < account.context.earliestExpiry ?? .epoch.adding(seconds: .max) {
                 broken.append("earliest expiry")
+            }
+            if let brakes = account.context.brakes {
+                let sum = Spending(
+                    of: logs.values.filter { $0.key.userID == user },
+                    steps.values.filter { $0.userID == user }, at: brakes.spending.countedAt)
+                if sum != brakes.spending { broken.append("spending") }
             }
             if used != account.context.used { broken.append("used") }
             if reserved != account.context.reserved { broken.append("reserved") }

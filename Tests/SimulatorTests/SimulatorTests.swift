@@ -89,6 +89,8 @@ struct SimulatorTests {
             "commit: SUCCESS, not all charged", "commit: SUCCESS, late",
             "commit: SUCCESS, late, not all charged", "validate: hold too long",
             "extend: done", "extend: done again", "extend: quota_exceeded",
+            "validate: spending_limit_reached", "extend: spending_limit_reached",
+            "limit spending: limited", "limit spending: none", "read limits: none",
             "extend: request_mismatch", "extend: hold too long", "extend: already_ended EXPIRED",
             "capture: done", "capture: done again", "capture: hold_exceeded",
             "capture: not priced", "capture: request_mismatch", "capture: already_ended SUCCESS",

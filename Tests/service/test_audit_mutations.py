@@ -42,6 +42,9 @@ INVISIBLE = {
     ("career_subscription_contexts", "period_anchor"): "a paid period is Stripe's",
     ("career_subscription_contexts", "earliest_expiry"):
         "a bound: any instant before the first end is one",
+    ("career_subscription_contexts", "daily_limit"): "a wish of the user's",
+    ("career_subscription_contexts", "monthly_limit"): "a wish of the user's",
+    ("career_subscription_contexts", "limits_counted_at"): "any instant of the same day is as likely",
     ("career_subscription_contexts", "former_credits_left"):
         "what a period that is over had left may have been any",
     ("credit_grants", "credits"): "the allocation of a past period's plan may have been any",
@@ -132,6 +135,9 @@ def ledger(tmp_path_factory):
     grow(free, "SUCCESS", credits="0.10")
     grow(free, "CANCELED")
     grow(payer, "PENDING")
+    limits = {"daily_credits": "20", "monthly_credits": "30"}
+    assert service.call("PUT", "/career/usage/limits", limits, free.auth).status == 200
+    free.spend()
     settle(service)
     service.stop()
     assert service.audit().returncode == 0, service.audit().stdout
@@ -434,6 +440,13 @@ PLANTED = {
     "an account has grants that are gone": "DELETE FROM standalone_grants",
     "a grant was not taken back":
         "UPDATE standalone_grants SET take_back_total = 1 WHERE remaining > 0",
+    "what was spent is forgotten":
+        "UPDATE career_subscription_contexts SET day_captured = 0, month_captured = 0",
+    "what is held counts against no limit":
+        "UPDATE career_subscription_contexts SET held_in_all = 0",
+    "limits count nothing":
+        "UPDATE career_subscription_contexts SET limits_counted_at = NULL, day_captured = NULL, "
+        "month_captured = NULL, held_in_all = NULL",
     "a window was emptied":
         "UPDATE career_subscription_contexts SET minute_count = 0, day_count = 0",
     "a period runs the other way":

@@ -20,6 +20,7 @@ PAGES = {
     "/signup": VISITOR, "/verify": VISITOR, "/verify/resend": VISITOR, "/signin": VISITOR,
     "/account": USER, "/account/plan": USER, "/account/usage": USER, "/account/receipts": USER,
     "/account/credits": USER,
+    "/account/limits": USER,
     "/account/profile": USER, "/account/security": USER, "/account/data": USER,
     "/account/data/delete": USER,
 }
@@ -31,6 +32,7 @@ ACTS = {
     f"/account/plan/downgrade?plan_id={PLUS}": {},
     "/account/credits/buy": {"pack_id": "0198c0de-0000-7000-8000-000000000101"},
     "/account/credits/redeem": {"code": "X"}, "/account/profile": {"full_name": "X"},
+    "/account/limits": {"daily_credits": "5"},
     "/account/security": {"current_password": PASSWORD, "new_password": PASSWORD},
     "/account/security/signout": {"session_id": str(uuid.uuid4())},
     "/account/security/everywhere": {}, "/account/data/delete": {},
@@ -642,3 +644,29 @@ def test_components_are_shown_each_on_a_page(visitor):
     page = visitor.get("/dev/time").send("/dev/time", days="x")
     assert page.problems[0][0] == "Enter a whole number of days" or page.status == 422
     assert visitor.get("/dev/mail").status == 200
+
+
+# Limits
+
+
+def test_a_user_limits_what_they_spend_and_sees_what_they_spent(site):
+    owner = site.sign_up()
+    assert owner.spend().status == 200
+    browser = Browser(site)
+    browser.sign_in(owner.email, PASSWORD)
+    at = "/account/limits"
+    page = browser.get(at)
+    assert "Today: 1.00 credits, without a limit." in page.text
+    assert (page.fields(at)["daily_credits"], page.fields(at)["alert_at"]) == ("", "50, 80, 100")
+    page = page.send(at, daily_credits="2.5", alert_at="60 90")
+    assert page.path == at and "Today: 1.00 of 2.50 credits." in page.text
+    assert "Your limits are set." in page.notice and page.fields(at)["alert_at"] == "60, 90"
+    assert owner.get("/career/usage/limits").json["daily_credits"] == "2.50"
+    page = page.send(at, daily_credits="-1", alert_at="0, x")
+    assert page.status == 422 and [href for _, href in page.problems] == [
+        "#daily_credits", "#alert_at"]
+    assert page.fields(at)["daily_credits"] == "-1"
+    assert owner.get("/career/usage/limits").json["daily_credits"] == "2.50"
+    page.send(at, daily_credits="", alert_at="")
+    limits = owner.get("/career/usage/limits").json
+    assert limits["daily_credits"] is None and limits["alert_at"] == []

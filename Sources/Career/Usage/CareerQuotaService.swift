@@ -82,7 +82,12 @@ public struct CareerQuotaService: Sendable {
     ) async throws -> AcceptCommit.Outcome {
         try await ledger.perform(
             AcceptCommit(command), in: queue
-        ) { [broker, clock] connection, outcome in
+        ) { [broker, mails, clock] connection, outcome in
+            if case .settled(.applied(_, _, _, let alert?, _, _)) = outcome {
+                try mails.enqueue(
+                    alert, to: command.userID, requestID: requestID, in: connection,
+                    now: clock.now())
+            }
             guard outcome == .accepted else { return }
             try broker.enqueue(
                 .usageCommits, message,
@@ -107,6 +112,17 @@ public struct CareerQuotaService: Sendable {
                 account: $0, begun: settled.begun, now: max(clock.now(), $0.context.decidedAt),
                 grace: ledger.spans.pastDueGrace)
         }
+    }
+
+    /// How the user's own limits stand.
+    func limits(of userID: UUID) async throws -> SpendingStanding {
+        try await ledger.look(at: ReadSpendingLimits(userID: userID))
+    }
+
+    /// Limits what the user spends from now on.
+    func limit(_ userID: UUID, to limits: SpendingLimits) async throws -> SpendingStanding {
+        try await ledger.perform(
+            SetSpendingLimits(userID: userID, limits: limits), in: queue)
     }
 
     /// The instant by which the user's logs are judged: now, and never before the last decision on

@@ -12,13 +12,16 @@ struct ExtendUsageCall: Action {
         details: """
             All or nothing. `hold_seconds` are counted from the decision, and the hold never ends \
             earlier than it would have. More credits are judged as a new call is, by the \
-            subscription and the quota, but never by its rate. The same `extension_id` is answered \
-            as the first time; under it another body is refused.
+            subscription, the quota and the user's own limits, but never by its rate. The same \
+            `extension_id` is answered as the first time; under it another body is refused.
             """,
         access: .internalKey,
         decisions: UsageHoldResponse.decisions + [
             (402, "`subscription_inactive`"),
-            (429, "`quota_exceeded`, with `Retry-After` if waiting helps"),
+            (
+                429,
+                "`quota_exceeded` or `spending_limit_reached`, with `Retry-After` if waiting helps"
+            ),
         ],
         refusals: [
             .invalidInternalKey, .usageNotFound, .usageOfAnotherUser, .accountDeactivated,

@@ -85,6 +85,16 @@ extension HoldRefusal {
                     + "needed \(needed.decimal).",
                 seconds.map { max(1, $0) }
             )
+        case .spendingLimitReached(let refusal): (429, refusal.sentence, refusal.retryAfter)
         }
+    }
+}
+
+extension SpendingRefusal {
+    /// One sentence for a person.
+    var sentence: String {
+        let span = window == .day ? "today" : "this month"
+        return "The user's own limit for \(span) is reached: \(used.decimal) of "
+            + "\(limit.decimal) credits are used or held, needed \(needed.decimal)."
     }
 }

@@ -84,6 +84,9 @@ extension UsageValidateResponse {
                 429,
                 "Not enough credits: used \(used.decimal) of \(limit.decimal), "
                     + "needed \(needed.decimal).")
+        case .spendingLimitReached(let refusal):
+            headers[.retryAfter] = String(refusal.retryAfter)
+            return refuse(429, refusal.sentence)
         }
     }
 

@@ -10,16 +10,19 @@ struct ValidateUsageCall: Action {
     static let about = About(
         "Before an AI call: may this user run this feature?",
         details: """
-            Subscription, rate limits, idempotency and quota are judged in this order as one \
-            atomic decision; where all agree, the credits are reserved and a PENDING log is \
-            written. The same `request_id` and `payload_hash` answer with the same log, never \
-            with a second reservation.
+            Subscription, rate limits, idempotency, quota and the user's own limits are judged in \
+            this order as one atomic decision; where all agree, the credits are reserved and a \
+            PENDING log is written. The same `request_id` and `payload_hash` answer with the same \
+            log, never with a second reservation.
             """,
         access: .userAndInternalKey(activeUserCheckedBy: .decision),
         decisions: [
             (402, "`no_subscription` or `subscription_inactive`"),
             (409, "`request_already_finished` or `request_mismatch`"),
-            (429, "`rate_limited` or `quota_exceeded`, with `Retry-After`"),
+            (
+                429,
+                "`rate_limited`, `quota_exceeded` or `spending_limit_reached`, with `Retry-After`"
+            ),
         ],
         refusals: [.invalidInternalKey], headers: UsageValidateResponse.documentedHeaders)
 

@@ -112,7 +112,7 @@ extension InputKind where Value == Int64 {
 extension InputKind where Value == Credits {
     /// An amount that is to be charged or held: a decimal string with at most six decimals, up to a
     /// billion.
-    static func credits(from least: Credits) -> InputKind<Credits> {
+    package static func credits(from least: Credits) -> InputKind<Credits> {
         InputKind<String>.text(1...19).documented(["pattern": "^[0-9]{1,12}(\\.[0-9]{1,6})?$"])
             .satisfying(
                 "credits",

@@ -22,6 +22,13 @@ public struct AcceptCommit: LedgerCommand {
         case settled(CommitUsage.Outcome)
     }
 
+    public static func outcome(
+        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+    ) -> Outcome {
+        guard case .settled(let commit) = outcome else { return outcome }
+        return .settled(CommitUsage.outcome(commit, telling: alerts, of: context))
+    }
+
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {

@@ -76,6 +76,10 @@ public struct CaptureUsage: LedgerCommand {
         return decision
     }
 
+    public static func outcome(
+        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+    ) -> Outcome { outcome.telling(alerts, of: context) }
+
     /// The body in one spelling.
     private var request: String {
         switch part {

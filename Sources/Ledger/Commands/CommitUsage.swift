@@ -88,6 +88,19 @@ public struct CommitUsage: LedgerCommand {
         return settle(log, charge, in: account, position, rules, at: now)
     }
 
+    public static func outcome(
+        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+    ) -> Outcome {
+        guard
+            case .applied(let status, let charged, let isReplay, let alert, let rest, let isLate) =
+                outcome
+        else { return outcome }
+        return .applied(
+            status, charged: charged, isReplay: isReplay,
+            alert: CreditAlert(alert, limits: alerts, of: context), notCharged: rest,
+            isLate: isLate)
+    }
+
     /// What a success is to be charged. What was accepted for later stands.
     func charge(for log: UsageLog, _ rules: LedgerRules) -> CallCharge {
         if log.commitAcceptedAs == .success {
@@ -112,7 +125,9 @@ public struct CommitUsage: LedgerCommand {
                 decision.grants = account.startFreePeriodIfDue(rules, at: now)
                 decision.logs = position.overdue.filter { $0.id != log.id }
                     .map { account.expire($0) }
-                account.raise(&log, to: wanted, rules, at: now)
+                let room = account.context.spendingRoom(
+                    lapsing: position.overdue.filter { $0.id != log.id }, at: now)
+                account.raise(&log, to: wanted, upTo: room, rules, at: now)
             }
             let charged = min(wanted, log.creditsHeld)
             account.charge(charged, of: &log)
@@ -167,11 +182,12 @@ extension UsageLog {
 extension Account {
     /// Holds what a call took beyond its hold, as far as the account has it.
     fileprivate mutating func raise(
-        _ log: inout UsageLog, to wanted: Credits, _ rules: LedgerRules, at now: Timestamp
+        _ log: inout UsageLog, to wanted: Credits, upTo room: Credits?, _ rules: LedgerRules,
+        at now: Timestamp
     ) {
         guard isEntitled(at: now, grace: rules.pastDueGrace) else { return }
-        let more = min(
-            wanted - log.creditsHeld, available(at: now, grace: rules.pastDueGrace))
+        let left = available(at: now, grace: rules.pastDueGrace)
+        let more = min(wanted - log.creditsHeld, left, room ?? left)
         hold(more, for: &log, at: now, grace: rules.pastDueGrace)
         log.creditsReserved += more
     }

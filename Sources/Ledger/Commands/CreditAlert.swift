@@ -15,10 +15,13 @@ public struct CreditAlert: Sendable, Hashable {
         public var percent: Int64 { rawValue }
     }
 
-    public let mark: Mark
+    /// `nil` if only limits of the user's own are told of.
+    public let mark: Mark?
     public let used: Credits
     public let allocated: Credits
     public let period: BillingPeriod
+    /// The user's own limits that the charge took past a percentage.
+    public internal(set) var limits: [LimitAlert] = []
 
     /// - Returns: the highest mark that lies between the two positions of one period; `nil` where
     ///   there is none.
@@ -32,12 +35,19 @@ public struct CreditAlert: Sendable, Hashable {
         allocated = after.allocated
         period = after.period
     }
+
+    /// Tells of the user's own limits, and of what an alert tells already.
+    init(_ alert: CreditAlert?, limits: [LimitAlert], of context: CareerSubscriptionContext) {
+        mark = alert?.mark
+        used = context.used
+        allocated = context.allocated
+        period = context.period
+        self.limits = limits
+    }
 }
 
 extension CareerSubscriptionContext {
-    /// Compared in full width, since a hundred times an amount may not fit.
     fileprivate func hasReached(_ mark: CreditAlert.Mark) -> Bool {
-        used.micros.multipliedFullWidth(by: 100)
-            >= allocated.micros.multipliedFullWidth(by: mark.percent)
+        used.isAtLeast(percent: mark.percent, of: allocated)
     }
 }

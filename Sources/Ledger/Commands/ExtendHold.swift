@@ -2,7 +2,8 @@ import FoundationEssentials
 import Values
 
 /// Prolongs a hold, raises it, or both: all or nothing. A raise is judged as a new call is, by the
-/// subscription and the quota, but never by its rate; time alone is judged by the log.
+/// subscription, the quota and the user's own limits, but never by its rate; time alone is judged
+/// by the log.
 public struct ExtendHold: LedgerCommand {
     /// What is added to what is held.
     public enum Raise: Sendable, Hashable {
@@ -110,7 +111,11 @@ public struct ExtendHold: LedgerCommand {
             return .subscriptionInactive
         }
         let context = account.context
-        guard credits > account.available(at: now, grace: rules.pastDueGrace) else { return nil }
+        guard credits > account.available(at: now, grace: rules.pastDueGrace) else {
+            return context.spendingRefusal(
+                of: credits, lapsing: position.overdue, at: now, clock: position.clock
+            ).map { .spendingLimitReached($0) }
+        }
         return .quotaExceeded(
             used: context.used + context.reserved,
             limit: context.allocated + account.availableOfGrants(at: now), needed: credits,

@@ -31,6 +31,7 @@ public enum HoldRefusal: Sendable, Equatable {
     case subscriptionInactive
     /// - Parameter retryAfter: seconds; `nil` if waiting does not help.
     case quotaExceeded(used: Credits, limit: Credits, needed: Credits, retryAfter: Int64?)
+    case spendingLimitReached(SpendingRefusal)
 
     public var code: Code {
         switch self {
@@ -39,6 +40,7 @@ public enum HoldRefusal: Sendable, Equatable {
         case .holdExceeded: .holdExceeded
         case .subscriptionInactive: .subscriptionInactive
         case .quotaExceeded: .quotaExceeded
+        case .spendingLimitReached: .spendingLimitReached
         }
     }
 
@@ -52,6 +54,7 @@ public enum HoldRefusal: Sendable, Equatable {
         case holdExceeded = "hold_exceeded"
         case subscriptionInactive = "subscription_inactive"
         case quotaExceeded = "quota_exceeded"
+        case spendingLimitReached = "spending_limit_reached"
     }
 }
 
@@ -109,5 +112,14 @@ extension Account {
     ) -> [CreditGrant] {
         guard let plan = rules.catalog.plan(subscription.planID) else { return [] }
         return startFreePeriodIfDue(plan: plan, at: now)
+    }
+}
+
+extension HoldOutcome {
+    /// The outcome, which is to tell the user of these limits, too.
+    func telling(_ alerts: [LimitAlert], of context: CareerSubscriptionContext) -> HoldOutcome {
+        guard case .done(let state, let isReplay, let alert) = self else { return self }
+        return .done(
+            state, isReplay: isReplay, alert: CreditAlert(alert, limits: alerts, of: context))
     }
 }

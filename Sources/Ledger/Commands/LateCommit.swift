@@ -21,6 +21,7 @@ struct LateCommit {
         var (log, account) = (log, account)
         var decision = Decision<CommitUsage.Outcome>(.unknownUsage, account: nil)
         let isNoted = log.status == .expired
+        let held = log
         if !isNoted { log = account.expire(log) }
         if mayBeLate(log, rules) {
             decision.grants = account.startFreePeriodIfDue(rules, at: now)
@@ -32,7 +33,9 @@ struct LateCommit {
             if charge == .outOfBounds {
                 return Decision(.priceOutOfBounds, account: position.account)
             }
-            settle(&log, charge, in: &account, rules, at: now)
+            let lapsing = position.overdue.filter { $0.id != log.id } + (isNoted ? [] : [held])
+            let room = account.context.spendingRoom(lapsing: lapsing, at: now)
+            settle(&log, charge, in: &account, upTo: room, rules, at: now)
             decision.logs.append(log)
             decision.outcome = .applied(
                 .success, charged: log.creditsCharged ?? .zero, isReplay: false,
@@ -62,12 +65,13 @@ struct LateCommit {
 
     private func settle(
         _ log: inout UsageLog, _ charge: CallCharge, in account: inout Account,
-        _ rules: LedgerRules, at now: Timestamp
+        upTo room: Credits?, _ rules: LedgerRules, at now: Timestamp
     ) {
         let before = log.creditsCharged ?? .zero
         let held = log.creditsReserved - before
         let wanted = charge.credits(of: held)
-        let charged = min(wanted, held, account.available(at: now, grace: rules.pastDueGrace))
+        let left = account.available(at: now, grace: rules.pastDueGrace)
+        let charged = min(wanted, held, left, room ?? left)
         account.context.decidedAt = now
         account.hold(charged, for: &log, at: now, grace: rules.pastDueGrace)
         account.charge(charged, of: &log)

@@ -17,6 +17,8 @@ public protocol LedgerCommand: Sendable {
     var seesSubscription: Bool { get }
     /// Whether the decision must see the lines of the running period and of the one before it.
     var seesGrants: Bool { get }
+    /// Whether the decision must see what counts against limits, though there are none.
+    var seesSpending: Bool { get }
     /// A grant that must not be made twice, in whatever period: the decision is told whether it
     /// was made before.
     var onceOnly: GrantKey? { get }
@@ -37,16 +39,26 @@ public protocol LedgerCommand: Sendable {
 
     /// What metrics count it as.
     static func name(of outcome: Outcome) -> DecisionName
+    /// The outcome, which is to tell the user of these, too.
+    static func outcome(
+        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+    ) -> Outcome
 }
 
 extension LedgerCommand {
     public var seesAllOverdue: Bool { false }
     public var seesSubscription: Bool { true }
     public var seesGrants: Bool { false }
+    public var seesSpending: Bool { false }
     public var onceOnly: GrantKey? { nil }
     public var grantCause: String? { nil }
     public var step: HoldStep.Key? { nil }
     public var token: FencingToken? { nil }
+
+    /// A command that captures nothing has nothing to tell.
+    public static func outcome(
+        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+    ) -> Outcome { outcome }
 }
 
 /// What a grant was made for.
@@ -117,11 +129,13 @@ public struct Position: Sendable {
     public var appliedToken: Int64
     /// What was done before under the command's name of it.
     public var step: HoldStep?
+    /// What counts against limits, where the command asks for it.
+    public var spending: Spending?
 
     public init(
         clock: Timestamp, user: UserStanding, account: Account?, log: UsageLog?,
         overdue: [UsageLog], wasGranted: Bool, grants: [CreditGrant] = [], appliedToken: Int64 = 0,
-        step: HoldStep? = nil
+        step: HoldStep? = nil, spending: Spending? = nil
     ) {
         self.clock = clock
         self.user = user
@@ -132,6 +146,7 @@ public struct Position: Sendable {
         self.grants = grants
         self.appliedToken = appliedToken
         self.step = step
+        self.spending = spending
     }
 }
 

@@ -14,16 +14,19 @@ public struct LedgerBatch: Sendable {
         /// The lines of the running period and of the one before it, where a command of the batch
         /// asks for them.
         public var grants: [CreditGrant]
+        /// What counts against limits, where a command of the batch asks for it.
+        public var spending: Spending?
 
         public init(
             user: UserStanding, account: Account?, overdue: [UUID],
-            laterExpiry: Timestamp? = nil, grants: [CreditGrant] = []
+            laterExpiry: Timestamp? = nil, grants: [CreditGrant] = [], spending: Spending? = nil
         ) {
             self.user = user
             self.account = account
             self.overdue = overdue
             self.laterExpiry = laterExpiry
             self.grants = grants
+            self.spending = spending
         }
     }
 
@@ -73,11 +76,31 @@ public struct LedgerBatch: Sendable {
             wasGranted: command.onceOnly.map { knownGrants.contains($0) } ?? false,
             grants: command.seesGrants ? entry.grants : [],
             appliedToken: command.token.flatMap { counters[$0.subscriptionID]?.applied } ?? 0,
-            step: command.step.flatMap { steps[$0] })
-        let decision = command.decide(position, rules, at: now)
+            step: command.step.flatMap { steps[$0] },
+            spending: command.seesSpending ? entry.spending : nil)
+        var decision = command.decide(position, rules, at: now)
+        countSpending(of: command, in: &decision, entry, at: now)
         if !decision.erasesUser { try check(decision, of: command.userID, before: entry.account) }
         keep(decision, for: command.userID)
         return decision.outcome
+    }
+
+    /// Counts what the decision captures and holds against the account's limits, if it has some or
+    /// a later command of the batch may set some.
+    private mutating func countSpending<Command: LedgerCommand>(
+        of command: Command, in decision: inout Decision<Command.Outcome>, _ entry: Entry,
+        at now: Timestamp
+    ) {
+        guard entry.spending != nil || decision.account?.context.brakes != nil else { return }
+        let before = entry.account?.context.brakes
+        let alerts = decision.countSpending(from: before, known: logs, at: now)
+        if var spending = entry.spending {
+            let moved = decision.movement(logs)
+            spending.count(captured: moved.captured, held: moved.held, at: now)
+            entries[command.userID]?.spending = spending
+        }
+        guard !alerts.isEmpty, let context = decision.account?.context else { return }
+        decision.outcome = Command.outcome(decision.outcome, telling: alerts, of: context)
     }
 
     private func check<Outcome>(

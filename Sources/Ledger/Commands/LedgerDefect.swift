@@ -35,6 +35,9 @@ struct DecisionCheck {
         try expect(
             min(context.allocated, context.used, context.reserved, context.owed) >= .zero,
             "a counter of the account would be negative")
+        try expect(
+            context.brakes.map { $0.spending.held >= context.reserved } ?? true,
+            "less would count as held than the running period holds")
         for log in decision.logs { try judge(log) }
         try expect(
             decision.steps.allSatisfy { step in

@@ -38,6 +38,7 @@ public struct ResetClock: LedgerCommand {
         account.context.decidedAt = clock
         account.context.minuteWindow = Self.window(account.context.minuteWindow, at: clock)
         account.context.dayWindow = Self.window(account.context.dayWindow, at: clock)
+        account.context.brakes?.spending.takeBack(to: clock)
         Self.takeBackFreeMonth(of: &account, to: clock)
         account.subscription.updatedAt = clock
         var decision = Decision<Outcome>(.reset(from: stoodAt, account), account: account)

@@ -1,8 +1,8 @@
 import FoundationEssentials
 import Values
 
-/// May this user run this feature now? Subscription, rate limits, idempotency, quota, in this
-/// order; then a reservation. One atomic decision.
+/// May this user run this feature now? Subscription, rate limits, idempotency, quota, the
+/// user's own limits, in this order; then a reservation. One atomic decision.
 public struct ValidateUsage: LedgerCommand {
     public let key: IdempotencyKey
     public let featureKey: String
@@ -59,6 +59,7 @@ public struct ValidateUsage: LedgerCommand {
         case requestAlreadyFinished(usageID: UUID, UsageLog.Status)
         case requestMismatch(usageID: UUID, UsageLog.Status)
         case quotaExceeded(used: Credits, limit: Credits, needed: Credits, retryAfter: Int64)
+        case spendingLimitReached(SpendingRefusal)
 
         public var code: Code {
             switch self {
@@ -68,6 +69,7 @@ public struct ValidateUsage: LedgerCommand {
             case .requestAlreadyFinished: .requestAlreadyFinished
             case .requestMismatch: .requestMismatch
             case .quotaExceeded: .quotaExceeded
+            case .spendingLimitReached: .spendingLimitReached
             }
         }
     }
@@ -82,6 +84,7 @@ public struct ValidateUsage: LedgerCommand {
         case requestAlreadyFinished = "request_already_finished"
         case requestMismatch = "request_mismatch"
         case quotaExceeded = "quota_exceeded"
+        case spendingLimitReached = "spending_limit_reached"
     }
 
     public func decide(
@@ -116,8 +119,8 @@ public struct ValidateUsage: LedgerCommand {
 
         let windowsAt = account.context.windowsAt(now, clock: position.clock)
         if let denial = denial(
-            account, plan, known: known, cost: cost, rules, at: now, windowsAt: windowsAt,
-            clock: position.clock)
+            account, plan, known: known, cost: cost, rules, position, at: now,
+            windowsAt: windowsAt)
         {
             let limits = account.context.rateLimits(plan.pricing, at: windowsAt)
             decision.outcome = .denied(denial, limits)
@@ -147,8 +150,9 @@ public struct ValidateUsage: LedgerCommand {
     /// The first rule that forbids the call, in the order of the contract.
     private func denial(
         _ account: Account, _ plan: Plan, known: UsageLog?, cost: Credits, _ rules: LedgerRules,
-        at now: Timestamp, windowsAt: Timestamp, clock: Timestamp
+        _ position: Position, at now: Timestamp, windowsAt: Timestamp
     ) -> Denial? {
+        let clock = position.clock
         guard account.isEntitled(at: now, grace: rules.pastDueGrace) else {
             return .subscriptionInactive
         }
@@ -178,7 +182,9 @@ public struct ValidateUsage: LedgerCommand {
                 limit: context.allocated + account.availableOfGrants(at: now), needed: cost,
                 retryAfter: clock.secondsRoundedUp(until: reset))
         }
-        return nil
+        return context.spendingRefusal(
+            of: cost, lapsing: position.overdue, at: now, clock: clock
+        ).map { .spendingLimitReached($0) }
     }
 
     private func reserve(

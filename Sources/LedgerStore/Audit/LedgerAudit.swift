@@ -61,6 +61,7 @@ public struct LedgerAudit: Sendable {
                 }
             }
             try FreeMonths.check(in: connection, &offences)
+            try LimitChecks.run(in: connection, &offences)
             return Report(
                 accounts: try LedgerAudit.count("career_subscription_contexts", connection),
                 logs: try LedgerAudit.count("career_usage_logs", connection),

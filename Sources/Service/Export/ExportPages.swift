@@ -1,4 +1,5 @@
 import Billing
+import Career
 import Database
 import FoundationEssentials
 import HTTPEndpoint
@@ -61,13 +62,19 @@ struct ExportPages: BodySource {
     /// - Throws: ``Problem`` 401 where there is no such user.
     mutating func begin() async throws {
         let id = caller.userID
-        guard let user = try await database.read({ try UserRow.find(id: id, in: $0) })
-        else { throw Problem.unauthorized }
+        let found = try await database.read { connection in
+            try UserRow.find(id: id, in: connection).map {
+                ($0, try AccountRows.limits(of: id, in: connection))
+            }
+        }
+        guard let (user, limits) = found else { throw Problem.unauthorized }
         writer.beginObject()
         writer.key("user")
         MeResponse(user: user).write(to: &writer)
         writer.key("subscription")
         subscription.write(to: &writer)
+        writer.key("spending_limits")
+        limits.map(SpendingLimitsResponse.init).write(to: &writer)
     }
 
     mutating func next() async throws -> [UInt8]? {

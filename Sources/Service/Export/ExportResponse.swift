@@ -15,6 +15,8 @@ enum ExportResponse: JSONObjectOutput {
         OutputField(
             "subscription", of: CareerSubscriptionResponse?.schema, "The Career subscription."),
         OutputField(
+            "spending_limits", of: SpendingLimitsResponse?.schema, "What the user limits."),
+        OutputField(
             "subscription_history", listOf: SubscriptionChangeResponse.schema,
             "Its changes, the oldest first."),
         OutputField("sessions", listOf: SessionResponse.schema, "Where the user is signed in."),

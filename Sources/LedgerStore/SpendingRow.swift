@@ -1,0 +1,103 @@
+import Database
+import FoundationEssentials
+import Ledger
+import Values
+
+/// How an account's limits lie in its row: NULL in all columns where it has none.
+enum SpendingRow {
+    static let columns = "limit_alerts, daily_limit, monthly_limit, \(counts)"
+
+    /// What counts against the limits.
+    static let counts = "limits_counted_at, day_captured, month_captured, held_in_all"
+
+    static func read(_ reader: inout RowReader) throws -> SpendingBrakes? {
+        guard let alerts = try reader.optionalText() else { return nil }
+        guard let percents = percents(of: alerts) else {
+            throw DatabaseError.decoding("limit_alerts is no list of percentages")
+        }
+        let limits = try SpendingLimits(
+            daily: reader.optionalCredits(), monthly: reader.optionalCredits(), alertAt: percents)
+        return SpendingBrakes(limits: limits, spending: try readCounts(&reader))
+    }
+
+    static func readCounts(_ reader: inout RowReader) throws -> Spending {
+        try Spending(
+            countedAt: reader.time(), today: reader.credits(), thisMonth: reader.credits(),
+            held: reader.credits())
+    }
+
+    /// - Returns: `nil` for what is no list of percentages.
+    static func percents(of alerts: String) -> [Int64]? {
+        let percents = alerts.split(separator: " ").map { Int64($0) }
+        let areGood = percents.allSatisfy { $0.map { (1...100).contains($0) } ?? false }
+        return areGood ? percents.compactMap { $0 } : nil
+    }
+
+    static let update = """
+        UPDATE career_subscription_contexts SET limit_alerts = ?, daily_limit = ?,
+            monthly_limit = ?, limits_counted_at = ?, day_captured = ?, month_captured = ?,
+            held_in_all = ?
+        WHERE user_id = ?
+        """
+
+    static func update(_ account: Account) -> [SQLValue] {
+        let user = SQLValue.uuid(account.subscription.userID)
+        guard let brakes = account.context.brakes else {
+            return Array(repeating: .null, count: 7) + [user]
+        }
+        let spending = brakes.spending
+        return [
+            .text(brakes.limits.alertAt.map(String.init).joined(separator: " ")),
+            .credits(brakes.limits.daily), .credits(brakes.limits.monthly),
+            .time(spending.countedAt), .credits(spending.captured(in: .day)),
+            .credits(spending.captured(in: .month)), .credits(spending.held), user,
+        ]
+    }
+
+    /// Adds up what counts against limits of accounts that have none yet; of the others their row
+    /// knows it. All that was ever captured is no later than the account's last decision.
+    static func find(
+        of users: Set<UUID>, into entries: inout [UUID: LedgerBatch.Entry],
+        from connection: any DatabaseConnection
+    ) throws {
+        for user in users.sorted() {
+            guard let context = entries[user]?.account?.context else { continue }
+            entries[user]?.spending =
+                try context.brakes?.spending
+                ?? sum(of: user, at: context.decidedAt, in: connection)
+        }
+    }
+
+    /// What counts, from the rows alone: the parts of calls at their times, what a success charged
+    /// beside them when it was committed, and all that is held.
+    static func sum(
+        of user: UUID, at instant: Timestamp, in connection: any DatabaseConnection
+    ) throws -> Spending {
+        let windows = SpendingLimits.Window.allCases.map { SQLValue.time($0.start(of: instant)) }
+        let captured = try connection.query(
+            """
+            SELECT CAST(coalesce(sum(CASE WHEN p.at >= ? THEN p.credits ELSE 0 END), 0) AS BIGINT),
+                CAST(coalesce(sum(CASE WHEN p.at >= ? THEN p.credits ELSE 0 END), 0) AS BIGINT)
+            FROM (\(parts)) p
+            """, windows + [.uuid(user), .uuid(user)])
+        let held = try connection.query(
+            """
+            SELECT CAST(coalesce(sum(credits_reserved - credits_captured), 0) AS BIGINT)
+            FROM career_usage_logs WHERE user_id = ? AND status = 'PENDING'
+            """, [.uuid(user)])
+        var (sums, rest) = (captured[0].reader, held[0].reader)
+        return try Spending(
+            countedAt: instant, today: sums.credits(), thisMonth: sums.credits(),
+            held: rest.credits())
+    }
+
+    private static let parts = """
+        SELECT t.created_at AS at, t.credits AS credits FROM career_usage_steps t
+        WHERE t.user_id = ? AND t.kind = 'capture'
+        UNION ALL
+        SELECT l.committed_at, l.credits_charged - coalesce((
+            SELECT sum(t.credits) FROM career_usage_steps t
+            WHERE t.user_id = l.user_id AND t.usage_id = l.id AND t.kind = 'capture'), 0)
+        FROM career_usage_logs l WHERE l.user_id = ? AND l.status = 'SUCCESS'
+        """
+}
