@@ -48,14 +48,7 @@ extension CareerParts {
         }
     }
 
-    /// One call of the user's; `nil` where there is no such call of theirs.
-    package func usageLog(
-        _ id: UUID, of user: UUID
-    ) async throws -> (log: UsageLog, status: UsageLog.Status)? {
-        let now = try await quota.instant(of: user)
-        let log = try await database.read { connection in
-            try UsageLogRow.find(id, of: user, in: connection)
-        }
-        return log.map { ($0, $0.status(at: now)) }
+    package var explainUsage: ExplainUsage {
+        ExplainUsage(database: database, catalog: catalog, clock: clock)
     }
 }

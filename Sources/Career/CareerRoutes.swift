@@ -80,6 +80,9 @@ private func usageRoutes(_ parts: CareerParts) -> [Endpoint] {
         Endpoint(.get, at, tag: tag, GetBalance(quota: quota, clock: clock)),
         Endpoint(.get, at + "/logs", tag: tag, ListUsageLogs(quota: quota, database: database)),
         Endpoint(
+            .get, at + "/logs/{usage_id}", tag: tag,
+            ExplainUsage(database: database, catalog: parts.catalog, clock: clock)),
+        Endpoint(
             .get, at + "/summary", tag: tag,
             SummarizeUsage(quota: quota, database: database, clock: clock)),
         Endpoint(.get, at + "/limits", tag: tag, GetSpendingLimits(quota: quota)),

@@ -23,6 +23,10 @@ extension HoldRefusal.Code: NamedEnumeration {
     public static var schemaName: String { "HoldDecision" }
 }
 
+extension CallEvent.Kind: NamedEnumeration {
+    public static var schemaName: String { "UsageEvent" }
+}
+
 extension SummarizeUsage.Grouping: NamedEnumeration {
     package static var schemaName: String { "UsageGrouping" }
 }

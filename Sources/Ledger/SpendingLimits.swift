@@ -65,6 +65,11 @@ public struct Spending: Sendable, Hashable {
         self.held = held
     }
 
+    /// Of an account that has just been made.
+    init(since instant: Timestamp) {
+        self.init(countedAt: instant, today: .zero, thisMonth: .zero, held: .zero)
+    }
+
     /// What was captured in the window in which `now` lies.
     public func captured(in window: SpendingLimits.Window, at now: Timestamp) -> Credits {
         guard window.start(of: now) <= window.start(of: countedAt) else { return .zero }
@@ -104,7 +109,7 @@ extension Spending {
     ///
     /// - Parameter instant: no earlier than anything of them.
     public init(of logs: some Sequence<UsageLog>, _ steps: [HoldStep], at instant: Timestamp) {
-        var spending = Spending(countedAt: .epoch, today: .zero, thisMonth: .zero, held: .zero)
+        var spending = Spending(since: .epoch)
         var parts: [(at: Timestamp, credits: Credits)] = []
         var captured: [UUID: Credits] = [:]
         for step in steps where step.key.kind == .capture {

@@ -134,6 +134,19 @@ public struct UsageLog: Sendable, Hashable {
     public internal(set) var failure: Failure?
     /// What was drawn for it, in its order; empty if that was the pool of its own period alone.
     public internal(set) var draws: [Draw]
+    /// What the account could spend right before the hold and right after the call's end; `nil`
+    /// where that was not kept, or is still to come. The batch notes it; no rule reads it.
+    public internal(set) var balances = Balances()
+
+    public struct Balances: Sendable, Hashable {
+        public internal(set) var before: Credits?
+        public internal(set) var after: Credits?
+
+        public init(before: Credits? = nil, after: Credits? = nil) {
+            self.before = before
+            self.after = after
+        }
+    }
 
     public init(
         id: UUID, key: IdempotencyKey, subscriptionID: UUID, periodNumber: Int64,
@@ -142,7 +155,8 @@ public struct UsageLog: Sendable, Hashable {
         committedAt: Timestamp?, commitAcceptedAt: Timestamp?, commitAcceptedAs: Status?,
         metrics: Metrics, failure: Failure?, pin: CatalogPin? = nil,
         creditsNotCharged: Credits = .zero, isLate: Bool = false,
-        commitAcceptedCredits: Credits? = nil, draws: [Draw] = []
+        commitAcceptedCredits: Credits? = nil, draws: [Draw] = [],
+        balances: Balances = Balances()
     ) {
         self.id = id
         self.key = key
@@ -165,6 +179,7 @@ public struct UsageLog: Sendable, Hashable {
         self.isLate = isLate
         self.commitAcceptedCredits = commitAcceptedCredits
         self.draws = draws
+        self.balances = balances
     }
 
     /// The same log with the draws that were loaded for it.

@@ -49,6 +49,18 @@ package enum HoldStepRow {
         ).map(read)
     }
 
+    /// The steps of one of a user's calls, in the order of time.
+    static func all(
+        of user: UUID, usage: UUID, in connection: any DatabaseConnection
+    ) throws -> [HoldStep] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM career_usage_steps WHERE user_id = ? AND usage_id = ?
+            ORDER BY created_at, kind, name
+            """, [.uuid(user), .uuid(usage)]
+        ).map(read)
+    }
+
     static func write(_ steps: [HoldStep], to connection: any DatabaseConnection) throws {
         guard !steps.isEmpty else { return }
         try connection.enqueueMany(

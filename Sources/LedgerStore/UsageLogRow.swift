@@ -12,9 +12,9 @@ package enum UsageLogRow {
     private static let plain = """
         id, user_id, request_id, payload_hash, subscription_id, period_number, feature_key, \
         endpoint, method, client_ip, user_agent, input_chars, max_output_tokens, model, \
-        credits_reserved, created_at, expires_at, status, credits_charged, committed_at, \
-        commit_accepted_at, commit_accepted_as, model_used, input_tokens, output_tokens, \
-        latency_ms, failure_type, failure_reason
+        credits_reserved, created_at, expires_at, balance_before, status, credits_charged, \
+        committed_at, commit_accepted_at, commit_accepted_as, model_used, input_tokens, \
+        output_tokens, latency_ms, failure_type, failure_reason, balance_after
         """
 
     /// What only some logs have, and most rows have by their columns' defaults: a call that holds a
@@ -48,6 +48,7 @@ package enum UsageLogRow {
         let creditsReserved = try reader.credits()
         let createdAt = try reader.time()
         let expiresAt = try reader.time()
+        let balanceBefore = try reader.optionalCredits()
         let status = try reader.oneOf(UsageLog.Status.self)
         let creditsCharged = try reader.optionalCredits()
         let committedAt = try reader.optionalTime()
@@ -60,6 +61,8 @@ package enum UsageLogRow {
         let failureType: UsageLog.FailureType? =
             try reader.isNull() ? nil : reader.oneOf(UsageLog.FailureType.self)
         let reason = try reader.optionalText()
+        let balances = UsageLog.Balances(
+            before: balanceBefore, after: try reader.optionalCredits())
         let failure = failureType.map { UsageLog.Failure(type: $0, reason: reason ?? "") }
         let captured = try reader.credits()
         // What was given back is what was held and not charged.
@@ -78,7 +81,7 @@ package enum UsageLogRow {
             committedAt: committedAt, commitAcceptedAt: commitAcceptedAt,
             commitAcceptedAs: commitAcceptedAs, metrics: metrics, failure: failure, pin: pin,
             creditsNotCharged: notCharged, isLate: isLate,
-            commitAcceptedCredits: acceptedCredits)
+            commitAcceptedCredits: acceptedCredits, balances: balances)
         return LoadedLog(log: log, hasDraws: try reader.bool())
     }
 
@@ -87,11 +90,11 @@ package enum UsageLogRow {
         return CatalogPin(revision: revision, planID: plan)
     }
 
-    static let insert = "INSERT INTO career_usage_logs (\(plain)) VALUES (\(marks(28)))"
+    static let insert = "INSERT INTO career_usage_logs (\(plain)) VALUES (\(marks(30)))"
 
     /// The same for a log that has more than every log.
     static let insertWhole =
-        "INSERT INTO career_usage_logs (\(columns)) VALUES (\(marks(28 + 10)))"
+        "INSERT INTO career_usage_logs (\(columns)) VALUES (\(marks(30 + 10)))"
 
     private static func marks(_ count: Int) -> String {
         Array(repeating: "?", count: count).joined(separator: ", ")
@@ -105,13 +108,15 @@ package enum UsageLogRow {
             .text(log.call.clientIP), .text(log.call.userAgent), .integer(log.call.inputChars),
             .integer(log.call.maxOutputTokens), .text(log.call.model),
             .credits(log.creditsReserved), .time(log.createdAt), .time(log.expiresAt),
+            .credits(log.balances.before),
         ] + outcome(log)
     }
 
     static let settle = """
         UPDATE career_usage_logs SET status = ?, credits_charged = ?, committed_at = ?,
             commit_accepted_at = ?, commit_accepted_as = ?, model_used = ?, input_tokens = ?,
-            output_tokens = ?, latency_ms = ?, failure_type = ?, failure_reason = ?
+            output_tokens = ?, latency_ms = ?, failure_type = ?, failure_reason = ?,
+            balance_after = ?
         WHERE id = ?
         """
 
@@ -126,7 +131,7 @@ package enum UsageLogRow {
             .text(log.metrics.modelUsed),
             .integer(log.metrics.inputTokens), .integer(log.metrics.outputTokens),
             .integer(log.metrics.latencyMilliseconds), .text(log.failure?.type.rawValue),
-            .text(log.failure?.reason),
+            .text(log.failure?.reason), .credits(log.balances.after),
         ]
     }
 }

@@ -39,14 +39,14 @@ extension UsageLogRow {
         ).map(read)
     }
 
-    /// One log of the user's; `nil` where there is no such log of theirs.
-    package static func find(
-        _ id: UUID, of user: UUID, in connection: any DatabaseConnection
-    ) throws -> UsageLog? {
-        try connection.queryOne(
-            "SELECT \(columns) FROM career_usage_logs WHERE id = ? AND user_id = ?",
-            [.uuid(id), .uuid(user)]
-        ).map(read)
+    /// One log with its draws, whoever's it is.
+    static func find(_ id: UUID, in connection: any DatabaseConnection) throws -> UsageLog? {
+        var logs = try connection.query(
+            "SELECT \(columns) FROM career_usage_logs WHERE id = ?", [.uuid(id)]
+        ).map(load)
+        var entries: [UUID: LedgerBatch.Entry] = [:]
+        try GrantTables.load(LedgerNeeds(), into: &entries, &logs, from: connection)
+        return logs.first?.log
     }
 
     /// An overdue reservation counts as expired, whether or not the sweeper has come by: the

@@ -5,4 +5,6 @@ extension PortableTable {
         .time("limits_counted_at"), .credits("day_captured"), .credits("month_captured"),
         .credits("held_in_all"),
     ]
+    /// What an account could spend before and after a call.
+    static let balanceColumns: [Column] = [.credits("balance_before"), .credits("balance_after")]
 }

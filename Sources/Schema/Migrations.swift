@@ -34,6 +34,7 @@ public let migrations: [Migration] = [
     Migration("promotion codes", promotionCodes),
     Migration("scheduled plans", scheduledPlans),
     Migration("spending limits", spendingLimits),
+    Migration("balances of calls", callBalances),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -18,7 +18,7 @@ struct CueBX: AsyncParsableCommand {
         discussion: "Settings come from the environment; see docs/reference/settings.md.",
         subcommands: [
             Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Grants.self,
-            CodesCommand.self, OperatorsCommand.self, Audit.self,
+            CodesCommand.self, OperatorsCommand.self, UsageCommand.self, Audit.self,
             DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
             OpenAPICommand.self, Tour.self, Export.self, Import.self,
             Backup.self,

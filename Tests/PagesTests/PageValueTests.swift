@@ -47,8 +47,10 @@ struct PageValueTests {
         let keys =
             UsageLog.FailureType.allCases.map { "failure.\($0.rawValue)" }
             + UsageLog.Status.allCases.flatMap { status in
-                ["call.state", "call.sentence", "call.step"].map { "\($0).\(status.rawValue)" }
-            } + ["call.sentence.FAILED.parts", "call.sentence.EXPIRED.parts"]
+                ["call.state", "call.sentence"].map { "\($0).\(status.rawValue)" }
+            } + CallEvent.Kind.allCases.map { "call.step.\($0.rawValue)" }
+            + ["call.step.PENDING", "call.step.prolonged"]
+            + ["call.sentence.FAILED.parts", "call.sentence.EXPIRED.parts"]
             + ["price", "held", "charged"].flatMap { ["call.fact.\($0)", "call.fact.\($0).text"] }
         for key in keys { #expect(words.html(key) != key, "\(key)") }
     }

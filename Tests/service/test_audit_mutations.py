@@ -75,6 +75,8 @@ INVISIBLE = {
     ("career_usage_logs", "credits_not_charged"): "an amount of the caller's",
     ("career_usage_logs", "cached_input_tokens"): "a measure of the caller's",
     ("career_usage_logs", "reasoning_tokens"): "a measure of the caller's",
+    ("career_usage_logs", "balance_before"): "what could be spent then may have been any",
+    ("career_usage_logs", "balance_after"): "what could be spent then may have been any",
     ("career_usage_logs", "catalog_revision"): "one catalog is as likely as another",
     ("career_usage_steps", "kind"): "a part of what was held may have been a raise of it",
     ("career_usage_steps", "name"): FREE_TEXT, ("career_usage_steps", "request"): FREE_TEXT,

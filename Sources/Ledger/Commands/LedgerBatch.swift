@@ -79,6 +79,7 @@ public struct LedgerBatch: Sendable {
             step: command.step.flatMap { steps[$0] },
             spending: command.seesSpending ? entry.spending : nil)
         var decision = command.decide(position, rules, at: now)
+        decision.noteBalances(known: logs, rules, at: now)
         countSpending(of: command, in: &decision, entry, at: now)
         if !decision.erasesUser { try check(decision, of: command.userID, before: entry.account) }
         keep(decision, for: command.userID)
@@ -123,6 +124,9 @@ public struct LedgerBatch: Sendable {
         if decision.erasesUser {
             erase(userID)
             return
+        }
+        if entries[userID]?.account == nil, let account = decision.account {
+            entries[userID]?.spending = Spending(since: account.context.decidedAt)
         }
         entries[userID]?.account = decision.account
         if let account = decision.account, !account.grants.isEmpty {

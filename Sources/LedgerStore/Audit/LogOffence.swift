@@ -44,6 +44,8 @@ enum LogOffence: CaseIterable {
             OR l.credits_not_charged NOT BETWEEN 0 AND \(Credits.maximum.micros)
             OR l.commit_accepted_credits NOT BETWEEN 0 AND \(Credits.maximum.micros)
             OR l.is_late NOT IN (0, 1) OR l.has_draws NOT IN (0, 1)
+            OR l.balance_before NOT BETWEEN 0 AND \(Credits.range.upperBound)
+            OR l.balance_after NOT BETWEEN 0 AND \(Credits.range.upperBound)
             OR l.catalog_revision NOT BETWEEN 1 AND
                 (SELECT max(i.catalog_revision) FROM installation i)
             OR (l.catalog_revision IS NULL) <> (l.pinned_plan_id IS NULL)

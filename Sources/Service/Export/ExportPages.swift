@@ -62,12 +62,9 @@ struct ExportPages: BodySource {
     /// - Throws: ``Problem`` 401 where there is no such user.
     mutating func begin() async throws {
         let id = caller.userID
-        let found = try await database.read { connection in
-            try UserRow.find(id: id, in: connection).map {
-                ($0, try AccountRows.limits(of: id, in: connection))
-            }
-        }
-        guard let (user, limits) = found else { throw Problem.unauthorized }
+        guard let user = try await database.read({ try UserRow.find(id: id, in: $0) })
+        else { throw Problem.unauthorized }
+        let limits = try await database.read { try AccountRows.limits(of: id, in: $0) }
         writer.beginObject()
         writer.key("user")
         MeResponse(user: user).write(to: &writer)

@@ -105,7 +105,7 @@ export type UsageAccess = "granted" | "denied";
 
 export type UsageStatus = "PENDING" | "SUCCESS" | "FAILED" | "EXPIRED";
 
-export type UsageDecision = "reserved" | "replayed" | "no_subscription" | "subscription_inactive" | "rate_limited" | "request_already_finished" | "request_mismatch" | "quota_exceeded";
+export type UsageDecision = "reserved" | "replayed" | "no_subscription" | "subscription_inactive" | "rate_limited" | "request_already_finished" | "request_mismatch" | "quota_exceeded" | "spending_limit_reached";
 
 /** The decision on a call. */
 export interface UsageValidateResponse {
@@ -119,7 +119,7 @@ export interface UsageValidateResponse {
     expires_at: string | null;
 }
 
-export type HoldDecision = "extended" | "captured" | "canceled" | "already_ended" | "request_mismatch" | "hold_exceeded" | "subscription_inactive" | "quota_exceeded";
+export type HoldDecision = "extended" | "captured" | "canceled" | "already_ended" | "request_mismatch" | "hold_exceeded" | "subscription_inactive" | "quota_exceeded" | "spending_limit_reached";
 
 /** What became of a hold. */
 export interface UsageHoldResponse {

@@ -177,6 +177,7 @@ UsageDecision = Literal[
     "request_already_finished",
     "request_mismatch",
     "quota_exceeded",
+    "spending_limit_reached",
 ]
 
 
@@ -204,6 +205,7 @@ HoldDecision = Literal[
     "hold_exceeded",
     "subscription_inactive",
     "quota_exceeded",
+    "spending_limit_reached",
 ]
 
 

@@ -552,6 +552,7 @@ public struct UsageDecision: WireText {
     public static let requestAlreadyFinished = UsageDecision(rawValue: "request_already_finished")
     public static let requestMismatch = UsageDecision(rawValue: "request_mismatch")
     public static let quotaExceeded = UsageDecision(rawValue: "quota_exceeded")
+    public static let spendingLimitReached = UsageDecision(rawValue: "spending_limit_reached")
 }
 
 /// The decision on a call.
@@ -648,6 +649,7 @@ public struct HoldDecision: WireText {
     public static let holdExceeded = HoldDecision(rawValue: "hold_exceeded")
     public static let subscriptionInactive = HoldDecision(rawValue: "subscription_inactive")
     public static let quotaExceeded = HoldDecision(rawValue: "quota_exceeded")
+    public static let spendingLimitReached = HoldDecision(rawValue: "spending_limit_reached")
 }
 
 /// What became of a hold.
