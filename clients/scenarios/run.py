@@ -25,6 +25,8 @@ from world import KEY, ROOT, Service, memory_folder  # noqa: E402
 FOLDER = Path(__file__).resolve().parent
 # Seconds that a driver may take for one step.
 STEP_TIMEOUT = 30
+# Of a file of the spool: see spool.md.
+SPOOL_HEADER = 12
 # Seconds in which the ledger must come to its end.
 SETTLE_TIMEOUT = 20
 # Of a client, unless a scenario says otherwise: pauses are short, since nobody learns from waiting; budgets
@@ -210,6 +212,7 @@ class Run:
         kind = step.get("token", "good")
         if isinstance(kind, str) and kind != "good":
             return {"expired": lambda: self.users[step["user"]].token(-60), "nonsense": lambda: "nonsense",
+                    "no_header": lambda: "\u00e9\n\u6f22",
                     "ends_soon": lambda: self.users[step["user"]].token(2)}[kind]()
         return self.users[step["user"]].token()
 
@@ -302,9 +305,15 @@ class Run:
 
     def do_damage(self, step):
         """To the one file of the spool: its last bytes are cut off (torn) as by a machine that lost
-        its power, changed (flip) or more (append), or its header names a version that nobody knows."""
+        its power, changed (flip) or more (append), its header names a version that nobody knows, or its
+        first record lies in a file of its own, whose name begins with `first` (split)."""
         [path] = (self.folder / "spool").glob("*.spool")
         data = bytearray(path.read_bytes())
+        if step["how"] == "split":
+            # As after a file that was full, or that failed: the first record in one, the rest in another.
+            end = SPOOL_HEADER + 8 + int.from_bytes(data[SPOOL_HEADER:SPOOL_HEADER + 4], "big")
+            path.with_name(f"{step['first'] * 8}{path.name}").write_bytes(data[:end])
+            data = data[:SPOOL_HEADER] + data[end:]
         if step["how"] == "torn":
             data = data[:-step.get("bytes", 3)]
         if step["how"] == "flip":

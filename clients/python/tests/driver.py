@@ -115,7 +115,7 @@ class Running:
 
 
 class AsyncDriver(Driver):
-    can = ["cancel_calls", "streams"]
+    can = ["cancel_calls", "streams", "mistakes"]
 
     async def run(self):
         lines = asyncio.Queue()
@@ -185,7 +185,7 @@ class AsyncDriver(Driver):
 
 
 class SyncDriver(Driver):
-    can = ["streams"]
+    can = ["streams", "mistakes"]
 
     def run(self):
         for line in sys.stdin:

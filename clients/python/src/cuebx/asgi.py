@@ -16,7 +16,7 @@ from typing import Any, Optional
 from .call import Call
 from .client import Client
 from .errors import CueBXError
-from .problems import missing_token, problem_of
+from .problems import key_of, missing_token, problem_of, wrong_key
 from .wire import FailureType
 
 Scope = MutableMapping[str, Any]
@@ -53,12 +53,16 @@ class MeteredMiddleware:
             return await answer(send, 413, {}, {"status": 413, "code": "body_too_large"})
         if token is None:
             return await answer(send, *missing_token())
+        try:
+            key = key_of(headers.get("idempotency-key"))
+        except ValueError as error:
+            return await answer(send, *wrong_key(error))
         client = {"ip": scope["client"][0]} if scope.get("client") else None
         answering = Answering(send)
         try:
             async with self.client.metered(
-                    feature, user=token, payload=body, request_id=headers.get("idempotency-key"),
-                    endpoint=scope["path"][:2048], method=scope["method"], client=client) as call:
+                    feature, user=token, payload=body, request_id=key,
+                    endpoint=scope["path"], method=scope["method"], client=client) as call:
                 scope["cuebx.call"] = call
                 await self.app(scope, replay(body, receive), answering)
                 answering.judge(call)

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from . import limits
 from .hashing import Payload, payload_hash
 from .ids import new_id
 from .transport import Secret
@@ -30,14 +31,22 @@ class Asking:
 
     @classmethod
     def of(
-        cls, feature: str, user: str, payload: Payload, *, request_id: str | None, endpoint: str,
+        cls, feature: str, user: Any, payload: Payload, *, request_id: Any, endpoint: str,
         method: str, estimate: dict[str, Any] | None, hold_seconds: int | None, parent: Any,
         client: dict[str, str] | None,
     ) -> Asking:
-        if isinstance(user, str) and user[:7].lower() == "bearer ":
-            user = user[7:].strip()
-        return cls(feature, Secret(user), request_id or new_id(), payload_hash(payload), endpoint,
-                   method, estimate, hold_seconds, getattr(parent, "usage_id", parent), client)
+        """Raises InvalidRequest or InvalidToken for what the service could not read."""
+        if hold_seconds is not None:
+            hold_seconds = limits.whole("hold_seconds", hold_seconds, limits.LONGEST_HOLD, 1)
+        parent = getattr(parent, "usage_id", parent)
+        if parent is not None:
+            parent = limits.text("parent_usage_id", parent, limits.LONGEST_ID)
+        return cls(
+            limits.text("feature_key", feature, limits.LONGEST_ID), Secret(limits.token(user)),
+            limits.text("request_id", request_id, limits.LONGEST_ID) if request_id else new_id(),
+            payload_hash(payload), limits.shown(endpoint, limits.LONGEST_ENDPOINT),
+            limits.text("method", method, 16), limits.estimate(estimate), hold_seconds, parent,
+            limits.who_called(client))
 
     def body(self) -> dict[str, Any]:
         optional = {"usage_estimate": self.estimate, "hold_seconds": self.hold_seconds,

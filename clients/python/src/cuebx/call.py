@@ -6,15 +6,15 @@ import math
 import threading
 import time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from . import telemetry
+from . import limits, telemetry
 from .engine import Engine
 from .errors import CueBXError, HoldEnded
 from .failures import failure_type
-from .holds import Usage, is_positive
+from .holds import Usage
 from .ids import new_id
-from .production import Production
+from .production import TOKENS, Production
 from .signals import Signal
 from .spool_format import Record
 from .transport import Answer
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LONGEST_LATENCY = 3_600_000
 LONGEST_REASON = 1000
+# `canceled` is told by cancel alone.
+FAILURE_TYPES = set(get_args(FailureType)) - {"canceled"}
 
 
 class Call:
@@ -44,6 +46,7 @@ class Call:
         self._start = time.monotonic()
         self._lock = threading.RLock()
         self._tokens_a_tenth = math.inf
+        self._can_raise = True
         # What validate has held.
         self._held = "0"
         self.request_id = asking.request_id
@@ -74,32 +77,42 @@ class Call:
     def settle(
         self, *, input_tokens: int | None = None, output_tokens: int | None = None,
         cached_input_tokens: int | None = None, reasoning_tokens: int | None = None,
-        model: str | None = None, credits: str | None = None,
+        model: str | None = None, credits: str | Decimal | None = None,
     ) -> None:
         """What the call used, in total; the last word before the end counts. Left out, the whole hold
-        is charged.
+        is charged. Raises InvalidRequest for what the service would not take.
 
-        - credits: a decimal text, e.g. "0.25", instead of tokens; beside what was captured before.
+        - cached_input_tokens, reasoning_tokens: parts of `input_tokens`, of `output_tokens`.
+        - credits: a decimal text, e.g. "0.25", or a Decimal, instead of tokens; beside what was
+          captured before.
         """
-        told = {"input_tokens": input_tokens, "output_tokens": output_tokens,
-                "cached_input_tokens": cached_input_tokens, "reasoning_tokens": reasoning_tokens,
-                "model_used": model[:100] if model else None, "credits": credits}
-        self._settled = {name: value for name, value in told.items() if value is not None}
+        self._settled = limits.settlement({
+            "input_tokens": input_tokens, "output_tokens": output_tokens,
+            "cached_input_tokens": cached_input_tokens, "reasoning_tokens": reasoning_tokens,
+            "model_used": model, "credits": credits})
 
     def fail(self, failure_type: FailureType, reason: str) -> None:
         """The call has failed, though its body returns: what it holds is given back."""
-        self._failure = (failure_type, reason)
+        if failure_type not in FAILURE_TYPES:
+            limits.refuse("failure.failure_type", f"must be one of {', '.join(sorted(FAILURE_TYPES))}")
+        self._failure = (failure_type, limits.shown(reason, LONGEST_REASON))
 
     def check(self) -> None:
         """Raises HoldEnded if the hold could not be prolonged and the client is to stop then."""
         if self._must_stop:
             raise HoldEnded("The hold could not be prolonged.")
 
-    def extend(self, *, hold_seconds: int | None = None, additional_credits: str | None = None) -> None:
-        """Asks, in the background, for more time or more credits than what is held."""
-        more = {"hold_seconds": hold_seconds, "additional_credits": additional_credits}
-        self._engine.extend(self._granted, self._extension_refused,
-                            {name: value for name, value in more.items() if value is not None})
+    def extend(
+        self, *, hold_seconds: int | None = None, additional_credits: str | Decimal | None = None,
+    ) -> None:
+        """Asks, in the background, for more time or more credits than what is held. Raises
+        InvalidRequest for what the service would not take."""
+        more: dict[str, Any] = {}
+        if hold_seconds is not None:
+            more["hold_seconds"] = limits.whole("hold_seconds", hold_seconds, limits.LONGEST_HOLD, 1)
+        if additional_credits is not None:
+            more["additional_credits"] = limits.amount("additional_credits", additional_credits)
+        self._engine.extend(self._granted, self._extension_refused, more)
 
     def stream(self, source: Any) -> Any:
         """The source's chunks, counted and captured as they are handed out; a generator, or an async
@@ -138,22 +151,21 @@ class Call:
 
     def _capture_part(self) -> None:
         production = self._production
-        if production is None or not (self._model or self._asking.feature in self._engine.fixed_prices):
+        if production is None or not self._model or self._granted.is_taken_whole:
             # Without a model the service would take all that is held.
             return
         if not self._granted.is_open or not self._engine.can_capture or (part := production.part()) is None:
             return
-        if (body := self._capture_body(part, production)) is None:
-            return
+        part = parts_of(part)[0]
+        body = self._capture_body(part, production)
         production.take(part)
-        self._engine.capture(
+        self._engine.captures.capture(
             self._granted, body, lambda answer: self._captured(production, answer),
-            lambda: production.take(part, -1))
+            lambda is_exceeded: self._not_captured(production, part, body, is_exceeded))
 
     def _captured(self, production: Production, answer: Answer) -> None:
         """By what was charged so far it is known how many tokens a tenth of the hold is; a stream that
-        has less than half of it left, and goes on, is given as much again. What has a fixed price was
-        taken whole by the first capture."""
+        has less than half of it left, and goes on, is given as much again."""
         if not self._asking.estimate:
             return
         try:
@@ -164,24 +176,43 @@ class Call:
             return
         if charged > 0 and held > 0:
             self._tokens_a_tenth = max(1.0, float(production.captured_tokens * held / charged / 10))
-            if left * 2 < held and self._granted.is_open:
-                self.extend(additional_credits=self._held)
+            if left * 2 < held:
+                self._raise_hold()
+
+    def _not_captured(
+        self, production: Production, part: dict[str, Any], body: dict[str, Any], is_exceeded: bool,
+    ) -> None:
+        """The part is charged later: with the next capture, once more is held, or by the commit."""
+        with self._lock:
+            if self._granted.is_open:
+                production.take(part, -1)
+                # Not at each chunk from now on, but as the timer has it.
+                self._tokens_a_tenth = math.inf
+            else:
+                self._engine.captures.owe(self._granted, body)
+        if is_exceeded and self._asking.estimate:
+            self._raise_hold()
+
+    def _raise_hold(self) -> None:
+        """By what was held at first; once it is refused, it is not asked for again."""
+        def refused() -> None:
+            self._can_raise = False
+            self._extension_refused()
+
+        if self._granted.is_open and self._can_raise:
+            self._engine.extend(self._granted, refused, {"additional_credits": self._held})
 
     @property
     def _model(self) -> str | None:
         """What the provider says that it is, else what was announced."""
         told = self._production.counts.model if self._production else None
         model = told or (self._asking.estimate or {}).get("model")
-        return str(model)[:100] if model else None
+        return limits.shown(model, limits.LONGEST_MODEL) if model else None
 
-    def _capture_body(self, part: dict[str, Any], production: Production) -> dict[str, Any] | None:
-        """A fixed price is taken whole, once; None: it was."""
-        body = {"user_id": self.user_id, "usage_id": self.usage_id,
-                "capture_id": f"c{production.captures + 1}-{new_id()}"}
-        if self._asking.feature not in self._engine.fixed_prices:
-            return {**body, "metrics": {**part, **({"model_used": self._model} if self._model else {})}}
-        held = self.credits_reserved
-        return {**body, "credits": held} if is_positive(held) else None
+    def _capture_body(self, part: dict[str, Any], production: Production) -> dict[str, Any]:
+        model = {"model_used": self._model} if self._model else {}
+        return {"user_id": self.user_id, "usage_id": self.usage_id,
+                "capture_id": f"c{production.captures + 1}-{new_id()}", "metrics": {**part, **model}}
 
     def _describe(self, attributes: dict[str, Any]) -> None:
         if self._span:
@@ -197,7 +228,7 @@ class Call:
         with self._lock:
             # No capture begins after its outcome was decided.
             self._granted.is_open = False
-        operations = self._outcome(error)
+            operations = self._outcome(error)
         self._describe(telemetry.ended(operations))
         return self._engine.finish(self._granted, operations)
 
@@ -212,23 +243,33 @@ class Call:
             settled = production.metrics(production.total)
         if settled is None and self._asking.estimate:
             self._engine.events.tell("settle_left_out", usage_id=self.usage_id)
-        if production is not None and settled:
+        settled = settled or {}
+        if production is not None:
             settled = production.without_captured(settled)
-        return [self._commit(settled or {})]
+            if model_is_missing(settled) and production.counts.model:
+                settled["model_used"] = limits.shown(production.counts.model, limits.LONGEST_MODEL)
+        *parts, last = parts_of(settled)
+        return [*(self._part(part, number) for number, part in enumerate(parts)), self._commit(last)]
+
+    def _part(self, part: dict[str, Any], number: int) -> Record:
+        """More tokens than a commit may tell are captured before it."""
+        if self._model and "model_used" not in part:
+            part = {**part, "model_used": self._model}
+        return {"op": "capture", "user_id": self.user_id, "usage_id": self.usage_id,
+                "capture_id": f"s{number + 1}-{new_id()}", "metrics": part}
 
     def _released(self, kind: FailureType, reason: str) -> list[Record]:
         """What was produced is captured, the rest goes back."""
         production = self._production
-        part = production.part() if production else None
-        failure = {"failure_type": kind, "reason": reason[:LONGEST_REASON] or kind}
+        part = production.part() if production and not self._granted.is_taken_whole else None
+        failure = {"failure_type": kind, "reason": limits.shown(reason, LONGEST_REASON) or kind}
         if production is None or part is None:
             return [self._commit({}, failure)]
         if not self._engine.can_capture:
             # An older service charges on success alone.
-            return [self._commit(production.metrics(production.total))]
-        capture = self._capture_body(part, production)
-        commit = self._commit({}, failure)
-        return [{"op": "capture", **capture}, commit] if capture else [commit]
+            return [self._commit(part)]
+        parts = [self._part(each, number) for number, each in enumerate(parts_of(part))]
+        return [*parts, self._commit({}, failure)]
 
     def _commit(self, settled: dict[str, Any], failure: dict[str, str] | None = None) -> Record:
         latency = min(LONGEST_LATENCY, int((time.monotonic() - self._start) * 1000))
@@ -241,3 +282,18 @@ class Call:
         elif "credits" in settled:
             record["credits"] = settled["credits"]
         return record
+
+
+def model_is_missing(settled: dict[str, Any]) -> bool:
+    return "model_used" not in settled and any(name in settled for name in TOKENS)
+
+
+def parts_of(tokens: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each with at most as many tokens as the service takes at once; one at least."""
+    parts, rest = [], dict(tokens)
+    while any(rest.get(name, 0) > limits.MOST_TOKENS for name in TOKENS):
+        part = {name: min(limits.MOST_TOKENS, rest[name]) for name in TOKENS if name in rest}
+        for name, value in part.items():
+            rest[name] -= value
+        parts.append({**part, **{name: rest[name] for name in ("model_used",) if name in rest}})
+    return [*parts, rest]

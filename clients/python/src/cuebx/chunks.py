@@ -21,7 +21,12 @@ class Counts:
     model: Optional[str] = None
 
     def updated(self, other: Counts) -> Counts:
+        """Counts never shrink: the last event of a stream may leave out what the first has told,
+        e.g. what was cached."""
         told = {name: value for name, value in vars(other).items() if value is not None}
+        for name, value in told.items():
+            if isinstance(value, int):
+                told[name] = max(value, getattr(self, name) or 0)
         return replace(self, **told)
 
 

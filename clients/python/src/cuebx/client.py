@@ -116,7 +116,7 @@ class Client:
     def _begin(self, asking: Asking) -> Entry:
         engine = self._running()
         engine.spool.ensure()
-        if engine.sender.outstanding >= self.options.most_waiting:
+        if engine.sender.waiting >= self.options.most_waiting:
             raise Overloaded("Too many calls are waiting to be asked for.")
         return Entry(Call(engine, asking))
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .captures import Captures
+from .errors import SpoolUnavailable
 from .events import Events
-from .holds import Usage, date_of, failure_of, has_error, hold_ends, is_positive, is_unknown_verb, with_part
+from .holds import Usage, charges_whole, date_of, failure_of, has_amounts, hold_ends, is_unknown_verb
 from .ids import new_id
 from .options import Options
 from .sender import Sender
@@ -22,6 +24,8 @@ from .transport import Answer, NoAnswer, Operation, Result, Secret, Transport
 EXTEND_AT = 0.5
 # How often a little less time is asked for, should the first be more than the feature's maximum.
 EXTEND_TRIES = 3
+# A service that had no `/extend`, or no `/capture`, is asked for it again after so many seconds.
+ASKED_AGAIN = 600.0
 # Seconds of a hold below which nothing is asked: the answer would come too late.
 SHORTEST_EXTENSION = 0.05
 
@@ -33,20 +37,34 @@ class Engine:
         self.options, self.events = options, events
         self.lock = threading.RLock()
         self.usages: dict[str, Usage] = {}
-        self.can_extend = self.can_capture = True
-        # Features that have turned out to have no price of tokens.
-        self.fixed_prices: set[str] = set()
+        # Since when the service may have these verbs, which an older one lacks.
+        self.extend_from = self.capture_from = 0.0
         # The service's clock, in Unix seconds, less ours.
         self.clock_offset = 0.0
+        self.captures = Captures(self)
+        self.is_closed = False
         self.transport = Transport(url, internal_key, events, options.answer_seconds)
         self.sender = Sender(self.transport, events, options.first_pause, options.longest_pause)
-        self.spool = Spool(spool, events, self.take_over, options.adopt_every)
+        with self.lock:
+            # What it adopts at once waits for this lock, until the engine is whole.
+            self.spool = Spool(spool, events, self.take_over, options.adopt_every)
+
+    @property
+    def can_extend(self) -> bool:
+        return time.monotonic() >= self.extend_from
+
+    @property
+    def can_capture(self) -> bool:
+        return time.monotonic() >= self.capture_from
+
+    def no_captures(self) -> None:
+        self.capture_from = time.monotonic() + ASKED_AGAIN
 
     # Holds
 
-    def register(self, answer: Answer, feature: str, hold_seconds: int | None) -> Usage:
+    def register(self, answer: Answer, hold_seconds: int | None) -> Usage:
         body = answer.body
-        usage = Usage(str(body["usage_id"]), str(body["user_id"]), feature=feature,
+        usage = Usage(str(body["usage_id"]), str(body["user_id"]),
                       credits_reserved=str(body.get("credits_reserved", "0.00")))
         with self.lock:
             self.usages[usage.usage_id] = usage
@@ -78,7 +96,7 @@ class Engine:
                 self.next_of(usage)
 
         operation.done = then
-        self.sender.count(1)
+        self.sender.count(1, operation.is_rest)
         with self.lock:
             (usage.waiting.appendleft if is_next else usage.waiting.append)(operation)
         self.next_of(usage)
@@ -90,13 +108,13 @@ class Engine:
             usage.is_busy = True
             operation = usage.waiting.popleft()
         self.sender.submit(operation)
-        self.sender.count(-1)
+        self.sender.count(-1, operation.is_rest)
 
     # Heartbeats
 
     def keep_alive(self, usage: Usage, on_refused: Callable[[], None]) -> None:
         """Prolongs the hold whenever half of what was left of it is over, until the call ends."""
-        if usage.hold_ends is None or not self.can_extend:
+        if usage.hold_ends is None or not usage.is_open:
             return
         left = usage.hold_ends - time.monotonic()
         if left < SHORTEST_EXTENSION:
@@ -106,8 +124,12 @@ class Engine:
             beat = usage.beat
 
         def prolong() -> None:
-            if usage.beat == beat:
+            if usage.beat != beat:
+                return
+            if self.can_extend:
                 self.extend(usage, on_refused, {"hold_seconds": usage.hold_seconds})
+            else:
+                self.keep_alive(usage, on_refused)
 
         self.sender.later(time.monotonic() + left * EXTEND_AT, prolong)
 
@@ -119,10 +141,13 @@ class Engine:
 
         def done(result: Result) -> None:
             if isinstance(result, NoAnswer):
-                return self.events.tell("extend_refused", usage_id=usage.usage_id, reason=result.message)
+                # It was asked until the hold was over.
+                self.events.tell("extend_refused", usage_id=usage.usage_id, reason=result.message)
+                return on_refused()
             if is_unknown_verb(result):
-                self.can_extend = False
-                return self.events.tell("extend_unsupported")
+                self.extend_from = time.monotonic() + ASKED_AGAIN
+                self.events.tell("extend_unsupported")
+                return self.keep_alive(usage, on_refused)
             if result.status == 422 and asked.get("hold_seconds") == usage.hold_seconds > 1 \
                     and tries < EXTEND_TRIES:
                 # What was left of the first hold is read from two clocks that show whole seconds.
@@ -132,6 +157,9 @@ class Engine:
             if result.status != 200:
                 self.events.tell("extend_refused", usage_id=usage.usage_id, status=result.status,
                                  code=result.code, reason=result.message)
+                if not result.is_own:
+                    # A gateway's: nothing was decided.
+                    return self.keep_alive(usage, on_refused)
                 return on_refused()
             usage.hold_ends = hold_ends(result)
             usage.credits_reserved = str(result.body.get("credits_reserved", usage.credits_reserved))
@@ -151,6 +179,12 @@ class Engine:
         self.sender.count(1)
 
         def send(error: Exception | None) -> None:
+            if self.is_closed:
+                # Nobody sends any more: what is on the disk is told by the next process.
+                if error or self.spool.folder is None:
+                    written.error = SpoolUnavailable(
+                        "The client was closed before the call ended, and its outcome cannot be kept.")
+                return written.set()
             for operation in operations:
                 self.send_outcome(usage, operation, operation is operations[-1], acknowledged.set)
             self.sender.count(-1)
@@ -180,18 +214,34 @@ class Engine:
 
         def done(result: Result) -> None:
             if record["op"] == "capture":
-                self.captured(usage, body, result)
-            else:
-                self.settled(usage, record, result)
+                return self.captures.judge_outcome(usage, body, result)
+            told = {"op": "commit", **operation.body}
+            if self.is_charged_whole(usage, told, result):
+                return self.send_outcome(usage, charges_whole(told), is_last, acknowledged)
+            self.settled(usage, told, result)
             if is_last:
                 with self.lock:
                     self.usages.pop(usage.usage_id, None)
                 self.spool.append({"r": "done", "usage_id": usage.usage_id})
                 acknowledged()
 
-        self.in_order(usage, Operation(
-            record["op"], body, done, is_rest=usage.is_rest,
-            deadline=time.monotonic() + self.options.commit_seconds))
+        operation = Operation(
+            record["op"], body, done, is_rest=usage.is_rest, must_be_told=True,
+            deadline=time.monotonic() + self.options.commit_seconds)
+        if record["op"] == "commit":
+            self.captures.pay(usage, operation)
+        self.in_order(usage, operation)
+
+    def is_charged_whole(self, usage: Usage, record: Record, result: Result) -> bool:
+        """Whether a success is told again without its amounts, which the service cannot take: then
+        all that is held is charged. Else the call would be free."""
+        if not isinstance(result, Answer) or result.status not in (400, 413, 422) or not result.is_own:
+            return False
+        if not has_amounts(record):
+            return False
+        self.events.tell("settle_refused", usage_id=usage.usage_id, status=result.status,
+                         code=result.code, reason=result.message)
+        return True
 
     def settled(self, usage: Usage, record: Record, result: Result) -> None:
         if isinstance(result, NoAnswer):
@@ -205,64 +255,6 @@ class Engine:
                          code=result.code, ended=str(result.body.get("status")),
                          reason=result.message)
         self.spool.lay_aside(record, result.status, result.body)
-
-    def capture(
-        self, usage: Usage, body: dict[str, Any], taken: Callable[[Answer], None],
-        refused: Callable[[], None],
-    ) -> None:
-        """Charges a part of the hold while the call runs."""
-        def done(result: Result) -> None:
-            if not self.captured(usage, body, result):
-                refused()
-            elif isinstance(result, Answer) and result.status == 200:
-                taken(result)
-
-        self.in_order(usage, Operation(
-            "capture", body, done, deadline=time.monotonic() + self.options.commit_seconds))
-
-    def captured(self, usage: Usage, body: dict[str, Any], result: Result) -> bool:
-        """Whether the part is charged, or will be by an operation that was put in its place."""
-        if isinstance(result, NoAnswer):
-            self.events.tell("capture_refused", usage_id=usage.usage_id, reason=result.message)
-            return False
-        if result.status == 200:
-            usage.credits_reserved = str(result.body.get("credits_reserved", usage.credits_reserved))
-            return True
-        if is_unknown_verb(result):
-            self.can_capture = False
-            self.charge_by_commit(usage, body)
-            return False
-        held = usage.credits_reserved
-        if result.code == "hold_exceeded":
-            held = str(result.body.get("credits_reserved", held))
-        elif has_error(result, "not_priced"):
-            self.fixed_prices.add(usage.feature)
-        else:
-            self.events.tell("capture_refused", usage_id=usage.usage_id, status=result.status,
-                             code=result.code, reason=result.message)
-            return False
-        if "metrics" not in body or not is_positive(held):
-            # Of what another process left, nobody knows how much is held.
-            self.charge_by_commit(usage, body)
-            return True
-        whole = {"user_id": usage.user_id, "usage_id": usage.usage_id,
-                 "capture_id": f"{body['capture_id']}-whole", "credits": held}
-        self.in_order(usage, Operation(
-            "capture", whole, lambda answer: self.whole_captured(usage, whole, answer),
-            is_rest=usage.is_rest, deadline=time.monotonic() + self.options.commit_seconds),
-            is_next=True)
-        return True
-
-    def whole_captured(self, usage: Usage, body: dict[str, Any], result: Result) -> None:
-        self.captured(usage, body, result)
-
-    def charge_by_commit(self, usage: Usage, capture: dict[str, Any]) -> None:
-        """What could not be captured is charged with the commit that waits behind it: one that was to
-        give back becomes a success, one of a success has the part's tokens, too."""
-        with self.lock:
-            for following in usage.waiting:
-                if following.name == "commit":
-                    following.body = with_part(following.body, capture.get("metrics", {}))
 
     def take_over(self, left: Todo) -> None:
         """What another process did not get to tell."""
@@ -292,8 +284,11 @@ class Engine:
 
     def close(self, seconds: float) -> bool:
         is_empty = self.flush(seconds)
+        with self.lock:
+            running = {usage.usage_id for usage in self.usages.values() if usage.is_open}
+            self.is_closed = True
         self.sender.stop()
-        self.spool.close()
+        self.spool.close(running)
         self.sender.thread.join(1)
         self.transport.close()
         return is_empty

@@ -11,6 +11,7 @@ from .call import Call
 from .errors import (
     BY_CODE, BY_STATUS, AlreadyRunning, CueBXError, InvalidRequest, InvalidToken, Refused, ServiceError,
     SpoolUnavailable, TokenExpired, Unavailable)
+from .sender import ASKED_IN_THE_BACKGROUND
 from .signals import Signal
 from .transport import Answer, NoAnswer, Operation, Result
 
@@ -40,17 +41,35 @@ class Entry:
 
     def answered(self, result: Result) -> None:
         if isinstance(result, NoAnswer):
-            return self.resolve(Unavailable(f"The service could not be asked: {result.message}."))
+            return self.not_answered(
+                Unavailable(f"The service could not be asked: {result.message}."))
         error = self.error_of(result)
+        if isinstance(error, Unavailable):
+            return self.not_answered(error)
         if error:
             return self.resolve(error)
-        usage = self.engine.register(result, self.asking.feature, self.asking.hold_seconds)
+        usage = self.engine.register(result, self.asking.hold_seconds)
         self.call._usage, self.call._held = usage, usage.credits_reserved
         # Until it is on the disk it is not settled, or a client that closes would not wait for it.
         self.engine.sender.count(1)
         self.engine.spool.append(
             {"r": "open", "usage_id": usage.usage_id, "user_id": usage.user_id,
              "at": int(time.time() * 1000)}, self.opened)
+
+    def not_answered(self, error: CueBXError) -> None:
+        """The budget is over. If the service may hold something, it is asked on in the background,
+        and what it has granted is given back."""
+        with self.lock:
+            is_asked_on = self.operation.is_unsure and not self.is_abandoned
+            self.is_abandoned = self.is_abandoned or is_asked_on
+        self.resolve(error)
+        if is_asked_on:
+            asked = self.operation
+            self.operation = Operation(
+                "validate", asked.body, self.answered, token=asked.token, is_unsure=True,
+                is_abandoned=True, deadline=time.monotonic() + ASKED_IN_THE_BACKGROUND,
+                retry_until=asked.retry_until)
+            self.engine.sender.submit(self.operation)
 
     def error_of(self, answer: Answer) -> CueBXError | None:
         if answer.status == 200 and answer.body.get("access") == "granted":
@@ -80,8 +99,10 @@ class Entry:
     def resolve(self, error: CueBXError | None) -> None:
         with self.lock:
             is_abandoned = self.is_abandoned
-            self.error = error
-            self.signal.set()
+            if not self.signal.is_set:
+                # Whoever waited has been told; what comes later is no news for them.
+                self.error = error
+                self.signal.set()
         if is_abandoned and error is None:
             self.engine.give_back(self.call._granted)
 

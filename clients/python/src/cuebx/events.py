@@ -21,6 +21,7 @@ LEVELS: Mapping[str, int] = {
     "capture_refused": logging.WARNING,
     "batch_unsupported": logging.INFO,
     "settle_left_out": logging.WARNING,
+    "settle_refused": logging.ERROR,
     "hold_given_back": logging.INFO,
     "commit_refused": logging.ERROR,
     "commit_given_up": logging.ERROR,

@@ -23,7 +23,7 @@ from .asgi import bearer
 from .client import Client
 from .errors import CueBXError
 from .metered import Metered
-from .problems import missing_token, problem_of
+from .problems import key_of, missing_token, problem_of, wrong_key
 
 
 def metered(client: Client, feature: str, **options: Any) -> Callable[[Request], Awaitable[Metered]]:
@@ -34,9 +34,14 @@ def metered(client: Client, feature: str, **options: Any) -> Callable[[Request],
         if token is None:
             status, headers, body = missing_token()
             raise HTTPException(status, body["detail"], {"WWW-Authenticate": headers["WWW-Authenticate"]})
+        try:
+            key = key_of(request.headers.get("idempotency-key"))
+        except ValueError as error:
+            status, _, body = wrong_key(error)
+            raise HTTPException(status, body["detail"]) from None
         given = {
             "user": token, "payload": await request.body(),
-            "request_id": request.headers.get("idempotency-key"), "endpoint": request.url.path[:2048],
+            "request_id": key, "endpoint": request.url.path,
             "method": request.method,
             "client": {"ip": request.client.host} if request.client else None, **options}
         return client.metered(feature, **given)

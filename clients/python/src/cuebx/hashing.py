@@ -18,11 +18,14 @@ def payload_hash(payload: Payload) -> str:
     canonical JSON (RFC 8785).
 
     Raises ValueError for what has no canonical JSON: NaN, infinities, a lone surrogate, an integer
-    that is equal to no double, a name that is no text, an object of another kind.
+    that is equal to no double, a name that is no text, an object of another kind, too deep a nesting.
     """
     if isinstance(payload, (bytes, bytearray, memoryview)):
         return hashlib.sha256(payload).hexdigest()
-    text = payload if isinstance(payload, str) else canonical_json(payload)
+    try:
+        text = payload if isinstance(payload, str) else canonical_json(payload)
+    except RecursionError:
+        raise ValueError("the payload is nested too deeply") from None
     return hashlib.sha256(text.encode()).hexdigest()
 
 

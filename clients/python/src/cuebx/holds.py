@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Optional
 
+from .limits import MOST_TOKENS
 from .spool_format import Record
-from .transport import Answer, Operation
+from .transport import Answer, Operation, Result
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Usage:
     - hold_ends: monotonic seconds; None if the service has not said.
     - hold_seconds: how long the first hold was, and so each that follows.
     - beat: of the timer that counts; those before it do nothing.
+    - owed: captures that were to charge what the commit has to.
     """
 
     usage_id: str
@@ -28,11 +30,13 @@ class Usage:
     credits_reserved: str = "0.00"
     is_open: bool = True
     is_rest: bool = False
-    feature: str = ""
+    # Whether a fixed price, or all that was left, was captured.
+    is_taken_whole: bool = False
     hold_ends: Optional[float] = None
     hold_seconds: int = 0
     beat: int = 0
     waiting: deque[Operation] = field(default_factory=deque)
+    owed: list[dict[str, Any]] = field(default_factory=list)
     is_busy: bool = False
 
 
@@ -41,7 +45,9 @@ def is_unknown_verb(answer: Answer) -> bool:
     return answer.is_no_address or has_error(answer, None, ["body", "op"])
 
 
-def has_error(answer: Answer, kind: str | None, place: list[str] | None = None) -> bool:
+def has_error(answer: Result, kind: str | None, place: list[str] | None = None) -> bool:
+    if not isinstance(answer, Answer):
+        return False
     errors = answer.body.get("errors")
     return answer.status == 422 and isinstance(errors, list) and any(
         isinstance(each, dict) and kind in (None, each.get("type"))
@@ -56,10 +62,14 @@ def is_positive(credits: str) -> bool:
 
 
 def with_part(commit: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    """A commit of a success that has the part's tokens, too."""
+    """A commit of a success that has the part's tokens, too: as many as one commit can tell. One
+    that charges credits stays as it is, since it may have no tokens beside them."""
+    if "credits" in commit:
+        return commit
     metrics = {**commit.get("metrics", {})}
     for name, value in part.items():
-        metrics[name] = value + metrics.get(name, 0) if name.endswith("_tokens") else value
+        metrics[name] = min(MOST_TOKENS, value + metrics.get(name, 0)) if name.endswith("_tokens") \
+            else value
     rest = {name: value for name, value in commit.items() if name != "failure"}
     return {**rest, "success": True, "metrics": metrics}
 
@@ -85,3 +95,15 @@ def hold_ends(answer: Answer) -> float | None:
     except ValueError:
         return None
     return answer.received + ends - now
+
+
+def has_amounts(commit: Record) -> bool:
+    """Whether a commit says what a success costs."""
+    return bool(commit.get("success")) and (
+        "credits" in commit or any(name.endswith("_tokens") for name in commit.get("metrics", {})))
+
+
+def charges_whole(commit: Record) -> Record:
+    """The same commit without amounts: all that is held is charged."""
+    latency = {name: value for name, value in commit.get("metrics", {}).items() if name == "latency_ms"}
+    return {**{name: value for name, value in commit.items() if name != "credits"}, "metrics": latency}

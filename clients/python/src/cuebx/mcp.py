@@ -15,15 +15,18 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from fastmcp import Context
 from fastmcp.exceptions import ToolError
 from fastmcp.server.dependencies import get_http_request
+from pydantic_core import to_jsonable_python
 
 from .asgi import bearer
 from .client import Client
 from .errors import CueBXError
+from .hashing import canonical_json
+from .problems import key_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-PLAIN = (str, int, float, bool, list, dict, tuple, type(None))
 
 
 def metered(client: Client, feature: str, **options: Any) -> Callable[[Function], Function]:
@@ -33,7 +36,8 @@ def metered(client: Client, feature: str, **options: Any) -> Callable[[Function]
 
         def payload(*args: Any, **kwargs: Any) -> dict[str, Any]:
             arguments = signature.bind_partial(*args, **kwargs).arguments
-            return {name: value for name, value in arguments.items() if isinstance(value, PLAIN)}
+            return {name: as_json(value) for name, value in arguments.items()
+                    if not is_injected(value, signature.parameters[name])}
 
         given: dict[str, Any] = {
             "user": token_of_request, "payload": payload, "request_id": key_of_request,
@@ -42,6 +46,21 @@ def metered(client: Client, feature: str, **options: Any) -> Callable[[Function]
         return tool
 
     return decorate
+
+
+def is_injected(value: Any, parameter: inspect.Parameter) -> bool:
+    """What fastmcp hands over beside the tool's own arguments."""
+    return isinstance(value, Context) or "Depend" in "".join(
+        kind.__name__ for kind in type(parameter.default).__mro__)
+
+
+def as_json(value: Any) -> Any:
+    """An argument as the caller's JSON had it: models, dates, UUIDs, decimals, enums, bytes. Raises
+    ValueError for what has no JSON; `payload=` says then what the call is about."""
+    if isinstance(value, (set, frozenset)):
+        # Else equal sets would differ from process to process.
+        return sorted((as_json(each) for each in value), key=canonical_json)
+    return to_jsonable_python(value)
 
 
 def with_tool_errors(function: Any) -> Any:
@@ -79,4 +98,7 @@ def token_of_request(*_: Any, **__: Any) -> str:
 
 
 def key_of_request(*_: Any, **__: Any) -> str | None:
-    return header_of_request("idempotency-key")
+    try:
+        return key_of(header_of_request("idempotency-key"))
+    except ValueError as error:
+        raise ToolError(str(error)) from None

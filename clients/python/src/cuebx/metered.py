@@ -63,7 +63,10 @@ class Metered:
         trace: TracebackType | None,
     ) -> None:
         assert self._call is not None
-        self._call._finish(error).wait(DISK_SECONDS)
+        written = self._call._finish(error)
+        written.wait(DISK_SECONDS)
+        if written.error:
+            raise written.error
 
     # Asynchronous
 
@@ -85,6 +88,8 @@ class Metered:
         # The writing is the spool's thread's: whatever happens to this task, it goes on.
         written = self._call._finish(error)
         await written.wait_async(CANCELED_WAITS if is_canceled else DISK_SECONDS)
+        if written.error and not is_canceled:
+            raise written.error
 
     async def stream(self, source: Any) -> MeteredStream:
         """Enters, and makes the source's chunks the call: for an answer that is streamed after the

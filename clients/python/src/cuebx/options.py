@@ -14,7 +14,8 @@ class Options:
     - first_pause, longest_pause: of retries, drawn between 0 and the pause, which doubles.
     - adopt_every: seconds between looks for what other processes left; 0: never.
     - capture_every: seconds between the captures of a stream.
-    - most_waiting: operations that may wait for their turn; beyond, `Overloaded`.
+    - most_waiting: operations of this process's calls that may wait for their turn; beyond,
+      `Overloaded`.
     - close_seconds: how long `close` waits for the service.
     - if_extension_refused: "go_on" (with an event), or "stop": the next chunk of a stream, or
       `call.check()`, raises `HoldEnded`.

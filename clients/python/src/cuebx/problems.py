@@ -7,6 +7,7 @@ from typing import Any
 
 from .errors import (
     CueBXError, InvalidInternalKey, InvalidRequest, InvalidToken, Refused, TokenExpired)
+from .limits import LONGEST_ID, NO_TEXT
 
 # Of what is no decision: nothing ran, and it may be tried again.
 RETRY_AFTER = 2.0
@@ -38,6 +39,20 @@ def problem_of(error: CueBXError) -> tuple[int, dict[str, str], dict[str, Any]]:
 
 def seconds(value: float) -> str:
     return str(max(1, math.ceil(value)))
+
+
+def key_of(header: str | None) -> str | None:
+    """The request id that an Idempotency-Key names; an empty one is none. Raises ValueError for what
+    is no name of a request."""
+    if header and (len(header) > LONGEST_ID or NO_TEXT.search(header)):
+        raise ValueError(f"The Idempotency-Key must be at most {LONGEST_ID} characters, none of control.")
+    return header or None
+
+
+def wrong_key(error: ValueError) -> tuple[int, dict[str, str], dict[str, Any]]:
+    return 400, {"Content-Type": "application/problem+json"}, {
+        "type": "urn:cuebx:problem:invalid_idempotency_key", "title": "Invalid Idempotency-Key",
+        "status": 400, "detail": str(error), "code": "invalid_idempotency_key"}
 
 
 def missing_token() -> tuple[int, dict[str, str], dict[str, Any]]:

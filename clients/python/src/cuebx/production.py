@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .chunks import Counts, read_chunk
+from .limits import LONGEST_MODEL, shown
 
 # A token of output is at most so many bytes of UTF-8, as good as always.
 BYTES_OF_A_TOKEN = 8
@@ -67,7 +68,7 @@ class Production:
             name: number for name, number in tokens.items()
             if number or name in ("input_tokens", "output_tokens")}
         if self.counts.model:
-            metrics["model_used"] = self.counts.model[:100]
+            metrics["model_used"] = shown(self.counts.model, LONGEST_MODEL)
         return metrics
 
     def take(self, part: dict[str, Any], sign: int = 1) -> None:

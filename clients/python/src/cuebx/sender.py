@@ -40,6 +40,8 @@ class Sender:
         self.order = itertools.count()
         # Operations, and outcomes on their way to the disk, that are not settled yet.
         self.outstanding = 0
+        # Those of them that a spool still held.
+        self.outstanding_rest = 0
         self.is_stopped = False
         self.random = random.Random()
         self.thread = threading.Thread(target=self.run, name="cuebx-sender", daemon=True)
@@ -50,6 +52,7 @@ class Sender:
     def submit(self, operation: Operation) -> None:
         with self.condition:
             self.outstanding += 1
+            self.outstanding_rest += operation.is_rest
             (self.rest if operation.is_rest else self.live).append(operation)
             self.condition.notify_all()
 
@@ -58,10 +61,17 @@ class Sender:
             heapq.heappush(self.timers, (when, next(self.order), callback))
             self.condition.notify_all()
 
-    def count(self, change: int) -> None:
+    def count(self, change: int, is_rest: bool = False) -> None:
         with self.condition:
             self.outstanding += change
+            if is_rest:
+                self.outstanding_rest += change
             self.condition.notify_all()
+
+    @property
+    def waiting(self) -> int:
+        """Operations of live calls that are not settled yet."""
+        return self.outstanding - self.outstanding_rest
 
     def abandon(self, operation: Operation) -> None:
         """Nobody waits for it any more; if the service may hold something for it, it is asked on."""
@@ -94,9 +104,16 @@ class Sender:
             for operation in over:
                 self.end(operation, NoAnswer("the service was not reached in time", False))
             if batch:
-                for operation, result in zip(batch, self.transport.send(batch)):
+                for operation, result in zip(batch, self.exchange(batch)):
                     operation.is_in_flight = False
-                    self.judge(operation, result)
+                    self.guarded(lambda: self.judge(operation, result))
+
+    def exchange(self, batch: list[Operation]) -> list[Result]:
+        try:
+            return self.transport.send(batch)
+        except Exception as error:  # It raises nothing; if it did, the thread that serves all goes on.
+            self.tell_defect(error)
+            return [NoAnswer(f"a defect of the client ({type(error).__name__})", True)] * len(batch)
 
     def due(self, now: float) -> list[Callable[[], None]]:
         found = []
@@ -116,7 +133,12 @@ class Sender:
                 if is_over(operation, now):
                     over.append(queue.popleft())
                     continue
-                size += len(operation.element()) + 1
+                try:
+                    size += len(operation.element()) + 1
+                except ValueError:
+                    # Of what is judged where it enters, nothing comes here.
+                    over.append(queue.popleft())
+                    continue
                 if size > MOST_BYTES and batch:
                     break
                 operation.is_in_flight = True
@@ -158,15 +180,18 @@ class Sender:
 
     def end(self, operation: Operation, result: Result) -> None:
         self.guarded(lambda: operation.done(result))
-        self.count(-1)
+        self.count(-1, operation.is_rest)
 
     def guarded(self, callback: Callable[[], None]) -> None:
         """A defect in what follows from one answer must not end the thread that serves all."""
         try:
             callback()
         except Exception as error:
-            self.events.tell("defect", error=type(error).__name__)
-            log.exception("a defect of the client")
+            self.tell_defect(error)
+
+    def tell_defect(self, error: Exception) -> None:
+        self.events.tell("defect", error=type(error).__name__)
+        log.exception("a defect of the client")
 
 
 def is_over(operation: Operation, now: float) -> bool:
@@ -183,4 +208,7 @@ def is_final(operation: Operation, result: Result) -> bool:
         return result.status not in (408, 502, 503, 504)
     if operation.name != "commit" and result.is_no_address:
         return True  # An older service: it has no such verb.
+    is_outcome = operation.must_be_told or operation.name == "commit"
+    if not is_outcome and 400 <= result.status < 500 and result.status != 408:
+        return True  # A refused raise is an answer, and what waits behind it must not wait for it.
     return result.status in FINAL or result.code in FINAL_CODES

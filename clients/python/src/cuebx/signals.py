@@ -12,6 +12,8 @@ class Signal:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.is_set = False
+        # Why what was waited for did not happen.
+        self.error: Exception | None = None
         self.callbacks: list[Callable[[], None]] = []
 
     def set(self) -> None:

@@ -5,9 +5,6 @@ A thread writes what has gathered while it last synced, so that one sync serves 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
 import threading
 import time
@@ -18,31 +15,16 @@ from typing import Any, Optional
 
 from .errors import SpoolUnavailable
 from .events import Events
-from .spool_format import HEADER, Record, Todo, UnknownVersion, decode, encode, todo
+from .limits import encoded
+from .spool_files import Found, SpoolFile, gather, make_file
+from .spool_format import Record, Todo, encode, todo
 
 # A file of so many bytes is followed by a new one.
 LARGEST_FILE = 64 << 20
-# Of a file that is taken over; a larger one is none of ours.
-LARGEST_ADOPTED = LARGEST_FILE + (8 << 20)
+# Seconds until the next look, if another process is looking.
+LOOK_AGAIN = 1.0
 
 Written = Callable[[Optional[Exception]], None]
-
-
-class SpoolFile:
-    """A file under this process's lock. It is removed once no usage in it is left to be told."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path, self.descriptor = path, descriptor
-        self.size = 0
-        self.usages: set[str] = set()
-        self.is_retired = False
-
-    def close(self, remove: bool) -> None:
-        if remove:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
-        with contextlib.suppress(OSError):
-            os.close(self.descriptor)
 
 
 class Spool:
@@ -64,7 +46,10 @@ class Spool:
         self.known_strange: set[str] = set()
         self.has_looked = folder is None or adopt_every <= 0
         self.next_look = time.monotonic()
-        self.is_closing = False
+        self.is_closing = self.has_ended = False
+        # Of calls that were running when it was closed.
+        self.running: set[str] = set()
+        self.late = threading.Lock()
         self.thread = threading.Thread(target=self.run, name="cuebx-spool", daemon=True)
         self.thread.start()
 
@@ -77,20 +62,42 @@ class Spool:
         with self.condition:
             try:
                 if self.current is None:
-                    self.current = self.make_file(self.folder)
+                    self.current = make_file(self.folder)
             except OSError as error:
                 self.events.tell("spool_failed", error=error.strerror)
                 raise SpoolUnavailable(f"The spool cannot be written: {error.strerror}.") from None
 
     def append(self, record: Record, written: Written | None = None) -> None:
-        """- written: called on the spool's thread once the record is on the disk, or with the error."""
+        """- written: called on the spool's thread once the record is on the disk, or with the error;
+          on this one, if the spool was closed meanwhile."""
         with self.condition:
-            self.queue.append((record, written))
-            self.condition.notify()
+            if not self.has_ended:
+                self.queue.append((record, written))
+                self.condition.notify()
+                return
+        self.append_late(record, written)
 
-    def close(self) -> None:
-        """Writes what waits, and lets the files go: removed if nothing in them is left to be told."""
+    def append_late(self, record: Record, written: Written | None) -> None:
+        """The outcome of a call that was running when the client was closed: written for the next
+        process, which the call's file, still under this one's lock, is let go for then."""
+        with self.late:
+            self.running.discard(str(record["usage_id"]))
+            if self.folder is None or record["r"] == "done":
+                error: Exception | None = SpoolUnavailable("The spool was closed.")
+                if written:
+                    written(error)
+                return
+            self.write([(record, written)])
+            self.let_go()
+
+    def close(self, running: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+        """Writes what waits, and lets the files go: removed if nothing in them is left to be told.
+
+        - running: usages whose outcome may still come; the files that name them are kept until then,
+          so that nobody takes them for those of a process that died.
+        """
         with self.condition:
+            self.running = set(running)
             self.is_closing = True
             self.condition.notify()
         if self.thread is not threading.current_thread():
@@ -105,13 +112,13 @@ class Spool:
             folder.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(
                 folder / f"{uuid.uuid4()}.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump({"operation": operation, "status": status, "answer": answer,
-                           "at": int(time.time() * 1000)}, file)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(encoded({"operation": operation, "status": status, "answer": answer,
+                                    "at": int(time.time() * 1000)}))
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError as error:
-            self.events.tell("spool_failed", error=error.strerror)
+        except (OSError, ValueError) as error:
+            self.events.tell("spool_failed", error=getattr(error, "strerror", "") or "no JSON")
 
     # The thread
 
@@ -122,14 +129,29 @@ class Spool:
                     self.condition.wait(self.seconds_until_look())
                 batch, self.queue = self.queue, []
                 ends = self.is_closing and not batch
+                if ends:
+                    self.has_ended = True
             if ends:
                 break
             if batch:
                 self.write(batch)
             if self.is_time_to_look() and not self.is_closing:
                 self.look()
-        for file in list(self.files.values()) + ([self.current] if self.current else []):
+        with self.late:
+            self.let_go()
+
+    def all_files(self) -> list[SpoolFile]:
+        return [*self.files.values(), *([self.current] if self.current else [])]
+
+    def let_go(self) -> None:
+        """Of the files of a spool that was closed, all that name no call which is still running."""
+        for file in self.all_files():
+            if file.usages & self.running:
+                continue
             file.close(remove=not file.usages)
+            self.files.pop(file.path.name, None)
+            if file is self.current:
+                self.current = None
 
     def is_time_to_look(self) -> bool:
         return self.folder is not None and self.adopt_every > 0 and time.monotonic() >= self.next_look
@@ -145,22 +167,29 @@ class Spool:
             if self.folder is not None:
                 self.write_to_disk(self.folder, [record for record, _ in batch],
                                    any(written for _, written in batch))
-        except OSError as failure:
-            self.events.tell("spool_failed", error=failure.strerror)
+        except Exception as failure:
+            # Of what is judged where it enters, no record is that JSON cannot write.
+            reason = failure.strerror if isinstance(failure, OSError) else type(failure).__name__
+            self.events.tell("spool_failed", error=reason)
             error = failure
             # Whatever reached the file, nothing is written behind it.
             with self.condition:
                 self.retire()
+        else:
+            self.running -= {str(record["usage_id"]) for record, _ in batch if record["r"] == "outcome"}
         for _, written in batch:
-            if written:
-                written(error)
+            try:
+                if written:
+                    written(error)
+            except Exception as defect:  # The thread that serves all goes on.
+                self.events.tell("defect", error=type(defect).__name__)
 
     def write_to_disk(self, folder: Path, records: list[Record], must_sync: bool) -> None:
         with self.condition:
             if self.current is None:
                 if all(record["r"] == "done" for record in records):
                     return self.forget(records)
-                self.current = self.make_file(folder)
+                self.current = make_file(folder)
             file = self.current
         data = b"".join(encode(record) for record in records)
         for record in records:
@@ -182,7 +211,7 @@ class Spool:
         """What is done needs no file any more."""
         for record in records:
             if record["r"] == "done":
-                for file in [*self.files.values(), *([self.current] if self.current else [])]:
+                for file in self.all_files():
                     file.usages.discard(record["usage_id"])
         for name, file in list(self.files.items()):
             if not file.usages:
@@ -195,79 +224,44 @@ class Spool:
             self.current = None
             self.forget([])
 
-    def make_file(self, folder: Path) -> SpoolFile:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"{uuid.uuid4()}.spool"
-        hidden = path.with_suffix(".new")
-        descriptor = os.open(
-            hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            # Locked before it has its name: nobody takes over a file that is in use.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(descriptor, HEADER)
-            os.fdatasync(descriptor)
-            os.rename(hidden, path)
-            sync_folder(folder)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return SpoolFile(path, descriptor)
-
     # What others have left
 
     def look(self) -> None:
         self.next_look = time.monotonic() + self.adopt_every
         if self.folder is not None:
-            with contextlib.suppress(OSError):
-                for path in sorted(self.folder.glob("*.spool")):
-                    mine = self.current is not None and path == self.current.path
-                    if not mine and path.name not in self.files:
-                        self.take_over(path)
+            mine = {file.path.name for file in self.all_files()}
+            try:
+                found = gather(self.folder, mine)
+                if found is None:
+                    # Another process is looking; what it leaves is found soon.
+                    self.next_look = time.monotonic() + min(LOOK_AGAIN, self.adopt_every)
+                else:
+                    self.take_over(found)
+            except Exception as error:  # The thread that serves all goes on.
+                self.events.tell("defect", error=type(error).__name__)
         with self.condition:
             self.has_looked = True
             self.condition.notify_all()
 
-    def take_over(self, path: Path) -> None:
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return  # Somebody was faster.
-        file = SpoolFile(path, descriptor)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino != os.stat(path).st_ino:
-                return file.close(remove=False)
-            left = todo(decode(self.read(descriptor)))
-        except UnknownVersion:
-            if path.name not in self.known_strange:
-                self.known_strange.add(path.name)
-                self.events.tell("spool_unknown", file=path.name)
-            return file.close(remove=False)
-        except OSError:
-            return file.close(remove=False)
-        if not left:
-            return file.close(remove=True)
-        file.usages = {usage for usage, _, _ in left}
-        self.files[path.name] = file
-        self.events.tell("spool_adopted", file=path.name, usages=len(left))
+    def take_over(self, found: Found) -> None:
+        for name in found.strange - self.known_strange:
+            self.known_strange.add(name)
+            self.events.tell("spool_unknown", file=name)
+        left = todo([record for _, records in found.files for record in records])
+        usages = {usage for usage, _, _ in left}
+        for file, records in found.files:
+            file.usages = usages & {str(record.get("usage_id")) for record in records}
+            if not file.usages:
+                file.close(remove=True)
+                continue
+            self.files[file.path.name] = file
+            self.events.tell("spool_adopted", file=file.path.name, usages=len(file.usages))
         for each in left:
             self.adopt(each)
-
-    def read(self, descriptor: int) -> bytes:
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            return file.read(LARGEST_ADOPTED)
 
     # After a fork, in the child
 
     def abandon(self) -> None:
         """Lets go of the parent's files: their locks are the parent's, who has them open too."""
-        for file in [*self.files.values(), *([self.current] if self.current else [])]:
+        for file in self.all_files():
             file.close(remove=False)
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,8 @@ import struct
 import zlib
 from typing import Any, Optional
 
+from .limits import encoded
+
 MAGIC = b"CUEBXSPL"
 VERSION = 1
 HEADER = MAGIC + struct.pack(">I", VERSION)
@@ -24,7 +26,8 @@ Todo = tuple[str, str, Optional[list[Record]]]
 
 
 def encode(record: Record) -> bytes:
-    payload = json.dumps(record, separators=(",", ":")).encode()
+    """Raises ValueError for what JSON cannot write."""
+    payload = encoded(record)
     return RECORD.pack(len(payload), zlib.crc32(payload)) + payload
 
 
@@ -56,15 +59,19 @@ def decode(data: bytes) -> list[Record]:
 
 
 def todo(records: list[Record]) -> list[Todo]:
-    """What is left to do: (usage_id, user_id, operations), in the order of the first record of each."""
+    """What is left to do: (usage_id, user_id, operations), in the order of the first record of each.
+    The records may be of many files, in any order: an outcome counts wherever it lies, and what is
+    done anywhere is done."""
     found: dict[str, Todo] = {}
+    done = {str(record.get("usage_id")) for record in records if record.get("r") == "done"}
     for record in records:
         usage = str(record.get("usage_id"))
+        if usage in done:
+            continue
         if record.get("r") == "open":
-            found.setdefault(usage, (usage, str(record.get("user_id")), None))
+            _, _, operations = found.get(usage, (usage, "", None))
+            found[usage] = (usage, str(record.get("user_id")), operations)
         elif record.get("r") == "outcome":
             user = found[usage][1] if usage in found else ""
             found[usage] = (usage, user, list(record.get("operations") or []))
-        elif record.get("r") == "done":
-            found.pop(usage, None)
     return list(found.values())

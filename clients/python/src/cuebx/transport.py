@@ -12,6 +12,7 @@ from typing import Any, Optional, Union
 import httpx
 
 from .events import Events
+from .limits import encoded
 
 # Connections of the pool; more than one are used only where calls go one by one.
 MOST_CONNECTIONS = 8
@@ -20,6 +21,8 @@ MOST_OPERATIONS, MOST_BYTES = 256, (1 << 20) - 16_384
 # A service that had no `/batch` is asked for it again after so many seconds.
 BATCH_ASKED_AGAIN = 600.0
 CONNECT_SECONDS = 5.0
+# Answers to a batch that would be each operation's own: the key is wrong, or it is to be tried later.
+OF_ALL = frozenset({401, 408, 429})
 
 
 class Secret:
@@ -60,9 +63,16 @@ class Answer:
             return None
 
     @property
+    def is_own(self) -> bool:
+        """Whether the service has said it, not a gateway before it: each of its refusals has a code,
+        each of its decisions a message."""
+        return bool(self.code) or "message" in self.body
+
+    @property
     def is_no_address(self) -> bool:
-        """404 of an address that the service does not have, not of a usage that it does not know."""
-        return self.status in (404, 405) and self.code in ("not_found", "method_not_allowed", "")
+        """The service's own 404 of an address that it does not have; not a gateway's, nor that of a
+        usage that it does not know."""
+        return self.status in (404, 405) and self.code in ("not_found", "method_not_allowed")
 
 
 @dataclass
@@ -81,6 +91,8 @@ class Operation:
     """- done: called once, on the sender's thread, with what came of it.
     - deadline: monotonic seconds, after which nobody waits for it; None: never.
     - retry_until: no further try begins after it.
+    - must_be_told: a part of an outcome, as a commit is: sent until the service has judged it,
+      whatever a gateway says.
     """
 
     name: str
@@ -90,17 +102,21 @@ class Operation:
     deadline: Optional[float] = None
     retry_until: Optional[float] = None
     is_rest: bool = False
+    must_be_told: bool = False
     is_abandoned: bool = False
     is_unsure: bool = False
     is_in_flight: bool = False
     attempts: int = 0
     encoded: bytes = b""
 
+    def replace(self, body: dict[str, Any]) -> None:
+        self.body, self.encoded = body, b""
+
     def element(self) -> bytes:
         """As a batch has it; the same bytes at each try."""
         if not self.encoded:
             head = {"op": self.name, **({"token": self.token.text} if self.token else {})}
-            self.encoded = json.dumps({**head, **self.body}, separators=(",", ":")).encode()
+            self.encoded = encoded({**head, **self.body})
         return self.encoded
 
 
@@ -128,8 +144,6 @@ class Transport:
             results = self.batch(operations)
             if results is not None:
                 return results
-            self.batch_from = time.monotonic() + BATCH_ASKED_AGAIN
-            self.events.tell("batch_unsupported")
         if self.one_by_one is None:
             self.one_by_one = ThreadPoolExecutor(MOST_CONNECTIONS, thread_name_prefix="cuebx-call")
         return list(self.one_by_one.map(self.call, operations))
@@ -138,19 +152,27 @@ class Transport:
         headers = {}
         if operation.token:
             headers["Authorization"] = f"Bearer {operation.token.text}"
-        body = json.dumps(operation.body, separators=(",", ":")).encode()
+        try:
+            body = encoded(operation.body)
+        except ValueError as error:
+            return NoAnswer(f"the operation is {error}", False)
         return self.post(f"{self.base}/{operation.name}", body, headers)
 
     def batch(self, operations: list[Operation]) -> list[Result] | None:
-        """None: the service has no `/batch`."""
+        """None: it is to be sent one by one, since the service has no `/batch`, or would not take
+        the whole: what is wrong with one operation must not be the others' answer."""
         body = b'{"operations":[' + b",".join(each.element() for each in operations) + b"]}"
         whole = self.post(f"{self.base}/batch", body, {})
         if isinstance(whole, NoAnswer):
             return [whole] * len(operations)
         if whole.is_no_address:
+            self.batch_from = time.monotonic() + BATCH_ASKED_AGAIN
+            self.events.tell("batch_unsupported")
             return None
-        if whole.status != 200:
+        if whole.status in OF_ALL or whole.status >= 500:
             return [whole] * len(operations)
+        if whole.status != 200:
+            return None
         results = whole.body.get("results")
         if not isinstance(results, list) or len(results) != len(operations):
             return [NoAnswer("the batch's answer cannot be read", True)] * len(operations)
@@ -176,7 +198,7 @@ class Transport:
             return NoAnswer(f"the service cannot be reached ({type(error).__name__})", False)
         except httpx.TimeoutException:
             return NoAnswer("the service did not answer in time", True)
-        except (httpx.HTTPError, ValueError, OSError) as error:
+        except Exception as error:  # Whatever a library throws, the sender must go on.
             return NoAnswer(f"the connection broke ({type(error).__name__})", True)
         return read(response)
 

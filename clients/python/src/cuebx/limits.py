@@ -1,0 +1,147 @@
+"""What a host may say, judged where it enters: what JSON or the service cannot take is refused for its
+own call, before it is in a batch or a spool that others share."""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+from uuid import UUID
+
+from .errors import InvalidRequest, InvalidToken
+
+# The service's own bounds (openapi.json).
+MOST_TOKENS = 2_000_000
+MOST_CHARACTERS = 10_000_000
+LONGEST_ID = 255
+LONGEST_MODEL = 100
+LONGEST_ENDPOINT = 2048
+LONGEST_USER_AGENT = 1024
+LONGEST_IP = 64
+# A call's total: more than the service takes at once is told in parts.
+MOST_TOKENS_OF_A_CALL = 1_000_000_000
+LONGEST_HOLD = 1_000_000_000
+CREDITS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+MOST_CREDITS = Decimal(1_000_000_000)
+# What may stand in a header behind "Bearer".
+TOKEN = re.compile(r"[\x21-\x7e]+")
+NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+ESTIMATES = {"input_chars": MOST_CHARACTERS, "input_tokens": MOST_TOKENS, "max_output_tokens": MOST_TOKENS}
+
+
+def refuse(name: str, message: str) -> NoReturn:
+    """As the service refuses a field."""
+    raise InvalidRequest(
+        f"The request is not valid. {name} {message}", status=422, code="validation_error",
+        errors=[{"loc": ["body", *name.split(".")], "msg": message, "type": "value_error"}])
+
+
+def encoded(value: Any) -> bytes:
+    """JSON in UTF-8. Raises ValueError for what JSON cannot write."""
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+        return text.encode()
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"no JSON: {error}") from None
+
+
+def whole(name: str, value: Any, most: int, least: int = 0) -> int:
+    """An integer of any library's kind; no fraction, and no float, which may have been one."""
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        value = int(value)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        refuse(name, "must be an integer")
+    if isinstance(value, bool) or not least <= number <= most:
+        refuse(name, f"must be an integer from {least} to {most}")
+    return number
+
+
+def amount(name: str, value: Any) -> str:
+    """Credits as an exact decimal text, from a text, a Decimal or an integer."""
+    if isinstance(value, Decimal) and value.is_finite():
+        value = format(value.normalize(), "f") if value else "0"
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not CREDITS.fullmatch(value) or Decimal(value) > MOST_CREDITS:
+        refuse(name, "must be a decimal text (or Decimal) of at most a billion with at most six decimals")
+    return value
+
+
+def text(name: str, value: Any, most: int, least: int = 1) -> str:
+    if isinstance(value, UUID):
+        value = str(value)
+    if not isinstance(value, str) or not least <= len(value) <= most or NO_TEXT.search(value):
+        refuse(name, f"must be a text of {least} to {most} characters, without control characters")
+    return str(value)
+
+
+def shown(value: Any, most: int) -> str:
+    """For people to read: what is no text in it is replaced, what is too long is cut."""
+    return NO_TEXT.sub("\ufffd", str(value))[:most]
+
+
+def token(user: Any) -> str:
+    """The user's token without "Bearer ". Raises InvalidToken for what is no header's value."""
+    if isinstance(user, bytes):
+        user = user.decode("latin-1")
+    if isinstance(user, str) and user[:7].lower() == "bearer ":
+        user = user[7:].strip()
+    if not isinstance(user, str) or not TOKEN.fullmatch(user):
+        raise InvalidToken("The access token is not valid.", status=401, code="invalid_token")
+    return user
+
+
+def estimate(given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        refuse("usage_estimate", "must be a dictionary")
+    told: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name in ESTIMATES:
+            told[name] = whole(f"usage_estimate.{name}", value, ESTIMATES[name])
+        elif name == "model":
+            told[name] = text("usage_estimate.model", value, LONGEST_MODEL)
+        else:
+            refuse(f"usage_estimate.{shown(name, LONGEST_ID)}", "is not known")
+    if not told:
+        refuse("usage_estimate", "must have at least one field")
+    return told
+
+
+def who_called(given: Any) -> dict[str, str] | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        refuse("client", "must be a dictionary")
+    bounds = {"ip": LONGEST_IP, "user_agent": LONGEST_USER_AGENT}
+    return {name: shown(given[name], most) for name, most in bounds.items()
+            if given.get(name) is not None}
+
+
+def settlement(told: dict[str, Any]) -> dict[str, Any]:
+    """What a call used, in total, by the names of the wire."""
+    settled: dict[str, Any] = {}
+    for name, value in told.items():
+        if value is None:
+            continue
+        if name == "credits":
+            settled[name] = amount("credits", value)
+        elif name == "model_used":
+            settled[name] = shown(value, LONGEST_MODEL)
+            if not settled[name]:
+                del settled[name]
+        else:
+            settled[name] = whole(name, value, MOST_TOKENS_OF_A_CALL)
+    for part, of in (("cached_input_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens")):
+        if settled.get(part, 0) > settled.get(of, 0):
+            refuse(part, f"must not be more than {of}")
+    if "credits" in settled and any(name.endswith("_tokens") for name in settled):
+        refuse("credits", "must be absent beside counts of tokens")
+    return settled

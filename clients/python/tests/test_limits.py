@@ -1,0 +1,65 @@
+"""What a host may say is judged where it enters; what JSON cannot write never reaches others."""
+
+import uuid
+from decimal import Decimal
+from ipaddress import ip_address
+
+import cuebx
+import pytest
+from cuebx import limits
+from cuebx.spool_format import todo
+
+NO_JSON = [float("nan"), float("inf"), "\ud800", {"a": object()}, Decimal("1"), uuid.UUID(int=1)]
+
+
+@pytest.mark.parametrize("value", NO_JSON, ids=[type(value).__name__ for value in NO_JSON])
+def test_what_json_cannot_write_is_a_value_error(value):
+    with pytest.raises(ValueError):
+        limits.encoded(value)
+    nested = []
+    for _ in range(100_000):
+        nested = [nested]
+    with pytest.raises(ValueError):
+        limits.encoded(nested)
+
+
+@pytest.mark.parametrize("given", [
+    {"output_tokens": 1.0}, {"output_tokens": -1}, {"output_tokens": True}, {"output_tokens": 10**9 + 1},
+    {"input_tokens": 1, "cached_input_tokens": 2}, {"reasoning_tokens": 1}, {"credits": 0.25},
+    {"credits": "0.1234567"}, {"credits": "-1"}, {"credits": "1e3"}, {"credits": Decimal("NaN")},
+    {"credits": "1", "output_tokens": 1}, {"credits": "1000000001"}], ids=repr)
+def test_a_settlement_that_the_service_could_not_take_is_refused_at_once(given):
+    with pytest.raises(cuebx.InvalidRequest):
+        limits.settlement(given)
+
+
+def test_exact_amounts_of_any_kind_are_texts():
+    assert limits.amount("credits", Decimal("0.250")) == "0.25"
+    assert limits.amount("credits", Decimal("1E+2")) == "100" and limits.amount("credits", 3) == "3"
+
+
+@pytest.mark.parametrize("user", ["", "é", "a\nb", "漢", "a b", None, 5], ids=repr)
+def test_a_token_that_no_header_carries_is_refused_at_once(career, user):
+    with pytest.raises(cuebx.InvalidToken):
+        career.metered("career.job_match", user=user).__enter__()
+
+
+@pytest.mark.parametrize("more", [
+    {"estimate": {"model": "\ud800"}}, {"estimate": {"input_chars": float("nan")}}, {"estimate": {}},
+    {"estimate": {"nested": [[]]}}, {"request_id": "x" * 256}, {"request_id": "a\0"}, {"hold_seconds": 0},
+    {"hold_seconds": 1.5}], ids=repr)
+def test_what_the_service_could_not_read_is_refused_for_its_own_call(career, user, more):
+    with pytest.raises(cuebx.InvalidRequest):
+        career.metered("career.job_match", user=user.token(), **more).__enter__()
+    names = {"request_id": uuid.uuid4(), "client": {"ip": ip_address("127.0.0.1"), "user_agent": "\ud800"}}
+    with career.metered("career.job_match", user=user.token(), estimate={"input_chars": Decimal(5)}, **names):
+        pass
+    assert career.flush(20) and [log["status"] for log in user.logs] == ["SUCCESS"]
+
+
+def test_a_usages_records_may_lie_in_any_order():
+    start = {"r": "open", "usage_id": "a", "user_id": "u"}
+    end = {"r": "outcome", "usage_id": "a", "operations": [{"op": "commit"}]}
+    done = {"r": "done", "usage_id": "a"}
+    assert todo([start, end]) == todo([end, start]) == [("a", "u", [{"op": "commit"}])]
+    assert todo([done, start, end]) == todo([start, done, end]) == todo([end, start, done]) == []
