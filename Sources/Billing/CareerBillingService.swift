@@ -4,6 +4,7 @@ import HTTPEndpoint
 import Ledger
 import LedgerStore
 import Stripe
+import Users
 import Values
 
 /// What the actions on a user's subscription at Stripe share. Each action is a file of its own in

@@ -1,5 +1,3 @@
-import Stripe
-
 /// The configuration of the customer portal that this service uses. It is known by its metadata, so
 /// that no setting has to name it and every process finds the same one.
 package struct PortalConfiguration: Sendable {

@@ -1,8 +1,10 @@
-import Foundation
+import FoundationEssentials
 
 /// Lets one thing at a time happen for a user in this process.
 package actor UserTurns {
     private var waiting: [UUID: [CheckedContinuation<Void, Never>]] = [:]
+
+    package init() {}
 
     package nonisolated func inTurn<Value: Sendable>(
         _ user: UUID, _ body: () async throws -> Value
