@@ -49,7 +49,9 @@ export function problemOf(
 ): { status: number; headers: Record<string, string>; body: string } {
     const isTheirs = error instanceof Refused && ![400, 422].includes(error.status)
         && error.code !== "invalid_internal_key";
-    const status = isTheirs ? (error as Refused).status : 503;
+    // A call that runs already is refused, though the service has answered 200.
+    const told = isTheirs ? (error as Refused).status : 503;
+    const status = told >= 400 ? told : 409;
     const code = isTheirs ? (error as Refused).code : "metering_unavailable";
     const headers: Record<string, string> = { "Content-Type": "application/problem+json" };
     const retryAfter = error instanceof Refused || error instanceof Unavailable

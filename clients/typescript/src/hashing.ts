@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 
 /** Bytes and texts are taken as they came; all else as a JSON value. */
-export type Payload = Uint8Array | string | JSONValue;
+export type Payload = ArrayBuffer | ArrayBufferView | string | JSONValue;
 export type JSONValue =
     null | boolean | number | string | readonly JSONValue[] | { readonly [name: string]: unknown };
 
@@ -13,17 +13,36 @@ const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[
  * JSON (RFC 8785).
  *
  * Throws a TypeError for what has no canonical JSON: NaN, infinities, a lone surrogate, a BigInt, a
- * function.
+ * function, too deep a nesting; and for objects whose content is not in their members: a Map, a Set, a
+ * FormData, URLSearchParams, a Blob.
  */
 export function payloadHash(payload: Payload): string {
     const hash = createHash("sha256");
-    if (payload instanceof Uint8Array) return hash.update(payload).digest("hex");
+    const bytes = bytesOf(payload);
+    if (bytes) return hash.update(bytes).digest("hex");
     const text = typeof payload === "string" ? wellFormed(payload) : canonicalJSON(payload);
     return hash.update(text, "utf8").digest("hex");
 }
 
+function bytesOf(payload: unknown): Uint8Array | undefined {
+    if (ArrayBuffer.isView(payload)) {
+        return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
+    }
+    const isBuffer = /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(payload));
+    return isBuffer ? new Uint8Array(payload as ArrayBuffer) : undefined;
+}
+
 /** RFC 8785: one text for equal values, whatever language wrote it. */
 export function canonicalJSON(value: unknown): string {
+    try {
+        return canonical(value);
+    } catch (error) {
+        if (error instanceof RangeError) throw new TypeError("the payload is nested too deeply");
+        throw error;
+    }
+}
+
+function canonical(value: unknown): string {
     if (typeof value === "string") return JSON.stringify(wellFormed(value));
     if (value === null || typeof value === "boolean") return String(value);
     if (typeof value === "number") {
@@ -33,14 +52,16 @@ export function canonicalJSON(value: unknown): string {
     }
     if (typeof value !== "object") throw new TypeError(`a ${typeof value} is no JSON`);
     if (Array.isArray(value)) {
-        return "[" + value.map((each) => canonicalJSON(each === undefined ? null : each)).join(",") + "]";
+        return "[" + value.map((each) => canonical(each === undefined ? null : each)).join(",") + "]";
     }
     const members = value as Record<string, unknown>;
-    if (typeof members.toJSON === "function") return canonicalJSON(members.toJSON());
+    if (typeof members.toJSON === "function") return canonical(members.toJSON());
+    const kind = Object.prototype.toString.call(value);
+    if (kind !== "[object Object]") throw new TypeError(`${kind} is no JSON`);
     // In the order of UTF-16 code units, which is how JavaScript compares.
     const names = Object.keys(members).filter((name) => members[name] !== undefined).sort();
     return "{" + names.map(
-        (name) => `${JSON.stringify(wellFormed(name))}:${canonicalJSON(members[name])}`).join(",") + "}";
+        (name) => `${JSON.stringify(wellFormed(name))}:${canonical(members[name])}`).join(",") + "}";
 }
 
 function wellFormed(text: string): string {

@@ -46,6 +46,9 @@ test("a handler is metered by its request, and a refusal is the caller's answer"
     const ours = await ask("again");
     assert.equal(ours.status, 503);
     assert.ok(!(await ours.text()).includes("key"));
+    // A call that runs already: the service says so with a 200, the caller is refused all the same.
+    refusal = { status: 200, body: { access: "granted", code: "replayed", usage_id: "x", user_id: "u" } };
+    assert.equal((await ask("twice")).status, 409);
 });
 
 /** A server whose handler gets what Express's would: a parsed body. */

@@ -28,6 +28,12 @@ test("what is no JSON has no hash", () => {
     for (const value of [NaN, Infinity, 1n, () => 1, Symbol("x"), { a: NaN }, [-Infinity], "\ud800"]) {
         assert.throws(() => payloadHash(value), TypeError);
     }
+    // What has its content elsewhere than in its members would be hashed as nothing.
+    for (const value of [new Map(), new Set(), new FormData(), new URLSearchParams("a=1"), new Blob(["a"])]) {
+        assert.throws(() => payloadHash(value), TypeError);
+    }
+    const bytes = new Uint8Array([1, 2, 3]);
+    for (const value of [bytes.buffer, new DataView(bytes.buffer)]) assert.equal(payloadHash(value), payloadHash(bytes));
     // As JSON.stringify has it.
     assert.equal(canonicalJSON({ b: undefined, a: [undefined], at: new Date(0) }),
         '{"a":[null],"at":"1970-01-01T00:00:00.000Z"}');
