@@ -391,7 +391,9 @@ let package = Package(
         .sourceTarget(
             name: "Console",
             dependencies: [
-                "HTTPEndpoint", "JSON", "Operators", "PageFrame", "Values",
+                "Billing", "Career", "Database", "HTTPEndpoint", "Identity", "JSON", "Ledger",
+                "LedgerStore",
+                "Mail", "Messaging", "Operators", "PageFrame", "Users", "Values", "Webhooks",
             ]),
         // Every migration of the database, in one numbered list.
         .sourceTarget(name: "Schema", dependencies: ["Database"]),
@@ -467,7 +469,7 @@ let package = Package(
                 "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
                 "LedgerStore", "Messaging", "Moving", "Operators", "Promotions", "Service",
                 "StripeSandbox",
-                "StripeSetup", "Values",
+                "StripeSetup", "Subscriptions", "Values",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -30,7 +30,8 @@ ALLOWED = {
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions Identity Career"
              " PageFrame",
-    "Console": "Values JSON Database HTTPEndpoint Operators PageFrame",
+    "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Mail Billing"
+               " Webhooks Identity Career Operators PageFrame",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging Stripe Telemetry"
@@ -41,7 +42,7 @@ ALLOWED = {
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
     "cuebx": "Values JSON Ledger Database HTTPClient Messaging LedgerStore CatalogSync StripeSetup Promotions"
-             " Career Operators Moving Service StripeSandbox",
+             " Subscriptions Career Operators Moving Service StripeSandbox",
     "cuebx-bench": "Values JSON Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks Service",
     "cuebx-sim": "Simulator SimulationRuns SimulatorDatabase",
     "stripe-sandbox": "StripeSandbox",

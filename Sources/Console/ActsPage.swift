@@ -13,26 +13,42 @@ struct ActsPage: ConsolePage {
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         var list = ConsoleSection("operators")
-        list.table = ConsoleTable(
-            [.init("operator"), .init("role"), .init("since")],
-            try await console.operators.list().map {
-                [
-                    .text($0.email), .text(words.html("role.\($0.role.rawValue)")),
-                    .time($0.createdAt),
-                ]
-            }
-        ).values(words, now: console.now)
+        list.table = try await OperatorsPage.table(console).values(words, now: console.now)
+        list.acts = [("operators", "/console/operators")]
         return try await page(
             "acts", query, "/console/acts", desk, before: query.cursor == nil ? [list] : []
         ) { limit in try await table(limit, query) }
     }
 
     private func table(_ limit: Int, _ query: TableQuery) async throws -> ConsoleTable {
-        let before = query.cursor.flatMap { UUID(uuidString: $0) }
+        let before = query.id
         let lines = try await console.operators.database.read { connection in
             try JournalLine.page(before: before, limit: limit + 1, in: connection)
         }
         return JournalTable.table(lines, limit: limit)
+    }
+}
+
+/// Who the operators are.
+struct OperatorsPage: ConsolePage {
+    let console: ConsoleParts
+
+    static let about = AboutPage.console("acts")
+
+    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
+
+    func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
+        try await page("operators", query, "/console/operators", desk) { _ in
+            try await Self.table(console)
+        }
+    }
+
+    static func table(_ console: ConsoleParts) async throws -> ConsoleTable {
+        ConsoleTable(
+            [.init("operator"), .init("role"), .init("since")],
+            try await console.operators.list().map {
+                [.text($0.email), .badge($0.role.rawValue, tone: "plain"), .time($0.createdAt)]
+            })
     }
 }
 
@@ -55,7 +71,7 @@ enum JournalTable {
             })
     }
 
-    private static let tones = [
+    static let tones = [
         "done": "good", "begun": "wait", "refused": "warn", "failed": "bad",
     ]
 }

@@ -1,32 +1,84 @@
+import Billing
+import Career
+import Database
+import FoundationEssentials
 import HTTPEndpoint
+import LedgerStore
+import Messaging
 import Operators
 import PageFrame
 import Values
 
 /// What the console's pages are made of.
 package struct ConsoleParts: Sendable {
-    let operators: Operators
-    let words: Words
+    /// What becomes of a subscription whose user is locked out.
+    package enum SubscriptionEnd: String, Sendable, CaseIterable {
+        case periodEnd = "period_end"
+        case now
+        case keep
+    }
 
-    package init(operators: Operators, words: Words) {
+    /// What is done as commands of the binary do it.
+    package struct Commands: Sendable {
+        let deactivate: @Sendable (UUID, SubscriptionEnd) async throws -> Void
+        let reactivate: @Sendable (UUID) async throws -> Void
+        /// Moves the development clock on by so many seconds; `nil` in production.
+        let advance: (@Sendable (Int64, Call) async throws -> Void)?
+
+        package init(
+            deactivate: @escaping @Sendable (UUID, SubscriptionEnd) async throws -> Void,
+            reactivate: @escaping @Sendable (UUID) async throws -> Void,
+            advance: (@Sendable (Int64, Call) async throws -> Void)?
+        ) {
+            self.deactivate = deactivate
+            self.reactivate = reactivate
+            self.advance = advance
+        }
+    }
+
+    let operators: Operators
+    let career: CareerParts
+    let ledger: CareerLedger
+    let broker: any MessageBroker
+    let reconciliation: StripeReconciliation
+    let commands: Commands
+    let words: Words
+    let background = BackgroundActs()
+
+    package init(
+        operators: Operators, career: CareerParts, ledger: CareerLedger,
+        broker: any MessageBroker, reconciliation: StripeReconciliation, commands: Commands,
+        words: Words
+    ) {
         self.operators = operators
+        self.career = career
+        self.ledger = ledger
+        self.broker = broker
+        self.reconciliation = reconciliation
+        self.commands = commands
         self.words = words
     }
 
     var now: Timestamp { operators.clock.now() }
+    var database: any Database { operators.database }
+    var letters: DeadLetters { DeadLetters(database: database) }
 
     /// The realm of the console: who is signed in, and its navigation.
     package static func realm(_ operators: Operators) -> Realm {
-        Realm.console(
-            sides: [
-                Realm.Side("console_overview", "/console"),
-                Realm.Side("console_acts", "/console/acts"),
-            ],
+        let names = ["people", "money", "catalog", "letters", "webhooks", "audit", "acts"]
+        return Realm.console(
+            sides: [Realm.Side("console_overview", "/console")]
+                + names.map { Realm.Side("console_\($0)", "/console/\($0)") },
             caller: { secret in
                 try await operators.session(secret: secret).map {
                     Caller(userID: $0.operatorID, sessionID: $0.id)
                 }
             })
+    }
+
+    /// Whether a page at this address is the console's, though there may be none.
+    package static func owns(_ path: String) -> Bool {
+        path == "/console" || path.hasPrefix("/console/")
     }
 
     /// - Throws: ``Problem`` 401 if the session has ended since the frame looked.

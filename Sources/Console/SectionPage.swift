@@ -1,3 +1,5 @@
+import Database
+import FoundationEssentials
 import HTTPEndpoint
 import JSON
 import PageFrame
@@ -92,4 +94,24 @@ struct TableQuery: Sendable {
         cursor = input.query("cursor", .text(1...200), "Where the page before ended.")
         isFile = input.query("format", .text(1...10), "As a file: csv.") == "csv"
     }
+
+    /// The cursor of a list that is ordered by ids; what is no id is the first page.
+    var id: UUID? { cursor.flatMap { UUID(uuidString: $0) } }
+
+    /// The cursor of a list that is ordered by a time and an id.
+    var key: [SQLValue]? {
+        parts.flatMap { time, id in UUID(uuidString: id).map { [.integer(time), .uuid($0)] } }
+    }
+
+    /// The same for ids that are texts.
+    var textKey: [SQLValue]? { parts.map { [.integer($0), .text($1)] } }
+
+    private var parts: (Int64, String)? {
+        let parts = (cursor ?? "").split(separator: ".", maxSplits: 1)
+        guard parts.count == 2, let time = Int64(parts[0]) else { return nil }
+        return (time, String(parts[1]))
+    }
+
+    static func cursor(_ time: Timestamp, _ id: UUID) -> String { cursor(time, id.text) }
+    static func cursor(_ time: Timestamp, _ id: String) -> String { "\(time.micros).\(id)" }
 }

@@ -40,7 +40,9 @@ extension UsageLogRow {
     }
 
     /// One log with its draws, whoever's it is.
-    static func find(_ id: UUID, in connection: any DatabaseConnection) throws -> UsageLog? {
+    package static func find(
+        _ id: UUID, in connection: any DatabaseConnection
+    ) throws -> UsageLog? {
         var logs = try connection.query(
             "SELECT \(columns) FROM career_usage_logs WHERE id = ?", [.uuid(id)]
         ).map(load)

@@ -13,6 +13,9 @@ public struct DeadLetters: Sendable {
         public let reason: String
         public let enqueuedAt: Timestamp
         public let diedAt: Timestamp
+
+        /// After which the next page begins.
+        package var key: [SQLValue] { [.time(diedAt), .uuid(id)] }
     }
 
     /// The newest letters that one list shows.
@@ -26,6 +29,15 @@ public struct DeadLetters: Sendable {
 
     public func list() async throws -> [Letter] {
         try await select("ORDER BY died_at DESC LIMIT \(Self.maximumListed)", [])
+    }
+
+    /// The newest first.
+    ///
+    /// - Parameter key: of the last letter of the page before.
+    package func page(before key: [SQLValue]?, limit: Int) async throws -> [Letter] {
+        try await select(
+            (key == nil ? "" : "AND (died_at, id) < (?, ?) ")
+                + "ORDER BY died_at DESC, id DESC LIMIT \(limit)", key ?? [])
     }
 
     public func letter(_ id: UUID) async throws -> Letter? {

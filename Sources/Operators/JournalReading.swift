@@ -38,8 +38,10 @@ package struct JournalLine: Sendable {
     /// - Parameters:
     ///   - before: the last line of the page before; `nil` for the first page.
     ///   - user: whom the lines are about; `nil` for all.
+    ///   - act: what was done; `nil` for all.
     package static func page(
-        before: UUID?, user: UUID? = nil, limit: Int, in connection: any DatabaseConnection
+        before: UUID?, user: UUID? = nil, act: OperatorAct? = nil, limit: Int,
+        in connection: any DatabaseConnection
     ) throws -> [JournalLine] {
         var conditions: [String] = []
         var arguments: [SQLValue] = []
@@ -50,6 +52,10 @@ package struct JournalLine: Sendable {
         if let user {
             conditions.append("user_id = ?")
             arguments.append(.uuid(user))
+        }
+        if let act {
+            conditions.append("action = ?")
+            arguments.append(.text(act.rawValue))
         }
         let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
         return try connection.query(

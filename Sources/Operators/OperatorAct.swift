@@ -21,7 +21,6 @@ package enum OperatorAct: String, Sendable, CaseIterable {
     case signOutPerson = "sign_out_person"
     case deactivatePerson = "deactivate_person"
     case reactivatePerson = "reactivate_person"
-    case refund
     case retryLetter = "retry_letter"
     case discardLetter = "discard_letter"
     case reconcile
@@ -36,8 +35,8 @@ package enum OperatorAct: String, Sendable, CaseIterable {
         switch self {
         case .signIn, .readPerson, .searchPeople, .takeTable: [.viewer, .support, .admin]
         case .grantCredits, .signOutPerson, .retryLetter: [.support, .admin]
-        case .takeCredits, .deactivatePerson, .reactivatePerson, .refund, .discardLetter,
-            .reconcile, .audit, .moveClock:
+        case .takeCredits, .deactivatePerson, .reactivatePerson, .discardLetter, .reconcile,
+            .audit, .moveClock:
             [.admin]
         case .addOperator, .removeOperator: []
         }
@@ -46,7 +45,7 @@ package enum OperatorAct: String, Sendable, CaseIterable {
     /// Whether it moves money or credits, for which a fresh code is asked.
     package var needsFreshCode: Bool {
         switch self {
-        case .grantCredits, .takeCredits, .deactivatePerson, .refund: true
+        case .grantCredits, .takeCredits, .deactivatePerson: true
         default: false
         }
     }

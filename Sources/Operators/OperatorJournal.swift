@@ -1,3 +1,4 @@
+import Crypto
 import Database
 import FoundationEssentials
 import HTTPEndpoint
@@ -107,16 +108,18 @@ package struct OperatorJournal: Sendable {
 
     /// Carries an act out between its two notes.
     ///
-    /// - Parameter body: is given the note's id, for who ends the note with what the act writes.
+    /// - Parameters:
+    ///   - goesOn: whether work goes on when the body returns, which ends the note itself.
+    ///   - body: is given the note's id, for who ends the note with what the act writes.
     /// - Throws: what ``begin(_:role:)`` and the body throw.
     package func carryOut<Value: Sendable>(
-        _ entry: OperatorEntry, role: OperatorRole,
+        _ entry: OperatorEntry, role: OperatorRole, goesOn: Bool = false,
         _ body: (UUID) async throws -> Value
     ) async throws -> Value {
         let id = try await begin(entry, role: role)
         do {
             let value = try await body(id)
-            try await database.write { try finish(id, .done, in: $0) }
+            if !goesOn { try await database.write { try finish(id, .done, in: $0) } }
             return value
         } catch {
             let outcome: Outcome = error is Problem ? .refused : .failed
@@ -156,5 +159,28 @@ package struct OperatorJournal: Sendable {
                 .text(outcome.rawValue), .text(entry.requestID), .time(now),
             ])
         return id
+    }
+}
+
+extension OperatorJournal {
+    /// Notes how an act ended that nobody waited for, with what came of it.
+    package func finish(_ id: UUID, _ outcome: Outcome, result: String) async throws {
+        let result = String(result.prefix(Self.maximumResult))
+        try await database.write { connection in
+            try connection.execute(
+                "UPDATE operator_actions SET subject = ? WHERE id = ?",
+                [.text(result), .uuid(id)])
+            try finish(id, outcome, in: connection)
+        }
+    }
+
+    /// Characters of a result that are kept.
+    static let maximumResult = 4000
+}
+
+extension OperatorJournal {
+    /// A name for what a form does, out of what only the form's own token leads to.
+    package static func fingerprint(_ secret: String) -> String {
+        Base64URL.encode(Array(SHA256.hash(data: Array("act \(secret)".utf8)).prefix(16)))
     }
 }

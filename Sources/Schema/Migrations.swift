@@ -35,6 +35,7 @@ public let migrations: [Migration] = [
     Migration("scheduled plans", scheduledPlans),
     Migration("spending limits", spendingLimits),
     Migration("balances of calls", callBalances),
+    Migration("console indexes", consoleIndexes),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -1,4 +1,5 @@
 import Billing
+import Console
 import Database
 import Foundation
 import HTTPEndpoint
@@ -84,7 +85,7 @@ extension CareerApplication {
         var page: EndpointResponder.ErrorPage?
         if let frame {
             page = { error in
-                let owner = console.flatMap { $0.owns(error.path) ? $0.frame : nil }
+                let owner = console.flatMap { ConsoleParts.owns(error.path) ? $0.frame : nil }
                 return try await errorPage(error, in: owner ?? frame)
             }
         }

@@ -3,6 +3,7 @@ import HTTPEndpoint
 import Identity
 import Operators
 import PageFrame
+import Subscriptions
 import Tokens
 import Users
 
@@ -16,14 +17,13 @@ extension CareerCore {
 
     /// The operators; `nil` without `OPERATOR_SECRET`.
     func operators(_ passwords: PasswordHasher) -> Operators? {
-        settings.operatorKeys.map { keys in
-            Operators(
-                database: database, clock: clock, secrets: keys,
-                throttle: AuthThrottle(
-                    secrets: TokenHashSecrets(settings.tokenHashSecrets),
-                    exemptsLoopback: settings.isDevelopment),
-                passwords: passwords)
-        }
+        guard !settings.operatorSecrets.isEmpty else { return nil }
+        return Operators(
+            database: database, clock: clock,
+            secrets: TokenHashSecrets(settings.operatorSecrets),
+            throttle: AuthThrottle(
+                secrets: TokenHashSecrets(settings.tokenHashSecrets),
+                exemptsLoopback: settings.isDevelopment), passwords: passwords)
     }
 }
 
@@ -40,10 +40,32 @@ struct ConsoleSite: Sendable {
         }
         let frame = frame.of(ConsoleParts.realm(operators))
         self.frame = frame
+        let core = services.core
+        let lock = UserLock(ledger: core.ledger, clock: core.clock)
+        let commands = ConsoleParts.Commands(
+            deactivate: { user, end in
+                let payments: [ConsoleParts.SubscriptionEnd: DeactivateUser.Payment] = [
+                    .periodEnd: .cancelAtPeriodEnd, .now: .cancelNow,
+                ]
+                _ = try await DeactivateUser(
+                    database: core.database, subscriptions: services.subscriptions,
+                    billing: { services.billing }, lock: { try await lock.setActive($0, false) }
+                ).perform(user, payments[end] ?? .keep)
+            },
+            reactivate: { try await lock.setActive($0, true) },
+            advance: Self.advance(clockAdvance(services)))
         endpoints = consoleRoutes(
-            frame, ConsoleParts(operators: operators, words: frame.renderer.words))
+            frame,
+            ConsoleParts(
+                operators: operators, career: services.career, ledger: core.ledger,
+                broker: services.readiness.broker, reconciliation: services.reconciliation,
+                commands: commands, words: frame.renderer.words))
     }
 
-    /// The frame of the page at an address.
-    func owns(_ path: String) -> Bool { path == "/console" || path.hasPrefix("/console/") }
+    private static func advance(
+        _ clock: AdvanceClock?
+    ) -> (@Sendable (Int64, Call) async throws -> Void)? {
+        guard let clock else { return nil }
+        return { _ = try await clock.perform(ClockAdvanceRequest(advanceSeconds: $0), $1) }
+    }
 }

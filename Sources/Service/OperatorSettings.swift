@@ -1,14 +1,8 @@
-import Users
 import Values
 
 extension Settings {
     public static let developmentOperatorSecret = "dev-operator-secret-change-me-0123456789"
     static let minimumOperatorSecretBytes = 32
-
-    /// What operators' authenticators are sealed under; `nil` if there is no console.
-    var operatorKeys: TokenHashSecrets? {
-        operatorSecrets.isEmpty ? nil : TokenHashSecrets(operatorSecrets)
-    }
 
     /// Production has no console without a secret, and starts with none that everybody knows.
     func checkOperatorSecrets() throws {

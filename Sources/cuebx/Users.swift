@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Ledger
 import Service
+import Subscriptions
 import Values
 
 /// An operator's basics.

@@ -55,7 +55,7 @@ struct OperatorJournalTests {
     @Test("How an act ended stands in the journal, once", arguments: ["done", "refused", "failed"])
     func outcomes(outcome: String) async throws {
         try await hands.withDesk { desk in
-            let entry = try await entry(desk, .refund, 0)
+            let entry = try await entry(desk, .reconcile, 0)
             let journal = desk.operators.journal
             struct Broken: Error {}
             _ = await hands.refusal {
@@ -73,7 +73,7 @@ struct OperatorJournalTests {
 
     private func lines(_ desk: OperatorDesk.Desk, _ outcome: String) async throws -> Int64 {
         try await desk.database.integer(
-            "SELECT count(*) FROM operator_actions WHERE action = 'refund' "
+            "SELECT count(*) FROM operator_actions WHERE action = 'reconcile' "
                 + "AND outcome = '\(outcome)'")
     }
 

@@ -7,6 +7,8 @@ import pytest
 from browser import Browser
 from chromium import KEY_ENTER, KEY_SPACE, Chromium, axe
 from conftest import PASSWORD
+from operators import Operator
+from test_console import ACTS as CONSOLE_ACTS, PAGES as CONSOLE, dead_letter
 from test_pages import PAGES, USER, VISITOR, own_site  # noqa: F401
 
 
@@ -38,6 +40,27 @@ def sign_in(chromium, service, email):
         chromium.devtools("Network.setCookie", name=name, value=value, url=service.url)
 
 
+def flaws(chromium, url, number, source):
+    """What axe finds on a page at two widths and in both schemes, and what is lost on a small screen."""
+    found = []
+    chromium.look(390, is_dark=number % 2 == 0)
+    chromium.get(url)
+    found += [(url, 390, *each) for each in chromium.violations(source)]
+    chromium.look(1280, is_dark=number % 2 == 1)
+    found += [(url, 1280, *each) for each in chromium.violations(source)]
+    # WCAG 2.2: reflow at 320 px (1.4.10), targets of 24 px (2.5.8; links in a sentence need none).
+    chromium.look(320)
+    width, small = chromium.run("""
+        const size = e => e.getBoundingClientRect()
+        const small = [...document.querySelectorAll(
+            'button, .button, nav a, .acts a, input:not([type=hidden]), select, summary')]
+            .filter(e => size(e).width && size(e).height < 24).map(e => e.outerHTML.slice(0, 99))
+        return [document.documentElement.scrollWidth, small]""")
+    assert width <= 320, (url, width)
+    assert small == [], (url, small)
+    return found
+
+
 def test_axe_finds_nothing_and_nothing_is_lost_on_a_small_screen(chromium, service, email):
     source = axe()
     found = []
@@ -51,22 +74,27 @@ def test_axe_finds_nothing_and_nothing_is_lost_on_a_small_screen(chromium, servi
             pages += ["/no/such/page", "/dev/mail", "/dev/time"]
             pages += [f"/dev/components/{name}" for name in ("field", "meter", "columns", "confirm")]
         for number, path in enumerate(pages):
-            chromium.look(390, is_dark=number % 2 == 0)
-            chromium.get(service.url + path)
-            found += [(path, 390, *each) for each in chromium.violations(source)]
-            chromium.look(1280, is_dark=number % 2 == 1)
-            found += [(path, 1280, *each) for each in chromium.violations(source)]
-            # WCAG 2.2: reflow at 320 px (1.4.10), targets of 24 px (2.5.8; links in a sentence need none).
-            chromium.look(320)
-            width, small = chromium.run("""
-                const size = e => e.getBoundingClientRect()
-                const small = [...document.querySelectorAll(
-                    'button, .button, nav a, input:not([type=hidden]), select, summary')]
-                    .filter(e => size(e).width && size(e).height < 24).map(e => e.outerHTML.slice(0, 99))
-                return [document.documentElement.scrollWidth, small]""")
-            assert width <= 320, (path, width)
-            assert small == [], (path, small)
+            found += flaws(chromium, service.url + path, number, source)
     assert found == []
+
+
+def test_axe_finds_nothing_in_the_console(chromium, service, email):
+    operator = Operator(service, f"{uuid.uuid4().hex[:12]}@ops.test", "admin")
+    operator.enter()
+    [[person]] = service.rows("SELECT id FROM users WHERE email = ?", email)
+    [call, *_] = service.rows("SELECT id FROM career_usage_logs WHERE user_id = ?", person)
+    letter = dead_letter(service, str(person))
+    chromium.get(service.url + "/pricing")
+    chromium.devtools("Network.clearBrowserCookies")
+    source = axe()
+    found = flaws(chromium, service.url + "/console/signin", 0, source)
+    for name, value in operator.cookies.items():
+        chromium.devtools("Network.setCookie", name=name, value=value, url=service.url)
+    for number, path in enumerate([*CONSOLE, *CONSOLE_ACTS]):
+        path = path.format(user_id=person, usage_id=call[0], letter_id=letter, table="grants")
+        found += flaws(chromium, service.url + path, number, source)
+    assert found == []
+    service.rows("DELETE FROM messages WHERE id = ?", letter)
 
 
 def test_the_first_screen_of_a_phone_says_what_is_left_and_what_comes_next(chromium, service, email):

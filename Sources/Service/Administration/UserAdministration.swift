@@ -124,16 +124,9 @@ public struct UserAdministration: Sendable {
         return .verified(summary(verified))
     }
 
-    /// Locks a user out, or lets them in again. Locking out ends every session; metering stops
-    /// with the next call.
+    /// Locks a user out, or lets them in again, see ``UserLock``.
     public func setActive(_ id: UUID, _ isActive: Bool) async throws {
-        let now = clock.now()
-        _ = try await ledger.perform(
-            SetStanding(userID: id, isActive: isActive),
-            alongside: { connection, _ in
-                try UserRow.setActive(isActive, of: id, in: connection, now: now)
-                if !isActive { try Sessions.revokeAll(of: id, in: connection, now: now) }
-            })
+        try await UserLock(ledger: ledger, clock: clock).setActive(id, isActive)
     }
 
     private static func summary(_ user: UserRow) -> UserSummary {

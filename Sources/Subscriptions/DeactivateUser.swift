@@ -1,7 +1,6 @@
 import Billing
 import Database
 import Foundation
-import Stripe
 
 /// Locks a user out. Who is locked out can neither use nor cancel what they pay for, so whoever
 /// locks them out says what becomes of a running subscription. Nothing is done before that is said,
@@ -19,19 +18,21 @@ public struct DeactivateUser: Sendable {
         public let subscriptionID: String
     }
 
-    private let users: UserAdministration
+    private let lock: @Sendable (UUID) async throws -> Void
     private let database: any Database
     private let subscriptions: CareerSubscriptionService
     /// Made only where there is something to do at Stripe.
     private let billing: @Sendable () async throws -> CareerBillingService
 
-    public init(_ core: CareerCore) {
-        users = UserAdministration(core)
-        database = core.database
-        subscriptions = CareerSubscriptionService(
-            database: core.database, ledger: core.ledger, catalog: core.catalog,
-            clock: core.clock)
-        billing = { try await CareerApplication(core).services.billing }
+    package init(
+        database: any Database, subscriptions: CareerSubscriptionService,
+        billing: @escaping @Sendable () async throws -> CareerBillingService,
+        lock: @escaping @Sendable (UUID) async throws -> Void
+    ) {
+        self.lock = lock
+        self.database = database
+        self.subscriptions = subscriptions
+        self.billing = billing
     }
 
     /// - Returns: one sentence for each thing that was done at Stripe. With ``Payment/keep``
@@ -52,7 +53,7 @@ public struct DeactivateUser: Sendable {
                 done.append("closed the checkout page \(page)")
             }
         }
-        try await users.setActive(user, false)
+        try await lock(user)
         return done
     }
 
