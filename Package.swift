@@ -137,15 +137,23 @@ let package = Package(
         .sourceTarget(
             name: "Messaging",
             dependencies: [
-                "CRabbitMQ", "Database", "Values",
+                "Database", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        // The broker that is a server.
+        .sourceTarget(
+            name: "RabbitMQ",
+            dependencies: [
+                "CRabbitMQ", "Database", "Messaging", "Values",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(
             name: "MessagingTests",
             dependencies: [
-                "Messaging", "Database", "Values",
+                "Messaging", "Database", "RabbitMQ", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -326,11 +334,15 @@ let package = Package(
                 "Database", "HTTPEndpoint", "Identity", "JSON", "TestFixtures", "Users", "Values",
             ],
             swiftSettings: settings),
+        // Results of calls that are kept for their users.
+        .sourceTarget(
+            name: "History", dependencies: ["Database", "HTTPEndpoint", "JSON", "Values"]),
         // The product: plans, subscriptions and usage over HTTP.
         .sourceTarget(
             name: "Career",
             dependencies: [
-                "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
+                "Billing", "Database", "HTTPEndpoint", "History", "JSON", "Ledger", "LedgerStore",
+                "Mail",
                 "Messaging", "Promotions", "Subscriptions", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
@@ -362,7 +374,8 @@ let package = Package(
         .sourceTarget(
             name: "Pages",
             dependencies: [
-                "Billing", "Career", "HTTPEndpoint", "Identity", "JSON", "Ledger", "LedgerStore",
+                "Billing", "Career", "HTTPEndpoint", "History", "Identity", "JSON", "Ledger",
+                "LedgerStore",
                 "PageFrame", "Subscriptions", "Users", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
@@ -395,6 +408,14 @@ let package = Package(
                 "LedgerStore",
                 "Mail", "Messaging", "Operators", "PageFrame", "Users", "Values", "Webhooks",
             ]),
+        // All that is kept of a user, as one answer.
+        .sourceTarget(
+            name: "UserExport",
+            dependencies: [
+                "Billing", "Career", "Database", "HTTPEndpoint", "History", "Identity", "JSON",
+                "Ledger",
+                "LedgerStore", "Subscriptions", "Users", "Values",
+            ]),
         // Every migration of the database, in one numbered list.
         .sourceTarget(name: "Schema", dependencies: ["Database"]),
         // A database and a catalog for the tests of several targets.
@@ -422,8 +443,8 @@ let package = Package(
                 "Billing", "Career", "CatalogSync", "Console", "Database", "HTTPClient",
                 "HTTPEndpoint", "HTTPServer",
                 "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
-                "Moving", "Operators", "PageFrame", "Pages", "Promotions", "Schema", "Stripe",
-                "StripeSetup", "Subscriptions", "Tokens",
+                "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ", "Schema",
+                "Stripe", "StripeSetup", "Subscriptions", "Tokens", "UserExport",
                 "Users",
                 "Values",
                 "Webhooks",

@@ -11,6 +11,7 @@ ALLOWED = {
     "HTTPServer": "JSON HTTPEndpoint",
     "HTTPClient": "",
     "Messaging": "Values Database",
+    "RabbitMQ": "Values Database Messaging",
     "Stripe": "JSON HTTPClient",
     "Telemetry": "Values",
     "LedgerStore": "Values JSON Ledger Database Telemetry",
@@ -24,19 +25,23 @@ ALLOWED = {
     "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing",
     "StripeSetup": "Ledger Stripe Billing Webhooks",
     "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing",
+    "History": "Values JSON Database HTTPEndpoint",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
-              " Subscriptions Promotions",
+              " Subscriptions Promotions History",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions Identity Career"
-             " PageFrame",
+             " PageFrame History",
+    "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
+                  " Identity Career History",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Mail Billing"
                " Webhooks Identity Career Operators PageFrame",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
-    "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging Stripe Telemetry"
-               " LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions Promotions Webhooks"
-               " StripeSetup Identity Career Operators PageFrame Pages Console Schema Moving",
+    "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"
+               " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
+               " Promotions Webhooks StripeSetup Identity History Career Operators PageFrame Pages"
+               " UserExport Console Schema Moving",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
@@ -53,14 +58,14 @@ FOLDERS = {
     "Ledger": [".", "Commands"],
     "LedgerStore": [".", "Audit"],
     "Career": ["Plans", "Usage", "Credits", "."],
-    "Service": ["Operations", "Export", "Setup", ".", "Administration"],
+    "Service": ["Operations", "Setup", ".", "Administration"],
 }
 
 # The target that holds all SQL which names a table.
 OWNERS = {
     "schema_migrations": "Database",
     "messages": "Messaging",
-    "message_tries": "Messaging",
+    "message_tries": "RabbitMQ",
     "installation": "LedgerStore",
     "plans": "LedgerStore",
     "plan_pricing_rules": "LedgerStore",
@@ -75,6 +80,8 @@ OWNERS = {
     "standalone_grants": "LedgerStore",
     "usage_draws": "LedgerStore",
     "credit_grants": "LedgerStore",
+    "career_analysis_results": "History",
+    "career_analysis_totals": "History",
     "users": "Users",
     "former_accounts": "Users",
     "mails": "Mail",

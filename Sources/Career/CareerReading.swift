@@ -1,6 +1,7 @@
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import History
 import Ledger
 import LedgerStore
 import Subscriptions
@@ -30,6 +31,20 @@ extension CareerParts {
 
     package var spendingLimits: GetSpendingLimits { GetSpendingLimits(quota: quota) }
     package var limitSpending: PutSpendingLimits { PutSpendingLimits(quota: quota) }
+
+    package var getHistoryItem: GetHistoryItem { GetHistoryItem(database: database) }
+
+    package var deleteHistoryItem: DeleteHistoryItem { DeleteHistoryItem(database: database) }
+
+    /// A user's results without their data, newest first, and whether more follow.
+    package func resultTitles(
+        of user: UUID, before: UUID?, limit: Int64
+    ) async throws -> (results: [AnalysisResultTitle], hasMore: Bool) {
+        let titles = try await database.read { connection in
+            try AnalysisResultRow.titles(of: user, before: before, limit: limit + 1, in: connection)
+        }
+        return (Array(titles.prefix(Int(limit))), Int64(titles.count) > limit)
+    }
 
     package var cancelSubscription: CancelSubscription { CancelSubscription(billing: billing) }
 

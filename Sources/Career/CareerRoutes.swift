@@ -1,6 +1,7 @@
 import Billing
 import Database
 import HTTPEndpoint
+import History
 import LedgerStore
 import Promotions
 import Subscriptions
@@ -43,7 +44,18 @@ package func careerRoutes(_ parts: CareerParts) -> [Endpoint] {
     planRoutes(parts)
         + subscriptionRoutes(
             subscriptions: parts.subscriptions, billing: parts.billing, publicURL: parts.publicURL)
-        + creditRoutes(parts) + usageRoutes(parts) + internalRoutes(parts)
+        + creditRoutes(parts) + usageRoutes(parts) + historyRoutes(parts) + internalRoutes(parts)
+}
+
+private func historyRoutes(_ parts: CareerParts) -> [Endpoint] {
+    let tag = "History"
+    let at = "/career/history"
+    let database = parts.database
+    return [
+        Endpoint(.get, at, tag: tag, ListHistory(database: database)),
+        Endpoint(.get, at + "/{result_id}", tag: tag, GetHistoryItem(database: database)),
+        Endpoint(.delete, at + "/{result_id}", tag: tag, DeleteHistoryItem(database: database)),
+    ]
 }
 
 private func creditRoutes(_ parts: CareerParts) -> [Endpoint] {

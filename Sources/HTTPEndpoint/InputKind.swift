@@ -278,3 +278,12 @@ extension InputKind {
         return make(&nothing)
     }
 }
+
+extension InputKind where Value == UUID {
+    /// A ``Cursor``.
+    package static var cursor: InputKind<UUID> {
+        InputKind<String>.text(1...64).documented(["pattern": "^[A-Za-z0-9_-]{22}$"])
+            .satisfying("cursor", "is not a cursor of ours") { Cursor.parse($0) != nil }
+            .map(placeholder: UUID()) { Cursor.parse($0) ?? UUID() }
+    }
+}

@@ -19,17 +19,21 @@ public struct EndpointResponder: Sendable {
     let policy: HTTPPolicy
     let errorPage: ErrorPage?
     let logger: Logger
+    private let before: (@Sendable () async -> Void)?
     private let inFlight = RequestCounter(limit: EndpointResponder.maximumInFlight)
     private let largeAnswers = Turnstile(limit: EndpointResponder.maximumLargeAnswers)
 
     /// What a browser is shown of an error; `nil` for what is answered as to a program.
     package typealias ErrorPage = @Sendable (BrowserError) async throws -> Answer?
 
-    /// - Parameter errorPage: errors as pages, for addresses that people open.
+    /// - Parameters:
+    ///   - errorPage: errors as pages, for addresses that people open.
+    ///   - before: awaited before a request is judged: development takes over a moved clock.
     package init(
         endpoints: [Endpoint], calls: CallHandler, policy: HTTPPolicy, logger: Logger,
-        errorPage: ErrorPage? = nil
+        errorPage: ErrorPage? = nil, before: (@Sendable () async -> Void)? = nil
     ) {
+        self.before = before
         self.routes = RouteTable(endpoints)
         self.calls = calls
         self.policy = policy
@@ -55,6 +59,7 @@ public struct EndpointResponder: Sendable {
             guard inFlight.enter() else { throw Problem.overloaded }
             defer { inFlight.leave() }
             guard policy.answers(headers, target: head.uri) else { throw Problem.misdirected }
+            if let before { await before() }
             answer = try await self.answer(head, isEncoded, body, &call, &route)
         } catch {
             answer = await self.answer(

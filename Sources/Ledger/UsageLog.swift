@@ -82,7 +82,8 @@ public struct UsageLog: Sendable, Hashable {
 
         /// The tokens that were told; `nil` if none were, or if a part is more than its whole.
         public var usedTokens: UsedTokens? {
-            guard inputTokens != nil || outputTokens != nil else { return nil }
+            let told = [inputTokens, outputTokens, cachedInputTokens, reasoningTokens]
+            guard told.contains(where: { $0 != nil }) else { return nil }
             return UsedTokens(
                 input: inputTokens ?? 0, cachedInput: cachedInputTokens ?? 0,
                 output: outputTokens ?? 0, reasoning: reasoningTokens ?? 0)

@@ -61,6 +61,28 @@ package enum HoldStepRow {
         ).map(read)
     }
 
+    /// Steps of a user's calls, call by call.
+    ///
+    /// - Parameters:
+    ///   - key: only those behind the step with this ``key(of:)``.
+    ///   - limit: at most so many.
+    package static func page(
+        of user: UUID, after key: [SQLValue]?, limit: Int64, in connection: any DatabaseConnection
+    ) throws -> [HoldStep] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM career_usage_steps WHERE user_id = ?
+                \(key == nil ? "" : "AND (usage_id, kind, name) > (?, ?, ?)")
+            ORDER BY usage_id, kind, name LIMIT ?
+            """, [.uuid(user)] + (key ?? []) + [.integer(limit)]
+        ).map(read)
+    }
+
+    /// By which the pages of steps are ordered.
+    package static func key(of step: HoldStep) -> [SQLValue] {
+        [.uuid(step.key.usageID), .text(step.key.kind.rawValue), .text(step.key.name)]
+    }
+
     static func write(_ steps: [HoldStep], to connection: any DatabaseConnection) throws {
         guard !steps.isEmpty else { return }
         try connection.enqueueMany(

@@ -12,12 +12,20 @@ public struct EmbeddedBroker: MessageBroker {
     /// whose worker has died, is not waited for any longer.
     static let workTime: Int64 = 10
     /// The longest reason that is kept of a failed try.
-    static let maximumReason = 1000
+    package static let maximumReason = 1000
 
     private let database: any Database
     private let wall: @Sendable () -> Timestamp
+    public let longestIdlePause: Duration
+    private let bell = Bell()
 
-    public init(database: any Database, wall: @escaping @Sendable () -> Timestamp) {
+    /// - Parameter longestIdlePause: how late at most is seen what another process enqueues, and
+    ///   what comes again after its pause.
+    public init(
+        database: any Database, longestIdlePause: Duration = .seconds(1),
+        wall: @escaping @Sendable () -> Timestamp
+    ) {
+        self.longestIdlePause = longestIdlePause
         self.database = database
         self.wall = wall
     }
@@ -27,7 +35,10 @@ public struct EmbeddedBroker: MessageBroker {
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         try MessageTable.insert(queue, body, envelope, in: connection, now: now)
+        bell.ring()
     }
+
+    public func onEnqueue(_ ring: @escaping @Sendable () -> Void) { bell.onRing(ring) }
 
     public func claim(_ room: ClaimRoom, now: Timestamp) async throws -> [Message] {
         let wallNow = wall()

@@ -17,7 +17,7 @@ public struct Message: Sendable, Equatable {
     /// Whether a worker died while it had the message in work: perhaps of it.
     public let isSuspect: Bool
     /// By what the broker that handed it out knows it again.
-    let receipt: Int64
+    package let receipt: Int64
 
     public init(
         id: UUID, queue: MessageQueue, body: String, envelope: MessageEnvelope, attempts: Int64,
@@ -85,7 +85,7 @@ public struct ClaimRoom: Sendable, Equatable {
         self.init(free: Dictionary(uniqueKeysWithValues: MessageQueue.allCases.map { ($0, limit) }))
     }
 
-    func free(_ queue: MessageQueue) -> Int { max(0, free[queue] ?? 0) }
+    package func free(_ queue: MessageQueue) -> Int { max(0, free[queue] ?? 0) }
 }
 
 /// Carries messages to their handlers. Durable: what `enqueue`'s database transaction committed is
@@ -95,6 +95,13 @@ public protocol MessageBroker: Sendable {
     func enqueue(
         _ queue: MessageQueue, _ body: String, _ envelope: MessageEnvelope,
         in connection: any DatabaseConnection, now: Timestamp) throws
+
+    /// Has `ring` called whenever this process enqueues a message. The message is visible to a
+    /// claim a moment later, when the database transaction that enqueued it has ended.
+    func onEnqueue(_ ring: @escaping @Sendable () -> Void)
+
+    /// How long a worker that has had no work for a while may wait before it claims again.
+    var longestIdlePause: Duration { get }
 
     /// Takes messages that are due, so that no other worker takes them while this one lives. The
     /// try counts from now on. A message whose last try never ended comes once more, with all of
@@ -136,6 +143,12 @@ public protocol MessageBroker: Sendable {
     func check() async throws
 
     func depths(now: Timestamp) async throws -> [QueueDepth]
+}
+
+/// What a broker does whose server tells it of messages.
+extension MessageBroker {
+    public func onEnqueue(_ ring: @escaping @Sendable () -> Void) {}
+    public var longestIdlePause: Duration { MessageWorker.idlePause }
 }
 
 /// How many messages a queue has, and where they are.

@@ -4,8 +4,8 @@ import Values
 
 /// The table `messages`: what the embedded broker carries, what waits to be sent to RabbitMQ, and
 /// the dead letters of both.
-enum MessageTable {
-    static func insert(
+package enum MessageTable {
+    package static func insert(
         _ queue: MessageQueue, _ body: String, _ envelope: MessageEnvelope,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
@@ -22,16 +22,16 @@ enum MessageTable {
     }
 
     /// What could be leased.
-    struct Due {
+    package struct Due {
         /// Those that have messages which nobody holds.
-        var queues: [MessageQueue] = []
+        package var queues: [MessageQueue] = []
         /// Whether a lease has run out: who held it has died.
-        var hasOverdue = false
+        package var hasOverdue = false
     }
 
     /// Asks once for all queues. Each question is answered from an index, so a long queue costs no
     /// more than an empty one.
-    static func due(
+    package static func due(
         in connection: any DatabaseConnection, now: Timestamp, wall: Timestamp
     ) throws -> Due {
         let columns = MessageQueue.allCases.map { queue in
@@ -67,20 +67,20 @@ enum MessageTable {
             """, [.time(end)]) != nil
     }
 
-    struct Leased {
-        let id: UUID
-        let queue: MessageQueue
-        let body: String
-        let envelope: MessageEnvelope
-        let attempts: Int64
-        let enqueuedAt: Timestamp
+    package struct Leased {
+        package let id: UUID
+        package let queue: MessageQueue
+        package let body: String
+        package let envelope: MessageEnvelope
+        package let attempts: Int64
+        package let enqueuedAt: Timestamp
     }
 
     /// Leases messages of one queue that nobody holds, the longest due first.
     ///
     /// PostgreSQL may run a subquery that stands in `IN` more than once, and lock other rows each
     /// time; one that is materialized it runs once.
-    static func lease(
+    package static func lease(
         _ queue: MessageQueue, _ limit: Int, until end: Timestamp, countingTries tries: Int,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws -> [Leased] {
@@ -94,7 +94,7 @@ enum MessageTable {
     }
 
     /// Leases messages of these queues whose lease has run out.
-    static func leaseOverdue(
+    package static func leaseOverdue(
         of queues: [MessageQueue], _ limit: Int, until end: Timestamp, countingTries tries: Int,
         in connection: any DatabaseConnection, wall: Timestamp
     ) throws -> [Leased] {
@@ -129,17 +129,17 @@ enum MessageTable {
     }
 
     /// How many of a queue's messages there are of each kind.
-    struct Counts {
-        let queue: String
-        var due = 0
-        var leased = 0
-        var later = 0
-        var dead = 0
-        var oldest: Timestamp?
+    package struct Counts {
+        package let queue: String
+        package var due = 0
+        package var leased = 0
+        package var later = 0
+        package var dead = 0
+        package var oldest: Timestamp?
     }
 
     /// One for each queue, those without messages included.
-    static func depths(
+    package static func depths(
         in connection: any DatabaseConnection, now: Timestamp, wall: Timestamp
     ) throws -> [Counts] {
         var all: [String: Counts] = [:]

@@ -10,7 +10,7 @@ import Values
 public struct MessageWorker: Service {
     public typealias Handler = @Sendable (Message) async throws -> Void
 
-    /// How long an idle worker waits before it looks again.
+    /// How long a worker without work waits before it looks again.
     static let idlePause = Duration.milliseconds(50)
     /// How long it waits where it could not look, e.g. while the database is away.
     static let failurePause = Duration.milliseconds(500)
@@ -27,12 +27,16 @@ public struct MessageWorker: Service {
     private let handlers: [MessageQueue: Handler]
     private let now: @Sendable () -> Timestamp
     private let logger: Logger
+    private let beforeClaim: @Sendable () async -> Void
     private let shares = WorkerShares()
 
+    /// - Parameter beforeClaim: awaited before each look for what is due.
     public init(
         broker: any MessageBroker, handlers: [MessageQueue: Handler],
-        now: @escaping @Sendable () -> Timestamp, logger: Logger
+        now: @escaping @Sendable () -> Timestamp, logger: Logger,
+        beforeClaim: @escaping @Sendable () async -> Void = {}
     ) {
+        self.beforeClaim = beforeClaim
         self.broker = broker
         self.handlers = handlers
         self.now = now
@@ -46,16 +50,19 @@ public struct MessageWorker: Service {
     /// rest.
     public func run() async throws {
         shares.setRunning(true)
+        broker.onEnqueue { [shares] in shares.stir() }
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                var pause = Self.idlePause
+                let isWakeful = shares.isWakeful
+                var pause = isWakeful ? Self.idlePause : broker.longestIdlePause
                 do {
+                    await beforeClaim()
                     if try await beginDue() > 0 { continue }
                 } catch {
                     logger.warning("worker pauses", metadata: ["error": "\(error)"])
                     pause = Self.failurePause
                 }
-                await shares.wait(atMost: pause)
+                await shares.wait(atMost: pause, isDozing: !isWakeful)
             }
         }
         shares.setRunning(false)

@@ -6,9 +6,16 @@ final class WorkerShares: Sendable {
     /// A suspect that has been in work for so long lets the next one begin: it hangs, and what
     /// kills a worker has mostly done so by then.
     static let suspectPatience = Duration.seconds(2)
+    /// How long after the last sign of work a worker dozes off: from then on it waits as long as
+    /// its broker lets it (``MessageBroker/longestIdlePause``).
+    static let wakefulTime = Duration.seconds(2)
 
     private struct State {
         var isRunning = false
+        /// When work was last seen: claimed, ended, or enqueued in this process.
+        var lastSign: ContinuousClock.Instant?
+        /// Whether who waits would wait long, and is to be woken by what is enqueued.
+        var isDozing = false
         var isClaiming = false
         /// Messages that were claimed so far.
         var claimed = 0
@@ -20,6 +27,10 @@ final class WorkerShares: Sendable {
         var isRung = false
         var waiter: CheckedContinuation<Void, Never>?
         var onAllEnded: [CheckedContinuation<Void, Never>] = []
+
+        var isWakeful: Bool {
+            lastSign.map { ContinuousClock.now - $0 <= WorkerShares.wakefulTime } ?? false
+        }
 
         var isWorking: Bool { isClaiming || !inWork.isEmpty }
 
@@ -58,6 +69,7 @@ final class WorkerShares: Sendable {
         let ended = state.withLock { state in
             state.isClaiming = false
             state.claimed += messages.count
+            if !messages.isEmpty { state.lastSign = ContinuousClock.now }
             for message in messages {
                 state.inWork[message.queue, default: 0] += 1
                 if message.isSuspect { state.suspect = (message.id, ContinuousClock.now) }
@@ -73,6 +85,7 @@ final class WorkerShares: Sendable {
 
     func end(_ message: Message) {
         let waiters = state.withLock { state in
+            state.lastSign = ContinuousClock.now
             let left = state.inWork[message.queue, default: 1] - 1
             state.inWork[message.queue] = left > 0 ? left : nil
             if state.suspect?.id == message.id { state.suspect = nil }
@@ -85,9 +98,27 @@ final class WorkerShares: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Whether work was seen a moment ago, so that more may come.
+    var isWakeful: Bool { state.withLock { $0.isWakeful } }
+
+    /// Something was enqueued in this process. Its database transaction may not have ended yet, so
+    /// a worker that looks often anyway is left alone.
+    func stir() {
+        state.withLock { state in
+            state.lastSign = ContinuousClock.now
+            return state.isDozing ? Self.ring(&state) : nil
+        }?.resume()
+    }
+
     /// Returns when a share that was full has room again, the time is over, or the task is
-    /// canceled. One task at a time may wait.
-    func wait(atMost pause: Duration) async {
+    /// canceled; if it dozes, also when something is enqueued. One task at a time may wait.
+    func wait(atMost pause: Duration, isDozing: Bool = false) async {
+        let wasStirred = state.withLock { state in
+            state.isDozing = isDozing
+            return isDozing && state.isWakeful
+        }
+        if wasStirred { return }
+        defer { state.withLock { $0.isDozing = false } }
         let timer = Task {
             do {
                 try await Task.sleep(for: pause)

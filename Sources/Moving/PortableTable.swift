@@ -84,10 +84,10 @@ package struct PortableTable: Sendable {
 }
 
 extension PortableTable {
-    /// Every table of the schema but `schema_migrations`, which the export's header speaks for. A
-    /// table stands after those that it refers to, and `installation` stands last: its row ends an
-    /// import.
-    package static let all = catalog + identity + ledger + billing + operators + [installation]
+    /// Every table but `schema_migrations`, which the export's header speaks for. A table stands
+    /// after those that it refers to; `installation` is last: its row ends an import.
+    package static let all =
+        catalog + identity + ledger + history + billing + operators + [installation]
 
     private static let catalog = [
         PortableTable(

@@ -102,7 +102,7 @@ package struct PageRenderer: Sendable {
     private static let narrow: Set = [
         "signup", "verify", "resend", "signin", "reset", "reset_confirm", "enter", "signout",
         "cancel",
-        "delete", "error", "console_signin",
+        "delete", "delete_result", "error", "console_signin",
     ]
 
     private func side(_ template: String) -> JSONValue {

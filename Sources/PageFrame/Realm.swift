@@ -35,14 +35,18 @@ package struct Realm: Sendable {
         _ site: Site, caller: @escaping @Sendable (String) async throws -> Caller?
     ) -> Realm {
         let names = [
-            "plan", "credits", "usage", "limits", "receipts", "profile", "security", "data",
+            "plan", "credits", "usage", "limits", "history", "receipts", "profile", "security",
+            "data",
         ]
         return Realm(
             cookie: .session, caller: caller, signIn: site.signsInElsewhere ? "/enter" : "/signin",
             leadsBack: !site.signsInElsewhere, signOut: "/signout", home: "/account",
             name: "account",
             sides: [Side("account", "/account")] + names.map { Side($0, "/account/\($0)") },
-            homes: ["upgrade": "plan", "cancel": "plan", "call": "usage", "delete": "data"],
+            homes: [
+                "upgrade": "plan", "cancel": "plan", "call": "usage", "delete": "data",
+                "result": "history", "delete_result": "history",
+            ],
             isConsole: false)
     }
 

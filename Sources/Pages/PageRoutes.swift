@@ -46,6 +46,17 @@ private func accountPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoi
         Endpoint("/account/usage/{usage_id}", CallPage(parts: parts, words: words), in: frame),
         Endpoint("/account/receipts", ReceiptsPage(parts: parts, words: words), in: frame),
     ] + form("/account/limits", LimitsPage(parts: parts, words: words), frame)
+        + historyPages(frame, parts)
+}
+
+private func historyPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
+    let words = frame.renderer.words
+    let at = "/account/history"
+    return [
+        Endpoint(at, HistoryPage(parts: parts, words: words), in: frame),
+        Endpoint(at + "/{result_id}", ResultPage(parts: parts, words: words), in: frame),
+        Endpoint(at + "/{result_id}/file", ResultFile(parts: parts), in: frame),
+    ] + form(at + "/{result_id}/delete", DeleteResultPage(parts: parts, words: words), frame)
 }
 
 private func planPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {

@@ -36,6 +36,7 @@ public let migrations: [Migration] = [
     Migration("spending limits", spendingLimits),
     Migration("balances of calls", callBalances),
     Migration("console indexes", consoleIndexes),
+    Migration("analysis results", analysisResults),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

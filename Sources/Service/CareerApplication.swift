@@ -13,6 +13,7 @@ import NIOCore
 import NIOPosix
 import PageFrame
 import Pages
+import RabbitMQ
 import ServiceLifecycle
 import Stripe
 import Values
@@ -58,7 +59,7 @@ public struct CareerApplication: Sendable {
             numberOfThreads: max(1, System.coreCount / 2))
         let servers = servers(responder, port: core.settings.port, on: loops, onRunning: onRunning)
         try await run(
-            beside + sweepers + [core.refresher] + services.identity.services + relays
+            beside + sweepers + [core.refresher()] + services.identity.services + relays
                 + (runsWorker ? [services.worker] : []) + servers)
         try await loops.shutdownGracefully()
     }
@@ -68,7 +69,7 @@ public struct CareerApplication: Sendable {
     ///
     /// - Parameter onRunning: is told that port, once requests are answered.
     public func work(onRunning: @escaping @Sendable (Int) async -> Void) async throws {
-        let working: [any Service] = [core.refresher] + relays + [services.worker]
+        let working: [any Service] = [core.refresher()] + relays + [services.worker]
         guard let port = core.settings.workerMetricsPort else { return try await run(working) }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let responder = Self.responder(for: monitoringRoutes(services), core, services)
@@ -95,7 +96,8 @@ extension CareerApplication {
                 corsOrigins: Set(core.settings.corsOrigins),
                 trustedProxies: core.settings.trustedProxies,
                 answersLoopbackOnly: core.settings.isDevelopment),
-            logger: core.logger, errorPage: page)
+            logger: core.logger, errorPage: page,
+            before: core.developmentClock == nil ? nil : core.freshenClock)
     }
 
     /// The server, and what prepares its shutdown.

@@ -77,18 +77,23 @@ public struct CareerCore: Sendable {
     }
 
     /// How long another process's change of the catalog may go unnoticed.
-    static let catalogPause = Duration.seconds(1)
+    public static let catalogPause = Duration.seconds(1)
 
-    /// Takes over what other processes change: the development clock's offset and the catalog.
-    public var refresher: PeriodicService {
-        let pause =
-            developmentClock == nil ? Self.catalogPause : DevelopmentClock.refreshInterval
-        return PeriodicService("refreshing clock and catalog", pause: pause, logger: logger) {
+    /// Takes over what other processes change: the catalog and the development clock's offset.
+    ///
+    /// - Parameter pause: how long a change may go unnoticed.
+    public func refresher(pause: Duration = catalogPause) -> PeriodicService {
+        PeriodicService("refreshing clock and catalog", pause: pause, logger: logger) {
             try await database.read { connection in
                 try developmentClock?.refresh(in: connection)
                 _ = try catalog.current(in: connection)
             }
         }
+    }
+
+    /// In development, takes over the clock that another process may have moved.
+    var freshenClock: @Sendable () async -> Void {
+        { [developmentClock] in await developmentClock?.freshen() }
     }
 
     /// Opens the database that `DATABASE_URL` names and migrates it.

@@ -10,6 +10,7 @@ import Logging
 import Mail
 import Messaging
 import Promotions
+import RabbitMQ
 import Stripe
 import Telemetry
 import Users
@@ -72,8 +73,7 @@ public struct CareerServices: Sendable {
         quota = CareerQuotaService(
             database: database, ledger: core.ledger, catalog: core.catalog, broker: broker,
             mails: CreditMails(outbox: outbox), clock: clock)
-        sweeper = ExpirySweeper(
-            database: database, ledger: core.ledger, clock: clock, lags: lags)
+        sweeper = ExpirySweeper(database: database, ledger: core.ledger, clock: clock, lags: lags)
         identitySweeper = IdentitySweeper(
             database: database, clock: clock, keepsMails: settings.isDevelopment)
         metrics = MetricsPage(
@@ -119,7 +119,8 @@ public struct CareerServices: Sendable {
         }
         let traced = TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all)
         worker = MessageWorker(
-            broker: broker, handlers: traced, now: clock.now, logger: core.logger)
+            broker: broker, handlers: traced, now: clock.now, logger: core.logger,
+            beforeClaim: core.freshenClock)
         identity = try await IdentityServices(
             settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,

@@ -3,6 +3,7 @@ import HTTPServer
 import Identity
 import PageFrame
 import Pages
+import UserExport
 
 /// The frame of all pages.
 /// - Parameter translate: what an error of the layers below means to a visitor.

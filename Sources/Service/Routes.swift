@@ -2,6 +2,7 @@ import Career
 import HTTPEndpoint
 import Identity
 import JSON
+import UserExport
 import Webhooks
 
 /// Every address of the product, in the order of its documentation.

@@ -4,7 +4,7 @@ import Foundation
 import HTTPEndpoint
 import Identity
 import Logging
-import Messaging
+import RabbitMQ
 import Stripe
 import Tokens
 import Users

@@ -24,6 +24,7 @@ final class Sandbox: Sendable {
     private let clockOffset: Mutex<Int64>
     private let origin: Mutex<String>
     private let keysInFlight = Mutex(Set<String>())
+    private let lastCall = Mutex(ContinuousClock.now)
 
     init(
         queue: DatabaseQueue, deliverer: (DatabaseQueue, TestKnobs) -> WebhookDeliverer,
@@ -118,9 +119,10 @@ final class Sandbox: Sendable {
     /// Runs an operation after all that has fallen due. What it throws undoes both.
     @discardableResult
     func transaction<Value: Sendable>(
-        _ request: RequestIdentity = .clock,
+        _ request: RequestIdentity = .clock, isCall: Bool = true,
         _ body: @escaping @Sendable (Account) throws -> Value
     ) async throws -> Value {
+        if isCall { lastCall.withLock { $0 = ContinuousClock.now } }
         let value = try await queue.write { [now = now(), baseURL, knobs] db in
             let catchUp = Account(
                 db: db, now: now, request: .clock, baseURL: baseURL, knobs: knobs)
@@ -130,6 +132,12 @@ final class Sandbox: Sendable {
         }
         deliverer.wake()
         return value
+    }
+
+    /// Whether somebody has asked for something since so long ago; a sandbox that has just begun
+    /// counts as asked.
+    func wasCalled(within time: Duration) -> Bool {
+        lastCall.withLock { ContinuousClock.now - $0 <= time }
     }
 
     /// Runs an operation whose refusal undoes the operation alone.

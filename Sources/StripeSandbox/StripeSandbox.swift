@@ -85,6 +85,9 @@ public struct StripeSandbox: Service {
 /// Does what falls due while nobody calls.
 private struct Ticker: Service {
     private static let interval: Duration = .milliseconds(500)
+    /// The same once nobody has called for a while: an idle process does next to nothing.
+    private static let idleInterval: Duration = .seconds(5)
+    private static let activeTime: Duration = .seconds(60)
 
     let sandbox: Sandbox
 
@@ -92,8 +95,9 @@ private struct Ticker: Service {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    try await Task.sleep(for: Self.interval)
-                    try await sandbox.transaction { try $0.finishAdvancing() }
+                    let isActive = sandbox.wasCalled(within: Self.activeTime)
+                    try await Task.sleep(for: isActive ? Self.interval : Self.idleInterval)
+                    try await sandbox.transaction(isCall: false) { try $0.finishAdvancing() }
                 } catch is CancellationError {
                     return
                 } catch {

@@ -55,7 +55,7 @@ struct SandboxCommand: AsyncParsableCommand {
                 }))
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [core.refresher, sandbox],
+                services: [core.refresher(pause: DevelopmentClock.freshTime), sandbox],
                 gracefulShutdownSignals: [.sigint, .sigterm], logger: core.logger))
         try await group.run()
         try core.close()

@@ -23,7 +23,7 @@ struct AcceptedCommitTests {
         let user = ledger.newUser()
         let usage = ledger.reserve(user)
         let accepted = AcceptCommit(commit(user, usage, success: success))
-        #expect(ledger.apply(accepted) == .accepted)
+        #expect(ledger.apply(accepted) == .accepted(charged: .zero))
         let before = ledger.logs[usage]
         let refused = CommitUsage.Outcome.refused(
             success ? .success : .failed, charged: success ? credit : .zero)
@@ -48,9 +48,9 @@ struct AcceptedCommitTests {
         let usage = ledger.reserve(user)
         let accept = AcceptCommit(commit(user, usage))
         let firstAt = ledger.now
-        #expect(ledger.apply(accept) == .accepted)
+        #expect(ledger.apply(accept) == .accepted(charged: .zero))
         ledger.advance(seconds: 1000)
-        #expect(ledger.apply(accept) == .accepted)
+        #expect(ledger.apply(accept) == .accepted(charged: .zero))
         #expect(ledger.logs[usage]!.commitAcceptedAt == firstAt)
     }
 

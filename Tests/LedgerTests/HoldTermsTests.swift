@@ -200,4 +200,23 @@ struct HoldTermsTests {
                 part: .metrics(UsageLog.Metrics(inputTokens: 1))))
         #expect(outcome == .notPriced)
     }
+
+    @Test("A model that a part has named prices the commit, too, and zeros are counts")
+    func modelOfAPart() {
+        var ledger = Self.ledger()
+        let user = ledger.newUser()
+        let usage = ledger.reserve(user, "a", feature: "chat")
+        func charged(_ name: String, _ metrics: UsageLog.Metrics) -> String? {
+            let command = CaptureUsage(
+                userID: user, usageID: usage, captureID: name, part: .metrics(metrics))
+            guard case .done(let state, _, _) = ledger.apply(command) else { return nil }
+            return state.creditsCharged.decimal
+        }
+        let none = UsageLog.Metrics(modelUsed: "m-1", cachedInputTokens: 0)
+        #expect(charged("none", none) == "0.10")
+        #expect(charged("some", UsageLog.Metrics(outputTokens: 200)) == "0.20")
+        let rest = UsageLog.Metrics(outputTokens: 200)
+        #expect(charges(commit(&ledger, user, usage, metrics: rest)) == ["0.40", "0.00"])
+        #expect(ledger.brokenInvariants() == [])
+    }
 }

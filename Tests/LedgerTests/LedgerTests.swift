@@ -83,7 +83,7 @@ struct LedgerTests {
         let usage = ledger.reserve(user)
         let commit = CommitUsage(
             userID: user, usageID: usage, result: .success, metrics: UsageLog.Metrics())
-        #expect(ledger.apply(AcceptCommit(commit)) == .accepted)
+        #expect(ledger.apply(AcceptCommit(commit)) == .accepted(charged: .zero))
         #expect(
             denial(ledger.validate(user)) == .requestAlreadyFinished(usageID: usage, .success))
     }
@@ -131,7 +131,7 @@ struct LedgerTests {
         let second = ledger.reserve(user, "two")
         let commit = CommitUsage(
             userID: user, usageID: second, result: .success, metrics: UsageLog.Metrics())
-        #expect(ledger.apply(AcceptCommit(commit)) == .accepted)
+        #expect(ledger.apply(AcceptCommit(commit)) == .accepted(charged: .zero))
         ledger.advance(seconds: 1000)
         #expect(ledger.apply(SettleAccount(userID: user)).expired == 0)
         #expect(ledger.commit(user, second) == .applied(.success, charged: credit, isReplay: false))

@@ -2,6 +2,7 @@ import Database
 import Foundation
 import Logging
 import Messaging
+import RabbitMQ
 import Synchronization
 import Testing
 import Values

@@ -53,6 +53,29 @@ struct WorkerTests {
         }
     }
 
+    @Test("A worker that dozes takes what is enqueued in its process, however long it might wait")
+    func dozing() async throws {
+        let tested = try await BrokerUnderTest(.embedded, now: now)
+        let broker = EmbeddedBroker(
+            database: tested.database, longestIdlePause: .seconds(3_600), wall: tested.wall.now)
+        let looks = Mutex(0)
+        let handled = Mutex(0)
+        let worker = MessageWorker(
+            broker: broker,
+            handlers: [.usageCommits: { _ in handled.withLock { $0 += 1 } }],
+            now: { [now] in now }, logger: Logger(label: "test"),
+            beforeClaim: { looks.withLock { $0 += 1 } })
+        let running = Task { try await worker.run() }
+        try await until { looks.withLock { $0 } == 1 }
+        try await tested.database.write { [now] connection in
+            try broker.enqueue(.usageCommits, "{}", MessageEnvelope(), in: connection, now: now)
+        }
+        try await until { handled.withLock { $0 } == 1 }
+        running.cancel()
+        try await running.value
+        try await tested.close()
+    }
+
     @Test(
         "Messages that hang hold up their own queue's share, a shutdown, and nothing else",
         arguments: Engine.allCases)

@@ -15,7 +15,7 @@ OPEN = {
     "CheckHealth", "CheckReadiness", "GetMetrics", "GetOpenAPI", "GetDocs"}
 # What may stand for something of a user's, and whose it is in these tests. A plan is nobody's.
 IDS = {"plan_id", "new_plan_id", "session_id", "usage_id", "user_id", "cursor", "request_id",
-       "extension_id", "capture_id"}
+       "extension_id", "capture_id", "result_id", "pack_id"}
 
 
 class Operation:
@@ -195,12 +195,17 @@ class Victim:
         self.user.extend(self.usage, "raised", additional_credits="1.00")
         self.user.capture(self.usage, "part", credits="0.50")
         self.user.spend(request_id="last")
+        kept = self.user.validate(request_id="kept").json["usage_id"]
+        self.user.commit(kept, result={"title": "Victim's result", "data": {"score": 1}})
+        result = self.user.get("/career/history").json["items"][0]["id"]
+        self.user.spend(request_id="newest")
         page = self.user.get("/career/usage/logs?limit=1").json
         session = self.user.get("/auth/sessions").json["sessions"][0]["id"]
         self.known = {
             "session_id": session, "usage_id": self.usage, "user_id": self.user.id,
             "cursor": page["next_cursor"], "request_id": "pending", "email": self.user.email,
-            "extension_id": "raised", "capture_id": "part",
+            "extension_id": "raised", "capture_id": "part", "result_id": result,
+            "pack_id": "0198c0de-0000-7000-8000-000000000101",
             "plan_id": "0198c0de-0000-7000-8000-000000000002",
             "new_plan_id": "0198c0de-0000-7000-8000-000000000003"}
         self.before = self.seen()
@@ -209,7 +214,8 @@ class Victim:
         user = self.user
         seen = {
             path: user.get(path).json for path in (
-                "/auth/me", "/auth/sessions", "/career/subscriptions", "/career/usage/logs")}
+                "/auth/me", "/auth/sessions", "/career/subscriptions", "/career/usage/logs",
+                "/career/history")}
         return {**seen, "/career/usage": user.credits}
 
     @property
@@ -217,7 +223,8 @@ class Victim:
         """What of theirs must never be in an answer to somebody else."""
         subscription = self.before["/career/subscriptions"]["id"]
         logs = [item["id"] for item in self.before["/career/usage/logs"]["items"]]
-        return [self.user.id, self.user.email, "Vera Victim", self.known["session_id"],
+        return [self.user.id, self.user.email, "Vera Victim", "Victim's result",
+                self.known["session_id"],
                 subscription, *logs]
 
 

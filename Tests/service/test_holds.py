@@ -253,3 +253,23 @@ def test_what_was_done_with_holds_moves_with_the_database_and_goes_with_the_acco
     assert own_service.rows("SELECT count(*) FROM career_usage_steps") == [(1,)]
     assert own_service.call("DELETE", "/auth/me", headers=user.auth).status == 200
     assert own_service.rows("SELECT count(*) FROM career_usage_steps") == [(0,)]
+
+
+def test_a_queued_commit_tells_what_parts_have_cost_until_then(user):
+    usage = user.validate().json["usage_id"]
+    assert user.capture(usage, credits="0.25").status == 200
+    answer = user.commit(usage, headers=ASYNC)
+    assert (answer.status, answer.json["credits_charged"]) == (202, "0.25")
+    until(lambda: credits(user) == ("1.00", "0.00"))
+
+
+def test_the_export_of_a_users_data_has_what_was_done_with_calls_and_all_counts(user):
+    usage = user.validate(feature="career.coach_chat").json["usage_id"]
+    assert user.extend(usage, "more", hold_seconds=900).status == 200
+    metrics = {"input_tokens": 9, "cached_input_tokens": 1, "output_tokens": 8, "reasoning_tokens": 2}
+    assert user.capture(usage, "part", metrics=metrics).status == 200
+    export = user.get("/auth/me/export").json
+    assert {(step["usage_id"], step["kind"], step["name"]) for step in export["usage_steps"]} \
+        == {(usage, "extend", "more"), (usage, "capture", "part")}
+    told = export["usage_logs"][0]["metrics"]
+    assert {name: told[name] for name in metrics} == metrics

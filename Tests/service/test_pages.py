@@ -19,8 +19,7 @@ PAGES = {
     "/reset/confirm": "both", "/signout": "both",
     "/signup": VISITOR, "/verify": VISITOR, "/verify/resend": VISITOR, "/signin": VISITOR,
     "/account": USER, "/account/plan": USER, "/account/usage": USER, "/account/receipts": USER,
-    "/account/credits": USER,
-    "/account/limits": USER,
+    "/account/credits": USER, "/account/limits": USER, "/account/history": USER,
     "/account/profile": USER, "/account/security": USER, "/account/data": USER,
     "/account/data/delete": USER,
 }
@@ -348,7 +347,7 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
             "hint.", "error.", "problem.", "notice.", "signout.", "cancel.", "downgrade.", "delete.",
             "act.", "plan.", "upgrade.", "time.", "receipt.", "credits.source.", "language", "console.",
             "column.", "fact.",
-            "role.", "layout.")
+            "role.", "layout.", "delete_result.")
     literals = set(re.findall(r'"([a-z_]+(?:\.\w+)+)"', swift))
     assert [key for key in words if key not in asked | literals and not key.startswith(made)] == []
     # A template has no words of its own.

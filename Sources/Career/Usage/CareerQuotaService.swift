@@ -1,5 +1,6 @@
 import Database
 import FoundationEssentials
+import History
 import Ledger
 import LedgerStore
 import Mail
@@ -49,16 +50,53 @@ public struct CareerQuotaService: Sendable {
             in: queue)
     }
 
-    /// - Parameter requestID: of the request that tells how the call ended; `nil` for a message
-    ///   that none of ours brought.
-    public func commit(
-        _ command: CommitUsage, requestID: String?
+    /// - Parameters:
+    ///   - result: what is kept for the user if the call succeeded.
+    ///   - requestID: of the request that tells how the call ended; `nil` for a message that none
+    ///     of ours brought.
+    package func commit(
+        _ command: CommitUsage, keeping result: AnalysisResult.Content? = nil, requestID: String?
     ) async throws -> CommitUsage.Outcome {
-        try await ledger.perform(command, in: queue) { [mails, clock] connection, outcome in
-            guard case .applied(_, _, _, let alert?, _, _) = outcome else { return }
-            try mails.enqueue(
-                alert, to: command.userID, requestID: requestID, in: connection, now: clock.now())
+        try await ledger.perform(command, in: queue) { connection, outcome in
+            try follow(outcome, of: command, result, requestID, in: connection)
         }
+    }
+
+    /// Does what follows from a commit that is applied, in its database transaction: tells the
+    /// user, and keeps the result.
+    private func follow(
+        _ outcome: CommitUsage.Outcome, of command: CommitUsage,
+        _ result: AnalysisResult.Content?, _ requestID: String?,
+        in connection: any DatabaseConnection
+    ) throws {
+        guard case .applied(let status, _, _, let alert, _, _) = outcome else { return }
+        let now = clock.now()
+        if let alert {
+            try mails.enqueue(
+                alert, to: command.userID, requestID: requestID, in: connection, now: now)
+        }
+        if let result, status == .success {
+            try Self.keep(result, of: command, in: connection, now: now)
+        }
+    }
+
+    private static func keep(
+        _ content: AnalysisResult.Content, of command: CommitUsage,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        let log = try UsageLogRow.find(command.usageID, in: connection)
+        guard let log, log.key.userID == command.userID else { return }
+        try AnalysisResultRow.keep(
+            AnalysisResult(
+                id: .version7(at: now, randomness: .random(in: .min ... .max)), usageID: log.id,
+                featureKey: log.featureKey, title: content.title,
+                data: content.data.compactText, createdAt: now),
+            of: command.userID, in: connection)
+    }
+
+    /// Whether a result of this call is kept.
+    func isKept(_ usageID: UUID) async throws -> Bool {
+        try await database.read { try AnalysisResultRow.isKept(usageID, in: $0) }
     }
 
     /// Extends a hold, charges a part of it or cancels it.
@@ -75,24 +113,23 @@ public struct CareerQuotaService: Sendable {
     /// Takes a commit in for later: once this returns, it is durable.
     ///
     /// - Parameters:
+    ///   - result: what is kept if nothing is left to do later.
     ///   - message: the commit's request as JSON; what the worker will read.
     ///   - requestID: of the request that brought it, for the worker's log.
-    public func accept(
-        _ command: CommitUsage, message: String, requestID: String
+    package func accept(
+        _ command: CommitUsage, keeping result: AnalysisResult.Content? = nil, message: String,
+        requestID: String
     ) async throws -> AcceptCommit.Outcome {
-        try await ledger.perform(
-            AcceptCommit(command), in: queue
-        ) { [broker, mails, clock] connection, outcome in
-            if case .settled(.applied(_, _, _, let alert?, _, _)) = outcome {
-                try mails.enqueue(
-                    alert, to: command.userID, requestID: requestID, in: connection,
-                    now: clock.now())
+        try await ledger.perform(AcceptCommit(command), in: queue) { connection, outcome in
+            switch outcome {
+            case .settled(let outcome):
+                try follow(outcome, of: command, result, requestID, in: connection)
+            case .accepted:
+                try broker.enqueue(
+                    .usageCommits, message,
+                    MessageEnvelope(requestID: requestID, accountID: command.userID),
+                    in: connection, now: clock.now())
             }
-            guard outcome == .accepted else { return }
-            try broker.enqueue(
-                .usageCommits, message,
-                MessageEnvelope(requestID: requestID, accountID: command.userID),
-                in: connection, now: clock.now())
         }
     }
 

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEndpoint
 import HTTPTypes
+import History
 import JSON
 import Ledger
 import Values
@@ -47,22 +48,29 @@ struct CommitUsageCall: Action {
     func perform(_ input: Input, _ call: Call) async throws -> Reply<UsageCommitResponse> {
         let command = input.request.command
         guard input.isAsynchronous else {
-            return try reply(to: await quota.commit(command, requestID: call.id))
+            let analysis = input.request.analysis
+            let outcome = try await quota.commit(command, keeping: analysis, requestID: call.id)
+            return try await reply(to: outcome, hasAnalysis: analysis != nil, command.usageID)
         }
         switch try await quota.accept(
-            command, message: input.request.message, requestID: call.id)
+            command, keeping: input.request.analysis, message: input.request.message,
+            requestID: call.id)
         {
-        case .settled(let outcome): return try reply(to: outcome)
-        case .accepted:
+        case .settled(let outcome):
+            return try await reply(
+                to: outcome, hasAnalysis: input.request.analysis != nil, command.usageID)
+        case .accepted(let charged):
             return Reply(
                 UsageCommitResponse(
                     success: true, message: "Accepted; it will be applied.", status: .pending,
-                    creditsCharged: .zero),
+                    creditsCharged: charged),
                 status: 202, headers: [.preferenceApplied: "respond-async"])
         }
     }
 
-    private func reply(to outcome: CommitUsage.Outcome) throws -> Reply<UsageCommitResponse> {
+    private func reply(
+        to outcome: CommitUsage.Outcome, hasAnalysis: Bool, _ usageID: UUID
+    ) async throws -> Reply<UsageCommitResponse> {
         switch outcome {
         case .unknownUsage: throw Problem.usageNotFound
         case .notTheirs: throw Problem.usageOfAnotherUser
@@ -72,7 +80,8 @@ struct CommitUsageCall: Action {
             return Reply(
                 UsageCommitResponse(
                     success: true, message: "Committed.", status: status,
-                    creditsCharged: charged, creditsNotCharged: notCharged, isLate: isLate))
+                    creditsCharged: charged, creditsNotCharged: notCharged, isLate: isLate,
+                    isResultKept: hasAnalysis ? try await quota.isKept(usageID) : nil))
         case .refused(let status, let charged):
             return Reply(
                 UsageCommitResponse(
@@ -86,6 +95,8 @@ struct CommitUsageCall: Action {
 
 package struct UsageCommitRequest: JSONInput {
     package let command: CommitUsage
+    /// What is to be kept for the user.
+    let analysis: AnalysisResult.Content?
 
     package static let about = "Tells how a call ended."
 
@@ -110,6 +121,13 @@ package struct UsageCommitRequest: JSONInput {
         if !success && reader.has("success", .bool) && !reader.has("failure") {
             reader.reject("failure", "is required when success is false", type: "missing")
         }
+        let analysis = reader.optional(
+            "result", .object(UsageResult.self),
+            "What is kept for the user, who finds it under `/career/history`; of a success only.")
+        self.analysis = analysis?.content
+        if reader.has("result") && !success && reader.has("success", .bool) {
+            reader.reject("result", "must be absent when success is false", type: "unexpected")
+        }
         let result: CommitUsage.Result =
             success
             ? .success
@@ -131,35 +149,6 @@ extension UsageLog.Metrics {
     /// Whether any count of tokens was told.
     var hasTokens: Bool {
         [inputTokens, outputTokens, cachedInputTokens, reasoningTokens].contains { $0 != nil }
-    }
-}
-
-extension UsageCommitRequest {
-    /// The request as the message that carries it: the same fields, so that tool servers may also
-    /// send it to the queue themselves.
-    var message: String {
-        var body: JSONObject = [
-            "user_id": .string(command.userID.text), "usage_id": .string(command.usageID.text),
-            "success": .bool(command.result == .success),
-        ]
-        if let credits = command.credits { body["credits"] = .string(credits.decimal) }
-        let metrics = command.metrics
-        body["metrics"] = .object(
-            JSONObject(
-                [
-                    ("model_used", metrics.modelUsed.map { JSONValue.string($0) }),
-                    ("input_tokens", metrics.inputTokens.map { .int($0) }),
-                    ("output_tokens", metrics.outputTokens.map { .int($0) }),
-                    ("latency_ms", metrics.latencyMilliseconds.map { .int($0) }),
-                    ("cached_input_tokens", metrics.cachedInputTokens.map { .int($0) }),
-                    ("reasoning_tokens", metrics.reasoningTokens.map { .int($0) }),
-                ].compactMap { name, value in value.map { (key: name, value: $0) } }))
-        if case .failure(let failure) = command.result {
-            body["failure"] = [
-                "failure_type": .string(failure.type.rawValue), "reason": .string(failure.reason),
-            ]
-        }
-        return JSONValue.object(body).compactText
     }
 }
 
@@ -229,6 +218,7 @@ struct UsageCommitResponse: JSONObjectOutput {
     let creditsCharged: Credits
     var creditsNotCharged = Credits.zero
     var isLate = false
+    var isResultKept: Bool?
 
     static let about = "What became of a commit."
     static let fields: [OutputField<UsageCommitResponse>] = [
@@ -242,7 +232,7 @@ struct UsageCommitResponse: JSONObjectOutput {
         OutputField("status", .oneOf, "How the call ended; PENDING with 202.") { $0.status },
         OutputField(
             "credits_charged", .credits,
-            "What the whole call cost, captures included; nothing yet with 202."
+            "What the whole call cost, captures included; with 202, the captures alone."
         ) {
             $0.creditsCharged
         },
@@ -252,6 +242,15 @@ struct UsageCommitResponse: JSONObjectOutput {
             $0.creditsNotCharged
         },
         OutputField("is_late", .bool, "Whether the hold had expired before.") { $0.isLate },
+        OutputField(
+            "result_kept", .nullable(.bool),
+            """
+            Whether a result of the call is kept: false if the user's \
+            \(AnalysisResult.budget >> 20) MiB are full. null without `result`, and with 202.
+            """
+        ) {
+            $0.isResultKept
+        },
     ]
 }
 

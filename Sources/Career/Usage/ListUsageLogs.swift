@@ -58,34 +58,6 @@ package struct ListUsageLogs: Action {
     }
 }
 
-/// Where a page ended: opaque to clients.
-package enum Cursor {
-    package static func text(_ id: UUID) -> String {
-        withUnsafeBytes(of: id.uuid) { Data($0) }.base64EncodedString()
-            .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
-    }
-
-    /// - Returns: `nil` for whatever is not exactly the text of a cursor: 22 characters carry four
-    ///   bits more than an id has, and one id has one cursor.
-    package static func parse(_ text: String) -> UUID? {
-        guard text.utf8.count == 22,
-            let data = Data(
-                base64Encoded: text.replacing("-", with: "+").replacing("_", with: "/") + "=="),
-            data.count == 16
-        else { return nil }
-        let id = data.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
-        return Cursor.text(id) == text ? id : nil
-    }
-}
-
-extension InputKind where Value == UUID {
-    package static var cursor: InputKind<UUID> {
-        InputKind<String>.text(1...64).documented(["pattern": "^[A-Za-z0-9_-]{22}$"])
-            .satisfying("cursor", "is not a cursor of ours") { Cursor.parse($0) != nil }
-            .map(placeholder: UUID()) { Cursor.parse($0) ?? UUID() }
-    }
-}
-
 package struct UsageLogListResponse: JSONObjectOutput {
     package let items: [UsageLogResponse]
     package let nextCursor: String?

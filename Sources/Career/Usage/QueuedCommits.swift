@@ -25,7 +25,8 @@ package struct QueuedCommits: Sendable {
             throw PoisonMessage("not JSON: \(error)")
         }
         let outcome = try await quota.commit(
-            request.command.accepted(at: message.enqueuedAt), requestID: message.requestID)
+            request.command.accepted(at: message.enqueuedAt), keeping: request.analysis,
+            requestID: message.requestID)
         switch outcome {
         case .applied: return
         case .unknownUsage: throw PoisonMessage("no such usage log")

@@ -38,7 +38,10 @@ package struct UsageValidateRequest: JSONInput {
             "SHA-256 of the call's payload.")
         holdSeconds = reader.optional(
             "hold_seconds", .holdSeconds,
-            "How long to hold; if not given, `RESERVATION_TTL` or the feature's maximum."
+            """
+            How long to hold; if not given, the smaller of `RESERVATION_TTL` and the feature's \
+            maximum.
+            """
         )
         let client = reader.optional(
             "client", .object(UsageClient.self), "Who called the tool server.")

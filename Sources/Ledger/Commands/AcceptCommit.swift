@@ -16,8 +16,8 @@ public struct AcceptCommit: LedgerCommand {
 
     public enum Outcome: Sendable, Equatable {
         /// To be enqueued, in the same database transaction; a repetition too, since the first
-        /// message may lie among the dead letters.
-        case accepted
+        /// message may lie among the dead letters. `charged` is what parts have cost until now.
+        case accepted(charged: Credits)
         /// Nothing is left to do later: this is how the commit ends.
         case settled(CommitUsage.Outcome)
     }
@@ -46,7 +46,8 @@ public struct AcceptCommit: LedgerCommand {
             settled.grants = decision.grants
             return settled
         }
-        var decision = Decision<Outcome>(.accepted, account: position.account)
+        var decision = Decision<Outcome>(
+            .accepted(charged: log.creditsCharged ?? .zero), account: position.account)
         if log.commitAcceptedAt == nil {
             log.commitAcceptedAt = now
             log.commitAcceptedAs = status

@@ -28,12 +28,13 @@ extension LedgerRules {
     /// What the tokens since the part before cost: the price of all so far, less what was charged.
     /// Without tokens, or where no price is of their model, that is all that is held.
     func charge(for metrics: UsageLog.Metrics, of log: UsageLog) -> CallCharge {
-        guard let terms = terms(of: log), metrics.usedTokens != nil,
-            let price = terms.feature.settlingPrice(
-                modelUsed: metrics.modelUsed, announced: log.call.model)
-        else { return .rest }
         var all = log.metrics
         all.add(metrics)
+        // A model that a part has named ran, too.
+        guard let terms = terms(of: log), metrics.usedTokens != nil,
+            let price = terms.feature.settlingPrice(
+                modelUsed: all.modelUsed, announced: log.call.model)
+        else { return .rest }
         guard let tokens = all.usedTokens,
             let part = terms.partPrice(
                 of: tokens, charged: log.creditsCharged ?? .zero, by: price)

@@ -5,20 +5,31 @@ import Synchronization
 import Values
 
 /// Wall time and an offset that can be moved: the clock of development. The offset is kept in the
-/// database, so that every process shares it; each looks it up again a few times a second.
+/// database, so that every process shares it. A process looks the offset up before it does
+/// something (``freshen()``), and so an idle process does not poll the database.
 public final class DevelopmentClock: Sendable {
-    /// How often each process looks the offset up.
-    public static let refreshInterval = Duration.milliseconds(50)
-    /// How long another process may take to notice that the offset was moved: a look that began
-    /// just before, the pause after it, and the next look.
+    /// How long a look at the stored offset counts.
+    public static let freshTime = Duration.milliseconds(50)
+    /// How long another process may take to notice that the offset was moved: the time that its
+    /// last look counts, and the next look.
     public static let spreadTime = Duration.milliseconds(130)
+    /// How long ``freshen()`` waits for the database.
+    private static let patience = Duration.milliseconds(100)
+    private static let pause = Duration.milliseconds(1)
     /// The furthest that one request may move the clock: ten years.
     public static let maximumAdvance: Int64 = 10 * 366 * 86_400
     /// What the clock never reaches: after it there are times enough for what a decision adds.
     public static let latest = Timestamp.last.adding(seconds: -500 * 366 * 86_400)
 
+    /// When the last look began, and whether it is under way.
+    private struct Look {
+        var began: ContinuousClock.Instant?
+        var isUnderWay = false
+    }
+
     private let offsetMicros = Atomic<Int64>(0)
     private let database: any Database
+    private let look = Mutex(Look())
 
     public init(database: any Database) {
         self.database = database
@@ -34,6 +45,38 @@ public final class DevelopmentClock: Sendable {
     /// Takes over the stored offset.
     public func refresh() async throws {
         try await database.read { [self] in try refresh(in: $0) }
+    }
+
+    /// Takes over the stored offset if the last look at it counts no more. If the database does not
+    /// answer in time, the clock goes on with the offset that it has: what needs the database will
+    /// say so itself.
+    public func freshen() async {
+        let (begins, isUnderWay) = look.withLock { look in
+            if look.isUnderWay { return (false, true) }
+            let now = ContinuousClock.now
+            if let began = look.began, now - began < Self.freshTime { return (false, false) }
+            look = Look(began: now, isUnderWay: true)
+            return (true, true)
+        }
+        if begins { Task { await self.lookUp() } }
+        guard isUnderWay else { return }
+        let deadline = ContinuousClock.now + Self.patience
+        while look.withLock({ $0.isUnderWay }), ContinuousClock.now < deadline {
+            do {
+                try await Task.sleep(for: Self.pause)
+            } catch {
+                return
+            }
+        }
+    }
+
+    private func lookUp() async {
+        do {
+            try await refresh()
+        } catch {
+            // The next look may be luckier.
+        }
+        look.withLock { $0.isUnderWay = false }
     }
 
     func refresh(in connection: any DatabaseConnection) throws {

@@ -74,6 +74,12 @@ export interface UsageFailure {
     reason: string;
 }
 
+/** The result of a call, kept for its user. */
+export interface UsageResult {
+    title: string;
+    data: Record<string, unknown>;
+}
+
 /** Tells how a call ended. */
 export interface UsageCommitRequest {
     user_id: string;
@@ -82,6 +88,7 @@ export interface UsageCommitRequest {
     metrics?: UsageMetrics | null;
     credits?: string | null;
     failure?: UsageFailure | null;
+    result?: UsageResult | null;
 }
 
 /** The call `commit` as an operation of a batch. */
@@ -141,6 +148,7 @@ export interface UsageCommitResponse {
     credits_charged: string;
     credits_not_charged: string;
     is_late: boolean;
+    result_kept: boolean | null;
 }
 
 /** A refusal (RFC 9457). */

@@ -119,6 +119,15 @@ class UsageFailure(_UsageFailure, total=False):
     """Why a call failed."""
 
 
+class _UsageResult(TypedDict):
+    title: str
+    data: Dict[str, Any]
+
+
+class UsageResult(_UsageResult, total=False):
+    """The result of a call, kept for its user."""
+
+
 class _UsageCommitRequest(TypedDict):
     user_id: str
     usage_id: str
@@ -131,6 +140,7 @@ class UsageCommitRequest(_UsageCommitRequest, total=False):
     metrics: Union["UsageMetrics", None]
     credits: Union[str, None]
     failure: Union["UsageFailure", None]
+    result: Union["UsageResult", None]
 
 
 UsageCommitOperation = Union["UsageCommitRequest", Dict[str, Any]]
@@ -231,6 +241,7 @@ class _UsageCommitResponse(TypedDict):
     credits_charged: str
     credits_not_charged: str
     is_late: bool
+    result_kept: Union[bool, None]
 
 
 class UsageCommitResponse(_UsageCommitResponse, total=False):

@@ -135,7 +135,8 @@ public struct UsageValidateRequest: WireObject {
         set { json.set("payload_hash", newValue) }
     }
 
-    /// How long to hold; if not given, `RESERVATION_TTL` or the feature's maximum.
+    /// How long to hold; if not given, the smaller of `RESERVATION_TTL` and the feature's
+    /// maximum.
     public var holdSeconds: Int? {
         get { json.value("hold_seconds") }
         set { json.set("hold_seconds", newValue) }
@@ -389,6 +390,36 @@ public struct UsageFailure: WireObject {
     }
 }
 
+/// The result of a call, kept for its user.
+public struct UsageResult: WireObject {
+    public var json: JSONObject
+
+    public init(_ json: JSONObject) {
+        self.json = json
+    }
+
+    public init(
+        title: String? = nil,
+        data: JSONObject? = nil
+    ) {
+        json = [:]
+        self.title = title
+        self.data = data
+    }
+
+    /// What the user finds it by.
+    public var title: String? {
+        get { json.value("title") }
+        set { json.set("title", newValue) }
+    }
+
+    /// Any JSON, at most 256 KiB without white space.
+    public var data: JSONObject? {
+        get { json.value("data") }
+        set { json.set("data", newValue) }
+    }
+}
+
 /// Tells how a call ended.
 public struct UsageCommitRequest: WireObject {
     public var json: JSONObject
@@ -403,7 +434,8 @@ public struct UsageCommitRequest: WireObject {
         success: Bool? = nil,
         metrics: UsageMetrics? = nil,
         credits: String? = nil,
-        failure: UsageFailure? = nil
+        failure: UsageFailure? = nil,
+        result: UsageResult? = nil
     ) {
         json = [:]
         self.userId = userId
@@ -412,6 +444,7 @@ public struct UsageCommitRequest: WireObject {
         self.metrics = metrics
         self.credits = credits
         self.failure = failure
+        self.result = result
     }
 
     /// Whose call it was.
@@ -449,6 +482,12 @@ public struct UsageCommitRequest: WireObject {
     public var failure: UsageFailure? {
         get { json.value("failure") }
         set { json.set("failure", newValue) }
+    }
+
+    /// What is kept for the user, who finds it under `/career/history`; of a success only.
+    public var result: UsageResult? {
+        get { json.value("result") }
+        set { json.set("result", newValue) }
     }
 }
 
@@ -744,7 +783,8 @@ public struct UsageCommitResponse: WireObject {
         status: UsageStatus? = nil,
         creditsCharged: String? = nil,
         creditsNotCharged: String? = nil,
-        isLate: Bool? = nil
+        isLate: Bool? = nil,
+        resultKept: Bool? = nil
     ) {
         json = [:]
         self.success = success
@@ -753,6 +793,7 @@ public struct UsageCommitResponse: WireObject {
         self.creditsCharged = creditsCharged
         self.creditsNotCharged = creditsNotCharged
         self.isLate = isLate
+        self.resultKept = resultKept
     }
 
     /// Whether the commit was applied or had been; with 202, true: accepted for good.
@@ -773,7 +814,7 @@ public struct UsageCommitResponse: WireObject {
         set { json.set("status", newValue) }
     }
 
-    /// What the whole call cost, captures included; nothing yet with 202.
+    /// What the whole call cost, captures included; with 202, the captures alone.
     public var creditsCharged: String? {
         get { json.value("credits_charged") }
         set { json.set("credits_charged", newValue) }
@@ -789,6 +830,13 @@ public struct UsageCommitResponse: WireObject {
     public var isLate: Bool? {
         get { json.value("is_late") }
         set { json.set("is_late", newValue) }
+    }
+
+    /// Whether a result of the call is kept: false if the user's 50 MiB are full. null without
+    /// `result`, and with 202.
+    public var resultKept: Bool? {
+        get { json.value("result_kept") }
+        set { json.set("result_kept", newValue) }
     }
 }
 

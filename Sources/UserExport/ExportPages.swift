@@ -3,6 +3,7 @@ import Career
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import History
 import Identity
 import JSON
 import Ledger
@@ -29,6 +30,8 @@ struct ExportPages: BodySource {
         case standalone(before: UUID?)
         case purchases(after: UUID?)
         case logs(before: UUID?)
+        case steps(after: SQLKey?)
+        case results(before: UUID?)
         case end
     }
 
@@ -83,8 +86,7 @@ struct ExportPages: BodySource {
             if let last = try await write(Self.history, after: key) {
                 part = .history(after: last)
             } else {
-                open("sessions", closing: true)
-                part = .sessions(after: nil)
+                go(on: "sessions", with: .sessions(after: nil))
             }
         case .sessions(let key):
             let (current, now) = (caller.sessionID, now)
@@ -96,22 +98,19 @@ struct ExportPages: BodySource {
             if let last = try await write(page, after: key) {
                 part = .sessions(after: last)
             } else {
-                open("credit_grants", closing: true)
-                part = .grants(after: nil)
+                go(on: "credit_grants", with: .grants(after: nil))
             }
         case .grants(let key):
             if let last = try await write(Self.grants, after: key) {
                 part = .grants(after: last)
             } else {
-                open("grants", closing: true)
-                part = .standalone(before: nil)
+                go(on: "grants", with: .standalone(before: nil))
             }
         case .standalone(let id):
             if let last = try await write(Self.standalone, after: id) {
                 part = .standalone(before: last)
             } else {
-                open("pack_purchases", closing: true)
-                part = .purchases(after: nil)
+                go(on: "pack_purchases", with: .purchases(after: nil))
             }
         case .purchases(let id):
             let page: Page<PackPurchaseResponse, UUID> = {
@@ -120,12 +119,23 @@ struct ExportPages: BodySource {
             if let last = try await write(page, after: id) {
                 part = .purchases(after: last)
             } else {
-                open("usage_logs", closing: true)
-                part = .logs(before: nil)
+                go(on: "usage_logs", with: .logs(before: nil))
             }
         case .logs(let id):
             if let last = try await write(Self.logs, after: id) {
                 part = .logs(before: last)
+            } else {
+                go(on: "usage_steps", with: .steps(after: nil))
+            }
+        case .steps(let key):
+            if let last = try await write(Self.steps, after: key) {
+                part = .steps(after: last)
+            } else {
+                go(on: "analysis_results", with: .results(before: nil))
+            }
+        case .results(let id):
+            if let last = try await writeResults(before: id) {
+                part = .results(before: last)
             } else {
                 writer.endArray()
                 writer.endObject()
@@ -134,6 +144,11 @@ struct ExportPages: BodySource {
         case .end: return nil
         }
         return writer.take()
+    }
+
+    private mutating func go(on list: String, with next: Part) {
+        open(list, closing: true)
+        part = next
     }
 
     private mutating func open(_ list: String, closing: Bool = false) {
@@ -159,6 +174,19 @@ struct ExportPages: BodySource {
         return items.count < Int(Self.rows) ? nil : items.last?.1
     }
 
+    /// Results may be large, so that a page of them is bounded by its bytes, too.
+    /// - Returns: the id of the last one; `nil` behind the list's end.
+    private mutating func writeResults(before id: UUID?) async throws -> UUID? {
+        let user = caller.userID
+        let (results, hasMore) = try await database.read { connection in
+            guard try UserRow.find(id: user, in: connection) != nil else { throw AccountGone() }
+            return try AnalysisResultRow.page(
+                of: user, before: id, limit: Self.rows, in: connection)
+        }
+        for result in results { AnalysisResultResponse(result: result).write(to: &writer) }
+        return hasMore ? results.last?.id : nil
+    }
+
     private static func history(
         of user: UUID, after key: SQLKey?, in connection: any DatabaseConnection
     ) throws -> [(SubscriptionChangeResponse, SQLKey)] {
@@ -179,6 +207,14 @@ struct ExportPages: BodySource {
                 period: $0.periodNumber, kind: $0.kind, credits: $0.credits, reason: $0.reason,
                 createdAt: $0.createdAt)
             return (grant, AccountHistory.key(of: $0))
+        }
+    }
+
+    private static func steps(
+        of user: UUID, after key: SQLKey?, in connection: any DatabaseConnection
+    ) throws -> [(ExportedStep, SQLKey)] {
+        try HoldStepRow.page(of: user, after: key, limit: rows, in: connection).map {
+            (ExportedStep(step: $0), HoldStepRow.key(of: $0))
         }
     }
 

@@ -2,15 +2,16 @@ import Billing
 import Career
 import FoundationEssentials
 import HTTPEndpoint
+import History
 import Identity
 import Ledger
 import Subscriptions
 import Values
 
 /// The schema of an export. No value of it is ever made: ``ExportPages`` writes it page by page.
-enum ExportResponse: JSONObjectOutput {
-    static let about = "All that is kept of a user."
-    static let fields: [OutputField<ExportResponse>] = [
+package enum ExportResponse: JSONObjectOutput {
+    package static let about = "All that is kept of a user."
+    package static let fields: [OutputField<ExportResponse>] = [
         OutputField("user", of: MeResponse.schema, "The account."),
         OutputField(
             "subscription", of: CareerSubscriptionResponse?.schema, "The Career subscription."),
@@ -28,6 +29,12 @@ enum ExportResponse: JSONObjectOutput {
             "pack_purchases", listOf: PackPurchaseResponse.schema,
             "Packs of credits that were chosen, the oldest first."),
         OutputField("usage_logs", listOf: ExportedUsageLog.schema, "Newest first."),
+        OutputField(
+            "usage_steps", listOf: ExportedStep.schema,
+            "What was done with calls between their beginning and their end."),
+        OutputField(
+            "analysis_results", listOf: AnalysisResultResponse.schema,
+            "Results of calls that were kept, newest first."),
     ]
 }
 
@@ -103,6 +110,31 @@ struct ExportedUsageLog: JSONObjectOutput {
     ]
 }
 
+struct ExportedStep: JSONObjectOutput {
+    let step: HoldStep
+
+    static let schemaName = "CareerUsageStep"
+    static let about = "A hold was extended, or a part of it charged."
+    static let fields: [OutputField<ExportedStep>] = [
+        OutputField("usage_id", .uuid, "The log of the call.") { $0.step.key.usageID },
+        OutputField("kind", .text, "`extend` or `capture`.") { $0.step.key.kind.rawValue },
+        OutputField("name", .text, "The tool server's name of it.") { $0.step.key.name },
+        OutputField("credits", .credits, "What was added to the hold, or charged.") {
+            $0.step.credits
+        },
+        OutputField("credits_reserved", .credits, "What was held then.") {
+            $0.step.state.creditsReserved
+        },
+        OutputField("credits_charged", .credits, "What had been charged then.") {
+            $0.step.state.creditsCharged
+        },
+        OutputField("expires_at", .time, "When the hold would lapse.") {
+            $0.step.state.expiresAt
+        },
+        OutputField("created_at", .time, "When it was done.") { $0.step.at },
+    ]
+}
+
 struct UsageMetricsResponse: JSONObjectOutput {
     let metrics: UsageLog.Metrics
 
@@ -119,6 +151,12 @@ struct UsageMetricsResponse: JSONObjectOutput {
         },
         OutputField("latency_ms", .nullable(.integer), "How long it took, in milliseconds.") {
             $0.metrics.latencyMilliseconds
+        },
+        OutputField("cached_input_tokens", .nullable(.integer), "Of the input, from a cache.") {
+            $0.metrics.cachedInputTokens
+        },
+        OutputField("reasoning_tokens", .nullable(.integer), "Of the output, for reasoning.") {
+            $0.metrics.reasoningTokens
         },
     ]
 }

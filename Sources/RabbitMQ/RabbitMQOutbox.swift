@@ -1,6 +1,7 @@
 import Database
 import Foundation
 import Logging
+import Messaging
 import ServiceLifecycle
 import Values
 
@@ -121,17 +122,13 @@ extension RabbitMQBroker {
     /// Deletes what was sent, unless it has come back meanwhile: postponed, or dead.
     private func forget(_ messages: [OutgoingMessage], lease: Timestamp) async throws {
         _ = try await database.write { connection in
-            try connection.executeMany(
-                "DELETE FROM messages WHERE id = ? AND leased_until = ? AND died_at IS NULL",
-                messages.map { [.uuid($0.id), .time(lease)] })
+            try MessageTable.delete(messages.map(\.id), leasedUntil: lease, in: connection)
         }
     }
 
     private func release(_ messages: [OutgoingMessage], lease: Timestamp) async throws {
         _ = try await database.write { connection in
-            try connection.executeMany(
-                "UPDATE messages SET leased_until = 0 WHERE id = ? AND leased_until = ?",
-                messages.map { [.uuid($0.id), .time(lease)] })
+            try MessageTable.release(messages.map(\.id), leasedUntil: lease, in: connection)
         }
     }
 }
@@ -145,15 +142,8 @@ extension RabbitMQBroker {
         let queues = self.queues
         do {
             _ = try await database.write { connection in
-                // The row may still be there, where the relay has not deleted it yet.
-                try connection.executeMany(
-                    """
-                    INSERT INTO messages (id, queue, body, attempts, reason, enqueued_at, due_at,
-                        died_at, \(MessageEnvelope.columns), leased_until)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
-                    ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts,
-                        reason = excluded.reason, leased_until = 0, died_at = excluded.died_at
-                    """, held.map { Self.row(of: $0.delivery, queues, now: now) })
+                try MessageTable.keep(
+                    held.map { Self.letter(of: $0.delivery, queues, now: now) }, in: connection)
                 try RabbitMQTries.strikeOut(held.map(\.delivery.id), in: connection)
             }
             for one in held { try await settle(one.delivery, receipt: one.receipt) }
@@ -163,16 +153,15 @@ extension RabbitMQBroker {
         }
     }
 
-    private static func row(
+    private static func letter(
         of delivery: Delivery, _ queues: RabbitMQQueues, now: Timestamp
-    ) -> [SQLValue] {
-        let queue = queues.queue(named: delivery.queue)?.queue.rawValue ?? delivery.queue
-        let enqueuedAt = delivery.enqueuedAt(now: now)
-        return [
-            .uuid(delivery.id), .text(queue), .text(delivery.body), .integer(delivery.attempts),
-            .text(delivery.reason), .time(enqueuedAt), .time(enqueuedAt),
-            .time(delivery.diedAt ?? now),
-        ] + delivery.envelope.values
+    ) -> MessageTable.KeptLetter {
+        MessageTable.KeptLetter(
+            id: delivery.id,
+            queue: queues.queue(named: delivery.queue)?.queue.rawValue ?? delivery.queue,
+            body: delivery.body, envelope: delivery.envelope, attempts: delivery.attempts,
+            reason: delivery.reason, enqueuedAt: delivery.enqueuedAt(now: now),
+            diedAt: delivery.diedAt ?? now)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Messaging
 
 /// The queues at the broker: `NAME` for what is due, `NAME_retry` for what waits for its next try,
 /// `NAME_dead` for what was given up on, on its way into the database. All are durable quorum

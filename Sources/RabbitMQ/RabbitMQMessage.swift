@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Messaging
 import Values
 
 /// A message as it goes to RabbitMQ. What the service knows of it travels in headers: AMQP's own

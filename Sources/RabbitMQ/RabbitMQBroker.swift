@@ -1,6 +1,7 @@
 import Database
 import Foundation
 import Logging
+import Messaging
 import Values
 
 /// Messages by RabbitMQ. `enqueue` writes to the table `messages` within the caller's database
@@ -197,21 +198,7 @@ public struct RabbitMQBroker: MessageBroker {
 
     private func keep(_ message: Message, reason: String, until dueAt: Timestamp) async throws {
         _ = try await database.write { connection in
-            // The row may still be there, where the relay has not deleted it yet.
-            try connection.execute(
-                """
-                INSERT INTO messages (id, queue, body, attempts, reason, enqueued_at, due_at,
-                    leased_until, \(MessageEnvelope.columns))
-                VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts,
-                    reason = excluded.reason, due_at = excluded.due_at, leased_until = 0
-                """,
-                [
-                    .uuid(message.id), .text(message.queue.rawValue), .text(message.body),
-                    .integer(message.attempts),
-                    .text(String(reason.prefix(EmbeddedBroker.maximumReason))),
-                    .time(message.enqueuedAt), .time(dueAt),
-                ] + message.envelope.values)
+            try MessageTable.keep(message, reason: reason, until: dueAt, in: connection)
         }
     }
 

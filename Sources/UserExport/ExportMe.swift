@@ -5,11 +5,15 @@ import Identity
 import Subscriptions
 import Synchronization
 
-struct ExportMe: Action {
+package struct ExportMe: Action {
     let identity: IdentityServices
     let turns = ExportTurns()
 
-    static let about = About(
+    package init(identity: IdentityServices) {
+        self.identity = identity
+    }
+
+    package static let about = About(
         "Export my data",
         details: """
             Sent as it is read, page by page, so that its size has no bound. At most \
@@ -17,9 +21,9 @@ struct ExportMe: Action {
             """,
         access: .user, refusals: [.exportsBusy])
 
-    func read(_ input: inout InputReader) {}
+    package func read(_ input: inout InputReader) {}
 
-    func perform(_ input: Void, _ call: Call) async throws -> Reply<ExportResponse> {
+    package func perform(_ input: Void, _ call: Call) async throws -> Reply<ExportResponse> {
         let caller = try call.user()
         guard let turn = turns.take(caller.userID) else { throw Problem.exportsBusy }
         let found = try await identity.subscriptions.subscription(of: caller.userID)
