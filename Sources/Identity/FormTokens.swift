@@ -62,10 +62,10 @@ package struct FormTokens: Sendable {
         return isGood
     }
 
-    /// What a session that the form begins is found by: the same each time the form is sent, so
+    /// What a session that an act begins is found by: the same each time the same form is sent, so
     /// that who presses twice and hears the second answer alone is signed in.
-    package func sessionSecret(_ token: String) -> String {
-        Base64URL.encode(secrets.hash(.pageSession, token))
+    package func sessionSecret(_ act: [UInt8]) -> String {
+        Base64URL.encode(secrets.hash(.pageSession, Base64URL.encode(act)))
     }
 
     // MARK: Acts

@@ -164,16 +164,16 @@ package struct SitePageFrame: PageFrame {
         let isGood = forms.isGood(token, of: browsers)
         // Who presses twice may be signed in by the first press, or signed out by it.
         if isGood, let outcome = try await forms.outcome(act) {
-            return done(Submitted(outcome), token)
+            return done(Submitted(outcome), act)
         }
         if let detour = detour(P.about, visit, request) { return redirect(detour) }
         guard isGood else {
             return try await again(page, input, request, visit, cookies, .formExpired)
         }
-        visit.sessionSecret = forms.sessionSecret(token)
+        visit.sessionSecret = forms.sessionSecret(act)
         do {
             let (form, input) = (try form.get(), try input.get())
-            return try await perform(act, token) { try await page.submit(form, input, visit) }
+            return try await perform(act) { try await page.submit(form, input, visit) }
         } catch {
             guard let problem = problem(for: error, call) else { throw error }
             return try await again(page, input, request, visit, cookies, problem)
@@ -182,10 +182,10 @@ package struct SitePageFrame: PageFrame {
 
     /// Carries the form out, unless the same form was.
     private func perform(
-        _ act: [UInt8], _ token: String, _ submit: () async throws -> Submitted
+        _ act: [UInt8], _ submit: () async throws -> Submitted
     ) async throws -> Answer {
         switch try await forms.begin(act) {
-        case .done(let outcome): return done(Submitted(outcome), token)
+        case .done(let outcome): return done(Submitted(outcome), act)
         case .underWay: throw Problem.formUnderWay
         case .begun: break
         }
@@ -198,10 +198,10 @@ package struct SitePageFrame: PageFrame {
         }
         // If this fails the act is done and stays begun: nobody does it again by the same form.
         try await forms.finish(act, submitted.outcome)
-        return done(submitted, token)
+        return done(submitted, act)
     }
 
-    private func done(_ submitted: Submitted, _ token: String) -> Answer {
+    private func done(_ submitted: Submitted, _ act: [UInt8]) -> Answer {
         var answer = redirect(submitted.location)
         if let notice = submitted.notice {
             answer.headers.append(
@@ -210,7 +210,7 @@ package struct SitePageFrame: PageFrame {
         switch submitted.session {
         case .unchanged: break
         case .begun(let seconds):
-            let secret = forms.sessionSecret(token)
+            let secret = forms.sessionSecret(act)
             answer.headers.append(
                 Cookies.field(realm.cookie, secret, seconds: seconds, isSecure: isSecure))
         case .ended:

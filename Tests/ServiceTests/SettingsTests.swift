@@ -23,6 +23,7 @@ struct SettingsTests {
         settings.internalAPIKeys = [String(repeating: "k", count: 16)]
         settings.stripeSecretKey = "sk_live_1"
         settings.stripeWebhookSecrets = ["whsec_1"]
+        settings.operatorSecrets = []
         return settings
     }
 
@@ -112,6 +113,13 @@ struct SettingsTests {
                 }
             ),
             ("INTERNAL_API_KEYS", { $0.internalAPIKeys.append("123456789012345") }),
+            ("OPERATOR_SECRET", { $0.operatorSecrets = [String(repeating: "o", count: 31)] }),
+            (
+                "OPERATOR_SECRET",
+                {
+                    $0.operatorSecrets = [Settings.developmentOperatorSecret]
+                }
+            ),
             ("STRIPE_SECRET_KEY", { $0.stripeSecretKey = nil }),
             ("STRIPE_SECRET_KEY", { $0.stripeSecretKey = Settings.sandboxKey }),
             (

@@ -576,6 +576,17 @@ def test_a_pack_is_bought_and_a_code_redeemed(own_site):
     assert "132.50 credits to spend" in page.text and "Given to you" in page.text
 
 
+def test_the_form_of_an_earlier_sign_in_signs_another_person_in(site):
+    first, second = site.sign_up(), site.sign_up()
+    browser = Browser(site)
+    form = browser.get("/signin")
+    assert form.send("/signin", email=first.email, password=PASSWORD).path == "/account"
+    browser.get("/signout").send("/signout")
+    page = form.send("/signin", email=second.email, password=PASSWORD)
+    assert page.status == 200 and page.path == "/account"
+    assert second.email in browser.get("/account/profile").html
+
+
 def test_in_production_cookies_are_sealed_and_development_is_not_there(tmp_path):
     secrets = {"CUEBX_ENV": "production", "JWT_SECRET": "j" * 32, "TOKEN_HASH_SECRETS": "t" * 32,
                "INTERNAL_API_KEYS": "k" * 16, "STRIPE_SECRET_KEY": "sk_test_x",
