@@ -102,7 +102,7 @@ struct LetterPage: ConsolePage {
         if let user = letter.envelope.accountID {
             section.acts.append(("person", PeoplePage.place(user)))
         }
-        return page(PersonFacts.code(letter.id.text), [section])
+        return page(letter.id.text, [section])
     }
 }
 

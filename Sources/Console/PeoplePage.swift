@@ -53,7 +53,8 @@ struct PeoplePage: ConsolePage, FormPage {
     func submit(_ form: Form, _ input: TableQuery, _ visit: Visit) async throws -> Submitted {
         let desk = try await console.desk(visit)
         try await console.operators.journal.note(desk.entry(.searchPeople))
-        let name = form.name.filter { !$0.isWhitespace }
+        let name = String(
+            form.name.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
         let found = try await console.database.read { connection -> String? in
             try Self.find(name, in: connection)
         }

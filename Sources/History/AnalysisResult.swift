@@ -10,6 +10,8 @@ package struct AnalysisResult: Sendable {
     package static let budget: Int64 = 50 << 20
     /// What the data of one may take, in bytes: 256 KiB.
     static let maximumBytes = 256 << 10
+    /// How deep it may be nested.
+    static let maximumDepth = 20
 
     package let id: UUID
     package let usageID: UUID

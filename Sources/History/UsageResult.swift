@@ -9,7 +9,8 @@ package struct UsageResult: JSONInput {
         content = AnalysisResult.Content(
             title: reader.required("title", .text(1...255), "What the user finds it by."),
             data: reader.required(
-                "data", .json(upTo: AnalysisResult.maximumBytes),
+                "data",
+                .json(upTo: AnalysisResult.maximumBytes, depth: AnalysisResult.maximumDepth),
                 "Any JSON, at most 256 KiB without white space."))
     }
 }

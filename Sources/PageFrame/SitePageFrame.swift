@@ -96,7 +96,7 @@ package struct SitePageFrame: PageFrame {
     ) throws -> Answer {
         switch view.content {
         case .redirect(let location, let notice):
-            return done(Submitted(location, notice: notice), "")
+            return done(Submitted(location, notice: notice), [])
         case .file(let name, let contentType, let body):
             return file(
                 name, contentType, Answer(status: 200, contentType: contentType, body: body))

@@ -84,6 +84,10 @@ public struct CodeRedemption: Sendable {
             guard let row = try UserRow.find(id: user, in: connection) else {
                 return .unknownUser
             }
+            // Guesses that were sent at once count before this one.
+            if let end = try CodeAttempts.blockedUntil(user, in: connection, now: now) {
+                return .blocked(until: end, at: now)
+            }
             // The row is locked, so that its count holds until this is written.
             guard
                 let latest = try PromotionCodes.find(code.code, in: connection, locked: true)

@@ -91,9 +91,13 @@ public struct CareerCore: Sendable {
         }
     }
 
-    /// In development, takes over the clock that another process may have moved.
+    /// In development, takes over the clock that another process may have moved: before a request,
+    /// which waits for a database that hangs a moment only, and before the worker claims.
     var freshenClock: @Sendable () async -> Void {
         { [developmentClock] in await developmentClock?.freshen() }
+    }
+    var freshenClockPatiently: @Sendable () async -> Void {
+        { [developmentClock] in await developmentClock?.freshenPatiently() }
     }
 
     /// Opens the database that `DATABASE_URL` names and migrates it.

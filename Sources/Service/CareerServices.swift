@@ -120,7 +120,7 @@ public struct CareerServices: Sendable {
         let traced = TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all)
         worker = MessageWorker(
             broker: broker, handlers: traced, now: clock.now, logger: core.logger,
-            beforeClaim: core.freshenClock)
+            beforeClaim: core.freshenClockPatiently)
         identity = try await IdentityServices(
             settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,

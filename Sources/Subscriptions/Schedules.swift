@@ -152,18 +152,23 @@ extension CareerBillingService {
         guard let next = coming.first?.start,
             running?.items.map(\.priceID) == theirs.items.map(\.price.id)
         else { return }
-        let made = try await stripe.createSchedule(theirs.id, "again-\(UUID().text)")
-        guard var current = made.currentPhase else {
-            throw StripeError(.malformedResponse(field: "current_phase"))
-        }
-        current.end = .at(next)
         var metadata = released.metadata
         if let plan = try await prices.plan(of: item.price) {
             metadata[StripeSubscriptionSchedule.fromPlan] = plan.text
         }
-        _ = try await stripe.updateSchedule(
-            made.id, StripeSchedulePlan(phases: [current] + coming, metadata: metadata),
-            "again-phases-\(UUID().text)")
+        let made = try await stripe.createSchedule(theirs.id, "again-\(UUID().text)")
+        do {
+            guard var current = made.currentPhase else {
+                throw StripeError(.malformedResponse(field: "current_phase"))
+            }
+            current.end = .at(next)
+            _ = try await stripe.updateSchedule(
+                made.id, StripeSchedulePlan(phases: [current] + coming, metadata: metadata),
+                "again-phases-\(UUID().text)")
+        } catch {
+            await giveUp(made.id)
+            throw error
+        }
     }
 
     /// Takes up a move whose process died between the release and what was to come after it, or

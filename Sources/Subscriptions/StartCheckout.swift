@@ -134,11 +134,11 @@ package struct StartCheckout: Action {
         }
     }
 
-    /// Ends pages that Stripe has open for the user and nobody was given: the answer was lost, or
-    /// the process died before it kept the page.
+    /// Ends pages of plans that Stripe has open for the user and nobody was given: the answer was
+    /// lost, or the process died before it kept the page. Those of packs stay open.
     private func closePages(of customer: String, _ user: UUID) async throws {
         for page in try await billing.stripe.listOpenCheckoutSessions(customer)
-        where page.metadata["user_id"] == user.text {
+        where page.metadata["user_id"] == user.text && !page.isPayment {
             try await billing.expire(page.id)
         }
     }

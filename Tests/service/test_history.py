@@ -44,6 +44,8 @@ def test_a_result_is_kept_with_its_call_and_found_deleted_and_exported_by_its_us
     for method in ("GET", "DELETE"):
         gone = service.call(method, path, headers=user.auth)
         assert gone.status == 404 and gone.json["code"] == "result_not_found"
+    # Nor does it come back with a repetition of the commit.
+    assert user.commit(usage, result=result()).json["result_kept"] is False
     assert history(user) == {"items": [], "next_cursor": None}
     assert user.balance["credits_used"] == "1.00"
 
@@ -66,6 +68,16 @@ def test_a_result_that_is_queued_with_its_commit_is_kept_once_that_is_applied(us
     assert history(user)["items"][0]["data"] == DATA
 
 
+def test_a_result_that_is_nested_as_deep_as_it_may_be_fits_a_batch_too(service, user):
+    deep = json.loads("[" * 20 + "]" * 20)
+    usage = user.validate().json["usage_id"]
+    answer = service.call("POST", "/career/internal/usage/batch", {"operations": [
+        {"op": "commit", "user_id": user.id, "usage_id": usage, "success": True,
+         "result": result("deep", deep)}]}, headers=KEY)
+    assert answer.json["results"][0]["body"]["result_kept"] is True
+    assert history(user)["items"][0]["data"] == deep
+
+
 def test_an_operation_of_a_batch_keeps_its_result(service, user):
     usages = [user.validate().json["usage_id"] for _ in range(2)]
     answer = service.call("POST", "/career/internal/usage/batch", {"operations": [
@@ -79,6 +91,7 @@ BAD = [
     {"title": "", "data": 1}, {"title": "x" * 256, "data": 1}, {"title": 1, "data": 1},
     {"title": "a\0b", "data": 1}, {"data": 1}, {"title": "x"},
     {"title": "x", "data": "y" * (2 ** 18 - 1)}, "text", [], 5,
+    {"title": "x", "data": json.loads("[" * 21 + "]" * 21)},
 ]
 
 
@@ -146,7 +159,9 @@ def test_beyond_the_budget_the_call_is_charged_and_its_result_not_kept(service, 
     usage = user.validate().json["usage_id"]
     full = user.commit(usage, result=result("T", "y" * 60))
     assert (full.status, full.json["status"], full.json["result_kept"]) == (200, "SUCCESS", False)
-    assert user.commit(usage, result=result("T", "y")).json["result_kept"] is True
+    # A repetition is answered as the first; a smaller result of another call fits.
+    assert user.commit(usage, result=result("T", "y")).json["result_kept"] is False
+    assert kept(user, title="T", data="y").json["result_kept"] is True
     assert len(history(user)["items"]) == 2
     # What is deleted makes room.
     for item in history(user)["items"]:

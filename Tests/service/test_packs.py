@@ -187,6 +187,15 @@ def test_a_declined_or_left_page_grants_nothing_and_asking_again_leads_to_it(own
     assert page(user).json != first and left(user) == "25.00"
 
 
+def test_a_page_for_a_pack_stays_open_when_one_for_a_plan_is_asked_for(own_service):
+    user = own_service.new_user()
+    for_pack = page(user).json
+    assert user.post("/career/subscriptions/checkout", {"plan_id": PLUS, **URLS}).status == 200
+    assert press(for_pack["checkout_url"], "pay")[0] == 303
+    settle(own_service)
+    assert pack(user)["amount"] == "100.00"
+
+
 def test_what_the_pack_said_when_its_page_was_opened_is_granted_and_stays(own_service, tmp_path):
     user, owner = own_service.new_user(), own_service.new_user()
     bought(own_service, owner)

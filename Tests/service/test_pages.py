@@ -581,7 +581,7 @@ def test_the_form_of_an_earlier_sign_in_signs_another_person_in(site):
     browser = Browser(site)
     form = browser.get("/signin")
     assert form.send("/signin", email=first.email, password=PASSWORD).path == "/account"
-    browser.get("/signout").send("/signout")
+    browser.get("/account/usage").send("/signout")
     page = form.send("/signin", email=second.email, password=PASSWORD)
     assert page.status == 200 and page.path == "/account"
     assert second.email in browser.get("/account/profile").html

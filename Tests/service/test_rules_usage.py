@@ -81,7 +81,7 @@ def test_an_adjustment_has_a_reason_of_at_most_a_thousand_characters(service, us
     ("1000000000", "a period holds at most 1000000000.00 credits; 999999975.00 more can be given"),
     ("999999975.000001",
      "a period holds at most 1000000000.00 credits; 999999975.00 more can be given"),
-    ("-25.000001", "that is more than the period was granted"),
+    ("-25.000001", "that is more than the period has left"),
     ("1000000000.01", "1000000000.01 is no amount of credits"),
     ("0", "0 is no amount of credits")])
 def test_an_amount_out_of_bounds_is_refused_with_the_bound(user, credits, told):

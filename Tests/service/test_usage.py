@@ -24,7 +24,7 @@ def test_validate_reserves_and_commit_charges(user):
     assert committed.status == 200
     assert committed.json == {
         "success": True, "message": "Committed.", "status": "SUCCESS", "credits_charged": "1.00",
-        "credits_not_charged": "0.00", "is_late": False}
+        "credits_not_charged": "0.00", "is_late": False, "result_kept": None}
     balance = user.balance
     assert set(balance) == {
         "credits_allocated", "credits_used", "credits_reserved", "credits_remaining",

@@ -69,13 +69,15 @@ public struct CareerQuotaService: Sendable {
         _ result: AnalysisResult.Content?, _ requestID: String?,
         in connection: any DatabaseConnection
     ) throws {
-        guard case .applied(let status, _, _, let alert, _, _) = outcome else { return }
+        guard case .applied(let status, _, let isReplay, let alert, _, _) = outcome
+        else { return }
         let now = clock.now()
         if let alert {
             try mails.enqueue(
                 alert, to: command.userID, requestID: requestID, in: connection, now: now)
         }
-        if let result, status == .success {
+        // What a user has deleted does not come back with a repetition.
+        if let result, status == .success, !isReplay {
             try Self.keep(result, of: command, in: connection, now: now)
         }
     }

@@ -51,13 +51,7 @@ public final class DevelopmentClock: Sendable {
     /// answer in time, the clock goes on with the offset that it has: what needs the database will
     /// say so itself.
     public func freshen() async {
-        let (begins, isUnderWay) = look.withLock { look in
-            if look.isUnderWay { return (false, true) }
-            let now = ContinuousClock.now
-            if let began = look.began, now - began < Self.freshTime { return (false, false) }
-            look = Look(began: now, isUnderWay: true)
-            return (true, true)
-        }
+        let (begins, isUnderWay) = beginLook()
         if begins { Task { await self.lookUp() } }
         guard isUnderWay else { return }
         let deadline = ContinuousClock.now + Self.patience
@@ -67,6 +61,22 @@ public final class DevelopmentClock: Sendable {
             } catch {
                 return
             }
+        }
+    }
+
+    /// The same for who needs the database anyway, and waits for it as long as it takes.
+    func freshenPatiently() async {
+        if beginLook().begins { await lookUp() }
+    }
+
+    /// - Returns: whether the caller is to look, and whether a look is under way.
+    private func beginLook() -> (begins: Bool, isUnderWay: Bool) {
+        look.withLock { look in
+            if look.isUnderWay { return (false, true) }
+            let now = ContinuousClock.now
+            if let began = look.began, now - began < Self.freshTime { return (false, false) }
+            look = Look(began: now, isUnderWay: true)
+            return (true, true)
         }
     }
 

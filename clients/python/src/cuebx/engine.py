@@ -157,8 +157,8 @@ class Engine:
             if result.status != 200:
                 self.events.tell("extend_refused", usage_id=usage.usage_id, status=result.status,
                                  code=result.code, reason=result.message)
-                if not result.is_own:
-                    # A gateway's: nothing was decided.
+                if not result.is_own or result.status == 401:
+                    # A gateway's, or a key that is being changed: nothing was decided.
                     return self.keep_alive(usage, on_refused)
                 return on_refused()
             usage.hold_ends = hold_ends(result)

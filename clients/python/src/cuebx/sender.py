@@ -209,6 +209,9 @@ def is_final(operation: Operation, result: Result) -> bool:
     if operation.name != "commit" and result.is_no_address:
         return True  # An older service: it has no such verb.
     is_outcome = operation.must_be_told or operation.name == "commit"
+    is_decided = result.is_own and result.status not in (401, 429)
+    if not is_outcome and operation.is_unsure and not is_decided:
+        return False  # It may have been carried out before: who did not judge it cannot say that it was not.
     if not is_outcome and 400 <= result.status < 500 and result.status != 408:
         return True  # A refused raise is an answer, and what waits behind it must not wait for it.
     return result.status in FINAL or result.code in FINAL_CODES

@@ -97,6 +97,8 @@ def gather(folder: Path, mine: set[str]) -> Optional[Found]:
             add_free(folder, mine | {file.path.name for file, _ in found.files}, found)
         return found
     finally:
+        # A child that was forked meanwhile has the same lock, and keeps it if it is only closed.
+        fcntl.flock(turn, fcntl.LOCK_UN)
         os.close(turn)
 
 
