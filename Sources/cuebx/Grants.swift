@@ -18,10 +18,8 @@ struct Grants: AsyncParsableCommand {
                 Neither a renewal nor a change of plan touches them. Prints the grant's id.
 
                 Examples:
-                  cuebx grants add ada@example.com 20 --source compensation \\
-                    --reason "An outage on Monday" --id ticket-17
-                  cuebx grants add ada@example.com 5 --source promotion --reason "A talk" \\
-                    --expires-at 2027-01-01T00:00:00Z --priority 10
+                  cuebx grants add ada@example.com 20 --source compensation --reason Outage
+                  cuebx grants add ada@example.com 5 --source promotion --reason Talk --id talk
                 """)
 
         enum Source: String, ExpressibleByArgument, CaseIterable {

@@ -28,7 +28,7 @@ def test_validate_reserves_and_commit_charges(user):
     balance = user.balance
     assert set(balance) == {
         "credits_allocated", "credits_used", "credits_reserved", "credits_remaining",
-        "period_start", "period_end", "rate_limits"}
+        "by_source", "period_start", "period_end", "rate_limits"}
     assert [balance[f"credits_{name}"] for name in ("allocated", "used", "reserved", "remaining")] \
         == ["25.00", "1.00", "0.00", "24.00"]
     assert [limit["window"] for limit in balance["rate_limits"]] == ["minute", "day"]
