@@ -17,7 +17,7 @@ CLIENTS = {
     "swift": [str(ROOT / "clients/swift/.build/debug/driver")],
 }
 # What a client cannot do.
-LACKS = {"python threads": ["cancel_calls"], "typescript": ["mistakes"], "swift": ["mistakes"]}
+LACKS = {"python threads": ["cancel_calls"]}
 
 
 @pytest.fixture(scope="session")

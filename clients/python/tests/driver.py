@@ -115,7 +115,7 @@ class Running:
 
 
 class AsyncDriver(Driver):
-    can = ["cancel_calls", "streams", "mistakes"]
+    can = ["cancel_calls", "streams"]
 
     async def run(self):
         lines = asyncio.Queue()
@@ -185,7 +185,7 @@ class AsyncDriver(Driver):
 
 
 class SyncDriver(Driver):
-    can = ["streams", "mistakes"]
+    can = ["streams"]
 
     def run(self):
         for line in sys.stdin:

@@ -2,6 +2,7 @@
 import { payloadHash } from "./hashing.js";
 import type { Payload } from "./hashing.js";
 import { newId } from "./ids.js";
+import * as limits from "./limits.js";
 import { Secret } from "./transport.js";
 import type { Body } from "./transport.js";
 
@@ -42,31 +43,38 @@ export class Asking {
     readonly requestId: string;
     /** Without what is secret or large. */
     readonly options: Omit<MeterOptions, "user" | "payload">;
-    private readonly hash: string;
+    /** The request's body, judged. */
+    readonly body: Body;
 
+    /** Throws InvalidRequest or InvalidToken for what the service could not read. */
     constructor(readonly feature: string, options: MeterOptions) {
         const { user, payload, ...rest } = options;
         this.options = rest;
-        this.token = new Secret(user.replace(/^bearer\s+/i, "").trim());
-        this.requestId = options.requestId ?? newId();
-        this.hash = payloadHash(payload ?? "");
+        this.token = new Secret(limits.token(user));
+        this.requestId = options.requestId
+            ? limits.text("request_id", options.requestId, limits.LONGEST_ID) : newId();
+        this.body = this.judged(payloadHash(payload ?? ""));
     }
 
-    body(): Body {
+    private judged(hash: string): Body {
         const { estimate, holdSeconds, parent, client } = this.options;
+        const parentId = typeof parent === "object" ? parent.usageId : parent;
         const optional = {
-            usage_estimate: estimate && defined({
+            usage_estimate: limits.estimate(estimate && {
                 input_chars: estimate.inputChars, input_tokens: estimate.inputTokens,
                 max_output_tokens: estimate.maxOutputTokens, model: estimate.model,
             }),
-            hold_seconds: holdSeconds,
-            parent_usage_id: typeof parent === "object" ? parent.usageId : parent,
-            client: client && defined({ ip: client.ip, user_agent: client.userAgent }),
+            hold_seconds: holdSeconds === undefined ? undefined : limits.holdSeconds(holdSeconds),
+            parent_usage_id: parentId === undefined
+                ? undefined : limits.text("parent_usage_id", parentId, limits.LONGEST_ID),
+            client: limits.whoCalled(client && { ip: client.ip, user_agent: client.userAgent }),
         };
         return {
-            request_id: this.requestId, feature_key: this.feature,
-            endpoint: this.options.endpoint ?? "", method: this.options.method ?? "POST",
-            payload_hash: this.hash, ...defined(optional),
+            request_id: this.requestId,
+            feature_key: limits.text("feature_key", this.feature, limits.LONGEST_ID),
+            endpoint: limits.endpoint(this.options.endpoint ?? ""),
+            method: limits.text("method", this.options.method ?? "POST", 16),
+            payload_hash: hash, ...defined(optional),
         };
     }
 

@@ -1,13 +1,14 @@
 /** One metered call: asked for, run, settled. */
 import { defined } from "./asking.js";
 import type { Asking } from "./asking.js";
+import { isPreamble } from "./chunks.js";
 import type { Engine } from "./engine.js";
 import { CueBXError, HoldEnded } from "./errors.js";
 import { failureType, reasonOf } from "./failures.js";
-import { isPositive } from "./holds.js";
 import type { Usage } from "./holds.js";
 import { newId } from "./ids.js";
-import { Production } from "./production.js";
+import * as limits from "./limits.js";
+import { hasTokens, partsOf, Production } from "./production.js";
 import type { Tokens } from "./production.js";
 import type { SpoolRecord } from "./spool-format.js";
 import { ended } from "./telemetry.js";
@@ -18,6 +19,11 @@ import type { FailureType } from "./wire.js";
 
 const LONGEST_LATENCY = 3_600_000;
 const LONGEST_REASON = 1000;
+/** `canceled` is told by cancel alone. */
+const FAILURE_TYPES: ReadonlySet<string> = new Set([
+    "internal_error", "timeout", "rate_limited", "invalid_response", "upstream_error", "client_error",
+    "validation_error",
+]);
 /** Seconds after which a disk that does not answer is taken for broken. */
 const DISK_SECONDS = 30;
 /** Seconds by which an aborted call is kept until its outcome is on the disk. */
@@ -45,6 +51,8 @@ export class Call {
     private hasEnded = false;
     private readonly start = monotonic();
     private tokensATenth = Infinity;
+    private canRaise = true;
+    private assumedModel?: string;
     /** What validate has held. */
     private readonly held: string;
 
@@ -81,18 +89,21 @@ export class Call {
 
     /**
      * What the call used, in total; the last word before the end counts. Left out, the whole hold is
-     * charged.
+     * charged. Throws InvalidRequest for what the service would not take.
      */
     settle(used: Settlement): void {
-        this.settled = defined({
+        this.settled = limits.settlement({
             input_tokens: used.inputTokens, output_tokens: used.outputTokens,
             cached_input_tokens: used.cachedInputTokens, reasoning_tokens: used.reasoningTokens,
-            model_used: used.model?.slice(0, 100), credits: used.credits,
+            model_used: used.model, credits: used.credits,
         });
     }
 
     /** The call has failed, though its body returns: what it holds is given back. */
     fail(type: FailureType, reason: string): void {
+        if (!FAILURE_TYPES.has(type)) {
+            limits.refuse("failure.failure_type", `must be one of ${[...FAILURE_TYPES].join(", ")}`);
+        }
         this.failure = { type, reason };
     }
 
@@ -104,7 +115,10 @@ export class Call {
     /** Asks, in the background, for more time or more credits than what is held. */
     extend(more: { holdSeconds?: number; additionalCredits?: string }): void {
         this.engine.extend(this.usage, () => this.extensionRefused(), defined({
-            hold_seconds: more.holdSeconds, additional_credits: more.additionalCredits,
+            hold_seconds: more.holdSeconds === undefined
+                ? undefined : limits.holdSeconds(more.holdSeconds),
+            additional_credits: more.additionalCredits === undefined
+                ? undefined : limits.amount("additional_credits", more.additionalCredits),
         }));
     }
 
@@ -129,7 +143,7 @@ export class Call {
             this.captureLater(this.production);
         }
         this.production.add(chunk);
-        this.production.chunks++;
+        if (!isPreamble(chunk)) this.production.chunks++;
         if (this.production.uncaptured >= this.tokensATenth) this.capture(this.production);
     }
 
@@ -144,6 +158,7 @@ export class Call {
         ended(this.span, operations);
         const written = this.engine.finish(this.usage, operations);
         await written.wait(this.signal?.aborted ? ABORTED_WAITS : DISK_SECONDS);
+        if (written.error) throw written.error;
     }
 
     /** A timer, since a provider may pause after any chunk. */
@@ -157,21 +172,21 @@ export class Call {
 
     private capture(production: Production): void {
         // Without a model the service would take all that is held.
-        if (!this.model && !this.engine.fixedPrices.has(this.asking.feature)) return;
-        const part = production.part();
-        if (!this.usage.isOpen || !this.engine.canCapture || !part) return;
-        const body = this.captureBody(part, production);
-        if (!body) return;
+        if (!this.model || this.usage.isTakenWhole) return;
+        if (!this.usage.isOpen || !this.engine.canCapture) return;
+        const whole = production.part();
+        if (!whole) return;
+        const part = partsOf(whole)[0] as Tokens;
+        const body = this.captureBody(part, `c${production.captures + 1}-${newId()}`);
         production.take(part);
-        this.engine.capture(
+        this.engine.captures.capture(
             this.usage, body, (answer) => this.captured(production, answer),
-            () => production.take(part, -1));
+            (isExceeded) => this.notCaptured(production, part, body, isExceeded));
     }
 
     /**
      * By what was charged so far it is known how many tokens a tenth of the hold is; a stream that has
-     * less than half of it left, and goes on, is given as much again. What has a fixed price was
-     * taken whole by the first capture.
+     * less than half of it left, and goes on, is given as much again.
      */
     private captured(production: Production, answer: Answer): void {
         if (!this.asking.options.estimate) return;
@@ -180,26 +195,50 @@ export class Call {
         const held = Number(this.held);
         if (!(charged > 0 && held > 0 && left >= 0)) return;
         this.tokensATenth = Math.max(1, production.capturedTokens * held / charged / 10);
-        if (left * 2 < held && this.usage.isOpen) this.extend({ additionalCredits: this.held });
+        if (left * 2 < held) this.raiseHold();
+    }
+
+    /** The part is charged later: with the next capture, once more is held, or by the commit. */
+    private notCaptured(production: Production, part: Tokens, body: Body, isExceeded: boolean): void {
+        if (this.usage.isOpen) {
+            production.take(part, -1);
+            // Not at each chunk from now on, but as the timer has it.
+            this.tokensATenth = Infinity;
+        } else {
+            this.engine.captures.owe(this.usage, body);
+        }
+        if (isExceeded && this.asking.options.estimate) this.raiseHold();
+    }
+
+    /** By what was held at first; once it is refused, it is not asked for again. */
+    private raiseHold(): void {
+        if (!this.usage.isOpen || !this.canRaise) return;
+        const refused = (): void => {
+            this.canRaise = false;
+            this.extensionRefused();
+        };
+        this.engine.extend(this.usage, refused, { additional_credits: this.held });
     }
 
     /** What the provider says that it is, else what was announced. */
     private get model(): string | undefined {
-        return (this.production?.model ?? this.asking.options.estimate?.model)?.slice(0, 100);
+        const told = this.production?.model ?? this.assumedModel ?? this.asking.options.estimate?.model;
+        return told ? limits.shown(told, limits.LONGEST_MODEL) : undefined;
     }
 
-    /** A fixed price is taken whole, once; undefined: it was. */
-    private captureBody(part: Tokens, production: Production): Body | undefined {
-        const body = {
-            user_id: this.userId, usage_id: this.usageId,
-            capture_id: `c${production.captures + 1}-${newId()}`,
+    private captureBody(part: Body, captureId: string): Body {
+        const model = this.model && !part.model_used ? { model_used: this.model } : {};
+        const metrics = Object.fromEntries(Object.entries(part).filter(([name, value]) => (
+            value !== 0 || name === "input_tokens" || name === "output_tokens")));
+        return {
+            user_id: this.userId, usage_id: this.usageId, capture_id: captureId,
+            metrics: { ...metrics, ...model },
         };
-        if (!this.engine.fixedPrices.has(this.asking.feature)) {
-            const model = this.model ? { model_used: this.model } : {};
-            return { ...body, metrics: { ...production.metrics(part), ...model } };
-        }
-        const held = this.creditsReserved;
-        return isPositive(held) ? { ...body, credits: held } : undefined;
+    }
+
+    /** The model that is asked, for a stream whose chunks do not name it. */
+    assumeModel(model: unknown): void {
+        if (typeof model === "string" && model) this.assumedModel = model;
     }
 
     private extensionRefused(): void {
@@ -220,21 +259,34 @@ export class Call {
         if (!settled && this.asking.options.estimate) {
             this.engine.events.tell("settle_left_out", { usage_id: this.usageId });
         }
-        if (production && settled) settled = production.withoutCaptured(settled);
-        return [this.commit(settled ?? {})];
+        let told = settled ?? {};
+        if (production) {
+            told = production.withoutCaptured(told);
+            const named = production.model ?? this.assumedModel;
+            if (named && hasTokens(told) && !("model_used" in told)) {
+                told = { ...told, model_used: limits.shown(named, limits.LONGEST_MODEL) };
+            }
+        }
+        const parts = partsOf(told);
+        const last = parts.pop()!;
+        return [...this.inParts(parts), this.commit(last)];
+    }
+
+    /** More tokens than a commit may tell are captured before it. */
+    private inParts(parts: Body[]): SpoolRecord[] {
+        return parts.map((part, index) => (
+            { op: "capture", ...this.captureBody(part, `s${index + 1}-${newId()}`) }));
     }
 
     /** What was produced is captured, the rest goes back. */
     private released(type: FailureType, reason: string): SpoolRecord[] {
         const production = this.production;
-        const part = production?.part();
-        const failure = { failure_type: type, reason: reason.slice(0, LONGEST_REASON) || type };
+        const part = this.usage.isTakenWhole ? undefined : production?.part();
+        const failure = { failure_type: type, reason: limits.shown(reason, LONGEST_REASON) || type };
         if (!production || !part) return [this.commit({}, failure)];
         // An older service charges on success alone.
-        if (!this.engine.canCapture) return [this.commit(production.metrics(production.total))];
-        const capture = this.captureBody(part, production);
-        const commit = this.commit({}, failure);
-        return capture ? [{ op: "capture", ...capture }, commit] : [commit];
+        if (!this.engine.canCapture) return [this.commit(production.metrics(part))];
+        return [...this.inParts(partsOf(part)), this.commit({}, failure)];
     }
 
     private commit(settled: Body, failure?: Body): SpoolRecord {

@@ -55,6 +55,7 @@ export function readChunk(chunk: unknown): ReadChunk {
     if (kind.startsWith("message_") || kind.startsWith("content_block")) return messageEvent(chunk, kind);
     if (member(chunk, "choices") !== undefined) return completionChunk(chunk);
     if (/^(text|reasoning|tool-input)(-delta)?$/.test(kind) || kind === "finish") return streamPart(chunk);
+    if (kind === "response-metadata") return { size: 0, counts: { model: text(member(chunk, "modelId")) } };
     return {
         size: sizeOf(member(chunk, "text")),
         counts: openAICounts(member(chunk, "usage"), member(chunk, "model")),
@@ -127,12 +128,23 @@ function streamPart(chunk: unknown): ReadChunk {
     };
 }
 
-/** The AI SDK's usage, of its present version and of the one before. */
+/** The AI SDK's usage: of its version 6, whose counts are objects, of 5, and of 4. */
 export function sdkCounts(usage: unknown): Counts {
+    const input = member(usage, "inputTokens");
+    const output = member(usage, "outputTokens");
     return {
-        inputTokens: whole(member(usage, "inputTokens")) ?? whole(member(usage, "promptTokens")),
-        outputTokens: whole(member(usage, "outputTokens")) ?? whole(member(usage, "completionTokens")),
-        cachedInputTokens: whole(member(usage, "cachedInputTokens")),
-        reasoningTokens: whole(member(usage, "reasoningTokens")),
+        inputTokens: whole(member(input, "total")) ?? whole(input) ?? whole(member(usage, "promptTokens")),
+        outputTokens: whole(member(output, "total")) ?? whole(output)
+            ?? whole(member(usage, "completionTokens")),
+        cachedInputTokens: whole(member(input, "cacheRead")) ?? whole(member(usage, "cachedInputTokens"))
+            ?? whole(member(usage, "inputTokenDetails", "cacheReadTokens")),
+        reasoningTokens: whole(member(output, "reasoning")) ?? whole(member(usage, "reasoningTokens"))
+            ?? whole(member(usage, "outputTokenDetails", "reasoningTokens")),
     };
+}
+
+/** The AI SDK's parts by which nothing is produced yet. */
+export function isPreamble(chunk: unknown): boolean {
+    return /^(stream-start|response-metadata|raw|error|(text|reasoning|tool-input)-(start|end))$/.test(
+        text(member(chunk, "type")) ?? "");
 }

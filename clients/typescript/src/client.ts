@@ -124,7 +124,7 @@ export class Client {
         const span = this.activeSpan?.();
         await this.engine.spool.ensure();
         if (options.signal?.aborted) throw options.signal.reason;
-        if (this.engine.sender.outstanding >= this.options.mostWaiting) {
+        if (this.engine.sender.waiting >= this.options.mostWaiting) {
             throw new Overloaded("Too many calls are waiting to be asked for.");
         }
         return new Entry(this.engine, asking, span).call();

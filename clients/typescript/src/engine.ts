@@ -1,7 +1,9 @@
 /** What a client runs on: the sender, the spool, and the usages that are open. */
+import { Captures } from "./captures.js";
+import { SpoolUnavailable } from "./errors.js";
 import type { Events } from "./events.js";
 import {
-    dateOf, failureOf, hasError, holdEnds, isPositive, isUnknownVerb, Usage, withPart,
+    chargesWhole, dateOf, failureOf, hasAmounts, holdEnds, isUnknownVerb, Usage,
 } from "./holds.js";
 import { newId } from "./ids.js";
 import type { Options } from "./options.js";
@@ -16,14 +18,17 @@ import type { Answer, Body, Fetch, Result, Secret } from "./transport.js";
 const EXTEND_AT = 0.5;
 /** How often a little less time is asked for, should the first be more than the feature's maximum. */
 const EXTEND_TRIES = 3;
+/** A service that had no `/extend`, or no `/capture`, is asked for it again after so many seconds. */
+const ASKED_AGAIN = 600;
 /** Seconds of a hold below which nothing is asked: the answer would come too late. */
 const SHORTEST_EXTENSION = 0.05;
 
 export class Engine {
-    canExtend = true;
-    canCapture = true;
-    /** Features that have turned out to have no price of tokens. */
-    readonly fixedPrices = new Set<string>();
+    readonly captures = new Captures(this);
+    /** Since when the service may have these verbs, which an older one lacks. */
+    private extendFrom = 0;
+    private captureFrom = 0;
+    private isClosed = false;
     /** The service's clock, in Unix seconds, less ours. */
     clockOffset = 0;
     readonly sender: Sender;
@@ -39,12 +44,23 @@ export class Engine {
         this.spool = new Spool(folder, events, (left) => this.takeOver(left), options.adoptEvery);
     }
 
+    get canExtend(): boolean {
+        return monotonic() >= this.extendFrom;
+    }
+
+    get canCapture(): boolean {
+        return monotonic() >= this.captureFrom;
+    }
+
+    noCaptures(): void {
+        this.captureFrom = monotonic() + ASKED_AGAIN;
+    }
+
     // Holds
 
-    register(answer: Answer, feature: string, holdSeconds: number | undefined): Usage {
+    register(answer: Answer, holdSeconds: number | undefined): Usage {
         const usage = new Usage(String(answer.body.usage_id), String(answer.body.user_id));
         usage.creditsReserved = String(answer.body.credits_reserved ?? "0.00");
-        usage.feature = feature;
         usage.holdEnds = holdEnds(answer);
         if (usage.holdEnds !== undefined) {
             usage.holdSeconds = holdSeconds ?? Math.max(1, Math.trunc(usage.holdEnds - answer.received));
@@ -67,7 +83,7 @@ export class Engine {
      * Sends it once the usage's operation before it was answered; with `isNext` before those that
      * wait.
      */
-    private inOrder(usage: Usage, operation: Operation, isNext = false): void {
+    inOrder(usage: Usage, operation: Operation, isNext = false): void {
         const done = operation.done;
         operation.done = (result) => {
             try {
@@ -77,7 +93,7 @@ export class Engine {
                 this.nextOf(usage);
             }
         };
-        this.sender.count(1);
+        this.sender.count(1, operation.isRest);
         if (isNext) usage.waiting.unshift(operation);
         else usage.waiting.push(operation);
         this.nextOf(usage);
@@ -89,19 +105,21 @@ export class Engine {
         if (!operation) return;
         usage.isBusy = true;
         this.sender.submit(operation);
-        this.sender.count(-1);
+        this.sender.count(-1, operation.isRest);
     }
 
     // Heartbeats
 
     /** Prolongs the hold whenever half of what was left of it is over, until the call ends. */
     keepAlive(usage: Usage, onRefused: () => void): void {
-        if (usage.holdEnds === undefined || !this.canExtend) return;
+        if (usage.holdEnds === undefined || !usage.isOpen) return;
         const left = usage.holdEnds - monotonic();
         if (left < SHORTEST_EXTENSION) return;
         const beat = ++usage.beat;
         this.sender.later(left * EXTEND_AT, false, () => {
-            if (usage.beat === beat) this.extend(usage, onRefused, { hold_seconds: usage.holdSeconds });
+            if (usage.beat !== beat) return;
+            if (!this.canExtend) return this.keepAlive(usage, onRefused);
+            this.extend(usage, onRefused, { hold_seconds: usage.holdSeconds });
         });
     }
 
@@ -109,10 +127,15 @@ export class Engine {
         if (!usage.isOpen || !this.canExtend) return;
         const done = (result: Result): void => {
             const facts = { usage_id: usage.usageId, reason: result.message };
-            if (result instanceof NoAnswer) return this.events.tell("extend_refused", facts);
+            if (result instanceof NoAnswer) {
+                // It was asked until the hold was over.
+                this.events.tell("extend_refused", facts);
+                return onRefused();
+            }
             if (isUnknownVerb(result)) {
-                this.canExtend = false;
-                return this.events.tell("extend_unsupported");
+                this.extendFrom = monotonic() + ASKED_AGAIN;
+                this.events.tell("extend_unsupported");
+                return this.keepAlive(usage, onRefused);
             }
             const isHeartbeat = asked.hold_seconds === usage.holdSeconds && usage.holdSeconds > 1;
             if (result.status === 422 && isHeartbeat && tries < EXTEND_TRIES) {
@@ -124,7 +147,9 @@ export class Engine {
             if (result.status !== 200) {
                 this.events.tell(
                     "extend_refused", { ...facts, status: result.status, code: result.code });
-                return onRefused();
+                // A gateway's, or a key that is being changed: nothing was decided.
+                const isDecided = result.isOwn && result.status !== 401;
+                return isDecided ? onRefused() : this.keepAlive(usage, onRefused);
             }
             usage.holdEnds = holdEnds(result);
             usage.creditsReserved = String(result.body.credits_reserved ?? usage.creditsReserved);
@@ -149,6 +174,14 @@ export class Engine {
         usage.isOpen = false;
         this.sender.count(1);
         const send = (error?: Error): void => {
+            if (this.isClosed) {
+                // Nobody sends any more: what is on the disk is told by the next process.
+                if (error || !this.spool.isKept) {
+                    written.error = new SpoolUnavailable(
+                        "The client was closed before the call ended, and its outcome cannot be kept.");
+                }
+                return written.set();
+            }
             this.sendOutcome(usage, operations, () => acknowledged.set());
             this.sender.count(-1);
             if (error) acknowledged.whenSet(() => written.set());
@@ -171,20 +204,45 @@ export class Engine {
 
     private sendOutcome(usage: Usage, records: SpoolRecord[], acknowledged: () => void): void {
         records.forEach((record, index) => {
-            const { op, ...body } = record;
-            const isLast = index === records.length - 1;
-            const done = (result: Result): void => {
-                if (op === "capture") this.captured(usage, body, result);
-                else this.settled(usage, record, result);
-                if (!isLast) return;
-                this.usages.delete(usage.usageId);
-                this.spool.append({ r: "done", usage_id: usage.usageId });
-                acknowledged();
-            };
-            this.inOrder(usage, new Operation(String(op), body, done, {
-                isRest: usage.isRest, deadline: monotonic() + this.options.commitSeconds,
-            }));
+            this.sendOne(usage, record, index === records.length - 1, acknowledged);
         });
+    }
+
+    private sendOne(
+        usage: Usage, record: SpoolRecord, isLast: boolean, acknowledged: () => void,
+    ): void {
+        const { op, ...body } = record;
+        const done = (result: Result): void => {
+            if (op === "capture") return this.captures.judgeOutcome(usage, body, result);
+            const told = { op: "commit", ...operation.body };
+            if (this.isChargedWhole(usage, told, result)) {
+                return this.sendOne(usage, chargesWhole(told), isLast, acknowledged);
+            }
+            this.settled(usage, told, result);
+            if (!isLast) return;
+            this.usages.delete(usage.usageId);
+            this.spool.append({ r: "done", usage_id: usage.usageId });
+            acknowledged();
+        };
+        const operation = new Operation(String(op), body, done, {
+            isRest: usage.isRest, mustBeTold: true,
+            deadline: monotonic() + this.options.commitSeconds,
+        });
+        if (op === "commit") this.captures.pay(usage, operation);
+        this.inOrder(usage, operation);
+    }
+
+    /**
+     * Whether a success is told again without its amounts, which the service cannot take: then all that
+     * is held is charged. Else the call would be free.
+     */
+    private isChargedWhole(usage: Usage, record: SpoolRecord, result: Result): boolean {
+        if (result instanceof NoAnswer || ![400, 413, 422].includes(result.status)) return false;
+        if (!result.isOwn || !hasAmounts(record)) return false;
+        this.events.tell("settle_refused", {
+            usage_id: usage.usageId, status: result.status, code: result.code, reason: result.message,
+        });
+        return true;
     }
 
     private settled(usage: Usage, record: SpoolRecord, result: Result): void {
@@ -209,70 +267,6 @@ export class Engine {
     private layAside(record: SpoolRecord, status: number, answer: unknown): void {
         this.sender.count(1);
         void this.spool.layAside(record, status, answer).finally(() => this.sender.count(-1));
-    }
-
-    /** Charges a part of the hold while the call runs. */
-    capture(
-        usage: Usage, body: Body, taken: (answer: Answer) => void, refused: () => void,
-    ): void {
-        const done = (result: Result): void => {
-            if (!this.captured(usage, body, result)) refused();
-            else if (!(result instanceof NoAnswer) && result.status === 200) taken(result);
-        };
-        this.inOrder(usage, new Operation(
-            "capture", body, done, { deadline: monotonic() + this.options.commitSeconds }));
-    }
-
-    /** Whether the part is charged, or will be by an operation that was put in its place. */
-    private captured(usage: Usage, body: Body, result: Result): boolean {
-        const facts = { usage_id: usage.usageId, reason: result.message };
-        if (result instanceof NoAnswer) {
-            this.events.tell("capture_refused", facts);
-            return false;
-        }
-        if (result.status === 200) {
-            usage.creditsReserved = String(result.body.credits_reserved ?? usage.creditsReserved);
-            return true;
-        }
-        if (isUnknownVerb(result)) {
-            this.canCapture = false;
-            this.chargeByCommit(usage, body);
-            return false;
-        }
-        let held = usage.creditsReserved;
-        if (result.code === "hold_exceeded") {
-            held = String(result.body.credits_reserved ?? held);
-        } else if (hasError(result, "not_priced")) {
-            this.fixedPrices.add(usage.feature);
-        } else {
-            this.events.tell("capture_refused", { ...facts, status: result.status, code: result.code });
-            return false;
-        }
-        if (!("metrics" in body) || !isPositive(held)) {
-            // Of what another process left, nobody knows how much is held.
-            this.chargeByCommit(usage, body);
-            return true;
-        }
-        const whole = {
-            user_id: usage.userId, usage_id: usage.usageId,
-            capture_id: `${String(body.capture_id)}-whole`, credits: held,
-        };
-        const done = (answer: Result): void => void this.captured(usage, whole, answer);
-        this.inOrder(usage, new Operation("capture", whole, done, {
-            isRest: usage.isRest, deadline: monotonic() + this.options.commitSeconds,
-        }), true);
-        return true;
-    }
-
-    /**
-     * What could not be captured is charged with the commit that waits behind it: one that was to give
-     * back becomes a success, one of a success has the part's tokens, too.
-     */
-    private chargeByCommit(usage: Usage, capture: Body): void {
-        for (const following of usage.waiting) {
-            if (following.name !== "commit") continue;
-            following.body = withPart(following.body, (capture.metrics ?? {}) as Body);
-        }
     }
 
     /** What another process did not get to tell. */
@@ -303,8 +297,10 @@ export class Engine {
 
     async close(seconds: number): Promise<boolean> {
         const isEmpty = await this.flush(seconds);
+        this.isClosed = true;
         this.sender.stop();
-        await this.spool.close();
+        const running = [...this.usages.values()].filter((usage) => usage.isOpen);
+        await this.spool.close(new Set(running.map((usage) => usage.usageId)));
         return isEmpty;
     }
 }

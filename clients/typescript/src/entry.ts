@@ -11,6 +11,7 @@ import {
 } from "./errors.js";
 import type { FieldError, RefusalClass } from "./errors.js";
 import type { Usage } from "./holds.js";
+import { ASKED_IN_THE_BACKGROUND } from "./sender.js";
 import { granted, notGranted } from "./telemetry.js";
 import type { Span } from "./telemetry.js";
 import { monotonic, Signal } from "./time.js";
@@ -19,7 +20,7 @@ import type { Answer, Result } from "./transport.js";
 
 export class Entry {
     private readonly signal = new Signal();
-    private readonly operation: Operation;
+    private operation: Operation;
     private readonly deadline: number;
     private error?: CueBXError;
     private usage?: Usage;
@@ -32,7 +33,7 @@ export class Entry {
         this.deadline = now + engine.options.validateSeconds;
         const left = asking.secondsOfToken(engine.clockOffset);
         this.operation = new Operation(
-            "validate", asking.body(), (result) => this.answered(result), {
+            "validate", asking.body, (result) => this.answered(result), {
                 token: asking.token, deadline: this.deadline,
                 retryUntil: left === undefined ? undefined : now + left,
             });
@@ -68,14 +69,14 @@ export class Entry {
 
     private answered(result: Result): void {
         if (result instanceof NoAnswer) {
-            return this.resolve(
+            return this.notAnswered(
                 new Unavailable(`The service could not be asked: ${result.message}.`));
         }
         this.engine.noteTime(result);
         const error = this.errorOf(result);
+        if (error instanceof Unavailable) return this.notAnswered(error);
         if (error) return this.resolve(error);
-        const usage = this.engine.register(
-            result, this.asking.feature, this.asking.options.holdSeconds);
+        const usage = this.engine.register(result, this.asking.options.holdSeconds);
         this.usage = usage;
         // Until it is on the disk it is not settled, or a client that closes would not wait for it.
         this.engine.sender.count(1);
@@ -93,9 +94,30 @@ export class Entry {
         });
     }
 
+    /**
+     * The budget is over. If the service may hold something, it is asked on in the background, and what
+     * it has granted is given back.
+     */
+    private notAnswered(error: CueBXError): void {
+        this.resolve(error);
+        if (!this.operation.isUnsure || this.isAbandoned) return;
+        this.isAbandoned = true;
+        const asked = this.operation;
+        this.operation = new Operation("validate", asked.body, (result) => this.answered(result), {
+            token: asked.token, deadline: monotonic() + ASKED_IN_THE_BACKGROUND,
+            retryUntil: asked.retryUntil,
+        });
+        this.operation.isUnsure = true;
+        this.operation.isAbandoned = true;
+        this.engine.sender.submit(this.operation);
+    }
+
     private resolve(error?: CueBXError): void {
-        this.error = error;
-        this.signal.set();
+        if (!this.signal.isSet) {
+            // Whoever waited is told; what comes later is no news for them.
+            this.error = error;
+            this.signal.set();
+        }
         if (this.isAbandoned && !error && this.usage) this.engine.giveBack(this.usage);
     }
 

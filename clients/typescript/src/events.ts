@@ -14,6 +14,7 @@ const LEVELS: Readonly<Record<string, EventLevel>> = {
     capture_refused: "warn",
     batch_unsupported: "info",
     settle_left_out: "warn",
+    settle_refused: "error",
     hold_given_back: "info",
     commit_refused: "error",
     commit_given_up: "error",

@@ -2,7 +2,8 @@
 import type { Call } from "./call.js";
 import type { Client } from "./client.js";
 import { CueBXError } from "./errors.js";
-import { problemOf } from "./handlers.js";
+import { lackOf, problemOf } from "./handlers.js";
+import type { Told } from "./handlers.js";
 import type { MeterOptions } from "./asking.js";
 import type { Payload } from "./hashing.js";
 
@@ -52,10 +53,12 @@ export function meteredExpress<Asked extends ExpressRequest, Answer extends Expr
         const asked: MeterOptions = {
             user: headerOf(request, "authorization") ?? "",
             payload: request.rawBody ?? request.body as Payload ?? "",
-            requestId: headerOf(request, "idempotency-key"), method: request.method ?? "POST",
+            requestId: headerOf(request, "idempotency-key") || undefined, method: request.method ?? "POST",
             endpoint: (request.originalUrl ?? request.url ?? "").split("?")[0] ?? "",
             signal: gone.signal, ...fixed, ...of?.(request),
         };
+        const lack = lackOf(asked);
+        if (lack) return write(response, lack);
         try {
             const answer = await client.metered(feature, asked, async (call) => {
                 const made = await handler(request, response, call);
@@ -67,12 +70,15 @@ export function meteredExpress<Asked extends ExpressRequest, Answer extends Expr
             response.end(JSON.stringify(answer));
         } catch (error) {
             if (!(error instanceof CueBXError) || response.headersSent) return next(error);
-            const { status, headers, body } = problemOf(error);
-            response.statusCode = status;
-            for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-            response.end(body);
+            write(response, problemOf(error));
         }
     };
+}
+
+function write(response: ExpressResponse, { status, headers, body }: Told): void {
+    response.statusCode = status;
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    response.end(body);
 }
 
 function headerOf(request: ExpressRequest, name: string): string | undefined {

@@ -1,3 +1,4 @@
+import { CueBXError } from "./errors.js";
 import type { FailureType } from "./wire.js";
 
 /** By the names that SDKs use, so that none of them need be here. The first that matches counts. */
@@ -57,6 +58,8 @@ export function failureType(error: unknown): FailureType {
     for (const [part, type] of NAMES) {
         if (all.some((name) => name.includes(part))) return type;
     }
+    // A mistake of the host's own, or a call within the call that was refused: no provider's status.
+    if (error instanceof CueBXError) return "internal_error";
     const facts = error as { status?: unknown; statusCode?: unknown; code?: unknown; cause?: unknown };
     const status = typeof facts.status === "number" ? facts.status : facts.statusCode;
     if (typeof status === "number") return status === 429 ? "rate_limited" : "upstream_error";

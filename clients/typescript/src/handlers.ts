@@ -2,7 +2,20 @@
 import type { MeterOptions } from "./asking.js";
 import type { Call } from "./call.js";
 import type { Client } from "./client.js";
-import { CueBXError, Refused, Unavailable } from "./errors.js";
+import {
+    CueBXError, InvalidInternalKey, InvalidRequest, InvalidToken, Refused, TokenExpired, Unavailable,
+} from "./errors.js";
+import { isText, LONGEST_ID } from "./limits.js";
+
+/** Seconds; of what is no decision: nothing ran, and it may be tried again. */
+const RETRY_AFTER = 2;
+
+/** An answer to the tool server's own caller. */
+export interface Told {
+    status: number;
+    headers: Record<string, string>;
+    body: string;
+}
 
 /** A handler that has the call, too. */
 export type Handler = (request: Request, call: Call) => Response | PromiseLike<Response>;
@@ -25,10 +38,13 @@ export function meteredHandler(
         const body = new Uint8Array(await request.clone().arrayBuffer());
         const asked: MeterOptions = {
             user: request.headers.get("authorization") ?? "", payload: body,
-            requestId: request.headers.get("idempotency-key") ?? undefined,
+            // An empty one names nothing.
+            requestId: request.headers.get("idempotency-key") || undefined,
             endpoint: new URL(request.url).pathname, method: request.method, signal: request.signal,
             ...fixed, ...of?.(request, body),
         };
+        const lack = lackOf(asked);
+        if (lack) return responseOf(lack);
         try {
             return await client.metered(feature, asked, async (call) => {
                 const response = await handler(request, call);
@@ -37,27 +53,56 @@ export function meteredHandler(
             });
         } catch (error) {
             if (!(error instanceof CueBXError)) throw error;
-            const { status, headers, body: told } = problemOf(error);
-            return new Response(told, { status, headers });
+            return responseOf(problemOf(error));
         }
     };
 }
 
+function responseOf({ status, headers, body }: Told): Response {
+    return new Response(body, { status, headers });
+}
+
 /** A refusal as the caller sees it (RFC 9457). A mistake of the tool server's is none of theirs. */
-export function problemOf(
-    error: CueBXError,
-): { status: number; headers: Record<string, string>; body: string } {
-    const isTheirs = error instanceof Refused && ![400, 422].includes(error.status)
-        && error.code !== "invalid_internal_key";
+export function problemOf(error: CueBXError): Told {
+    const isTheirs = error instanceof Refused && !(error instanceof InvalidRequest)
+        && !(error instanceof InvalidInternalKey);
+    if (!isTheirs) {
+        const isMistake = error instanceof Refused;
+        const retryAfter = error instanceof Unavailable ? error.retryAfter : undefined;
+        return told(
+            isMistake ? 500 : 503, isMistake ? "metering_misconfigured" : "metering_unavailable",
+            error.name, "The call could not be metered; nothing was run or charged.",
+            isMistake ? {} : { "Retry-After": seconds(retryAfter ?? RETRY_AFTER) });
+    }
+    const headers: Record<string, string> = {};
+    if (error.retryAfter !== undefined) headers["Retry-After"] = seconds(error.retryAfter);
+    if (error instanceof InvalidToken || error instanceof TokenExpired) {
+        headers["WWW-Authenticate"] = "Bearer";
+    }
     // A call that runs already is refused, though the service has answered 200.
-    const told = isTheirs ? (error as Refused).status : 503;
-    const status = told >= 400 ? told : 409;
-    const code = isTheirs ? (error as Refused).code : "metering_unavailable";
-    const headers: Record<string, string> = { "Content-Type": "application/problem+json" };
-    const retryAfter = error instanceof Refused || error instanceof Unavailable
-        ? error.retryAfter : undefined;
-    if (retryAfter !== undefined) headers["Retry-After"] = String(Math.ceil(retryAfter));
-    const detail = isTheirs ? error.message : "The call could not be metered; try again shortly.";
-    const body = JSON.stringify({ type: "about:blank", title: error.name, status, detail, code });
-    return { status, headers, body };
+    return told(error.status >= 400 ? error.status : 409, error.code, error.name, error.message, headers);
+}
+
+/** What a request lacks before anybody is asked: a token, or a key that names a request. */
+export function lackOf(asked: MeterOptions): Told | undefined {
+    if (!asked.user) {
+        return told(401, "unauthorized", "Unauthorized", "A bearer token is required.", {
+            "WWW-Authenticate": "Bearer",
+        });
+    }
+    if (asked.requestId === undefined || isText(asked.requestId, LONGEST_ID)) return undefined;
+    return told(
+        400, "invalid_idempotency_key", "Invalid Idempotency-Key",
+        `The Idempotency-Key must be at most ${LONGEST_ID} characters, none of control.`);
+}
+
+function seconds(value: number): string {
+    return String(Math.max(1, Math.ceil(value)));
+}
+
+function told(
+    status: number, code: string, title: string, detail: string, headers: Record<string, string> = {},
+): Told {
+    const body = JSON.stringify({ type: `urn:cuebx:problem:${code}`, title, status, detail, code });
+    return { status, headers: { "Content-Type": "application/problem+json", ...headers }, body };
 }

@@ -1,13 +1,16 @@
 /** An open hold, and what answers say of it. */
+import { MOST_TOKENS } from "./limits.js";
 import type { SpoolRecord } from "./spool-format.js";
-import type { Answer, Body, Operation } from "./transport.js";
+import { Answer } from "./transport.js";
+import type { Body, Operation, Result } from "./transport.js";
 
 /** An open hold. Its operations go one after the other. */
 export class Usage {
     creditsReserved = "0.00";
     isOpen = true;
     isRest = false;
-    feature = "";
+    /** Whether a fixed price, or all that was left, was captured. */
+    isTakenWhole = false;
     /** By the monotonic clock; undefined if the service has not said. */
     holdEnds?: number;
     /** How long the first hold was, and so each that follows. */
@@ -15,6 +18,8 @@ export class Usage {
     /** Of the timer that counts; those before it do nothing. */
     beat = 0;
     readonly waiting: Operation[] = [];
+    /** Captures that were to charge what the commit has to. */
+    readonly owed: Body[] = [];
     isBusy = false;
 
     constructor(readonly usageId: string, readonly userId: string) {}
@@ -26,8 +31,8 @@ export function isUnknownVerb(answer: Answer): boolean {
 }
 
 /** Whether the answer is a 422 with an error of this type, or at this place. */
-export function hasError(answer: Answer, type?: string, place?: string[]): boolean {
-    if (answer.status !== 422 || !Array.isArray(answer.body.errors)) return false;
+export function hasError(answer: Result, type?: string, place?: string[]): boolean {
+    if (!(answer instanceof Answer) || answer.status !== 422 || !Array.isArray(answer.body.errors)) return false;
     return answer.body.errors.some((each: { type?: unknown; loc?: unknown } | null) => (
         (type === undefined || each?.type === type)
         && (place === undefined || JSON.stringify(each?.loc) === JSON.stringify(place))));
@@ -37,11 +42,16 @@ export function isPositive(credits: string): boolean {
     return Number(credits) > 0;
 }
 
-/** A commit of a success that has the part's tokens, too. */
+/**
+ * A commit of a success that has the part's tokens, too: as many as one commit can tell. One that
+ * charges credits stays as it is, since it may have no tokens beside them.
+ */
 export function withPart(commit: Body, part: Body): Body {
+    if ("credits" in commit) return commit;
     const metrics: Body = { ...(commit.metrics as Body | undefined) };
     for (const [name, value] of Object.entries(part)) {
-        metrics[name] = name.endsWith("_tokens") ? Number(value) + Number(metrics[name] ?? 0) : value;
+        metrics[name] = name.endsWith("_tokens")
+            ? Math.min(MOST_TOKENS, Number(value) + Number(metrics[name] ?? 0)) : value;
     }
     const { failure: _, ...rest } = commit;
     return { ...rest, success: true, metrics };
@@ -70,4 +80,18 @@ export function holdEnds(answer: Answer): number | undefined {
     if (now === undefined || Number.isNaN(ends)) return undefined;
     // The service's Date shows whole seconds.
     return answer.received + Math.floor(ends / 1000) - now;
+}
+
+/** Whether a commit says what a success costs. */
+export function hasAmounts(commit: Body): boolean {
+    const names = Object.keys((commit.metrics ?? {}) as Body);
+    return commit.success === true
+        && ("credits" in commit || names.some((name) => name.endsWith("_tokens")));
+}
+
+/** The same commit without amounts: all that is held is charged. */
+export function chargesWhole(commit: Body): Body {
+    const { credits: _, metrics, ...rest } = commit;
+    const latency = ((metrics ?? {}) as Body).latency_ms;
+    return { ...rest, metrics: latency === undefined ? {} : { latency_ms: latency } };
 }

@@ -27,11 +27,12 @@ export function meteredMiddleware(
         wrapGenerate: ({ doGenerate, params, model }) => client.metered(
             feature, options(params), async (call) => {
                 const result = await doGenerate();
-                settle(call, (result as { usage?: unknown }).usage, model);
+                settle(call, result, model);
                 return result;
             }),
-        async wrapStream({ doStream, params }) {
+        async wrapStream({ doStream, params, model }) {
             const call = await client.begin(feature, options(params));
+            call.assumeModel(idOf(model));
             try {
                 const result = await doStream();
                 return { ...result, stream: handedOn(call, result.stream) };
@@ -43,14 +44,25 @@ export function meteredMiddleware(
     };
 }
 
-function settle(call: Call, usage: unknown, model: unknown): void {
+function settle(call: Call, result: unknown, model: unknown): void {
+    const { usage, response } = result as { usage?: unknown; response?: unknown };
     const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = sdkCounts(usage);
     if (outputTokens === undefined) return;
-    const id = (model as { modelId?: unknown } | undefined)?.modelId;
+    const input = inputTokens ?? 0;
     call.settle({
-        inputTokens: inputTokens ?? 0, outputTokens, cachedInputTokens, reasoningTokens,
-        model: typeof id === "string" ? id : undefined,
+        inputTokens: input, outputTokens, cachedInputTokens: atMost(cachedInputTokens, input),
+        reasoningTokens: atMost(reasoningTokens, outputTokens), model: idOf(response) ?? idOf(model),
     });
+}
+
+/** A part that a provider counts beside its whole must not make the whole unreadable. */
+function atMost(part: number | undefined, whole: number): number | undefined {
+    return part === undefined ? undefined : Math.min(part, whole);
+}
+
+function idOf(model: unknown): string | undefined {
+    const id = (model as { modelId?: unknown } | null | undefined)?.modelId;
+    return typeof id === "string" && id ? id : undefined;
 }
 
 /** Counts what is read of the stream; the call ends with it, however it ends. */

@@ -21,7 +21,7 @@ declare module "node:fs/promises" {
         write(data: Uint8Array, offset: number, length: number): Promise<{ bytesWritten: number }>;
         writeFile(data: string): Promise<void>;
         readFile(): Promise<Uint8Array>;
-        stat(): Promise<{ ino: number }>;
+        stat(): Promise<{ ino: number; mtimeMs: number }>;
         sync(): Promise<void>;
         datasync(): Promise<void>;
         close(): Promise<void>;
@@ -30,7 +30,7 @@ declare module "node:fs/promises" {
     export function mkdir(path: string, mode: number): Promise<void>;
     export function readdir(path: string): Promise<string[]>;
     export function rename(from: string, to: string): Promise<void>;
-    export function stat(path: string): Promise<{ ino: number }>;
+    export function stat(path: string): Promise<{ ino: number; mtimeMs: number }>;
     export function unlink(path: string): Promise<void>;
 }
 

@@ -14,7 +14,7 @@ export interface Options {
     adoptEvery: number;
     /** Between the captures of a stream (5). */
     captureEvery: number;
-    /** Operations that may wait for their turn; beyond, `Overloaded` (4 096). */
+    /** Operations of this process's calls that may wait for their turn; beyond, `Overloaded` (4 096). */
     mostWaiting: number;
     /** How long `close` waits for the service (5). */
     closeSeconds: number;

@@ -4,6 +4,7 @@
  */
 import { readChunk } from "./chunks.js";
 import type { Counts } from "./chunks.js";
+import { LONGEST_MODEL, MOST_TOKENS, shown } from "./limits.js";
 import type { Body } from "./transport.js";
 
 /** A token of output is at most so many bytes of UTF-8, as good as always. */
@@ -26,7 +27,11 @@ export class Production {
         const { size, counts } = readChunk(chunk);
         this.size += size;
         for (const [name, value] of Object.entries(counts)) {
-            if (value !== undefined) this.counts = { ...this.counts, [name]: value };
+            if (value === undefined) continue;
+            // Counts never shrink: the last event of a stream may leave out what the first has told.
+            const known = this.counts[name as keyof Counts];
+            const most = typeof value === "number" && typeof known === "number" ? Math.max(known, value) : value;
+            this.counts = { ...this.counts, [name]: most };
         }
     }
 
@@ -93,7 +98,7 @@ export class Production {
                 metrics[name] = tokens[name];
             }
         }
-        if (this.counts.model) metrics.model_used = this.counts.model.slice(0, 100);
+        if (this.counts.model) metrics.model_used = shown(this.counts.model, LONGEST_MODEL);
         return metrics;
     }
 
@@ -106,4 +111,24 @@ export class Production {
 
 function none(): Tokens {
     return { input_tokens: 0, output_tokens: 0, cached_input_tokens: 0, reasoning_tokens: 0 };
+}
+
+export function hasTokens(metrics: Body): boolean {
+    return TOKENS.some((name) => name in metrics);
+}
+
+/** Each with at most as many tokens as the service takes at once; one at least. */
+export function partsOf(tokens: Body): Body[] {
+    const parts: Body[] = [];
+    const rest = { ...tokens };
+    while (TOKENS.some((name) => Number(rest[name] ?? 0) > MOST_TOKENS)) {
+        const part: Body = "model_used" in rest ? { model_used: rest.model_used } : {};
+        for (const name of TOKENS) {
+            if (!(name in rest)) continue;
+            part[name] = Math.min(MOST_TOKENS, Number(rest[name]));
+            rest[name] = Number(rest[name]) - Number(part[name]);
+        }
+        parts.push(part);
+    }
+    return [...parts, rest];
 }

@@ -10,7 +10,7 @@ import type { Operation, Result, Transport } from "./transport.js";
 /** Of a batch, for what a spool still held: it never delays live calls by more. */
 const MOST_OF_THE_REST = MOST_OPERATIONS / 4;
 /** Seconds that a validate nobody waits for any more is asked about, if its hold may be open. */
-const ASKED_IN_THE_BACKGROUND = 60;
+export const ASKED_IN_THE_BACKGROUND = 60;
 /** A commit is not kept waiting longer than so many seconds, whatever Retry-After says. */
 const LONGEST_RETRY_AFTER = 3600;
 /** What a commit, or another operation on an open usage, is told for good. */
@@ -20,6 +20,8 @@ const FINAL_CODES = new Set(["usage_not_found", "usage_of_another_user"]);
 export class Sender {
     /** Operations, and outcomes on their way to the disk, that are not settled yet. */
     outstanding = 0;
+    /** Those of them that a spool still held. */
+    private outstandingRest = 0;
     private live: Operation[] = [];
     private rest: Operation[] = [];
     private isRunning = false;
@@ -33,7 +35,7 @@ export class Sender {
     ) {}
 
     submit(operation: Operation): void {
-        this.count(1);
+        this.count(1, operation.isRest);
         this.enqueue(operation);
     }
 
@@ -47,8 +49,14 @@ export class Sender {
         this.stops.add(stop);
     }
 
-    count(change: number): void {
+    /** Operations of live calls that are not settled yet. */
+    get waiting(): number {
+        return this.outstanding - this.outstandingRest;
+    }
+
+    count(change: number, isRest = false): void {
         this.outstanding += change;
+        if (isRest) this.outstandingRest += change;
         if (this.outstanding === 0) {
             const idlers = this.idlers;
             this.idlers = [];
@@ -94,13 +102,26 @@ export class Sender {
                 this.end(operation, new NoAnswer("the service was not reached in time", false));
             }
             if (batch.length > 0) {
-                const results = await this.transport.send(batch);
-                batch.forEach((operation, index) => this.judge(operation, results[index]!));
+                const results = await this.exchange(batch);
+                batch.forEach((operation, index) => {
+                    this.guarded(() => this.judge(operation, results[index]!));
+                });
             } else if (over.length === 0) {
                 break;
             }
         }
         this.isRunning = false;
+    }
+
+    private async exchange(batch: Operation[]): Promise<Result[]> {
+        try {
+            return await this.transport.send(batch);
+        } catch (error) {
+            // It throws nothing; if it did, the loop that serves all goes on.
+            this.tellDefect(error);
+            const none = new NoAnswer("a defect of the client", true);
+            return batch.map(() => none);
+        }
     }
 
     /** What is over, and the next batch. */
@@ -119,7 +140,15 @@ export class Sender {
                     queue.shift();
                     continue;
                 }
-                size += utf8Length(operation.element()) + 1;
+                try {
+                    size += utf8Length(operation.element()) + 1;
+                } catch (error) {
+                    // Of what is judged where it enters, nothing comes here.
+                    this.tellDefect(error);
+                    over.push(operation);
+                    queue.shift();
+                    continue;
+                }
                 if (size > MOST_BYTES && batch.length > 0) break;
                 batch.push(operation);
                 queue.shift();
@@ -159,7 +188,7 @@ export class Sender {
 
     private end(operation: Operation, result: Result): void {
         this.guarded(() => operation.done(result));
-        this.count(-1);
+        this.count(-1, operation.isRest);
     }
 
     /** A defect in what follows from one answer must not end the loop that serves all. */
@@ -167,8 +196,12 @@ export class Sender {
         try {
             callback();
         } catch (error) {
-            this.events.tell("defect", { error: error instanceof Error ? error.name : typeof error });
+            this.tellDefect(error);
         }
+    }
+
+    private tellDefect(error: unknown): void {
+        this.events.tell("defect", { error: error instanceof Error ? error.name : typeof error });
     }
 }
 
@@ -183,6 +216,13 @@ function isFinal(operation: Operation, result: Result): boolean {
     if (operation.name === "validate") return ![408, 502, 503, 504].includes(result.status);
     // An older service has no such verb.
     if (operation.name !== "commit" && result.isNoAddress) return true;
+    const isDecided = result.isOwn && result.status !== 401 && result.status !== 429;
+    // It may have been carried out before: who did not judge it cannot say that it was not.
+    if (!operation.mustBeTold && operation.isUnsure && !isDecided) return false;
+    // A refused raise is an answer, and what waits behind it must not wait for it.
+    if (!operation.mustBeTold && result.status >= 400 && result.status < 500 && result.status !== 408) {
+        return true;
+    }
     return FINAL.has(result.status) || FINAL_CODES.has(result.code);
 }
 

@@ -72,19 +72,25 @@ function parse(payload: Uint8Array): SpoolRecord | undefined {
     }
 }
 
-/** What is left to do, in the order of the first record of each usage. */
+/**
+ * What is left to do, in the order of the first record of each usage. The records may be of many files,
+ * in any order: an outcome counts wherever it lies, and what is done anywhere is done.
+ */
 export function todo(records: SpoolRecord[]): Todo[] {
+    const done = new Set(
+        records.filter((record) => record.r === "done").map((record) => String(record.usage_id)));
     const found = new Map<string, Todo>();
     for (const record of records) {
         const usageId = String(record.usage_id);
+        if (done.has(usageId)) continue;
         const known = found.get(usageId);
         if (record.r === "open") {
-            if (!known) found.set(usageId, { usageId, userId: String(record.user_id) });
+            found.set(usageId, {
+                usageId, userId: String(record.user_id), operations: known?.operations,
+            });
         } else if (record.r === "outcome") {
             const operations = Array.isArray(record.operations) ? record.operations as SpoolRecord[] : [];
             found.set(usageId, { usageId, userId: known?.userId ?? "", operations });
-        } else if (record.r === "done") {
-            found.delete(usageId);
         }
     }
     return [...found.values()];

@@ -2,29 +2,23 @@
 import { randomUUID } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import * as fs from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 import { SpoolUnavailable } from "./errors.js";
 import type { Events } from "./events.js";
-import { lock } from "./lock.js";
-import { decode, encode, HEADER, todo, UnknownVersion } from "./spool-format.js";
+import { codeOf, gather, makeFile, makeFolder, release } from "./spool-files.js";
+import type { Found, SpoolFile } from "./spool-files.js";
+import { encode, todo } from "./spool-format.js";
 import type { SpoolRecord, Todo } from "./spool-format.js";
 import { after, Signal } from "./time.js";
 
 /** A file of so many bytes is followed by a new one. */
 const LARGEST_FILE = 64 << 20;
+/** Seconds until the next look, if another process is looking. */
+const LOOK_AGAIN = 1;
 
 /** Called once the record is on the disk, or with the error. */
 export type Written = (error?: Error) => void;
-
-/** A file under this process's lock. It is removed once no usage in it is left to be told. */
-interface SpoolFile {
-    readonly path: string;
-    readonly name: string;
-    readonly handle: fs.FileHandle;
-    size: number;
-    usages: Set<string>;
-}
 
 export class Spool {
     /** Set once the files that others have left were looked for. */
@@ -37,6 +31,8 @@ export class Spool {
     private turn: Promise<void> = Promise.resolve();
     private isWriting = false;
     private isClosed = false;
+    /** Of calls that were running when it was closed. */
+    private running = new Set<string>();
     private stopLooking: () => void = () => undefined;
     private readonly atExit = (): void => this.removeAtExit();
 
@@ -58,7 +54,7 @@ export class Spool {
         if (this.folder === undefined || this.current) return;
         try {
             await this.inTurn(async () => {
-                this.current ??= await this.makeFile(this.folder!);
+                this.current ??= await makeFile(this.folder!);
             });
         } catch (error) {
             const reason = codeOf(error);
@@ -78,16 +74,34 @@ export class Spool {
         });
     }
 
-    /** Writes what waits, and lets the files go: removed if nothing in them is left to be told. */
-    async close(): Promise<void> {
+    /** Whether what is written outlives the process. */
+    get isKept(): boolean {
+        return this.folder !== undefined;
+    }
+
+    /**
+     * Writes what waits, and lets the files go: removed if nothing in them is left to be told. Those that
+     * name one of the `running` usages, whose outcome may still come, are kept until then, so that nobody
+     * takes them for those of a process that died.
+     */
+    async close(running: Set<string>): Promise<void> {
         this.stopLooking();
         await this.inTurn(async () => {
             this.isClosed = true;
-            for (const file of this.all()) await release(file, file.usages.size === 0);
-            this.files.clear();
-            this.current = undefined;
+            this.running = running;
+            await this.letGo();
         });
         process.removeListener("exit", this.atExit);
+    }
+
+    /** Of the files of a spool that was closed, all that name no call which is still running. */
+    private async letGo(): Promise<void> {
+        for (const file of this.all()) {
+            if ([...file.usages].some((usage) => this.running.has(usage))) continue;
+            await release(file, file.usages.size === 0);
+            this.files.delete(file.name);
+            if (file === this.current) this.current = undefined;
+        }
     }
 
     /** Keeps for a person what the service refused for good. */
@@ -133,13 +147,23 @@ export class Spool {
             // Whatever reached the file, nothing is written behind it.
             await this.retire();
         }
-        for (const { written } of batch) written?.(failure);
+        for (const { record } of batch) {
+            if (record.r === "outcome" && !failure) this.running.delete(String(record.usage_id));
+        }
+        if (this.isClosed) await this.letGo();
+        for (const { written } of batch) {
+            try {
+                written?.(failure);
+            } catch (error) {
+                this.events.tell("defect", { error: codeOf(error) });
+            }
+        }
     }
 
     private async writeToDisk(folder: string, records: SpoolRecord[], mustSync: boolean): Promise<void> {
         if (!this.current) {
-            if (this.isClosed || records.every((record) => record.r === "done")) return this.forget(records);
-            this.current = await this.makeFile(folder);
+            if (records.every((record) => record.r === "done")) return this.forget(records);
+            this.current = await makeFile(folder);
         }
         const file = this.current;
         const data = join8(records.map(encode));
@@ -176,69 +200,43 @@ export class Spool {
         await this.forget([]);
     }
 
-    private async makeFile(folder: string): Promise<SpoolFile> {
-        await makeFolder(folder);
-        const id = randomUUID();
-        const hidden = join(folder, `${id}.new`);
-        const path = join(folder, `${id}.spool`);
-        const handle = await fs.open(hidden, "ax", 0o600);
-        try {
-            // Locked before it has its name: nobody takes over a file that is in use.
-            if (!await lock(handle.fd)) throw new Error("locked by another process");
-            await handle.write(HEADER, 0, HEADER.length);
-            await handle.datasync();
-            await fs.rename(hidden, path);
-            await syncFolder(folder);
-        } catch (error) {
-            await handle.close();
-            throw error;
-        }
-        return { path, name: `${id}.spool`, handle, size: HEADER.length, usages: new Set() };
-    }
-
     // What others have left
 
     private async look(): Promise<void> {
         if (this.isClosed || this.folder === undefined) return;
+        let again = this.adoptEvery;
         try {
-            const mine = new Set([...this.files.keys(), this.current?.name]);
-            for (const name of (await fs.readdir(this.folder)).sort()) {
-                if (name.endsWith(".spool") && !mine.has(name)) await this.takeOver(this.folder, name);
-            }
+            const mine = new Set(this.all().map((file) => file.name));
+            const found = await gather(this.folder, mine);
+            if (found) await this.takeOver(found);
+            // Another process is looking; what it leaves is found soon.
+            else again = Math.min(LOOK_AGAIN, again);
         } catch {
             // No folder yet, or none that can be read: `ensure` tells.
         }
         this.hasLooked.set();
-        this.stopLooking = after(
-            this.adoptEvery, false, () => void this.inTurn(() => this.look()));
+        this.stopLooking = after(again, false, () => void this.inTurn(() => this.look()));
     }
 
-    private async takeOver(folder: string, name: string): Promise<void> {
-        const path = join(folder, name);
-        let handle: fs.FileHandle;
-        try {
-            handle = await fs.open(path, "r");
-        } catch {
-            return; // Somebody was faster.
+    private async takeOver(found: Found): Promise<void> {
+        for (const name of found.strange) {
+            if (this.strange.has(name)) continue;
+            this.strange.add(name);
+            this.events.tell("spool_unknown", { file: name });
         }
-        const file: SpoolFile = { path, name, handle, size: 0, usages: new Set() };
-        try {
-            const isMine = await lock(handle.fd)
-                && (await handle.stat()).ino === (await fs.stat(path)).ino;
-            if (!isMine) return await release(file, false);
-            const left = todo(decode(await handle.readFile()));
-            if (left.length === 0) return await release(file, true);
-            file.usages = new Set(left.map((each) => each.usageId));
-            this.files.set(name, file);
-            this.events.tell("spool_adopted", { file: name, usages: left.length });
-            for (const each of left) this.adopt(each);
-        } catch (error) {
-            if (error instanceof UnknownVersion && !this.strange.has(name)) {
-                this.strange.add(name);
-                this.events.tell("spool_unknown", { file: name });
+        const left = todo(found.files.flatMap((each) => each.records));
+        const usages = new Set(left.map((each) => each.usageId));
+        for (const { file, records } of found.files) {
+            file.usages = new Set(
+                records.map((record) => String(record.usage_id)).filter((usage) => usages.has(usage)));
+            if (file.usages.size === 0) {
+                await release(file, true);
+                continue;
             }
-            await release(file, false);
+            this.files.set(file.name, file);
+            this.events.tell("spool_adopted", { file: file.name, usages: file.usages.size });
         }
+        for (const each of left) this.adopt(each);
     }
 
     /** A process that ends by itself leaves no file that says nothing. */
@@ -254,36 +252,6 @@ export class Spool {
     }
 }
 
-async function release(file: SpoolFile, remove: boolean): Promise<void> {
-    if (remove) await fs.unlink(file.path).catch(() => undefined);
-    await file.handle.close().catch(() => undefined);
-}
-
-/** With its parents. Node's own way to make these never ends below /proc, which refuses them. */
-async function makeFolder(folder: string): Promise<void> {
-    try {
-        await fs.mkdir(folder, 0o700);
-    } catch (error) {
-        const code = codeOf(error);
-        if (code === "EEXIST") return;
-        const parent = dirname(folder);
-        if (code !== "ENOENT" || parent === folder) throw error;
-        await makeFolder(parent);
-        await fs.mkdir(folder, 0o700).catch((failure) => {
-            if (codeOf(failure) !== "EEXIST") throw failure;
-        });
-    }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-    const handle = await fs.open(folder, "r");
-    try {
-        await handle.sync();
-    } finally {
-        await handle.close();
-    }
-}
-
 function join8(parts: Uint8Array[]): Uint8Array {
     const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
@@ -292,10 +260,4 @@ function join8(parts: Uint8Array[]): Uint8Array {
         at += part.length;
     }
     return whole;
-}
-
-function codeOf(error: unknown): string {
-    const facts = error as { code?: unknown; message?: unknown };
-    if (typeof facts?.code === "string") return facts.code;
-    return typeof facts?.message === "string" ? facts.message : "unknown";
 }

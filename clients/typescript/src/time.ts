@@ -24,6 +24,8 @@ export function after(seconds: number, keepsAlive: boolean, callback: () => void
 /** Something that happens once. */
 export class Signal {
     isSet = false;
+    /** Why what was waited for did not happen. */
+    error?: Error;
     private callbacks: (() => void)[] = [];
 
     set(): void {

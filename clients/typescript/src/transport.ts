@@ -9,6 +9,8 @@ export const MOST_OPERATIONS = 256;
 export const MOST_BYTES = (1 << 20) - 16_384;
 /** A service that had no `/batch` is asked for it again after so many seconds. */
 const BATCH_ASKED_AGAIN = 600;
+/** Answers to a batch that would be each operation's own: the key is wrong, or it is to be tried later. */
+const OF_ALL = new Set([401, 408, 429]);
 
 export type Body = Record<string, unknown>;
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -58,10 +60,21 @@ export class Answer {
         return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
     }
 
-    /** 404 of an address that the service does not have, not of a usage that it does not know. */
+    /**
+     * Whether the service has said it, not a gateway before it: each of its refusals has a code, each of
+     * its decisions a message.
+     */
+    get isOwn(): boolean {
+        return this.code !== "" || "message" in this.body;
+    }
+
+    /**
+     * The service's own 404 of an address that it does not have; not a gateway's, nor that of a usage
+     * that it does not know.
+     */
     get isNoAddress(): boolean {
         return (this.status === 404 || this.status === 405)
-            && ["not_found", "method_not_allowed", ""].includes(this.code);
+            && ["not_found", "method_not_allowed"].includes(this.code);
     }
 }
 
@@ -81,6 +94,8 @@ export interface OperationFacts {
     retryUntil?: number;
     /** What a spool still held: it never delays live calls. */
     isRest?: boolean;
+    /** A part of an outcome, as a commit is: sent until the service has judged it. */
+    mustBeTold?: boolean;
 }
 
 export class Operation {
@@ -88,6 +103,7 @@ export class Operation {
     deadline?: number;
     readonly retryUntil?: number;
     readonly isRest: boolean;
+    readonly mustBeTold: boolean;
     isAbandoned = false;
     /** The service may have carried it out. */
     isUnsure = false;
@@ -103,6 +119,7 @@ export class Operation {
         this.deadline = facts.deadline;
         this.retryUntil = facts.retryUntil;
         this.isRest = facts.isRest ?? false;
+        this.mustBeTold = facts.mustBeTold ?? name === "commit";
     }
 
     get body(): Body {
@@ -140,8 +157,6 @@ export class Transport {
         if (monotonic() >= this.batchFrom) {
             const results = await this.batch(operations);
             if (results) return results;
-            this.batchFrom = monotonic() + BATCH_ASKED_AGAIN;
-            this.events.tell("batch_unsupported");
         }
         return this.oneByOne(operations);
     }
@@ -159,19 +174,27 @@ export class Transport {
         return results;
     }
 
-    private call(operation: Operation): Promise<Result> {
+    private async call(operation: Operation): Promise<Result> {
         const headers: Record<string, string> = {};
         if (operation.token) headers["Authorization"] = `Bearer ${operation.token.text}`;
         return this.post(`${this.base}/${operation.name}`, JSON.stringify(operation.body), headers);
     }
 
-    /** Undefined: the service has no `/batch`. */
+    /**
+     * Undefined: it is to be sent one by one, since the service has no `/batch`, or would not take the
+     * whole: what is wrong with one operation must not be the others' answer.
+     */
     private async batch(operations: Operation[]): Promise<Result[] | undefined> {
         const body = `{"operations":[${operations.map((each) => each.element()).join(",")}]}`;
         const whole = await this.post(`${this.base}/batch`, body, {});
         if (whole instanceof NoAnswer) return operations.map(() => whole);
-        if (whole.isNoAddress) return undefined;
-        if (whole.status !== 200) return operations.map(() => whole);
+        if (whole.isNoAddress) {
+            this.batchFrom = monotonic() + BATCH_ASKED_AGAIN;
+            this.events.tell("batch_unsupported");
+            return undefined;
+        }
+        if (OF_ALL.has(whole.status) || whole.status >= 500) return operations.map(() => whole);
+        if (whole.status !== 200) return undefined;
         const results = whole.body.results;
         if (!Array.isArray(results) || results.length !== operations.length) {
             const unread = new NoAnswer("the batch's answer cannot be read", true);

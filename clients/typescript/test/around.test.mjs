@@ -44,11 +44,28 @@ test("a handler is metered by its request, and a refusal is the caller's answer"
     // A wrong key is the tool server's own mistake: nothing of it is told.
     refusal = { status: 401, body: { code: "invalid_internal_key", detail: "Send a valid key." } };
     const ours = await ask("again");
-    assert.equal(ours.status, 503);
+    assert.equal(ours.status, 500);
     assert.ok(!(await ours.text()).includes("key"));
     // A call that runs already: the service says so with a 200, the caller is refused all the same.
     refusal = { status: 200, body: { access: "granted", code: "replayed", usage_id: "x", user_id: "u" } };
     assert.equal((await ask("twice")).status, 409);
+    refusal = { status: 401, body: { code: "invalid_token", detail: "No." } };
+    assert.equal((await ask("other")).headers.get("www-authenticate"), "Bearer");
+});
+
+test("what no call can be made of is refused before the service is asked", async (t) => {
+    const service = await fakeService(t);
+    const { client } = newClient(t, service);
+    const handle = cuebx.meteredHandler(client, "f", () => new Response("ran"));
+    const ask = (headers) => handle(new Request("http://tool.example/x", { method: "POST", body: "b", headers }));
+    const status = async (headers) => (await ask(headers)).status;
+    assert.equal((await ask({})).headers.get("www-authenticate"), "Bearer");
+    assert.equal(await status({}), 401);
+    assert.equal(await status({ Authorization: "Bearer \u00e9" }), 401);
+    assert.equal(await status({ Authorization: "Bearer u", "Idempotency-Key": "x".repeat(256) }), 400);
+    assert.equal(service.requests.length, 0);
+    assert.equal(await status({ Authorization: "Bearer u", "Idempotency-Key": "" }), 200);
+    assert.ok(service.operations("validate")[0].request_id.length > 30);
 });
 
 /** A server whose handler gets what Express's would: a parsed body. */
@@ -113,7 +130,9 @@ test("a caller of Express's that goes away leaves nothing held", async (t) => {
     });
     const { url } = await served(t, handle);
     const away = new AbortController();
-    const asked = fetch(url, { method: "POST", body: "{}", signal: away.signal }).catch((error) => error.name);
+    const asked = fetch(url, {
+        method: "POST", body: "{}", signal: away.signal, headers: { Authorization: "Bearer u" },
+    }).catch((error) => error.name);
     await held;
     away.abort();
     assert.equal(await asked, "AbortError");

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { canonicalJSON, failureType, payloadHash } from "../dist/esm/index.js";
+import { canonicalJSON, failureType, InvalidRequest, InvalidToken, payloadHash } from "../dist/esm/index.js";
 import { readChunk } from "../dist/esm/chunks.js";
 import { crc32, decode, encode, HEADER, todo, UnknownVersion } from "../dist/esm/spool-format.js";
 import { fakeService, newClient, newFolder } from "./service.mjs";
@@ -131,6 +131,7 @@ test("each error has its failure type", () => {
         [named("BadRequestError"), "validation_error"], [named("AI_APICallError"), "upstream_error"],
         [new TypeError("fetch failed", { cause: { code: "ECONNREFUSED" } }), "upstream_error"],
         [new TypeError("fetch failed", { cause: { code: "UND_ERR_HEADERS_TIMEOUT" } }), "timeout"],
+        [new InvalidRequest("x", { status: 422, code: "validation_error" }), "internal_error"],
         [new SyntaxError("x"), "invalid_response"], [new TypeError("x"), "internal_error"],
         ["text", "internal_error"], [null, "internal_error"], [undefined, "internal_error"],
     ]) assert.equal(failureType(error), type, String(error));
@@ -160,5 +161,47 @@ test("chunks are read by their shape", () => {
         assert.equal(read.size, size, JSON.stringify(chunk));
         const told = Object.fromEntries(Object.entries(read.counts).filter(([, value]) => value !== undefined));
         assert.deepEqual(told, counts, JSON.stringify(chunk));
+    }
+});
+
+test("what a host says is judged where it enters", async (t) => {
+    const service = await fakeService(t);
+    const { client } = newClient(t, service);
+    const refused = async (kind, options) => {
+        await assert.rejects(client.metered("f", options, () => assert.fail("it ran")), kind, JSON.stringify(options));
+    };
+    for (const user of ["", "é", "a\nb", "a b", undefined, 5]) await refused(InvalidToken, { user });
+    for (const more of [
+        { estimate: { model: "\ud800" } }, { estimate: { inputChars: NaN } }, { estimate: {} },
+        { estimate: { inputTokens: 1.5 } }, { requestId: "x".repeat(256) }, { requestId: "a\0" },
+        { holdSeconds: 0 }, { holdSeconds: 1.5 }, { method: "" }, { parent: "" },
+    ]) await refused(InvalidRequest, { user: "t", ...more });
+    assert.equal(service.requests.length, 0);
+    const names = { requestId: "one", endpoint: "/\ud800", client: { userAgent: "\ud800" } };
+    await client.metered("f", { user: "t", ...names }, (call) => {
+        for (const used of [
+            { outputTokens: 1.5 }, { outputTokens: -1 }, { outputTokens: true }, { outputTokens: 1e9 + 1 },
+            { inputTokens: 1, cachedInputTokens: 2 }, { reasoningTokens: 1 }, { credits: 0.25 },
+            { credits: "0.1234567" }, { credits: "-1" }, { credits: "1e3" }, { credits: "1", outputTokens: 1 },
+            { credits: "1000000001" },
+        ]) assert.throws(() => call.settle(used), InvalidRequest, JSON.stringify(used));
+        assert.throws(() => call.fail("canceled", "x"), InvalidRequest);
+        assert.throws(() => call.extend({ holdSeconds: 0 }), InvalidRequest);
+        call.settle({ credits: 3 });
+    });
+    assert.ok(await client.flush());
+    assert.equal(service.operations("validate")[0].endpoint, "/\ufffd");
+    assert.equal(service.operations("commit")[0].credits, "3");
+});
+
+test("a usage's records may lie in any order", () => {
+    const start = { r: "open", usage_id: "a", user_id: "u" };
+    const end = { r: "outcome", usage_id: "a", operations: [{ op: "commit" }] };
+    const done = { r: "done", usage_id: "a" };
+    const left = [{ usageId: "a", userId: "u", operations: [{ op: "commit" }] }];
+    assert.deepEqual(todo([start, end]), left);
+    assert.deepEqual(todo([end, start]), left);
+    for (const records of [[done, start, end], [start, done, end], [end, start, done]]) {
+        assert.deepEqual(todo(records), []);
     }
 });

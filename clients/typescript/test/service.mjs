@@ -72,6 +72,7 @@ export function newClient(t, service, options = {}) {
         url: service.url, spool: "memory", firstPause: 0.001, longestPause: 0.01, validateSeconds: 5,
         onEvent: (event) => events.push(event), ...options,
     });
-    t.after(() => client.close());
+    // The service is gone by then, so that nobody is to be waited for.
+    t.after(() => client.close(0));
     return { client, events };
 }

@@ -15,18 +15,24 @@ struct Asking: Sendable {
     let estimate: UsageEstimate?
     let holdSeconds: Int?
 
-    init(feature: String, user: String, payload: Payload, details: CallDetails) {
+    /// Throws `invalidRequest` or `invalidToken` for what the service could not read.
+    init(
+        feature: String, user: String, payload: Payload, details: CallDetails
+    ) throws(CueBXError) {
         self.feature = feature
-        token = Secret(text: Self.withoutScheme(user))
+        let text = Self.withoutScheme(user)
+        try Limits.token(text)
+        token = Secret(text: text)
         estimate = details.estimate
         holdSeconds = details.holdSeconds
         var request = UsageValidateRequest(
-            requestId: details.requestId ?? newId(), featureKey: feature,
+            requestId: details.requestId.flatMap { $0.isEmpty ? nil : $0 } ?? newId(),
+            featureKey: feature,
             endpoint: details.endpoint, method: details.method, payloadHash: payload.hash,
             holdSeconds: details.holdSeconds, client: details.client,
             usageEstimate: details.estimate)
         request.json.set("parent_usage_id", details.parentUsageId)
-        self.request = request
+        self.request = try Limits.judged(request)
     }
 
     private static func withoutScheme(_ user: String) -> String {

@@ -24,6 +24,7 @@ public final class Call: Sendable, CustomStringConvertible {
     /// How many tokens a tenth of the hold is; unknown until something was charged.
     @ClientActor var tokensOfATenth = Double.infinity
     @ClientActor private var hasEnded = false
+    @ClientActor private var canRaise = true
     private let told = Mutex(Told())
     /// A client that nobody holds any more closes itself.
     private let client: Client
@@ -48,24 +49,28 @@ public final class Call: Sendable, CustomStringConvertible {
     public var requestId: String { asking.request.requestId ?? "" }
 
     /// What the call used, in total; the last word before the end counts. Left out, the whole hold
-    /// is charged.
+    /// is charged. Throws `invalidRequest` for what the service would not take.
     /// - credits: a decimal text, e.g. "0.25", instead of tokens; beside what was captured before.
     public func settle(
         inputTokens: Int? = nil, outputTokens: Int? = nil, cachedInputTokens: Int? = nil,
         reasoningTokens: Int? = nil, model: String? = nil, credits: String? = nil
-    ) {
-        var settled = UsageMetrics(
-            modelUsed: model.map { String($0.prefix(longestModel)) }, inputTokens: inputTokens,
-            outputTokens: outputTokens, cachedInputTokens: cachedInputTokens,
-            reasoningTokens: reasoningTokens
-        ).json
+    ) throws(CueBXError) {
+        let used = UsageMetrics(
+            modelUsed: model.flatMap { $0.isEmpty ? nil : Limits.shown($0) },
+            inputTokens: inputTokens, outputTokens: outputTokens,
+            cachedInputTokens: cachedInputTokens, reasoningTokens: reasoningTokens)
+        try Limits.settlement(used, credits: credits)
+        var settled = used.json
         settled.set("credits", credits)
-        told.withLock { $0.settled = settled }
+        let whole = settled
+        told.withLock { $0.settled = whole }
     }
 
-    /// The call has failed, though its body returns: what it holds is given back.
+    /// The call has failed, though its body returns: what it holds is given back. Throws
+    /// `invalidRequest` for a type that a commit cannot tell.
     /// - reason: one sentence.
-    public func fail(_ type: FailureType, _ reason: String) {
+    public func fail(_ type: FailureType, _ reason: String) throws(CueBXError) {
+        try Limits.failureType(type)
         told.withLock { $0.failure = UsageFailure(failureType: type, reason: reason) }
     }
 
@@ -76,8 +81,13 @@ public final class Call: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Asks, in the background, for more time or more credits than what is held.
-    public func extend(holdSeconds: Int? = nil, additionalCredits: String? = nil) {
+    /// Asks, in the background, for more time or more credits than what is held. Throws
+    /// `invalidRequest` for what the service would not take.
+    public func extend(
+        holdSeconds: Int? = nil, additionalCredits: String? = nil
+    ) throws(CueBXError) {
+        try Limits.holdSeconds(holdSeconds)
+        try Limits.amount("additional_credits", additionalCredits)
         let asked = UsageExtendRequest(
             holdSeconds: holdSeconds, additionalCredits: additionalCredits
         ).json
@@ -99,11 +109,22 @@ public final class Call: Sendable, CustomStringConvertible {
         hasEnded = true
         var told = told.withLock { $0 }
         if let (error, type) = error, told.failure == nil {
-            told.failure = UsageFailure(failureType: type, reason: "\(Swift.type(of: error))")
+            let known = Limits.failureTypes.contains(type) ? type : .internalError
+            told.failure = UsageFailure(failureType: known, reason: "\(Swift.type(of: error))")
         }
         let written = engine.finish(usage, outcome(told))
         let patience = Task.isCancelled ? canceledWaits : diskTimeout
         _ = await written.wait(for: patience, heedsCancellation: false)
+    }
+
+    /// By what was held at first; once it is refused, it is not asked for again.
+    @ClientActor
+    func raiseHold() {
+        guard usage.isOpen, canRaise else { return }
+        engine.extend(usage, ["additional_credits": .string(held)]) {
+            self.canRaise = false
+            self.extensionRefused()
+        }
     }
 
     func extensionRefused() {

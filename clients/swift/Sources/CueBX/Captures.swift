@@ -1,64 +1,90 @@
+/// Parts of a hold that are charged while its call runs, and what becomes of those that were not.
 extension Engine {
     /// Charges a part of the hold while the call runs.
-    /// - taken: called if it was charged, `refused` if it was not and will not be.
+    /// - notTaken: called if it was not charged and will not be, with whether the hold is too
+    ///   small.
     func capture(
         _ usage: Usage, _ body: JSONObject, taken: @escaping @ClientActor (Answer) -> Void,
-        refused: @escaping @ClientActor () -> Void
+        notTaken: @escaping @ClientActor (_ isExceeded: Bool) -> Void
     ) {
         let deadline = ContinuousClock.now + options.commitBudget
         let operation = Operation("capture", body, deadline: deadline) { reply in
-            guard self.captured(usage, body, reply) else { return refused() }
-            if case .success(let answer) = reply, answer.status == 200 { taken(answer) }
+            if let answer = reply.answer, answer.status == 200 {
+                usage.noteReserved(of: answer)
+                return taken(answer)
+            }
+            if reply.isNotPriced, self.chargeAll(usage, body, usage.creditsReserved) {
+                // It is charged; its tokens are for the log.
+                return notTaken(false)
+            }
+            self.tellNotCaptured(usage, reply)
+            notTaken(reply.answer?.code == "hold_exceeded")
         }
         inOrder(usage, operation)
     }
 
-    /// Whether the part is charged, or will be by an operation that was put in its place.
-    func captured(_ usage: Usage, _ body: JSONObject, _ reply: Reply) -> Bool {
-        var facts = ["usage_id": usage.usageId, "reason": reply.message]
-        guard case .success(let answer) = reply else {
-            events.tell("capture_refused", facts)
-            return false
+    /// What a capture was to charge whose call has ended meanwhile: its commit does.
+    func owe(_ usage: Usage, _ body: JSONObject) {
+        usage.owed.append(body)
+        for commit in usage.waiting where commit.name == "commit" { pay(usage, commit) }
+    }
+
+    /// A commit that is about to be sent takes what is owed; one that is to give back is preceded
+    /// by a capture of it.
+    func pay(_ usage: Usage, _ commit: Operation) {
+        let owed = usage.owed
+        usage.owed = []
+        for body in owed {
+            let isSuccess = commit.body["success"] == true
+            if usage.isTakenWhole && !isSuccess { continue }
+            if isSuccess || !canCapture {
+                commit.body = withPart(commit.body, body.value("metrics") ?? [:])
+            } else {
+                outcomeCapture(usage, body)
+            }
         }
-        if answer.status == 200 {
-            usage.noteReserved(of: answer)
-            return true
+    }
+
+    /// Of a capture that is a part of an outcome, whose commit waits behind it.
+    func judgeOutcome(_ usage: Usage, _ body: JSONObject, _ reply: Reply) {
+        if let answer = reply.answer, answer.status == 200 {
+            return usage.noteReserved(of: answer)
         }
-        if answer.isUnknownVerb {
-            canCapture = false
-            chargeByCommit(usage, body)
-            return false
-        }
-        var held = usage.creditsReserved
-        if answer.code == "hold_exceeded" {
-            held = answer.body.value("credits_reserved") ?? held
-        } else if answer.hasError({ $0["type"] == "not_priced" }) {
-            fixedPrices.insert(usage.feature)
-        } else {
-            facts["status"] = String(answer.status)
-            facts["code"] = answer.code
-            events.tell("capture_refused", facts)
-            return false
-        }
-        guard body["metrics"] != nil, isPositive(held) else {
+        tellNotCaptured(usage, reply)
+        guard let answer = reply.answer else { return }
+        if answer.isUnknownVerb { return chargeByCommit(usage, body) }
+        let isExceeded = answer.code == "hold_exceeded"
+        guard isExceeded || reply.isNotPriced else { return }
+        let isSuccess = usage.waiting.contains { $0.name == "commit" && $0.body["success"] == true }
+        // A commit may take more than what is held, if the feature's overuse allows it.
+        if isExceeded && isSuccess { return chargeByCommit(usage, body) }
+        let told: String? = isExceeded ? answer.body.value("credits_reserved") : nil
+        if !chargeAll(usage, body, told ?? usage.creditsReserved) {
             // Of what another process left, nobody knows how much is held.
             chargeByCommit(usage, body)
-            return true
         }
-        captureWhole(usage, body, held)
+    }
+
+    /// In place of a part that is more than what is left, or has no price of its own. Whether there
+    /// was anything to charge.
+    private func chargeAll(_ usage: Usage, _ body: JSONObject, _ held: String) -> Bool {
+        guard body["metrics"] != nil, isPositive(held) else { return false }
+        usage.isTakenWhole = true
+        let part = UsageCaptureRequest(body)
+        outcomeCapture(
+            usage,
+            UsageCaptureRequest(
+                userId: usage.userId, usageId: usage.usageId,
+                captureId: "\(part.captureId ?? "")-whole", credits: held
+            ).json)
         return true
     }
 
-    private func captureWhole(_ usage: Usage, _ body: JSONObject, _ held: String) {
-        let part = UsageCaptureRequest(body)
-        let whole = UsageCaptureRequest(
-            userId: usage.userId, usageId: usage.usageId,
-            captureId: "\(part.captureId ?? "")-whole", credits: held
-        ).json
+    private func outcomeCapture(_ usage: Usage, _ body: JSONObject) {
         let deadline = ContinuousClock.now + options.commitBudget
-        let operation = Operation("capture", whole, deadline: deadline, isRest: usage.isRest) {
-            _ = self.captured(usage, whole, $0)
-        }
+        let operation = Operation(
+            "capture", body, deadline: deadline, isRest: usage.isRest, mustBeTold: true
+        ) { self.judgeOutcome(usage, body, $0) }
         inOrder(usage, operation, isNext: true)
     }
 
@@ -69,4 +95,20 @@ extension Engine {
             following.body = withPart(following.body, capture.value("metrics") ?? [:])
         }
     }
+
+    private func tellNotCaptured(_ usage: Usage, _ reply: Reply) {
+        if reply.answer?.isUnknownVerb ?? false { noCaptures() }
+        if reply.isNotPriced { return }
+        var facts = ["usage_id": usage.usageId, "reason": reply.message]
+        facts["status"] = reply.answer.map { String($0.status) }
+        facts["code"] = reply.answer?.code
+        events.tell("capture_refused", facts)
+    }
+}
+
+extension Reply {
+    var answer: Answer? { if case .success(let answer) = self { answer } else { nil } }
+
+    /// Whether the feature turns out to have no price of tokens.
+    var isNotPriced: Bool { answer?.hasError { $0["type"] == "not_priced" } ?? false }
 }

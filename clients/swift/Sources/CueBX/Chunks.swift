@@ -17,12 +17,14 @@ public struct TokenCounts: Sendable, Hashable {
         self.model = model
     }
 
-    /// Takes over what the other has.
+    /// Takes over what the other has. Counts never shrink: the last event of a stream may leave out
+    /// what the first has told, e.g. what was cached.
     mutating func update(_ other: TokenCounts) {
-        inputTokens = other.inputTokens ?? inputTokens
-        outputTokens = other.outputTokens ?? outputTokens
-        cachedInputTokens = other.cachedInputTokens ?? cachedInputTokens
-        reasoningTokens = other.reasoningTokens ?? reasoningTokens
+        func larger(_ one: Int?, _ two: Int?) -> Int? { [one, two].compactMap { $0 }.max() }
+        inputTokens = larger(inputTokens, other.inputTokens)
+        outputTokens = larger(outputTokens, other.outputTokens)
+        cachedInputTokens = larger(cachedInputTokens, other.cachedInputTokens)
+        reasoningTokens = larger(reasoningTokens, other.reasoningTokens)
         model = other.model ?? model
     }
 }

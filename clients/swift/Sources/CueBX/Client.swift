@@ -109,7 +109,7 @@ public final class Client: Sendable, CustomStringConvertible {
         _ feature: String, user: String, payload: Payload = "",
         _ details: CallDetails = CallDetails()
     ) async throws -> Call {
-        let asking = Asking(feature: feature, user: user, payload: payload, details: details)
+        let asking = try Asking(feature: feature, user: user, payload: payload, details: details)
         return try await core.begin(asking, client: self)
     }
 
@@ -157,7 +157,7 @@ final class Core {
         guard let engine = engine() else { throw CueBXError(.misused, "The client was closed.") }
         try await engine.spool.ensure()
         try Task.checkCancellation()
-        if engine.sender.outstanding >= options.mostWaiting {
+        if engine.sender.waiting >= options.mostWaiting {
             throw CueBXError(.overloaded, "Too many calls are waiting to be asked for.")
         }
         return try await Entry(engine, asking, client: client).call()

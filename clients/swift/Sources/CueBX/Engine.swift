@@ -1,3 +1,6 @@
+/// A service that had no `/extend`, or no `/capture`, is asked for it again after so long.
+private let askedAgain = Duration.seconds(600)
+
 /// What a client runs on: the sender, the spool, and the usages that are open.
 @ClientActor
 final class Engine {
@@ -8,10 +11,9 @@ final class Engine {
         folder: folder, adoptEvery: options.adoptEvery, events: events,
         adopt: { [weak self] in self?.takeOver($0) })
     var usages: [String: Usage] = [:]
-    var canExtend = true
-    var canCapture = true
-    /// Features that have turned out to have no price of tokens.
-    var fixedPrices: Set<String> = []
+    /// Since when the service may have these verbs, which an older one lacks.
+    private var (extendFrom, captureFrom) = (ContinuousClock.now, ContinuousClock.now)
+    private(set) var isClosed = false
     /// The service's clock, in Unix seconds, less ours.
     private(set) var clockOffset = 0.0
     private let transport: Transport
@@ -33,10 +35,21 @@ final class Engine {
         _ = spool
     }
 
-    func register(_ answer: Answer, feature: String, holdSeconds: Int?) -> Usage {
+    var canExtend: Bool { ContinuousClock.now >= extendFrom }
+    var canCapture: Bool { ContinuousClock.now >= captureFrom }
+
+    func noExtensions() {
+        extendFrom = .now + askedAgain
+    }
+
+    func noCaptures() {
+        captureFrom = .now + askedAgain
+    }
+
+    func register(_ answer: Answer, holdSeconds: Int?) -> Usage {
         let granted = UsageValidateResponse(answer.body)
         let usage = Usage(
-            usageId: granted.usageId ?? "", userId: granted.userId ?? "", feature: feature,
+            usageId: granted.usageId ?? "", userId: granted.userId ?? "",
             creditsReserved: granted.creditsReserved ?? "0.00")
         usage.holdEnds = answer.holdEnds
         if let ends = usage.holdEnds {
@@ -61,7 +74,7 @@ final class Engine {
             usage.isBusy = false
             self.next(of: usage)
         }
-        sender.count(1)
+        sender.count(1, isRest: operation.isRest)
         usage.waiting.insert(operation, at: isNext ? 0 : usage.waiting.count)
         next(of: usage)
     }
@@ -69,8 +82,9 @@ final class Engine {
     private func next(of usage: Usage) {
         if usage.isBusy || usage.waiting.isEmpty { return }
         usage.isBusy = true
-        sender.submit(usage.waiting.removeFirst())
-        sender.count(-1)
+        let operation = usage.waiting.removeFirst()
+        sender.submit(operation)
+        sender.count(-1, isRest: operation.isRest)
     }
 
     /// Whether everything was acknowledged within the span.
@@ -82,8 +96,9 @@ final class Engine {
 
     func close(within span: Duration) async -> Bool {
         let isEmpty = await flush(within: span)
+        isClosed = true
         sender.stop()
-        await spool.close()
+        await spool.close(running: Set(usages.values.filter(\.isOpen).map(\.usageId)))
         await transport.close()
         return isEmpty
     }

@@ -54,15 +54,14 @@ final class Entry {
 
     private func answered(_ reply: Reply) {
         guard case .success(let answer) = reply else {
-            return resolve(
-                .failure(
-                    CueBXError(
-                        .unavailable, "The service could not be asked: \(reply.message).")))
+            return notAnswered(
+                CueBXError(.unavailable, "The service could not be asked: \(reply.message)."))
         }
         engine.noteTime(answer)
-        if let error = error(of: answer) { return resolve(.failure(error)) }
-        let usage = engine.register(
-            answer, feature: asking.feature, holdSeconds: asking.holdSeconds)
+        if let error = error(of: answer) {
+            return error.kind == .unavailable ? notAnswered(error) : resolve(.failure(error))
+        }
+        let usage = engine.register(answer, holdSeconds: asking.holdSeconds)
         // Until it is on the disk it is not settled, or a client that closes would not wait for it.
         engine.sender.count(1)
         let open: JSONObject = [
@@ -81,8 +80,26 @@ final class Entry {
         }
     }
 
+    /// The budget is over. If the service may hold something, it is asked on in the background, and
+    /// what it has granted is given back.
+    private func notAnswered(_ error: CueBXError) {
+        let asked = operation
+        resolve(.failure(error))
+        guard let asked, asked.isUnsure, !isAbandoned else { return }
+        isAbandoned = true
+        let again = Operation(
+            "validate", asked.body, token: asked.token, deadline: .now + askedInTheBackground,
+            retryUntil: asked.retryUntil
+        ) { self.answered($0) }
+        again.isUnsure = true
+        again.isAbandoned = true
+        operation = again
+        engine.sender.submit(again)
+    }
+
     private func resolve(_ outcome: Result<Usage, CueBXError>) {
-        self.outcome = outcome
+        // Whoever waited is told; what comes later is no news for them.
+        if self.outcome == nil { self.outcome = outcome }
         // Each holds the other.
         operation = nil
         answered.set()

@@ -22,6 +22,7 @@ public struct Event: Sendable, Hashable {
         "capture_refused": .warning,
         "batch_unsupported": .info,
         "settle_left_out": .warning,
+        "settle_refused": .error,
         "hold_given_back": .info,
         "commit_refused": .error,
         "commit_given_up": .error,

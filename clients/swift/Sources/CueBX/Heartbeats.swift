@@ -8,14 +8,15 @@ private let shortestExtension = Duration.milliseconds(50)
 extension Engine {
     /// Prolongs the hold whenever half of what was left of it is over, until the call ends.
     func keepAlive(_ usage: Usage, onRefused: @escaping @ClientActor () -> Void) {
-        guard let ends = usage.holdEnds, canExtend else { return }
+        guard let ends = usage.holdEnds, usage.isOpen else { return }
         let left = ends - .now
         if left < shortestExtension { return }
         usage.beat += 1
         let beat = usage.beat
         sender.later(left * extendAt) { [weak self] in
-            guard usage.beat == beat else { return }
-            self?.extend(usage, ["hold_seconds": .int(usage.holdSeconds)], onRefused: onRefused)
+            guard let self, usage.beat == beat else { return }
+            if !canExtend { return keepAlive(usage, onRefused: onRefused) }
+            extend(usage, ["hold_seconds": .int(usage.holdSeconds)], onRefused: onRefused)
         }
     }
 
@@ -40,10 +41,15 @@ extension Engine {
         _ onRefused: @escaping @ClientActor () -> Void
     ) {
         var facts = ["usage_id": usage.usageId, "reason": reply.message]
-        guard case .success(let answer) = reply else { return events.tell("extend_refused", facts) }
+        guard case .success(let answer) = reply else {
+            // It was asked until the hold was over.
+            events.tell("extend_refused", facts)
+            return onRefused()
+        }
         if answer.isUnknownVerb {
-            canExtend = false
-            return events.tell("extend_unsupported")
+            noExtensions()
+            events.tell("extend_unsupported")
+            return keepAlive(usage, onRefused: onRefused)
         }
         let isHeartbeat = asked.value("hold_seconds") == usage.holdSeconds && usage.holdSeconds > 1
         if answer.status == 422, isHeartbeat, tries < extendTries {
@@ -56,7 +62,9 @@ extension Engine {
             facts["status"] = String(answer.status)
             facts["code"] = answer.code
             events.tell("extend_refused", facts)
-            return onRefused()
+            // A gateway's, or a key that is being changed: nothing was decided.
+            let isDecided = answer.isOwn && answer.status != 401
+            return isDecided ? onRefused() : keepAlive(usage, onRefused: onRefused)
         }
         usage.holdEnds = answer.holdEnds
         usage.noteReserved(of: answer)

@@ -22,9 +22,14 @@ struct Answer: Sendable {
         return .seconds(max(0, min(seconds, 1e9)))
     }
 
-    /// 404 of an address that the service does not have, not of a usage that it does not know.
+    /// Whether the service has said it, not a gateway before it: each of its refusals has a code,
+    /// each of its decisions a message.
+    var isOwn: Bool { !code.isEmpty || body["message"] != nil }
+
+    /// The service's own 404 of an address that it does not have; not a gateway's, nor that of a
+    /// usage that it does not know.
     var isNoAddress: Bool {
-        (status == 404 || status == 405) && ["not_found", "method_not_allowed", ""].contains(code)
+        (status == 404 || status == 405) && ["not_found", "method_not_allowed"].contains(code)
     }
 
     /// An older service: it has no such address, or no such operation of a batch.
@@ -79,6 +84,8 @@ final class Operation {
     let retryUntil: Instant?
     /// What a spool still held: it never delays live calls.
     let isRest: Bool
+    /// A part of an outcome, as a commit is: sent until the service has judged it.
+    let mustBeTold: Bool
     var isAbandoned = false
     /// The service may have carried it out.
     var isUnsure = false
@@ -89,7 +96,7 @@ final class Operation {
 
     init(
         _ name: String, _ body: JSONObject, token: Secret? = nil, deadline: Instant?,
-        retryUntil: Instant? = nil, isRest: Bool = false,
+        retryUntil: Instant? = nil, isRest: Bool = false, mustBeTold: Bool? = nil,
         done: @escaping @ClientActor (Reply) -> Void
     ) {
         self.name = name
@@ -98,6 +105,7 @@ final class Operation {
         self.deadline = deadline
         self.retryUntil = retryUntil
         self.isRest = isRest
+        self.mustBeTold = mustBeTold ?? (name == "commit")
         self.done = done
     }
 

@@ -14,7 +14,7 @@ public struct Options: Sendable {
     public var adoptEvery: Duration = .seconds(60)
     /// Between the captures of a stream.
     public var captureEvery: Duration = .seconds(5)
-    /// Operations that may wait for their turn; beyond, `overloaded`.
+    /// Operations of this process's calls that may wait for their turn; beyond, `overloaded`.
     public var mostWaiting = 4_096
     /// How long `close` waits for the service.
     public var closeBudget: Duration = .seconds(5)

@@ -1,6 +1,5 @@
 private let longestLatency = 3_600_000
 private let longestReason = 1000
-let longestModel = 100
 
 extension Call {
     /// The operations that tell the service how the call ended, in order.
@@ -14,23 +13,40 @@ extension Call {
         if settled == nil && asking.estimate != nil {
             engine.events.tell("settle_left_out", ["usage_id": usageId])
         }
-        if let production, let whole = settled { settled = production.withoutCaptured(whole) }
-        return [commit(settled ?? [:])]
+        if let production, let whole = settled {
+            var rest = UsageMetrics(production.withoutCaptured(whole))
+            if rest.hasTokens && rest.modelUsed == nil {
+                rest.modelUsed = production.model.map { Limits.shown($0) }
+            }
+            settled = rest.json
+        }
+        // More tokens than a commit may tell are captured before it.
+        var parts = UsageMetrics(settled ?? [:]).parts
+        let last = parts.removeLast()
+        return captures(of: parts) + [commit(last.json)]
     }
 
     /// What was produced is captured, the rest goes back.
     @ClientActor
     private func released(_ failure: UsageFailure) -> [JSONObject] {
         var failure = failure
-        let reason = String((failure.reason ?? "").prefix(longestReason))
+        let reason = Limits.shown(failure.reason ?? "", longestReason)
         failure.reason = reason.isEmpty ? failure.failureType?.rawValue : reason
-        guard let production, let part = production.part() else { return [commit([:], failure)] }
+        guard let production, !usage.isTakenWhole, let part = production.part() else {
+            return [commit([:], failure)]
+        }
         if !engine.canCapture {
             // An older service charges on success alone.
-            return [commit(production.metrics(production.total).json)]
+            return [commit(production.metrics(part).json)]
         }
-        guard let capture = captureBody(part, production) else { return [commit([:], failure)] }
-        return [.operation("capture", capture), commit([:], failure)]
+        return captures(of: production.metrics(part).parts) + [commit([:], failure)]
+    }
+
+    @ClientActor
+    private func captures(of parts: [UsageMetrics]) -> [JSONObject] {
+        parts.enumerated().map { index, part in
+            .operation("capture", captureBody(part, "s\(index + 1)"))
+        }
     }
 
     @ClientActor

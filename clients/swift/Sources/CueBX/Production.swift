@@ -22,6 +22,11 @@ final class Production {
             return tokens
         }
 
+        /// The first so many of each.
+        func bounded(by most: Int) -> Tokens {
+            zip(Tokens(input: most, output: most, cached: most, reasoning: most), min)
+        }
+
         func zip(_ other: Tokens, _ combine: (Int, Int) -> Int) -> Tokens {
             Tokens(
                 input: combine(input, other.input), output: combine(output, other.output),
@@ -84,7 +89,7 @@ final class Production {
 
     func metrics(_ tokens: Tokens) -> UsageMetrics {
         UsageMetrics(
-            modelUsed: model.map { String($0.prefix(longestModel)) }, inputTokens: tokens.input,
+            modelUsed: model.map { Limits.shown($0) }, inputTokens: tokens.input,
             outputTokens: tokens.output,
             cachedInputTokens: tokens.cached > 0 ? tokens.cached : nil,
             reasoningTokens: tokens.reasoning > 0 ? tokens.reasoning : nil)

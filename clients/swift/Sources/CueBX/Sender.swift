@@ -1,7 +1,7 @@
 /// Of a batch, for what a spool still held: it never delays live calls by more.
 let mostOfTheRest = mostOperations / 4
 /// For so long a validate that nobody waits for any more is asked about, if its hold may be open.
-private let askedInTheBackground = Duration.seconds(60)
+let askedInTheBackground = Duration.seconds(60)
 /// A commit is not kept waiting longer, whatever Retry-After says.
 private let longestRetryAfter = Duration.seconds(3600)
 /// What a commit, or another operation on an open usage, is told for good.
@@ -14,6 +14,10 @@ private let finalCodes: Set = ["usage_not_found", "usage_of_another_user"]
 final class Sender {
     /// Operations, and outcomes on their way to the disk, that are not settled yet.
     private(set) var outstanding = 0
+    /// Those of them that a spool still held.
+    private var outstandingRest = 0
+    /// Operations of live calls that are not settled yet.
+    var waiting: Int { outstanding - outstandingRest }
     private(set) var live: [Operation] = []
     private var rest: [Operation] = []
     private var isRunning = false
@@ -38,7 +42,7 @@ final class Sender {
     }
 
     func submit(_ operation: Operation) {
-        count(1)
+        count(1, isRest: operation.isRest)
         enqueue(operation)
     }
 
@@ -52,8 +56,9 @@ final class Sender {
         }
     }
 
-    func count(_ change: Int) {
+    func count(_ change: Int, isRest: Bool = false) {
         outstanding += change
+        if isRest { outstandingRest += change }
         guard outstanding == 0 else { return }
         let idlers = idlers
         self.idlers = []
@@ -172,7 +177,7 @@ final class Sender {
 
     private func end(_ operation: Operation, _ reply: Reply) {
         operation.done(reply)
-        count(-1)
+        count(-1, isRest: operation.isRest)
     }
 
     private static func isFinal(_ operation: Operation, _ reply: Reply) -> Bool {
@@ -180,6 +185,13 @@ final class Sender {
         if operation.name == "validate" { return ![408, 502, 503, 504].contains(answer.status) }
         // An older service has no such verb.
         if operation.name != "commit" && answer.isNoAddress { return true }
+        let isDecided = answer.isOwn && ![401, 429].contains(answer.status)
+        // It may have been carried out before: who did not judge it cannot say that it was not.
+        if !operation.mustBeTold && operation.isUnsure && !isDecided { return false }
+        // A refused raise is an answer, and what waits behind it must not wait for it.
+        if !operation.mustBeTold && (400..<500).contains(answer.status) && answer.status != 408 {
+            return true
+        }
         return finalStatuses.contains(answer.status) || finalCodes.contains(answer.code)
     }
 }

@@ -6,6 +6,15 @@ extension Engine {
         usage.isOpen = false
         sender.count(1)
         let send: Spool.Written = { hasFailed in
+            if self.isClosed {
+                // Nobody sends any more: what is on the disk is told by the next process.
+                if hasFailed || !self.spool.isKept {
+                    self.events.tell(
+                        "commit_given_up",
+                        ["usage_id": usage.usageId, "reason": "the client was closed before"])
+                }
+                return written.set()
+            }
             self.sendOutcome(of: usage, operations) { acknowledged.set() }
             self.sender.count(-1)
             if hasFailed { acknowledged.whenSet { written.set() } } else { written.set() }
@@ -33,23 +42,56 @@ extension Engine {
         of usage: Usage, _ records: [JSONObject], acknowledged: @escaping @ClientActor () -> Void
     ) {
         for (index, record) in records.enumerated() {
-            let isLast = index == records.count - 1
-            let verb: String = record.value("op") ?? ""
-            let body = record.without("op")
-            let deadline = ContinuousClock.now + options.commitBudget
-            let operation = Operation(verb, body, deadline: deadline, isRest: usage.isRest) {
-                if verb == "capture" {
-                    _ = self.captured(usage, body, $0)
-                } else {
-                    self.settled(usage, record, $0)
-                }
-                guard isLast else { return }
-                self.usages[usage.usageId] = nil
-                self.spool.append(["r": "done", "usage_id": .string(usage.usageId)])
-                acknowledged()
-            }
-            inOrder(usage, operation)
+            send(usage, record, isLast: index == records.count - 1, acknowledged)
         }
+    }
+
+    private func send(
+        _ usage: Usage, _ record: JSONObject, isLast: Bool,
+        _ acknowledged: @escaping @ClientActor () -> Void
+    ) {
+        let verb: String = record.value("op") ?? ""
+        let body = record.without("op")
+        let deadline = ContinuousClock.now + options.commitBudget
+        // What is owed may change a commit before it is sent.
+        var sent: Operation?
+        let operation = Operation(
+            verb, body, deadline: deadline, isRest: usage.isRest, mustBeTold: true
+        ) {
+            let told = sent?.body ?? body
+            sent = nil
+            if verb == "capture" { return self.judgeOutcome(usage, body, $0) }
+            if self.isChargedWhole(usage, UsageCommitRequest(told), $0) {
+                let whole = UsageCommitRequest(told).chargingWhole.json
+                return self.send(
+                    usage, .operation("commit", whole), isLast: isLast, acknowledged)
+            }
+            self.settled(usage, .operation("commit", told), $0)
+            guard isLast else { return }
+            self.usages[usage.usageId] = nil
+            self.spool.append(["r": "done", "usage_id": .string(usage.usageId)])
+            acknowledged()
+        }
+        sent = operation
+        if verb == "commit" { pay(usage, operation) }
+        inOrder(usage, operation)
+    }
+
+    /// Whether a success is told again without its amounts, which the service cannot take: then all
+    /// that is held is charged. Else the call would be free.
+    private func isChargedWhole(
+        _ usage: Usage, _ commit: UsageCommitRequest, _ reply: Reply
+    ) -> Bool {
+        guard let answer = reply.answer, [400, 413, 422].contains(answer.status), answer.isOwn,
+            commit.hasAmounts
+        else { return false }
+        events.tell(
+            "settle_refused",
+            [
+                "usage_id": usage.usageId, "status": String(answer.status), "code": answer.code,
+                "reason": answer.message,
+            ])
+        return true
     }
 
     private func settled(_ usage: Usage, _ record: JSONObject, _ reply: Reply) {

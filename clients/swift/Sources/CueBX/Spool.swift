@@ -1,3 +1,6 @@
+/// Until the next look, if another process is looking.
+private let lookAgain = Duration.seconds(1)
+
 /// What a process must not forget. Records that gather while the disk syncs share the next sync.
 @ClientActor
 final class Spool {
@@ -32,9 +35,9 @@ final class Spool {
         } else {
             looking = Task { @ClientActor [weak self] in
                 while !Task.isCancelled {
-                    await self?.look()
+                    let isOver = await self?.look() ?? true
                     do {
-                        try await Task.sleep(for: adoptEvery)
+                        try await Task.sleep(for: isOver ? adoptEvery : min(lookAgain, adoptEvery))
                     } catch {
                         return
                     }
@@ -97,22 +100,28 @@ final class Spool {
         }
     }
 
-    private func look() async {
-        guard let disk else { return }
-        let (adopted, unknown) = await disk.look()
-        for name in unknown { events.tell("spool_unknown", ["file": name]) }
-        for file in adopted {
-            events.tell("spool_adopted", ["file": file.file, "usages": String(file.left.count)])
-            for left in file.left { adopt(left) }
+    /// Whether all was looked at; else another process is looking.
+    private func look() async -> Bool {
+        guard let disk else { return true }
+        let adopted = await disk.look()
+        for name in adopted.unknown { events.tell("spool_unknown", ["file": name]) }
+        for (name, usages) in adopted.files {
+            events.tell("spool_adopted", ["file": name, "usages": String(usages)])
         }
+        for left in adopted.left { adopt(left) }
         hasLooked.set()
+        return !adopted.isAnothersTurn
     }
 
+    /// Whether what is written outlives the process.
+    var isKept: Bool { disk != nil }
+
     /// Writes what waits, and lets the files go: removed if nothing in them is left to be told.
-    func close() async {
+    /// - running: usages whose outcome may still come.
+    func close(running: Set<String> = []) async {
         looking?.cancel()
         while let writing { await writing.value }
-        await disk?.close()
+        await disk?.close(running: running)
     }
 
     @discardableResult

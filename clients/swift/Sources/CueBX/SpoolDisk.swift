@@ -12,13 +12,22 @@
 private let largestFile = 64 << 20
 /// Of a file that is taken over; a larger one is none of ours.
 private let largestAdopted = largestFile + 8 << 20
+/// The files of a process that dies become free one after the other; microseconds until all are.
+private let allAreFreeAfter: UInt32 = 100_000
+/// Seconds after which a file that never got its name is taken for a killed process's.
+private let namelessFor = 60
 
 /// The spool's files, on a thread of their own, since a disk may let wait for long.
 actor SpoolDisk {
-    /// What a file has left to do that another process left.
+    /// What other processes have left to do.
     struct Adopted: Sendable {
-        let file: String
-        let left: [SpoolFormat.Todo]
+        /// How many usages are left of each file.
+        var files: [(name: String, usages: Int)] = []
+        var left: [SpoolFormat.Todo] = []
+        /// Names of files of another format, each told once.
+        var unknown: [String] = []
+        /// Another process is looking; what it leaves is found soon.
+        var isAnothersTurn = false
     }
 
     private let thread = DiskThread()
@@ -27,6 +36,8 @@ actor SpoolDisk {
     private var current: SpoolFile?
     private var strange: Set<String> = []
     private var isClosed = false
+    /// Of calls that were running when it was closed.
+    private var running: Set<String> = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -48,11 +59,12 @@ actor SpoolDisk {
             retire()
             throw error
         }
+        if isClosed { letGo() }
     }
 
     private func writeToCurrent(_ records: [JSONObject], mustSync: Bool) throws {
         let areAllDone = records.allSatisfy { $0["r"] == "done" }
-        if current == nil && (isClosed || areAllDone) { return forget(records) }
+        if current == nil && areAllDone { return forget(records) }
         try ensure()
         guard let file = current else { return }
         for record in records where record["r"] != "done" {
@@ -62,6 +74,9 @@ actor SpoolDisk {
         try file.write(bytes)
         if mustSync { try sync(file.descriptor) }
         forget(records)
+        for record in records where record["r"] == "outcome" {
+            running.remove(SpoolFormat.usage(of: record))
+        }
         if file.size >= largestFile { retire() }
     }
 
@@ -105,27 +120,69 @@ actor SpoolDisk {
         return file
     }
 
-    /// Takes over what other processes have left.
-    /// - unknown: names of files of another format, each told once.
-    func look() -> (adopted: [Adopted], unknown: [String]) {
-        var adopted: [Adopted] = []
-        var unknown: [String] = []
-        if isClosed { return (adopted, unknown) }
-        for name in names() where files[name] == nil && name != current?.name {
+    /// Takes over what other processes have left. One call's records may lie in several files, so
+    /// that one process must have all of them before any is judged.
+    func look() -> Adopted {
+        var adopted = Adopted()
+        if isClosed { return adopted }
+        let turn = open(folder, O_RDONLY | O_CLOEXEC)
+        if turn < 0 { return adopted }
+        defer { closeDescriptor(turn) }
+        guard flock(turn, LOCK_EX | LOCK_NB) == 0 else {
+            adopted.isAnothersTurn = true
+            return adopted
+        }
+        removeNameless()
+        var found: [(file: SpoolFile, records: [JSONObject])] = []
+        addFree(to: &found, &adopted)
+        let records = found.flatMap(\.records)
+        let ended = Set(records.filter { $0["r"] != "open" }.map(SpoolFormat.usage(of:)))
+        if records.contains(where: { !ended.contains(SpoolFormat.usage(of: $0)) }) {
+            // The outcome of what is open may lie in a file that is free in a moment.
+            usleep(allAreFreeAfter)
+            addFree(to: &found, &adopted)
+        }
+        adopted.left = SpoolFormat.todo(found.flatMap(\.records))
+        let usages = Set(adopted.left.map(\.usageId))
+        for (file, records) in found {
+            file.usages = usages.intersection(records.map(SpoolFormat.usage(of:)))
+            if file.usages.isEmpty {
+                file.close(remove: true)
+            } else {
+                files[file.name] = file
+                adopted.files.append((file.name, file.usages.count))
+            }
+        }
+        return adopted
+    }
+
+    private func addFree(
+        to found: inout [(file: SpoolFile, records: [JSONObject])], _ adopted: inout Adopted
+    ) {
+        let known = Set(found.map(\.file.name) + files.keys + [current?.name ?? ""])
+        for name in names(".spool") where !known.contains(name) {
             do {
-                guard let left = try takeOver(name) else { continue }
-                adopted.append(Adopted(file: name, left: left))
+                if let free = try takeOver(name) { found.append(free) }
             } catch is SpoolFormat.UnknownVersion {
-                if strange.insert(name).inserted { unknown.append(name) }
+                if strange.insert(name).inserted { adopted.unknown.append(name) }
             } catch {
                 // It cannot be read now; the next look tries again.
             }
         }
-        return (adopted, unknown)
+    }
+
+    /// Of processes that were killed between a file's beginning and its name; nothing is in them.
+    private func removeNameless() {
+        for name in names(".new") {
+            var file = stat()
+            let path = "\(folder)/\(name)"
+            let now = unixMilliseconds() / 1000
+            if stat(path, &file) == 0, now - file.modified > namelessFor { unlink(path) }
+        }
     }
 
     /// Sorted; none if there is no folder yet, or none that can be read: `ensure` tells.
-    private func names() -> [String] {
+    private func names(_ ending: String) -> [String] {
         guard let listing = opendir(folder) else { return [] }
         defer { closedir(listing) }
         var names: [String] = []
@@ -133,28 +190,20 @@ actor SpoolDisk {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name.hasSuffix(".spool") { names.append(name) }
+            if name.hasSuffix(ending) { names.append(name) }
         }
         return names.sorted()
     }
 
-    /// Nil: it is another process's, or there is nothing to do.
-    private func takeOver(_ name: String) throws -> [SpoolFormat.Todo]? {
+    /// Nil: it is another process's.
+    private func takeOver(_ name: String) throws -> (file: SpoolFile, records: [JSONObject])? {
         let file = try SpoolFile(folder: folder, name: name, opened: name, flags: O_RDONLY)
-        guard file.lock(), file.isStillNamed else {
+        do {
+            if file.lock(), file.isStillNamed {
+                return (file, try SpoolFormat.decode(try file.read(atMost: largestAdopted)))
+            }
             file.close(remove: false)
             return nil
-        }
-        do {
-            let left = SpoolFormat.todo(
-                try SpoolFormat.decode(try file.read(atMost: largestAdopted)))
-            if left.isEmpty {
-                file.close(remove: true)
-                return nil
-            }
-            file.usages = Set(left.map(\.usageId))
-            files[name] = file
-            return left
         } catch {
             file.close(remove: false)
             throw error
@@ -173,13 +222,21 @@ actor SpoolDisk {
     }
 
     /// Lets the files go: removed if nothing in them is left to be told.
-    func close() {
+    /// - running: usages whose outcome may still come; the files that name them are kept until
+    ///   then, so that nobody takes them for those of a process that died.
+    func close(running: Set<String> = []) {
         isClosed = true
+        self.running = running
+        letGo()
+    }
+
+    private func letGo() {
         for file in Array(files.values) + (current.map { [$0] } ?? []) {
+            if !file.usages.isDisjoint(with: running) { continue }
             file.close(remove: file.usages.isEmpty)
+            files[file.name] = nil
+            if file === current { current = nil }
         }
-        files = [:]
-        current = nil
     }
 }
 

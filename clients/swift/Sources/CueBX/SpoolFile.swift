@@ -85,6 +85,21 @@ private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer?, 
     read(descriptor, bytes, count)
 }
 
+func closeDescriptor(_ descriptor: Int32) {
+    systemClose(descriptor)
+}
+
+extension stat {
+    /// In Unix seconds.
+    var modified: Int {
+        #if canImport(Darwin)
+            st_mtimespec.tv_sec
+        #else
+            st_mtim.tv_sec
+        #endif
+    }
+}
+
 private func systemClose(_ descriptor: Int32) {
     close(descriptor)
 }

@@ -49,31 +49,33 @@ enum SpoolFormat {
         }
     }
 
-    /// What is left to do, in the order of the first record of each usage.
+    /// What is left to do, in the order of the first record of each usage. The records may be of
+    /// many files, in any order: an outcome counts wherever it lies, and what is done anywhere is
+    /// done.
     static func todo(_ records: [JSONObject]) -> [Todo] {
         var order: [String] = []
         var found: [String: Todo] = [:]
-        for record in records {
-            let kind: String? = record.value("r")
-            let usageId = record.value("usage_id") ?? ""
-            switch kind {
-            case "open" where found[usageId] == nil:
+        let done = Set(records.filter { $0["r"] == "done" }.map(usage(of:)))
+        for record in records where !done.contains(usage(of: record)) {
+            let usageId = usage(of: record)
+            let known = found[usageId]
+            switch record["r"] {
+            case "open":
                 found[usageId] = Todo(
-                    usageId: usageId, userId: record.value("user_id") ?? "", operations: nil)
-                order.append(usageId)
+                    usageId: usageId, userId: record.value("user_id") ?? "",
+                    operations: known?.operations)
             case "outcome":
-                if found[usageId] == nil { order.append(usageId) }
                 found[usageId] = Todo(
-                    usageId: usageId, userId: found[usageId]?.userId ?? "",
+                    usageId: usageId, userId: known?.userId ?? "",
                     operations: record.value("operations") ?? [])
-            case "done":
-                found[usageId] = nil
-                order.removeAll { $0 == usageId }
-            default: break
+            default: continue
             }
+            if known == nil { order.append(usageId) }
         }
         return order.compactMap { found[$0] }
     }
+
+    static func usage(of record: JSONObject) -> String { record.value("usage_id") ?? "" }
 
     private static func bigEndian(_ number: UInt32) -> [UInt8] {
         [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }

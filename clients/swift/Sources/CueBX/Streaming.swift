@@ -45,19 +45,19 @@ extension Call {
     @ClientActor
     private func capture(_ production: Production) {
         // Without a model the service would take all that is held.
-        guard model != nil || engine.fixedPrices.contains(asking.feature) else { return }
-        guard usage.isOpen, engine.canCapture, let part = production.part(),
-            let body = captureBody(part, production)
+        guard model != nil, !usage.isTakenWhole, usage.isOpen, engine.canCapture,
+            let whole = production.part()
         else { return }
+        let part = whole.bounded(by: Limits.mostTokens)
+        let body = captureBody(production.metrics(part), "c\(production.captures + 1)")
         production.take(part)
         engine.capture(
             usage, body, taken: { self.captured(production, $0) },
-            refused: { production.giveBack(part) })
+            notTaken: { self.notCaptured(production, part, body, isExceeded: $0) })
     }
 
     /// By what was charged so far it is known how many tokens a tenth of the hold is; a stream that
-    /// has less than half of it left, and goes on, is given as much again. What has a fixed price
-    /// was taken whole by the first capture.
+    /// has less than half of it left, and goes on, is given as much again.
     @ClientActor
     private func captured(_ production: Production, _ answer: Answer) {
         let told = UsageHoldResponse(answer.body)
@@ -66,29 +66,38 @@ extension Call {
             charged > 0, held > 0
         else { return }
         tokensOfATenth = max(1, Double(production.capturedTokens) * held / charged / 10)
-        if left * 2 < held && usage.isOpen { extend(additionalCredits: self.held) }
+        if left * 2 < held { raiseHold() }
+    }
+
+    /// The part is charged later: with the next capture, once more is held, or by the commit.
+    @ClientActor
+    private func notCaptured(
+        _ production: Production, _ part: Production.Tokens, _ body: JSONObject, isExceeded: Bool
+    ) {
+        if usage.isOpen {
+            production.giveBack(part)
+            // Not at each chunk from now on, but as the timer has it.
+            tokensOfATenth = .infinity
+        } else {
+            engine.owe(usage, body)
+        }
+        if isExceeded && asking.estimate != nil { raiseHold() }
     }
 
     /// What the provider says that it is, else what was announced.
     @ClientActor
     private var model: String? {
-        (production?.model ?? asking.estimate?.model).map { String($0.prefix(longestModel)) }
+        (production?.model ?? asking.estimate?.model).map { Limits.shown($0) }
     }
 
-    /// A fixed price is taken whole, once; nil: it was.
+    /// - name: of the part, unique in the call but for what is drawn.
     @ClientActor
-    func captureBody(_ part: Production.Tokens, _ production: Production) -> JSONObject? {
-        var body = UsageCaptureRequest(
-            userId: userId, usageId: usageId, captureId: "c\(production.captures + 1)-\(newId())")
-        if engine.fixedPrices.contains(asking.feature) {
-            guard isPositive(creditsReserved) else { return nil }
-            body.credits = creditsReserved
-        } else {
-            var metrics = production.metrics(part)
-            metrics.modelUsed = model
-            body.metrics = metrics
-        }
-        return body.json
+    func captureBody(_ part: UsageMetrics, _ name: String) -> JSONObject {
+        var metrics = part
+        metrics.modelUsed = part.modelUsed ?? model
+        return UsageCaptureRequest(
+            userId: userId, usageId: usageId, captureId: "\(name)-\(newId())", metrics: metrics
+        ).json
     }
 }
 

@@ -17,6 +17,9 @@ let mostOperations = 256
 let mostBytes = 1 << 20 - 16_384
 /// A service that had no `/batch` is asked for it again after so long.
 private let batchAskedAgain = Duration.seconds(600)
+/// Answers to a batch that would be each operation's own: the key is wrong, or it is to be tried
+/// later.
+private let ofAll: Set = [401, 408, 429]
 private let longestConnect = Duration.seconds(5)
 private let largestAnswer = 8 << 20
 
@@ -36,8 +39,6 @@ final class Transport {
     func send(_ operations: [Operation]) async -> [Reply] {
         if operations.count > 1, ContinuousClock.now >= batchFrom {
             if let replies = await batch(operations) { return replies }
-            batchFrom = .now + batchAskedAgain
-            events.tell("batch_unsupported")
         }
         return await oneByOne(
             operations.map {
@@ -65,7 +66,8 @@ final class Transport {
         }
     }
 
-    /// Nil: the service has no `/batch`.
+    /// Nil: it is to be sent one by one, since the service has no `/batch`, or would not take the
+    /// whole: what is wrong with one operation must not be the others' answer.
     private func batch(_ operations: [Operation]) async -> [Reply]? {
         var body = Array(#"{"operations":["#.utf8)
         for (index, operation) in operations.enumerated() {
@@ -75,8 +77,15 @@ final class Transport {
         body += "]}".utf8
         let reply = await poster.post(Outgoing(verb: "batch", body: body, token: nil))
         guard case .success(let whole) = reply else { return operations.map { _ in reply } }
-        if whole.isNoAddress { return nil }
-        guard whole.status == 200 else { return operations.map { _ in reply } }
+        if whole.isNoAddress {
+            batchFrom = .now + batchAskedAgain
+            events.tell("batch_unsupported")
+            return nil
+        }
+        if ofAll.contains(whole.status) || whole.status >= 500 {
+            return operations.map { _ in reply }
+        }
+        if whole.status != 200 { return nil }
         let results: [JSON] = whole.body.value("results") ?? []
         guard results.count == operations.count else {
             return operations.map { _ in .failure(.unread) }

@@ -5,7 +5,6 @@ import Synchronization
 final class Usage {
     nonisolated let usageId: String
     nonisolated let userId: String
-    nonisolated let feature: String
     private nonisolated let reserved: Mutex<String>
     var isOpen = true
     /// Left by another process.
@@ -17,15 +16,18 @@ final class Usage {
     /// Of the timer that counts; those before it do nothing.
     var beat = 0
     var waiting: [Operation] = []
+    /// Captures that were to charge what the commit has to.
+    var owed: [JSONObject] = []
+    /// Whether a fixed price, or all that was left, was captured.
+    var isTakenWhole = false
     var isBusy = false
 
     nonisolated init(
-        usageId: String, userId: String, feature: String = "", creditsReserved: String = "0.00",
+        usageId: String, userId: String, creditsReserved: String = "0.00",
         isRest: Bool = false
     ) {
         self.usageId = usageId
         self.userId = userId
-        self.feature = feature
         reserved = Mutex(creditsReserved)
         self.isRest = isRest
     }
@@ -46,21 +48,39 @@ final class Usage {
     }
 }
 
-/// A commit of a success that has the part's tokens, too.
+/// A commit of a success that has the part's tokens, too: as many as one commit can tell. One that
+/// charges credits stays as it is, since it may have no tokens beside them.
 func withPart(_ commit: JSONObject, _ part: JSONObject) -> JSONObject {
+    if commit["credits"] != nil { return commit }
     var metrics: JSONObject = commit.value("metrics") ?? [:]
     for member in part.members {
         guard member.name.hasSuffix("_tokens"), let tokens = member.value.int else {
             metrics[member.name] = member.value
             continue
         }
-        metrics[member.name] = .int(tokens + (metrics.value(member.name) ?? 0))
+        let sum = tokens + (metrics.value(member.name) ?? 0)
+        metrics[member.name] = .int(min(Limits.mostTokens, sum))
     }
     var success = commit
     success["failure"] = nil
     success["success"] = true
     success["metrics"] = .object(metrics)
     return success
+}
+
+extension UsageCommitRequest {
+    /// Whether it says what a success costs.
+    var hasAmounts: Bool {
+        success == true && (credits != nil || metrics?.hasTokens ?? false)
+    }
+
+    /// The same without amounts: all that is held is charged.
+    var chargingWhole: UsageCommitRequest {
+        var whole = self
+        whole.credits = nil
+        whole.metrics = UsageMetrics(latencyMs: metrics?.latencyMs)
+        return whole
+    }
 }
 
 func isPositive(_ credits: String) -> Bool {

@@ -20,7 +20,8 @@ func settled(_ career: Client, token: String, body: [UInt8], idempotencyKey: Str
         "career.job_match", user: token, payload: .bytes(body), details
     ) { call in
         let answer = try await runModel(body)
-        call.settle(inputTokens: answer.inputTokens, outputTokens: answer.outputTokens, model: "m")
+        try call.settle(
+            inputTokens: answer.inputTokens, outputTokens: answer.outputTokens, model: "m")
         return answer
     }
     return answer

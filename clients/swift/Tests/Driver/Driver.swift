@@ -221,14 +221,14 @@ actor Driver {
         let last = running.last.withLock { $0 }
         if last["settle"] != .null {
             let used = last["settle"]
-            call.settle(
+            try call.settle(
                 inputTokens: used["input_tokens"].int, outputTokens: used["output_tokens"].int,
                 cachedInputTokens: used["cached_input_tokens"].int,
                 reasoningTokens: used["reasoning_tokens"].int, model: used["model"].text,
                 credits: used["credits"].text)
         }
         if let type = last["fail"]["failure_type"].text {
-            call.fail(FailureType(rawValue: type), last["fail"]["reason"].text ?? "")
+            try call.fail(FailureType(rawValue: type), last["fail"]["reason"].text ?? "")
         }
         try raise(last["raise"].text)
     }
