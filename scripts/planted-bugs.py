@@ -125,8 +125,8 @@ BUGS = [
     Bug(
         "a commit of an earlier period moves the running one's counters",
         "Ledger/AccountDraws.swift",
-        "            if log.periodNumber == context.period.number { context.reserved -= log.creditsHeld }",
-        "            context.reserved -= log.creditsHeld",
+        "if number == context.period.number {",
+        "if number > 0 {",
     ),
     Bug(
         "a commit that was accepted for later can be contradicted",
@@ -176,9 +176,9 @@ BUGS = [
     Bug(
         "the 31st drifts to the 28th for good",
         "Ledger/Account.swift",
-        "        return start(month, on: plan, cause: \"free_month\", at: now)",
+        "        let isNext = context",
         "        context.anchor = month.start\n"
-        "        return start(month, on: plan, cause: \"free_month\", at: now)",
+        "        let isNext = context",
     ),
     Bug(
         "an upgrade grants the whole difference however late it comes",
@@ -259,8 +259,8 @@ BUGS = [
     Bug(
         "a debt is written and never paid off",
         "Ledger/Account.swift",
-        "guard paidOff > .zero else { return [granted] }",
-        "guard paidOff < .zero else { return [granted] }",
+        "guard paidOff > .zero else { return lines }",
+        "guard paidOff < .zero else { return lines }",
     ),
     Bug(
         "what the period before had left does not pay for its returned upgrade",
@@ -390,8 +390,8 @@ BUGS = [
     Bug(
         "what ends gives back what was charged in parts too",
         "Ledger/AccountDraws.swift",
-        "{ context.reserved -= log.creditsHeld }",
-        "{ context.reserved -= log.creditsReserved }",
+        "giveBack(log.creditsHeld, toPool:",
+        "giveBack(log.creditsReserved, toPool:",
     ),
     Bug(
         "more than is held is charged although nobody has it",
@@ -553,6 +553,48 @@ BUGS = [
         "Ledger/StandaloneGrant.swift",
         "takenBack = min(takeBackTotal, free)",
         "takenBack = min(takeBackTotal, free + held)",
+    ),
+    Bug(
+        "a rollover passes its cap",
+        "Ledger/Rolling.swift",
+        "let amount = min(context.remaining, rollover.maxCredits)",
+        "let amount = context.remaining",
+    ),
+    Bug(
+        "a rollover ends a period too late",
+        "Ledger/Rolling.swift",
+        "guard count > 1 else { return first.end }",
+        "guard count > 0 else { return first.end }",
+    ),
+    Bug(
+        "what a paid period left over is kept on Free",
+        "Ledger/Account.swift",
+        "context.period.source == .free && context.periodPlanID == plan.id",
+        "context.periodPlanID != plan.id || context.period.source == .free",
+    ),
+    Bug(
+        "what comes back to a former pool joins its rollover beyond the cap",
+        "Ledger/Rolling.swift",
+        "let joining = min(credits, grants[index].room)",
+        "let joining = credits",
+    ),
+    Bug(
+        "what comes back to a former pool joins a rollover that is used up",
+        "Ledger/Rolling.swift",
+        "$0.isOf(cause) && $0.isOpen",
+        "$0.isOf(cause)",
+    ),
+    Bug(
+        "a trial is rolled over",
+        "Ledger/Commands/PeriodBalance.swift",
+        "guard !paid.isFirst, account.isPaidFor else { return nil }",
+        "guard account.context.period.source == .paid else { return nil }",
+    ),
+    Bug(
+        "a returned invoice keeps what its period left over",
+        "Ledger/Commands/PeriodBalance.swift",
+        "        takeBackRollover(snapshot, before: period)\n",
+        "",
     ),
 ]
 

@@ -255,7 +255,7 @@ public struct StripeReconciliation: Sendable {
                 return Drift(
                     theirs.id, "had money back for \(line.cause): \(credits) are not written here",
                     returned: reading.returned)
-            case .plan, .adjustment: return nil
+            case .plan, .adjustment, .forfeiture: return nil
             }
         }
     }

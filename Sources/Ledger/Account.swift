@@ -97,6 +97,8 @@ public struct Account: Sendable, Hashable {
     /// The grants beside the pool: all that are open, and those of which a call of the batch has
     /// drawn.
     public internal(set) var grants: [StandaloneGrant]
+    /// Lines that a release has made; the batch writes them with the decision.
+    var lines: [CreditGrant] = []
 
     public init(
         subscription: Subscription, context: CareerSubscriptionContext,
@@ -132,25 +134,32 @@ public struct Account: Sendable, Hashable {
         guard plan.kind == .free, now >= context.period.end else { return [] }
         let month = BillingPeriod.month(
             containing: now, anchor: context.anchor, number: context.period.number + 1)
-        return start(month, on: plan, cause: "free_month", at: now)
+        let isNext = context.period.source == .free && context.periodPlanID == plan.id
+        return start(
+            month, on: plan, cause: "free_month", rolling: isNext ? plan.pricing.rollover : nil,
+            at: now)
     }
 
-    /// Starts a period with the plan's grant, less what is owed. What the period before had left is
-    /// gone, and what its reservations hold is its own affair.
+    /// Starts a period with the plan's grant, less what is owed. What the period before had left
+    /// becomes a grant as far as `rollover` says, and is gone beyond that; what its reservations
+    /// hold is its own affair. What is overdue must have been expired.
     mutating func start(
-        _ period: BillingPeriod, on plan: Plan, cause: String, at now: Timestamp
+        _ period: BillingPeriod, on plan: Plan, cause: String, rolling rollover: Rollover? = nil,
+        at now: Timestamp
     ) -> [CreditGrant] {
-        context.formerLeft = context.remaining
+        let forfeited = rollover.flatMap { roll($0, into: period, at: now) }
+        context.formerLeft = context.remaining + (forfeited?.credits ?? .zero)
         context.period = period
         context.periodPlanID = plan.id
         context.allocated = .zero
         context.used = .zero
         context.reserved = .zero
         let granted = grant(.plan, plan.pricing.creditsAllocation, cause: cause, at: now)
+        let lines = [forfeited, granted].compactMap { $0 }
         let paidOff = min(context.owed, granted.credits)
-        guard paidOff > .zero else { return [granted] }
+        guard paidOff > .zero else { return lines }
         context.owed -= paidOff
-        return [granted, grant(.revocation, -paidOff, cause: CreditGrant.debt, at: now)]
+        return lines + [grant(.revocation, -paidOff, cause: CreditGrant.debt, at: now)]
     }
 
     /// Adds a grant to the running period.
@@ -184,6 +193,8 @@ public struct CreditGrant: Sendable, Hashable {
         case upgrade
         case revocation
         case adjustment
+        /// What the period had left and is a rollover grant now.
+        case forfeiture
     }
 
     /// The cause of the revocations that move a debt: out of the period in which more was used than

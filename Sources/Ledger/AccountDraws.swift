@@ -129,20 +129,30 @@ extension Account {
     }
 
     /// Gives back all that a call holds, to where it came from. What was held of the pool of an
-    /// earlier period is gone with that period.
+    /// earlier period is gone with that period, unless it was rolled over.
     mutating func release(_ log: inout UsageLog, at now: Timestamp) {
         guard !log.draws.isEmpty else {
-            if log.periodNumber == context.period.number { context.reserved -= log.creditsHeld }
+            giveBack(log.creditsHeld, toPool: log.periodNumber, of: log.id, part: 0, at: now)
             return
         }
         for index in log.draws.indices.reversed() {
             let part = log.draws[index].held
             log.draws[index].held = .zero
             switch log.draws[index].source {
-            case .pool(context.period.number): context.reserved -= part
-            case .pool: break
+            case .pool(let number):
+                giveBack(part, toPool: number, of: log.id, part: index, at: now)
             case .grant(let id): change(id) { $0.release(part, at: now) }
             }
+        }
+    }
+
+    private mutating func giveBack(
+        _ credits: Credits, toPool number: Int64, of usage: UUID, part: Int, at now: Timestamp
+    ) {
+        if number == context.period.number {
+            context.reserved -= credits
+        } else {
+            giveBack(credits, toFormer: number, of: usage, part: part, at: now)
         }
     }
 

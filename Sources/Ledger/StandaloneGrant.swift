@@ -23,7 +23,9 @@ public struct StandaloneGrant: Sendable, Hashable {
     public let id: UUID
     public let userID: UUID
     public let source: Source
-    public let amount: Credits
+    public internal(set) var amount: Credits
+    /// What may still join it: of a rollover, as far as the cap allows.
+    public internal(set) var room: Credits
     /// A lower one is used first.
     public let priority: Int64
     public let effectiveAt: Timestamp
@@ -53,8 +55,9 @@ public struct StandaloneGrant: Sendable, Hashable {
         id: UUID, userID: UUID, source: Source, amount: Credits,
         priority: Int64 = StandaloneGrant.usualPriority, effectiveAt: Timestamp,
         expiresAt: Timestamp?, isPaid: Bool, cause: String, reason: String?, actor: String?,
-        createdAt: Timestamp
+        createdAt: Timestamp, room: Credits = .zero
     ) {
+        self.room = room
         self.id = id
         self.userID = userID
         self.source = source
@@ -79,7 +82,7 @@ public struct StandaloneGrant: Sendable, Hashable {
     /// As it is stored.
     public init(
         _ made: StandaloneGrant, remaining: Credits, held: Credits, captured: Credits,
-        expired: Credits, takenBack: Credits, takeBackTotal: Credits, isFrozen: Bool
+        expired: Credits, takenBack: Credits, takeBackTotal: Credits, isFrozen: Bool, room: Credits
     ) {
         self = made
         self.remaining = remaining
@@ -89,6 +92,7 @@ public struct StandaloneGrant: Sendable, Hashable {
         self.takenBack = takenBack
         self.takeBackTotal = takeBackTotal
         self.isFrozen = isFrozen
+        self.room = room
     }
 
     /// Whether something is left of it, be it to be drawn, to be written off, or held.
@@ -104,7 +108,14 @@ public struct StandaloneGrant: Sendable, Hashable {
 
     package var isConserved: Bool {
         amount == remaining + held + captured + expired + takenBack
-            && min(remaining, held, captured, expired, takenBack, takeBackTotal) >= .zero
+            && min(remaining, held, captured, expired, takenBack, takeBackTotal, room) >= .zero
+    }
+
+    /// Adds what a former pool was given back.
+    mutating func join(_ credits: Credits, at now: Timestamp) {
+        amount += credits
+        room -= credits
+        settle(at: now)
     }
 
     mutating func hold(_ credits: Credits) {

@@ -10,7 +10,7 @@ package enum StandaloneGrantRow {
         reason, actor, created_at
         """
     private static let moving =
-        "remaining, held, captured, expired, taken_back, take_back_total, is_frozen"
+        "remaining, held, captured, expired, taken_back, take_back_total, is_frozen, room"
 
     /// Those of each account that are open.
     static func selectOpen(_ users: [UUID]) -> StatementBatch {
@@ -69,7 +69,7 @@ package enum StandaloneGrantRow {
         return try StandaloneGrant(
             made, remaining: reader.credits(), held: reader.credits(),
             captured: reader.credits(), expired: reader.credits(), takenBack: reader.credits(),
-            takeBackTotal: reader.credits(), isFrozen: reader.bool())
+            takeBackTotal: reader.credits(), isFrozen: reader.bool(), room: reader.credits())
     }
 
     /// Writes what is new of the accounts' grants, and what has changed.
@@ -85,11 +85,13 @@ package enum StandaloneGrantRow {
                     new.append(origin(grant) + position(grant))
                     continue
                 }
-                if was != grant { changed.append(position(grant) + [.uuid(grant.id)]) }
+                if was != grant {
+                    changed.append(position(grant) + [.credits(grant.amount), .uuid(grant.id)])
+                }
             }
         }
         if !new.isEmpty {
-            let marks = Array(repeating: "?", count: 19).joined(separator: ", ")
+            let marks = Array(repeating: "?", count: 20).joined(separator: ", ")
             try connection.enqueueMany(
                 "INSERT INTO standalone_grants (\(made), \(moving)) VALUES (\(marks))", new)
         }
@@ -97,7 +99,7 @@ package enum StandaloneGrantRow {
             try connection.enqueueMany(
                 """
                 UPDATE standalone_grants SET remaining = ?, held = ?, captured = ?, expired = ?,
-                    taken_back = ?, take_back_total = ?, is_frozen = ?
+                    taken_back = ?, take_back_total = ?, is_frozen = ?, room = ?, amount = ?
                 WHERE id = ?
                 """, changed)
         }
@@ -116,7 +118,7 @@ package enum StandaloneGrantRow {
         [
             .credits(grant.remaining), .credits(grant.held), .credits(grant.captured),
             .credits(grant.expired), .credits(grant.takenBack), .credits(grant.takeBackTotal),
-            .bool(grant.isFrozen),
+            .bool(grant.isFrozen), .credits(grant.room),
         ]
     }
 }

@@ -62,7 +62,7 @@ extension PortableTable {
                 .flag("is_paid"), .text("cause"), .text("reason"), .text("actor"),
                 .time("created_at"), .credits("remaining"), .credits("held"),
                 .credits("captured"), .credits("expired"), .credits("taken_back"),
-                .credits("take_back_total"), .flag("is_frozen"),
+                .credits("take_back_total"), .flag("is_frozen"), .credits("room"),
             ]),
         PortableTable(
             "usage_draws", key: "account_id", "usage_id", "position",

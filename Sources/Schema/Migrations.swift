@@ -37,6 +37,7 @@ public let migrations: [Migration] = [
     Migration("balances of calls", callBalances),
     Migration("console indexes", consoleIndexes),
     Migration("analysis results", analysisResults),
+    Migration("rollover", rollover),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -69,8 +69,10 @@ extension ReferenceModel {
     struct Grant {
         let cause: String
         let order: (priority: Int64, isPaid: Bool, effectiveAt: Int64, id: String)
-        let amount: Int64
+        var amount: Int64
         let expiresAt: Int64?
+        /// Of a rollover: the period that it is of, and what may still join it.
+        var rolled: (period: Int, room: Int64)?
         var isFrozen = false
         var takeBack: Int64 = 0
     }

@@ -92,9 +92,9 @@ extension ReferenceModel {
     }
 
     /// A trial's invoice is over nothing.
-    private static func isBought(_ user: User) -> Bool {
-        guard let account = user.account, account.period.isPaid else { return false }
-        return account.trialEnd.map { $0.micros < account.period.end } ?? true
+    static func isBought(_ account: Account) -> Bool {
+        account.period.isPaid
+            && account.trialEnd.map { $0.micros < account.period.end } ?? true
     }
 
     // MARK: Drawing
@@ -112,7 +112,7 @@ extension ReferenceModel {
         var candidates: [Candidate] = [
             (
                 nil, ofPool(of: user, rules, at: now),
-                (50, poolEnd, isBought(user) ? 1 : 0, period.start, "")
+                (50, poolEnd, user.account.map(isBought) == true ? 1 : 0, period.start, "")
             )
         ]
         for (index, grant) in user.grants.enumerated() {

@@ -50,6 +50,7 @@ extension ReferenceModel {
             user.calls[place].notCharged = wanted - min(wanted, held)
         }
         user.calls[place].ended = result
+        Self.giveBack(place, of: user, at: now)
         user.changedAt = now
         return .committed(
             result, charged: user.calls[place].charged, isReplay: false,
@@ -59,6 +60,7 @@ extension ReferenceModel {
     private func late(
         _ command: CommitUsage, _ user: User, _ place: Int, _ rules: LedgerRules, at now: Int64
     ) -> Answer {
+        Self.noteLapsed(user, at: now)
         let call = user.calls[place]
         let instant = min(now, command.acceptedAt?.micros ?? now)
         guard Self.status(of: command.result) == .success,
@@ -152,6 +154,7 @@ extension ReferenceModel {
                 : .holdRefused(.requestMismatch, call.view(at: now))
         }
         guard call.status(at: now) != .pending || call.acceptedAs != nil else { return nil }
+        Self.noteLapsed(user, at: now)
         return .holdRefused(.alreadyEnded, call.view(at: now, as: call.ended ?? call.acceptedAs))
     }
 
@@ -261,6 +264,7 @@ extension ReferenceModel {
             return .hold(view, isReplay: true)
         }
         user.calls[place].ended = .failed
+        Self.giveBack(place, of: user, at: now)
         user.changedAt = now
         return .hold(user.calls[place].view(at: now), isReplay: false)
     }

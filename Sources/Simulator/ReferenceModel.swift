@@ -25,6 +25,22 @@ final class ReferenceModel {
         _ operation: SimulatedOperation, _ rules: LedgerRules, at now: Int64, clock: Int64,
         fresh: UUID?
     ) -> Answer {
+        if let user = users[operation.command.userID] {
+            var subject: UUID?
+            switch operation.command.subject {
+            case .id(let id): subject = id
+            case .key(let key): subject = user.placeOfKey[key].map { user.calls[$0].id }
+            case nil: break
+            }
+            Self.noteLapsed(user, but: subject, at: now)
+        }
+        return decide(operation, rules, at: now, clock: clock, fresh: fresh)
+    }
+
+    private func decide(
+        _ operation: SimulatedOperation, _ rules: LedgerRules, at now: Int64, clock: Int64,
+        fresh: UUID?
+    ) -> Answer {
         switch operation {
         case .activate(let command): activate(command, rules, at: now)
         case .validate(let command): validate(command, rules, at: now, clock: clock, fresh: fresh)
@@ -58,6 +74,7 @@ final class ReferenceModel {
         }
         let maximum = feature.maximumHoldSeconds ?? rules.reservationTTL
         if let seconds = command.holdSeconds, seconds > maximum { return .holdTooLong(maximum) }
+        Self.noteLapsed(user, at: now)
         guard catchUp(user, rules, at: now), let account = user.account,
             let plan = rules.catalog.plan(account.planID)
         else { return .denied(.noSubscription, []) }

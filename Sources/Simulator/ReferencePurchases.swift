@@ -14,6 +14,7 @@ extension ReferenceModel {
     ) {
         guard account.period.isPaid else { return }
         returnFormer(snapshot, &account, of: user, at: now)
+        takeBackRollover(snapshot, account, of: user)
         guard let invoice = account.period.invoice,
             let own = snapshot.periods.first(where: { $0.invoiceID == invoice }), !own.isTrial
         else { return }
@@ -57,6 +58,20 @@ extension ReferenceModel {
                 take(due, change.id, &account, of: user, at: now)
             }
         }
+    }
+
+    /// What an invoice of the period before has left over goes back with its money.
+    private func takeBackRollover(
+        _ snapshot: BillingSnapshot, _ account: Account, of user: User
+    ) {
+        guard
+            let place = user.grants.firstIndex(where: {
+                $0.rolled?.period == account.period.number - 1
+            }),
+            Self.isOpen(place, of: user), let invoice = account.former?.invoice,
+            let paid = snapshot.periods.first(where: { $0.invoiceID == invoice })
+        else { return }
+        user.grants[place].takeBack = Self.part(user.grants[place].amount, paid.money)
     }
 
     /// - Returns: whether the higher plan was paid for and granted.

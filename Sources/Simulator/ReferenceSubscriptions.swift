@@ -49,14 +49,22 @@ extension ReferenceModel {
             &account, of: user, at: now,
             to: Period(
                 number: account.period.number + 1, start: month.start, end: month.end,
-                planID: free.id, granted: free.pricing.creditsAllocation.micros))
+                planID: free.id, granted: free.pricing.creditsAllocation.micros),
+            by: account.period.isPaid || account.period.planID != free.id
+                ? nil : free.pricing.rollover)
     }
 
-    /// The next period begins; its grant pays what is owed.
+    /// The next period begins; its grant pays what is owed. What is left of the one before is
+    /// rolled over, if there is a rule for that, and else gone.
     static func turn(
-        _ account: inout Account, of user: User, at now: Int64, to period: Period
+        _ account: inout Account, of user: User, at now: Int64, to period: Period,
+        by rule: Rollover?
     ) {
         account.formerLeft = left(account, of: user, at: now)
+        if let rule {
+            account.formerLeft -= roll(
+                account, account.formerLeft, of: user, rule, to: period, at: now)
+        }
         account.former = account.period
         account.period = period
         let paid = min(account.owed, period.granted)
@@ -77,11 +85,16 @@ extension ReferenceModel {
         guard !user.granted.contains("adjustment " + command.cause) else {
             return .alreadyAdjusted
         }
+        let before = user.grants
         Self.startMonthIfDue(&account, of: user, rules, at: now)
         let left = Self.left(account, of: user, at: now)
-        if command.credits.micros < 0 && -command.credits.micros > left { return .wouldBeNegative }
         account.period.granted += command.credits.micros
-        guard account.period.granted <= Self.maximumGranted else { return .wouldExceedMaximum }
+        let isTooMuch = account.period.granted > Self.maximumGranted
+        let isTooLittle = command.credits.micros < 0 && -command.credits.micros > left
+        guard !isTooMuch && !isTooLittle else {
+            user.grants = before
+            return isTooLittle ? .wouldBeNegative : .wouldExceedMaximum
+        }
         user.account = account
         user.granted.insert("adjustment " + command.cause)
         user.changedAt = now
@@ -198,12 +211,16 @@ extension ReferenceModel {
         guard let plan = rules.catalog.plan(paid.planID ?? account.planID) else { return }
         let granted = plan.pricing.creditsAllocation.micros
         user.granted.insert("invoice " + paid.invoiceID)
+        let isRenewal =
+            account.subscriptionID != nil && !paid.isFirst && Self.isBought(account)
+        let rule = rules.catalog.plan(account.period.planID)?.pricing.rollover
         Self.turn(
             &account, of: user, at: now,
             to: Period(
                 number: account.period.number + 1, start: paid.start.micros,
                 end: paid.end.micros, isPaid: true, planID: plan.id, granted: granted,
-                invoice: paid.invoiceID, purchases: [paid.invoiceID: Purchase(granted: granted)]))
+                invoice: paid.invoiceID, purchases: [paid.invoiceID: Purchase(granted: granted)]),
+            by: isRenewal ? rule : nil)
     }
 
     private func takeOver(_ snapshot: BillingSnapshot, _ account: inout Account) {

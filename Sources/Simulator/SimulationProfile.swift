@@ -140,6 +140,9 @@ struct SimulationProfile {
                 multiplier: random.pick(.one, .one, .oneAndAHalf),
                 creditsAllocation: Credits(clamping: Int64(credits) * 1_000_000),
                 rateLimitPerMinute: random.pick(nil, 3, 10),
-                rateLimitPerDay: random.pick(nil, 6, 100)))
+                rateLimitPerDay: random.pick(nil, 6, 100),
+                rollover: random.pick(
+                    nil, Rollover(maxCredits: Credits(clamping: 2_000_000), periods: 1),
+                    Rollover(maxCredits: Credits(clamping: 90_000_000), periods: 2))))
     }
 }

@@ -3,6 +3,7 @@ the schema's rules, and the audit must name something. What it cannot see is lis
 
 import contextlib
 import itertools
+import json
 import re
 import sqlite3
 import time
@@ -11,7 +12,7 @@ import uuid
 import psycopg
 import pytest
 
-from conftest import DAY, PRO, PROVIDER, Service
+from conftest import DAY, PRO, PROVIDER, ROOT, Service
 from test_integers import LEAST, MOST, Snapshot
 from test_payments import buy, settle
 
@@ -94,6 +95,7 @@ INVISIBLE = {
     ("standalone_grants", "cause"): FREE_TEXT, ("standalone_grants", "reason"): FREE_TEXT,
     ("standalone_grants", "actor"): FREE_TEXT,
     ("standalone_grants", "created_at"): "the same millisecond of its id",
+    ("standalone_grants", "room"): "what may still join a rollover is told by it alone",
     ("standalone_grants", "take_back_total"): "of what is used up, any total may have been asked",
     ("usage_draws", "period_number"): "a period that is over may have been drawn on as well",
 }
@@ -107,6 +109,7 @@ def ledger(tmp_path_factory):
     logs of every kind."""
     folder = tmp_path_factory.mktemp("ledger")
     service = Service(folder, **PROVIDER.settings(folder)).start()
+    keep_what_is_left(service, folder)
     free, payer = service.sign_up(), service.sign_up()
     for _ in range(2):
         for user in (free, payer):
@@ -146,6 +149,15 @@ def ledger(tmp_path_factory):
     service.break_by_hand()
     service.whole = Snapshot(service)
     return service
+
+
+def keep_what_is_left(service, folder):
+    """Free months roll over."""
+    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog["plans"][0]["rollover"] = {"max_credits": "3", "periods": 1}
+    path = folder / "rolling.json"
+    path.write_text(json.dumps(catalog))
+    assert service.command("catalog", "sync", CATALOG=str(path)).returncode == 0
 
 
 def draw_on_grants(service, user):
@@ -449,6 +461,12 @@ PLANTED = {
     "limits count nothing":
         "UPDATE career_subscription_contexts SET limits_counted_at = NULL, day_captured = NULL, "
         "month_captured = NULL, held_in_all = NULL",
+    "a rollover is larger than what its period forfeited":
+        "UPDATE standalone_grants SET amount = amount + 1, expired = expired + 1 "
+        "WHERE source = 'rollover'",
+    "a rollover is of another period":
+        "UPDATE standalone_grants SET cause = cause || '9' WHERE source = 'rollover'",
+    "a pool forfeited nothing": "DELETE FROM credit_grants WHERE kind = 'forfeiture'",
     "a window was emptied":
         "UPDATE career_subscription_contexts SET minute_count = 0, day_count = 0",
     "a period runs the other way":

@@ -1,11 +1,12 @@
 """Credits beside the pool of a period: given by hand, drawn on by calls, shown to their user."""
 
 import datetime
+import json
 import uuid
 
 import pytest
 
-from conftest import DAY, together
+from conftest import ROOT, together
 from test_payments_queue import until
 
 PARTS = ("remaining", "held", "captured", "expired", "taken_back")
@@ -198,6 +199,31 @@ def test_an_adjustment_takes_at_most_what_remains_of_the_period(user):
     assert [pool[name] for name in ("amount", *PARTS)] == [
         "25.00", "0.00", "1.00", "1.00", "0.00", "23.00"]
     assert user.commit(usage).status == 200
+
+
+def test_what_a_month_leaves_over_is_kept_for_the_next_once_under_many_readers(own_service, tmp_path):
+    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog["plans"][0]["rollover"] = {"max_credits": "10", "periods": 1}
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(catalog))
+    assert own_service.command("catalog", "sync", CATALOG=str(path)).returncode == 0
+    user = own_service.new_user()
+    for _ in range(3):
+        assert user.spend().status == 200
+    own_service.advance_past_period(user)
+    answers = together(6, lambda _: user.validate())
+    assert {answer.status for answer in answers} == {200}
+    rolled, pool = user.grants
+    assert rolled["source"] == "rollover" and rolled["expires_at"] == pool["expires_at"]
+    assert [rolled[name] for name in ("amount", *PARTS)] == [
+        "10.00", "4.00", "6.00", "0.00", "0.00", "0.00"]
+    assert user.balance["by_source"]["rollover"] == "4.00"
+    assert user.balance["credits_remaining"] == "29.00"
+    assert own_service.rows(
+        "SELECT period_number, cause, credits FROM credit_grants WHERE kind = 'forfeiture'"
+    ) == [(1, "rollover", -10_000_000)]
+    own_service.advance_past_period(user)
+    assert user.balance["by_source"]["rollover"] == "10.00"
 
 
 def test_erasure_ends_grants_and_the_same_address_begins_without_them(own_service):

@@ -147,6 +147,8 @@ package struct CreditLineResponse: JSONObjectOutput {
         case adjustment
         /// What was given is taken back, or comes back after that.
         case clawback
+        /// What was left over and is a grant of its own now.
+        case forfeiture
 
         package static var schemaName: String { "CreditLineKind" }
     }
@@ -163,6 +165,7 @@ package struct CreditLineResponse: JSONObjectOutput {
             case .upgrade: .upgrade
             case .adjustment: .adjustment
             case .revocation: .clawback
+            case .forfeiture: .forfeiture
             }
         credits = line.credits
         reason = line.reason

@@ -121,15 +121,17 @@ public struct SettleAccount: LedgerCommand {
         guard var account = position.account else {
             return Decision(Outcome(account: nil, expired: 0, begun: []), account: nil)
         }
+        let expired = position.overdue.map { account.expire($0) }
         var grants: [CreditGrant] = []
         if let plan = rules.catalog.plan(account.subscription.planID) {
             grants = account.startFreePeriodIfDue(plan: plan, at: now)
         }
-        let expired = position.overdue.map { account.expire($0) }
         if !grants.isEmpty { account.context.decidedAt = now }
         let ended = account.endGrants(at: now)
         var decision = Decision(
-            Outcome(account: account, expired: expired.count + ended, begun: grants),
+            Outcome(
+                account: account, expired: position.expiredAhead.count + expired.count + ended,
+                begun: grants),
             account: account)
         decision.grants = grants
         decision.logs = expired
@@ -176,12 +178,12 @@ public struct AdjustCredits: LedgerCommand {
             return Decision(.noSubscription, account: nil)
         }
         if position.wasGranted { return Decision(.alreadyAdjusted, account: account) }
+        // What has lapsed is there to be taken away.
+        let expired = position.overdue.map { account.expire($0) }
         var grants: [CreditGrant] = []
         if let plan = rules.catalog.plan(account.subscription.planID) {
             grants = account.startFreePeriodIfDue(plan: plan, at: now)
         }
-        // What has lapsed is there to be taken away.
-        let expired = position.overdue.map { account.expire($0) }
         let allocated = account.context.allocated
         guard credits >= .zero || account.context.remaining + credits >= .zero else {
             return Decision(.wouldBeNegative, account: position.account)

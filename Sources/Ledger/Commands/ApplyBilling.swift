@@ -174,7 +174,7 @@ struct BillingChange {
         grants += account.start(
             BillingPeriod(
                 number: running.number + 1, start: paid.start, end: paid.end, source: .paid),
-            on: plan, cause: paid.invoiceID, at: now)
+            on: plan, cause: paid.invoiceID, rolling: isFirst ? nil : rollover(into: paid), at: now)
         // What was granted to the period before is gone with it, and nobody needs to hear of it.
         events = []
         // A subscription may be known before its first payment is: the plan is activated by the

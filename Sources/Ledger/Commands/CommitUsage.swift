@@ -122,11 +122,11 @@ public struct CommitUsage: LedgerCommand {
         case .success:
             let wanted = charge.credits(of: log.creditsHeld)
             if wanted > log.creditsHeld, rules.terms(of: log)?.feature.overuse == .ifAvailable {
-                decision.grants = account.startFreePeriodIfDue(rules, at: now)
                 decision.logs = position.overdue.filter { $0.id != log.id }
                     .map { account.expire($0) }
+                decision.grants = account.startFreePeriodIfDue(rules, at: now)
                 let room = account.context.spendingRoom(
-                    lapsing: position.overdue.filter { $0.id != log.id }, at: now)
+                    lapsing: position.lapsing.filter { $0.id != log.id }, at: now)
                 account.raise(&log, to: wanted, upTo: room, rules, at: now)
             }
             let charged = min(wanted, log.creditsHeld)

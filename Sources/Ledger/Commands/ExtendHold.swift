@@ -62,8 +62,8 @@ public struct ExtendHold: LedgerCommand {
             guard let credits = credits(raise, log, rules) else {
                 return Decision(.priceOutOfBounds, account: account)
             }
-            decision.grants = account.startFreePeriodIfDue(rules, at: now)
             decision.logs = position.overdue.map { account.expire($0) }
+            decision.grants = account.startFreePeriodIfDue(rules, at: now)
             if let refusal = refusal(of: credits, log, account, rules, position, at: now) {
                 if !decision.grants.isEmpty { account.context.decidedAt = now }
                 decision.outcome = .refused(refusal, HoldState(log, at: now))
@@ -113,7 +113,7 @@ public struct ExtendHold: LedgerCommand {
         let context = account.context
         guard credits > account.available(at: now, grace: rules.pastDueGrace) else {
             return context.spendingRefusal(
-                of: credits, lapsing: position.overdue, at: now, clock: position.clock
+                of: credits, lapsing: position.lapsing, at: now, clock: position.clock
             ).map { .spendingLimitReached($0) }
         }
         return .quotaExceeded(

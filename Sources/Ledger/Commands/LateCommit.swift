@@ -24,16 +24,16 @@ struct LateCommit {
         let held = log
         if !isNoted { log = account.expire(log) }
         if mayBeLate(log, rules) {
+            decision.logs = position.overdue.filter { $0.id != log.id }
+                .map { account.expire($0) }
             decision.grants = account.startFreePeriodIfDue(rules, at: now)
         }
         if isInTime(log, account, rules, at: now) {
-            decision.logs = position.overdue.filter { $0.id != log.id }
-                .map { account.expire($0) }
             let charge = commit.charge(for: log, rules)
             if charge == .outOfBounds {
                 return Decision(.priceOutOfBounds, account: position.account)
             }
-            let lapsing = position.overdue.filter { $0.id != log.id } + (isNoted ? [] : [held])
+            let lapsing = position.lapsing.filter { $0.id != log.id } + (isNoted ? [] : [held])
             let room = account.context.spendingRoom(lapsing: lapsing, at: now)
             settle(&log, charge, in: &account, upTo: room, rules, at: now)
             decision.logs.append(log)
@@ -43,7 +43,7 @@ struct LateCommit {
                     CreditAlert(from: $0.context, to: account.context)
                 }, notCharged: log.creditsNotCharged, isLate: true)
         } else {
-            if !isNoted { decision.logs = [log] }
+            if !isNoted { decision.logs.append(log) }
             if !decision.grants.isEmpty { account.context.decidedAt = now }
             decision.outcome = .refused(.expired, charged: log.creditsCharged ?? .zero)
         }

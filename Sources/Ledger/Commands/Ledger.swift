@@ -131,6 +131,11 @@ public struct Position: Sendable {
     public var step: HoldStep?
     /// What counts against limits, where the command asks for it.
     public var spending: Spending?
+    /// Reservations that the batch has expired ahead of the decision, as they stood.
+    public var expiredAhead: [UsageLog] = []
+
+    /// Holds that lapse by this decision at the latest.
+    var lapsing: [UsageLog] { overdue + expiredAhead }
 
     public init(
         clock: Timestamp, user: UserStanding, account: Account?, log: UsageLog?,

@@ -70,7 +70,7 @@ public struct LedgerBatch: Sendable {
     ) throws(LedgerDefect) -> Command.Outcome {
         let entry = entries[command.userID] ?? Entry(user: .missing, account: nil, overdue: [])
         let now = max(clock, entry.account?.context.decidedAt ?? clock)
-        let position = Position(
+        var position = Position(
             clock: clock, user: entry.user, account: entry.account, log: log(command.subject),
             overdue: entry.overdue.compactMap { logs[$0] }.filter { $0.isOverdue(at: now) },
             wasGranted: command.onceOnly.map { knownGrants.contains($0) } ?? false,
@@ -78,7 +78,11 @@ public struct LedgerBatch: Sendable {
             appliedToken: command.token.flatMap { counters[$0.subscriptionID]?.applied } ?? 0,
             step: command.step.flatMap { steps[$0] },
             spending: command.seesSpending ? entry.spending : nil)
+        let expired = expireAhead(&position)
         var decision = command.decide(position, rules, at: now)
+        decision.logs = expired + decision.logs
+        decision.grants += decision.account?.lines ?? []
+        decision.account?.lines = []
         decision.noteBalances(known: logs, rules, at: now)
         countSpending(of: command, in: &decision, entry, at: now)
         if !decision.erasesUser { try check(decision, of: command.userID, before: entry.account) }
@@ -102,6 +106,20 @@ public struct LedgerBatch: Sendable {
         }
         guard !alerts.isEmpty, let context = decision.account?.context else { return }
         decision.outcome = Command.outcome(decision.outcome, telling: alerts, of: context)
+    }
+
+    /// Of an account with grants beside its pool, what is overdue is expired before each decision:
+    /// what it gives back may join a grant that the decision uses up. The command's own log is its
+    /// own affair.
+    private func expireAhead(_ position: inout Position) -> [UsageLog] {
+        guard var account = position.account, !account.grants.isEmpty else { return [] }
+        let subject = position.log?.id
+        let ahead = position.overdue.filter { $0.id != subject }
+        let expired = ahead.map { account.expire($0) }
+        position.account = account
+        position.overdue.removeAll { $0.id != subject }
+        position.expiredAhead = ahead
+        return expired
     }
 
     private func check<Outcome>(

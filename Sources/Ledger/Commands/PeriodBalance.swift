@@ -10,6 +10,7 @@ extension BillingChange {
         let period = account.context.period
         guard period.source == .paid else { return }
         returnFormerUpgrades(snapshot, before: period)
+        takeBackRollover(snapshot, before: period)
         // What is billed by another subscription than the one that the period is of changes
         // nothing.
         guard let own = lines(.plan, in: period.number).first,
@@ -121,6 +122,29 @@ extension BillingChange {
             if take(share, of: change.id, in: number) { events.append(.upgradeReturned) }
         }
         if isChanged { payOff(account.context.remaining) }
+    }
+
+    /// By what the running period rolls over into one that was paid for: a renewal alone, and not
+    /// the one that follows a trial.
+    func rollover(into paid: BillingSnapshot.PaidPeriod) -> Rollover? {
+        guard !paid.isFirst, account.isPaidFor else { return nil }
+        return rules.catalog.plan(account.context.periodPlanID)?.pricing.rollover
+    }
+
+    /// What an invoice of the period before has left over goes back with its money.
+    private mutating func takeBackRollover(
+        _ snapshot: BillingSnapshot, before period: BillingPeriod
+    ) {
+        let number = period.number - 1
+        let cause = StandaloneGrant.causeOfRollover(of: number)
+        guard let index = account.grants.firstIndex(where: { $0.isOf(cause) && $0.isOpen }),
+            let own = lines(.plan, in: number).first,
+            let paid = snapshot.periods.first(where: { $0.invoiceID == own.cause })
+        else { return }
+        let total = account.grants[index].amount.returned(paid.money)
+        guard total != account.grants[index].takeBackTotal else { return }
+        account.grants[index].takeBackTotal = total
+        account.grants[index].settle(at: now)
     }
 
     /// What a grant has paid off of a debt is owed again where the grant's own money went back.

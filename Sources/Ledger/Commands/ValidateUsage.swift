@@ -113,8 +113,8 @@ public struct ValidateUsage: LedgerCommand {
         guard let cost = terms.isHeldByEstimate ? terms.held(for: call.announced) : terms.minimum
         else { return Decision(.priceOutOfBounds, account: account) }
         var decision = Decision<Outcome>(.unknownFeature, account: nil)
-        decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
         for log in position.overdue { decision.logs.append(account.expire(log)) }
+        decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
         let known = position.log.map { log in decision.logs.first { $0.id == log.id } ?? log }
 
         let windowsAt = account.context.windowsAt(now, clock: position.clock)
@@ -183,7 +183,7 @@ public struct ValidateUsage: LedgerCommand {
                 retryAfter: clock.secondsRoundedUp(until: reset))
         }
         return context.spendingRefusal(
-            of: cost, lapsing: position.overdue, at: now, clock: clock
+            of: cost, lapsing: position.lapsing, at: now, clock: clock
         ).map { .spendingLimitReached($0) }
     }
 

@@ -47,6 +47,24 @@ enum GrantChecks {
                     WHERE o.account_id = d.account_id AND o.usage_id = d.usage_id)
             """
         },
+        RowCheck("a rollover is not what its period forfeited, or another grant may grow") { _ in
+            """
+            SELECT g.account_id, g.id FROM standalone_grants g
+            WHERE g.source = 'rollover' AND g.amount <> (
+                    SELECT coalesce(-sum(\(AuditSQL.credits("f.credits", most))), 0)
+                    FROM credit_grants f WHERE f.user_id = g.account_id AND f.kind = 'forfeiture'
+                        AND g.cause = 'rollover ' || f.period_number)
+                OR g.source <> 'rollover' AND g.room <> 0
+            """
+        },
+        RowCheck("a period forfeited what is in no rollover") { _ in
+            """
+            SELECT f.user_id, f.user_id FROM credit_grants f
+            LEFT JOIN standalone_grants g ON g.account_id = f.user_id AND g.source = 'rollover'
+                AND g.cause = 'rollover ' || f.period_number
+            WHERE f.kind = 'forfeiture' AND g.id IS NULL
+            """
+        },
         RowCheck("an account does not know how many of its grants are open") { _ in
             """
             SELECT c.user_id, c.user_id FROM career_subscription_contexts c
@@ -59,8 +77,9 @@ enum GrantChecks {
     private static let most = Credits.maximum.micros
 
     private static let unreadable: String = {
-        let amounts = ["remaining", "held", "captured", "expired", "taken_back", "take_back_total"]
-            .map { "g.\($0) NOT BETWEEN 0 AND \(most)" }
+        let amounts = [
+            "remaining", "held", "captured", "expired", "taken_back", "take_back_total", "room",
+        ].map { "g.\($0) NOT BETWEEN 0 AND \(most)" }
         let times = ["effective_at", "expires_at", "created_at"]
             .map { AuditSQL.isNoTime("g.\($0)") }
         return (["g.amount NOT BETWEEN 1 AND \(most)"] + amounts + times)

@@ -108,6 +108,8 @@ enum PeriodSQL {
         "career_subscription_contexts c"
     )
 
+    private static let isGiven = "g.kind NOT IN ('revocation', 'forfeiture')"
+
     private static let grants: Branch = (
         "g.user_id, g.period_number",
         [
@@ -121,9 +123,9 @@ enum PeriodSQL {
             CASE WHEN g.kind = 'plan' AND g.cause = 'free_month' THEN 1 ELSE 0 END
             """,
             "plan_at": "CASE WHEN g.kind = 'plan' THEN g.created_at END",
-            // What an earlier period was granted may be taken back later.
-            "first_grant": "CASE WHEN g.kind <> 'revocation' THEN g.created_at END",
-            "last_grant": "CASE WHEN g.kind <> 'revocation' THEN g.created_at END",
+            // What an earlier period was granted may be taken back later, or given back to it.
+            "first_grant": "CASE WHEN \(isGiven) THEN g.created_at END",
+            "last_grant": "CASE WHEN \(isGiven) THEN g.created_at END",
             "latest": "g.created_at",
         ],
         "credit_grants g"

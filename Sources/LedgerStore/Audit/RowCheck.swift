@@ -196,6 +196,7 @@ struct RowCheck: Sendable {
             WHERE g.kind NOT IN (\(kinds)) OR \(AuditSQL.isNoTime("g.created_at")) OR g.cause = ''
                 OR g.credits NOT BETWEEN -\(Credits.maximum.micros) AND \(Credits.maximum.micros)
                 OR g.kind IN ('plan', 'upgrade') AND g.credits < 0
+                OR g.kind = 'forfeiture' AND g.credits >= 0
                 OR (g.kind = 'adjustment') <> (g.reason IS NOT NULL)
             """
         }

@@ -1,0 +1,70 @@
+import FoundationEssentials
+import Ledger
+import Values
+
+/// What the model keeps of a period's pool for the next.
+extension ReferenceModel {
+    /// - Returns: how much of what is left is a grant now.
+    static func roll(
+        _ account: Account, _ left: Int64, of user: User, _ rule: Rollover, to next: Period,
+        at now: Int64
+    ) -> Int64 {
+        let amount = min(left, rule.maxCredits.micros)
+        guard amount > 0 else { return 0 }
+        var end = next.end
+        if next.isPaid, rule.periods > 1 {
+            end = max(
+                end, ReferenceCalendar.boundary(anchor: next.start, months: Int(rule.periods)))
+        } else {
+            for _ in 1..<max(2, rule.periods) where rule.periods > 1 {
+                end = ReferenceCalendar.month(anchor: account.anchor, containing: end).end
+            }
+        }
+        user.grants.append(
+            Grant(
+                cause: "rollover \(account.period.number)",
+                order: (50, isBought(account), account.period.start, ""), amount: amount,
+                expiresAt: end,
+                rolled: (account.period.number, rule.maxCredits.micros - amount)))
+        return amount
+    }
+
+    /// What lapsed of former pools joins their rollovers.
+    static func noteLapsed(_ user: User, but subject: UUID? = nil, at now: Int64) {
+        for place in user.calls.indices
+        where user.calls[place].isExpired(at: now) && user.calls[place].id != subject {
+            giveBack(place, of: user, at: user.calls[place].expiresAt)
+        }
+    }
+
+    /// What a call that ends held of a former pool joins that period's rollover, while that is
+    /// open and its cap allows.
+    static func giveBack(_ place: Int, of user: User, at instant: Int64) {
+        guard let running = user.account?.period.number else { return }
+        let open = user.grants.indices.filter { isOpen($0, of: user) }
+        let held = user.calls[place].draws
+        for index in held.indices { user.calls[place].draws[index].held = 0 }
+        for draw in held where draw.grant == nil && draw.period != running {
+            guard let grant = open.first(where: { user.grants[$0].rolled?.period == draw.period }),
+                let room = user.grants[grant].rolled?.room,
+                instant < user.grants[grant].expiresAt ?? .max
+            else { continue }
+            let part = min(draw.held, room)
+            user.grants[grant].amount += part
+            user.grants[grant].rolled?.room -= part
+        }
+    }
+
+    /// Whether something is left of a grant, or held, whatever the clock says.
+    static func isOpen(_ place: Int, of user: User) -> Bool {
+        let grant = user.grants[place]
+        var (held, charged): (Int64, Int64) = (0, 0)
+        for call in user.calls where call.ended == nil {
+            for draw in call.draws where draw.grant == place { held += draw.held }
+        }
+        for call in user.calls {
+            for draw in call.draws where draw.grant == place { charged += draw.charged }
+        }
+        return held > 0 || grant.amount - charged > grant.takeBack
+    }
+}
