@@ -355,6 +355,12 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        // The second product: plans and usage of workspaces, by key, over HTTP.
+        .sourceTarget(
+            name: "API",
+            dependencies: [
+                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Subscriptions",
+            ]),
         // What is around every page; templates, words and style become part of the binary.
         .target(
             name: "PageFrame",
@@ -440,7 +446,7 @@ let package = Package(
         .sourceTarget(
             name: "Service",
             dependencies: [
-                "Billing", "Career", "CatalogSync", "Console", "Database", "HTTPClient",
+                "API", "Billing", "Career", "CatalogSync", "Console", "Database", "HTTPClient",
                 "HTTPEndpoint", "HTTPServer",
                 "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
                 "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ", "Schema",

@@ -28,6 +28,7 @@ ALLOWED = {
     "History": "Values JSON Database HTTPEndpoint",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
               " Subscriptions Promotions History",
+    "API": "Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions Identity Career"
@@ -40,7 +41,7 @@ ALLOWED = {
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
-               " Promotions Webhooks StripeSetup Identity History Career Operators PageFrame Pages"
+               " Promotions Webhooks StripeSetup Identity History Career API Operators PageFrame Pages"
                " UserExport Console Schema Moving",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Simulator",
@@ -58,6 +59,7 @@ FOLDERS = {
     "Ledger": [".", "Commands"],
     "LedgerStore": [".", "Audit"],
     "Career": ["Plans", "Usage", "Credits", "."],
+    "API": ["Plans", "."],
     "Service": ["Operations", "Setup", ".", "Administration"],
 }
 

@@ -32,6 +32,10 @@ package struct PlanOfPrice: Sendable {
     /// Its value where a price sells none of our plans.
     package static let noPlan = "none"
 
+    /// The member that tells a plan's own price from that of a seat.
+    package static let itemKey = "cuebx_item"
+    package static let seatItem = "seat"
+
     package let catalog: Catalog
 
     package init(_ catalog: Catalog) {

@@ -72,6 +72,11 @@ extension StripePrice {
         money == plan.price && isMonthly
     }
 
+    /// Whether it costs a month what a seat of the plan costs.
+    package func sellsSeat(of plan: Plan) -> Bool {
+        money == plan.seats?.price && isMonthly
+    }
+
     /// Whether it costs once what the catalog says.
     package func sells(_ pack: CreditPack) -> Bool { money == pack.price && interval == nil }
 

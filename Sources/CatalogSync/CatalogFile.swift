@@ -8,8 +8,9 @@ import Values
 public enum CatalogFile {
     static let maximumBytes = 1 << 20
 
+    /// - Returns: a catalog of each product that the file names.
     /// - Throws: ``CatalogError`` with every flaw that the file has.
-    public static func read(path: String) throws -> Catalog {
+    public static func read(path: String) throws -> [Catalog] {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CatalogError(flaws: ["\(path) cannot be read"])
         }
@@ -22,14 +23,17 @@ public enum CatalogFile {
         } catch {
             throw CatalogError(flaws: ["\(path) is not JSON: \(error)"])
         }
-        return try parse(json)
+        return try catalogs(json)
     }
 
-    package static func parse(_ json: JSONValue) throws -> Catalog {
+    /// One product's plans, features and packs.
+    package static func parse(
+        _ json: JSONValue, of product: Product = .career
+    ) throws -> Catalog {
         var reader = CatalogReader()
         let plans = reader.list(json, "plans") { plan, reader in
             Plan(
-                id: reader.uuid(plan, "id"), name: reader.text(plan, "name"),
+                id: reader.uuid(plan, "id"), product: product, name: reader.text(plan, "name"),
                 description: reader.text(plan, "description"),
                 price: reader.price(plan),
                 displayPrice: reader.text(plan, "display_price"),
@@ -48,21 +52,21 @@ public enum CatalogFile {
                     creditsAllocation: reader.credits(plan, "credits_allocation"),
                     rateLimitPerMinute: reader.limit(plan, "rate_limit_per_minute"),
                     rateLimitPerDay: reader.limit(plan, "rate_limit_per_day"),
-                    rollover: reader.optional(plan, "rollover") { $2.rollover($0, $1) }))
+                    rollover: reader.optional(plan, "rollover") { $2.rollover($0, $1) }),
+                seats: reader.seats(plan, product))
         }
         let features = reader.list(json, "features") { feature, reader in
             reader.feature(feature)
         }
         let packs =
-            json["credit_packs"] == nil ? [] : reader.list(json, "credit_packs") { $1.pack($0) }
+            json["credit_packs"] == nil
+            ? [] : reader.list(json, "credit_packs") { $1.pack($0, product) }
         for plan in plans where (plan.kind == .paid) != (plan.lookupKey != nil) {
             reader.flaws.append("\(plan.name): a paid plan, and only that, has a lookup_key")
         }
-        for feature in features where feature.productType != "career" {
-            reader.flaws.append("\(feature.featureKey): product_type must be career")
-        }
         guard reader.flaws.isEmpty else { throw CatalogError(flaws: reader.flaws) }
-        return try Catalog(revision: 0, plans: plans, features: features, packs: packs)
+        return try Catalog(
+            revision: 0, of: product, plans: plans, features: features, packs: packs)
     }
 }
 
@@ -135,9 +139,11 @@ private struct CatalogReader {
 
     /// A price such as `"20.00"`, which Stripe can charge in the plan's currency if the plan is
     /// offered and paid for.
-    mutating func price(_ plan: JSONValue) -> Money {
+    ///
+    /// - Parameter member: the member that has it.
+    mutating func price(_ plan: JSONValue, _ member: String = "price") -> Money {
         let currency = currency(plan, "currency")
-        let text = decimal(plan, "price")
+        let text = decimal(plan, member)
         guard let currency, let text else { return .zero(.usd) }
         let name = plan["name"]?.string ?? "a plan"
         guard let price = Money(decimal: text, currency: currency) else {
@@ -166,9 +172,25 @@ private struct CatalogReader {
             lateCommitSeconds: optional(json, "late_commit_seconds") { $2.integer($0, $1) } ?? 0)
     }
 
-    mutating func pack(_ json: JSONValue) -> CreditPack {
+    /// The seats of a plan; of another product than those that are sold by seats, none may be
+    /// told.
+    mutating func seats(_ plan: JSONValue, _ product: Product) -> SeatTerms? {
+        let names = ["seat_price", "min_seats", "max_seats", "seat_lookup_key"]
+        guard product.sellsSeats else {
+            for name in names where plan[name]?.isNull == false {
+                flaws.append("\(plan["name"]?.string ?? "a plan"): \(product) has no \(name)")
+            }
+            return nil
+        }
+        return SeatTerms(
+            price: price(plan, "seat_price"), minimum: positive(plan, "min_seats"),
+            maximum: optional(plan, "max_seats") { $2.positive($0, $1) },
+            lookupKey: optional(plan, "seat_lookup_key") { $2.text($0, $1) })
+    }
+
+    mutating func pack(_ json: JSONValue, _ product: Product) -> CreditPack {
         CreditPack(
-            id: uuid(json, "id"), name: text(json, "name"), price: price(json),
+            id: uuid(json, "id"), product: product, name: text(json, "name"), price: price(json),
             credits: creditsAboveZero(json, "credits", "of a pack"),
             validDays: optional(json, "valid_days") { $2.positive($0, $1) },
             lookupKey: text(json, "lookup_key"), isActive: bool(json, "is_active"))

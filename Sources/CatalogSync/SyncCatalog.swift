@@ -4,7 +4,7 @@ import Ledger
 import LedgerStore
 import Values
 
-/// Makes the database's catalog equal to the file's. Balances are not touched: what was granted is
+/// Makes the database's catalogs equal to the file's. Balances are not touched: what was granted is
 /// a grant, and a reservation keeps the cost it was made with.
 public struct CatalogSync: Sendable {
     private let database: any Database
@@ -15,12 +15,14 @@ public struct CatalogSync: Sendable {
         self.clock = clock
     }
 
+    /// Products that are not among the wanted stay as they are.
+    ///
     /// - Parameter dryRun: does all of it and undoes it, so that it refuses what a sync refuses.
     /// - Returns: one sentence for each change; none where nothing differs.
     /// - Throws: ``CatalogError`` where a plan would lose the key by which its subscribers are
     ///   known, where a stored plan of another id has a plan's name or key, and where the file
     ///   and what is stored make no catalog together. The database is then as it was.
-    public func sync(_ wanted: Catalog, dryRun: Bool) async throws -> [String] {
+    public func sync(_ wanted: [Catalog], dryRun: Bool) async throws -> [String] {
         let now = clock.now()
         do {
             return try await database.write { connection in
@@ -47,24 +49,28 @@ public struct CatalogSync: Sendable {
     }
 
     private static func apply(
-        _ wanted: Catalog, to connection: any DatabaseConnection, now: Timestamp
+        _ wanted: [Catalog], to connection: any DatabaseConnection, now: Timestamp
     ) throws -> [String] {
         // Processes that start at the same time, or operators, take turns.
         try CatalogTables.takeTurn(in: connection)
         // What is stored may be no catalog, or none yet: then this is what mends it.
         let old = try CatalogTables.stored(in: connection)
-        let flaws = newLookupKeys(from: old, to: wanted) + takenNames(in: old, by: wanted)
+        let flaws = wanted.flatMap {
+            newLookupKeys(from: old, to: $0) + takenNames(in: old, by: $0)
+        }
         guard flaws.isEmpty else { throw CatalogError(flaws: flaws) }
-        let changes = differences(from: old, to: wanted)
+        let changes = wanted.flatMap { differences(from: old.of($0.product), to: $0) }
         if !changes.isEmpty { try CatalogTables.write(wanted, to: connection, now: now) }
-        try confirmReadable(connection)
+        for catalog in wanted { try confirmReadable(catalog.product, connection) }
         return changes
     }
 
     /// What every process reads from now on, retired plans included, must be a catalog.
-    private static func confirmReadable(_ connection: any DatabaseConnection) throws {
+    private static func confirmReadable(
+        _ product: Product, _ connection: any DatabaseConnection
+    ) throws {
         do {
-            _ = try CatalogTables.read(from: connection, revision: 0)
+            _ = try CatalogTables.read(from: connection, revision: 0, of: product)
         } catch let error as CatalogError {
             // The file alone has been found good, so that a plan it no longer has is the cause.
             throw CatalogError(
@@ -80,9 +86,15 @@ public struct CatalogSync: Sendable {
         from old: CatalogTables.Stored, to new: Catalog
     ) -> [String] {
         old.plans.compactMap { before -> String? in
-            guard let key = before.lookupKey, let plan = new.plan(before.id),
-                plan.lookupKey != key
-            else { return nil }
+            guard let plan = new.plan(before.id) else { return nil }
+            guard plan.product == before.product else {
+                return "plan \(plan.name) must stay a plan of \(before.product)"
+            }
+            let kept = [
+                (before.lookupKey, plan.lookupKey),
+                (before.seats?.lookupKey, plan.seats?.lookupKey),
+            ]
+            guard let key = kept.first(where: { $0 != nil && $0 != $1 })?.0 else { return nil }
             return "plan \(plan.name) must keep its lookup_key \(key), by which its subscribers "
                 + "are known; another price of the plan needs no other key"
         }
@@ -97,8 +109,8 @@ public struct CatalogSync: Sendable {
         return new.plans.flatMap { plan in
             kept.compactMap { stored -> String? in
                 var taken: [String] = []
-                if stored.name == plan.name { taken.append("name") }
-                if let key = plan.lookupKey, key == stored.lookupKey {
+                if stored.product == plan.product, stored.name == plan.name { taken.append("name") }
+                for key in plan.lookupKeys where stored.lookupKeys.contains(key) {
                     taken.append("lookup_key \(key)")
                 }
                 guard !taken.isEmpty else { return nil }
@@ -119,13 +131,13 @@ public struct CatalogSync: Sendable {
         var changes: [String] = []
         for plan in new.plans {
             guard let before = plans[plan.id] else {
-                changes.append("plan \(plan.name) is new")
+                changes.append("\(told(plan)) is new")
                 continue
             }
-            if before != plan { changes.append("plan \(plan.name) changes") }
+            if before != plan { changes.append("\(told(plan)) changes") }
         }
         for plan in old.plans where plan.isActive && new.plan(plan.id) == nil {
-            changes.append("plan \(plan.name) is no longer offered")
+            changes.append("\(told(plan)) is no longer offered")
         }
         for feature in new.features.values.sorted(by: { $0.featureKey < $1.featureKey }) {
             guard let before = costs[feature.featureKey] else {
@@ -144,6 +156,10 @@ public struct CatalogSync: Sendable {
             changes.append("feature \(key) is no longer offered")
         }
         return changes + differences(from: old.packs, to: new)
+    }
+
+    private static func told(_ plan: Plan) -> String {
+        plan.product == .career ? "plan \(plan.name)" : "\(plan.product) plan \(plan.name)"
     }
 
     private static func differences(from old: [CreditPack], to new: Catalog) -> [String] {

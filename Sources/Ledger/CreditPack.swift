@@ -4,6 +4,7 @@ import Values
 /// Credits that are sold by themselves, beside the plans.
 public struct CreditPack: Sendable, Hashable {
     public let id: UUID
+    public let product: Product
     public let name: String
     public let price: Money
     public let credits: Credits
@@ -14,10 +15,11 @@ public struct CreditPack: Sendable, Hashable {
     public let isActive: Bool
 
     public init(
-        id: UUID, name: String, price: Money, credits: Credits, validDays: Int64?,
-        lookupKey: String, isActive: Bool
+        id: UUID, product: Product = .career, name: String, price: Money, credits: Credits,
+        validDays: Int64?, lookupKey: String, isActive: Bool
     ) {
         self.id = id
+        self.product = product
         self.name = name
         self.price = price
         self.credits = credits

@@ -9,6 +9,8 @@ public struct Plan: Sendable, Hashable {
     }
 
     public let id: UUID
+    public let product: Product
+    /// Unique among the product's plans.
     public let name: String
     public let description: String
     /// The price a month.
@@ -24,13 +26,18 @@ public struct Plan: Sendable, Hashable {
     /// Where Stripe's price is found; `nil` for a free plan.
     public let lookupKey: String?
     public let pricing: PlanPricingRule
+    /// `nil` for a plan of a product that is not sold by seats.
+    public let seats: SeatTerms?
 
     public init(
-        id: UUID, name: String, description: String, price: Money, displayPrice: String, kind: Kind,
-        trialDays: Int64, isActive: Bool, rank: Int64,
-        features: [PlanFeature], lookupKey: String?, pricing: PlanPricingRule
+        id: UUID, product: Product = .career, name: String, description: String, price: Money,
+        displayPrice: String,
+        kind: Kind, trialDays: Int64, isActive: Bool, rank: Int64,
+        features: [PlanFeature], lookupKey: String?, pricing: PlanPricingRule,
+        seats: SeatTerms? = nil
     ) {
         self.id = id
+        self.product = product
         self.name = name
         self.description = description
         self.price = price
@@ -42,7 +49,13 @@ public struct Plan: Sendable, Hashable {
         self.features = features
         self.lookupKey = lookupKey
         self.pricing = pricing
+        self.seats = seats
     }
+}
+
+extension Plan {
+    /// Where Stripe's prices of the plan and of a seat of it are found.
+    public var lookupKeys: [String] { [lookupKey, seats?.lookupKey].compactMap { $0 } }
 }
 
 /// A line of what a plan offers, for the page that sells it. No rule reads it.
@@ -104,10 +117,11 @@ public struct Rollover: Sendable, Hashable {
     }
 }
 
-/// The plans and the features' costs in force: one immutable snapshot. A change of the catalog
-/// makes a new one and touches no balance.
+/// The plans and the features' costs of a product in force: one immutable snapshot. A change of the
+/// catalog makes a new one and touches no balance.
 public struct Catalog: Sendable {
-    /// Grows by one with each change, so that a process notices another's.
+    public let product: Product
+    /// Grows by one with each change of any product's, so that a process notices another's.
     public let revision: Int64
     /// All plans, cheapest first; inactive ones too, since somebody may still be on them.
     public let plans: [Plan]
@@ -119,33 +133,64 @@ public struct Catalog: Sendable {
 
     /// Fails with one sentence for each rule that the catalog breaks.
     public init(
-        revision: Int64, plans: [Plan], features: [FeatureCostConfig], packs: [CreditPack] = []
+        revision: Int64, of product: Product = .career, plans: [Plan],
+        features: [FeatureCostConfig], packs: [CreditPack] = []
     ) throws(CatalogError) {
         var flaws: [String] = []
         let active = plans.filter(\.isActive)
         let free = active.filter { $0.kind == .free }
         if free.count != 1 { flaws.append("exactly one active plan must be free") }
-        for (what, values) in [
+        let names: [(what: String, values: [String])] = [
             ("id", plans.map(\.id.uuidString)), ("name", plans.map(\.name)),
             ("rank", active.map { String($0.rank) }),
-            (
-                "lookup_key",
-                plans.compactMap(\.lookupKey) + packs.filter(\.isActive).map(\.lookupKey)
-            ),
+            ("lookup_key", Self.lookupKeys(plans, packs)),
             ("a pack's id", packs.map(\.id.uuidString)),
             ("a pack's name", packs.filter(\.isActive).map(\.name)),
             ("feature_key", features.map(\.featureKey)),
-        ] where Set(values).count != values.count {
+        ]
+        for (what, values) in names where Set(values).count != values.count {
             flaws.append("\(what) must be unique")
         }
+        flaws += plans.compactMap { SeatTerms.flaw(of: $0) }
+        flaws += Self.strangers(to: product, plans, features, packs)
         flaws += Self.flawedPrices(of: features, on: plans)
         guard flaws.isEmpty, let freePlan = free.first else { throw CatalogError(flaws: flaws) }
+        self.product = product
         self.revision = revision
         self.plans = plans.sorted { ($0.price, $0.rank) < ($1.price, $1.rank) }
         self.features = Dictionary(uniqueKeysWithValues: features.map { ($0.featureKey, $0) })
         self.packs = packs.sorted { ($0.price, $0.name) < ($1.price, $1.name) }
         self.freePlan = freePlan
         self.plansByID = Dictionary(uniqueKeysWithValues: plans.map { ($0.id, $0) })
+    }
+
+    /// Every key that finds a price at Stripe: of all plans, and of the packs that are sold.
+    static func lookupKeys(_ plans: [Plan], _ packs: [CreditPack]) -> [String] {
+        plans.flatMap(\.lookupKeys) + packs.filter(\.isActive).map(\.lookupKey)
+    }
+
+    /// What another product's is: a call is charged by its own product's prices alone.
+    private static func strangers(
+        to product: Product, _ plans: [Plan], _ features: [FeatureCostConfig],
+        _ packs: [CreditPack]
+    ) -> [String] {
+        var flaws: [String] = []
+        for plan in plans where plan.product != product {
+            flaws.append("\(plan.name) is another product's plan")
+        }
+        for pack in packs where pack.product != product {
+            flaws.append("\(pack.name) is another product's pack")
+        }
+        for feature in features {
+            if feature.productType != product.rawValue {
+                flaws.append("\(feature.featureKey): product_type must be \(product)")
+            } else if feature.featureKey.hasPrefix(Product.keyOfAPI) != (product == .api) {
+                flaws.append(
+                    "\(feature.featureKey): keys of api's features, and only those, begin with "
+                        + Product.keyOfAPI)
+            }
+        }
+        return flaws
     }
 
     /// In an order of their own, so that the same flaws make the same sentence.
@@ -175,6 +220,8 @@ public struct Catalog: Sendable {
         }
         return flaws
     }
+
+    public var lookupKeys: [String] { Self.lookupKeys(plans, packs) }
 
     public func plan(_ id: UUID) -> Plan? { plansByID[id] }
 

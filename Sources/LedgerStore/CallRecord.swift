@@ -97,9 +97,11 @@ package enum CallRecord {
     private static func name(
         of plan: UUID, in connection: any DatabaseConnection
     ) throws -> String? {
-        let row = try connection.queryOne("SELECT name FROM plans WHERE id = ?", [.uuid(plan)])
+        let row = try connection.queryOne(
+            "SELECT name, product FROM plans WHERE id = ?", [.uuid(plan)])
         guard var reader = row?.reader else { return nil }
-        return try reader.text()
+        let name = try reader.text()
+        return PlanRow.name(name, of: try reader.oneOf(Product.self))
     }
 
     /// Ids are in the order of time, so that the index of a user's ids finds the window.

@@ -37,7 +37,7 @@ package enum DirectLedger {
         _ catalog: Catalog, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         try Installation.establish(in: connection)
-        try CatalogTables.write(catalog, to: connection, now: now)
+        try CatalogTables.write([catalog], to: connection, now: now)
     }
 
     /// The user's account as it is stored; `nil` where there is no such user.

@@ -97,7 +97,9 @@ extension PortableTable {
                 .text("currency"), .text("display_price"), .text("type"),
                 .number("trial_days", in: CatalogTables.integers),
                 .flag("is_active"), .number("rank", in: CatalogTables.integers), .text("features"),
-                .text("lookup_key"), .time("updated_at"),
+                .text("lookup_key"), .time("updated_at"), .text("product"),
+                .count("seat_price_minor"), .count("min_seats"), .count("max_seats"),
+                .text("seat_lookup_key"),
             ]),
         PortableTable(
             "plan_pricing_rules", key: "plan_id",
@@ -119,7 +121,7 @@ extension PortableTable {
             columns: [
                 .uuid("id"), .text("name"), .count("price_minor"), .text("currency"),
                 .credits("credits"), .count("valid_days"), .text("lookup_key"),
-                .flag("is_active"), .time("updated_at"),
+                .flag("is_active"), .time("updated_at"), .text("product"),
             ]),
         PortableTable(
             "former_catalogs", key: "revision",

@@ -38,6 +38,7 @@ public let migrations: [Migration] = [
     Migration("console indexes", consoleIndexes),
     Migration("analysis results", analysisResults),
     Migration("rollover", rollover),
+    Migration("catalogs of products", productCatalogs),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

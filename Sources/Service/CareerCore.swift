@@ -18,6 +18,8 @@ public struct CareerCore: Sendable {
     public let developmentClock: DevelopmentClock?
     public let clock: DecisionClock
     public let catalog: CatalogStore
+    /// The catalog of the API product, which may not be offered.
+    public let apiCatalog = CatalogStore(of: .api)
     public let ledger: CareerLedger
     public let laneMetrics: LaneMetrics
     /// The database's own secret.
@@ -87,6 +89,7 @@ public struct CareerCore: Sendable {
             try await database.read { connection in
                 try developmentClock?.refresh(in: connection)
                 _ = try catalog.current(in: connection)
+                _ = try apiCatalog.ifOffered(in: connection)
             }
         }
     }

@@ -1,3 +1,4 @@
+import API
 import Billing
 import Career
 import Database
@@ -55,6 +56,15 @@ public struct CareerServices: Sendable {
                 former: FormerAccounts(secrets: secrets, installation: core.installation),
                 clock: core.clock),
             calls: calls, publicURL: core.settings.publicURL)
+    }
+
+    /// The prices of the API product.
+    public var apiPrices: StripePrices {
+        StripePrices(stripe: prices.stripe, database: core.database, catalog: core.apiCatalog)
+    }
+
+    var api: APIParts {
+        APIParts(database: core.database, catalog: core.apiCatalog)
     }
 
     public init(_ core: CareerCore, requests: RequestLog) async throws {

@@ -1,3 +1,4 @@
+import API
 import Career
 import HTTPEndpoint
 import Identity
@@ -8,6 +9,7 @@ import Webhooks
 /// Every address of the product, in the order of its documentation.
 func routes(_ services: CareerServices) -> [Endpoint] {
     careerRoutes(services.career)
+        + apiRoutes(services.api)
         + identityEndpoints(
             services.identity,
             export: Endpoint(
@@ -108,6 +110,7 @@ func openAPIDocument(of endpoints: [Endpoint]) -> OpenAPIDocument {
         ],
         tags: [
             ("Subscriptions", "Plans, and a user's one Career subscription."),
+            ("API subscriptions", "Plans of the API product, for workspaces."),
             ("Usage", "What a user has spent."),
             ("Internal", "For AI tool servers: one call before, one after."),
             ("Identity", "Sign-up, sign-in, sessions."),

@@ -16,9 +16,11 @@ extension StripePrices {
     /// price at Stripe never changes what it costs; if the catalog has another, a new price of the
     /// same product takes the lookup key, and who subscribed before goes on paying the old one.
     public func bringCatalog() async throws -> Report {
-        let catalog = try await catalog.current(in: database)
-        let rule = PlanOfPrice(catalog)
         var report = Report()
+        guard let catalog = try await catalog.ifOffered(in: database) else {
+            return report
+        }
+        let rule = PlanOfPrice(catalog)
         var products: Set<String> = []
         for plan in catalog.plans {
             guard let key = plan.lookupKey else { continue }
@@ -35,8 +37,18 @@ extension StripePrices {
             products.insert(made.productID)
         }
         for product in products.sorted() { try await markEarlier(of: product, rule, &report) }
+        for plan in catalog.plans where plan.isActive { try await bringSeat(of: plan, &report) }
         try await bringPacks(of: catalog, &report)
         return report
+    }
+
+    /// The price of a plan's seats says itself of which plan they are.
+    private func bringSeat(of plan: Plan, _ report: inout Report) async throws {
+        guard let offer = Offer(seatOf: plan) else { return }
+        let holder = try await stripe.listPrices(.lookupKey(offer.key))
+            .first { $0.lookupKey == offer.key }
+        if let holder, holder.isActive, offer.isSold(holder) { return }
+        _ = try await make(offer, before: holder, &report)
     }
 
     /// A price of a pack needs no word of what it sells: a page keeps what its pack said when it
@@ -88,6 +100,21 @@ extension StripePrices {
             price = plan.price.named
             metadata = [PlanOfPrice.metadataKey: plan.id.text]
             isSold = { $0.sells(plan) }
+        }
+
+        /// `nil` for a plan whose seats nobody pays for.
+        init?(seatOf plan: Plan) {
+            guard let seats = plan.seats, let key = seats.lookupKey else { return nil }
+            (name, self.key, isMonthly) = ("\(plan.name), a seat", key, true)
+            (unitAmount, currency) = (seats.price.amount, seats.price.currency.code)
+            price = seats.price.named
+            metadata = [
+                PlanOfPrice.metadataKey: plan.id.text,
+                PlanOfPrice.itemKey: PlanOfPrice.seatItem,
+            ]
+            isSold = {
+                $0.sellsSeat(of: plan) && $0.metadata[PlanOfPrice.itemKey] == PlanOfPrice.seatItem
+            }
         }
 
         init(_ pack: CreditPack) {

@@ -5,7 +5,9 @@ import Stripe
 /// Whether Stripe sells the catalog as it stands. Nothing is changed.
 extension StripePrices {
     public func check() async throws -> [SetupFinding] {
-        let catalog = try await catalog.current(in: database)
+        guard let catalog = try await catalog.ifOffered(in: database) else {
+            return []
+        }
         let rule = PlanOfPrice(catalog)
         var findings: [SetupFinding] = []
         var products: Set<String> = []
@@ -19,6 +21,9 @@ extension StripePrices {
             } else if let holder {
                 findings.append(.right("price", "\(plan.name): \(holder.id), \(holder.spoken)"))
             }
+        }
+        for plan in catalog.plans where plan.isActive {
+            findings += try await judgeSeat(of: plan)
         }
         for pack in catalog.packs where pack.isActive {
             let price = try await stripe.findPrice(pack.lookupKey)
@@ -40,6 +45,19 @@ extension StripePrices {
             }
         }
         return findings
+    }
+
+    private func judgeSeat(of plan: Plan) async throws -> [SetupFinding] {
+        guard let seats = plan.seats, let key = seats.lookupKey else { return [] }
+        if let price = try await stripe.findPrice(key), price.sellsSeat(of: plan) {
+            return [.right("price", "\(plan.name), a seat: \(price.id), \(price.spoken)")]
+        }
+        return [
+            .off(
+                "price",
+                "\(plan.name), a seat: no active price of \(seats.price.named) a month has the "
+                    + "lookup key \(key): run cuebx catalog sync --stripe")
+        ]
     }
 
     private func flaw(

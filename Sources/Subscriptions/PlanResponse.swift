@@ -44,12 +44,16 @@ public struct PlanResponse: JSONObjectOutput {
     ]
 }
 
-struct PlanFeatureResponse: JSONObjectOutput {
+package struct PlanFeatureResponse: JSONObjectOutput {
     let feature: PlanFeature
 
-    static let schemaName = "PlanFeature"
-    static let about = "A line of what a plan offers."
-    static let fields: [OutputField<PlanFeatureResponse>] = [
+    package init(feature: PlanFeature) {
+        self.feature = feature
+    }
+
+    package static let schemaName = "PlanFeature"
+    package static let about = "A line of what a plan offers."
+    package static let fields: [OutputField<PlanFeatureResponse>] = [
         OutputField("title", .text, "What.") { $0.feature.title },
         OutputField("description", .text, "In a sentence.") { $0.feature.description },
         OutputField("value", .text, "How much.") { $0.feature.value },

@@ -134,6 +134,7 @@ struct SandboxService: Service {
         for _ in 0..<attempts {
             do {
                 _ = try await application.services.prices.bringCatalog()
+                _ = try await application.services.apiPrices.bringCatalog()
                 return
             } catch {
                 application.core.logger.debug("the sandbox is not ready: \(error)")

@@ -145,7 +145,7 @@ struct CatalogCommand: AsyncParsableCommand {
                 let wanted = try CatalogFile.read(path: settings.catalogPath)
                 let sync = CatalogSync(database: core.database, clock: core.clock)
                 let changes = try await sync.sync(wanted, dryRun: dryRun)
-                for plan in wanted.plans where plan.isActive && !plan.namesItsPrice {
+                for plan in wanted.flatMap(\.plans) where plan.isActive && !plan.namesItsPrice {
                     core.logger.warning(
                         "display_price does not name the price",
                         metadata: [
@@ -158,10 +158,14 @@ struct CatalogCommand: AsyncParsableCommand {
                 print(changes.isEmpty ? "Nothing differs." : "\(changes.count) changes \(verb).")
                 if stripe && !dryRun {
                     let services = try await CareerApplication(core).services
-                    let report = try await services.prices.bringCatalog()
-                    for line in report.made { print(line) }
-                    guard report.flaws.isEmpty else {
-                        throw FriendlyError(report.flaws.joined(separator: "; "))
+                    let reports = [
+                        try await services.prices.bringCatalog(),
+                        try await services.apiPrices.bringCatalog(),
+                    ]
+                    for line in reports.flatMap(\.made) { print(line) }
+                    let flaws = reports.flatMap(\.flaws)
+                    guard flaws.isEmpty else {
+                        throw FriendlyError(flaws.joined(separator: "; "))
                     }
                 }
             } catch let error as CatalogError {

@@ -58,9 +58,10 @@ struct StripeCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try await Settings.load()
             let core = try await CareerCore.openFromEnvironment()
-            let prices = try await CareerApplication(core).services.prices
+            let services = try await CareerApplication(core).services
             var findings = try await settings.portalSetup().check()
-            findings += try await prices.check()
+            findings += try await services.prices.check()
+            findings += try await services.apiPrices.check()
             findings += try await settings.webhookSetup().check()
             try core.close()
             try tell(findings)

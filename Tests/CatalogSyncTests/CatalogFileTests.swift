@@ -141,6 +141,8 @@ struct CatalogFileTests {
             // A key finds one price.
             (#""lookup_key":"pack_100""#, #""lookup_key":"plus""#, "lookup_key must be unique"),
             (#""credit_packs":["#, #""credit_packs":null,"others":["#, "credit_packs must be"),
+            (#""rank":1,"#, #""rank":1,"min_seats":1,"#, "Plus: career has no min_seats"),
+            (#""feature_key":"match""#, #""feature_key":"api.match""#, "begin with api."),
             (#""max_credits":"50""#, #""max_credits":"0""#, "max_credits must be"),
             (#""periods":1"#, #""periods":0"#, "periods must be"),
             (#""periods":1"#, #""months":1"#, "rollover has no member months"),

@@ -16,7 +16,7 @@ struct SyncCatalogTests {
             _ = try await database.write { try Installation.establish(in: $0) }
             let sync = CatalogSync(
                 database: database, clock: DecisionClock { TestCatalog.start })
-            _ = try await sync.sync(TestCatalog.catalog(), dryRun: false)
+            _ = try await sync.sync([TestCatalog.catalog()], dryRun: false)
             try await body(sync, database)
         }
     }
@@ -29,7 +29,7 @@ struct SyncCatalogTests {
     func again() async throws {
         try await withSync { sync, database in
             let before = try await revision(database)
-            #expect(try await sync.sync(TestCatalog.catalog(), dryRun: false) == [])
+            #expect(try await sync.sync([TestCatalog.catalog()], dryRun: false) == [])
             #expect(try await revision(database) == before)
         }
     }
@@ -41,9 +41,9 @@ struct SyncCatalogTests {
             let dearer = TestCatalog.plan(2, "Plus", .paid, price: 2500, credits: "500")
             let wanted = try TestCatalog.catalog([TestCatalog.free, dearer])
             let told = ["plan Plus changes", "plan Pro is no longer offered"]
-            #expect(try await sync.sync(wanted, dryRun: true) == told)
+            #expect(try await sync.sync([wanted], dryRun: true) == told)
             #expect(try await revision(database) == before)
-            #expect(try await sync.sync(wanted, dryRun: false) == told)
+            #expect(try await sync.sync([wanted], dryRun: false) == told)
             #expect(try await revision(database) == before + 1)
         }
     }
@@ -61,7 +61,7 @@ struct SyncCatalogTests {
             let wanted = try TestCatalog.catalog([TestCatalog.free, plan])
             for dryRun in [true, false] {
                 await #expect(throws: CatalogError.self) {
-                    try await sync.sync(wanted, dryRun: dryRun)
+                    try await sync.sync([wanted], dryRun: dryRun)
                 }
             }
             #expect(try await revision(database) == before)
@@ -105,19 +105,19 @@ struct SyncCatalogTests {
             let rollover = Rollover(maxCredits: Credits(decimal: "50")!, periods: 3)
             let wanted = try catalog(
                 Self.chat(input: "1", overuse: .ifAvailable), rollover: rollover)
-            _ = try await sync.sync(wanted, dryRun: false)
+            _ = try await sync.sync([wanted], dryRun: false)
             let stored = try await CatalogStore().current(in: database)
             #expect(stored.features == wanted.features)
             #expect(stored.freePlan.pricing == wanted.freePlan.pricing)
-            #expect(try await sync.sync(wanted, dryRun: false) == [])
+            #expect(try await sync.sync([wanted], dryRun: false) == [])
             // Each of them is a change of its own.
             let dearer = try catalog(
                 Self.chat(input: "2", overuse: .ifAvailable), rollover: rollover)
             let capped = try catalog(Self.chat(input: "2", overuse: .cap), rollover: rollover)
             let ended = try catalog(Self.chat(input: "2", overuse: .cap))
-            #expect(try await sync.sync(dearer, dryRun: false) == ["feature chat changes"])
-            #expect(try await sync.sync(capped, dryRun: false) == ["feature chat changes"])
-            #expect(try await sync.sync(ended, dryRun: false) == ["plan Free changes"])
+            #expect(try await sync.sync([dearer], dryRun: false) == ["feature chat changes"])
+            #expect(try await sync.sync([capped], dryRun: false) == ["feature chat changes"])
+            #expect(try await sync.sync([ended], dryRun: false) == ["plan Free changes"])
             #expect(try await CatalogStore().current(in: database).freePlan.pricing.rollover == nil)
         }
     }
@@ -139,7 +139,7 @@ struct SyncCatalogTests {
                 let wanted = try Catalog(
                     revision: 1, plans: [TestCatalog.free, TestCatalog.plus, TestCatalog.pro],
                     features: TestCatalog.features, packs: packs)
-                return try await sync.sync(wanted, dryRun: false)
+                return try await sync.sync([wanted], dryRun: false)
             }
             let (one, two) = (Self.pack(1), Self.pack(2, price: 400, days: nil))
             #expect(try await synced(one, two) == ["pack Pack 2 is new", "pack Pack 1 is new"])
@@ -170,8 +170,8 @@ struct SyncCatalogTests {
             ]
             for input in ["1", "2", "3"] {
                 let wanted = try catalog(Self.chat(input: input, overuse: .ifAvailable))
-                _ = try await sync.sync(wanted, dryRun: true)
-                _ = try await sync.sync(wanted, dryRun: false)
+                _ = try await sync.sync([wanted], dryRun: true)
+                _ = try await sync.sync([wanted], dryRun: false)
                 let now = try await CatalogStore().current(in: database)
                 known[now.revision] = now.terms
             }
@@ -207,7 +207,7 @@ struct SyncCatalogTests {
                 TestCatalog.plan(2, "Pro", .paid, price: 2000, credits: "5", lookupKey: "plus"),
                 TestCatalog.plan(3, "Plus", .paid, price: 4000, credits: "9", lookupKey: "pro"),
             ])
-            #expect(try await sync.sync(wanted, dryRun: false).count == 2)
+            #expect(try await sync.sync([wanted], dryRun: false).count == 2)
             let names = try await database.texts("SELECT name FROM plans ORDER BY rank")
             #expect(names == ["Free", "Pro", "Plus"])
         }

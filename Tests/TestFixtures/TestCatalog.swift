@@ -17,6 +17,43 @@ package enum TestCatalog {
         try Catalog(revision: 1, plans: plans, features: features)
     }
 
+    /// The API product's: a free plan, and one that is sold by seats.
+    package static let apiPlans = [
+        apiPlan(
+            101, "Free", .free, price: 0,
+            SeatTerms(
+                price: .zero(.usd), minimum: 1, maximum: 1, lookupKey: nil)),
+        apiPlan(
+            102, "Basic", .paid, price: 1900,
+            SeatTerms(
+                price: Money(amount: 200, currency: "usd")!, minimum: 1, maximum: 5,
+                lookupKey: "api_seat")),
+    ]
+
+    package static func api(_ plans: [Plan] = apiPlans) throws -> Catalog {
+        try Catalog(
+            revision: 1, of: .api, plans: plans,
+            features: [
+                FeatureCostConfig(
+                    featureKey: "api.match", productType: "api",
+                    internalCost: Credits(decimal: "1")!)
+            ])
+    }
+
+    package static func apiPlan(
+        _ number: UInt8, _ name: String, _ kind: Plan.Kind, price: Int64, _ seats: SeatTerms
+    ) -> Plan {
+        Plan(
+            id: UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number)), product: .api,
+            name: name, description: "", price: Money(amount: price, currency: "usd")!,
+            displayPrice: "$\(price / 100) / month", kind: kind, trialDays: 0, isActive: true,
+            rank: Int64(number), features: [],
+            lookupKey: kind == .paid ? "api_\(name.lowercased())" : nil,
+            pricing: PlanPricingRule(
+                multiplier: .one, creditsAllocation: Credits(decimal: "100")!,
+                rateLimitPerMinute: 20, rateLimitPerDay: 500), seats: seats)
+    }
+
     package static func plan(
         _ number: UInt8, _ name: String, _ kind: Plan.Kind, price: Int64, credits: String,
         currency: String = "usd", lookupKey: String? = nil, isActive: Bool = true

@@ -76,7 +76,7 @@ class World:
 
     def draw_catalog(self, given):
         """One plan: credits that run out sooner or later, in half of the worlds a daily limit."""
-        catalog = json.loads((ROOT / "catalog.json").read_text())
+        catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
         allocation = self.random.choice([20, 60, 200, 1000])
         per_day = self.random.choice([None, None, 30, 100])
         if given is not None:

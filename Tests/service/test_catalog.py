@@ -11,7 +11,7 @@ PAGES = {"success_url": "https://x.test/s", "cancel_url": "https://x.test/c"}
 
 def test_a_plan_that_stripe_has_no_price_for_is_502_until_it_has_one(own_service, tmp_path):
     service = own_service
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     plan = {**catalog["plans"][2], "id": TEAM, "name": "Max", "rank": 9,
             "lookup_key": "career_max_monthly"}
     catalog["plans"].append(plan)
@@ -38,7 +38,7 @@ def test_packs_are_listed_and_their_prices_made_at_stripe(own_service, tmp_path)
     assert [(pack["name"], pack["price"], pack["credits"], pack["valid_days"]) for pack in packs] == [
         ("100 credits", "5.00", "100.00", 365), ("500 credits", "20.00", "500.00", None)]
     assert all(pack["is_active"] and pack["currency"] == "usd" for pack in packs)
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     path = tmp_path / "catalog.json"
     settings = {"CATALOG": str(path), "STRIPE_API_BASE": service.sandbox}
 

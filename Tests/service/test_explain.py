@@ -68,7 +68,7 @@ def test_a_call_of_an_older_catalog_and_plan_keeps_its_price(own_service, tmp_pa
     buy(own_service, user)
     later = explain(user, usage)
     assert later["price"] == before["price"] and later["sentence"] == before["sentence"]
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     for feature in catalog["features"]:
         if feature["feature_key"] == "career.job_match":
             feature["internal_cost_credits"] = "2.00"

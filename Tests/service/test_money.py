@@ -31,7 +31,7 @@ CURRENCIES = [
 
 
 def catalog_in(tmp_path, currency, plus, pro, **more):
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     for plan, cost in zip(catalog["plans"], ("0", plus, pro)):
         plan |= {"currency": currency, "price": cost, **more}
     path = tmp_path / "catalog-in.json"
@@ -109,7 +109,7 @@ def test_a_price_that_cannot_be_charged_is_refused_by_its_flaw(
 
 
 def test_a_free_plan_costs_nothing(own_service, tmp_path):
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     catalog["plans"][0]["price"] = "1.00"
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(catalog))

@@ -66,7 +66,7 @@ def test_every_declared_endpoint_needs_what_it_says(service):
 
 def test_a_sync_of_an_unchanged_catalog_changes_nothing(service, tmp_path):
     assert "Nothing differs" in service.command("catalog", "sync").stdout
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     catalog["features"][0]["internal_cost_credits"] = "1.75"
     (tmp_path / "catalog.json").write_text(json.dumps(catalog))
     dry = service.command("catalog", "sync", "--dry-run", CATALOG=str(tmp_path / "catalog.json"))

@@ -200,7 +200,7 @@ def test_what_the_pack_said_when_its_page_was_opened_is_granted_and_stays(own_se
     user, owner = own_service.new_user(), own_service.new_user()
     bought(own_service, owner)
     chosen = page(user).json
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     catalog["credit_packs"][0] |= {"credits": "7.00", "valid_days": 1, "is_active": False}
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(catalog))

@@ -22,7 +22,7 @@ def sync(module_service, tmp_path):
     """Applies the shipped catalog with a change; in the end, as it is shipped."""
 
     def apply(change=lambda catalog: None):
-        catalog = json.loads((ROOT / "catalog.json").read_text())
+        catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
         change(catalog)
         path = tmp_path / "catalog.json"
         path.write_text(json.dumps(catalog))
@@ -166,7 +166,7 @@ def apply(own_service, tmp_path):
     """Applies the shipped catalog with a change, to a server of the test's own."""
 
     def apply(change=lambda catalog: None, *arguments):
-        catalog = json.loads((ROOT / "catalog.json").read_text())
+        catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
         change(catalog)
         path = tmp_path / "catalog.json"
         path.write_text(json.dumps(catalog))
@@ -284,7 +284,8 @@ def test_the_shipped_plans_are_these(service):
 
 def test_the_shipped_features_are_these_and_cost_half_a_credit_to_two(service):
     costs = dict(service.rows(
-        "SELECT feature_key, internal_cost_credits FROM feature_cost_configs"))
+        "SELECT feature_key, internal_cost_credits FROM feature_cost_configs "
+        "WHERE product_type = 'career'"))
     assert set(costs) == {f"career.{name}" for name in (
         "career_path", "extract_keywords", "feedback_analyzer", "generate_feedback", "job_match",
         "extract_cues.resume", "extract_cues.feedback", "extract_cues.interview",
@@ -294,7 +295,7 @@ def test_the_shipped_features_are_these_and_cost_half_a_credit_to_two(service):
     # One shows how a call is priced by its tokens.
     priced = service.rows(
         "SELECT feature_key, token_prices, default_hold FROM feature_cost_configs "
-        "WHERE token_prices IS NOT NULL")
+        "WHERE token_prices IS NOT NULL AND product_type = 'career'")
     assert [(key, hold) for key, _, hold in priced] == [("career.coach_chat", 2_000_000)]
     assert [price["model"] for price in json.loads(priced[0][1])] == ["coach-large*", "coach-*"]
 

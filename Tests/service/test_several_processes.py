@@ -53,7 +53,7 @@ class Cluster:
     messages to two workers."""
 
     def __init__(self, folder, url, number=PROCESSES, rabbitmq=None, **settings):
-        catalog = json.loads((ROOT / "catalog.json").read_text())
+        catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
         catalog["plans"][0] |= {
             "credits_allocation": "100000.00", "rate_limit_per_minute": None,
             "rate_limit_per_day": None}

@@ -158,18 +158,22 @@ def test_a_catalog_sync_makes_what_stripe_lacks_once(own_service):
     assert dry.returncode == 0 and sdk(own_service).v1.prices.list().data == []
     made = stripe(own_service, "catalog", "sync", "--stripe")
     assert made.returncode == 0, made
-    assert made.stdout.count("created") == 4
+    assert made.stdout.count("created") == 8
     prices = {item.lookup_key: (item.unit_amount, item.currency,
                                 item.recurring and item.recurring.interval)
               for item in sdk(own_service).v1.prices.list().data}
     assert prices == {"career_plus_monthly": (2000, "usd", "month"),
                       "career_pro_monthly": (4000, "usd", "month"),
                       "career_pack_100": (500, "usd", None),
-                      "career_pack_500": (2000, "usd", None)}
+                      "career_pack_500": (2000, "usd", None),
+                      "api_basic_monthly": (1900, "usd", "month"),
+                      "api_basic_seat_monthly": (200, "usd", "month"),
+                      "api_professional_monthly": (4900, "usd", "month"),
+                      "api_professional_seat_monthly": (500, "usd", "month")}
     again = stripe(own_service, "catalog", "sync", "--stripe")
     assert again.returncode == 0 and "created" not in again.stdout
-    assert len(sdk(own_service).v1.prices.list().data) == 4
-    assert len(sdk(own_service).v1.products.list().data) == 4
+    assert len(sdk(own_service).v1.prices.list().data) == 8
+    assert len(sdk(own_service).v1.products.list().data) == 8
     user = own_service.new_user()
     assert buy(own_service, user)["plan"]["name"] == "Plus"
 
@@ -184,7 +188,7 @@ def test_one_price_that_is_missing_is_made_and_the_other_left(own_service):
 
 
 def catalog_with(tmp_path, **changes):
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     catalog["plans"][1].update(changes)
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(catalog))
@@ -210,7 +214,7 @@ def test_another_price_is_for_new_subscribers_and_the_old_ones_keep_their_plan(
     client = sdk(own_service)
     assert new != old and client.v1.prices.retrieve(new).unit_amount == 2500
     assert client.v1.prices.retrieve(old).active
-    assert len(client.v1.products.list().data) == 4  # the packs' too
+    assert len(client.v1.products.list().data) == 8  # the packs' and the seats' too
     again = stripe(own_service, "catalog", "sync", "--stripe", CATALOG=catalog)
     assert again.stdout.strip() == "Nothing differs."
 

@@ -83,7 +83,7 @@ class Service:
         self.process = None
 
     def write_catalog(self, changes):
-        catalog = json.loads((ROOT / "catalog.json").read_text())
+        catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
         catalog["plans"][0] |= {
             "rate_limit_per_minute": None, "rate_limit_per_day": None, **changes.get("plan", {})}
         for feature in catalog["features"]:
