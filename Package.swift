@@ -406,6 +406,32 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        // Keys of the API product as rows, below the ledger.
+        .sourceTarget(name: "APIKeys", dependencies: ["Database", "Values"]),
+        // Workspaces of the API product: members, invitations, keys, audit log.
+        .sourceTarget(
+            name: "Workspaces",
+            dependencies: [
+                "APIKeys", "Database", "HTTPEndpoint", "Identity", "JSON", "Mail", "Users",
+                "Values",
+            ]),
+        // Who is invited to a workspace, and comes.
+        .sourceTarget(
+            name: "Invitations",
+            dependencies: ["Database", "HTTPEndpoint", "JSON", "Users", "Values", "Workspaces"]),
+        // What members do with a workspace's keys.
+        .sourceTarget(
+            name: "WorkspaceKeys",
+            dependencies: [
+                "APIKeys", "Database", "HTTPEndpoint", "JSON", "Users", "Values", "Workspaces",
+            ]),
+        .testTarget(
+            name: "WorkspacesTests",
+            dependencies: [
+                "Database", "HTTPEndpoint", "Identity", "Invitations", "Mail", "TestFixtures",
+                "Users", "Values", "WorkspaceKeys", "Workspaces",
+            ],
+            swiftSettings: settings),
         // The operators' pages.
         .sourceTarget(
             name: "Console",
@@ -420,7 +446,7 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "Database", "HTTPEndpoint", "History", "Identity", "JSON",
                 "Ledger",
-                "LedgerStore", "Subscriptions", "Users", "Values",
+                "LedgerStore", "Subscriptions", "Users", "Values", "Workspaces",
             ]),
         // Every migration of the database, in one numbered list.
         .sourceTarget(name: "Schema", dependencies: ["Database"]),
@@ -448,12 +474,13 @@ let package = Package(
             dependencies: [
                 "API", "Billing", "Career", "CatalogSync", "Console", "Database", "HTTPClient",
                 "HTTPEndpoint", "HTTPServer",
-                "Identity", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging", "Telemetry",
+                "Identity", "Invitations", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
+                "Telemetry",
                 "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ", "Schema",
                 "Stripe", "StripeSetup", "Subscriptions", "Tokens", "UserExport",
                 "Users",
                 "Values",
-                "Webhooks",
+                "Webhooks", "WorkspaceKeys", "Workspaces",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -496,7 +523,7 @@ let package = Package(
                 "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
                 "LedgerStore", "Messaging", "Moving", "Operators", "Promotions", "Service",
                 "StripeSandbox",
-                "StripeSetup", "Subscriptions", "Values",
+                "StripeSetup", "Subscriptions", "Values", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -14,6 +14,7 @@ ALLOWED = {
     "RabbitMQ": "Values Database Messaging",
     "Stripe": "JSON HTTPClient",
     "Telemetry": "Values",
+    "APIKeys": "Values Database",
     "LedgerStore": "Values JSON Ledger Database Telemetry",
     "CatalogSync": "Values JSON Ledger Database LedgerStore",
     "Users": "Values Ledger Database HTTPEndpoint",
@@ -30,11 +31,14 @@ ALLOWED = {
               " Subscriptions Promotions History",
     "API": "Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
+    "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys",
+    "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
+    "Invitations": "Values JSON Database HTTPEndpoint Users Workspaces",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions Identity Career"
              " PageFrame History",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
-                  " Identity Career History",
+                  " Identity Career History Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Mail Billing"
                " Webhooks Identity Career Operators PageFrame",
     "Schema": "Database",
@@ -42,13 +46,14 @@ ALLOWED = {
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
                " Promotions Webhooks StripeSetup Identity History Career API Operators PageFrame Pages"
-               " UserExport Console Schema Moving",
+               " UserExport Console Schema Moving Workspaces WorkspaceKeys"
+               " Invitations",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
     "cuebx": "Values JSON Ledger Database HTTPClient Messaging LedgerStore CatalogSync StripeSetup Promotions"
-             " Subscriptions Career Operators Moving Service StripeSandbox",
+             " Subscriptions Career Operators Moving Service StripeSandbox Workspaces",
     "cuebx-bench": "Values JSON Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks Service",
     "cuebx-sim": "Simulator SimulationRuns SimulatorDatabase",
     "stripe-sandbox": "StripeSandbox",
@@ -106,6 +111,11 @@ OWNERS = {
     "operator_recovery_codes": "Operators",
     "operator_sessions": "Operators",
     "operator_actions": "Operators",
+    "workspaces": "Workspaces",
+    "workspace_members": "Workspaces",
+    "workspace_invitations": "Workspaces",
+    "workspace_audit": "Workspaces",
+    "workspace_api_keys": "APIKeys",
 }
 
 # Targets whose work is every table, see docs/decisions/0017-one-owner-a-table.md, and the local

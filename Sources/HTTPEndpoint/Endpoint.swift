@@ -87,20 +87,43 @@ public struct Access: Sendable, Equatable {
 
     /// `nil` where no user is needed.
     public let activeUserCheck: ActiveUserCheck?
+    /// What the user must be to the thing that the address names; `nil` where it names none.
+    package let resource: (any ResourceGuard)?
 
     public static let open = Access(user: nil, key: false)
     public static let user = Access(user: .gatekeeper, key: false)
     public static let internalKey = Access(user: nil, key: true)
 
+    /// - Parameter resource: is judged after the user, and before the request's body.
+    package static func user(guardedBy resource: any ResourceGuard) -> Access {
+        Access(user: .gatekeeper, key: false, resource: resource)
+    }
+
     public static func userAndInternalKey(activeUserCheckedBy check: ActiveUserCheck) -> Access {
         Access(user: check, key: true)
     }
 
-    private init(user: ActiveUserCheck?, key: Bool) {
+    private init(user: ActiveUserCheck?, key: Bool, resource: (any ResourceGuard)? = nil) {
         self.needsUser = user != nil
         self.needsInternalKey = key
         self.activeUserCheck = user
+        self.resource = resource
     }
+
+    public static func == (left: Access, right: Access) -> Bool {
+        left.needsInternalKey == right.needsInternalKey
+            && left.activeUserCheck == right.activeUserCheck
+            && left.resource?.name == right.resource?.name
+    }
+}
+
+/// A guard of one kind of thing that addresses name: declared with an endpoint's access, and judged
+/// by a gatekeeper that knows the kind.
+package protocol ResourceGuard: Sendable {
+    /// Different for guards that let different callers in.
+    var name: String { get }
+    /// What it refuses with, for the document.
+    var refusals: [Problem] { get }
 }
 
 /// One request, as far as an action may look at it.
@@ -112,6 +135,8 @@ public struct Call: Sendable {
     public let remoteAddress: String
     /// Who calls, once the gatekeeper has let them in.
     public var caller: Caller?
+    /// The values of the address's parameters by their names, as they were sent.
+    package var path: [String: String] = [:]
 
     public init(id: String, headers: RequestHeaders, remoteAddress: String, caller: Caller? = nil) {
         self.id = id

@@ -132,6 +132,7 @@ public struct OpenAPIDocument: Sendable {
         if endpoint.about.access != .open {
             problems += [.unauthorized]
             if endpoint.about.access.needsUser { problems += [.accountDeactivated] }
+            problems += endpoint.about.access.resource?.refusals ?? []
         }
         // The address, not the operation, answers these two.
         if endpoint.path.contains("{") { problems += [.notFound] }

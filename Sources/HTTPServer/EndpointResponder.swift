@@ -129,6 +129,7 @@ public struct EndpointResponder: Sendable {
         case .nothing: throw Problem.notFound
         }
         route = endpoint.path
+        call.path = parameters
         try await calls.gatekeeper.admit(&call, to: endpoint.about.access)
         let admitted = call
         return try await calls.perform(endpoint, admitted) {

@@ -38,7 +38,8 @@ package struct AuthThrottle: Sendable {
     static let requestsPerNetwork = Rule(kind: "request", limit: 50, seconds: 60 * 60)
     /// When a code was last mailed, or would have been. It outlives every code.
     private static let issues = Rule(kind: "issue", limit: .max, seconds: 60 * 60)
-    static let longestWindow: Int64 = 60 * 60
+    /// So long the buckets are kept.
+    static let longestWindow: Int64 = 24 * 60 * 60
 
     package struct Bucket: Sendable {
         let rule: Rule
@@ -91,6 +92,17 @@ package struct AuthThrottle: Sendable {
     /// What a sign-up or a request for a code counts against, whatever it is answered.
     package func requests(from address: String) -> [Bucket] {
         wholeNetwork(Self.requestsPerNetwork, of: address)
+    }
+
+    /// A bucket of another part of the service, over all networks.
+    ///
+    /// - Parameter seconds: at most ``longestWindow``.
+    package func bucket(
+        _ kind: String, of subject: String, limit: Int64, seconds: Int64
+    ) -> Bucket {
+        Bucket(
+            rule: Rule(kind: kind, limit: limit, seconds: seconds),
+            keys: secrets.hashes(.throttle, kind, subject))
     }
 
     private func pair(_ rule: Rule, _ subject: String, from address: String) -> (Bucket, Bucket) {

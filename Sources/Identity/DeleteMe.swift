@@ -20,16 +20,24 @@ package struct DeleteMe: Action {
         details: """
             First ends what is paid for, then erases everything. What is kept is a keyed hash of \
             the email with the running free period, whether the trial was used, and which codes \
-            were redeemed.
+            were redeemed. Who owns teams deletes them, or gives them away, first.
             """,
-        access: .user, refusals: [.paymentProviderUnavailable, .paymentProviderError])
+        access: .user,
+        refusals: [.paymentProviderUnavailable, .paymentProviderError, .ownsWorkspaces])
 
     package func read(_ input: inout InputReader) {}
 
     package func perform(_ input: Void, _ call: Call) async throws -> Reply<MessageResponse> {
         let id = try call.user().userID
-        guard let user = try await identity.database.read({ try UserRow.find(id: id, in: $0) })
-        else { throw Problem.unauthorized }
+        let (user, refusal) = try await identity.database.read { [identity] connection in
+            (
+                try UserRow.find(id: id, in: connection),
+                try identity.otherTraces.refusal(id, connection)
+            )
+        }
+        guard let user else { throw Problem.unauthorized }
+        // Before what is paid for ends.
+        if let refusal { throw refusal }
         try await note(id, beganAt: identity.clock.now())
         do {
             try await identity.beforeErasing(id)
@@ -52,8 +60,11 @@ package struct DeleteMe: Action {
 
     private func erase(_ user: UserRow, _ call: Call) async throws {
         let now = identity.clock.now()
-        _ = try await identity.ledger.perform(EraseAccount(userID: user.id)) {
-            [identity] connection, former in
+        let answer = try await identity.ledger.perform(EraseAccount(userID: user.id)) {
+            [identity] connection in
+            _ = try UserRow.findLocked(id: user.id, in: connection)
+            return try identity.otherTraces.refusal(user.id, connection)
+        } alongside: { [identity] connection, former in
             if let former {
                 try identity.formerAccounts.remember(
                     former, under: identity.formerAccounts.key(of: user), in: connection,
@@ -61,7 +72,9 @@ package struct DeleteMe: Action {
             }
             try identity.erasedCustomers.handOver(
                 of: user.id, requestID: call.id, in: connection, now: now)
+            try identity.otherTraces.erase(user, connection, now)
             try UserTraces.erase(user, in: connection)
         }
+        if case .failure(let refusal) = answer { throw refusal }
     }
 }

@@ -21,6 +21,9 @@ extension Problem {
         "This account signs in elsewhere and has no password here.")
     static let sessionNotFound = Problem(
         404, "session_not_found", "No such session", "You have no such session.")
+    package static let ownsWorkspaces = Problem(
+        409, "owns_workspaces", "Owns workspaces",
+        "You own teams: delete them or give them to another member first.")
     static let identityProviderUnavailable = Problem(
         503, "identity_provider_unavailable", "Identity provider unavailable",
         "The identity provider's keys cannot be fetched; try again shortly."

@@ -75,6 +75,7 @@ package struct IdentityServices: Sendable {
     package let gatekeeper: CareerGatekeeper
     /// Ends what the user pays for, before the account is erased.
     let beforeErasing: @Sendable (UUID) async throws -> Void
+    let otherTraces: OtherTraces
     let erasedCustomers: ErasedCustomers
     let logger: Logger
 
@@ -82,7 +83,8 @@ package struct IdentityServices: Sendable {
         _ settings: IdentitySettings, database: any Database, ledger: CareerLedger,
         clock: DecisionClock, logger: Logger, subscriptions: CareerSubscriptionService,
         outbox: MailOutbox, erasedCustomers: ErasedCustomers,
-        beforeErasing: @escaping @Sendable (UUID) async throws -> Void
+        beforeErasing: @escaping @Sendable (UUID) async throws -> Void,
+        otherTraces: OtherTraces
     ) async throws {
         let secrets = settings.tokenHashSecrets
         self.database = database
@@ -93,6 +95,7 @@ package struct IdentityServices: Sendable {
         self.subscriptions = subscriptions
         self.outbox = outbox
         self.beforeErasing = beforeErasing
+        self.otherTraces = otherTraces
         self.erasedCustomers = erasedCustomers
         throttle = AuthThrottle(secrets: secrets, exemptsLoopback: settings.exemptsLoopback)
         codes = OneTimeCodes(secrets: secrets)

@@ -12,6 +12,10 @@ package struct MailContent: Sendable {
         case paymentFailed, paymentNeedsAction, trialEnds
         case creditsNearlyUsedUp, creditsUsedUp, spendingLimit
         case packBought, packReturned
+        case workspaceInvitation, workspaceJoined, workspaceLeft, workspaceSeatLost
+        case workspaceRole, workspaceOwnership, workspaceKeysOfFormerAdmin
+        case workspaceKeyCreated, workspaceKeyRevoked, workspaceKeyExpires
+        case workspaceFrozen, workspaceUnfrozen, workspaceSeats
     }
 
     package let kind: Kind
@@ -183,5 +187,5 @@ extension MailContent {
 
 extension Timestamp {
     /// The day in UTC, e.g. `2026-01-31`.
-    fileprivate var day: String { String(rfc3339.prefix(10)) }
+    var day: String { String(rfc3339.prefix(10)) }
 }

@@ -19,6 +19,7 @@ struct MailLayout: Sendable {
         partials: [
             "greeting": greeting,
             "code": "{{code}}\n",
+            "token": "{{code}}\n",
             "invoiceLink": "{{#invoiceURL}}Open the invoice: {{invoiceURL}}{{/invoiceURL}}\n",
         ])
 
@@ -50,6 +51,10 @@ struct MailLayout: Sendable {
             "greeting": greeting,
             "code": """
             <strong style="font-size:28px;letter-spacing:4px">{{code}}</strong>
+
+            """,
+            "token": """
+            <code style="overflow-wrap:anywhere">{{code}}</code>
 
             """,
             "invoiceLink": """

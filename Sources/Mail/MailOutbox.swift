@@ -92,6 +92,27 @@ package struct MailOutbox: Sendable {
         guard let recipient = user.mailRecipient,
             try UserRow.findLocked(id: user.id, in: connection) != nil
         else { return }
+        try enqueue(
+            content, to: recipient, of: user.id, id: id, requestID: requestID, in: connection,
+            now: now)
+    }
+
+    /// To an address whose owner may have no account. If they have one, the mail is theirs.
+    package func enqueue(
+        _ content: MailContent, to email: EmailAddress, requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        let user = try UserRow.find(emailKey: email.key, in: connection)
+        let isThere = try user.map { try UserRow.findLocked(id: $0.id, in: connection) != nil }
+        try enqueue(
+            content, to: MailRecipient(address: email.text, name: nil),
+            of: isThere == true ? user?.id : nil, requestID: requestID, in: connection, now: now)
+    }
+
+    private func enqueue(
+        _ content: MailContent, to recipient: MailRecipient, of user: UUID?, id: UUID? = nil,
+        requestID: String?, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
         let mail = templates.render(content, to: recipient)
         let id = id ?? .version7(at: now, randomness: .random(in: .min ... .max))
         let sealed = try content.code.map { try secrets.seal($0, for: id.text) }
@@ -102,14 +123,14 @@ package struct MailOutbox: Sendable {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
             """,
             [
-                .uuid(id), .uuid(user.id), .text(mail.recipient), .text(mail.subject),
+                .uuid(id), .uuid(user), .text(mail.recipient), .text(mail.subject),
                 .text(mail.text), .text(mail.html), sealed.map { .blob($0) } ?? .null,
                 .time(now),
             ])
         guard added > 0 else { return }
         try broker?.enqueue(
             .emails, Self.messageBody(id),
-            MessageEnvelope(requestID: requestID, accountID: user.id), in: connection, now: now)
+            MessageEnvelope(requestID: requestID, accountID: user), in: connection, now: now)
     }
 
     /// The message that asks for a mail to be sent.

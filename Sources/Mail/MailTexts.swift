@@ -5,8 +5,8 @@
 // - `{{plan}}` puts a value in, escaped where it stands in HTML. A mail has those that are listed
 //   with it; they come from MailContent.swift.
 // - `{{#trialEnd}} … {{/trialEnd}}` is there only where the value is, `{{^trialEnd}} …` where not.
-// - `{{>greeting}}`, `{{>code}}` and `{{>invoiceLink}}` are the partials of MailLayout.swift; each
-//   stands on a line of its own.
+// - `{{>greeting}}`, `{{>code}}`, `{{>token}}` and `{{>invoiceLink}}` are the partials of
+//   MailLayout.swift; each stands on a line of its own.
 //
 // What is misspelled, or cannot be read, stops the start of the service and never a mail.
 
@@ -22,7 +22,9 @@ extension MailText {
     /// A mail with a code holds no other number of six digits, so that people and programs find
     /// it. It greets nobody: the address is not proven yet, or somebody else may have asked for
     /// the mail.
-    package static let all: [MailContent.Kind: MailText] = [
+    package static let all = ofCareer.merging(ofWorkspaces) { first, _ in first }
+
+    private static let ofCareer: [MailContent.Kind: MailText] = [
         .signUpCode: MailText(
             subject: "Your CueBX Career code",
             values: ["code", "minutes", "contested"],

@@ -87,7 +87,8 @@ extension PortableTable {
     /// Every table but `schema_migrations`, which the export's header speaks for. A table stands
     /// after those that it refers to; `installation` is last: its row ends an import.
     package static let all =
-        catalog + identity + ledger + history + billing + operators + [installation]
+        catalog + identity + ledger + history + billing + operators + workspaces
+        + [installation]
 
     private static let catalog = [
         PortableTable(

@@ -39,6 +39,7 @@ public let migrations: [Migration] = [
     Migration("analysis results", analysisResults),
     Migration("rollover", rollover),
     Migration("catalogs of products", productCatalogs),
+    Migration("workspaces", workspaceTables),
 ]
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are

@@ -143,7 +143,7 @@ extension CareerApplication {
             ) { [services] in try await services.sweeper.sweep() },
             PeriodicService(
                 "identity sweep", pause: IdentitySweeper.pause, logger: core.logger
-            ) { [services] in try await services.identitySweeper.sweep() },
+            ) { [services] in try await services.sweepPeople() },
         ]
     }
 

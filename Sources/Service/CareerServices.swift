@@ -17,6 +17,7 @@ import Telemetry
 import Users
 import Values
 import Webhooks
+import Workspaces
 
 /// The services that the endpoints are made of, put together once.
 public struct CareerServices: Sendable {
@@ -28,6 +29,7 @@ public struct CareerServices: Sendable {
     let identitySweeper: IdentitySweeper
     let metrics: MetricsPage
     let identity: IdentityServices
+    let outbox: MailOutbox
     let secrets: TokenHashSecrets
     let receiver: ReceiveStripeEvent
     let localStripe: LocalStripe
@@ -43,7 +45,9 @@ public struct CareerServices: Sendable {
     /// How requests, and the operations of a batch, are handled.
     var calls: CallHandler {
         CallHandler(
-            gatekeeper: identity.gatekeeper, observer: metrics.requests, logger: core.logger,
+            gatekeeper: WorkspaceGatekeeper(
+                after: identity.gatekeeper, database: core.database), observer: metrics.requests,
+            logger: core.logger,
             translate: problem(for:))
     }
 
@@ -74,7 +78,7 @@ public struct CareerServices: Sendable {
         self.relay = relay
         readiness = CheckReadiness(database: database, broker: broker, logger: core.logger)
         secrets = TokenHashSecrets(settings.tokenHashSecrets)
-        let outbox = MailOutbox(
+        outbox = MailOutbox(
             broker: settings.smtpURL == nil ? nil : broker, templates: try MailTemplates(),
             secrets: secrets)
         let (stripe, lags) = try (settings.stripeClient(), LagMetrics())
@@ -135,7 +139,7 @@ public struct CareerServices: Sendable {
             settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
             outbox: outbox, erasedCustomers: erased,
-            beforeErasing: { try await billing.forget(user: $0) })
+            beforeErasing: { try await billing.forget(user: $0) }, otherTraces: .ofWorkspaces)
     }
 
     private static func broker(

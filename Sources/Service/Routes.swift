@@ -2,9 +2,12 @@ import API
 import Career
 import HTTPEndpoint
 import Identity
+import Invitations
 import JSON
 import UserExport
 import Webhooks
+import WorkspaceKeys
+import Workspaces
 
 /// Every address of the product, in the order of its documentation.
 func routes(_ services: CareerServices) -> [Endpoint] {
@@ -14,6 +17,8 @@ func routes(_ services: CareerServices) -> [Endpoint] {
             services.identity,
             export: Endpoint(
                 .get, "/auth/me/export", tag: "Identity", ExportMe(identity: services.identity)))
+        + workspaceRoutes(services.workspaces) + invitationRoutes(services.workspaces)
+        + workspaceKeyRoutes(services.workspaces)
         + webhookRoutes(services.receiver)
         + operationRoutes(services)
 }
@@ -66,7 +71,7 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
 func clockAdvance(_ services: CareerServices) -> AdvanceClock? {
     guard let clock = services.core.developmentClock else { return nil }
     let (sweeper, worker) = (services.sweeper, services.worker)
-    let (identitySweeper, localStripe) = (services.identitySweeper, services.localStripe)
+    let localStripe = services.localStripe
     return AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
         settle: {
@@ -79,7 +84,7 @@ func clockAdvance(_ services: CareerServices) -> AdvanceClock? {
                 worked = worker.claimed
             }
             try await sweeper.sweep()
-            try await identitySweeper.sweep()
+            try await services.sweepPeople()
         })
 }
 
@@ -114,6 +119,7 @@ func openAPIDocument(of endpoints: [Endpoint]) -> OpenAPIDocument {
             ("Usage", "What a user has spent."),
             ("Internal", "For AI tool servers: one call before, one after."),
             ("Identity", "Sign-up, sign-in, sessions."),
+            ("Workspaces", "Teams of the API product: members, invitations, keys."),
             ("Webhooks", "For Stripe."),
             ("Operations", "For whoever runs the service."),
         ],

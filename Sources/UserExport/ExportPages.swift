@@ -11,6 +11,7 @@ import LedgerStore
 import Subscriptions
 import Users
 import Values
+import Workspaces
 
 /// Writes an ``ExportResponse`` page by page, each read when the client has taken the one before.
 ///
@@ -75,6 +76,26 @@ struct ExportPages: BodySource {
         subscription.write(to: &writer)
         writer.key("spending_limits")
         limits.map(SpendingLimitsResponse.init).write(to: &writer)
+        try await writeWorkspaces()
+    }
+
+    /// These lists are short enough to be read at once.
+    private mutating func writeWorkspaces() async throws {
+        let id = caller.userID
+        let (memberships, keys) = try await database.read { connection in
+            (
+                try ExportedMembership.all(of: id, in: connection),
+                try ExportedAPIKey.all(by: id, in: connection)
+            )
+        }
+        writer.key("workspaces")
+        writer.beginArray()
+        for membership in memberships { membership.write(to: &writer) }
+        writer.endArray()
+        writer.key("workspace_api_keys")
+        writer.beginArray()
+        for key in keys { key.write(to: &writer) }
+        writer.endArray()
     }
 
     mutating func next() async throws -> [UInt8]? {

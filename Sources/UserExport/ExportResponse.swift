@@ -7,6 +7,7 @@ import Identity
 import Ledger
 import Subscriptions
 import Values
+import Workspaces
 
 /// The schema of an export. No value of it is ever made: ``ExportPages`` writes it page by page.
 package enum ExportResponse: JSONObjectOutput {
@@ -17,6 +18,10 @@ package enum ExportResponse: JSONObjectOutput {
             "subscription", of: CareerSubscriptionResponse?.schema, "The Career subscription."),
         OutputField(
             "spending_limits", of: SpendingLimitsResponse?.schema, "What the user limits."),
+        OutputField(
+            "workspaces", listOf: ExportedMembership.schema, "Whose member the user is."),
+        OutputField(
+            "workspace_api_keys", listOf: ExportedAPIKey.schema, "Keys that the user has made."),
         OutputField(
             "subscription_history", listOf: SubscriptionChangeResponse.schema,
             "Its changes, the oldest first."),

@@ -27,6 +27,10 @@ package struct TokenHashSecrets: Sendable {
         case authenticator
         /// Hashes of operators' recovery codes.
         case recoveryCode = "recovery code"
+        /// Hashes of invitations' tokens.
+        case invitation
+        /// Hashes of the API product's keys.
+        case apiKey = "api key"
     }
 
     /// What was sealed cannot be opened: the secret it was sealed under is in the list no more.

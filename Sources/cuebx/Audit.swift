@@ -2,11 +2,12 @@ import ArgumentParser
 import Foundation
 import LedgerStore
 import Service
+import Workspaces
 
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
-        abstract: "Check the ledger's invariants over the whole database.",
+        abstract: "Check the invariants of ledger and workspaces over the whole database.",
         discussion: """
             Reads one snapshot beside a live server and writes nothing. Exits with 1 and names \
             the rows where an invariant is broken.
@@ -15,8 +16,10 @@ struct Audit: AsyncParsableCommand {
     func run() async throws {
         let database = try await CareerCore.openExisting(try await Settings.load())
         let report: LedgerAudit.Report
+        let ofWorkspaces: [WorkspaceAudit.Finding]
         do {
             report = try await LedgerAudit(database: database).run()
+            ofWorkspaces = try await WorkspaceAudit(database: database).run()
             try database.close()
         } catch {
             try database.close()
@@ -25,7 +28,9 @@ struct Audit: AsyncParsableCommand {
         for finding in report.findings { print(finding) }
         let unnamed = report.found - Int64(report.findings.count)
         if unnamed > 0 { print("… and \(unnamed) more") }
-        print("\(report.accounts) accounts, \(report.logs) logs, \(report.found) findings")
-        if report.found > 0 { throw ExitCode(1) }
+        for finding in ofWorkspaces { print(finding) }
+        let found = report.found + Int64(ofWorkspaces.count)
+        print("\(report.accounts) accounts, \(report.logs) logs, \(found) findings")
+        if found > 0 { throw ExitCode(1) }
     }
 }

@@ -8,6 +8,7 @@ import Operators
 import Service
 import StripeSetup
 import Values
+import Workspaces
 
 /// The one binary: the service and everything that its operator needs.
 @main
@@ -18,7 +19,8 @@ struct CueBX: AsyncParsableCommand {
         discussion: "Settings come from the environment; see docs/reference/settings.md.",
         subcommands: [
             Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Grants.self,
-            CodesCommand.self, OperatorsCommand.self, UsageCommand.self, Audit.self,
+            CodesCommand.self, OperatorsCommand.self, WorkspacesCommand.self, UsageCommand.self,
+            Audit.self,
             DeadLettersCommand.self, StripeCommand.self, SandboxCommand.self,
             OpenAPICommand.self, Tour.self, Export.self, Import.self,
             Backup.self,
@@ -38,6 +40,7 @@ struct CueBX: AsyncParsableCommand {
             where error is SettingsError || error is DatabaseError || error is FriendlyError
             || error is MoveRefusal || error is WebhookSetup.Refusal || error is CatalogError
             || error is UserAdministration.Refusal || error is OperatorAdministration.Refusal
+            || error is WorkspaceAdministration.Refusal
         {
             FileHandle.standardError.write(Data("cuebx: \(error)\n".utf8))
             leave(1)

@@ -7,15 +7,16 @@ import uuid
 import pytest
 
 from conftest import KEY, PASSWORD, ROOT
+from teams import Team
 
 DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
 OPEN = {
     "ListPlans", "GetPlan", "ListPacks", "SignUp", "VerifySignUp", "ResendSignUpCode", "SignIn",
     "RefreshToken", "SignOut", "RequestPasswordReset", "ConfirmPasswordReset", "ReceiveStripeEvent",
-    "CheckHealth", "CheckReadiness", "GetMetrics", "GetOpenAPI", "GetDocs"}
+    "CheckHealth", "CheckReadiness", "GetMetrics", "GetOpenAPI", "GetDocs", "ShowInvitation"}
 # What may stand for something of a user's, and whose it is in these tests. A plan is nobody's.
 IDS = {"plan_id", "new_plan_id", "session_id", "usage_id", "user_id", "cursor", "request_id",
-       "extension_id", "capture_id", "result_id", "pack_id"}
+       "extension_id", "capture_id", "result_id", "pack_id", "workspace_id", "invitation_id", "key_id"}
 
 
 class Operation:
@@ -201,10 +202,13 @@ class Victim:
         self.user.spend(request_id="newest")
         page = self.user.get("/career/usage/logs?limit=1").json
         session = self.user.get("/auth/sessions").json["sessions"][0]["id"]
+        self.team = Team(service, owner=self.user, name="Vera's team")
+        key, invitation = self.team.key().json["id"], self.team.invite("late@example.test").json["id"]
         self.known = {
             "session_id": session, "usage_id": self.usage, "user_id": self.user.id,
             "cursor": page["next_cursor"], "request_id": "pending", "email": self.user.email,
             "extension_id": "raised", "capture_id": "part", "result_id": result,
+            "workspace_id": self.team.id, "key_id": key, "invitation_id": invitation,
             "pack_id": "0198c0de-0000-7000-8000-000000000101",
             "plan_id": "0198c0de-0000-7000-8000-000000000002",
             "new_plan_id": "0198c0de-0000-7000-8000-000000000003"}
@@ -216,14 +220,16 @@ class Victim:
             path: user.get(path).json for path in (
                 "/auth/me", "/auth/sessions", "/career/subscriptions", "/career/usage/logs",
                 "/career/history")}
-        return {**seen, "/career/usage": user.credits}
+        below = ("", "/members", "/invitations", "/api-keys", "/audit-log")
+        return {**seen, "/career/usage": user.credits,
+                **{path: self.team.get(path).json for path in below}}
 
     @property
     def marks(self):
         """What of theirs must never be in an answer to somebody else."""
         subscription = self.before["/career/subscriptions"]["id"]
         logs = [item["id"] for item in self.before["/career/usage/logs"]["items"]]
-        return [self.user.id, self.user.email, "Vera Victim", "Victim's result",
+        return [self.user.id, self.user.email, "Vera Victim", "Victim's result", "Vera's team",
                 self.known["session_id"],
                 subscription, *logs]
 

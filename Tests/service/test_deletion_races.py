@@ -81,7 +81,7 @@ def check(service, user, statuses, beside=()):
 EXPORTS = (503, CUT_SHORT)
 
 
-@each(OF_USERS)
+@each([operation for operation in OF_USERS if "{workspace_id}" not in operation.path])
 def test_a_request_that_meets_its_accounts_deletion_fails_with_no_5xx_and_leaves_nothing(
         module_service, operation):
     service = module_service
@@ -93,7 +93,16 @@ def test_a_request_that_meets_its_accounts_deletion_fails_with_no_5xx_and_leaves
         more = KEY if operation.needs_key else {}
         statuses = race(
             service, user, lambda headers: operation.call(service, {**headers, **more}, known))
+        if operation.name == "CreateWorkspace" and ("deletion", 409) in statuses:
+            statuses |= delete_after_all(service, user)
         check(service, user, statuses, EXPORTS if operation.name == "ExportMe" else ())
+
+
+def delete_after_all(service, user):
+    """Whoever has made a team before the deletion owns it, and keeps the account until it is gone."""
+    for team in user.get("/api/workspaces?limit=100").json["items"]:
+        assert service.call("DELETE", "/api/workspaces/" + team["id"], headers=user.auth).status == 204
+    return {("deletion", service.call("DELETE", "/auth/me", headers=user.auth).status)}
 
 
 PAYING = ["PreviewUpgrade", "UpgradePlan", "CancelSubscription", "ResumeSubscription",

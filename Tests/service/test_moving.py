@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from conftest import BINARY, PASSWORD, Service, databases, together
+from teams import Team
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,10 @@ def source(tmp_path_factory):
         user.spend()
         user.commit(user.validate().json["usage_id"], success=False)
     users[0].adjust("12.25", reason="a line\nbreak, a \ttab, a \x07 and a \"quote\"")
+    team = Team(service, owner=users[0], name="Zoë’s team")
+    team.put(users[1], "admin", "disabled")
+    assert team.key(expires_in_days=3, credit_limit="1").status == 201
+    assert team.invite("late@example.test").status == 201
     users[1].post("/auth/signout", {"refresh_token": users[1].tokens["refresh_token"]})
     service.call("POST", "/auth/password/reset", {"email": users[0].email})
     service.pending = users[0].validate().json["usage_id"]

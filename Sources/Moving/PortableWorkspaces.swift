@@ -1,0 +1,44 @@
+extension PortableTable {
+    /// Workspaces keep their keys and invitations where a database is moved to with the same
+    /// `TOKEN_HASH_SECRETS`.
+    static let workspaces = [
+        PortableTable(
+            "workspaces", key: "id",
+            columns: [
+                .uuid("id"), .text("display_name"), .text("slug"), .text("description"),
+                .flag("is_personal"), .uuid("owner_id"), .text("subscription"),
+                .count("seat_count"), .count("pending_seat_count"), .time("frozen_at"),
+                .time("suspended_at"), .text("suspension_reason"), .time("created_at"),
+                .time("updated_at"), .time("closed_at"),
+            ]),
+        PortableTable(
+            "workspace_members", key: "workspace_id", "user_id",
+            columns: [
+                .uuid("workspace_id"), .uuid("user_id"), .text("role"), .text("status"),
+                .time("joined_at"),
+            ]),
+        PortableTable(
+            "workspace_invitations", key: "id",
+            columns: [
+                .uuid("id"), .uuid("workspace_id"), .text("email"), .text("email_key"),
+                .text("role"), .text("status"), .bytes("token_hash"), .uuid("invited_by"),
+                .time("created_at"), .time("expires_at"),
+            ]),
+        PortableTable(
+            "workspace_api_keys", key: "id",
+            columns: [
+                .uuid("id"), .uuid("workspace_id"), .uuid("family_id"), .text("name"),
+                .bytes("key_hash"), .text("key_prefix"), .flag("is_test"),
+                .credits("credit_limit"), .uuid("created_by"), .time("created_at"),
+                .time("expires_at"), .time("expiry_told_at"), .time("last_used_at"),
+                .time("revoked_at"),
+            ]),
+        PortableTable(
+            "workspace_audit", key: "id",
+            columns: [
+                .uuid("id"), .uuid("workspace_id"), .time("at"), .text("actor"),
+                .text("action"), .text("target"), .text("state_before"), .text("state_after"),
+                .text("request_id"),
+            ]),
+    ]
+}

@@ -1,0 +1,112 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import JSON
+import Values
+
+/// What the audit log of a workspace tells of.
+package enum WorkspaceAct: String, Sendable, CaseIterable {
+    case created, updated, deleted, transferred, suspended, unsuspended
+    case memberJoined = "member_joined"
+    case memberChanged = "member_changed"
+    case memberRemoved = "member_removed"
+    case memberLeft = "member_left"
+    case invitationSent = "invitation_sent"
+    case invitationResent = "invitation_resent"
+    case invitationRevoked = "invitation_revoked"
+    case keyCreated = "key_created"
+    case keyChanged = "key_changed"
+    case keyRotated = "key_rotated"
+    case keyRevoked = "key_revoked"
+    case frozen, unfrozen
+    case seatsChanged = "seats_changed"
+}
+
+/// A line of a workspace's audit log: who did what to what, and when. It names users by their ids
+/// alone, and no secret.
+package struct AuditLine: Sendable {
+    /// An operator with a command.
+    package static let byOperator = "operator"
+    /// A change of the workspace's subscription.
+    static let bySubscription = "subscription"
+    /// Who has deleted their account since.
+    static let erased = "erased"
+
+    let id: UUID
+    let workspaceID: UUID
+    let at: Timestamp
+    /// A user's id, ``byOperator``, ``bySubscription`` or ``erased``.
+    let actor: String
+    let act: WorkspaceAct
+    let target: String?
+    /// Compact JSON.
+    let before: String?
+    let after: String?
+    let requestID: String?
+
+    package init(
+        workspaceID: UUID, at now: Timestamp, actor: String, act: WorkspaceAct, target: String?,
+        before: JSONObject?, after: JSONObject?, requestID: String?
+    ) {
+        id = .version7(at: now, randomness: .random(in: .min ... .max))
+        self.workspaceID = workspaceID
+        at = now
+        self.actor = actor
+        self.act = act
+        self.target = target
+        self.before = before.map { JSONValue.object($0).compactText }
+        self.after = after.map { JSONValue.object($0).compactText }
+        self.requestID = requestID
+    }
+
+    private init(_ row: Row) throws {
+        var reader = row.reader
+        id = try reader.uuid()
+        workspaceID = try reader.uuid()
+        at = try reader.time()
+        actor = try reader.text()
+        act = try reader.oneOf(WorkspaceAct.self)
+        target = try reader.optionalText()
+        before = try reader.optionalText()
+        after = try reader.optionalText()
+        requestID = try reader.optionalText()
+    }
+
+    private static let columns = """
+        id, workspace_id, at, actor, action, target, state_before, state_after, request_id
+        """
+
+    package func insert(in connection: any DatabaseConnection) throws {
+        try connection.execute(
+            """
+            INSERT INTO workspace_audit (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                .uuid(id), .uuid(workspaceID), .time(at), .text(actor), .text(act.rawValue),
+                .text(target), .text(before), .text(after), .text(requestID),
+            ])
+    }
+
+    /// The newest first.
+    ///
+    /// - Parameter id: of the last line of the page before.
+    static func page(
+        of workspace: UUID, before id: UUID?, limit: Int64, in connection: any DatabaseConnection
+    ) throws -> [AuditLine] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM workspace_audit
+            WHERE workspace_id = ? \(id == nil ? "" : "AND id < ?") ORDER BY id DESC LIMIT ?
+            """, [.uuid(workspace)] + (id.map { [.uuid($0)] } ?? []) + [.integer(limit)]
+        ).map(AuditLine.init)
+    }
+
+    /// Lines stay, without the user who is erased.
+    static func forget(_ user: UUID, in connection: any DatabaseConnection) throws {
+        for column in ["actor", "target"] {
+            try connection.execute(
+                "UPDATE workspace_audit SET \(column) = ? WHERE \(column) = ?",
+                [.text(erased), .text(user.text)])
+        }
+    }
+}

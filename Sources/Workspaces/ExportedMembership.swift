@@ -1,0 +1,55 @@
+import APIKeys
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Values
+
+/// A membership as the export of its user has it.
+package struct ExportedMembership: JSONObjectOutput {
+    let membership: Membership
+
+    package static let about = "A workspace that the user is a member of."
+    package static let fields: [OutputField<ExportedMembership>] = [
+        OutputField("workspace_id", .uuid, "The workspace's id.") { $0.membership.workspace.id },
+        OutputField("display_name", .text, "Its name.") { $0.membership.workspace.displayName },
+        OutputField("is_personal", .bool, "Whether it is the user's alone.") {
+            $0.membership.workspace.isPersonal
+        },
+        OutputField("role", .oneOf, "The user's role.") { $0.membership.role },
+        OutputField("status", .oneOf, "Whether the user has a seat.") {
+            $0.membership.member.status
+        },
+        OutputField("joined_at", .time, "Since when.") { $0.membership.member.joinedAt },
+    ]
+
+    /// All of a user, in the order of the workspaces' ids.
+    package static func all(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> [ExportedMembership] {
+        try MemberRow.all(of: user, in: connection).compactMap {
+            try Membership.find(of: user, in: $0.workspaceID, locked: false, connection)
+                .map(ExportedMembership.init)
+        }
+    }
+}
+
+/// A key as the export of who made it has it.
+package struct ExportedAPIKey: JSONObjectOutput {
+    let key: APIKeyRow
+
+    package static let about = "A key of a workspace that the user has made."
+    package static let fields: [OutputField<ExportedAPIKey>] = [
+        OutputField("id", .uuid, "The key's id.") { $0.key.id },
+        OutputField("workspace_id", .uuid, "The workspace's id.") { $0.key.workspaceID },
+        OutputField("name", .text, "What it is called.") { $0.key.name },
+        OutputField("key_prefix", .text, "Its first 14 characters.") { $0.key.prefix },
+        OutputField("created_at", .time, "When it was made.") { $0.key.createdAt },
+    ]
+
+    /// All that a user has made, the oldest first.
+    package static func all(
+        by user: UUID, in connection: any DatabaseConnection
+    ) throws -> [ExportedAPIKey] {
+        try APIKeyRow.made(by: user, in: connection).map(ExportedAPIKey.init)
+    }
+}

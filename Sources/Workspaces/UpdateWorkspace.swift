@@ -1,0 +1,102 @@
+import APIKeys
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Values
+
+/// `PATCH /api/workspaces/{workspace_id}`
+package struct UpdateWorkspace: Action {
+    let parts: WorkspaceParts
+
+    package static let about = About(
+        "Change a workspace's name, slug or description",
+        details: "For admins. What is left out stays; a null description removes it.",
+        access: .workspaceAdmin, refusals: [.slugTaken])
+
+    package func read(_ input: inout InputReader) -> (UUID, WorkspaceChangeRequest) {
+        (input.workspace(), input.body(WorkspaceChangeRequest.self))
+    }
+
+    package func perform(
+        _ input: (UUID, WorkspaceChangeRequest), _ call: Call
+    ) async throws -> Reply<WorkspaceResponse> {
+        let (id, request) = input
+        return Reply(
+            try await parts.decide(Self.self, on: id, by: call) { decision in
+                let (row, connection) = (decision.workspace, decision.connection)
+                let slug = request.slug ?? row.slug
+                if slug != row.slug, try WorkspaceRow.isTaken(slug, in: connection) {
+                    throw Problem.slugTaken
+                }
+                try Self.set(request, slug, of: decision)
+                let changed = try WorkspaceResponse.read(
+                    row.id, of: decision.caller, in: connection)
+                if changed.membership.workspace.profile != row.profile {
+                    try decision.note(
+                        .updated, row.id, before: row.profile,
+                        after: changed.membership.workspace.profile)
+                }
+                return changed
+            })
+    }
+
+    private static func set(
+        _ request: WorkspaceChangeRequest, _ slug: String, of decision: WorkspaceDecision
+    ) throws {
+        let row = decision.workspace
+        do {
+            try row.setProfile(
+                name: request.name ?? row.displayName, slug: slug,
+                description: request.changesDescription
+                    ? request.description : row.description,
+                in: decision.connection, now: decision.now)
+        } catch DatabaseError.duplicate {
+            // Another workspace took it a moment ago.
+            throw Problem.slugTaken
+        }
+    }
+}
+
+/// What of a workspace is to change.
+package struct WorkspaceChangeRequest: JSONInput {
+    let name: String?
+    let slug: String?
+    let changesDescription: Bool
+    let description: String?
+
+    package static let schemaName = "WorkspaceChange"
+    package static let about = "What is to change; what is left out stays."
+
+    package init(_ reader: inout ObjectReader) {
+        name = reader.optional("display_name", .spaceName, "Its name.")
+        slug = reader.optional("slug", .slug, "Its name in addresses.")
+        description = reader.optional("description", .text(0...500), "null removes it.")
+        changesDescription = reader.mentions("description")
+    }
+}
+
+/// `DELETE /api/workspaces/{workspace_id}`
+package struct DeleteWorkspace: Action {
+    let parts: WorkspaceParts
+
+    package static let about = About(
+        "Delete a team",
+        details: """
+            For the owner. Its keys are revoked and its members go at once. A personal workspace \
+            goes with its user's account alone.
+            """,
+        access: .workspaceOwner, status: 204, refusals: [.personalWorkspace])
+
+    package func read(_ input: inout InputReader) -> UUID { input.workspace() }
+
+    package func perform(_ id: UUID, _ call: Call) async throws -> Reply<MessageResponse> {
+        try await parts.decide(Self.self, on: id, by: call) { decision in
+            try decision.requireTeam()
+            try APIKeyRow.revokeAll(
+                of: id, in: decision.connection, now: decision.now)
+            try decision.note(.deleted, id, before: decision.workspace.profile)
+            try decision.workspace.close(in: decision.connection, now: decision.now)
+        }
+        return .noContent
+    }
+}

@@ -1,0 +1,140 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import JSON
+import Users
+import Values
+
+/// What an operator does with workspaces by a command.
+public struct WorkspaceAdministration: Sendable {
+    /// Why nothing was done.
+    public struct Refusal: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// Workspaces that one list shows.
+    public static let maximumListed: Int64 = 1000
+
+    private let parts: WorkspaceParts
+
+    package init(_ parts: WorkspaceParts) {
+        self.parts = parts
+    }
+
+    /// A line for each, the newest first, at most ``maximumListed``.
+    public func list() async throws -> [String] {
+        try await parts.database.read { connection in
+            try WorkspaceRow.all(before: nil, limit: Self.maximumListed, in: connection).map {
+                let enabled = try MemberRow.enabled(of: $0.id, in: connection)
+                let kind = $0.isPersonal ? "personal" : "team"
+                return "\($0.id.text)  \($0.slug)  \(kind)  \($0.status.rawValue)  "
+                    + "\(enabled) of \($0.subscription.seatCount) seats"
+            }
+        }
+    }
+
+    /// All of one workspace but its members' names.
+    /// - Throws: ``Refusal``.
+    public func show(_ name: String) async throws -> String {
+        try await parts.database.read { connection in
+            let row = try Self.find(name, in: connection)
+            let owner = try UserRow.find(id: row.ownerID, in: connection)?.email
+            let enabled = try MemberRow.enabled(of: row.id, in: connection)
+            return """
+                id            \(row.id.text)
+                client id     \(row.clientID)
+                name          \(row.displayName)
+                slug          \(row.slug)
+                kind          \(row.isPersonal ? "personal" : "team")
+                status        \(row.status.rawValue)
+                owner         \(row.ownerID.text) \(owner ?? "-")
+                subscription  \(row.subscription.standing.rawValue)
+                seats         \(enabled) of \(row.subscription.seatCount) taken
+                created       \(row.createdAt.rfc3339)
+                """
+        }
+    }
+
+    /// - Parameter reason: 1 to 1000 characters; `nil` lifts the suspension.
+    /// - Returns: false where it was so before; nothing was changed.
+    /// - Throws: ``Refusal``.
+    public func setSuspended(_ name: String, reason: String?) async throws -> Bool {
+        if let reason, !(1...1000).contains(reason.unicodeScalars.count) {
+            throw Refusal(description: "the reason must have 1 to 1000 characters")
+        }
+        let now = parts.clock.now()
+        return try await parts.database.write { connection in
+            let row = try Self.find(name, locked: true, in: connection)
+            guard (row.suspendedAt == nil) == (reason != nil) else { return false }
+            try row.setSuspended(reason, in: connection, now: now)
+            try AuditLine(
+                workspaceID: row.id, at: now, actor: AuditLine.byOperator,
+                act: reason == nil ? .unsuspended : .suspended, target: row.id.text,
+                before: nil, after: reason.map { ["reason": .string($0)] }, requestID: nil
+            ).insert(in: connection)
+            return true
+        }
+    }
+
+    /// Gives a team away whose owner is gone.
+    ///
+    /// - Parameter user: the email or id of an enabled member.
+    /// - Throws: ``Refusal``.
+    public func transfer(_ name: String, to user: String) async throws {
+        let (mails, now) = (parts.mails, parts.clock.now())
+        try await parts.database.write { connection in
+            let row = try Self.find(name, locked: true, in: connection)
+            if row.isPersonal {
+                throw Refusal(description: "a personal workspace is not given away")
+            }
+            let found =
+                try UUID(uuidString: user).map { try UserRow.find(id: $0, in: connection) }
+                ?? UserRow.find(emailKey: user.lowercased(), in: connection)
+            guard let found else { throw Refusal(description: "no user \(user)") }
+            if found.id == row.ownerID {
+                throw Refusal(description: "\(user) is the owner already")
+            }
+            do {
+                try row.give(
+                    to: found.id, actor: AuditLine.byOperator, requestID: nil, mails,
+                    in: connection, now: now)
+            } catch let problem as Problem {
+                throw Refusal(description: problem.detail)
+            }
+        }
+    }
+
+    /// - Parameter name: an id, a client id or a slug.
+    private static func find(
+        _ name: String, locked: Bool = false, in connection: any DatabaseConnection
+    ) throws -> WorkspaceRow {
+        let id =
+            try UUID(uuidString: name) ?? WorkspaceRow.id(ofClient: name)
+            ?? WorkspaceRow.id(ofSlug: name, in: connection)
+        let row = try id.flatMap {
+            try locked
+                ? WorkspaceRow.findLocked($0, in: connection)
+                : WorkspaceRow.find($0, in: connection)
+        }
+        guard let row else { throw Refusal(description: "no workspace \(name)") }
+        return row
+    }
+}
+
+extension WorkspaceRow {
+    /// The id that a client id tells; `nil` for what is none.
+    package static func id(ofClient text: String) -> UUID? {
+        let pattern = /ws_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})/
+        guard let (_, a, b, c, d, e) = text.wholeMatch(of: pattern)?.output else { return nil }
+        return UUID(text: [a, b, c, d, e].joined(separator: "-"))
+    }
+
+    fileprivate static func id(
+        ofSlug slug: String, in connection: any DatabaseConnection
+    ) throws -> UUID? {
+        let row = try connection.queryOne(
+            "SELECT id FROM workspaces WHERE slug = ?", [.text(slug)])
+        guard var reader = row?.reader else { return nil }
+        return try reader.uuid()
+    }
+}

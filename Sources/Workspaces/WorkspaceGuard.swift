@@ -1,0 +1,129 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Users
+import Values
+
+/// What a caller must be in the workspace that an address names: declared with the endpoint's
+/// access, judged before its body is read and again in the decision's database transaction.
+package struct WorkspaceGuard: ResourceGuard, Equatable {
+    /// The parameter of a path that names the workspace.
+    package static let parameter = "workspace_id"
+
+    /// The least role.
+    package let role: WorkspaceRole
+    /// Whether the endpoint adds something, which a frozen or suspended workspace refuses.
+    package var needsActive = false
+    /// Whether a disabled member is let in.
+    package var admitsDisabled = false
+
+    package var name: String {
+        "\(needsActive ? "Active" : "")Workspace\(role.rawValue.capitalized)"
+            + (admitsDisabled ? "EvenDisabled" : "")
+    }
+
+    package var refusals: [Problem] {
+        [.workspaceNotFound, .emailNotVerified] + (admitsDisabled ? [] : [.memberDisabled])
+            + (role > .member ? [.roleRequired] : [])
+            + (needsActive
+                ? [
+                    .workspaceSuspended, .workspaceFrozen, .workspaceWithoutSubscription,
+                    .workspaceSubscriptionInactive,
+                ] : [])
+    }
+
+    /// Why this caller is not let in; `nil` where there is no reason.
+    package func refusal(of membership: Membership?) -> Problem? {
+        guard let membership else { return .workspaceNotFound }
+        if membership.member.status == .disabled && !admitsDisabled { return .memberDisabled }
+        if !membership.isEmailVerified { return .emailNotVerified }
+        if membership.role < role { return .roleRequired }
+        return needsActive ? membership.workspace.refusalToAdd : nil
+    }
+}
+
+extension WorkspaceRow {
+    /// Why nothing may be added to the workspace now.
+    package var refusalToAdd: Problem? {
+        switch status {
+        case .suspended: return .workspaceSuspended
+        case .frozen: return .workspaceFrozen
+        case .active: break
+        }
+        switch subscription.standing {
+        case .live: return nil
+        case .none: return .workspaceWithoutSubscription
+        case .inactive: return .workspaceSubscriptionInactive
+        }
+    }
+}
+
+extension Access {
+    package static let workspaceMember = user(guardedBy: WorkspaceGuard(role: .member))
+    package static let workspaceMemberEvenDisabled = user(
+        guardedBy: WorkspaceGuard(role: .member, admitsDisabled: true))
+    package static let workspaceAdmin = user(guardedBy: WorkspaceGuard(role: .admin))
+    package static let activeWorkspaceAdmin = user(
+        guardedBy: WorkspaceGuard(role: .admin, needsActive: true))
+    package static let workspaceOwner = user(guardedBy: WorkspaceGuard(role: .owner))
+}
+
+/// A user in a workspace.
+package struct Membership: Sendable {
+    package let workspace: WorkspaceRow
+    package let member: MemberRow
+    package let isEmailVerified: Bool
+
+    package init(workspace: WorkspaceRow, member: MemberRow, isEmailVerified: Bool) {
+        self.workspace = workspace
+        self.member = member
+        self.isEmailVerified = isEmailVerified
+    }
+
+    package var role: WorkspaceRole { member.role(in: workspace) }
+
+    /// - Parameter locked: whether the workspace's row is locked until the database transaction
+    ///   ends.
+    /// - Returns: `nil` for who is no member, whatever there is.
+    static func find(
+        of user: UUID, in id: UUID, locked: Bool, _ connection: any DatabaseConnection
+    ) throws -> Membership? {
+        let found =
+            try locked
+            ? WorkspaceRow.findLocked(id, in: connection) : WorkspaceRow.find(id, in: connection)
+        guard let workspace = found,
+            let member = try MemberRow.find(user, of: id, in: connection),
+            let row = try UserRow.find(id: user, in: connection)
+        else { return nil }
+        return Membership(
+            workspace: workspace, member: member, isEmailVerified: row.emailVerifiedAt != nil)
+    }
+}
+
+/// Lets callers in to workspaces, after another gatekeeper has let them in to the service.
+package struct WorkspaceGatekeeper: Gatekeeper {
+    private let people: any Gatekeeper
+    private let database: any Database
+
+    package init(after people: any Gatekeeper, database: any Database) {
+        self.people = people
+        self.database = database
+    }
+
+    package func admit(_ call: inout Call, to access: Access) async throws {
+        try await people.admit(&call, to: access)
+        guard let needed = access.resource as? WorkspaceGuard else { return }
+        let user = try call.user().userID
+        let id = call.path[WorkspaceGuard.parameter].flatMap { UUID(text: $0) }
+        // What is no id names no workspace.
+        guard let id else { throw Problem.workspaceNotFound }
+        let membership = try await database.read {
+            try Membership.find(of: user, in: id, locked: false, $0)
+        }
+        if let refusal = needed.refusal(of: membership) { throw refusal }
+    }
+
+    package func confirmActive(_ caller: Caller) async throws {
+        try await people.confirmActive(caller)
+    }
+}

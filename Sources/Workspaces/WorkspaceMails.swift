@@ -1,0 +1,158 @@
+import APIKeys
+import Database
+import FoundationEssentials
+import Mail
+import Users
+import Values
+
+/// What is mailed of workspaces, in the database transaction of what it tells of.
+package struct WorkspaceMails: Sendable {
+    /// Administrators of a workspace whom one mail goes to.
+    static let maximumAdministrators: Int64 = 50
+
+    let outbox: MailOutbox
+
+    /// To the invited address; the token is sealed until the mail is sent.
+    package func invite(
+        _ invitation: InvitationRow, token: String, _ decision: WorkspaceDecision
+    ) throws {
+        guard let email = EmailAddress(invitation.email) else { return }
+        try outbox.enqueue(
+            .workspaceInvitation(
+                token, to: decision.workspace.displayName, role: invitation.role.rawValue,
+                days: InvitationRow.lifetimeSeconds / 86_400),
+            to: email, requestID: decision.call.id, in: decision.connection, now: decision.now)
+    }
+
+    package func accepted(_ user: UserRow, _ decision: WorkspaceDecision) throws {
+        try tellAdministrators(
+            .workspaceJoined(decision.workspace.displayName, who: user.email ?? "-"), decision,
+            but: user.id)
+    }
+
+    func removed(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
+        try tell(member.userID, .workspaceLeft(decision.workspace.displayName), decision)
+    }
+
+    func disabled(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
+        try tell(member.userID, .workspaceSeatLost(decision.workspace.displayName), decision)
+    }
+
+    func disabled(
+        _ user: UserRow, _ workspace: WorkspaceRow, _ requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try outbox.enqueue(
+            .workspaceSeatLost(workspace.displayName), to: user, requestID: requestID,
+            in: connection, now: now)
+    }
+
+    /// - Parameter act: what the change of the subscription did.
+    func subscription(
+        _ act: WorkspaceAct, _ workspace: WorkspaceRow, to owner: UserRow, _ requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        let name = workspace.displayName
+        let content: MailContent
+        switch act {
+        case .frozen: content = .workspaceFrozen(name)
+        case .unfrozen:
+            content = .workspaceUnfrozen(name, seats: workspace.subscription.seatCount)
+        default: content = .workspaceSeats(name, workspace.subscription)
+        }
+        try outbox.enqueue(
+            content, to: owner, requestID: requestID, in: connection, now: now)
+    }
+
+    func roleChanged(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
+        try tell(
+            member.userID,
+            .workspaceRole(decision.workspace.displayName, role: member.role.rawValue),
+            decision)
+    }
+
+    func ownershipReceived(
+        _ user: UserRow, _ workspace: WorkspaceRow, _ requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try outbox.enqueue(
+            .workspaceOwnership(workspace.displayName), to: user, requestID: requestID,
+            in: connection, now: now)
+    }
+
+    /// To the owner: what an admin leaves behind.
+    func keysOfFormerAdmin(
+        _ user: UUID, _ prefixes: [String], _ decision: WorkspaceDecision
+    ) throws {
+        let who = try UserRow.find(id: user, in: decision.connection)?.email
+        try tell(
+            decision.workspace.ownerID,
+            .workspaceKeysOfFormerAdmin(
+                decision.workspace.displayName, who: who ?? user.text,
+                keys: prefixes.map { $0 + "…" }.joined(separator: ", ")), decision)
+    }
+
+    package enum KeyEvent {
+        case created
+        case revoked
+    }
+
+    package func key(_ event: KeyEvent, _ key: APIKeyRow, _ decision: WorkspaceDecision) throws {
+        let name = decision.workspace.displayName
+        try tellAdministrators(
+            event == .created
+                ? .workspaceKeyCreated(name, key: key.name, prefix: key.prefix)
+                : .workspaceKeyRevoked(name, key: key.name, prefix: key.prefix), decision)
+    }
+
+    package func keyExpires(
+        _ key: APIKeyRow, _ workspace: WorkspaceRow, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws {
+        guard let end = key.expiresAt else { return }
+        try tellAdministrators(
+            of: workspace,
+            .workspaceKeyExpires(
+                workspace.displayName, key: key.name, prefix: key.prefix, at: end),
+            requestID: nil, in: connection, now: now)
+    }
+
+    private func tellAdministrators(
+        _ content: MailContent, _ decision: WorkspaceDecision, but left: UUID? = nil
+    ) throws {
+        try tellAdministrators(
+            of: decision.workspace, content, but: left, requestID: decision.call.id,
+            in: decision.connection, now: decision.now)
+    }
+
+    private func tellAdministrators(
+        of workspace: WorkspaceRow, _ content: MailContent, but left: UUID? = nil,
+        requestID: String?, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        let members = try MemberRow.administrators(
+            of: workspace, limit: Self.maximumAdministrators, in: connection)
+        for member in members where member.userID != left {
+            guard let row = try UserRow.find(id: member.userID, in: connection) else { continue }
+            try outbox.enqueue(
+                content, to: row, requestID: requestID, in: connection, now: now)
+        }
+    }
+
+    private func tell(
+        _ user: UUID, _ content: MailContent, _ decision: WorkspaceDecision
+    ) throws {
+        guard let row = try UserRow.find(id: user, in: decision.connection) else { return }
+        try outbox.enqueue(
+            content, to: row, requestID: decision.call.id, in: decision.connection,
+            now: decision.now)
+    }
+}
+
+extension MailContent {
+    fileprivate static func workspaceSeats(
+        _ workspace: String, _ subscription: WorkspaceSubscription
+    ) -> MailContent {
+        .workspaceSeats(
+            workspace, seats: subscription.seatCount, later: subscription.pendingSeatCount)
+    }
+}

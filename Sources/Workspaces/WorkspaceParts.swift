@@ -1,0 +1,25 @@
+import Database
+import Identity
+import Mail
+import Users
+import Values
+
+/// What the actions of workspaces are made of.
+package struct WorkspaceParts: Sendable {
+    package let database: any Database
+    package let clock: DecisionClock
+    package let secrets: TokenHashSecrets
+    package let throttle: AuthThrottle
+    package let mails: WorkspaceMails
+
+    package init(
+        database: any Database, clock: DecisionClock, secrets: TokenHashSecrets,
+        throttle: AuthThrottle, outbox: MailOutbox
+    ) {
+        self.database = database
+        self.clock = clock
+        self.secrets = secrets
+        self.throttle = throttle
+        mails = WorkspaceMails(outbox: outbox)
+    }
+}

@@ -1,0 +1,72 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Values
+
+/// A workspace as one of its members sees it.
+package struct WorkspaceResponse: JSONObjectOutput {
+    let membership: Membership
+    let enabled: Int64
+
+    private var workspace: WorkspaceRow { membership.workspace }
+
+    static func read(
+        _ membership: Membership, in connection: any DatabaseConnection
+    ) throws -> WorkspaceResponse {
+        WorkspaceResponse(
+            membership: membership,
+            enabled: try MemberRow.enabled(of: membership.workspace.id, in: connection))
+    }
+
+    /// The workspace as a user sees it after a decision.
+    package static func read(
+        _ id: UUID, of user: UUID, in connection: any DatabaseConnection
+    ) throws -> WorkspaceResponse {
+        guard let found = try Membership.find(of: user, in: id, locked: false, connection) else {
+            throw Problem.workspaceNotFound
+        }
+        return try read(found, in: connection)
+    }
+
+    package static let schemaName = "Workspace"
+    package static let about = "A workspace, as the caller sees it."
+    package static let fields: [OutputField<WorkspaceResponse>] = [
+        OutputField("id", .uuid, "The workspace's id.") { $0.workspace.id },
+        OutputField("client_id", .text, "Names it to the AI server; no secret.") {
+            $0.workspace.clientID
+        },
+        OutputField("display_name", .text, "Its name.") { $0.workspace.displayName },
+        OutputField("slug", .text, "Its name in addresses; no other workspace has it.") {
+            $0.workspace.slug
+        },
+        OutputField("description", .nullable(.text), "What it is for.") {
+            $0.workspace.description
+        },
+        OutputField("is_personal", .bool, "Whether it is its user's alone.") {
+            $0.workspace.isPersonal
+        },
+        OutputField("status", .oneOf, "`frozen` and `suspended` ones refuse what adds.") {
+            $0.workspace.status
+        },
+        OutputField("owner_id", .uuid, "The owner's user id.") { $0.workspace.ownerID },
+        OutputField("my_role", .oneOf, "The caller's role.") { $0.membership.role },
+        OutputField("my_status", .oneOf, "Whether the caller has a seat.") {
+            $0.membership.member.status
+        },
+        OutputField("seat_count", .integer, "Seats that are paid for.") {
+            $0.workspace.subscription.seatCount
+        },
+        OutputField("enabled_member_count", .integer, "Members who have a seat.") { $0.enabled },
+        OutputField("available_seats", .integer, "How many more may be enabled.") {
+            $0.workspace.subscription.available(beside: $0.enabled)
+        },
+        OutputField(
+            "pending_seat_count", .nullable(.integer), "Fewer seats from the next period on."
+        ) { $0.workspace.subscription.pendingSeatCount },
+        OutputField("created_at", .time, "When it was made.") { $0.workspace.createdAt },
+    ]
+}
+
+extension WorkspaceRole: NamedEnumeration {
+    package static let schemaName = "WorkspaceRole"
+}
