@@ -60,6 +60,10 @@ let package = Package(
         .sourceTarget(name: "Ledger", dependencies: ["Values"]),
         // Strict JSON: one parser and one writer for everything that crosses the wire.
         .sourceTarget(name: "JSON"),
+        // What a command prints: tables, JSON, progress.
+        .sourceTarget(name: "Shell", dependencies: ["JSON", "Values"]),
+        .testTarget(
+            name: "ShellTests", dependencies: ["JSON", "Shell", "Values"], swiftSettings: settings),
         // libpq, PostgreSQL's own client.
         .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .sourceTarget(
@@ -406,6 +410,12 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        // Payments that an operator gives back at Stripe.
+        .sourceTarget(
+            name: "Refunds",
+            dependencies: [
+                "Billing", "Database", "HTTPEndpoint", "LedgerStore", "Stripe", "Values",
+            ]),
         // Keys of the API product as rows, below the ledger.
         .sourceTarget(name: "APIKeys", dependencies: ["Database", "Values"]),
         // Workspaces of the API product: members, invitations, keys, audit log.
@@ -438,7 +448,8 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "Database", "HTTPEndpoint", "Identity", "JSON", "Ledger",
                 "LedgerStore",
-                "Mail", "Messaging", "Operators", "PageFrame", "Users", "Values", "Webhooks",
+                "Mail", "Messaging", "Operators", "PageFrame", "Refunds", "Users", "Values",
+                "Webhooks",
             ]),
         // All that is kept of a user, as one answer.
         .sourceTarget(
@@ -476,7 +487,8 @@ let package = Package(
                 "HTTPEndpoint", "HTTPServer",
                 "Identity", "Invitations", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
                 "Telemetry",
-                "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ", "Schema",
+                "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ", "Refunds",
+                "Schema",
                 "Stripe", "StripeSetup", "Subscriptions", "Tokens", "UserExport",
                 "Users",
                 "Values",
@@ -500,7 +512,7 @@ let package = Package(
         // memory know the domain alone.
         .sourceTarget(name: "Simulator", dependencies: ["Ledger", "Values"]),
         // Many runs, and the shortest that fails.
-        .sourceTarget(name: "SimulationRuns", dependencies: ["Simulator"]),
+        .sourceTarget(name: "SimulationRuns", dependencies: ["Simulator", "Values"]),
         .sourceTarget(
             name: "SimulatorDatabase",
             dependencies: [
@@ -509,7 +521,7 @@ let package = Package(
         .executableTarget(
             name: "cuebx-sim",
             dependencies: [
-                "SimulationRuns", "Simulator", "SimulatorDatabase",
+                "Shell", "SimulationRuns", "Simulator", "SimulatorDatabase", "Values",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -520,9 +532,9 @@ let package = Package(
         .executableTarget(
             name: "cuebx",
             dependencies: [
-                "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
+                "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
                 "LedgerStore", "Messaging", "Moving", "Operators", "Promotions", "Service",
-                "StripeSandbox",
+                "Shell", "StripeSandbox",
                 "StripeSetup", "Subscriptions", "Values", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -534,7 +546,7 @@ let package = Package(
             name: "cuebx-bench",
             dependencies: [
                 "Database", "HTTPClient", "JSON", "Ledger", "LedgerStore", "Messaging",
-                "Service", "Stripe", "Values", "Webhooks",
+                "Service", "Shell", "Stripe", "Values", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -5,6 +5,7 @@
 ALLOWED = {
     "Values": "",
     "JSON": "",
+    "Shell": "Values JSON",
     "Ledger": "Values",
     "Database": "Values",
     "HTTPEndpoint": "Values JSON",
@@ -29,6 +30,7 @@ ALLOWED = {
     "History": "Values JSON Database HTTPEndpoint",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
               " Subscriptions Promotions History",
+    "Refunds": "Values Database HTTPEndpoint Stripe LedgerStore Billing",
     "API": "Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
     "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys",
@@ -40,22 +42,23 @@ ALLOWED = {
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " Identity Career History Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Mail Billing"
-               " Webhooks Identity Career Operators PageFrame",
+               " Webhooks Identity Career Refunds Operators PageFrame",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
-               " Promotions Webhooks StripeSetup Identity History Career API Operators PageFrame Pages"
-               " UserExport Console Schema Moving Workspaces WorkspaceKeys"
-               " Invitations",
+               " Promotions Webhooks StripeSetup Identity History Career API Refunds Operators PageFrame"
+               " Pages UserExport Console Schema Moving Workspaces WorkspaceKeys Invitations",
     "Simulator": "Values Ledger",
-    "SimulationRuns": "Simulator",
+    "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
-    "cuebx": "Values JSON Ledger Database HTTPClient Messaging LedgerStore CatalogSync StripeSetup Promotions"
-             " Subscriptions Career Operators Moving Service StripeSandbox Workspaces",
-    "cuebx-bench": "Values JSON Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks Service",
-    "cuebx-sim": "Simulator SimulationRuns SimulatorDatabase",
+    "cuebx": "Values JSON Shell Ledger Database HTTPClient Messaging LedgerStore CatalogSync Billing"
+             " StripeSetup Promotions Subscriptions Career Operators Moving Service StripeSandbox"
+             " Workspaces",
+    "cuebx-bench": "Values JSON Shell Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks"
+                   " Service",
+    "cuebx-sim": "Values Shell Simulator SimulationRuns SimulatorDatabase",
     "stripe-sandbox": "StripeSandbox",
 }
 

@@ -20,7 +20,11 @@ if [ "${1:-}" = tests ]; then
     if ! command -v tsc >/dev/null; then packages+=(node-typescript); fi
     # The pages are met in a real browser, too.
     packages+=(chromium chromium-driver fonts-liberation)
+    # The manual is read as people read it.
+    packages+=(groff-base)
 fi
+# The Debian package: which packages have the libraries that the binary names.
+if [ "${1:-}" = tests ] || [ "${1:-}" = package ]; then packages+=(dpkg-dev binutils); fi
 
 if ! command -v swift >/dev/null; then
     echo "A Swift 6.3 toolchain is needed and not on PATH: see https://www.swift.org/install" >&2

@@ -53,18 +53,4 @@ public struct OperatorNotices: Sendable {
                 """, [.text(name), nobody, .text(name), nobody, pattern, pattern])
         }
     }
-
-    /// The newest notices first, one line each.
-    public func list(limit: Int = 200) async throws -> [String] {
-        try await database.read { connection in
-            try connection.query(
-                "SELECT created_at, kind, text FROM operator_notices ORDER BY id DESC LIMIT ?",
-                [.integer(limit)]
-            ).map { row in
-                var reader = row.reader
-                let at = try reader.time().rfc3339
-                return try "\(at) \(reader.text()): \(reader.text())"
-            }
-        }
-    }
 }

@@ -22,7 +22,7 @@ public struct StripeReconciliation: Sendable {
     let stripe: StripeClient
     let database: any Database
     let mirror: StripeMirror
-    let packs: PackMirror
+    package let packs: PackMirror
     /// The other identity provider whose tokens are accepted, if any.
     let issuer: String?
 
@@ -37,7 +37,13 @@ public struct StripeReconciliation: Sendable {
         self.issuer = issuer
     }
 
-    public func run(repair: Bool) async throws -> Report {
+    /// - Parameter progress: is told the customers that were compared; they are counted first only
+    ///   for it.
+    public func run(
+        repair: Bool, progress: WorkProgress.Listener? = nil
+    ) async throws -> Report {
+        var total: Int64?
+        if progress != nil { total = try await database.read { try MirroredAccount.count(in: $0) } }
         var differences: [String] = []
         var remaining: [String] = []
         var checked = 0
@@ -64,6 +70,7 @@ public struct StripeReconciliation: Sendable {
                     remaining += named(
                         try await self.packs.drift(of: account.customerID), account)
                 }
+                progress?(WorkProgress(Int64(checked), of: total, .customers))
             }
         }
         return Report(
@@ -109,37 +116,6 @@ public struct StripeReconciliation: Sendable {
                     + "refund it at Stripe, or give credits with cuebx users adjust.")
         }
         return remaining
-    }
-
-    struct Drift {
-        /// The one that is to be fetched anew.
-        let subscriptionID: String?
-        let difference: String
-        /// Invoices whose money went back.
-        let returned: [String]
-        /// An invoice that was paid and granted nothing.
-        let unused: String?
-        let isOfUnknownCustomer: Bool
-
-        /// Stripe does not know the customer; what they subscribed to is unknown with them.
-        init(unknownCustomer: String) {
-            subscriptionID = nil
-            difference = "\(unknownCustomer) is unknown to Stripe"
-            returned = []
-            unused = nil
-            isOfUnknownCustomer = true
-        }
-
-        init(
-            _ subscriptionID: String, _ difference: String, returned: [String] = [],
-            unused: String? = nil
-        ) {
-            self.subscriptionID = subscriptionID
-            self.difference = "\(subscriptionID) \(difference)"
-            self.returned = returned
-            self.unused = unused
-            isOfUnknownCustomer = false
-        }
     }
 
     private func drift(of account: MirroredAccount) async throws -> [Drift] {

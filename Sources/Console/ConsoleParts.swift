@@ -7,6 +7,7 @@ import LedgerStore
 import Messaging
 import Operators
 import PageFrame
+import Refunds
 import Values
 
 /// What the console's pages are made of.
@@ -41,20 +42,22 @@ package struct ConsoleParts: Sendable {
     let ledger: CareerLedger
     let broker: any MessageBroker
     let reconciliation: StripeReconciliation
+    let refunds: Refunds
     let commands: Commands
     let words: Words
     let background = BackgroundActs()
 
     package init(
         operators: Operators, career: CareerParts, ledger: CareerLedger,
-        broker: any MessageBroker, reconciliation: StripeReconciliation, commands: Commands,
-        words: Words
+        broker: any MessageBroker, reconciliation: StripeReconciliation, refunds: Refunds,
+        commands: Commands, words: Words
     ) {
         self.operators = operators
         self.career = career
         self.ledger = ledger
         self.broker = broker
         self.reconciliation = reconciliation
+        self.refunds = refunds
         self.commands = commands
         self.words = words
     }

@@ -31,10 +31,13 @@ private func peoplePages(_ frame: SitePageFrame, _ console: ConsoleParts) -> [En
             "/console/people/{user_id}/deactivate", DeactivatePersonPage(console: console), frame)
         + form(
             "/console/people/{user_id}/reactivate", ReactivatePersonPage(console: console), frame)
+        + form("/console/people/{user_id}/refund", RefundPage(console: console), frame)
         // The last of them: what is none of the others.
         + [
             Endpoint(
-                "/console/people/{user_id}/{table}", PersonTablePage(console: console), in: frame)
+                "/console/people/{user_id}/payments", PaymentsPage(console: console), in: frame),
+            Endpoint(
+                "/console/people/{user_id}/{table}", PersonTablePage(console: console), in: frame),
         ]
 }
 

@@ -16,12 +16,14 @@ struct OverviewPage: ConsolePage {
 
     func view(_ input: Void, _ desk: Desk) async throws -> PageView {
         let catalog = try await console.career.currentCatalog()
-        let (counts, latest) = try await console.database.read { connection in
+        let now = console.now
+        let (counts, latest, movement) = try await console.database.read { connection in
             (
-                try Standings.counts(in: connection), try Standings.latest(in: connection)
+                try Standings.counts(in: connection), try Standings.latest(in: connection),
+                try PlanMovement.read(
+                    since: now.adding(seconds: -RevenueMovement.seconds), in: connection)
             )
         }
-        let now = console.now
         var usage = ConsoleSection("overview.usage")
         usage.text = latest.since.map {
             words.html(
@@ -50,7 +52,9 @@ struct OverviewPage: ConsolePage {
         return page(
             words.html("console.overview"),
             [
-                money(counts, catalog), plans(counts, catalog), usage, queues,
+                money(counts, catalog),
+                RevenueMovement(movement, catalog).section(words, now: now),
+                plans(counts, catalog), usage, queues,
                 await you(desk),
             ])
     }

@@ -26,7 +26,11 @@ struct PersonPage: ConsolePage {
         first.acts = acts(user, desk.role)
         var sections = [first]
         if let found = try await console.career.subscriptions.subscription(of: user.id) {
-            sections.append(facts.account(found.account, found.plan))
+            var account = facts.account(found.account, found.plan)
+            if found.account.subscription.stripeCustomerID != nil {
+                account.acts = [("payments", PeoplePage.place(user.id) + "/payments")]
+            }
+            sections.append(account)
         }
         for kind in PersonTable.allCases {
             let table = try await kind.table(

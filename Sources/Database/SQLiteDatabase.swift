@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Values
 
 /// The embedded engine: GRDB's pool over one SQLite file in WAL mode. One writer at a time, a few
 /// readers beside it; `synchronous=FULL` makes each database transaction durable before it is
@@ -18,6 +19,8 @@ public final class SQLiteDatabase: Database {
     /// Pages in the WAL before it is copied back (4 KiB each).
     static let checkpointPages = 4000
     private static let openingTries = 5
+    /// Pages that a backup copies between two words of its progress (4 KiB each).
+    static let backupPagesBetweenWords: CInt = 1000
 
     public let dialect = SQLDialect.sqlite
     private let pool: DatabasePool
@@ -135,13 +138,33 @@ public final class SQLiteDatabase: Database {
     /// Copies the whole database as it is at this moment into another file, page by page, while
     /// others go on reading and writing.
     ///
-    /// - Parameter path: an empty file.
-    public func backUp(to path: String) throws {
+    /// - Parameters:
+    ///   - path: an empty file.
+    ///   - progress: is told the pages that were copied, in steps of
+    ///     ``backupPagesBetweenWords``; without it they are copied in one.
+    public func backUp(to path: String, progress: WorkProgress.Listener? = nil) throws {
         do {
             var configuration = Configuration()
             configuration.label = "cuebx backup"
             let copy = try DatabaseQueue(path: path, configuration: configuration)
-            try pool.backup(to: copy)
+            if let progress {
+                try pool.read { source in
+                    // From here on the snapshot stands, so that no writer makes a step begin anew.
+                    _ = try Int.fetchOne(source, sql: "SELECT count(*) FROM sqlite_master")
+                    try copy.writeWithoutTransaction { target in
+                        try source.backup(
+                            to: target, pagesPerStep: Self.backupPagesBetweenWords
+                        ) {
+                            progress(
+                                WorkProgress(
+                                    Int64($0.completedPageCount), of: Int64($0.totalPageCount),
+                                    .pages))
+                        }
+                    }
+                }
+            } else {
+                try pool.backup(to: copy)
+            }
             try copy.close()
         } catch let error as GRDB.DatabaseError {
             throw DatabaseError(error)

@@ -101,6 +101,12 @@ package struct MirroredAccount: Sendable {
         try select("s.user_id > ?", [.uuid(user)], limit: limit, in: connection)
     }
 
+    package static func count(in connection: any DatabaseConnection) throws -> Int64 {
+        var reader = try connection.query(
+            "SELECT count(*) FROM subscriptions WHERE stripe_customer_id IS NOT NULL")[0].reader
+        return try reader.integer()
+    }
+
     private static func select(
         _ filter: String, _ arguments: [SQLValue], limit: Int64,
         in connection: any DatabaseConnection

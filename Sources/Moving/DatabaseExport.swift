@@ -9,6 +9,9 @@ public struct DatabaseExport: Sendable {
     /// Bytes that are gathered before they are written.
     static let bufferBytes = 256 * 1024
 
+    /// Rows between two words of progress.
+    static let rowsBetweenWords: Int64 = 1000
+
     public struct Summary: Sendable {
         public let rows: Int64
         public let tables: Int
@@ -20,10 +23,16 @@ public struct DatabaseExport: Sendable {
         self.database = database
     }
 
-    /// - Parameter write: takes the stream's next bytes, in their order.
-    public func run(now: Timestamp, write: ([UInt8]) throws -> Void) throws -> Summary {
+    /// - Parameters:
+    ///   - progress: is told the rows that were written; they are counted first only for it.
+    ///   - write: takes the stream's next bytes, in their order.
+    public func run(
+        now: Timestamp, progress: WorkProgress.Listener? = nil, write: ([UInt8]) throws -> Void
+    ) throws -> Summary {
         try database.readBlocking { connection in
             try withoutActuallyEscaping(write) { write in
+                let total = try progress.map { _ in try Self.rows(in: connection) }
+                var written: Int64 = 0
                 var stream = Stream(write: write)
                 try stream.append(ExportFormat.header(exportedAt: now.rfc3339))
                 var counts: [(key: String, value: Int64)] = []
@@ -33,13 +42,25 @@ public struct DatabaseExport: Sendable {
                     try connection.forEachRow(table.select, []) { row in
                         try stream.append(line: ExportFormat.line(row, of: table))
                         count += 1
+                        written += 1
+                        if written.isMultiple(of: Self.rowsBetweenWords) {
+                            progress?(WorkProgress(written, of: total, .rows))
+                        }
                     }
                     counts.append((table.name, count))
                 }
                 try stream.finish(counts)
+                progress?(WorkProgress(written, of: total, .rows))
                 return Summary(
                     rows: counts.reduce(0) { $0 + $1.value }, tables: counts.count)
             }
+        }
+    }
+
+    private static func rows(in connection: any DatabaseConnection) throws -> Int64 {
+        try PortableTable.all.reduce(0) { sum, table in
+            var reader = try connection.query("SELECT count(*) FROM \(table.name)")[0].reader
+            return try sum + reader.integer()
         }
     }
 

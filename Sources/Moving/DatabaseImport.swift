@@ -28,6 +28,7 @@ public struct DatabaseImport: Sendable {
     /// - Parameters:
     ///   - descriptor: the export. A regular file is read twice, once to check it.
     ///   - startOver: removes what an import that was broken off has left.
+    ///   - progress: is told the bytes that were read; of a regular file twice as many as it has.
     ///   - open: opens the migrated database; called once the export is known to be good, or, where
     ///     it cannot be read twice, once its first line is.
     /// - Returns: how many rows were written.
@@ -35,17 +36,23 @@ public struct DatabaseImport: Sendable {
     ///   the error says that it is not.
     public static func run(
         from descriptor: Int32, startOver: Bool, now: Timestamp,
-        open: () async throws -> any Database
+        progress: WorkProgress.Listener? = nil, open: () async throws -> any Database
     ) async throws -> Int64 {
-        if isRegularFile(descriptor) {
-            var reader = ExportReader(descriptor: descriptor)
+        let size = regularFileSize(descriptor)
+        let total = size.map { $0 * 2 }
+        if let size {
+            var reader = ExportReader(descriptor: descriptor) {
+                progress?(WorkProgress(min($0, size), of: total, .bytes))
+            }
             try reader.readHeader()
             try reader.readRows { _, _ in }
             guard lseek(descriptor, 0, SEEK_SET) == 0 else {
                 throw MoveRefusal("the export cannot be read twice")
             }
         }
-        var reader = ExportReader(descriptor: descriptor)
+        var reader = ExportReader(descriptor: descriptor) {
+            progress?(WorkProgress((size ?? 0) + $0, of: total, .bytes))
+        }
         try reader.readHeader()
         let database = try await open()
         do {
@@ -59,9 +66,13 @@ public struct DatabaseImport: Sendable {
         }
     }
 
-    private static func isRegularFile(_ descriptor: Int32) -> Bool {
+    /// Bytes of a file that can be read twice; `nil` for a pipe.
+    private static func regularFileSize(_ descriptor: Int32) -> Int64? {
         var status = stat()
-        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return nil
+        }
+        return Int64(status.st_size)
     }
 
     private func fill(from reader: inout ExportReader, startOver: Bool) throws -> Int64 {

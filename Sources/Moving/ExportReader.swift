@@ -8,8 +8,12 @@ import Schema
 package struct ExportReader {
     private var lines: LineReader
     private var digest = SHA256()
+    /// Is told the bytes that were read, now and then.
+    private let whileReading: (Int64) -> Void
+    private var told: Int64 = 0
 
-    package init(descriptor: Int32) {
+    package init(descriptor: Int32, whileReading: @escaping (Int64) -> Void = { _ in }) {
+        self.whileReading = whileReading
         lines = LineReader(
             descriptor: descriptor, maximumLineBytes: ExportFormat.maximumLineBytes)
     }
@@ -106,6 +110,10 @@ package struct ExportReader {
     /// A line that ends as lines do; the end of a cut-off file is no line.
     private mutating func nextLine() throws -> [UInt8]? {
         guard let line = try lines.next() else { return nil }
+        if lines.bytes != told {
+            told = lines.bytes
+            whileReading(told)
+        }
         guard line.last == UInt8(ascii: "\n") else {
             throw MoveRefusal("the export breaks off in line \(lines.line): it was cut off")
         }

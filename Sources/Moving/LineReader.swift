@@ -10,6 +10,8 @@ package struct LineReader {
     private var position = 0
     /// The number of the line that was returned last, from 1.
     package private(set) var line = 0
+    /// Bytes that were read from the descriptor.
+    package private(set) var bytes: Int64 = 0
 
     package init(descriptor: Int32, maximumLineBytes: Int) {
         self.descriptor = descriptor
@@ -63,6 +65,7 @@ package struct LineReader {
         guard count >= 0 else {
             throw MoveRefusal("cannot read the export: \(String(cString: strerror(errno)))")
         }
+        bytes += Int64(count)
         return count > 0
     }
 }

@@ -18,6 +18,8 @@ package enum OperatorAct: String, Sendable, CaseIterable {
     case takeTable = "take_table"
     case grantCredits = "grant_credits"
     case takeCredits = "take_credits"
+    /// Giving a payment back at Stripe.
+    case refundPayment = "refund_payment"
     case signOutPerson = "sign_out_person"
     case deactivatePerson = "deactivate_person"
     case reactivatePerson = "reactivate_person"
@@ -35,7 +37,8 @@ package enum OperatorAct: String, Sendable, CaseIterable {
         switch self {
         case .signIn, .readPerson, .searchPeople, .takeTable: [.viewer, .support, .admin]
         case .grantCredits, .signOutPerson, .retryLetter: [.support, .admin]
-        case .takeCredits, .deactivatePerson, .reactivatePerson, .discardLetter, .reconcile,
+        case .takeCredits, .refundPayment, .deactivatePerson, .reactivatePerson, .discardLetter,
+            .reconcile,
             .audit, .moveClock:
             [.admin]
         case .addOperator, .removeOperator: []
@@ -45,7 +48,9 @@ package enum OperatorAct: String, Sendable, CaseIterable {
     /// Whether it moves money or credits, for which a fresh code is asked.
     package var needsFreshCode: Bool {
         switch self {
-        case .grantCredits, .takeCredits, .deactivatePerson: true
+        case .grantCredits, .takeCredits, .refundPayment,
+            .deactivatePerson:
+            true
         default: false
         }
     }

@@ -68,13 +68,28 @@ public struct CareerApplication: Sendable {
     /// for where `WORKER_METRICS_PORT` is set.
     ///
     /// - Parameter onRunning: is told that port, once requests are answered.
-    public func work(onRunning: @escaping @Sendable (Int) async -> Void) async throws {
+    ///
+    /// - Parameter onRunning: is given the port of the metrics, if they are served, once a signal
+    ///   would be heard.
+    public func work(onRunning: @escaping @Sendable (Int?) async -> Void) async throws {
         let working: [any Service] = [core.refresher()] + relays + [services.worker]
-        guard let port = core.settings.workerMetricsPort else { return try await run(working) }
+        guard let port = core.settings.workerMetricsPort else {
+            return try await run(working + [Announcement { await onRunning(nil) }])
+        }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let responder = Self.responder(for: monitoringRoutes(services), core, services)
         try await run(working + servers(responder, port: port, on: loops, onRunning: onRunning))
         try await loops.shutdownGracefully()
+    }
+}
+
+/// Says once that the services run.
+private struct Announcement: Service {
+    let onRunning: @Sendable () async -> Void
+
+    func run() async throws {
+        await onRunning()
+        try await gracefulShutdown()
     }
 }
 

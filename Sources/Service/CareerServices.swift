@@ -12,6 +12,7 @@ import Mail
 import Messaging
 import Promotions
 import RabbitMQ
+import Refunds
 import Stripe
 import Telemetry
 import Users
@@ -65,6 +66,12 @@ public struct CareerServices: Sendable {
     /// The prices of the API product.
     public var apiPrices: StripePrices {
         StripePrices(stripe: prices.stripe, database: core.database, catalog: core.apiCatalog)
+    }
+
+    var refunds: Refunds {
+        Refunds(
+            stripe: prices.stripe, database: core.database, mirror: mirror,
+            packs: reconciliation.packs)
     }
 
     var api: APIParts {

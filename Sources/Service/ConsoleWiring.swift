@@ -59,7 +59,7 @@ struct ConsoleSite: Sendable {
             ConsoleParts(
                 operators: operators, career: services.career, ledger: core.ledger,
                 broker: services.readiness.broker, reconciliation: services.reconciliation,
-                commands: commands, words: frame.renderer.words))
+                refunds: services.refunds, commands: commands, words: frame.renderer.words))
     }
 
     private static func advance(

@@ -5,6 +5,7 @@ import Identity
 import Invitations
 import JSON
 import UserExport
+import Values
 import Webhooks
 import WorkspaceKeys
 import Workspaces
@@ -103,7 +104,7 @@ private struct Documentation: Sendable {
 
 func openAPIDocument(of endpoints: [Endpoint]) -> OpenAPIDocument {
     OpenAPIDocument(
-        title: "CueBX Career", version: "1.0.0",
+        title: "CueBX Career", version: ProductVersion.text,
         description: """
             Subscriptions and metering for an AI career-coaching product. Credits and money are \
             decimal strings, times are RFC 3339 in UTC, ids are UUIDs. A trailing slash is \

@@ -1,4 +1,5 @@
 import Simulator
+import Values
 
 /// Runs seeds one after the other and tells of the first that fails, with the shortest run that
 /// fails in the same way.
@@ -9,13 +10,16 @@ package struct SimulationRunner {
     let length: Int
     let makeEngine: () throws -> any LedgerEngine
     let print: (String) -> Void
+    /// Is told each run that ended; then no line is printed for every thousandth.
+    let progress: WorkProgress.Listener?
 
     package init(
         length: Int = Simulation.usualLength, makeEngine: @escaping () throws -> any LedgerEngine,
-        print: @escaping (String) -> Void
+        progress: WorkProgress.Listener? = nil, print: @escaping (String) -> Void
     ) {
         self.length = length
         self.makeEngine = makeEngine
+        self.progress = progress
         self.print = print
     }
 
@@ -27,7 +31,7 @@ package struct SimulationRunner {
         package var failure: String?
     }
 
-    package func run(_ seeds: some Sequence<UInt64>) throws -> Report {
+    package func run(_ seeds: some Collection<UInt64>) throws -> Report {
         var report = Report()
         for seed in seeds {
             let simulation = Simulation(seed: seed, length: length)
@@ -40,7 +44,8 @@ package struct SimulationRunner {
                 report.failure = try explain(simulation, steps, failure)
                 return report
             }
-            if UInt64(report.runs).isMultiple(of: Self.progressInterval) {
+            progress?(WorkProgress(Int64(report.runs), of: Int64(seeds.count), .runs))
+            if progress == nil, UInt64(report.runs).isMultiple(of: Self.progressInterval) {
                 self.print("\(report.runs) runs, \(report.steps) steps")
             }
         }

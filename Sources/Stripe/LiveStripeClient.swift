@@ -148,8 +148,9 @@ extension StripeClient {
                 ["refunds"], StripeForm(paymentIntent: paymentIntentID), StripeRefund.init,
                 id: { $0.id }, livemode: { _ in nil })
         }
-        createRefund = { paymentIntentID, key throws(StripeError) in
-            let form = StripeForm(paymentIntent: paymentIntentID)
+        createRefund = { paymentIntentID, amount, key throws(StripeError) in
+            var form = StripeForm(paymentIntent: paymentIntentID)
+            if let amount { form.add("amount", String(amount)) }
             return try await api.object(.post(["refunds"], form, key), StripeRefund.init) { _ in
                 nil
             }

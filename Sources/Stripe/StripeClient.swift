@@ -118,8 +118,9 @@ public struct StripeClient: Sendable {
     public var retrieveCharge: @Sendable (String) async throws(StripeError) -> StripeCharge
     /// The refunds of this payment intent's charges, those that failed included.
     public var listRefunds: @Sendable (String) async throws(StripeError) -> [StripeRefund]
-    /// Gives the whole payment of this payment intent back.
-    public var createRefund: @Sendable (String, String) async throws(StripeError) -> StripeRefund
+    /// Gives a payment intent's payment back: so much of it, in the minor unit, or what is left.
+    public var createRefund:
+        @Sendable (String, Int64?, String) async throws(StripeError) -> StripeRefund
     /// Returns a page that may be opened once.
     public var createPortalSession:
         @Sendable (NewStripePortalSession) async throws(StripeError) -> StripePortalSession

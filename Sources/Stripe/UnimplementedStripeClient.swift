@@ -41,7 +41,7 @@ extension StripeClient {
         listDisputes: { _ throws(StripeError) in throw .unimplemented },
         retrieveCharge: { _ throws(StripeError) in throw .unimplemented },
         listRefunds: { _ throws(StripeError) in throw .unimplemented },
-        createRefund: { _, _ throws(StripeError) in throw .unimplemented },
+        createRefund: { _, _, _ throws(StripeError) in throw .unimplemented },
         createPortalSession: { _ throws(StripeError) in throw .unimplemented },
         retrieveEvent: { _ throws(StripeError) in throw .unimplemented },
         listPortalConfigurations: { () throws(StripeError) in throw .unimplemented },

@@ -1,7 +1,9 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Shell
 import Synchronization
+import Values
 
 /// What a load has shown.
 struct LoadFigures: Sendable {
@@ -45,9 +47,15 @@ struct LoadGenerator: Sendable {
                 .connect(host: "127.0.0.1", port: ports[number % ports.count]).get()
             channels.append(channel)
         }
-        for second in 1...seconds {
-            try await Task.sleep(for: .seconds(1))
-            progress("  \(second) s: \(tally.cycles) cycles")
+        try await ProgressBar.show("load") { listener in
+            for second in 1...seconds {
+                try await Task.sleep(for: .seconds(1))
+                guard let listener else {
+                    progress("  \(second) s: \(tally.cycles) cycles")
+                    continue
+                }
+                listener(WorkProgress(Int64(second), of: Int64(seconds), .seconds))
+            }
         }
         tally.stop()
         let elapsed = (ContinuousClock.now - start) / .seconds(1)

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Foundation
+import Shell
 import SimulationRuns
 import Simulator
 import SimulatorDatabase
+import Values
 
 /// Simulates the ledger: each seed is a world of people, tool servers, Stripe, a clock and faults,
 /// and the code's answers are held against a plain model of the rules.
@@ -41,7 +43,9 @@ struct SimulateCommand: AsyncParsableCommand {
         let first = seed ?? UInt64.random(in: 1...UInt64(UInt32.max))
         print("\(runs) runs of \(steps) steps from seed \(first) on \(engine.rawValue)")
         let start = ContinuousClock.now
-        let report = try await simulate(first..<first + runs)
+        let report = try await ProgressBar.show("simulation") { progress in
+            try await simulate(first..<first + runs, progress)
+        }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         if coverage {
             for (kind, count) in report.coverage.sorted(by: { $0.key < $1.key }) {
@@ -59,13 +63,15 @@ struct SimulateCommand: AsyncParsableCommand {
             """)
     }
 
-    private func simulate(_ seeds: Range<UInt64>) async throws -> SimulationRunner.Report {
+    private func simulate(
+        _ seeds: Range<UInt64>, _ progress: WorkProgress.Listener?
+    ) async throws -> SimulationRunner.Report {
         let length = steps
         func run(
             _ makeEngine: @escaping DatabaseEngine.MakeEngine
         ) throws -> SimulationRunner.Report {
             try SimulationRunner(
-                length: length, makeEngine: makeEngine, print: { print($0) }
+                length: length, makeEngine: makeEngine, progress: progress, print: { print($0) }
             ).run(seeds)
         }
         switch engine {

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
+import JSON
 import Promotions
 import Service
+import Shell
 import Values
 
 /// Codes that users redeem for credits.
@@ -12,7 +14,14 @@ struct CodesCommand: AsyncParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "add", abstract: "Make a code.")
+            commandName: "add", abstract: "Make a code.",
+            discussion: """
+                Examples:
+                  cuebx codes add SPRING --credits 25 --total 100
+                  cuebx codes add TALK --credits 5 --total 40 --valid-days 90
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "Letters, digits, - and _; the case does not matter.")
         var code: String
@@ -38,7 +47,7 @@ struct CodesCommand: AsyncParsableCommand {
                 guard try await codes.add(made, now: now) else {
                     throw FriendlyError("\(made.code) is there already; nothing was changed")
                 }
-                print("added \(made.code)")
+                answer.tell(Answer(["code": .string(made.code)], ["added \(made.code)"]))
             }
         }
 
@@ -78,27 +87,54 @@ struct CodesCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "list", abstract: "The newest first.")
+            commandName: "list", abstract: "The newest first.",
+            discussion: """
+                Examples:
+                  cuebx codes list
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
             try await withCodes { codes, now in
-                let found = try await codes.list()
-                for code in found {
-                    let end = code.endsAt.map { " until \($0.rfc3339)" } ?? ""
-                    let days = code.validDays.map { ", valid \($0) days" } ?? ""
-                    print(
-                        "\(code.code)  \(code.credits.decimal) credits  \(code.redeemed) of "
-                            + "\(code.total) redeemed  from \(code.startsAt.rfc3339)\(end)\(days)")
-                }
-                if found.isEmpty { print("No codes.") }
+                answer.tell(Answer("codes", Self.table(try await codes.list()), none: "No codes."))
             }
+        }
+
+        private static func table(_ codes: [PromotionCode]) -> TextTable {
+            TextTable(
+                ["code", "credits", "redeemed", "total", "starts_at", "ends_at", "valid_days"],
+                codes.map { code in
+                    let end = code.endsAt?.rfc3339
+                    return [
+                        .init(.string(code.code)),
+                        .init(
+                            .string(code.credits.decimal), "\(code.credits.decimal) credits"),
+                        .init(.int(code.redeemed), "\(code.redeemed) redeemed"),
+                        .init(.int(code.total), "of \(code.total)"),
+                        .init(
+                            .string(code.startsAt.rfc3339), "from \(code.startsAt.rfc3339)"),
+                        .init(
+                            end.map { .string($0) } ?? .null,
+                            end.map { "until \($0)" } ?? "without end"),
+                        .init(
+                            code.validDays.map { .int($0) } ?? .null,
+                            code.validDays.map { "valid \($0) days" } ?? "valid for ever"),
+                    ]
+                })
         }
     }
 
     struct End: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "end",
-            abstract: "Have a code redeemed no longer; what was granted stays.")
+            abstract: "Have a code redeemed no longer; what was granted stays.",
+            discussion: """
+                Examples:
+                  cuebx codes end SPRING
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The code.")
         var code: String
@@ -109,7 +145,13 @@ struct CodesCommand: AsyncParsableCommand {
                 guard let ended = try await codes.end(name, now: now) else {
                     throw FriendlyError("no code \(name)")
                 }
-                print("\(ended.code) was redeemed \(ended.redeemed) of \(ended.total) times")
+                answer.tell(
+                    Answer(
+                        [
+                            "code": .string(ended.code), "redeemed": .int(ended.redeemed),
+                            "total": .int(ended.total),
+                        ],
+                        ["\(ended.code) was redeemed \(ended.redeemed) of \(ended.total) times"]))
             }
         }
     }

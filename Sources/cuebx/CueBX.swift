@@ -6,6 +6,7 @@ import Logging
 import Moving
 import Operators
 import Service
+import Shell
 import StripeSetup
 import Values
 import Workspaces
@@ -16,7 +17,17 @@ struct CueBX: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cuebx",
         abstract: "Subscriptions and metering for an AI career-coaching product.",
-        discussion: "Settings come from the environment; see docs/reference/settings.md.",
+        discussion: """
+            Settings come from the environment; see docs/reference/settings.md. Every command that \
+            answers takes --json; what takes long shows its progress on a terminal.
+
+            Completions: cuebx --generate-completion-script bash, zsh or fish.
+
+            Examples:
+              cuebx --version
+              cuebx --generate-completion-script bash
+            """,
+        version: "cuebx \(ProductVersion.text)",
         subcommands: [
             Serve.self, Worker.self, Migrate.self, CatalogCommand.self, Users.self, Grants.self,
             CodesCommand.self, OperatorsCommand.self, WorkspacesCommand.self, UsageCommand.self,
@@ -42,24 +53,26 @@ struct CueBX: AsyncParsableCommand {
             || error is UserAdministration.Refusal || error is OperatorAdministration.Refusal
             || error is WorkspaceAdministration.Refusal
         {
-            FileHandle.standardError.write(Data("cuebx: \(error)\n".utf8))
+            Terminal.write(Terminal.harmless("cuebx: \(error)") + "\n", to: .standardError)
             leave(1)
         } catch {
             // Help, usage, and whatever else: told as the parser tells it, and left alike.
             let (status, text) = (exitCode(for: error), fullMessage(for: error))
-            let output = status.isSuccess ? FileHandle.standardOutput : .standardError
-            if !text.isEmpty { output.write(Data((text + "\n").utf8)) }
+            let output = status.isSuccess ? Terminal.Output.standardOutput : .standardError
+            if !text.isEmpty { Terminal.write(text + "\n", to: output) }
             leave(status.rawValue)
         }
         leave(0)
     }
 
     /// The arguments, the minus of a negative amount written so that the parser takes it for a
-    /// value: it reads `-2.50` as options, though no option of ours is a digit. Behind an option or
-    /// `--` the amount stays as it is.
+    /// value: it reads `-2.50` as options, though no option of ours is a digit. Behind an option
+    /// that takes a value or behind `--` the amount stays as it is.
     static func amountsMarked(_ arguments: [String]) -> [String] {
         arguments.enumerated().map { index, argument in
-            let isBehindOption = index > 0 && arguments[index - 1].hasPrefix("-")
+            let isBehindOption =
+                index > 0 && arguments[index - 1].hasPrefix("-")
+                && arguments[index - 1] != "--json"
             let isAmount = argument.wholeMatch(of: /-[0-9.]+/) != nil
             return isAmount && !isBehindOption ? minusSign + argument.dropFirst() : argument
         }

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Career
 import Foundation
+import JSON
 import Messaging
 import Service
+import Shell
 
 /// Messages that were given up on.
 struct DeadLettersCommand: AsyncParsableCommand {
@@ -12,24 +14,40 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "list", abstract: "The newest first.")
+            commandName: "list", abstract: "The newest first.",
+            discussion: """
+                Examples:
+                  cuebx dead-letters list
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
             try await withDeadLetters { letters, _ in
-                let found = try await letters.list()
-                for letter in found {
-                    print(
-                        "\(letter.id.text)  \(letter.diedAt.rfc3339)  \(letter.queue)  "
-                            + "\(letter.attempts) tries  \(letter.reason)")
-                }
-                if found.isEmpty { print("No dead letters.") }
+                let table = TextTable(
+                    ["id", "died_at", "queue", "tries", "reason"],
+                    try await letters.list().map { letter in
+                        [
+                            .init(.string(letter.id.text)), .init(.string(letter.diedAt.rfc3339)),
+                            .init(.string(letter.queue)),
+                            .init(.int(letter.attempts), "\(letter.attempts) tries"),
+                            .init(.string(letter.reason)),
+                        ]
+                    })
+                answer.tell(Answer("dead_letters", table, none: "No dead letters."))
             }
         }
     }
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "show", abstract: "One letter, with its body.")
+            commandName: "show", abstract: "One letter, with its body.",
+            discussion: """
+                Examples:
+                  cuebx dead-letters show "$LETTER_ID"
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The letter's id.")
         var id: String
@@ -40,25 +58,33 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 guard let letter = try await letters.letter(id) else {
                     throw FriendlyError("no dead letter \(id.text)")
                 }
-                print(
-                    """
-                    id        \(letter.id.text)
-                    queue     \(letter.queue)
-                    request   \(letter.envelope.requestID ?? "-")
-                    account   \(letter.envelope.accountID?.text ?? "-")
-                    enqueued  \(letter.enqueuedAt.rfc3339)
-                    died      \(letter.diedAt.rfc3339)
-                    tries     \(letter.attempts)
-                    reason    \(letter.reason)
-                    body      \(letter.body)
-                    """)
+                answer.tell(
+                    Answer(
+                        facts: [
+                            "id", "queue", "request", "account", "enqueued", "died", "tries",
+                            "reason", "body",
+                        ],
+                        [
+                            .init(.string(letter.id.text)), .init(.string(letter.queue)),
+                            .init(letter.envelope.requestID.map { .string($0) } ?? .null),
+                            .init(letter.envelope.accountID.map { .string($0.text) } ?? .null),
+                            .init(.string(letter.enqueuedAt.rfc3339)),
+                            .init(.string(letter.diedAt.rfc3339)), .init(.int(letter.attempts)),
+                            .init(.string(letter.reason)), .init(.string(letter.body)),
+                        ]))
             }
         }
     }
 
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "retry", abstract: "Give a letter its tries anew.")
+            commandName: "retry", abstract: "Give a letter its tries anew.",
+            discussion: """
+                Examples:
+                  cuebx dead-letters retry "$LETTER_ID"
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The letter's id.")
         var id: String
@@ -69,7 +95,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 guard try await letters.retry(id, now: core.clock.now()) else {
                     throw FriendlyError("no dead letter \(id.text)")
                 }
-                print("will be tried again")
+                answer.tell(Answer(["id": .string(id.text)], ["will be tried again"]))
             }
         }
     }
@@ -77,7 +103,14 @@ struct DeadLettersCommand: AsyncParsableCommand {
     struct Discard: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "discard", abstract: "Throw a letter away for good.",
-            discussion: "What a discarded commit still holds is given back in time.")
+            discussion: """
+                What a discarded commit still holds is given back in time.
+
+                Examples:
+                  cuebx dead-letters discard "$LETTER_ID"
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The letter's id.")
         var id: String
@@ -92,7 +125,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 else {
                     throw FriendlyError("no dead letter \(id.text)")
                 }
-                print("discarded")
+                answer.tell(Answer(["id": .string(id.text)], ["discarded"]))
             }
         }
     }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
+import JSON
 import Ledger
 import Service
+import Shell
 import Values
 
 /// Credits beside the pool of a period, given by hand.
@@ -54,6 +56,8 @@ struct Grants: AsyncParsableCommand {
         @Option(help: "Names the grant, so that repeating the command changes nothing.")
         var id: String?
 
+        @OptionGroup var answer: AnswerOptions
+
         func run() async throws {
             let amount = try amount()
             try judgeTexts()
@@ -71,14 +75,21 @@ struct Grants: AsyncParsableCommand {
                     actor: actor, randomness: .random(in: .min ... .max))
                 switch try await core.ledger.perform(command) {
                 case .noSubscription: throw FriendlyError("the user has no subscription")
-                case .existing(let grant): print("already done \(grant.id.text)")
+                case .existing(let grant): tell(grant, isNew: false)
                 case .tooManyGrants:
                     throw FriendlyError(
                         "the user has \(StandaloneGrant.maximumOpen) open grants, "
                             + "and there can be no more")
-                case .added(let grant): print("added \(grant.id.text)")
+                case .added(let grant): tell(grant, isNew: true)
                 }
             }
+        }
+
+        private func tell(_ grant: StandaloneGrant, isNew: Bool) {
+            answer.tell(
+                Answer(
+                    ["grant_id": .string(grant.id.text), "was_done_before": .bool(!isNew)],
+                    ["\(isNew ? "added" : "already done") \(grant.id.text)"]))
         }
 
         private func amount() throws -> Credits {

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
+import JSON
 import Operators
 import Service
+import Shell
 
 /// Who may sign in to the console.
 struct OperatorsCommand: AsyncParsableCommand {
@@ -18,7 +20,12 @@ struct OperatorsCommand: AsyncParsableCommand {
                 recovery codes. A viewer reads; support also grants up to 100 credits a day, signs \
                 people out and tries letters again; an admin does everything. Reads the password \
                 from the terminal, or from CUEBX_OPERATOR_PASSWORD if there is none.
+
+                Examples:
+                  cuebx operators add grace@example.com --role admin
                 """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The operator's email.")
         var email: String
@@ -30,16 +37,18 @@ struct OperatorsCommand: AsyncParsableCommand {
             guard let password = Self.password() else { throw FriendlyError("no password given") }
             try await withOperators { operators in
                 let enrolment = try await operators.add(email, role: role, password: password)
-                print(
-                    """
-                    added \(email) as \(role)
-
-                    For the authenticator; shown this once:
-                    \(enrolment.address)
-
-                    Recovery codes, each good once:
-                    \(enrolment.recoveryCodes.joined(separator: "\n"))
-                    """)
+                answer.tell(
+                    Answer(
+                        [
+                            "email": .string(email), "role": .string(role),
+                            "otpauth": .string(enrolment.address),
+                            "recovery_codes": .array(enrolment.recoveryCodes.map { .string($0) }),
+                        ],
+                        [
+                            "added \(email) as \(role)", "",
+                            "For the authenticator; shown this once:", enrolment.address, "",
+                            "Recovery codes, each good once:",
+                        ] + enrolment.recoveryCodes))
             }
         }
 
@@ -53,7 +62,13 @@ struct OperatorsCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "remove", abstract: "Take the console from somebody, at once.")
+            commandName: "remove", abstract: "Take the console from somebody, at once.",
+            discussion: """
+                Examples:
+                  cuebx operators remove grace@example.com
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The operator's email.")
         var email: String
@@ -61,22 +76,35 @@ struct OperatorsCommand: AsyncParsableCommand {
         func run() async throws {
             try await withOperators { operators in
                 try await operators.remove(email)
-                print("removed \(email)")
+                answer.tell(Answer(["email": .string(email)], ["removed \(email)"]))
             }
         }
     }
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "list", abstract: "All operators and their roles.")
+            commandName: "list", abstract: "All operators and their roles.",
+            discussion: """
+                Examples:
+                  cuebx operators list
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
             try await withOperators { operators in
-                let all = try await operators.list()
-                for one in all {
-                    print("\(one.email)  \(one.role)  since \(one.createdAt.rfc3339)")
-                }
-                if all.isEmpty { print("No operators; cuebx operators add makes the first one.") }
+                let table = TextTable(
+                    ["email", "role", "created_at"],
+                    try await operators.list().map { one in
+                        [
+                            .init(.string(one.email)), .init(.string(one.role)),
+                            .init(.string(one.createdAt.rfc3339), "since \(one.createdAt.rfc3339)"),
+                        ]
+                    })
+                answer.tell(
+                    Answer(
+                        "operators", table,
+                        none: "No operators; cuebx operators add makes the first one."))
             }
         }
     }

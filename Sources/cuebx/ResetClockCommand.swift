@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
+import JSON
 import Ledger
 import Service
+import Shell
 
 extension Users {
     /// Mends an account that a process whose clock was ahead has decided on.
@@ -13,7 +15,12 @@ extension Users {
                 A process whose clock was ahead leaves an account in the future: its limits and \
                 its month then last until the clocks get there. Set the clocks right first. What \
                 was granted and used stays.
+
+                Examples:
+                  cuebx users reset-clock ada@example.com --reason "A clock was a day ahead"
                 """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The user's email or id.")
         var user: String
@@ -29,9 +36,15 @@ extension Users {
                 let found = try await administration.require(user)
                 switch try await core.ledger.resetClock(of: found.id, reason: reason) {
                 case .noSubscription: throw FriendlyError("the user has no subscription")
-                case .notInTheFuture: print("the account does not lie in the future")
+                case .notInTheFuture:
+                    answer.tell(
+                        Answer(["reset": false], ["the account does not lie in the future"]))
                 case .reset(let from, let account):
-                    print("back from \(from.rfc3339) to \(account.context.decidedAt.rfc3339)")
+                    let to = account.context.decidedAt.rfc3339
+                    answer.tell(
+                        Answer(
+                            ["reset": true, "from": .string(from.rfc3339), "to": .string(to)],
+                            ["back from \(from.rfc3339) to \(to)"]))
                 }
             }
         }

@@ -12,6 +12,9 @@ struct SandboxCommand: AsyncParsableCommand {
         discussion: """
             It shares the development clock of the service whose DATABASE_URL it is given, and \
             makes the prices of its catalog. The service finds it by STRIPE_API_BASE.
+
+            Examples:
+              cuebx sandbox --port 8081
             """)
 
     @Option(help: "Where to listen; loopback only.")

@@ -1,12 +1,20 @@
 import ArgumentParser
+import Billing
 import CatalogSync
 import Foundation
+import JSON
 import Ledger
 import Service
+import Shell
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Serve until SIGTERM.")
+        commandName: "serve", abstract: "Serve until SIGTERM.",
+        discussion: """
+            Examples:
+              cuebx serve
+              cuebx serve --no-worker
+            """)
 
     @Flag(inversion: .prefixedNo, help: "Work messages off in this process too.")
     var worker = true
@@ -73,17 +81,21 @@ struct Serve: AsyncParsableCommand {
 
 struct Worker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "worker", abstract: "Work messages off, without serving, until SIGTERM.")
+        commandName: "worker", abstract: "Work messages off, without serving, until SIGTERM.",
+        discussion: """
+            Examples:
+              cuebx worker
+            """)
 
     func run() async throws {
         let settings = try await Settings.load()
         try await CareerApplication.checkBroker(settings)
         let core = try await CareerCore.open(settings, logger: makeLogger(settings))
         let application = try await CareerApplication(core)
-        if settings.workerMetricsPort == nil { Self.greet("") }
         do {
             try await application.work { port in
-                Self.greet(", metrics on http://\(settings.address(port: port))/metrics")
+                Self.greet(
+                    port.map { ", metrics on http://\(settings.address(port: $0))/metrics" } ?? "")
             }
         } catch  where "\(error)".contains("bind") {
             throw FriendlyError(
@@ -100,19 +112,29 @@ struct Worker: AsyncParsableCommand {
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "migrate", abstract: "Bring the database's schema up to date.")
+        commandName: "migrate", abstract: "Bring the database's schema up to date.",
+        discussion: """
+            Examples:
+              cuebx migrate
+            """)
+
+    @OptionGroup var answer: AnswerOptions
 
     func run() async throws {
         let settings = try await Settings.load()
         let database = try await CareerCore.openDatabase(settings)
         try database.close()
-        print("The schema is up to date.")
+        answer.tell(Answer(["is_up_to_date": true], ["The schema is up to date."]))
     }
 }
 
 struct OpenAPICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "openapi", abstract: "Print the OpenAPI document.")
+        commandName: "openapi", abstract: "Print the OpenAPI document, which is JSON.",
+        discussion: """
+            Examples:
+              cuebx openapi
+            """)
 
     func run() async throws {
         let settings = try await Settings.load()
@@ -128,13 +150,20 @@ struct CatalogCommand: AsyncParsableCommand {
     struct Sync: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "sync",
-            abstract: "Make the database's catalog equal to the file's. No balance changes.")
+            abstract: "Make the database's catalog equal to the file's. No balance changes.",
+            discussion: """
+                Examples:
+                  cuebx catalog sync --dry-run
+                  cuebx catalog sync --stripe
+                """)
 
         @Flag(help: "Only tell what would change.")
         var dryRun = false
 
         @Flag(help: "Also make the products and prices that Stripe lacks.")
         var stripe = false
+
+        @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
             let settings = try await Settings.load()
@@ -153,24 +182,40 @@ struct CatalogCommand: AsyncParsableCommand {
                             "price": "\(plan.price.named)",
                         ])
                 }
-                for change in changes { print(change) }
-                let verb = dryRun ? "would be applied" : "applied"
-                print(changes.isEmpty ? "Nothing differs." : "\(changes.count) changes \(verb).")
-                if stripe && !dryRun {
+                guard stripe && !dryRun else { return tell(changes, made: nil) }
+                let reports: [StripePrices.Report]
+                do {
                     let services = try await CareerApplication(core).services
-                    let reports = [
+                    reports = [
                         try await services.prices.bringCatalog(),
                         try await services.apiPrices.bringCatalog(),
                     ]
-                    for line in reports.flatMap(\.made) { print(line) }
-                    let flaws = reports.flatMap(\.flaws)
-                    guard flaws.isEmpty else {
-                        throw FriendlyError(flaws.joined(separator: "; "))
-                    }
+                } catch {
+                    // What was applied stays applied, and is told.
+                    tell(changes, made: nil)
+                    throw error
+                }
+                tell(changes, made: reports.flatMap(\.made))
+                let flaws = reports.flatMap(\.flaws)
+                guard flaws.isEmpty else {
+                    throw FriendlyError(flaws.joined(separator: "; "))
                 }
             } catch let error as CatalogError {
                 throw FriendlyError(error.description)
             }
+        }
+
+        /// - Parameter made: at Stripe; `nil` if nobody was asked there.
+        private func tell(_ changes: [String], made: [String]?) {
+            let verb = dryRun ? "would be applied" : "applied"
+            let sum = changes.isEmpty ? "Nothing differs." : "\(changes.count) changes \(verb)."
+            answer.tell(
+                Answer(
+                    [
+                        "changes": .array(changes.map { .string($0) }),
+                        "is_applied": .bool(!dryRun),
+                        "stripe": made.map { .array($0.map { .string($0) }) } ?? .null,
+                    ], changes + [sum] + (made ?? [])))
         }
     }
 }

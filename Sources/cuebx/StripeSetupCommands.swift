@@ -1,5 +1,7 @@
 import ArgumentParser
+import JSON
 import Service
+import Shell
 
 /// The endpoint by which Stripe's events reach the service.
 struct WebhooksCommand: AsyncParsableCommand {
@@ -18,21 +20,36 @@ struct WebhooksCommand: AsyncParsableCommand {
             discussion: """
                 STRIPE_WEBHOOK_SECRET need not be set yet. The endpoint has the API release, the \
                 events and the address that this version needs.
+
+                Examples:
+                  cuebx stripe webhooks create --url http://127.0.0.1:8080/webhooks/stripe
                 """)
 
         @OptionGroup var address: Address
 
+        @OptionGroup var answer: AnswerOptions
+
         func run() async throws {
             let settings = try await Settings.load(needsWebhookSecret: false)
             let made = try await settings.webhookSetup(url: address.url).create()
-            print(
-                "\(made.id) sends \(made.events) types of events of \(made.version) to \(made.url)")
-            print("STRIPE_WEBHOOK_SECRET=\(made.secret)")
-            guard !made.others.isEmpty else { return }
-            let others = made.others.joined(separator: ", ")
-            print(
-                "Put it before the old secret, separated by a comma; delete \(others) at Stripe "
-                    + "when it is in use.")
+            var lines = [
+                "\(made.id) sends \(made.events) types of events of \(made.version) to \(made.url)",
+                "STRIPE_WEBHOOK_SECRET=\(made.secret)",
+            ]
+            if !made.others.isEmpty {
+                let others = made.others.joined(separator: ", ")
+                lines.append(
+                    "Put it before the old secret, separated by a comma; delete \(others) at "
+                        + "Stripe when it is in use.")
+            }
+            answer.tell(
+                Answer(
+                    [
+                        "id": .string(made.id), "url": .string(made.url),
+                        "version": .string(made.version), "events": .int(Int64(made.events)),
+                        "secret": .string(made.secret),
+                        "others": .array(made.others.map { .string($0) }),
+                    ], lines))
         }
     }
 
@@ -40,13 +57,20 @@ struct WebhooksCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "check",
             abstract: "Compare the endpoint's version, events, address and status.",
-            discussion: "Exits with 1 if something is off.")
+            discussion: """
+                Exits with 1 if something is off.
+
+                Examples:
+                  cuebx stripe webhooks check --url http://127.0.0.1:8080/webhooks/stripe
+                """)
 
         @OptionGroup var address: Address
 
+        @OptionGroup var answer: AnswerOptions
+
         func run() async throws {
             let settings = try await Settings.load(needsWebhookSecret: false)
-            try tell(try await settings.webhookSetup(url: address.url).check())
+            try answer.tell(try await settings.webhookSetup(url: address.url).check())
         }
     }
 }
@@ -61,11 +85,20 @@ struct PortalCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "create",
             abstract: "Make the configuration without plan changes, or set it right.",
-            discussion: "Cards, invoices, cancellation at the period's end.")
+            discussion: """
+                Cards, invoices, cancellation at the period's end.
+
+                Examples:
+                  cuebx stripe portal create
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
             let settings = try await Settings.load(needsWebhookSecret: false)
-            print(try await settings.portalSetup().create(returnURL: settings.publicURL))
+            let sentence = try await settings.portalSetup().create(
+                returnURL: settings.publicURL)
+            answer.tell(Answer(["outcome": .string(sentence)], [sentence]))
         }
     }
 
@@ -73,11 +106,18 @@ struct PortalCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "check",
             abstract: "Look whether the configuration is there and without plan changes.",
-            discussion: "Exits with 1 if something is off.")
+            discussion: """
+                Exits with 1 if something is off.
+
+                Examples:
+                  cuebx stripe portal check
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
             let settings = try await Settings.load(needsWebhookSecret: false)
-            try tell(try await settings.portalSetup().check())
+            try answer.tell(try await settings.portalSetup().check())
         }
     }
 }

@@ -13,6 +13,10 @@ struct Tour: AsyncParsableCommand {
             With --pay it goes on by itself: buys a plan on the local Stripe's page, upgrades, \
             cancels, moves the development clock 40 days on to see the plan end, and buys a pack \
             of credits.
+
+            Examples:
+              cuebx tour
+              cuebx tour --pay
             """)
 
     @Option(help: "Where the server is; if not given, where the settings have it listen.")

@@ -5,6 +5,7 @@ import JSON
 import Ledger
 import LedgerStore
 import Service
+import Shell
 import Values
 
 /// Calls, for an operator who has a complaint to answer.
@@ -20,7 +21,12 @@ struct UsageCommand: AsyncParsableCommand {
                 Prints a sentence and then, as JSON, what its user reads at \
                 /career/usage/logs/{usage_id}. Reads one snapshot beside a live server and writes \
                 nothing. Exits with 1 where there is no such call.
+
+                Examples:
+                  cuebx usage explain "$USAGE_ID"
                 """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The call's usage_id.")
         var id: String
@@ -34,9 +40,16 @@ struct UsageCommand: AsyncParsableCommand {
             }
             var writer = JSONWriter()
             UsageExplanationResponse(explanation).write(to: &writer)
-            print("user \(explanation.log.key.userID.text)")
-            print(explanation.sentence)
-            print(String(decoding: writer.take(), as: UTF8.self))
+            let (user, call) = (explanation.log.key.userID.text, writer.take())
+            answer.tell(
+                Answer(
+                    [
+                        "user_id": .string(user), "sentence": .string(explanation.sentence),
+                        "call": try JSONValue.parse(call),
+                    ],
+                    [
+                        "user \(user)", explanation.sentence, String(decoding: call, as: UTF8.self),
+                    ]))
         }
 
         /// - Returns: `nil` if there is no such call.

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
+import JSON
 import Ledger
 import Service
+import Shell
 import Subscriptions
 import Values
 
@@ -16,14 +18,32 @@ struct Users: AsyncParsableCommand {
 
     struct Find: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "find", abstract: "Show a user.")
+            commandName: "find", abstract: "Show a user.",
+            discussion: """
+                Examples:
+                  cuebx users find ada@example.com
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The user's email or id.")
         var user: String
 
         func run() async throws {
             try await withAdministration { administration, _ in
-                print(try await administration.require(user).summary)
+                let user = try await administration.require(user)
+                let verified = user.emailVerifiedAt.map { JSONValue.string($0.rfc3339) } ?? .null
+                answer.tell(
+                    Answer(
+                        facts: ["id", "email", "verified", "name", "active", "created"],
+                        [
+                            .init(.string(user.id.text)),
+                            .init(user.email.map { .string($0) } ?? .null),
+                            .init(verified, verified.string ?? "no"),
+                            .init(user.fullName.map { .string($0) } ?? .null),
+                            .init(.bool(user.isActive), user.isActive ? "yes" : "no"),
+                            .init(.string(user.createdAt.rfc3339)),
+                        ]))
             }
         }
     }
@@ -38,7 +58,12 @@ struct Users: AsyncParsableCommand {
                 with the address and did not verify it, the account gets the password given here. \
                 A verified account stays as it is. Reads the password from CUEBX_USER_PASSWORD, \
                 else from the terminal.
+
+                Examples:
+                  cuebx users create ada@example.com
                 """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The account's email.")
         var email: String
@@ -48,11 +73,14 @@ struct Users: AsyncParsableCommand {
             try await withAdministration { administration, _ in
                 let creation = try await administration.create(email: email, password: password)
                 let id = creation.summary.id.text
-                switch creation {
-                case .created: print("created \(id)")
-                case .verified: print("verified \(id), with the password given now")
-                case .existing: print("\(id) is there already; its password stays")
-                }
+                let (outcome, sentence) =
+                    switch creation {
+                    case .created: ("created", "created \(id)")
+                    case .verified: ("verified", "verified \(id), with the password given now")
+                    case .existing: ("existing", "\(id) is there already; its password stays")
+                    }
+                answer.tell(
+                    Answer(["user_id": .string(id), "outcome": .string(outcome)], [sentence]))
             }
         }
 
@@ -71,6 +99,10 @@ struct Users: AsyncParsableCommand {
                 Who is locked out cannot cancel what they pay for. With a running paid \
                 subscription say what becomes of it: --cancel now, --cancel period-end or \
                 --keep-billing.
+
+                Examples:
+                  cuebx users deactivate ada@example.com
+                  cuebx users deactivate ada@example.com --cancel period-end
                 """)
 
         enum End: String, ExpressibleByArgument, CaseIterable {
@@ -87,6 +119,8 @@ struct Users: AsyncParsableCommand {
         @Flag(help: "Let a running paid subscription go on.")
         var keepBilling = false
 
+        @OptionGroup var answer: AnswerOptions
+
         func validate() throws {
             if cancel != nil && keepBilling {
                 throw ValidationError("--cancel and --keep-billing exclude each other")
@@ -98,13 +132,17 @@ struct Users: AsyncParsableCommand {
                 let found = try await administration.require(user)
                 do {
                     let done = try await DeactivateUser(core).perform(found.id, payment)
-                    for sentence in done { print(sentence) }
+                    answer.tell(
+                        Answer(
+                            [
+                                "user_id": .string(found.id.text),
+                                "done": .array(done.map { .string($0) }),
+                            ], done + ["deactivated \(found.id.text)"]))
                 } catch let undecided as DeactivateUser.Undecided {
                     throw FriendlyError(
                         "the user pays for \(undecided.subscriptionID): say --cancel now, "
                             + "--cancel period-end or --keep-billing; nothing was done")
                 }
-                print("deactivated \(found.id.text)")
             }
         }
 
@@ -119,7 +157,13 @@ struct Users: AsyncParsableCommand {
 
     struct Reactivate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "reactivate", abstract: "Let a user in again.")
+            commandName: "reactivate", abstract: "Let a user in again.",
+            discussion: """
+                Examples:
+                  cuebx users reactivate ada@example.com
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The user's email or id.")
         var user: String
@@ -128,7 +172,9 @@ struct Users: AsyncParsableCommand {
             try await withAdministration { administration, _ in
                 let found = try await administration.require(user)
                 try await administration.setActive(found.id, true)
-                print("reactivated \(found.id.text)")
+                answer.tell(
+                    Answer(
+                        ["user_id": .string(found.id.text)], ["reactivated \(found.id.text)"]))
             }
         }
     }
@@ -155,6 +201,8 @@ struct Users: AsyncParsableCommand {
         @Option(help: "Names the adjustment, so that repeating the command changes nothing.")
         var id: String?
 
+        @OptionGroup var answer: AnswerOptions
+
         func run() async throws {
             let written = credits.replacing(CueBX.minusSign, with: "-", maxReplacements: 1)
             guard let amount = Credits(decimal: written), amount != .zero else {
@@ -176,9 +224,14 @@ struct Users: AsyncParsableCommand {
                     throw FriendlyError(
                         "a period holds at most \(Credits.maximum.decimal) credits; "
                             + "\(room.decimal) more can be given")
-                case .alreadyAdjusted: print("already done")
+                case .alreadyAdjusted:
+                    answer.tell(Answer(["was_done_before": true], ["already done"]))
                 case .adjusted(let account):
-                    print("the period now has \(account.context.allocated.decimal) credits")
+                    let allocated = account.context.allocated.decimal
+                    answer.tell(
+                        Answer(
+                            ["was_done_before": false, "credits_allocated": .string(allocated)],
+                            ["the period now has \(allocated) credits"]))
                 }
             }
         }

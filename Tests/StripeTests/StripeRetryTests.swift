@@ -14,7 +14,7 @@ struct StripeRetryTests {
     func refund(_ transport: ScriptedTransport, jitter: Double = 1) async throws -> StripeError? {
         let client = try transport.client(jitter: jitter)
         return await failure { () throws(StripeError) in
-            try await client.createRefund("pi_1", "refund-1")
+            try await client.createRefund("pi_1", nil, "refund-1")
         }
     }
 
@@ -123,7 +123,7 @@ struct StripeRetryTests {
         let transport = ScriptedTransport([.success(.error(503))])
         let client = try transport.client(isCanceled: true)
         let error = await failure { () throws(StripeError) in
-            try await client.createRefund("pi_1", "k")
+            try await client.createRefund("pi_1", nil, "k")
         }
         #expect(error?.kind == .unavailable)
         #expect(transport.requests.count == 1)

@@ -264,8 +264,11 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         ) { client throws(StripeError) in
             _ = try await client.listInvoicePayments(.invoice("in_1"))
         },
+        WireCase("POST /v1/refunds", "payment_intent=pi_1&amount=500", answer: Fixture.refund) {
+            client throws(StripeError) in _ = try await client.createRefund("pi_1", 500, "k")
+        },
         WireCase("POST /v1/refunds", "payment_intent=pi_1", answer: Fixture.refund) {
-            client throws(StripeError) in _ = try await client.createRefund("pi_1", "k")
+            client throws(StripeError) in _ = try await client.createRefund("pi_1", nil, "k")
         },
         WireCase("GET /v1/events/evt_1", answer: Fixture.event) {
             client throws(StripeError) in _ = try await client.retrieveEvent("evt_1")

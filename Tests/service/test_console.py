@@ -10,6 +10,7 @@ from browser import Browser
 from conftest import DAY, PASSWORD, ROOT, Service
 from operators import Operator, add
 from test_operations import PRODUCTION
+from test_packs import bought
 from test_pages import MOST_BYTES, NASTY, policy
 from test_payments_queue import until
 
@@ -19,7 +20,8 @@ ROLES = ["viewer", "support", "admin"]
 PAGES = {path: ROLES for path in [
     "/console", "/console/acts", "/console/operators", "/console/catalog", "/console/catalog/plans",
     "/console/webhooks", "/console/audit", "/console/people/{user_id}",
-    "/console/people/{user_id}/{table}", "/console/calls/{usage_id}", "/console/money",
+    "/console/people/{user_id}/{table}", "/console/people/{user_id}/payments",
+    "/console/calls/{usage_id}", "/console/money",
     "/console/money/notices", "/console/money/returned", "/console/letters",
     "/console/letters/{letter_id}"]}
 # Every address that acts: the roles that may, and fields that would do.
@@ -30,6 +32,7 @@ ACTS = {
     "/console/people/{user_id}/signout": (["support", "admin"], WHY),
     "/console/people/{user_id}/deactivate": (["admin"], {"subscription_end": "keep", **WHY}),
     "/console/people/{user_id}/reactivate": (["admin"], WHY),
+    "/console/people/{user_id}/refund": (["admin"], {"refund_amount": "", **WHY}),
     "/console/letters/{letter_id}/retry": (["support", "admin"], WHY),
     "/console/letters/{letter_id}/discard": (["admin"], WHY),
     "/console/money/reconcile": (["admin"], WHY),
@@ -63,6 +66,7 @@ def person(site):
     failed = user.validate(request_id=NASTY).json["usage_id"]
     user.commit(failed, success=False, failure={"failure_type": "timeout", "reason": NASTY})
     user.call_id, user.letter_id = failed, str(dead_letter(site, user.id))
+    user.payment_id = bought(site, user)
     return user
 
 
@@ -230,7 +234,8 @@ def test_each_address_of_the_console_has_its_roles():
 
 def place(address, person, table="calls"):
     return (address.replace("{user_id}", person.id).replace("{usage_id}", person.call_id)
-            .replace("{letter_id}", person.letter_id).replace("{table}", table))
+            .replace("{letter_id}", person.letter_id).replace("{table}", table)
+            .replace("/refund", f"/refund?payment={person.payment_id}"))
 
 
 @pytest.mark.parametrize("path", PAGES)

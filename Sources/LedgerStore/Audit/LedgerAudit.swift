@@ -37,12 +37,20 @@ public struct LedgerAudit: Sendable {
         self.database = database
     }
 
-    public func run() async throws -> Report {
+    /// - Parameter progress: is told how many of the checks are done; one of them, the walk over
+    ///   all logs, takes most of the time.
+    public func run(progress: WorkProgress.Listener? = nil) async throws -> Report {
         try await database.read { connection in
             try connection.liftLimits()
             var offences = Offences()
-            try LedgerAudit.findRepeated(in: connection, &offences)
+            var done: Int64 = 0
+            func isDone() {
+                done += 1
+                progress?(WorkProgress(done, of: Self.checks, .checks))
+            }
+            try LedgerAudit.findRepeated(in: connection, &offences, isDone)
             try PeriodAudit.run(in: connection, &offences)
+            isDone()
             try connection.forEachRow(LedgerAudit.wrongDebts, []) { row in
                 var reader = row.reader
                 let user = try reader.uuid()
@@ -52,6 +60,7 @@ public struct LedgerAudit: Sendable {
                         + "(found \(try reader.integer()), expected \(try reader.integer()))",
                     unlessNamed: true)
             }
+            isDone()
             for check in RowCheck.all {
                 try connection.forEachRow(check.select(connection.dialect), []) { row in
                     var reader = row.reader
@@ -59,9 +68,12 @@ public struct LedgerAudit: Sendable {
                     offences.add(
                         5, try reader.uuid(), of: user, check.problem, unlessNamed: true)
                 }
+                isDone()
             }
             try FreeMonths.check(in: connection, &offences)
+            isDone()
             try LimitChecks.run(in: connection, &offences)
+            isDone()
             return Report(
                 accounts: try LedgerAudit.count("career_subscription_contexts", connection),
                 logs: try LedgerAudit.count("career_usage_logs", connection),
@@ -69,9 +81,12 @@ public struct LedgerAudit: Sendable {
         }
     }
 
+    /// Those of ``run(progress:)``: repetitions, the walk, debts, rows, free months, limits.
+    private static let checks = Int64(Repetition.all.count + RowCheck.all.count + 4)
+
     /// What was granted twice, in one period or in two, and what was asked twice.
     private static func findRepeated(
-        in connection: any DatabaseConnection, _ offences: inout Offences
+        in connection: any DatabaseConnection, _ offences: inout Offences, _ isDone: () -> Void
     ) throws {
         for (invariant, problem, sql) in Repetition.all {
             try connection.forEachRow(sql, []) { row in
@@ -81,6 +96,7 @@ public struct LedgerAudit: Sendable {
                     invariant, user, of: user,
                     "\(problem) (found \(try reader.integer()), expected 1)")
             }
+            isDone()
         }
     }
 

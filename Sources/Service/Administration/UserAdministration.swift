@@ -13,7 +13,12 @@ import Values
 public struct UserAdministration: Sendable {
     public struct UserSummary: Sendable {
         public let id: UUID
-        public let summary: String
+        /// `nil` if another identity provider has not told it.
+        public let email: String?
+        public let emailVerifiedAt: Timestamp?
+        public let fullName: String?
+        public let isActive: Bool
+        public let createdAt: Timestamp
     }
 
     /// Why an account could not be created.
@@ -131,15 +136,8 @@ public struct UserAdministration: Sendable {
 
     private static func summary(_ user: UserRow) -> UserSummary {
         UserSummary(
-            id: user.id,
-            summary: """
-                id        \(user.id.text)
-                email     \(user.email ?? "-")
-                verified  \(user.emailVerifiedAt?.rfc3339 ?? "no")
-                name      \(user.fullName ?? "-")
-                active    \(user.isActive ? "yes" : "no")
-                created   \(user.createdAt.rfc3339)
-                """)
+            id: user.id, email: user.email, emailVerifiedAt: user.emailVerifiedAt,
+            fullName: user.fullName, isActive: user.isActive, createdAt: user.createdAt)
     }
 }
 

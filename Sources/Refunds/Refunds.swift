@@ -1,0 +1,161 @@
+import Billing
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import LedgerStore
+import Stripe
+import Values
+
+/// Gives a user's payment back at Stripe, all of it or a part. The credits follow at once, as they
+/// follow Stripe's event of the same refund, which then finds nothing left to do.
+package struct Refunds: Sendable {
+    /// The newest payments that are offered; an older one is given back at Stripe itself.
+    package static let most = 12
+
+    /// What a user has paid.
+    package struct Payment: Sendable {
+        /// Of the invoice (`in_…`), or of the page that sold a pack (`cs_…`).
+        package let id: String
+        package let paidAt: Timestamp
+        package let paid: Money
+        package let isPack: Bool
+        /// Of a pack; an invoice's are asked for when they are needed.
+        fileprivate let intent: String?
+    }
+
+    /// How much of a payment can still go back.
+    package struct Room: Sendable {
+        package let payment: Payment
+        /// What went back before, and what is on its way.
+        package let returned: Money
+        package let left: Money
+        fileprivate let intent: String
+    }
+
+    private let stripe: StripeClient
+    private let database: any Database
+    private let mirror: StripeMirror
+    private let packs: PackMirror
+
+    package init(
+        stripe: StripeClient, database: any Database, mirror: StripeMirror, packs: PackMirror
+    ) {
+        self.stripe = stripe
+        self.database = database
+        self.mirror = mirror
+        self.packs = packs
+    }
+
+    /// The newest payments of a user, the newest first; none of who has never been at Stripe.
+    ///
+    /// - Throws: `StripeError`.
+    package func payments(of user: UUID) async throws -> [Payment] {
+        guard
+            let account = try await database.read({ try MirroredAccount.find(user, in: $0) })
+        else { return [] }
+        var found: [Payment] = []
+        for subscription in try await stripe.listSubscriptions(account.customerID) {
+            found += try await stripe.listInvoices(subscription.id).compactMap(Self.payment)
+        }
+        found += try await stripe.listCheckoutSessions(account.customerID).compactMap(Self.payment)
+        return Array(found.sorted { ($0.paidAt, $0.id) > ($1.paidAt, $1.id) }.prefix(Self.most))
+    }
+
+    /// - Throws: ``Problem`` 404 for a payment that is none of the user's newest, 409
+    ///   `paid_otherwise` for one that was not made by one card, `StripeError`.
+    package func room(for id: String, of user: UUID) async throws -> Room {
+        guard let payment = try await payments(of: user).first(where: { $0.id == id }) else {
+            throw Problem.notFound
+        }
+        guard let intent = try await intent(of: payment) else { throw Problem.paidOtherwise }
+        var returned: Int64 = 0
+        // Lost money cannot go back once more; what is on its way has left.
+        for refund in try await stripe.listRefunds(intent)
+        where !["failed", "canceled"].contains(refund.status ?? "") { returned += refund.amount }
+        for dispute in try await stripe.listDisputes(intent) where dispute.status == "lost" {
+            returned += dispute.amount
+        }
+        let paid = payment.paid
+        guard
+            let gone = Money(amount: min(returned, paid.amount), currency: paid.currency),
+            let left = Money(amount: paid.amount - gone.amount, currency: paid.currency)
+        else { throw Problem.paidOtherwise }
+        return Room(payment: payment, returned: gone, left: left, intent: intent)
+    }
+
+    /// Gives money back, and takes back what it bought.
+    ///
+    /// - Parameters:
+    ///   - amount: `nil` for all that is left.
+    ///   - key: the same one gives the same money once, however often it is sent.
+    /// - Throws: ``Problem`` 409 `nothing_to_refund`, 422 for more than is left; `StripeError`. If
+    ///   only the second half fails, Stripe's event does it.
+    package func giveBack(
+        _ id: String, of user: UUID, amount: Money?, key: String, requestID: String
+    ) async throws -> Money {
+        let room = try await room(for: id, of: user)
+        guard room.left.amount > 0 else { throw Problem.nothingToRefund }
+        let wanted = amount ?? room.left
+        guard wanted.amount > 0, wanted <= room.left else {
+            throw Problem.invalid([
+                FieldError(
+                    ["body", "refund_amount"], "is more than the \(room.left.named) that are left",
+                    type: "value_error")
+            ])
+        }
+        let refund: StripeRefund
+        do throws(StripeError) {
+            refund = try await stripe.createRefund(room.intent, wanted.amount, key)
+        } catch {
+            if case .invalidRequest(let code, _) = error.kind, code == "charge_already_refunded" {
+                throw Problem.nothingToRefund
+            }
+            throw error
+        }
+        if try await !mirror.paymentChanged(
+            room.intent, object: refund.id, type: Self.event, requestID: requestID)
+        {
+            try await packs.paymentChanged(
+                room.intent, object: refund.id, type: Self.event, requestID: requestID)
+        }
+        return wanted
+    }
+
+    /// Stripe's name for what has happened.
+    private static let event = "refund.created"
+
+    private static func payment(_ invoice: StripeInvoice) -> Payment? {
+        guard invoice.status == .paid, let at = invoice.paidAt,
+            let paid = Money(amount: invoice.amountPaid, currency: invoice.currency),
+            paid.amount > 0
+        else { return nil }
+        return Payment(
+            id: invoice.id, paidAt: Timestamp(ofStripe: at), paid: paid, isPack: false, intent: nil)
+    }
+
+    private static func payment(_ session: StripeCheckoutSession) -> Payment? {
+        guard session.isPayment, session.paymentStatus == .paid,
+            let intent = session.paymentIntentID, let amount = session.amountTotal,
+            let paid = Money(amount: amount, currency: session.currency ?? ""), paid.amount > 0
+        else { return nil }
+        return Payment(
+            id: session.id, paidAt: Timestamp(ofStripe: session.createdAt), paid: paid,
+            isPack: true, intent: intent)
+    }
+
+    /// `nil` if an invoice was paid by several payments, or by none.
+    private func intent(of payment: Payment) async throws -> String? {
+        if payment.isPack { return payment.intent }
+        let paid = try await stripe.listInvoicePayments(.invoice(payment.id))
+            .filter { $0.status == "paid" }
+        return paid.count == 1 ? paid[0].paymentIntentID : nil
+    }
+}
+
+extension Problem {
+    package static let nothingToRefund = Problem(
+        409, "nothing_to_refund", "Nothing to refund", "All of this payment went back before.")
+    package static let paidOtherwise = Problem(
+        409, "paid_otherwise", "Paid otherwise",
+        "This was not paid by one payment: give it back at Stripe.")
+}
