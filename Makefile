@@ -69,6 +69,11 @@ proof: build .venv-demo
 overhead: build .venv-demo
 	@.venv-demo/bin/python clients/python/proof.py overhead --number $(or $(NUMBER),2000)
 
+## make package  a Debian package in var/package: binary, units, sample settings, completions, manual
+package: build
+	@scripts/install.sh package
+	@scripts/package.py $(BINARY) var/package
+
 ## make lint     formatting and tidiness
 lint: install
 	@scripts/lint.sh
@@ -112,5 +117,5 @@ build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@swift build --package-path clients/swift --build-tests -Xswiftc -gnone
 
-.PHONY: help run test tour tour-pay demo fuzz bench sim crashes proof overhead lint format openapi clean install \
+.PHONY: help run test tour tour-pay demo fuzz bench sim crashes proof overhead package lint format openapi clean install \
 	install-tests build build-tests
