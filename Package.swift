@@ -341,19 +341,26 @@ let package = Package(
         // Results of calls that are kept for their users.
         .sourceTarget(
             name: "History", dependencies: ["Database", "HTTPEndpoint", "JSON", "Values"]),
+        // Many calls of tool servers in one request, whatever the calls are.
+        .sourceTarget(
+            name: "UsageBatch",
+            dependencies: [
+                "HTTPEndpoint", "JSON",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         // The product: plans, subscriptions and usage over HTTP.
         .sourceTarget(
             name: "Career",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "History", "JSON", "Ledger", "LedgerStore",
                 "Mail",
-                "Messaging", "Promotions", "Subscriptions", "Values",
+                "Messaging", "Promotions", "Subscriptions", "UsageBatch", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
             name: "CareerTests",
             dependencies: [
-                "Career", "HTTPEndpoint", "JSON", "Ledger", "TestFixtures", "Values",
+                "Career", "HTTPEndpoint", "JSON", "Ledger", "TestFixtures", "UsageBatch", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -28,8 +28,9 @@ ALLOWED = {
     "StripeSetup": "Ledger Stripe Billing Webhooks",
     "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing",
     "History": "Values JSON Database HTTPEndpoint",
+    "UsageBatch": "JSON HTTPEndpoint",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
-              " Subscriptions Promotions History",
+              " Subscriptions Promotions History UsageBatch",
     "Refunds": "Values Database HTTPEndpoint Stripe LedgerStore Billing",
     "API": "Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",

@@ -51,6 +51,18 @@ class Bug:
 
 BUGS = [
     Bug(
+        "a call that ran unasked is charged beyond its user's limit",
+        "Ledger/Commands/RecordUsage.swift",
+        "let charged = min(wanted, left, room)",
+        "let charged = min(wanted, left)",
+    ),
+    Bug(
+        "a call that ran unasked may have run at any time",
+        "Ledger/Commands/RecordUsage.swift",
+        "guard ranAt >= sooner, ranAt <=",
+        "guard ranAt <=",
+    ),
+    Bug(
         "a limit does not count what is held",
         "Ledger/Commands/SpendingRefusal.swift",
         "let used = brakes.spending.captured(in: window, at: now) + held",

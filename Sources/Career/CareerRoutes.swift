@@ -5,6 +5,7 @@ import History
 import LedgerStore
 import Promotions
 import Subscriptions
+import UsageBatch
 import Values
 
 /// What the product's actions are made of.
@@ -20,12 +21,14 @@ package struct CareerParts: Sendable {
     let calls: CallHandler
     /// Where Stripe's portal leads back to.
     let publicURL: String
+    /// How long ago a call may have run that is recorded afterwards, in seconds; none: off.
+    let recordsWithin: Int64
 
     package init(
         database: any Database, catalog: CatalogStore, clock: DecisionClock,
         subscriptions: CareerSubscriptionService, billing: CareerBillingService,
         quota: CareerQuotaService, redemption: CodeRedemption, calls: CallHandler,
-        publicURL: String
+        publicURL: String, recordsWithin: Int64
     ) {
         self.database = database
         self.catalog = catalog
@@ -36,6 +39,7 @@ package struct CareerParts: Sendable {
         self.redemption = redemption
         self.calls = calls
         self.publicURL = publicURL
+        self.recordsWithin = recordsWithin
     }
 }
 
@@ -104,37 +108,30 @@ private func usageRoutes(_ parts: CareerParts) -> [Endpoint] {
 
 private func internalRoutes(_ parts: CareerParts) -> [Endpoint] {
     let bulk = parts.quota.inBulk
-    return usageVerbs(parts.quota, parts.catalog) + [
+    return usageVerbs(parts.quota, parts) + [
         batchEndpoint(
-            usageVerbs(bulk, parts.catalog), calls: parts.calls, canTake: bulk.canTake)
+            internalUsage + "/batch", usageVerbs(bulk, parts), calls: parts.calls,
+            canTake: bulk.canTake)
     ]
-}
-
-/// - Parameters:
-///   - verbs: what an operation may name.
-///   - calls: handles each operation.
-///   - canTake: whether so many more operations can be decided now.
-package func batchEndpoint(
-    _ verbs: [Endpoint], calls: CallHandler, canTake: @escaping @Sendable (Int) -> Bool
-) -> Endpoint {
-    let batch = BatchUsageCalls(verbs: verbs, calls: calls, canTake: canTake)
-    return Endpoint(
-        .post, internalUsage + "/batch", tag: "Internal", batch, answering: batch.answerSchema)
 }
 
 private let internalUsage = "/career/internal/usage"
 
 /// What a tool server asks and tells: each is an address, and an operation of the batch by the last
 /// part of it.
-private func usageVerbs(_ quota: CareerQuotaService, _ catalog: CatalogStore) -> [Endpoint] {
+private func usageVerbs(_ quota: CareerQuotaService, _ parts: CareerParts) -> [Endpoint] {
     let tag = "Internal"
     let at = internalUsage
     return [
         Endpoint(
-            .post, at + "/validate", tag: tag, ValidateUsageCall(quota: quota, catalog: catalog)),
+            .post, at + "/validate", tag: tag,
+            ValidateUsageCall(quota: quota, catalog: parts.catalog)),
         Endpoint(.post, at + "/extend", tag: tag, ExtendUsageCall(quota: quota)),
         Endpoint(.post, at + "/capture", tag: tag, CaptureUsageCall(quota: quota)),
         Endpoint(.post, at + "/commit", tag: tag, CommitUsageCall(quota: quota)),
         Endpoint(.post, at + "/cancel", tag: tag, CancelUsageCall(quota: quota)),
+        Endpoint(
+            .post, at + "/record", tag: tag,
+            RecordUsageCall(quota: quota, within: parts.recordsWithin)),
     ]
 }

@@ -27,6 +27,10 @@ extension CallEvent.Kind: NamedEnumeration {
     public static var schemaName: String { "UsageEvent" }
 }
 
+extension UsageRecordResponse.Code: NamedEnumeration {
+    package static var schemaName: String { "RecordDecision" }
+}
+
 extension SummarizeUsage.Grouping: NamedEnumeration {
     package static var schemaName: String { "UsageGrouping" }
 }

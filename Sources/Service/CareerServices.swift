@@ -60,7 +60,8 @@ public struct CareerServices: Sendable {
                 database: core.database, ledger: core.ledger,
                 former: FormerAccounts(secrets: secrets, installation: core.installation),
                 clock: core.clock),
-            calls: calls, publicURL: core.settings.publicURL)
+            calls: calls, publicURL: core.settings.publicURL,
+            recordsWithin: core.settings.recordWithin)
     }
 
     /// The prices of the API product.

@@ -54,6 +54,9 @@ public struct Settings: Sendable {
     public var trustedProxies: [IPNetwork] = []
     /// Seconds.
     public var reservationTTL: Int64 = 15 * 60
+    /// How long ago a call may have run that a tool server records afterwards, in seconds; none:
+    /// off.
+    public var recordWithin: Int64 = 0
     /// Seconds.
     public var pastDueGrace: Int64 = 3 * 86_400
     /// The logarithm to base 2 of the rounds of a password's hash. Development alone may lower it.
@@ -95,25 +98,6 @@ public struct Settings: Sendable {
         guard stripeSecretKey != nil else { return false }
         guard let host = stripeAPIBase.flatMap({ URL(string: $0)?.host }) else { return true }
         return !Self.isLoopback(host)
-    }
-}
-
-extension Settings {
-    /// What users and their sessions need of the settings.
-    func identity(
-        _ secrets: TokenHashSecrets, _ installation: InstallationSecret
-    ) -> IdentitySettings {
-        var provider: IdentitySettings.Provider?
-        if let authJWKS, let authIssuer, !authAudiences.isEmpty {
-            provider = IdentitySettings.Provider(
-                issuer: authIssuer, jwks: authJWKS, audiences: Set(authAudiences),
-                audienceClaim: authAudienceClaim)
-        }
-        return IdentitySettings(
-            tokenHashSecrets: secrets, installation: installation, passwordCost: passwordCost,
-            jwtSecret: jwtSecret,
-            internalAPIKeys: internalAPIKeys, provider: provider,
-            exemptsLoopback: isDevelopment)
     }
 }
 
@@ -197,6 +181,8 @@ extension Settings {
         settings.trustedProxies = try networks(config, "trusted.proxies", "TRUSTED_PROXIES")
         settings.reservationTTL = Int64(
             try integer(config, "reservation.ttl", "RESERVATION_TTL", 900, 1...86_400))
+        settings.recordWithin = Int64(
+            try integer(config, "record.within", "RECORD_WITHIN", 0, 0...86_400))
         settings.pastDueGrace = Int64(
             try integer(config, "past.due.grace", "PAST_DUE_GRACE", 259_200, 0...31_536_000))
         if mode == .development {

@@ -50,6 +50,19 @@ extension Answer {
         }
     }
 
+    init(_ outcome: RecordUsage.Outcome) {
+        switch outcome {
+        case .unknownUser: self = .unknownUser
+        case .unknownFeature: self = .unknownFeature
+        case .noSubscription: self = .noSubscription
+        case .priceOutOfBounds: self = .priceOutOfBounds
+        case .notOfThisDay: self = .notOfThisDay
+        case .requestMismatch(let usageID, let status):
+            self = .denied(.requestMismatch(usageID: usageID, status), [])
+        case .told(let usageID, let outcome): self = .recorded(usageID, Answer(outcome))
+        }
+    }
+
     init(_ outcome: WithdrawCommit.Outcome) {
         switch outcome {
         case .notWaiting: self = .notWaiting

@@ -35,6 +35,7 @@ struct EventGenerator {
         case .flush: .flush(fault())
         case .validate: validate()
         case .commit: commit()
+        case .record: record()
         case .extend:
             .extend(
                 of: call(), name: random.below(4), seconds: random.pick(nil, 1, 60, 900, 7200),
@@ -88,6 +89,22 @@ struct EventGenerator {
         return .validate(
             person: person, request: request, hash: hash, feature: feature,
             holdSeconds: random.pick(nil, nil, nil, 60, 900, 5000))
+    }
+
+    /// Of what was never asked, of what was, and of what another was asked with.
+    private mutating func record() -> SimulationEvent {
+        let secondsAgo = Int64(random.pick(0, 10, 3600, 86_400, 90_000, -200, -900))
+        var (person, request, hash) = (person(), validates.count, 0)
+        var feature = random.below(SimulationProfile.features.count)
+        if !validates.isEmpty, random.chance(0.4) {
+            let earlier = validates[validates.count - 1 - random.zipf(validates.count)]
+            (person, request, hash) = (earlier.person, earlier.request, earlier.hash)
+            if random.chance(0.8) { feature = earlier.feature }
+        }
+        validates.append((steps.count, person, request, hash, feature))
+        return .record(
+            person: person, request: request, hash: hash, feature: feature,
+            secondsAgo: secondsAgo, amount())
     }
 
     /// The step of a validate: mostly of a call that has just begun.

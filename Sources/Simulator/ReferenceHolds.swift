@@ -104,7 +104,8 @@ extension ReferenceModel {
             .map { max(0, $0 - call.charged) }
     }
 
-    private func available(_ user: User, _ rules: LedgerRules, at now: Int64) -> Int64 {
+    /// What can be charged of a call beside its hold.
+    func available(_ user: User, _ rules: LedgerRules, at now: Int64) -> Int64 {
         guard let account = user.account,
             Self.isEntitled(account, at: now, grace: rules.pastDueGrace)
         else { return 0 }

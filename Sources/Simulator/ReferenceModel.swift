@@ -13,7 +13,7 @@ final class ReferenceModel {
     private(set) var users: [UUID: User] = [:]
     /// By subscriptions: the number of the newest fetch that was applied.
     var appliedTokens: [String: Int64] = [:]
-    private(set) var placeOfCall: [UUID: (user: UUID, place: Int)] = [:]
+    var placeOfCall: [UUID: (user: UUID, place: Int)] = [:]
 
     func insertUser(_ id: UUID) { users[id] = User() }
     func setActive(_ id: UUID, _ isActive: Bool) { users[id]?.isActive = isActive }
@@ -47,6 +47,7 @@ final class ReferenceModel {
         case .commit(let command): commit(command, rules, at: now)
         case .accept(let command): accept(command.commit, rules, at: now)
         case .withdraw(let command): withdraw(command.commit, at: now)
+        case .record(let command): record(command, rules, at: now, clock: clock, fresh: fresh)
         case .extend(let command): extend(command, rules, at: now, clock: clock)
         case .capture(let command): capture(command, at: now)
         case .cancel(let command): cancel(command, at: now)

@@ -23,6 +23,19 @@ extension SimulatedWorld {
                     raise: raise)), .other)
     }
 
+    func record(
+        _ serial: Int, _ person: Int, _ request: Int, _ hash: Int, _ feature: Int, _ ago: Int64,
+        _ amount: SimulatedAmount
+    ) {
+        wait(
+            .record(
+                RecordUsage(
+                    key: key(person, request, hash),
+                    featureKey: SimulationProfile.features[feature],
+                    ranAt: now.adding(seconds: -ago), metrics: amount.metrics,
+                    randomness: SimulationRandom.mix(UInt64(serial)))), .other)
+    }
+
     func capture(_ serial: Int, _ name: Int, _ amount: SimulatedAmount) {
         guard let (user, id) = calls[serial] else { return }
         let part = amount.credits.map { CaptureUsage.Part.credits($0) } ?? .metrics(amount.metrics)

@@ -217,6 +217,7 @@ extension SimulatedOperation {
         case .commit: "commit"
         case .accept: "accept a commit"
         case .withdraw: "withdraw a commit"
+        case .record: "record"
         case .extend: "extend"
         case .capture: "capture"
         case .cancel: "cancel"

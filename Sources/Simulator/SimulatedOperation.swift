@@ -9,6 +9,7 @@ package enum SimulatedOperation: Sendable {
     case commit(CommitUsage)
     case accept(AcceptCommit)
     case withdraw(WithdrawCommit)
+    case record(RecordUsage)
     case extend(ExtendHold)
     case capture(CaptureUsage)
     case cancel(CancelUsage)
@@ -29,6 +30,7 @@ package enum SimulatedOperation: Sendable {
         case .commit(let command): command
         case .accept(let command): command
         case .withdraw(let command): command
+        case .record(let command): command
         case .extend(let command): command
         case .capture(let command): command
         case .cancel(let command): command
@@ -56,6 +58,7 @@ package enum SimulatedOperation: Sendable {
         case .commit(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .accept(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .withdraw(let command): try Answer(batch.apply(command, rules, clock: clock))
+        case .record(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .extend(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .capture(let command): try Answer(batch.apply(command, rules, clock: clock))
         case .cancel(let command): try Answer(batch.apply(command, rules, clock: clock))
@@ -92,6 +95,9 @@ package enum Answer: Equatable, Sendable {
     case holdTooLong(Int64)
     case notPriced
     case priceOutOfBounds
+    case notOfThisDay
+    /// As a commit of the call is answered.
+    indirect case recorded(UUID, Answer)
     case accepted
     case notWaiting
     case withdrawn(UsageLog.Status)
@@ -117,7 +123,8 @@ package enum Answer: Equatable, Sendable {
     /// The usage log that the answer names, if any.
     package var usageID: UUID? {
         switch self {
-        case .granted(let id, _, _, _, _), .denied(.requestAlreadyFinished(let id, _), _),
+        case .granted(let id, _, _, _, _), .recorded(let id, _),
+            .denied(.requestAlreadyFinished(let id, _), _),
             .denied(.requestMismatch(let id, _), _):
             id
         default: nil
@@ -147,6 +154,8 @@ extension Answer {
         case .notPriced: "not priced"
         case .priceOutOfBounds: "price out of bounds"
         case .commitRefused(let status, _): "refused, \(status.rawValue)"
+        case .recorded(_, let answer): answer.label
+        case .notOfThisDay: "not of this day"
         case .withdrawn(let status): "withdrawn, \(status.rawValue)"
         case .activated(_, let isNew): isNew ? "created" : "existing"
         case .balance(let view, _, _, _): view == nil ? "none" : "shown"

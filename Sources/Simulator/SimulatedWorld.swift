@@ -88,6 +88,8 @@ final class SimulatedWorld {
             validate(step.serial, person, request, hash, feature, seconds)
         case .commit(let serial, let success, let manner, let amount):
             commit(serial, success, manner, amount)
+        case .record(let person, let request, let hash, let feature, let ago, let amount):
+            record(step.serial, person, request, hash, feature, ago, amount)
         case .extend(let serial, let name, let seconds, let amount):
             extend(serial, name, seconds, amount)
         case .capture(let serial, let name, let amount): capture(serial, name, amount)
@@ -174,13 +176,17 @@ final class SimulatedWorld {
         wait(
             .validate(
                 ValidateUsage(
-                    key: IdempotencyKey(
-                        userID: user(person), requestID: "r\(request)",
-                        payloadHash: Self.hashes[hash % Self.hashes.count]),
+                    key: key(person, request, hash),
                     featureKey: features.indices.contains(feature)
                         ? features[feature] : "career.unknown",
                     call: announcement(request), holdSeconds: holdSeconds,
                     randomness: SimulationRandom.mix(UInt64(serial)))), .call(serial: serial))
+    }
+
+    func key(_ person: Int, _ request: Int, _ hash: Int) -> IdempotencyKey {
+        IdempotencyKey(
+            userID: user(person), requestID: "r\(request)",
+            payloadHash: Self.hashes[hash % Self.hashes.count])
     }
 
     private func commit(

@@ -15,6 +15,9 @@ package enum SimulationEvent: Sendable {
     case validate(person: Int, request: Int, hash: Int, feature: Int, holdSeconds: Int64?)
     /// A tool server tells how the call ended that the step `of` was granted.
     case commit(of: Int, success: Bool, CommitManner, SimulatedAmount)
+    /// A tool server tells of a call that ran unasked, so many seconds ago.
+    case record(
+        person: Int, request: Int, hash: Int, feature: Int, secondsAgo: Int64, SimulatedAmount)
     /// A tool server needs more time or credits for that call; the extension's name is a number.
     case extend(of: Int, name: Int, seconds: Int64?, SimulatedAmount)
     /// It charges a part of that call; the part's name is a number.

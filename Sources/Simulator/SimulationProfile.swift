@@ -24,7 +24,7 @@ struct SimulationProfile {
 
     enum Kind: CaseIterable {
         case flush, validate, commit, clock, balance, sweep, stripe, fetch, applyFetched, message
-        case adjust, standing, signUp, erase, catalog, extend, capture, cancel, grant, limit
+        case adjust, standing, signUp, erase, catalog, extend, capture, cancel, grant, limit, record
 
         var usualWeight: Double {
             switch self {
@@ -34,6 +34,7 @@ struct SimulationProfile {
             case .extend: 4
             case .capture: 5
             case .cancel: 1.5
+            case .record: 3
             case .grant: 5
             case .limit: 0.6
             case .clock: 12

@@ -1,4 +1,3 @@
-import Career
 import Foundation
 import HTTPEndpoint
 import HTTPTypes
@@ -7,6 +6,7 @@ import Logging
 import NIOHTTP1
 import Synchronization
 import Testing
+import UsageBatch
 
 /// The batch over verbs of the tests' own: what it does with its operations, whatever they are.
 @Suite("A batch of calls")
@@ -160,6 +160,7 @@ private struct Batch {
         logger.logLevel = .critical
         let diary = diary
         endpoint = batchEndpoint(
+            "/at/batch",
             [
                 Endpoint(.post, "/at/note", tag: "", Note(diary: diary)),
                 Endpoint(.post, "/at/ask", tag: "", Ask(diary: diary)),

@@ -101,6 +101,23 @@ public struct CareerQuotaService: Sendable {
         try await database.read { try AnalysisResultRow.isKept(usageID, in: $0) }
     }
 
+    /// Tells of a call that ran unasked.
+    ///
+    /// - Parameter within: how long ago it may have run, in seconds.
+    package func record(
+        _ request: UsageRecordRequest, within: Int64, requestID: String
+    ) async throws -> RecordUsage.Outcome {
+        let command = RecordUsage(
+            key: request.key, featureKey: request.featureKey, ranAt: request.ranAt,
+            metrics: request.metrics, within: within, randomness: .random(in: .min ... .max))
+        return try await ledger.perform(command, in: queue) {
+            [mails, clock] connection, outcome in
+            guard case .told(_, .applied(_, _, _, let alert?, _, _)) = outcome else { return }
+            try mails.enqueue(
+                alert, to: command.userID, requestID: requestID, in: connection, now: clock.now())
+        }
+    }
+
     /// Extends a hold, charges a part of it or cancels it.
     package func perform<Command: LedgerCommand>(
         _ command: Command, requestID: String

@@ -45,10 +45,7 @@ struct ValidateUsageCall: Action {
         case .unknownUser: throw Problem.unauthorized
         case .deactivatedUser: throw Problem.accountDeactivated
         case .unknownFeature:
-            throw Problem.invalid([
-                FieldError(
-                    ["body", "feature_key"], "is not a known feature", type: "unknown_feature")
-            ])
+            throw Problem.unknownFeature
         case .holdTooLong(let maximum): throw Problem.holdTooLong(maximum)
         case .priceOutOfBounds: throw Problem.priceOutOfBounds(["usage_estimate"])
         case .denied(let denial, let limits):

@@ -31,11 +31,7 @@ package struct UsageValidateRequest: JSONInput {
         let method = reader.required(
             "method", .httpMethod, "Its HTTP method; stored in upper case.")
         payloadHash = reader.required(
-            "payload_hash",
-            .characters(
-                64, outOf: "0123456789abcdef", pattern: "^[0-9a-f]{64}$",
-                "must be 64 lower-case hexadecimal digits"),
-            "SHA-256 of the call's payload.")
+            "payload_hash", .payloadHash, "SHA-256 of the call's payload.")
         holdSeconds = reader.optional(
             "hold_seconds", .holdSeconds,
             """
@@ -94,6 +90,12 @@ struct UsageEstimate: JSONInput {
 }
 
 extension InputKind where Value == String {
+    static var payloadHash: InputKind<String> {
+        .characters(
+            64, outOf: "0123456789abcdef", pattern: "^[0-9a-f]{64}$",
+            "must be 64 lower-case hexadecimal digits")
+    }
+
     /// A method of RFC 9110 §9 or RFC 5789, in any case; upper case from here on.
     static var httpMethod: InputKind<String> {
         let methods: Set<String> = [

@@ -53,6 +53,22 @@ extension CommitUsage {
     }
 }
 
+extension RecordUsage {
+    public static func name(of outcome: Outcome) -> DecisionName {
+        let code =
+            switch outcome {
+            case .unknownUser: "unknown_user"
+            case .unknownFeature: "unknown_feature"
+            case .noSubscription: "no_subscription"
+            case .priceOutOfBounds: "price_out_of_bounds"
+            case .notOfThisDay: "not_of_this_day"
+            case .requestMismatch: "request_mismatch"
+            case .told(_, let outcome): CommitUsage.code(of: outcome)
+            }
+        return DecisionName("record", code)
+    }
+}
+
 extension AcceptCommit {
     public static func name(of outcome: Outcome) -> DecisionName {
         switch outcome {

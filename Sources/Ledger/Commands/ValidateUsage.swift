@@ -192,10 +192,7 @@ public struct ValidateUsage: LedgerCommand {
         windowsAt: Timestamp
     ) -> UsageLog {
         account.context.decidedAt = now
-        account.context.minuteWindow = account.context.minuteWindow.current(at: windowsAt)
-        account.context.dayWindow = account.context.dayWindow.current(at: windowsAt)
-        account.context.minuteWindow.countOne()
-        account.context.dayWindow.countOne()
+        account.context.countCall(at: windowsAt)
         var log = UsageLog(
             id: .version7(at: now, randomness: randomness), key: key,
             subscriptionID: account.subscription.id,

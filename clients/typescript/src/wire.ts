@@ -103,9 +103,22 @@ export interface UsageCancelRequest {
 /** The call `cancel` as an operation of a batch. */
 export type UsageCancelOperation = UsageCancelRequest & { op: "cancel"; };
 
+/** Tells of a call that ran unasked. */
+export interface UsageRecordRequest {
+    user_id: string;
+    request_id: string;
+    payload_hash: string;
+    feature_key: string;
+    ran_at: string;
+    metrics?: UsageMetrics | null;
+}
+
+/** The call `record` as an operation of a batch. */
+export type UsageRecordOperation = UsageRecordRequest & { op: "record"; };
+
 /** Calls of the internal API, to be answered together. */
 export interface UsageBatchRequest {
-    operations: (UsageValidateOperation | UsageExtendOperation | UsageCaptureOperation | UsageCommitOperation | UsageCancelOperation)[];
+    operations: (UsageValidateOperation | UsageExtendOperation | UsageCaptureOperation | UsageCommitOperation | UsageCancelOperation | UsageRecordOperation)[];
 }
 
 export type UsageAccess = "granted" | "denied";
@@ -151,6 +164,19 @@ export interface UsageCommitResponse {
     result_kept: boolean | null;
 }
 
+export type RecordDecision = "recorded" | "already_ended" | "request_mismatch" | "no_subscription";
+
+/** What became of a call that ran unasked. */
+export interface UsageRecordResponse {
+    success: boolean;
+    code: RecordDecision;
+    message: string;
+    usage_id: string | null;
+    status: UsageStatus | null;
+    credits_charged: string;
+    credits_not_charged: string;
+}
+
 /** A refusal (RFC 9457). */
 export interface Problem {
     type: string;
@@ -165,7 +191,7 @@ export interface Problem {
 export interface UsageOperationResult {
     status: number;
     headers?: Record<string, string>;
-    body: UsageValidateResponse | UsageHoldResponse | UsageCommitResponse | Problem;
+    body: UsageValidateResponse | UsageHoldResponse | UsageCommitResponse | UsageRecordResponse | Problem;
 }
 
 /** The answers to the operations of a batch. */

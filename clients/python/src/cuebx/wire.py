@@ -158,6 +158,23 @@ class UsageCancelRequest(_UsageCancelRequest, total=False):
 UsageCancelOperation = Union["UsageCancelRequest", Dict[str, Any]]
 
 
+class _UsageRecordRequest(TypedDict):
+    user_id: str
+    request_id: str
+    payload_hash: str
+    feature_key: str
+    ran_at: str
+
+
+class UsageRecordRequest(_UsageRecordRequest, total=False):
+    """Tells of a call that ran unasked."""
+
+    metrics: Union["UsageMetrics", None]
+
+
+UsageRecordOperation = Union["UsageRecordRequest", Dict[str, Any]]
+
+
 class _UsageBatchRequest(TypedDict):
     operations: List[Union[
         "UsageValidateOperation",
@@ -165,6 +182,7 @@ class _UsageBatchRequest(TypedDict):
         "UsageCaptureOperation",
         "UsageCommitOperation",
         "UsageCancelOperation",
+        "UsageRecordOperation",
     ]]
 
 
@@ -248,6 +266,23 @@ class UsageCommitResponse(_UsageCommitResponse, total=False):
     """What became of a commit."""
 
 
+RecordDecision = Literal["recorded", "already_ended", "request_mismatch", "no_subscription"]
+
+
+class _UsageRecordResponse(TypedDict):
+    success: bool
+    code: "RecordDecision"
+    message: str
+    usage_id: Union[str, None]
+    status: Union["UsageStatus", None]
+    credits_charged: str
+    credits_not_charged: str
+
+
+class UsageRecordResponse(_UsageRecordResponse, total=False):
+    """What became of a call that ran unasked."""
+
+
 class _Problem(TypedDict):
     type: str
     title: str
@@ -264,7 +299,13 @@ class Problem(_Problem, total=False):
 
 class _UsageOperationResult(TypedDict):
     status: int
-    body: Union["UsageValidateResponse", "UsageHoldResponse", "UsageCommitResponse", "Problem"]
+    body: Union[
+        "UsageValidateResponse",
+        "UsageHoldResponse",
+        "UsageCommitResponse",
+        "UsageRecordResponse",
+        "Problem",
+    ]
 
 
 class UsageOperationResult(_UsageOperationResult, total=False):

@@ -527,6 +527,71 @@ public struct UsageCancelRequest: WireObject {
 /// The call `cancel` as an operation of a batch.
 public typealias UsageCancelOperation = JSONObject
 
+/// Tells of a call that ran unasked.
+public struct UsageRecordRequest: WireObject {
+    public var json: JSONObject
+
+    public init(_ json: JSONObject) {
+        self.json = json
+    }
+
+    public init(
+        userId: String? = nil,
+        requestId: String? = nil,
+        payloadHash: String? = nil,
+        featureKey: String? = nil,
+        ranAt: String? = nil,
+        metrics: UsageMetrics? = nil
+    ) {
+        json = [:]
+        self.userId = userId
+        self.requestId = requestId
+        self.payloadHash = payloadHash
+        self.featureKey = featureKey
+        self.ranAt = ranAt
+        self.metrics = metrics
+    }
+
+    /// Whose call it was.
+    public var userId: String? {
+        get { json.value("user_id") }
+        set { json.set("user_id", newValue) }
+    }
+
+    /// Names the call; as in validate.
+    public var requestId: String? {
+        get { json.value("request_id") }
+        set { json.set("request_id", newValue) }
+    }
+
+    /// SHA-256 of the call's payload.
+    public var payloadHash: String? {
+        get { json.value("payload_hash") }
+        set { json.set("payload_hash", newValue) }
+    }
+
+    /// The feature, e.g. `career.job_match`.
+    public var featureKey: String? {
+        get { json.value("feature_key") }
+        set { json.set("feature_key", newValue) }
+    }
+
+    /// When it ran.
+    public var ranAt: String? {
+        get { json.value("ran_at") }
+        set { json.set("ran_at", newValue) }
+    }
+
+    /// What was measured.
+    public var metrics: UsageMetrics? {
+        get { json.value("metrics") }
+        set { json.set("metrics", newValue) }
+    }
+}
+
+/// The call `record` as an operation of a batch.
+public typealias UsageRecordOperation = JSONObject
+
 /// Calls of the internal API, to be answered together.
 public struct UsageBatchRequest: WireObject {
     public var json: JSONObject
@@ -837,6 +902,90 @@ public struct UsageCommitResponse: WireObject {
     public var resultKept: Bool? {
         get { json.value("result_kept") }
         set { json.set("result_kept", newValue) }
+    }
+}
+
+/// RecordDecision.
+public struct RecordDecision: WireText {
+    public let rawValue: String
+
+    public init(rawValue: String) {
+        self.rawValue = rawValue
+    }
+
+    public static let recorded = RecordDecision(rawValue: "recorded")
+    public static let alreadyEnded = RecordDecision(rawValue: "already_ended")
+    public static let requestMismatch = RecordDecision(rawValue: "request_mismatch")
+    public static let noSubscription = RecordDecision(rawValue: "no_subscription")
+}
+
+/// What became of a call that ran unasked.
+public struct UsageRecordResponse: WireObject {
+    public var json: JSONObject
+
+    public init(_ json: JSONObject) {
+        self.json = json
+    }
+
+    public init(
+        success: Bool? = nil,
+        code: RecordDecision? = nil,
+        message: String? = nil,
+        usageId: String? = nil,
+        status: UsageStatus? = nil,
+        creditsCharged: String? = nil,
+        creditsNotCharged: String? = nil
+    ) {
+        json = [:]
+        self.success = success
+        self.code = code
+        self.message = message
+        self.usageId = usageId
+        self.status = status
+        self.creditsCharged = creditsCharged
+        self.creditsNotCharged = creditsNotCharged
+    }
+
+    /// Whether it is recorded, now or before.
+    public var success: Bool? {
+        get { json.value("success") }
+        set { json.set("success", newValue) }
+    }
+
+    /// The decision, for programs.
+    public var code: RecordDecision? {
+        get { json.value("code") }
+        set { json.set("code", newValue) }
+    }
+
+    /// One sentence for a person.
+    public var message: String? {
+        get { json.value("message") }
+        set { json.set("message", newValue) }
+    }
+
+    /// The log.
+    public var usageId: String? {
+        get { json.value("usage_id") }
+        set { json.set("usage_id", newValue) }
+    }
+
+    /// How the call ended.
+    public var status: UsageStatus? {
+        get { json.value("status") }
+        set { json.set("status", newValue) }
+    }
+
+    /// What the call cost.
+    public var creditsCharged: String? {
+        get { json.value("credits_charged") }
+        set { json.set("credits_charged", newValue) }
+    }
+
+    /// What it took beyond what was to be had.
+    public var creditsNotCharged: String? {
+        get { json.value("credits_not_charged") }
+        set { json.set("credits_not_charged", newValue) }
     }
 }
 

@@ -1,9 +1,23 @@
-import FoundationEssentials
 import HTTPEndpoint
 import HTTPTypes
 import JSON
 
-/// `POST /career/internal/usage/batch`: many calls of the internal API in one request.
+/// Many calls of the internal API in one request.
+///
+/// - Parameters:
+///   - path: the batch's own address.
+///   - verbs: what an operation may name.
+///   - calls: handles each operation.
+///   - canTake: whether so many more operations can be decided now.
+package func batchEndpoint(
+    _ path: String, _ verbs: [Endpoint], calls: CallHandler,
+    canTake: @escaping @Sendable (Int) -> Bool
+) -> Endpoint {
+    let batch = BatchUsageCalls(verbs: verbs, calls: calls, canTake: canTake)
+    return Endpoint(.post, path, tag: "Internal", batch, answering: batch.answerSchema)
+}
+
+/// The action behind ``batchEndpoint(_:_:calls:canTake:)``.
 struct BatchUsageCalls: Action {
     static let maximumOperations = 256
 
