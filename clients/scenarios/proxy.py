@@ -20,7 +20,7 @@ OPERATIONS = ("validate", "commit", "extend", "capture", "cancel", "record")
 
 
 # What a service of the release before does not have: its addresses, and members of answers.
-OF_THIS_RELEASE = ("batch", "extend", "capture", "cancel")
+OF_THIS_RELEASE = ("batch", "extend", "capture", "cancel", "record")
 MEMBERS_OF_THIS_RELEASE = ("credits_not_charged", "is_late")
 
 

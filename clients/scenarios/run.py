@@ -34,7 +34,8 @@ SETTLE_TIMEOUT = 20
 OPTIONS = {"validate_seconds": 25, "first_pause": 0.02, "longest_pause": 0.2, "answer_seconds": 25,
            "adopt_every": 60}
 # What a scenario may need, and the address by which the service shows that it has it.
-OF_SERVICE = {name: f"/career/internal/usage/{name}" for name in ("batch", "extend", "capture", "cancel")}
+OF_SERVICE = {name: f"/career/internal/usage/{name}"
+              for name in ("batch", "extend", "capture", "cancel", "record")}
 
 
 def scenarios():

@@ -78,6 +78,8 @@ class Service:
             "PATH": os.environ["PATH"], "PORT": "0", "PASSWORD_COST": "4", "LOG_LEVEL": "warning",
             "CATALOG": str(self.write_catalog(catalog or {})),
             "DATABASE_URL": f"sqlite:{self.folder / 'cuebx.db'}",
+            # What ran in an outage may be told; a scenario of its own says otherwise.
+            "RECORD_WITHIN": "86400",
             # Nobody pays here: no local Stripe has to start.
             "STRIPE_API_BASE": "http://127.0.0.1:1", **settings}
         self.process = None

@@ -3,6 +3,7 @@ import { payloadHash } from "./hashing.js";
 import type { Payload } from "./hashing.js";
 import { newId } from "./ids.js";
 import * as limits from "./limits.js";
+import { isJournal } from "./outage.js";
 import { Secret } from "./transport.js";
 import type { Body } from "./transport.js";
 
@@ -58,7 +59,9 @@ export class Asking {
 
     private judged(hash: string): Body {
         const { estimate, holdSeconds, parent, client } = this.options;
-        const parentId = typeof parent === "object" ? parent.usageId : parent;
+        const named = typeof parent === "object" ? parent.usageId : parent;
+        // The service does not know a call that ran unasked: its child is charged by itself.
+        const parentId = typeof named === "string" && isJournal(named) ? undefined : named;
         const optional = {
             usage_estimate: limits.estimate(estimate && {
                 input_chars: estimate.inputChars, input_tokens: estimate.inputTokens,

@@ -78,6 +78,11 @@ export class Call {
         return this.usage.creditsReserved;
     }
 
+    /** Whether it runs unasked, since the service is away, and is told afterwards. */
+    get isJournaled(): boolean {
+        return this.usage.journal !== undefined;
+    }
+
     /** Aborted when whoever asked for the call goes away. */
     get signal(): AbortSignal | undefined {
         return this.asking.options.signal;
@@ -155,7 +160,8 @@ export class Call {
         if (this.hasEnded) throw new CueBXError("The call has ended already.");
         this.hasEnded = true;
         const operations = this.outcome(error);
-        ended(this.span, operations);
+        ended(this.span, operations, this.failure?.type);
+        if (operations.length === 0) return this.engine.records.drop(this.usage);
         const written = this.engine.finish(this.usage, operations);
         await written.wait(this.signal?.aborted ? ABORTED_WAITS : DISK_SECONDS);
         if (written.error) throw written.error;
@@ -171,6 +177,7 @@ export class Call {
     }
 
     private capture(production: Production): void {
+        if (this.isJournaled) return this.notePart(production);
         // Without a model the service would take all that is held.
         if (!this.model || this.usage.isTakenWhole) return;
         if (!this.usage.isOpen || !this.engine.canCapture) return;
@@ -182,6 +189,12 @@ export class Call {
         this.engine.captures.capture(
             this.usage, body, (answer) => this.captured(production, answer),
             (isExceeded) => this.notCaptured(production, part, body, isExceeded));
+    }
+
+    /** Of a call that runs unasked: what it has handed out so far, should this process die. */
+    private notePart(production: Production): void {
+        if (production.chunks === 0 || !this.usage.isOpen) return;
+        this.engine.records.notePart(this.usage, this.record(production.metrics(production.total)));
     }
 
     /**
@@ -249,7 +262,32 @@ export class Call {
         if (error !== undefined) {
             this.failure ??= { type: failureType(error), reason: reasonOf(error) };
         }
+        if (this.isJournaled) return this.recorded();
         return this.failure ? this.released(this.failure.type, this.failure.reason) : this.success();
+    }
+
+    /** Of a call that ran unasked: what it used, or nothing if it has delivered nothing. */
+    private recorded(): SpoolRecord[] {
+        const production = this.production?.chunks ? this.production : undefined;
+        if (this.failure && !production) return [];
+        const told = production && (this.failure || !this.settled)
+            ? production.metrics(production.total) : this.settled ?? {};
+        return [this.record(told)];
+    }
+
+    /** As much as one may tell; credits are none of it: the service knows the price. */
+    private record(used: Body): SpoolRecord {
+        const { credits: _, ...rest } = used;
+        const metrics: Body = { ...rest, latency_ms: this.latency };
+        for (const [name, value] of Object.entries(rest)) {
+            if (name.endsWith("_tokens")) metrics[name] = Math.min(limits.MOST_TOKENS, Number(value));
+        }
+        if (hasTokens(metrics) && !("model_used" in metrics) && this.model) metrics.model_used = this.model;
+        return { op: "record", ...this.usage.journal, metrics };
+    }
+
+    private get latency(): number {
+        return Math.min(LONGEST_LATENCY, Math.trunc((monotonic() - this.start) * 1000));
     }
 
     private success(): SpoolRecord[] {
@@ -291,10 +329,9 @@ export class Call {
 
     private commit(settled: Body, failure?: Body): SpoolRecord {
         const { credits, ...metrics } = settled;
-        const latency = Math.min(LONGEST_LATENCY, Math.trunc((monotonic() - this.start) * 1000));
         return defined({
             op: "commit", user_id: this.userId, usage_id: this.usageId, success: !failure,
-            metrics: { ...metrics, latency_ms: latency }, failure,
+            metrics: { ...metrics, latency_ms: this.latency }, failure,
             credits: failure ? undefined : credits,
         });
     }

@@ -60,6 +60,9 @@ export class Client {
         const key = new Secret(
             internalKey ?? env.CUEBX_INTERNAL_KEY ?? keyOfDevelopment(this.url));
         const folder = spool ?? env.CUEBX_SPOOL ?? DEFAULT_FOLDER;
+        if (folder === MEMORY && this.options.outage.kind !== "fail_closed") {
+            throw new CueBXError("What runs in an outage must outlive the process: it needs a spool on a disk.");
+        }
         const events = new Events(onEvent);
         if (folder === MEMORY) events.tell("spool_volatile");
         // What processes before this one have left need not wait for the first call.

@@ -7,6 +7,8 @@ import {
 } from "./holds.js";
 import { newId } from "./ids.js";
 import type { Options } from "./options.js";
+import { isJournal, Outage } from "./outage.js";
+import { Records } from "./records.js";
 import { Sender } from "./sender.js";
 import { Spool } from "./spool.js";
 import type { SpoolRecord, Todo } from "./spool-format.js";
@@ -25,6 +27,8 @@ const SHORTEST_EXTENSION = 0.05;
 
 export class Engine {
     readonly captures = new Captures(this);
+    readonly records = new Records(this);
+    readonly outage: Outage;
     /** Since when the service may have these verbs, which an older one lacks. */
     private extendFrom = 0;
     private captureFrom = 0;
@@ -41,7 +45,9 @@ export class Engine {
     ) {
         const transport = new Transport(url, internalKey, events, options.answerSeconds, fetch);
         this.sender = new Sender(transport, events, options.firstPause, options.longestPause);
-        this.spool = new Spool(folder, events, (left) => this.takeOver(left), options.adoptEvery);
+        this.outage = new Outage(options.outage, folder, events, () => this.sender.heardAt);
+        this.spool = new Spool(
+            folder, events, (left) => this.takeOver(left), options.adoptEvery, () => this.outage.save());
     }
 
     get canExtend(): boolean {
@@ -65,7 +71,7 @@ export class Engine {
         if (usage.holdEnds !== undefined) {
             usage.holdSeconds = holdSeconds ?? Math.max(1, Math.trunc(usage.holdEnds - answer.received));
         }
-        this.usages.set(usage.usageId, usage);
+        this.keep(usage);
         this.noteTime(answer);
         return usage;
     }
@@ -77,6 +83,19 @@ export class Engine {
 
     isRunning(usageId: string): boolean {
         return this.usages.has(usageId);
+    }
+
+    isOpen(usageId: string): boolean {
+        return this.usages.get(usageId)?.isOpen ?? false;
+    }
+
+    keep(usage: Usage): void {
+        this.usages.set(usage.usageId, usage);
+    }
+
+    /** Whether calls may run unasked: then what other processes ran must be known, too. */
+    get mayOpen(): boolean {
+        return this.outage.mayOpen && this.spool.hasLooked.isSet;
     }
 
     /**
@@ -124,7 +143,7 @@ export class Engine {
     }
 
     extend(usage: Usage, onRefused: () => void, asked: Body, tries = 1): void {
-        if (!usage.isOpen || !this.canExtend) return;
+        if (!usage.isOpen || !this.canExtend || usage.journal) return;
         const done = (result: Result): void => {
             const facts = { usage_id: usage.usageId, reason: result.message };
             if (result instanceof NoAnswer) {
@@ -214,15 +233,13 @@ export class Engine {
         const { op, ...body } = record;
         const done = (result: Result): void => {
             if (op === "capture") return this.captures.judgeOutcome(usage, body, result);
+            if (op === "record") return this.records.recorded(usage, record, result, acknowledged);
             const told = { op: "commit", ...operation.body };
             if (this.isChargedWhole(usage, told, result)) {
                 return this.sendOne(usage, chargesWhole(told), isLast, acknowledged);
             }
             this.settled(usage, told, result);
-            if (!isLast) return;
-            this.usages.delete(usage.usageId);
-            this.spool.append({ r: "done", usage_id: usage.usageId });
-            acknowledged();
+            if (isLast) this.told(usage, acknowledged);
         };
         const operation = new Operation(String(op), body, done, {
             isRest: usage.isRest, mustBeTold: true,
@@ -230,6 +247,12 @@ export class Engine {
         });
         if (op === "commit") this.captures.pay(usage, operation);
         this.inOrder(usage, operation);
+    }
+
+    told(usage: Usage, acknowledged: () => void): void {
+        this.usages.delete(usage.usageId);
+        this.spool.append({ r: "done", usage_id: usage.usageId });
+        acknowledged();
     }
 
     /**
@@ -264,7 +287,7 @@ export class Engine {
         this.layAside(record, result.status, result.body);
     }
 
-    private layAside(record: SpoolRecord, status: number, answer: unknown): void {
+    layAside(record: SpoolRecord, status: number, answer: unknown): void {
         this.sender.count(1);
         void this.spool.layAside(record, status, answer).finally(() => this.sender.count(-1));
     }
@@ -275,12 +298,17 @@ export class Engine {
         const usage = new Usage(left.usageId, left.userId);
         usage.isOpen = false;
         usage.isRest = true;
-        const operations = left.operations
-            ?? [failureOf(usage, "internal_error", "The process ended before the call did.")];
+        // One that ran unasked and has no outcome ended before it had delivered anything.
+        const unheard = isJournal(left.usageId)
+            ? [] : [failureOf(usage, "internal_error", "The process ended before the call did.")];
+        const operations = left.operations ?? unheard;
         if (operations.length === 0) {
             return this.spool.append({ r: "done", usage_id: usage.usageId });
         }
-        this.usages.set(usage.usageId, usage);
+        this.keep(usage);
+        for (const operation of operations) {
+            if (operation.op === "record") this.outage.adopt(usage.usageId, operation);
+        }
         this.sendOutcome(usage, operations, () => undefined);
     }
 

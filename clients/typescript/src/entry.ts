@@ -11,12 +11,16 @@ import {
 } from "./errors.js";
 import type { FieldError, RefusalClass } from "./errors.js";
 import type { Usage } from "./holds.js";
+import type { Journal } from "./outage.js";
 import { ASKED_IN_THE_BACKGROUND } from "./sender.js";
 import { granted, notGranted } from "./telemetry.js";
 import type { Span } from "./telemetry.js";
 import { monotonic, Signal } from "./time.js";
 import { NoAnswer, Operation } from "./transport.js";
 import type { Answer, Result } from "./transport.js";
+
+/** Seconds after which a disk that does not answer is taken for broken. */
+const DISK_SECONDS = 30;
 
 export class Entry {
     private readonly signal = new Signal();
@@ -25,13 +29,19 @@ export class Entry {
     private error?: CueBXError;
     private usage?: Usage;
     private isAbandoned = false;
+    private readonly askedAt = monotonic();
+    /** Nothing was decided since the service is away: then the call may run unasked. */
+    private isOutage = false;
+    /** It runs unasked: what validate may have held, the record of the call commits. */
+    private isJournaled = false;
 
     constructor(
         private readonly engine: Engine, private readonly asking: Asking, private readonly span?: Span,
     ) {
         const now = monotonic();
         this.deadline = now + engine.options.validateSeconds;
-        const left = asking.secondsOfToken(engine.clockOffset);
+        // Once it is known that the service is away, nobody waits for the whole budget.
+        const left = engine.outage.isOn ? 0 : asking.secondsOfToken(engine.clockOffset);
         this.operation = new Operation(
             "validate", asking.body, (result) => this.answered(result), {
                 token: asking.token, deadline: this.deadline,
@@ -43,10 +53,11 @@ export class Entry {
     /** Throws what kept the call from being granted; the signal's reason if it is aborted. */
     async call(): Promise<Call> {
         const abort = this.asking.options.signal;
-        const isThere = await this.signal.wait(this.deadline - monotonic(), abort);
-        if (!isThere) {
-            this.isAbandoned = true;
-            this.engine.sender.abandon(this.operation);
+        await this.signal.wait(this.deadline - monotonic(), abort);
+        const unasked = await this.unasked(abort);
+        if (unasked) return unasked;
+        if (!this.signal.isSet) {
+            this.goAway();
             if (abort?.aborted) throw abort.reason;
             throw new Unavailable("The service did not answer within the budget.");
         }
@@ -67,16 +78,72 @@ export class Entry {
         return call;
     }
 
+    /** What comes from now on is given back. */
+    private goAway(): void {
+        this.isAbandoned = true;
+        this.engine.sender.abandon(this.operation);
+    }
+
+    /**
+     * The call, if it runs all the same: the service is away and the host's policy allows it. Throws what
+     * a service that is there would refuse.
+     */
+    private async unasked(abort: AbortSignal | undefined): Promise<Call | undefined> {
+        const { asking, engine, span } = this;
+        if (engine.mayOpen && !this.signal.isSet && !abort?.aborted) {
+            this.isOutage = engine.outage.isOf(this.operation, undefined, this.askedAt);
+        }
+        if (!this.isOutage) return undefined;
+        const journal = await this.journal();
+        if (!journal) return undefined;
+        // Something may have come while the host judged the token.
+        if (this.usage || this.signal.isSet && !(this.error instanceof Unavailable)) {
+            engine.outage.forget(journal.usageId);
+            await this.signal.wait(DISK_SECONDS);
+            return undefined;
+        }
+        this.isJournaled = true;
+        engine.sender.drop(this.operation);
+        const usage = await engine.records.begin(journal);
+        const call = new Call(engine, asking, usage, span);
+        granted(span, asking.feature, asking.requestId, usage.usageId, usage.creditsReserved);
+        if (!abort?.aborted) return call;
+        await call.end(abort.reason);
+        throw abort.reason;
+    }
+
+    /** If it does not run, what validate may hold is given back. */
+    private async journal(): Promise<Journal | undefined> {
+        const { engine } = this;
+        const ranAt = Date.now() / 1000 + engine.clockOffset;
+        try {
+            const journal = await engine.outage.open(this.asking, ranAt, (usage) => engine.isOpen(usage));
+            if (!journal) this.closed();
+            return journal;
+        } catch (error) {
+            this.closed();
+            if (!this.signal.isSet) this.goAway();
+            throw error;
+        }
+    }
+
+    private closed(): void {
+        this.isOutage = false;
+        if (this.signal.isSet) this.askOn();
+    }
+
     private answered(result: Result): void {
+        if (this.isJournaled) return;
         if (result instanceof NoAnswer) {
             return this.notAnswered(
-                new Unavailable(`The service could not be asked: ${result.message}.`));
+                new Unavailable(`The service could not be asked: ${result.message}.`), result);
         }
         this.engine.noteTime(result);
         const error = this.errorOf(result);
-        if (error instanceof Unavailable) return this.notAnswered(error);
+        if (error instanceof Unavailable) return this.notAnswered(error, result);
         if (error) return this.resolve(error);
         const usage = this.engine.register(result, this.asking.options.holdSeconds);
+        this.engine.outage.saw(this.asking.feature, usage.creditsReserved);
         this.usage = usage;
         // Until it is on the disk it is not settled, or a client that closes would not wait for it.
         this.engine.sender.count(1);
@@ -94,12 +161,19 @@ export class Entry {
         });
     }
 
-    /**
-     * The budget is over. If the service may hold something, it is asked on in the background, and what
-     * it has granted is given back.
-     */
-    private notAnswered(error: CueBXError): void {
+    /** The budget is over. Whoever waits decides whether the call runs all the same. */
+    private notAnswered(error: CueBXError, result: Result): void {
+        const { outage, mayOpen } = this.engine;
+        this.isOutage = mayOpen && !this.signal.isSet && outage.isOf(this.operation, result, this.askedAt);
         this.resolve(error);
+        if (!this.isOutage) this.askOn();
+    }
+
+    /**
+     * If the service may hold something, it is asked on in the background, and what it has granted is given
+     * back.
+     */
+    private askOn(): void {
         if (!this.operation.isUnsure || this.isAbandoned) return;
         this.isAbandoned = true;
         const asked = this.operation;

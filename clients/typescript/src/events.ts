@@ -22,6 +22,11 @@ const LEVELS: Readonly<Record<string, EventLevel>> = {
     spool_unknown: "error",
     spool_failed: "error",
     spool_volatile: "warn",
+    outage_opened: "warn",
+    outage_refused: "warn",
+    journaled: "warn",
+    recorded: "info",
+    record_refused: "error",
     defect: "error",
 };
 

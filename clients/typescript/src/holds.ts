@@ -21,6 +21,8 @@ export class Usage {
     /** Captures that were to charge what the commit has to. */
     readonly owed: Body[] = [];
     isBusy = false;
+    /** Of a call that runs unasked: what `record` is told of it, but for what it used. */
+    journal?: Body;
 
     constructor(readonly usageId: string, readonly userId: string) {}
 }

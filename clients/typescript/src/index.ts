@@ -24,6 +24,8 @@ export { meteredMiddleware } from "./middleware.js";
 export type { LanguageModelMiddleware } from "./middleware.js";
 export { DEFAULTS } from "./options.js";
 export type { Options } from "./options.js";
+export { failClosed, failOpenWithJournal } from "./outage.js";
+export type { FailClosed, FailOpenWithJournal, OutagePolicy, VerifyToken } from "./outage.js";
 export type { Span } from "./telemetry.js";
 export type { Fetch } from "./transport.js";
 export type { FailureType } from "./wire.js";

@@ -17,7 +17,7 @@ const LONGEST_HOLD = 1_000_000_000;
 const MOST_CREDITS = 1_000_000_000;
 /** A call's total: more than the service takes at once is told in parts. */
 const MOST_TOKENS_OF_A_CALL = 1_000_000_000;
-const CREDITS = /^[0-9]{1,12}(\.[0-9]{1,6})?$/;
+export const CREDITS = /^[0-9]{1,12}(\.[0-9]{1,6})?$/;
 /** What may stand in a header behind "Bearer". */
 const TOKEN = /^[\x21-\x7e]+$/;
 // eslint-disable-next-line no-control-regex

@@ -12,6 +12,7 @@ declare module "node:crypto" {
 }
 
 declare module "node:fs" {
+    export function readFileSync(path: string, encoding: "utf8"): string;
     export function unlinkSync(path: string): void;
 }
 

@@ -1,3 +1,6 @@
+import { failClosed } from "./outage.js";
+import type { OutagePolicy } from "./outage.js";
+
 /** What can be set; all spans are in seconds. */
 export interface Options {
     /** The budget of asking, retries included (10). */
@@ -20,6 +23,8 @@ export interface Options {
     closeSeconds: number;
     /** `"stop"`: the next chunk of a stream, or `call.check()`, throws `HoldEnded` ("go_on"). */
     ifExtensionRefused: "go_on" | "stop";
+    /** `failClosed()`, or `failOpenWithJournal(…)` (`failClosed()`). */
+    outage: OutagePolicy;
 }
 
 export const DEFAULTS: Readonly<Options> = {
@@ -33,4 +38,5 @@ export const DEFAULTS: Readonly<Options> = {
     mostWaiting: 4_096,
     closeSeconds: 5,
     ifExtensionRefused: "go_on",
+    outage: failClosed(),
 };

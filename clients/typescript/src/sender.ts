@@ -3,6 +3,7 @@
  * is no timer for a batch, so a lone call waits for nobody.
  */
 import type { Events } from "./events.js";
+import { isUnknownVerb } from "./holds.js";
 import { after, monotonic } from "./time.js";
 import { MOST_BYTES, MOST_OPERATIONS, NoAnswer, Answer } from "./transport.js";
 import type { Operation, Result, Transport } from "./transport.js";
@@ -16,10 +17,16 @@ const LONGEST_RETRY_AFTER = 3600;
 /** What a commit, or another operation on an open usage, is told for good. */
 const FINAL = new Set([200, 202, 400, 409, 413, 415, 422]);
 const FINAL_CODES = new Set(["usage_not_found", "usage_of_another_user"]);
+/** What says that somebody else answers for the service. */
+const AWAY = new Set([502, 503, 504]);
+/** What a call that ran unasked is told for good, by the service itself. */
+const FINAL_OF_RECORDS = new Set([200, 400, 402, 409, 413, 415, 422]);
 
 export class Sender {
     /** Operations, and outcomes on their way to the disk, that are not settled yet. */
     outstanding = 0;
+    /** When the service last decided anything, by the monotonic clock. */
+    heardAt = -Infinity;
     /** Those of them that a spool still held. */
     private outstandingRest = 0;
     private live: Operation[] = [];
@@ -74,6 +81,12 @@ export class Sender {
     abandon(operation: Operation): void {
         operation.isAbandoned = true;
         operation.deadline = monotonic() + ASKED_IN_THE_BACKGROUND;
+        this.kick();
+    }
+
+    /** It is not sent again, whatever came of it. */
+    drop(operation: Operation): void {
+        operation.deadline = monotonic();
         this.kick();
     }
 
@@ -160,6 +173,8 @@ export class Sender {
 
     private judge(operation: Operation, result: Result): void {
         operation.attempts++;
+        operation.last = result;
+        if (result instanceof Answer && result.isOwn && !AWAY.has(result.status)) this.heardAt = monotonic();
         if (result instanceof NoAnswer) operation.isUnsure ||= result.wasSent;
         else if ([500, 502, 504].includes(result.status)) operation.isUnsure = true;
         if (isFinal(operation, result)) return this.end(operation, result);
@@ -214,6 +229,11 @@ function isOver(operation: Operation, now: number): boolean {
 function isFinal(operation: Operation, result: Result): boolean {
     if (result instanceof NoAnswer) return false;
     if (operation.name === "validate") return ![408, 502, 503, 504].includes(result.status);
+    if (operation.name === "record") {
+        // It is told again to a service that does not take it yet: an older one, or by its setting.
+        const isTaken = result.isOwn && FINAL_OF_RECORDS.has(result.status) && !isUnknownVerb(result);
+        return result.status === 200 || isTaken || result.code === "user_not_found";
+    }
     // An older service has no such verb.
     if (operation.name !== "commit" && result.isNoAddress) return true;
     const isDecided = result.isOwn && result.status !== 401 && result.status !== 429;

@@ -38,11 +38,13 @@ export class Spool {
 
     /**
      * `folder` is made with mode 0700 if it is not there; undefined: in memory, kept by nobody.
-     * `adopt` is called with what another process has left to do.
+     * `adopt` is called with what another process has left to do, `afterWrite` after each batch of
+     * records.
      */
     constructor(
         private readonly folder: string | undefined, private readonly events: Events,
         private readonly adopt: (left: Todo) => void, private readonly adoptEvery: number,
+        private readonly afterWrite: () => Promise<void> = async () => undefined,
     ) {
         if (folder === undefined || adoptEvery <= 0) this.hasLooked.set();
         else this.inTurn(() => this.look());
@@ -71,6 +73,7 @@ export class Spool {
         void this.inTurn(async () => {
             this.isWriting = false;
             await this.write(this.queue.splice(0));
+            await this.afterWrite();
         });
     }
 

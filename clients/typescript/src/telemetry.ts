@@ -28,11 +28,9 @@ export function notGranted(
 }
 
 /** Of what the service is told: by the conventions for calls of models where they have a name. */
-export function ended(span: Span | undefined, operations: SpoolRecord[]): void {
+export function ended(span: Span | undefined, operations: SpoolRecord[], failure?: string): void {
     if (!span) return;
-    const commit = operations[operations.length - 1] ?? {};
-    const told = (commit.metrics ?? {}) as Body;
-    const failure = (commit.failure as Body | undefined)?.failure_type;
+    const told = (operations[operations.length - 1]?.metrics ?? {}) as Body;
     const found: Body = {
         "cuebx.outcome": failure ? "failure" : "success", "error.type": failure,
         "gen_ai.response.model": told.model_used, "gen_ai.usage.input_tokens": told.input_tokens,

@@ -78,9 +78,12 @@ export class Answer {
     }
 }
 
-/** No answer came. `wasSent`: the service may have seen the operation. */
+/**
+ * No answer came. `wasSent`: the service may have seen the operation. `isOutage`: it could not be reached,
+ * or did not answer in time.
+ */
 export class NoAnswer {
-    constructor(readonly message: string, readonly wasSent: boolean) {}
+    constructor(readonly message: string, readonly wasSent: boolean, readonly isOutage = false) {}
 }
 
 export type Result = Answer | NoAnswer;
@@ -108,6 +111,8 @@ export class Operation {
     /** The service may have carried it out. */
     isUnsure = false;
     attempts = 0;
+    /** What came of it last. */
+    last?: Result;
     private encoded?: string;
 
     /** `done` is called once, with what came of it. */
@@ -216,10 +221,10 @@ export class Transport {
             });
             return read(response.status, response.headers, await response.text());
         } catch (error) {
-            if (patience.signal.aborted) return new NoAnswer("the service did not answer in time", true);
+            if (patience.signal.aborted) return new NoAnswer("the service did not answer in time", true, true);
             const code = codeOf(error);
             return NOT_SENT.has(code)
-                ? new NoAnswer(`the service cannot be reached (${code})`, false)
+                ? new NoAnswer(`the service cannot be reached (${code})`, false, true)
                 : new NoAnswer(`the connection broke (${code})`, true);
         } finally {
             clearTimeout(timer);

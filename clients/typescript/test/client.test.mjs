@@ -3,9 +3,11 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 
 import * as cuebx from "../dist/esm/index.js";
+import { Asking } from "../dist/esm/asking.js";
 import { Events } from "../dist/esm/events.js";
+import { isJournal, Outage } from "../dist/esm/outage.js";
 import { Sender } from "../dist/esm/sender.js";
-import { Answer, Operation } from "../dist/esm/transport.js";
+import { Answer, NoAnswer, Operation } from "../dist/esm/transport.js";
 import { committed, fakeService, gate, granted, newClient, newFolder, usual } from "./service.mjs";
 
 const USER = { user: "Bearer a.secret-token.b", payload: { text: "secret-payload" } };
@@ -223,4 +225,101 @@ test("what a spool held takes at most a quarter of a batch, and goes behind live
     ]);
     assert.deepEqual(numbers, [[250, 6], [0, 64], [0, 30]]);
     assert.ok(batches[0][0] === "live-0" && batches[0][250] === "rest-0");
+});
+
+/** An outage with clocks that are moved by hand. */
+function outageCase(policy = {}) {
+    const clock = { now: 1000, heard: -Infinity };
+    const told = [];
+    const { most = "100", seconds = 60, verify = (token) => token } = policy;
+    const outage = new Outage(
+        cuebx.failOpenWithJournal(most, seconds, verify), undefined,
+        new Events((event) => told.push(event.fields.reason ?? event.name)), () => clock.heard,
+        { monotonic: () => clock.now, unix: () => 1_800_000_000 + clock.now });
+    const run = async (user, requestId) => {
+        const found = await outage.open(
+            new Asking("f", { user, requestId }), 1_800_000_000 + clock.now, () => true);
+        return found ? found.usageId : told.at(-1);
+    };
+    return { outage, run, clock };
+}
+
+test("a user has a tenth of what may run unasked, and all of them the whole", async () => {
+    const { outage, run } = outageCase();
+    assert.equal(await run("ada"), "the feature's hold was never seen");
+    outage.saw("f", "4.00");
+    assert.ok(isJournal(await run("ada")) && isJournal(await run("ada")));
+    assert.equal(await run("ada"), "the user's part is used up");
+    let last;
+    for (let number = 0; number < 23; number++) last = await run(`user-${number}`);
+    assert.ok(isJournal(last));
+    assert.equal(await run("late"), "the ceiling is reached");
+    outage.forget(last);
+    assert.ok(isJournal(await run("late")));
+    assert.equal(outage.total, 100_000_000n);
+});
+
+test("after a while nothing begins in an outage, until the service was heard", async () => {
+    const { outage, run, clock } = outageCase();
+    outage.saw("f", "1.00");
+    await run("ada");
+    clock.now += 60;
+    assert.ok(outage.isOn && isJournal(await run("ada")));
+    clock.now += 1;
+    assert.equal(await run("ben"), "the outage lasts too long");
+    clock.heard = clock.now;
+    assert.ok(!outage.isOn);
+    clock.now += 1;
+    // What was not told yet still counts.
+    assert.ok(isJournal(await run("ben")));
+    assert.equal(outage.total, 3_000_000n);
+});
+
+test("the same request never runs twice unasked, and a process goes on with the outage it begins in", async () => {
+    const { outage, run, clock } = outageCase();
+    outage.saw("f", "8.00");
+    const ran_at = new Date((1_800_000_000 + clock.now - 50) * 1000).toISOString();
+    outage.adopt("journal-x", { user_id: "ada", feature_key: "f", ran_at });
+    assert.equal(await run("ada"), "the user's part is used up");
+    const first = await run("ben", "one");
+    await assert.rejects(run("ben", "one"), cuebx.AlreadyRunning);
+    outage.forget(first);
+    assert.equal(await run("ben", "one"), first);
+    clock.now += 11;
+    assert.equal(await run("cyd"), "the outage lasts too long");
+});
+
+test("a token that the host does not vouch for is refused, and a policy that makes no sense", async () => {
+    for (const says of [null, "", 5, "a\nb", Promise.reject(new Error("secret"))]) {
+        const { outage, run } = outageCase({ verify: () => says });
+        outage.saw("f", "1.00");
+        await assert.rejects(run("t"), (error) => (
+            error instanceof cuebx.InvalidToken && !error.message.includes("secret")));
+        assert.equal(outage.total, 0n);
+    }
+    for (const [most, seconds] of [["0", 1], ["-1", 1], [0.5, 1], ["1", 0], ["1", 86_401], ["1", NaN]]) {
+        assert.throws(() => cuebx.failOpenWithJournal(most, seconds, () => null), cuebx.CueBXError);
+    }
+    const outage = cuebx.failOpenWithJournal(1, 1, () => null);
+    assert.throws(() => new cuebx.Client({ spool: "memory", outage }), cuebx.CueBXError);
+});
+
+test("only what says that the service is away is an outage", () => {
+    const { outage, clock } = outageCase();
+    const operation = new Operation("validate", {}, () => undefined);
+    const isOf = (result) => outage.isOf(operation, result, clock.now);
+    const away = new NoAnswer("away", false, true);
+    assert.ok(isOf(away) && isOf(new Answer(502, {}, {})) && isOf(new Answer(503, {}, { code: "overloaded" })));
+    for (const status of [200, 401, 402, 404, 408, 409, 422, 429, 500, 504]) {
+        assert.ok(!isOf(new Answer(status, {}, {})));
+    }
+    const over = new NoAnswer("not in time", false);
+    assert.ok(isOf(over) && isOf(undefined));
+    // Others were answered meanwhile: it is no outage but a queue.
+    clock.heard = clock.now;
+    assert.ok(!isOf(over) && !isOf(undefined));
+    operation.last = new NoAnswer("garbage", true);
+    assert.ok(!isOf(over) && !isOf(undefined));
+    operation.last = away;
+    assert.ok(isOf(over) && isOf(undefined));
 });

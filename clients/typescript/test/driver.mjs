@@ -51,6 +51,11 @@ function told(error) {
     return { error: result };
 }
 
+/** As a host would, but for the signature. */
+function userOf(token) {
+    return JSON.parse(Buffer.from(token.split(".")[1], "base64url").toString("utf8")).sub;
+}
+
 async function start(step) {
     if (client) await client.close();
     calls = new Map();
@@ -59,11 +64,13 @@ async function start(step) {
     for (const [name, member] of Object.entries(OPTIONS)) {
         if (name in step.options) options[member] = step.options[name];
     }
+    const { outage } = step.options;
+    if (outage) options.outage = cuebx.failOpenWithJournal(outage.max_credits, outage.max_seconds, userOf);
     client = new cuebx.Client({
         url: step.url, internalKey: step.internal_key, spool: step.spool,
         onEvent: (event) => told.push(event.name), ...options,
     });
-    return { started: true, can: ["cancel_calls", "streams"] };
+    return { started: true, can: ["cancel_calls", "streams", "journal"] };
 }
 
 /** The steps for the body of a call, one by one. */

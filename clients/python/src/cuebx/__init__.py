@@ -18,13 +18,15 @@ from .failures import failure_type
 from .hashing import canonical_json, payload_hash
 from .metered import Metered
 from .options import Options
+from .outage import FailClosed, FailOpenWithJournal, fail_closed, fail_open_with_journal
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AccountDeactivated", "AlreadyFinished", "AlreadyRunning", "Call", "Client", "CueBXError", "Event",
-    "HoldEnded", "InvalidInternalKey", "InvalidRequest", "InvalidToken", "Metered", "Options",
-    "OutOfCredits", "Overloaded", "ParentEnded", "ParentHoldExceeded", "PaymentRequired", "RateLimited",
-    "Refused", "RequestMismatch", "ServiceError", "SpendingLimit", "SpoolUnavailable", "TokenExpired",
-    "Unavailable", "canonical_json", "failure_type", "payload_hash",
+    "FailClosed", "FailOpenWithJournal", "HoldEnded", "InvalidInternalKey", "InvalidRequest",
+    "InvalidToken", "Metered", "Options", "OutOfCredits", "Overloaded", "ParentEnded",
+    "ParentHoldExceeded", "PaymentRequired", "RateLimited", "Refused", "RequestMismatch", "ServiceError",
+    "SpendingLimit", "SpoolUnavailable", "TokenExpired", "Unavailable", "canonical_json", "fail_closed",
+    "fail_open_with_journal", "failure_type", "payload_hash",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Optional
 from . import limits
 from .hashing import Payload, payload_hash
 from .ids import new_id
+from .outage import is_journal
 from .transport import Secret
 
 
@@ -39,6 +40,8 @@ class Asking:
         if hold_seconds is not None:
             hold_seconds = limits.whole("hold_seconds", hold_seconds, limits.LONGEST_HOLD, 1)
         parent = getattr(parent, "usage_id", parent)
+        if is_journal(str(parent)):
+            parent = None  # The service does not know it; this call is charged by itself.
         if parent is not None:
             parent = limits.text("parent_usage_id", parent, limits.LONGEST_ID)
         return cls(

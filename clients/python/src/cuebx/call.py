@@ -32,7 +32,8 @@ FAILURE_TYPES = set(get_args(FailureType)) - {"canceled"}
 class Call:
     """What the body of a metered call has: tell by it what was used, or that it failed.
 
-    - usage_id, user_id, credits_reserved: what validate has answered.
+    - usage_id, user_id, credits_reserved: what validate has answered; of a call that runs unasked, in
+      an outage, a name that the service does not know, and what its feature last held.
     - request_id: the call's name; the same request id and payload never run twice.
     """
 
@@ -67,6 +68,11 @@ class Call:
     @property
     def credits_reserved(self) -> str:
         return self._granted.credits_reserved
+
+    @property
+    def is_journaled(self) -> bool:
+        """Whether it runs unasked, since the service is away, and is told afterwards."""
+        return self._granted.journal is not None
 
     @property
     def _granted(self) -> Usage:
@@ -151,6 +157,8 @@ class Call:
 
     def _capture_part(self) -> None:
         production = self._production
+        if self.is_journaled:
+            return self._note_part()
         if production is None or not self._model or self._granted.is_taken_whole:
             # Without a model the service would take all that is held.
             return
@@ -162,6 +170,12 @@ class Call:
         self._engine.captures.capture(
             self._granted, body, lambda answer: self._captured(production, answer),
             lambda is_exceeded: self._not_captured(production, part, body, is_exceeded))
+
+    def _note_part(self) -> None:
+        """Of a call that runs unasked: what it has handed out so far, should this process die."""
+        production = self._production
+        if production and production.chunks and self._granted.is_open:
+            self._engine.records.note_part(self._granted, self._record(production.metrics(production.total)))
 
     def _captured(self, production: Production, answer: Answer) -> None:
         """By what was charged so far it is known how many tokens a tenth of the hold is; a stream that
@@ -214,6 +228,10 @@ class Call:
         return {"user_id": self.user_id, "usage_id": self.usage_id,
                 "capture_id": f"c{production.captures + 1}-{new_id()}", "metrics": {**part, **model}}
 
+    @property
+    def _latency(self) -> int:
+        return min(LONGEST_LATENCY, int((time.monotonic() - self._start) * 1000))
+
     def _describe(self, attributes: dict[str, Any]) -> None:
         if self._span:
             self._span.set_attributes(attributes)
@@ -229,13 +247,36 @@ class Call:
             # No capture begins after its outcome was decided.
             self._granted.is_open = False
             operations = self._outcome(error)
-        self._describe(telemetry.ended(operations))
+        self._describe(telemetry.ended(operations, self._failure[0] if self._failure else None))
+        if not operations:
+            return self._engine.records.drop(self._granted)
         return self._engine.finish(self._granted, operations)
 
     def _outcome(self, error: BaseException | None) -> list[Record]:
         if error is not None and self._failure is None:
             self._failure = (failure_type(error), type(error).__name__)
+        if self.is_journaled:
+            return self._recorded()
         return self._success() if self._failure is None else self._released(*self._failure)
+
+    def _recorded(self) -> list[Record]:
+        """Of a call that ran unasked: what it used, or nothing if it has delivered nothing."""
+        settled, production = self._settled, self._production
+        has_delivered = production is not None and production.chunks > 0
+        if self._failure and not has_delivered:
+            return []
+        if production is not None and has_delivered and (self._failure or settled is None):
+            settled = production.metrics(production.total)
+        return [self._record(settled or {})]
+
+    def _record(self, used: dict[str, Any]) -> Record:
+        """As much as one may tell; credits are none of it: the service knows the price."""
+        metrics = {name: min(value, limits.MOST_TOKENS) if name in TOKENS else value
+                   for name, value in used.items() if name != "credits"}
+        if model_is_missing(metrics) and self._model:
+            metrics["model_used"] = self._model
+        return {"op": "record", **(self._granted.journal or {}),
+                "metrics": {**metrics, "latency_ms": self._latency}}
 
     def _success(self) -> list[Record]:
         settled, production = self._settled, self._production
@@ -272,11 +313,10 @@ class Call:
         return [*parts, self._commit({}, failure)]
 
     def _commit(self, settled: dict[str, Any], failure: dict[str, str] | None = None) -> Record:
-        latency = min(LONGEST_LATENCY, int((time.monotonic() - self._start) * 1000))
         metrics = {name: value for name, value in settled.items() if name != "credits"}
         record: Record = {
             "op": "commit", "user_id": self.user_id, "usage_id": self.usage_id,
-            "success": failure is None, "metrics": {**metrics, "latency_ms": latency}}
+            "success": failure is None, "metrics": {**metrics, "latency_ms": self._latency}}
         if failure:
             record["failure"] = failure
         elif "credits" in settled:

@@ -20,6 +20,7 @@ from .errors import CueBXError, Overloaded
 from .events import Event, Events
 from .metered import Metered
 from .options import Options
+from .outage import FailClosed
 from .transport import Secret
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -52,6 +53,8 @@ class Client:
         folder = spool or os.environ.get("CUEBX_SPOOL") or "var/cuebx-spool"
         self._spool = None if folder == MEMORY else Path(folder).absolute()
         self.options = replace(Options(), **options)
+        if self._spool is None and not isinstance(self.options.outage, FailClosed):
+            raise ValueError("What runs in an outage must outlive the process: it needs a spool on a disk.")
         self._events = Events(on_event)
         self._lock = threading.Lock()
         self._engine: Engine | None = None

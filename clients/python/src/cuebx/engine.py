@@ -14,6 +14,8 @@ from .events import Events
 from .holds import Usage, charges_whole, date_of, failure_of, has_amounts, hold_ends, is_unknown_verb
 from .ids import new_id
 from .options import Options
+from .outage import Outage, is_journal
+from .records import Records
 from .sender import Sender
 from .signals import Signal
 from .spool import Spool
@@ -41,13 +43,14 @@ class Engine:
         self.extend_from = self.capture_from = 0.0
         # The service's clock, in Unix seconds, less ours.
         self.clock_offset = 0.0
-        self.captures = Captures(self)
+        self.captures, self.records = Captures(self), Records(self)
         self.is_closed = False
         self.transport = Transport(url, internal_key, events, options.answer_seconds)
         self.sender = Sender(self.transport, events, options.first_pause, options.longest_pause)
+        self.outage = Outage(options.outage, spool, events, lambda: self.sender.heard_at)
         with self.lock:
             # What it adopts at once waits for this lock, until the engine is whole.
-            self.spool = Spool(spool, events, self.take_over, options.adopt_every)
+            self.spool = Spool(spool, events, self.take_over, options.adopt_every, self.outage.save)
 
     @property
     def can_extend(self) -> bool:
@@ -81,6 +84,15 @@ class Engine:
     def is_running(self, usage_id: str) -> bool:
         with self.lock:
             return usage_id in self.usages
+
+    def is_open(self, usage_id: str) -> bool:
+        with self.lock:
+            return usage_id in self.usages and self.usages[usage_id].is_open
+
+    @property
+    def may_open(self) -> bool:
+        """Whether calls may run unasked: then what other processes ran must be known, too."""
+        return self.outage.policy is not None and self.spool.has_looked
 
     def in_order(self, usage: Usage, operation: Operation, is_next: bool = False) -> None:
         """Sends it once the usage's operation before it was answered; with `is_next` before those that
@@ -136,7 +148,7 @@ class Engine:
     def extend(
         self, usage: Usage, on_refused: Callable[[], None], asked: dict[str, Any], tries: int = 1,
     ) -> None:
-        if not usage.is_open or not self.can_extend:
+        if not usage.is_open or not self.can_extend or usage.journal:
             return
 
         def done(result: Result) -> None:
@@ -215,15 +227,14 @@ class Engine:
         def done(result: Result) -> None:
             if record["op"] == "capture":
                 return self.captures.judge_outcome(usage, body, result)
+            if record["op"] == "record":
+                return self.records.recorded(usage, record, result, acknowledged)
             told = {"op": "commit", **operation.body}
             if self.is_charged_whole(usage, told, result):
                 return self.send_outcome(usage, charges_whole(told), is_last, acknowledged)
             self.settled(usage, told, result)
             if is_last:
-                with self.lock:
-                    self.usages.pop(usage.usage_id, None)
-                self.spool.append({"r": "done", "usage_id": usage.usage_id})
-                acknowledged()
+                self.told(usage, acknowledged)
 
         operation = Operation(
             record["op"], body, done, is_rest=usage.is_rest, must_be_told=True,
@@ -231,6 +242,12 @@ class Engine:
         if record["op"] == "commit":
             self.captures.pay(usage, operation)
         self.in_order(usage, operation)
+
+    def told(self, usage: Usage, acknowledged: Callable[[], None]) -> None:
+        with self.lock:
+            self.usages.pop(usage.usage_id, None)
+        self.spool.append({"r": "done", "usage_id": usage.usage_id})
+        acknowledged()
 
     def is_charged_whole(self, usage: Usage, record: Record, result: Result) -> bool:
         """Whether a success is told again without its amounts, which the service cannot take: then
@@ -260,16 +277,20 @@ class Engine:
         """What another process did not get to tell."""
         usage_id, user_id, operations = left
         usage = Usage(usage_id, user_id, is_open=False, is_rest=True)
-        if operations is None:
+        if operations is None and is_journal(usage_id):
+            operations = []  # It ended before it had delivered anything.
+        elif operations is None:
             operations = [failure_of(usage, "internal_error", "The process ended before the call did.")]
         with self.lock:
             if usage_id in self.usages:
                 return
             self.usages[usage_id] = usage
         for operation in operations:
+            if operation.get("op") == "record":
+                self.outage.adopt(usage_id, operation)
             self.send_outcome(usage, operation, operation is operations[-1], lambda: None)
         if not operations:
-            self.spool.append({"r": "done", "usage_id": usage_id})
+            self.told(usage, lambda: None)
 
     # The whole
 

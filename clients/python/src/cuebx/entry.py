@@ -25,9 +25,16 @@ class Entry:
         self.signal = Signal()
         self.error: Optional[CueBXError] = None
         self.is_abandoned = False
-        now = time.monotonic()
+        # Whether nothing was decided since the service is away: then the call may run unasked.
+        self.is_outage = False
+        # It runs unasked: what validate may have held, the record of the call commits.
+        self.is_journaled = False
+        now = self.asked_at = time.monotonic()
         self.deadline = now + self.engine.options.validate_seconds
         left = self.asking.seconds_of_token(self.engine.clock_offset)
+        if self.engine.outage.is_on:
+            # Others have waited for the whole budget.
+            left = 0.0
         self.operation = Operation(
             "validate", self.asking.body(), self.answered, token=self.asking.token,
             deadline=self.deadline, retry_until=None if left is None else now + left)
@@ -40,29 +47,43 @@ class Entry:
     # On the sender's thread, then on the spool's
 
     def answered(self, result: Result) -> None:
-        if isinstance(result, NoAnswer):
-            return self.not_answered(
-                Unavailable(f"The service could not be asked: {result.message}."))
-        error = self.error_of(result)
+        if self.is_journaled:
+            return
+        error = Unavailable(f"The service could not be asked: {result.message}.") \
+            if isinstance(result, NoAnswer) else self.error_of(result)
         if isinstance(error, Unavailable):
-            return self.not_answered(error)
+            return self.not_answered(error, result)
         if error:
             return self.resolve(error)
+        assert isinstance(result, Answer)
         usage = self.engine.register(result, self.asking.hold_seconds)
-        self.call._usage, self.call._held = usage, usage.credits_reserved
+        self.engine.outage.saw(self.asking.feature, usage.credits_reserved)
+        with self.lock:
+            if self.is_journaled:
+                return self.engine.told(usage, lambda: None)
+            self.call._usage, self.call._held = usage, usage.credits_reserved
         # Until it is on the disk it is not settled, or a client that closes would not wait for it.
         self.engine.sender.count(1)
         self.engine.spool.append(
             {"r": "open", "usage_id": usage.usage_id, "user_id": usage.user_id,
              "at": int(time.time() * 1000)}, self.opened)
 
-    def not_answered(self, error: CueBXError) -> None:
-        """The budget is over. If the service may hold something, it is asked on in the background,
-        and what it has granted is given back."""
+    def not_answered(self, error: CueBXError, result: Result) -> None:
+        """The budget is over."""
+        is_outage = self.engine.may_open and self.engine.outage.is_of(self.operation, result, self.asked_at)
+        with self.lock:
+            # Whoever waits decides whether the call runs all the same.
+            self.is_outage = is_outage and not self.signal.is_set
+        self.resolve(error)
+        if not self.is_outage:
+            self.ask_on()
+
+    def ask_on(self) -> None:
+        """If the service may hold something, it is asked on in the background, and what it has granted
+        is given back."""
         with self.lock:
             is_asked_on = self.operation.is_unsure and not self.is_abandoned
             self.is_abandoned = self.is_abandoned or is_asked_on
-        self.resolve(error)
         if is_asked_on:
             asked = self.operation
             self.operation = Operation(
@@ -116,6 +137,49 @@ class Entry:
             self.is_abandoned = True
         self.engine.sender.abandon(self.operation)
         return True
+
+    def unasked(self) -> Signal | None:
+        """Lets the call run all the same, if the service is away and the host's policy allows it: what
+        is to be waited for then. Raises what a service that is there would refuse."""
+        outage = self.engine.outage
+        with self.lock:
+            if self.engine.may_open and not self.signal.is_set:
+                self.is_outage = outage.is_of(self.operation, None, self.asked_at)
+        if not self.is_outage:
+            return None
+        journal = outage.open(
+            self.asking, time.time() + self.engine.clock_offset, self.engine.is_open)
+        if journal is None:
+            self.closed()
+            return None
+        with self.lock:
+            # Something may have come meanwhile.
+            is_decided = self.call._usage is not None or self.signal.is_set \
+                and not isinstance(self.error, Unavailable)
+            self.is_journaled = not is_decided
+        if is_decided:
+            outage.forget(journal.usage_id)
+            return self.signal
+        self.engine.sender.drop(self.operation)
+        begun = Signal()
+        self.call._usage = self.engine.records.begin(journal, begun)
+        return begun
+
+    def closed(self) -> None:
+        """The call does not run: what validate may hold is given back."""
+        with self.lock:
+            was_told, self.is_outage = self.is_outage and self.signal.is_set, False
+        if was_told:
+            self.ask_on()
+
+    def enter_unasked(self, begun: Signal) -> Call:
+        if not begun.is_set or begun.error:
+            self.engine.records.drop(self.call._granted)
+            raise SpoolUnavailable("The spool cannot be written.")
+        usage = self.call._granted
+        self.call._describe(telemetry.granted(usage.usage_id, usage.credits_reserved))
+        self.call._start = time.monotonic()
+        return self.call
 
     def enter(self) -> Call:
         """Raises what kept the call from being granted."""

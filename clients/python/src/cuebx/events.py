@@ -29,6 +29,11 @@ LEVELS: Mapping[str, int] = {
     "spool_unknown": logging.ERROR,
     "spool_failed": logging.ERROR,
     "spool_volatile": logging.WARNING,
+    "outage_opened": logging.WARNING,
+    "outage_refused": logging.WARNING,
+    "journaled": logging.WARNING,
+    "recorded": logging.INFO,
+    "record_refused": logging.ERROR,
     "defect": logging.ERROR,
 }
 

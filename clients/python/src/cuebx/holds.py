@@ -23,6 +23,7 @@ class Usage:
     - hold_seconds: how long the first hold was, and so each that follows.
     - beat: of the timer that counts; those before it do nothing.
     - owed: captures that were to charge what the commit has to.
+    - journal: of a call that runs unasked: what `record` is told of it, but for what it used.
     """
 
     usage_id: str
@@ -38,6 +39,7 @@ class Usage:
     waiting: deque[Operation] = field(default_factory=deque)
     owed: list[dict[str, Any]] = field(default_factory=list)
     is_busy: bool = False
+    journal: Optional[dict[str, Any]] = None
 
 
 def is_unknown_verb(answer: Answer) -> bool:

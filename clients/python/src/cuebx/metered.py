@@ -13,6 +13,7 @@ from .asking import Asking
 from .call import Call
 from .entry import Entry
 from .errors import Unavailable
+from .signals import Signal
 from .streams import MeteredStream
 
 if TYPE_CHECKING:
@@ -53,10 +54,13 @@ class Metered:
         entry = self._begin()
         try:
             is_there = entry.signal.wait(entry.seconds_left)
+            begun = entry.unasked()
+            if begun:
+                begun.wait(DISK_SECONDS)
         except BaseException as error:
             leave(entry, error)
             raise
-        return enter(entry, is_there)
+        return enter(entry, is_there, begun)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
@@ -74,10 +78,13 @@ class Metered:
         entry = self._begin()
         try:
             is_there = await entry.signal.wait_async(entry.seconds_left)
+            begun = entry.unasked()
+            if begun:
+                await begun.wait_async(DISK_SECONDS)
         except BaseException as error:
             leave(entry, error)
             raise
-        return enter(entry, is_there)
+        return enter(entry, is_there, begun)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
@@ -112,7 +119,9 @@ class Metered:
         return Metered(self._client, self._feature, arguments)
 
 
-def enter(entry: Entry, is_there: bool) -> Call:
+def enter(entry: Entry, is_there: bool, begun: Signal | None) -> Call:
+    if begun and entry.is_journaled:
+        return entry.enter_unasked(begun)
     if not is_there and entry.abandon():
         raise Unavailable("The service did not answer within the budget.")
     return entry.enter()
@@ -120,7 +129,10 @@ def enter(entry: Entry, is_there: bool) -> Call:
 
 def leave(entry: Entry, error: BaseException) -> None:
     """Whoever waited goes away."""
-    if not entry.abandon() and entry.error is None:
+    entry.closed()
+    if entry.is_journaled:
+        entry.call._finish(error)
+    elif not entry.abandon() and entry.error is None:
         entry.call._finish(error)
 
 

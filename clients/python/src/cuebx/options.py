@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .outage import FailClosed, OutagePolicy
+
 
 @dataclass(frozen=True)
 class Options:
@@ -19,6 +21,7 @@ class Options:
     - close_seconds: how long `close` waits for the service.
     - if_extension_refused: "go_on" (with an event), or "stop": the next chunk of a stream, or
       `call.check()`, raises `HoldEnded`.
+    - outage: `fail_closed()`, or `fail_open_with_journal(…)`.
     """
 
     validate_seconds: float = 10.0
@@ -31,3 +34,4 @@ class Options:
     most_waiting: int = 4_096
     close_seconds: float = 5.0
     if_extension_refused: Literal["go_on", "stop"] = "go_on"
+    outage: OutagePolicy = FailClosed()

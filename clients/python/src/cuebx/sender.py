@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from .events import Events, log
+from .holds import is_unknown_verb
 from .transport import MOST_BYTES, MOST_OPERATIONS, Answer, NoAnswer, Operation, Result, Transport
 
 # Of a batch, for what a spool still held: it never delays live calls by more.
@@ -25,6 +26,10 @@ LONGEST_RETRY_AFTER = 3600.0
 # What a commit, or another operation on an open usage, is told for good.
 FINAL = {200, 202, 400, 409, 413, 415, 422}
 FINAL_CODES = {"usage_not_found", "usage_of_another_user"}
+# What says that somebody else answers for the service.
+AWAY = {502, 503, 504}
+# What a call that ran unasked is told for good, by the service itself.
+FINAL_OF_RECORDS = {200, 400, 402, 409, 413, 415, 422}
 
 
 class Sender:
@@ -42,6 +47,8 @@ class Sender:
         self.outstanding = 0
         # Those of them that a spool still held.
         self.outstanding_rest = 0
+        # When the service last decided anything, by the monotonic clock.
+        self.heard_at = float("-inf")
         self.is_stopped = False
         self.random = random.Random()
         self.thread = threading.Thread(target=self.run, name="cuebx-sender", daemon=True)
@@ -79,6 +86,12 @@ class Sender:
             operation.is_abandoned = True
             now = time.monotonic()
             operation.deadline = now + ASKED_IN_THE_BACKGROUND
+            self.condition.notify_all()
+
+    def drop(self, operation: Operation) -> None:
+        """It is not sent again, whatever came of it."""
+        with self.condition:
+            operation.deadline = time.monotonic()
             self.condition.notify_all()
 
     def stop(self) -> None:
@@ -148,6 +161,9 @@ class Sender:
 
     def judge(self, operation: Operation, result: Result) -> None:
         operation.attempts += 1
+        operation.last = result
+        if isinstance(result, Answer) and result.is_own and result.status not in AWAY:
+            self.heard_at = time.monotonic()
         if isinstance(result, NoAnswer):
             operation.is_unsure = operation.is_unsure or result.was_sent
         elif result.status in (500, 502, 504):
@@ -206,6 +222,10 @@ def is_final(operation: Operation, result: Result) -> bool:
         return False
     if operation.name == "validate":
         return result.status not in (408, 502, 503, 504)
+    if operation.name == "record":
+        # It is told again to a service that does not take it yet: an older one, or by its setting.
+        is_taken = result.is_own and result.status in FINAL_OF_RECORDS and not is_unknown_verb(result)
+        return result.status == 200 or is_taken or result.code == "user_not_found"
     if operation.name != "commit" and result.is_no_address:
         return True  # An older service: it has no such verb.
     is_outcome = operation.must_be_told or operation.name == "commit"

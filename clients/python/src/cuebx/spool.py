@@ -31,14 +31,15 @@ class Spool:
     """- folder: made with mode 0700 if it is not there; None: in memory, kept by nobody.
     - adopt: called with what another process has left to do, on the spool's thread; `settled` must be
       called for each usage in the end.
+    - after_write: called on the spool's thread after each batch of records.
     """
 
     def __init__(
         self, folder: Path | None, events: Events, adopt: Callable[[Todo], None],
-        adopt_every: float,
+        adopt_every: float, after_write: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder, self.events, self.adopt = folder, events, adopt
-        self.adopt_every = adopt_every
+        self.adopt_every, self.after_write = adopt_every, after_write
         self.condition = threading.Condition()
         self.queue: list[tuple[Record, Written | None]] = []
         self.files: dict[str, SpoolFile] = {}
@@ -135,6 +136,7 @@ class Spool:
                 break
             if batch:
                 self.write(batch)
+                self.after_write()
             if self.is_time_to_look() and not self.is_closing:
                 self.look()
         with self.late:

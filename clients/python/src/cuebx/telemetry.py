@@ -36,11 +36,9 @@ def not_granted(error: CueBXError) -> dict[str, Any]:
     return {"cuebx.outcome": "not_run", "error.type": code or type(error).__name__}
 
 
-def ended(operations: list[Record]) -> dict[str, Any]:
+def ended(operations: list[Record], failure: str | None) -> dict[str, Any]:
     """Of what the service is told: by the conventions for calls of models where they have a name."""
-    commit = operations[-1]
-    told = commit.get("metrics") or {}
-    failure = (commit.get("failure") or {}).get("failure_type")
+    told = operations[-1].get("metrics") or {} if operations else {}
     found = {"cuebx.outcome": "failure" if failure else "success", "error.type": failure,
              "gen_ai.response.model": told.get("model_used"),
              "gen_ai.usage.input_tokens": told.get("input_tokens"),

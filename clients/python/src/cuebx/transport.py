@@ -77,10 +77,13 @@ class Answer:
 
 @dataclass
 class NoAnswer:
-    """- was_sent: the service may have seen the operation."""
+    """- was_sent: the service may have seen the operation.
+    - is_outage: it could not be reached, or did not answer in time.
+    """
 
     message: str
     was_sent: bool
+    is_outage: bool = False
 
 
 Result = Union[Answer, NoAnswer]
@@ -93,6 +96,7 @@ class Operation:
     - retry_until: no further try begins after it.
     - must_be_told: a part of an outcome, as a commit is: sent until the service has judged it,
       whatever a gateway says.
+    - last: what came of it last.
     """
 
     name: str
@@ -107,6 +111,7 @@ class Operation:
     is_unsure: bool = False
     is_in_flight: bool = False
     attempts: int = 0
+    last: Optional[Result] = None
     encoded: bytes = b""
 
     def replace(self, body: dict[str, Any]) -> None:
@@ -195,9 +200,9 @@ class Transport:
                 "Content-Type": "application/json",
                 "X-Internal-API-Key": self.internal_key.text, **headers})
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return NoAnswer(f"the service cannot be reached ({type(error).__name__})", False)
+            return NoAnswer(f"the service cannot be reached ({type(error).__name__})", False, True)
         except httpx.TimeoutException:
-            return NoAnswer("the service did not answer in time", True)
+            return NoAnswer("the service did not answer in time", True, True)
         except Exception as error:  # Whatever a library throws, the sender must go on.
             return NoAnswer(f"the connection broke ({type(error).__name__})", True)
         return read(response)

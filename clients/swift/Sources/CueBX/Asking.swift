@@ -31,7 +31,9 @@ struct Asking: Sendable {
             endpoint: details.endpoint, method: details.method, payloadHash: payload.hash,
             holdSeconds: details.holdSeconds, client: details.client,
             usageEstimate: details.estimate)
-        request.json.set("parent_usage_id", details.parentUsageId)
+        // The service does not know a call that ran unasked: its child is charged by itself.
+        let parent = details.parentUsageId.flatMap { isJournal($0) ? nil : $0 }
+        request.json.set("parent_usage_id", parent)
         self.request = try Limits.judged(request)
     }
 
@@ -60,7 +62,7 @@ struct Asking: Sendable {
 }
 
 /// RFC 4648 §5, without padding; nil if it is not.
-private func bytes(ofBase64URL text: Substring) -> [UInt8]? {
+package func bytes(ofBase64URL text: Substring) -> [UInt8]? {
     var bytes: [UInt8] = []
     var (bits, count) = (UInt32(0), 0)
     for byte in text.utf8 {

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// After so long a disk that does not answer is taken for broken.
-private let diskTimeout = Duration.seconds(30)
+let diskTimeout = Duration.seconds(30)
 /// By so much a canceled task is kept until its outcome is on the disk.
 private let canceledWaits = Duration.milliseconds(50)
 
@@ -112,7 +112,9 @@ public final class Call: Sendable, CustomStringConvertible {
             let known = Limits.failureTypes.contains(type) ? type : .internalError
             told.failure = UsageFailure(failureType: known, reason: "\(Swift.type(of: error))")
         }
-        let written = engine.finish(usage, outcome(told))
+        let operations = isJournaled ? recorded(told) : outcome(told)
+        if operations.isEmpty { return engine.drop(usage) }
+        let written = engine.finish(usage, operations)
         let patience = Task.isCancelled ? canceledWaits : diskTimeout
         _ = await written.wait(for: patience, heedsCancellation: false)
     }

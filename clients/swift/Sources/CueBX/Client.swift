@@ -34,6 +34,7 @@ public final class Client: Sendable, CustomStringConvertible {
             throw CueBXError(.misused, "internalKey, or CUEBX_INTERNAL_KEY, is missing.")
         }
         let folder = spool ?? setting("CUEBX_SPOOL") ?? defaultFolder
+        try options.outage.judge(hasDisk: folder != memory)
         let events = Events(listener: onEvent)
         if folder == memory { events.tell("spool_volatile") }
         self.url = url

@@ -71,6 +71,18 @@ func unixSeconds(ofWireInstant text: String) -> Int? {
     return unixSeconds(year, month, day, time: parts[1].prefix(8))
 }
 
+/// E.g. "2026-11-30T05:47:53Z".
+func wireInstant(ofUnixSeconds seconds: Int) -> String {
+    var (moment, date) = (time_t(seconds), tm())
+    gmtime_r(&moment, &date)
+    func digits(_ number: Int32, _ count: Int = 2) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, count - text.count)) + text
+    }
+    let day = "\(digits(date.tm_year + 1900, 4))-\(digits(date.tm_mon + 1))-\(digits(date.tm_mday))"
+    return "\(day)T\(digits(date.tm_hour)):\(digits(date.tm_min)):\(digits(date.tm_sec))Z"
+}
+
 private func unixSeconds(_ year: Int, _ month: Int, _ day: Int, time: Substring) -> Int? {
     let parts = time.split(separator: ":").map { Int($0) }
     guard parts.count == 3, let hour = parts[0], let minute = parts[1], let second = parts[2] else {

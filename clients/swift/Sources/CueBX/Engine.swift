@@ -7,8 +7,9 @@ final class Engine {
     let options: Options
     let events: Events
     let sender: Sender
+    let outage: Outage
     private(set) lazy var spool = Spool(
-        folder: folder, adoptEvery: options.adoptEvery, events: events,
+        folder: folder, adoptEvery: options.adoptEvery, events: events, outage: outage,
         adopt: { [weak self] in self?.takeOver($0) })
     var usages: [String: Usage] = [:]
     /// Since when the service may have these verbs, which an older one lacks.
@@ -31,6 +32,8 @@ final class Engine {
         sender = Sender(
             firstPause: options.firstPause, longestPause: options.longestPause, events: events,
             exchange: { await transport.send($0) })
+        outage = Outage(options.outage, events: events)
+        sender.heard = { [outage] in outage.heardAt = $0 }
         // What processes before this one have left need not wait for the first call.
         _ = spool
     }

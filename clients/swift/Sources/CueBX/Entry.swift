@@ -7,16 +7,27 @@ final class Entry {
     private let client: Client
     private let answered = Signal()
     private let deadline: Instant
+    private let askedAt = ContinuousClock.now
     private var operation: Operation?
+    /// What was asked, once it was answered.
+    private var asked: Operation?
     private var outcome: Result<Usage, CueBXError>?
+    /// Before its beginning is on the disk.
+    private var granted: Usage?
     private var isAbandoned = false
+    /// Nothing was decided since the service is away: then the call may run unasked.
+    private var isOutage = false
+    /// It runs unasked: what validate may have held, the record of the call commits.
+    private var isJournaled = false
 
     init(_ engine: Engine, _ asking: Asking, client: Client) {
         self.engine = engine
         self.asking = asking
         self.client = client
         deadline = .now + engine.options.validateBudget
-        let left = asking.secondsOfToken(clockOffset: engine.clockOffset)
+        // Once it is known that the service is away, nobody waits for the whole budget.
+        let left =
+            engine.outage.isOn ? 0 : asking.secondsOfToken(clockOffset: engine.clockOffset)
         let operation = Operation(
             "validate", asking.request.json, token: asking.token, deadline: deadline,
             retryUntil: left.map { .now + .seconds(max(-1, min($0, 1e9))) }
@@ -28,9 +39,9 @@ final class Entry {
     /// Throws what keeps the call from running; `CancellationError` if the task was canceled.
     func call() async throws -> Call {
         _ = await answered.wait(for: max(.zero, deadline - .now))
+        if let unasked = try await unasked() { return unasked }
         guard let outcome else {
-            isAbandoned = true
-            if let operation { engine.sender.abandon(operation) }
+            goAway()
             try Task.checkCancellation()
             throw CueBXError(.unavailable, "The service did not answer within the budget.")
         }
@@ -52,16 +63,76 @@ final class Entry {
         }
     }
 
+    /// What comes from now on is given back.
+    private func goAway() {
+        isAbandoned = true
+        if let operation { engine.sender.abandon(operation) }
+    }
+
+    /// The call, if it runs all the same: the service is away and the host's policy allows it.
+    /// Throws what a service that is there would refuse.
+    private func unasked() async throws -> Call? {
+        if engine.mayOpen, outcome == nil, !Task.isCancelled, let operation {
+            isOutage = engine.outage.isOf(operation, nil, askedAt: askedAt)
+        }
+        guard isOutage, let journal = try await journal() else { return nil }
+        // Something may have come while the host judged the token.
+        var isDecided = granted != nil
+        if case .failure(let error) = outcome { isDecided = error.kind != .unavailable }
+        if isDecided {
+            engine.outage.forget(journal.usageId)
+            _ = await answered.wait(for: diskTimeout, heedsCancellation: false)
+            return nil
+        }
+        isJournaled = true
+        if let operation { engine.sender.drop(operation) }
+        let call = Call(engine, asking, try await engine.begin(journal), client: client)
+        if Task.isCancelled {
+            await call.end(CancellationError())
+            throw CancellationError()
+        }
+        return call
+    }
+
+    /// If it does not run, what validate may hold is given back.
+    private func journal() async throws -> Journal? {
+        let ranAt = Double(unixMilliseconds()) / 1000 + engine.clockOffset
+        do {
+            let journal = try await engine.outage.open(asking, ranAt: ranAt) {
+                engine.usages[$0]?.isOpen ?? false
+            }
+            if journal == nil { closed() }
+            return journal
+        } catch {
+            closed()
+            if outcome == nil { goAway() }
+            throw error
+        }
+    }
+
+    private func closed() {
+        isOutage = false
+        if outcome != nil { askOn() }
+    }
+
     private func answered(_ reply: Reply) {
+        if isJournaled {
+            operation = nil
+            return
+        }
         guard case .success(let answer) = reply else {
             return notAnswered(
-                CueBXError(.unavailable, "The service could not be asked: \(reply.message)."))
+                CueBXError(.unavailable, "The service could not be asked: \(reply.message)."),
+                reply)
         }
         engine.noteTime(answer)
         if let error = error(of: answer) {
-            return error.kind == .unavailable ? notAnswered(error) : resolve(.failure(error))
+            return error.kind == .unavailable
+                ? notAnswered(error, reply) : resolve(.failure(error))
         }
         let usage = engine.register(answer, holdSeconds: asking.holdSeconds)
+        granted = usage
+        engine.outage.saw(asking.feature, usage.creditsReserved)
         // Until it is on the disk it is not settled, or a client that closes would not wait for it.
         engine.sender.count(1)
         let open: JSONObject = [
@@ -80,11 +151,18 @@ final class Entry {
         }
     }
 
-    /// The budget is over. If the service may hold something, it is asked on in the background, and
-    /// what it has granted is given back.
-    private func notAnswered(_ error: CueBXError) {
-        let asked = operation
+    /// The budget is over. Whoever waits decides whether the call runs all the same.
+    private func notAnswered(_ error: CueBXError, _ reply: Reply) {
+        if engine.mayOpen, outcome == nil, let operation {
+            isOutage = engine.outage.isOf(operation, reply, askedAt: askedAt)
+        }
         resolve(.failure(error))
+        if !isOutage { askOn() }
+    }
+
+    /// If the service may hold something, it is asked on in the background, and what it has granted
+    /// is given back.
+    private func askOn() {
         guard let asked, asked.isUnsure, !isAbandoned else { return }
         isAbandoned = true
         let again = Operation(
@@ -93,6 +171,7 @@ final class Entry {
         ) { self.answered($0) }
         again.isUnsure = true
         again.isAbandoned = true
+        self.asked = nil
         operation = again
         engine.sender.submit(again)
     }
@@ -101,6 +180,8 @@ final class Entry {
         // Whoever waited is told; what comes later is no news for them.
         if self.outcome == nil { self.outcome = outcome }
         // Each holds the other.
+        asked = operation
+        asked?.done = { _ in }
         operation = nil
         answered.set()
         if isAbandoned, case .success(let usage) = outcome { engine.giveBack(usage) }

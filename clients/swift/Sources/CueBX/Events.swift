@@ -30,6 +30,11 @@ public struct Event: Sendable, Hashable {
         "spool_unknown": .error,
         "spool_failed": .error,
         "spool_volatile": .warning,
+        "outage_opened": .warning,
+        "outage_refused": .warning,
+        "journaled": .warning,
+        "recorded": .info,
+        "record_refused": .error,
     ]
 }
 

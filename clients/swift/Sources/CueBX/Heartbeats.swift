@@ -25,7 +25,7 @@ extension Engine {
         _ usage: Usage, _ asked: JSONObject, tries: Int = 1,
         onRefused: @escaping @ClientActor () -> Void
     ) {
-        guard usage.isOpen, canExtend else { return }
+        guard usage.isOpen, canExtend, usage.journal == nil else { return }
         let body: JSONObject = [
             "user_id": .string(usage.userId), "usage_id": .string(usage.usageId),
             "extension_id": .string(newId()),

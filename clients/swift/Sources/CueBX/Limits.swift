@@ -67,7 +67,13 @@ enum Limits {
 
     /// A decimal text of at most a billion with at most six decimals.
     static func amount(_ name: String, _ text: String?) throws(CueBXError) {
-        guard let text else { return }
+        if let text, !isAmount(text) {
+            throw refusal(
+                name, "must be a decimal text of at most a billion with at most six decimals")
+        }
+    }
+
+    static func isAmount(_ text: String) -> Bool {
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         let areDigits = parts.allSatisfy { part in
             !part.isEmpty
@@ -75,21 +81,23 @@ enum Limits {
         }
         let isShort =
             parts[0].count <= longestWhole && (parts.count < 2 || parts[1].count <= mostDecimals)
-        guard (1...2).contains(parts.count), areDigits, isShort,
-            let credits = Double(text), credits <= Double(mostCredits)
-        else {
-            throw refusal(
-                name, "must be a decimal text of at most a billion with at most six decimals")
+        guard (1...2).contains(parts.count), areDigits, isShort, let credits = Double(text) else {
+            return false
         }
+        return credits <= Double(mostCredits)
+    }
+
+    static var invalidToken: CueBXError {
+        var error = CueBXError(.invalidToken, "The access token is not valid.")
+        error.status = 401
+        error.code = "invalid_token"
+        return error
     }
 
     /// Throws `invalidToken` for what is no header's value.
     static func token(_ text: String) throws(CueBXError) {
         if !text.isEmpty && text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) { return }
-        var error = CueBXError(.invalidToken, "The access token is not valid.")
-        error.status = 401
-        error.code = "invalid_token"
-        throw error
+        throw invalidToken
     }
 
     static func estimate(_ told: UsageEstimate?) throws(CueBXError) {

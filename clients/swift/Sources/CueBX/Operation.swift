@@ -56,9 +56,11 @@ struct Answer: Sendable {
 }
 
 /// - wasSent: the service may have seen the operation.
+/// - isOutage: it could not be reached, or did not answer in time.
 struct NoAnswer: Error {
     let message: String
     let wasSent: Bool
+    var isOutage = false
 }
 
 typealias Reply = Result<Answer, NoAnswer>
@@ -90,6 +92,8 @@ final class Operation {
     /// The service may have carried it out.
     var isUnsure = false
     var attempts = 0
+    /// What came of it last.
+    var last: Reply?
     /// Called once, with what came of it.
     var done: @ClientActor (Reply) -> Void
     private var encoded: [UInt8]?

@@ -21,6 +21,9 @@ public struct Options: Sendable {
     /// What happens once the service refuses to prolong a hold.
     public var ifExtensionRefused = IfExtensionRefused.goOn
 
+    /// What happens to calls while the service cannot be asked.
+    public var outage = OutagePolicy.failClosed
+
     public enum IfExtensionRefused: Sendable {
         /// The call goes on, with an event.
         case goOn

@@ -49,12 +49,16 @@ extension Call {
         }
     }
 
+    var latency: Int {
+        min(longestLatency, Int((ContinuousClock.now - began).seconds * 1000))
+    }
+
     @ClientActor
     private func commit(_ settled: JSONObject, _ failure: UsageFailure? = nil) -> JSONObject {
         var metrics = UsageMetrics(settled)
         let credits: String? = settled.value("credits")
         metrics.json["credits"] = nil
-        metrics.latencyMs = min(longestLatency, Int((ContinuousClock.now - began).seconds * 1000))
+        metrics.latencyMs = latency
         let commit = UsageCommitRequest(
             userId: userId, usageId: usageId, success: failure == nil, metrics: metrics,
             credits: failure == nil ? credits : nil, failure: failure)

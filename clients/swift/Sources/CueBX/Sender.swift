@@ -7,6 +7,10 @@ private let longestRetryAfter = Duration.seconds(3600)
 /// What a commit, or another operation on an open usage, is told for good.
 private let finalStatuses: Set = [200, 202, 400, 409, 413, 415, 422]
 private let finalCodes: Set = ["usage_not_found", "usage_of_another_user"]
+/// What says that somebody else answers for the service.
+private let away: Set = [502, 503, 504]
+/// What a call that ran unasked is told for good, by the service itself.
+private let finalOfRecords: Set = [200, 400, 402, 409, 413, 415, 422]
 
 /// The one loop that sends: whatever has gathered while its last request was in flight goes next.
 /// There is no timer for a batch, so a lone call waits for nobody.
@@ -20,6 +24,8 @@ final class Sender {
     var waiting: Int { outstanding - outstandingRest }
     private(set) var live: [Operation] = []
     private var rest: [Operation] = []
+    /// Called with the instant of each answer by which the service has decided anything.
+    var heard: @ClientActor (Instant) -> Void = { _ in }
     private var isRunning = false
     private var isStopped = false
     private var timers: [Int: Task<Void, Never>] = [:]
@@ -77,6 +83,12 @@ final class Sender {
     func abandon(_ operation: Operation) {
         operation.isAbandoned = true
         operation.deadline = .now + askedInTheBackground
+        kick()
+    }
+
+    /// It is not sent again, whatever came of it.
+    func drop(_ operation: Operation) {
+        operation.deadline = .now
         kick()
     }
 
@@ -143,9 +155,11 @@ final class Sender {
 
     private func judge(_ operation: Operation, _ reply: Reply) {
         operation.attempts += 1
+        operation.last = reply
         switch reply {
         case .failure(let none): if none.wasSent { operation.isUnsure = true }
         case .success(let answer):
+            if answer.isOwn && !away.contains(answer.status) { heard(.now) }
             if [500, 502, 504].contains(answer.status) { operation.isUnsure = true }
         }
         if Self.isFinal(operation, reply) { return end(operation, reply) }
@@ -183,6 +197,13 @@ final class Sender {
     private static func isFinal(_ operation: Operation, _ reply: Reply) -> Bool {
         guard case .success(let answer) = reply else { return false }
         if operation.name == "validate" { return ![408, 502, 503, 504].contains(answer.status) }
+        if operation.name == "record" {
+            // It is told again to a service that does not take it yet: an older one, or by its
+            // setting.
+            let isTaken =
+                answer.isOwn && finalOfRecords.contains(answer.status) && !answer.isUnknownVerb
+            return answer.status == 200 || isTaken || answer.code == "user_not_found"
+        }
         // An older service has no such verb.
         if operation.name != "commit" && answer.isNoAddress { return true }
         let isDecided = answer.isOwn && ![401, 429].contains(answer.status)

@@ -61,6 +61,10 @@ extension Engine {
             let told = sent?.body ?? body
             sent = nil
             if verb == "capture" { return self.judgeOutcome(usage, body, $0) }
+            if verb == "record" {
+                self.recorded(usage, record, $0)
+                return acknowledged()
+            }
             if self.isChargedWhole(usage, UsageCommitRequest(told), $0) {
                 let whole = UsageCommitRequest(told).chargingWhole.json
                 return self.send(
@@ -68,13 +72,17 @@ extension Engine {
             }
             self.settled(usage, .operation("commit", told), $0)
             guard isLast else { return }
-            self.usages[usage.usageId] = nil
-            self.spool.append(["r": "done", "usage_id": .string(usage.usageId)])
+            self.told(usage)
             acknowledged()
         }
         sent = operation
         if verb == "commit" { pay(usage, operation) }
         inOrder(usage, operation)
+    }
+
+    func told(_ usage: Usage) {
+        usages[usage.usageId] = nil
+        spool.append(["r": "done", "usage_id": .string(usage.usageId)])
     }
 
     /// Whether a success is told again without its amounts, which the service cannot take: then all
@@ -114,7 +122,7 @@ extension Engine {
         layAside(record, status: answer.status, answer: .object(answer.body))
     }
 
-    private func layAside(_ record: JSONObject, status: Int, answer: JSON) {
+    func layAside(_ record: JSONObject, status: Int, answer: JSON) {
         sender.count(1)
         Task { @ClientActor in
             await spool.layAside(record, status: status, answer: answer)
@@ -127,13 +135,18 @@ extension Engine {
         if usages[left.usageId] != nil { return }
         let usage = Usage(usageId: left.usageId, userId: left.userId, isRest: true)
         usage.isOpen = false
-        let operations =
-            left.operations
-            ?? [usage.failure(.internalError, "The process ended before the call did.")]
+        // One that ran unasked and has no outcome ended before it had delivered anything.
+        let unheard =
+            isJournal(left.usageId)
+            ? [] : [usage.failure(.internalError, "The process ended before the call did.")]
+        let operations = left.operations ?? unheard
         if operations.isEmpty {
             return spool.append(["r": "done", "usage_id": .string(usage.usageId)])
         }
         usages[usage.usageId] = usage
+        for operation in operations where operation["op"] == "record" {
+            outage.adopt(usage.usageId, operation)
+        }
         sendOutcome(of: usage, operations) {}
     }
 }

@@ -9,6 +9,7 @@ final class Spool {
     /// Nil: in memory, kept by nobody.
     private let disk: SpoolDisk?
     private let events: Events
+    private let outage: Outage
     private let adoptEvery: Duration
     private let adopt: @ClientActor (SpoolFormat.Todo) -> Void
     private var queue: [(record: JSONObject, written: Written?)] = []
@@ -23,12 +24,13 @@ final class Spool {
     /// - folder: made with mode 0700 if it is not there.
     /// - adopt: called with what another process has left to do.
     init(
-        folder: String?, adoptEvery: Duration, events: Events,
+        folder: String?, adoptEvery: Duration, events: Events, outage: Outage,
         adopt: @escaping @ClientActor (SpoolFormat.Todo) -> Void
     ) {
         disk = folder.map { SpoolDisk(folder: $0) }
         self.adoptEvery = adoptEvery
         self.events = events
+        self.outage = outage
         self.adopt = adopt
         if disk == nil || adoptEvery <= .zero {
             hasLooked.set()
@@ -70,6 +72,7 @@ final class Spool {
             queue = []
             let hasFailed = await write(batch.map(\.record), batch.contains { $0.written != nil })
             for (_, written) in batch { written?(hasFailed) }
+            if let changes = outage.takeChanges() { await disk?.keep(holds: changes) }
         }
         writing = nil
     }
@@ -104,6 +107,7 @@ final class Spool {
     private func look() async -> Bool {
         guard let disk else { return true }
         let adopted = await disk.look()
+        outage.sawBefore(adopted.holds)
         for name in adopted.unknown { events.tell("spool_unknown", ["file": name]) }
         for (name, usages) in adopted.files {
             events.tell("spool_adopted", ["file": name, "usages": String(usages)])

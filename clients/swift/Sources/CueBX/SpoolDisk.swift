@@ -12,6 +12,9 @@
 private let largestFile = 64 << 20
 /// Of a file that is taken over; a larger one is none of ours.
 private let largestAdopted = largestFile + 8 << 20
+/// What features held when they were last asked for.
+private let holdsFile = "holds.json"
+private let largestHolds = 4 << 20
 /// The files of a process that dies become free one after the other; microseconds until all are.
 private let allAreFreeAfter: UInt32 = 100_000
 /// Seconds after which a file that never got its name is taken for a killed process's.
@@ -26,6 +29,8 @@ actor SpoolDisk {
         var left: [SpoolFormat.Todo] = []
         /// Names of files of another format, each told once.
         var unknown: [String] = []
+        /// What features held that processes before this one asked for.
+        var holds = JSONObject()
         /// Another process is looking; what it leaves is found soon.
         var isAnothersTurn = false
     }
@@ -125,6 +130,7 @@ actor SpoolDisk {
     func look() -> Adopted {
         var adopted = Adopted()
         if isClosed { return adopted }
+        adopted.holds = storedHolds()
         let turn = open(folder, O_RDONLY | O_CLOEXEC)
         if turn < 0 { return adopted }
         defer { closeDescriptor(turn) }
@@ -207,6 +213,32 @@ actor SpoolDisk {
         } catch {
             file.close(remove: false)
             throw error
+        }
+    }
+
+    /// None if there are none yet, or none that can be read.
+    private func storedHolds() -> JSONObject {
+        do {
+            let file = try SpoolFile(folder: folder, name: holdsFile, flags: O_RDONLY)
+            defer { file.close(remove: false) }
+            return try JSON(parsing: try file.read(atMost: largestHolds)).object ?? [:]
+        } catch {
+            return [:]
+        }
+    }
+
+    /// For the next process, which sees them anew if this fails. Another may have seen other
+    /// features.
+    func keep(holds: JSONObject) {
+        let hidden = "\(randomId()).new"
+        do {
+            let file = try SpoolFile(
+                folder: folder, name: hidden, flags: O_WRONLY | O_CREAT | O_EXCL)
+            defer { file.close(remove: false) }
+            try file.write(JSON.object(storedHolds().merging(holds)).encoded())
+            try check(rename(file.path, "\(folder)/\(holdsFile)"))
+        } catch {
+            // As told above.
         }
     }
 

@@ -44,6 +44,7 @@ extension Call {
 
     @ClientActor
     private func capture(_ production: Production) {
+        if isJournaled { return notePart(production) }
         // Without a model the service would take all that is held.
         guard model != nil, !usage.isTakenWhole, usage.isOpen, engine.canCapture,
             let whole = production.part()
@@ -86,7 +87,7 @@ extension Call {
 
     /// What the provider says that it is, else what was announced.
     @ClientActor
-    private var model: String? {
+    var model: String? {
         (production?.model ?? asking.estimate?.model).map { Limits.shown($0) }
     }
 

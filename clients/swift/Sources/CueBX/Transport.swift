@@ -112,8 +112,10 @@ final class Transport {
 
 extension NoAnswer {
     static let unread = NoAnswer(message: "the answer cannot be read", wasSent: true)
-    static let unreached = NoAnswer(message: "the service cannot be reached", wasSent: false)
-    static let late = NoAnswer(message: "the service did not answer in time", wasSent: true)
+    static let unreached = NoAnswer(
+        message: "the service cannot be reached", wasSent: false, isOutage: true)
+    static let late = NoAnswer(
+        message: "the service did not answer in time", wasSent: true, isOutage: true)
 }
 
 /// What says that the service has seen nothing.

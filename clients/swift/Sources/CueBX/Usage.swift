@@ -21,11 +21,14 @@ final class Usage {
     /// Whether a fixed price, or all that was left, was captured.
     var isTakenWhole = false
     var isBusy = false
+    /// Of a call that runs unasked: what `record` is told of it, but for what it used.
+    nonisolated let journal: JSONObject?
 
     nonisolated init(
         usageId: String, userId: String, creditsReserved: String = "0.00",
-        isRest: Bool = false
+        isRest: Bool = false, journal: JSONObject? = nil
     ) {
+        self.journal = journal
         self.usageId = usageId
         self.userId = userId
         reserved = Mutex(creditsReserved)

@@ -72,3 +72,11 @@ let response = Response()
 func runModel(_ body: [UInt8]) async throws -> ModelAnswer { ModelAnswer() }
 func jobMatch() async throws {}
 @Sendable func log(_ line: String) {}
+
+func opening(_ userOfToken: @escaping OutagePolicy.VerifyToken) throws -> Client {
+    var options = Options()
+    options.outage = .failOpenWithJournal(
+        maxCredits: "500", maxDuration: .seconds(3600), verifyToken: userOfToken)
+    let career = try Client(options: options)
+    return career
+}

@@ -99,7 +99,8 @@ struct SpoolTests {
     @Test func recordsThatGatherShareASyncAndAreCalledBackInOrder() async throws {
         let folder = try Folder()
         let spool = Spool(
-            folder: folder.spool, adoptEvery: .zero, events: Events(listener: nil), adopt: { _ in })
+            folder: folder.spool, adoptEvery: .zero, events: Events(listener: nil),
+            outage: Outage(.failClosed, events: Events(listener: nil)), adopt: { _ in })
         try await spool.ensure()
         var order: [Int] = []
         let last = Signal()
@@ -120,6 +121,7 @@ struct SpoolTests {
     @Test func whereNothingCanBeWrittenNothingIsAsked() async throws {
         let spool = Spool(
             folder: "/proc/nowhere/spool", adoptEvery: .zero, events: Events(listener: nil),
+            outage: Outage(.failClosed, events: Events(listener: nil)),
             adopt: { _ in })
         await #expect(throws: CueBXError.self) { try await spool.ensure() }
         await spool.close()

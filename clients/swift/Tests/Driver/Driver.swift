@@ -98,7 +98,7 @@ actor Driver {
             await end()
             do {
                 try start(step)
-                answer(step, ["started": true, "can": ["cancel_calls", "streams"]])
+                answer(step, ["started": true, "can": ["cancel_calls", "streams", "journal"]])
             } catch {
                 answer(step, told(error))
             }
@@ -140,6 +140,12 @@ actor Driver {
         ]
         for (name, path) in spans {
             if let seconds = told[name].double { options[keyPath: path] = .seconds(seconds) }
+        }
+        if let most = told["outage"]["max_credits"].text {
+            options.outage = .failOpenWithJournal(
+                maxCredits: most,
+                maxDuration: .seconds(told["outage"]["max_seconds"].double ?? 0),
+                verifyToken: { try userId(of: $0) })
         }
         return options
     }
@@ -242,4 +248,11 @@ private func content(_ step: JSON) -> ChunkContent {
         counts: TokenCounts(
             inputTokens: usage["input_tokens"].int, outputTokens: usage["output_tokens"].int,
             model: usage["model"].text))
+}
+
+/// As a host would, but for the signature.
+private func userId(of token: String) throws -> String? {
+    let parts = token.split(separator: ".")
+    guard parts.count == 3, let claims = bytes(ofBase64URL: parts[1]) else { return nil }
+    return try JSON(parsing: claims)["sub"].text
 }

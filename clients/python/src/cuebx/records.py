@@ -1,0 +1,65 @@
+"""Calls that run unasked, while the service is away, and what is told of them afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .holds import Usage
+from .outage import Journal
+from .signals import Signal
+from .spool_format import Record
+from .transport import Answer, Result
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+class Records:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def begin(self, journal: Journal, begun: Signal) -> Usage:
+        """- begun: set once its beginning is on the disk; with an error if that failed."""
+        def written(error: Exception | None) -> None:
+            begun.error = error
+            begun.set()
+
+        usage = Usage(journal.usage_id, journal.user_id, credits_reserved=journal.credits,
+                      journal=journal.body)
+        with self.engine.lock:
+            self.engine.usages[usage.usage_id] = usage
+        self.engine.spool.append(
+            {"r": "open", "usage_id": usage.usage_id, "user_id": usage.user_id,
+             "at": int(time.time() * 1000)}, written)
+        return usage
+
+    def note_part(self, usage: Usage, record: Record) -> None:
+        """What a stream has handed out so far, should this process die."""
+        self.engine.spool.append({"r": "outcome", "usage_id": usage.usage_id, "operations": [record],
+                                  "at": int(time.time() * 1000)})
+
+    def drop(self, usage: Usage) -> Signal:
+        """It has delivered nothing, and costs nothing."""
+        usage.is_open = False
+        self.engine.outage.forget(usage.usage_id)
+        dropped = Signal()
+        self.engine.told(usage, dropped.set)
+        return dropped
+
+    def recorded(
+        self, usage: Usage, record: Record, result: Result, acknowledged: Callable[[], None],
+    ) -> None:
+        events = self.engine.events
+        if isinstance(result, Answer) and result.status == 200:
+            events.tell("recorded", usage_id=usage.usage_id,
+                        credits_charged=str(result.body.get("credits_charged")),
+                        credits_not_charged=str(result.body.get("credits_not_charged")))
+        else:
+            status, body = (result.status, result.body) if isinstance(result, Answer) \
+                else (0, result.message)
+            events.tell("record_refused", usage_id=usage.usage_id, status=status, reason=result.message)
+            self.engine.spool.lay_aside(record, status, body)
+        self.engine.outage.forget(usage.usage_id)
+        self.engine.told(usage, acknowledged)

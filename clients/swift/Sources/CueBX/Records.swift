@@ -1,0 +1,98 @@
+/// Calls that run unasked, while the service is away, and what is told of them afterwards.
+extension Engine {
+    /// Whether calls may run unasked: then what other processes ran must be known, too.
+    var mayOpen: Bool { outage.mayOpen && spool.hasLooked.isSet }
+
+    /// Once its beginning is on the disk. Throws `spoolUnavailable`.
+    func begin(_ journal: Journal) async throws -> Usage {
+        let usage = Usage(
+            usageId: journal.usageId, userId: journal.userId, creditsReserved: journal.credits,
+            journal: journal.body)
+        usages[usage.usageId] = usage
+        let written = Signal()
+        var hasFailed = false
+        let open: JSONObject = [
+            "r": "open", "usage_id": .string(usage.usageId), "user_id": .string(usage.userId),
+            "at": .int(unixMilliseconds()),
+        ]
+        spool.append(open) {
+            hasFailed = $0
+            written.set()
+        }
+        let isThere = await written.wait(for: diskTimeout, heedsCancellation: false)
+        if isThere && !hasFailed { return usage }
+        drop(usage)
+        throw CueBXError(.spoolUnavailable, "The spool cannot be written.")
+    }
+
+    /// What a stream has handed out so far, should this process die.
+    func notePart(_ usage: Usage, _ record: JSONObject) {
+        spool.append([
+            "r": "outcome", "usage_id": .string(usage.usageId), "operations": [record].wire,
+            "at": .int(unixMilliseconds()),
+        ])
+    }
+
+    /// It has delivered nothing, and costs nothing.
+    func drop(_ usage: Usage) {
+        usage.isOpen = false
+        outage.forget(usage.usageId)
+        told(usage)
+    }
+
+    func recorded(_ usage: Usage, _ record: JSONObject, _ reply: Reply) {
+        if let answer = reply.answer, answer.status == 200 {
+            var facts = ["usage_id": usage.usageId]
+            facts["credits_charged"] = answer.body.value("credits_charged")
+            facts["credits_not_charged"] = answer.body.value("credits_not_charged")
+            events.tell("recorded", facts)
+        } else {
+            let status = reply.answer?.status ?? 0
+            events.tell(
+                "record_refused",
+                ["usage_id": usage.usageId, "status": String(status), "reason": reply.message])
+            let answer = reply.answer.map { JSON.object($0.body) } ?? .string(reply.message)
+            layAside(record, status: status, answer: answer)
+        }
+        outage.forget(usage.usageId)
+        told(usage)
+    }
+}
+
+extension Call {
+    /// Whether it runs unasked, since the service is away, and is told afterwards.
+    public var isJournaled: Bool { usage.journal != nil }
+
+    /// Of a call that runs unasked: what it has handed out so far, should this process die.
+    @ClientActor
+    func notePart(_ production: Production) {
+        guard production.chunks > 0, usage.isOpen else { return }
+        engine.notePart(usage, record(production.metrics(production.total)))
+    }
+
+    /// Of a call that ran unasked: what it used, or nothing if it has delivered nothing.
+    @ClientActor
+    func recorded(_ told: Told) -> [JSONObject] {
+        let production = production.flatMap { $0.chunks > 0 ? $0 : nil }
+        if told.failure != nil && production == nil { return [] }
+        var used = UsageMetrics(told.settled ?? [:])
+        if let production, told.failure != nil || told.settled == nil {
+            used = production.metrics(production.total)
+        }
+        return [record(used)]
+    }
+
+    /// As much as one may tell; credits are none of it: the service knows the price.
+    @ClientActor
+    private func record(_ used: UsageMetrics) -> JSONObject {
+        var metrics = used
+        metrics.json["credits"] = nil
+        for member in used.json.members where member.name.hasSuffix("_tokens") {
+            metrics.json[member.name] = .int(min(Limits.mostTokens, member.value.int ?? 0))
+        }
+        if metrics.hasTokens && metrics.modelUsed == nil { metrics.modelUsed = model }
+        metrics.latencyMs = latency
+        let body = (usage.journal ?? [:]).merging(["metrics": .object(metrics.json)])
+        return .operation("record", body)
+    }
+}
