@@ -456,7 +456,7 @@ let package = Package(
                 "Billing", "Career", "Database", "HTTPEndpoint", "Identity", "JSON", "Ledger",
                 "LedgerStore",
                 "Mail", "Messaging", "Operators", "PageFrame", "Refunds", "Users", "Values",
-                "Webhooks",
+                "Webhooks", "Workspaces",
             ]),
         // All that is kept of a user, as one answer.
         .sourceTarget(

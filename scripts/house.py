@@ -43,7 +43,7 @@ ALLOWED = {
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " Identity Career History Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Mail Billing"
-               " Webhooks Identity Career Refunds Operators PageFrame",
+               " Webhooks Identity Career Refunds Operators PageFrame Workspaces",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"

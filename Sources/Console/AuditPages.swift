@@ -4,6 +4,7 @@ import JSON
 import LedgerStore
 import Operators
 import PageFrame
+import Workspaces
 
 /// What the last runs of an act have found.
 enum ResultTable {
@@ -76,11 +77,13 @@ struct RunAuditPage: ActPage {
         _ form: PlainActForm, _ input: Void, _ desk: Desk, line: UUID
     ) async throws -> Submitted {
         let audit = LedgerAudit(database: console.database)
+        let workspaces = WorkspaceAudit(database: console.database)
         try await console.background.begin(.audit, line, console.operators.journal) {
-            let report = try await audit.run()
+            let (report, more) = (try await audit.run(), try await workspaces.run())
+            let found = report.found + Int64(more.count)
             return ResultTable.text(
-                "\(report.accounts) accounts, \(report.logs) logs, \(report.found) findings",
-                report.findings.map(\.description))
+                "\(report.accounts) accounts, \(report.logs) logs, \(found) findings",
+                report.findings.map(\.description) + more.map(\.description))
         }
         return Submitted("/console/audit", notice: "console_begun")
     }

@@ -65,6 +65,8 @@ extension Access {
     package static let workspaceAdmin = user(guardedBy: WorkspaceGuard(role: .admin))
     package static let activeWorkspaceAdmin = user(
         guardedBy: WorkspaceGuard(role: .admin, needsActive: true))
+    static let activeWorkspaceOwner = user(
+        guardedBy: WorkspaceGuard(role: .owner, needsActive: true))
     package static let workspaceOwner = user(guardedBy: WorkspaceGuard(role: .owner))
 }
 

@@ -14,6 +14,9 @@ package func workspaceRoutes(_ parts: WorkspaceParts) -> [Endpoint] {
         Endpoint(.post, own + "/leave", tag: tag, LeaveWorkspace(parts: parts)),
         Endpoint(
             .post, own + "/transfer-ownership", tag: tag, TransferWorkspace(parts: parts)),
+        Endpoint(
+            .post, "/api/subscriptions/workspaces/{workspace_id}/reactivate", tag: tag,
+            ReactivateMembers(parts: parts)),
         Endpoint(.get, own + "/audit-log", tag: tag, ListWorkspaceAudit(parts: parts)),
     ] + memberRoutes(parts, own)
 }

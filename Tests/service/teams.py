@@ -71,6 +71,10 @@ class Team:
     def key(self, by=None, **more):
         return self.post("/api-keys", {"name": "k", **more}, by)
 
+    def reactivate(self, *users, by=None):
+        return (by or self.owner).post(
+            f"/api/subscriptions/workspaces/{self.id}/reactivate", {"user_ids": [user.id for user in users]})
+
     @property
     def members(self):
         """Role and status of each, by their ids."""

@@ -13,7 +13,8 @@ DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
 OPEN = {
     "ListPlans", "GetPlan", "ListPacks", "SignUp", "VerifySignUp", "ResendSignUpCode", "SignIn",
     "RefreshToken", "SignOut", "RequestPasswordReset", "ConfirmPasswordReset", "ReceiveStripeEvent",
-    "CheckHealth", "CheckReadiness", "GetMetrics", "GetOpenAPI", "GetDocs", "ShowInvitation"}
+    "CheckHealth", "CheckReadiness", "GetMetrics", "GetOpenAPI", "GetDocs", "ShowInvitation",
+    "ListAPIPlans", "GetAPIPlan"}
 # What may stand for something of a user's, and whose it is in these tests. A plan is nobody's.
 IDS = {"plan_id", "new_plan_id", "session_id", "usage_id", "user_id", "cursor", "request_id",
        "extension_id", "capture_id", "result_id", "pack_id", "workspace_id", "invitation_id", "key_id"}

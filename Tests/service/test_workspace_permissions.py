@@ -42,6 +42,7 @@ MATRIX = {
     "UpdateWorkspace": Route("admin", 422),
     "LeaveWorkspace": Route("member", 204, even_disabled=True, does=True),
     "TransferWorkspace": Route("owner", 422),
+    "ReactivateMembers": Route("owner", 422, adds=True),
     "ListWorkspaceAudit": Route("admin", 200),
     "ListWorkspaceMembers": Route("member", 200),
     "UpdateWorkspaceMember": Route("admin", 422),
@@ -65,7 +66,7 @@ ELSEWHERE = {
 OPERATIONS = {
     operation["operationId"]: (method.upper(), path, "requestBody" in operation)
     for path, methods in json.loads((ROOT / "openapi.json").read_text())["paths"].items()
-    if path.startswith((SPACES, "/api/invitations"))
+    if path.startswith((SPACES, "/api/invitations")) or "{workspace_id}" in path
     for method, operation in methods.items()}
 
 

@@ -305,6 +305,44 @@ def test_thousands_of_members_are_paged(service):
     service.write("DELETE FROM users WHERE email LIKE 'many-%'")
 
 
+def test_reactivation_replaces_who_is_enabled_whole_or_not_at_all(service):
+    team = Team(service, seats=3)
+    kept, gone = team.member(), team.member()
+    back, stranger = team.member("admin", "disabled"), service.sign_up()
+    before = team.members
+    for users, code in (([kept, gone, back], "no_seat_left"), ([back, stranger], "not_a_member"),
+                        ([stranger], "not_a_member")):
+        answer = team.reactivate(*users)
+        assert (answer.status, answer.code) == (409, code)
+        assert team.members == before
+    answer = team.reactivate(back, kept, kept)
+    assert answer.status == 200 and answer.json["enabled_member_count"] == 3
+    assert team.members == {
+        team.owner.id: ("owner", "enabled"), kept.id: ("member", "enabled"),
+        gone.id: ("member", "disabled"), back.id: ("admin", "enabled")}
+    assert service.mail(gone.email)[-1]["subject"] == "Your membership of Acme was disabled"
+    # Nobody named: the owner alone is enabled.
+    assert team.reactivate().json["enabled_member_count"] == 1
+    acts = len(team.acts)
+    assert team.reactivate(team.owner).status == 200 and len(team.acts) == acts
+
+
+def test_of_a_reactivation_and_one_who_enables_at_once_no_more_are_enabled_than_there_are_seats(service):
+    team = Team(service, seats=2)
+    first, second = (team.member(status="disabled") for _ in range(2))
+    done = together(2, lambda n: team.reactivate(first) if n else team.patch(
+        f"/members/{second.id}", {"status": "enabled"}))
+    assert {answer.status for answer in done} <= {200, 409}
+    assert team.get().json["enabled_member_count"] == 2
+
+
+def test_a_personal_workspace_has_nobody_to_reactivate(service):
+    user = service.sign_up()
+    id = user.post(SPACES + "/activate").json["id"]
+    answer = user.post(f"/api/subscriptions/workspaces/{id}/reactivate", {"user_ids": []})
+    assert (answer.status, answer.code) == (409, "personal_workspace")
+
+
 # Deletion of accounts
 
 
