@@ -33,13 +33,15 @@ public struct TextTable: Sendable {
             })
     }
 
-    /// The rows as lines, each column as wide as its widest cell, but for the last.
+    /// The rows as lines: two spaces between cells.
     ///
-    /// - Parameter hasHeads: puts the columns' names above, e.g. `CREATED AT`.
+    /// - Parameter hasHeads: puts the columns' names above, e.g. `CREATED AT`, and makes columns as
+    ///   wide as their widest cells, but for the last.
     func lines(hasHeads: Bool) -> [String] {
         let heads = names.map { $0.replacing("_", with: " ").uppercased() }
         let body = rows.map { $0.map { Self.oneLine($0.text) } }
-        let all = (hasHeads ? [heads] : []) + body
+        guard hasHeads else { return body.map { $0.joined(separator: "  ") } }
+        let all = [heads] + body
         let widths = names.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         return all.map { row in
             row.indices.map { column in

@@ -12,6 +12,40 @@ public struct WorkspaceAdministration: Sendable {
         public let description: String
     }
 
+    /// A workspace as an operator reads of it; its members are named nowhere.
+    public struct Summary: Sendable {
+        public let id: UUID
+        public let clientID: String
+        public let name: String
+        public let slug: String
+        public let isPersonal: Bool
+        public let status: String
+        public let ownerID: UUID
+        public let subscription: String
+        /// Enabled members.
+        public let seatsTaken: Int64
+        public let seatCount: Int64
+        public let createdAt: Timestamp
+
+        fileprivate init(
+            _ row: WorkspaceRow, in connection: any DatabaseConnection
+        ) throws {
+            id = row.id
+            clientID = row.clientID
+            name = row.displayName
+            slug = row.slug
+            isPersonal = row.isPersonal
+            status = row.status.rawValue
+            ownerID = row.ownerID
+            subscription = row.subscription.standing.rawValue
+            seatsTaken = try Int64(MemberRow.enabled(of: row.id, in: connection))
+            seatCount = Int64(row.subscription.seatCount)
+            createdAt = row.createdAt
+        }
+
+        public var kind: String { isPersonal ? "personal" : "team" }
+    }
+
     /// Workspaces that one list shows.
     public static let maximumListed: Int64 = 1000
 
@@ -21,37 +55,22 @@ public struct WorkspaceAdministration: Sendable {
         self.parts = parts
     }
 
-    /// A line for each, the newest first, at most ``maximumListed``.
-    public func list() async throws -> [String] {
+    /// The newest first, at most ``maximumListed``.
+    public func list() async throws -> [Summary] {
         try await parts.database.read { connection in
             try WorkspaceRow.all(before: nil, limit: Self.maximumListed, in: connection).map {
-                let enabled = try MemberRow.enabled(of: $0.id, in: connection)
-                let kind = $0.isPersonal ? "personal" : "team"
-                return "\($0.id.text)  \($0.slug)  \(kind)  \($0.status.rawValue)  "
-                    + "\(enabled) of \($0.subscription.seatCount) seats"
+                try Summary($0, in: connection)
             }
         }
     }
 
-    /// All of one workspace but its members' names.
+    /// One workspace, and its owner's email; `nil` if another issuer told none.
     /// - Throws: ``Refusal``.
-    public func show(_ name: String) async throws -> String {
+    public func show(_ name: String) async throws -> (workspace: Summary, ownerEmail: String?) {
         try await parts.database.read { connection in
             let row = try Self.find(name, in: connection)
             let owner = try UserRow.find(id: row.ownerID, in: connection)?.email
-            let enabled = try MemberRow.enabled(of: row.id, in: connection)
-            return """
-                id            \(row.id.text)
-                client id     \(row.clientID)
-                name          \(row.displayName)
-                slug          \(row.slug)
-                kind          \(row.isPersonal ? "personal" : "team")
-                status        \(row.status.rawValue)
-                owner         \(row.ownerID.text) \(owner ?? "-")
-                subscription  \(row.subscription.standing.rawValue)
-                seats         \(enabled) of \(row.subscription.seatCount) taken
-                created       \(row.createdAt.rfc3339)
-                """
+            return (try Summary(row, in: connection), owner)
         }
     }
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
+import JSON
 import Service
+import Shell
 import Workspaces
 
 /// What an operator does with workspaces of the API product.
@@ -11,33 +13,76 @@ struct WorkspacesCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "list", abstract: "The newest first, at most 1000.")
+            commandName: "list", abstract: "The newest first, at most 1000.",
+            discussion: """
+                Examples:
+                  cuebx workspaces list
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
             try await withWorkspaces { workspaces in
-                let lines = try await workspaces.list()
-                for line in lines { print(line) }
-                if lines.isEmpty { print("No workspaces.") }
+                let table = TextTable(
+                    ["id", "slug", "kind", "status", "seats_taken", "seat_count"],
+                    try await workspaces.list().map { one in
+                        [
+                            .init(.string(one.id.text)), .init(.string(one.slug)),
+                            .init(.string(one.kind)), .init(.string(one.status)),
+                            .init(.int(one.seatsTaken)),
+                            .init(.int(one.seatCount), "of \(one.seatCount) seats"),
+                        ]
+                    })
+                answer.tell(Answer("workspaces", table, none: "No workspaces."))
             }
         }
     }
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "show", abstract: "Show a workspace.")
+            commandName: "show", abstract: "Show a workspace.",
+            discussion: """
+                Examples:
+                  cuebx workspaces show "$WORKSPACE_ID"
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The workspace's id, client id or slug.")
         var workspace: String
 
         func run() async throws {
-            try await withWorkspaces { print(try await $0.show(workspace)) }
+            try await withWorkspaces { workspaces in
+                let (one, email) = try await workspaces.show(workspace)
+                answer.tell(
+                    Answer(
+                        facts: [
+                            "id", "client_id", "name", "slug", "kind", "status", "owner_id",
+                            "owner", "subscription", "seats_taken", "seat_count", "created",
+                        ],
+                        [
+                            .init(.string(one.id.text)), .init(.string(one.clientID)),
+                            .init(.string(one.name)), .init(.string(one.slug)),
+                            .init(.string(one.kind)), .init(.string(one.status)),
+                            .init(.string(one.ownerID.text)),
+                            .init(email.map { .string($0) } ?? .null),
+                            .init(.string(one.subscription)), .init(.int(one.seatsTaken)),
+                            .init(.int(one.seatCount)), .init(.string(one.createdAt.rfc3339)),
+                        ]))
+            }
         }
     }
 
     struct Suspend: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "suspend",
-            abstract: "Refuse whatever adds to a workspace; reading and lessening go on.")
+            abstract: "Refuse whatever adds to a workspace; reading and lessening go on.",
+            discussion: """
+                Examples:
+                  cuebx workspaces suspend "$WORKSPACE_ID" --reason "Invoices are open"
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The workspace's id, client id or slug.")
         var workspace: String
@@ -48,14 +93,23 @@ struct WorkspacesCommand: AsyncParsableCommand {
         func run() async throws {
             try await withWorkspaces { workspaces in
                 let isNew = try await workspaces.setSuspended(workspace, reason: reason)
-                print(isNew ? "suspended \(workspace)" : "\(workspace) is suspended already")
+                answer.tell(
+                    Answer(
+                        ["workspace": .string(workspace), "was_done_before": .bool(!isNew)],
+                        [isNew ? "suspended \(workspace)" : "\(workspace) is suspended already"]))
             }
         }
     }
 
     struct Unsuspend: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "unsuspend", abstract: "Lift a suspension.")
+            commandName: "unsuspend", abstract: "Lift a suspension.",
+            discussion: """
+                Examples:
+                  cuebx workspaces unsuspend "$WORKSPACE_ID"
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The workspace's id, client id or slug.")
         var workspace: String
@@ -63,7 +117,10 @@ struct WorkspacesCommand: AsyncParsableCommand {
         func run() async throws {
             try await withWorkspaces { workspaces in
                 let isNew = try await workspaces.setSuspended(workspace, reason: nil)
-                print(isNew ? "unsuspended \(workspace)" : "\(workspace) is not suspended")
+                answer.tell(
+                    Answer(
+                        ["workspace": .string(workspace), "was_done_before": .bool(!isNew)],
+                        [isNew ? "unsuspended \(workspace)" : "\(workspace) is not suspended"]))
             }
         }
     }
@@ -71,7 +128,13 @@ struct WorkspacesCommand: AsyncParsableCommand {
     struct Transfer: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "transfer",
-            abstract: "Give a team whose owner is gone to an enabled member.")
+            abstract: "Give a team whose owner is gone to an enabled member.",
+            discussion: """
+                Examples:
+                  cuebx workspaces transfer "$WORKSPACE_ID" ada@example.com
+                """)
+
+        @OptionGroup var answer: AnswerOptions
 
         @Argument(help: "The workspace's id, client id or slug.")
         var workspace: String
@@ -82,7 +145,10 @@ struct WorkspacesCommand: AsyncParsableCommand {
         func run() async throws {
             try await withWorkspaces { workspaces in
                 try await workspaces.transfer(workspace, to: user)
-                print("\(workspace) belongs to \(user) now")
+                answer.tell(
+                    Answer(
+                        ["workspace": .string(workspace), "owner": .string(user)],
+                        ["\(workspace) belongs to \(user) now"]))
             }
         }
     }

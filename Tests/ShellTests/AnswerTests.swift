@@ -23,7 +23,7 @@ import Testing
         #expect(
             answer.printed(asJSON: false, isTerminal: false) == """
                 ada@example.com  2026-12-01  5 tries
-                b@example.com    -           12 tries
+                b@example.com  -  12 tries
 
                 """)
     }

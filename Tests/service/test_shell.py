@@ -14,10 +14,12 @@ import sys
 import termios
 import time
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
 from conftest import BINARY, ROOT, Service
+from teams import Team
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
@@ -106,7 +108,9 @@ ORDER = [
     "cuebx", "cuebx migrate", "cuebx openapi", "cuebx catalog sync", "cuebx users create",
     "cuebx users find", "cuebx users adjust", "cuebx grants add", "cuebx users reset-clock",
     "cuebx users deactivate", "cuebx users reactivate", "cuebx codes add", "cuebx codes list",
-    "cuebx codes end", "cuebx operators add", "cuebx operators list", "cuebx operators remove",
+    "cuebx codes end", "cuebx workspaces list", "cuebx workspaces show",
+    "cuebx workspaces suspend", "cuebx workspaces unsuspend", "cuebx workspaces transfer",
+    "cuebx operators add", "cuebx operators list", "cuebx operators remove",
     "cuebx usage explain", "cuebx audit", "cuebx dead-letters list", "cuebx dead-letters show",
     "cuebx dead-letters retry", "cuebx dead-letters discard", "cuebx stripe portal create",
     "cuebx stripe portal check", "cuebx stripe webhooks create", "cuebx stripe webhooks check",
@@ -143,8 +147,10 @@ def shop(tmp_path_factory):
     user = service.sign_up()
     usage = user.validate().json["usage_id"]
     user.commit(usage)
+    service.team = Team(service)
     service.example = {
         **service.environment, "PATH": f"{tools}:{os.environ['PATH']}", "USAGE_ID": usage,
+        "WORKSPACE_ID": service.team.id,
         "CUEBX_USER_PASSWORD": "Operator-1", "CUEBX_OPERATOR_PASSWORD": "Operator-1",
         "STRIPE_API_BASE": service.sandbox}
     yield service
@@ -160,6 +166,9 @@ def run(shop, line, **more):
 def test_every_example_of_the_help_works_and_answers_json(shop):
     for name in ORDER:
         letter = dead_letter(shop) if "dead-letters" in name else ""
+        if name == "cuebx workspaces transfer":
+            [(ada,)] = shop.rows("SELECT id FROM users WHERE email = 'ada@example.com'")
+            shop.team.put(SimpleNamespace(id=str(ada)))
         for example in manual.examples(COMMANDS[name]):
             result = run(shop, example, LETTER_ID=letter)
             allowed = name in MAY_FAIL and MAY_FAIL[name] in result.stdout
