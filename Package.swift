@@ -453,9 +453,9 @@ let package = Package(
         .sourceTarget(
             name: "Console",
             dependencies: [
-                "Billing", "Career", "Database", "HTTPEndpoint", "Identity", "JSON", "Ledger",
-                "LedgerStore",
-                "Mail", "Messaging", "Operators", "PageFrame", "Refunds", "Users", "Values",
+                "Billing", "Career", "CatalogSync", "Database", "HTTPEndpoint", "Identity", "JSON",
+                "Ledger", "LedgerStore", "Mail", "Messaging", "Operators", "PageFrame", "Refunds",
+                "Users", "Values",
                 "Webhooks", "Workspaces",
             ]),
         // All that is kept of a user, as one answer.

@@ -42,7 +42,7 @@ ALLOWED = {
              " PageFrame History",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " Identity Career History Workspaces",
-    "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Mail Billing"
+    "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore CatalogSync Users Mail Billing"
                " Webhooks Identity Career Refunds Operators PageFrame Workspaces",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
@@ -93,6 +93,8 @@ OWNERS = {
     "credit_grants": "LedgerStore",
     "career_analysis_results": "History",
     "career_analysis_totals": "History",
+    "catalog_revisions": "CatalogSync",
+    "catalog_drafts": "CatalogSync",
     "users": "Users",
     "former_accounts": "Users",
     "mails": "Mail",

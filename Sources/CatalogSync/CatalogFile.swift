@@ -8,24 +8,6 @@ import Values
 public enum CatalogFile {
     static let maximumBytes = 1 << 20
 
-    /// - Returns: a catalog of each product that the file names.
-    /// - Throws: ``CatalogError`` with every flaw that the file has.
-    public static func read(path: String) throws -> [Catalog] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CatalogError(flaws: ["\(path) cannot be read"])
-        }
-        guard data.count <= maximumBytes else {
-            throw CatalogError(flaws: ["\(path) is larger than 1 MiB"])
-        }
-        let json: JSONValue
-        do {
-            json = try JSONValue.parse(Array(data))
-        } catch {
-            throw CatalogError(flaws: ["\(path) is not JSON: \(error)"])
-        }
-        return try catalogs(json)
-    }
-
     /// One product's plans, features and packs.
     package static func parse(
         _ json: JSONValue, of product: Product = .career

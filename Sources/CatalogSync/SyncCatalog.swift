@@ -23,10 +23,52 @@ public struct CatalogSync: Sendable {
     ///   known, where a stored plan of another id has a plan's name or key, and where the file
     ///   and what is stored make no catalog together. The database is then as it was.
     public func sync(_ wanted: [Catalog], dryRun: Bool) async throws -> [String] {
+        try await rehearsing(dryRun) { connection, now in
+            try CatalogSync.apply(wanted, to: connection, now: now)
+        }
+    }
+
+    /// The same, and keeps the file as a revision, for who wants to change it next.
+    ///
+    /// - Parameters:
+    ///   - force: takes a file that is older than what was published last.
+    ///   - origin: who does it.
+    /// - Throws: ``CatalogError`` for an older file, too.
+    public func sync(
+        _ file: CatalogFile.Contents, dryRun: Bool, force: Bool, origin: CatalogRevision.Origin
+    ) async throws -> [String] {
+        try await rehearsing(dryRun) { connection, now in
+            let latest = try CatalogRevision.latest(in: connection)
+            if let latest, latest.origin.isPublished, (file.revision ?? 0) < latest.number, !force {
+                throw CatalogError(flaws: [Self.isOlder(file, than: latest)])
+            }
+            let changes = try CatalogSync.apply(file.catalogs, to: connection, now: now)
+            if !changes.isEmpty || latest == nil {
+                try CatalogRevision(
+                    number: try CatalogTables.revision(in: connection), text: file.text,
+                    origin: origin, createdAt: now
+                ).insert(in: connection)
+            }
+            return changes
+        }
+    }
+
+    private static func isOlder(
+        _ file: CatalogFile.Contents, than latest: CatalogRevision
+    ) -> String {
+        let what = file.revision.map { "is revision \($0)" } ?? "has no revision"
+        return "the file \(what), and revision \(latest.number) was published since: take that "
+            + "file from the console, or say --force"
+    }
+
+    private func rehearsing(
+        _ dryRun: Bool,
+        _ work: @escaping @Sendable (any DatabaseConnection, Timestamp) throws -> [String]
+    ) async throws -> [String] {
         let now = clock.now()
         do {
             return try await database.write { connection in
-                let changes = try CatalogSync.apply(wanted, to: connection, now: now)
+                let changes = try work(connection, now)
                 if dryRun { throw Rehearsal(changes: changes) }
                 return changes
             }
@@ -45,7 +87,9 @@ public struct CatalogSync: Sendable {
         let isEmpty = try await database.read { connection in
             try CatalogTables.isEmpty(in: connection)
         }
-        if isEmpty { _ = try await sync(CatalogFile.read(path: path), dryRun: false) }
+        guard isEmpty else { return }
+        _ = try await sync(
+            CatalogFile.load(path: path), dryRun: false, force: false, origin: .firstStart)
     }
 
     private static func apply(

@@ -40,6 +40,8 @@ protocol ActPage: ConsolePage, FormPage where Form: ActForm {
 
     /// The fields beside the reason.
     func fields(_ input: Input) -> [FormField]
+    /// What they hold before anybody has typed.
+    func held(_ input: Input, _ desk: Desk) async throws -> [String: String]
     /// The address of the form, and where its no leads.
     func places(_ input: Input) -> (action: String, back: String)
     /// What the question is about, as values of its words; facts that stand below it.
@@ -58,6 +60,7 @@ extension ActPage {
     func read(form: inout InputReader) -> Form { form.body(Form.self) }
     static var goesOn: Bool { false }
     func fields(_ input: Input) -> [FormField] { [] }
+    func held(_ input: Input, _ desk: Desk) async throws -> [String: String] { [:] }
     func act(of form: Form) -> OperatorAct { Self.act }
 
     func view(_ input: Input, _ desk: Desk) async throws -> PageView {
@@ -71,7 +74,8 @@ extension ActPage {
         let question = try await question(input)
         step.values = question.values
         step.facts = question.facts
-        let values = step.values(desk.visit, PageForm(words, fields))
+        let values = step.values(
+            desk.visit, PageForm(words, fields), holding: try await held(input, desk))
         return PageView(values.with(["heading": values["question_html"] ?? .null]))
     }
 

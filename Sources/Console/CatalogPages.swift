@@ -14,8 +14,18 @@ struct ConsoleCatalogPage: ConsolePage {
         let catalog = try await console.career.currentCatalog()
         var plans = ConsoleSection("catalog.plans")
         plans.facts = [("revision", String(catalog.revision))]
-        plans.acts = [("plans", "/console/catalog/plans")]
-        return try await page("catalog", query, "/console/catalog", desk, before: [plans]) { _ in
+        plans.acts = [
+            ("plans", "/console/catalog/plans"), ("revisions", "/console/catalog/revisions"),
+        ]
+        if desk.role.may(.tryCatalog) { plans.acts.append(("try", "/console/catalog/try")) }
+        if desk.role.may(.publishCatalog) {
+            plans.acts.append(("publish", "/console/catalog/publish"))
+        }
+        var tries = ConsoleSection("catalog.tries")
+        tries.table = try await ResultTable.table(.tryCatalog, console)
+        return try await page(
+            "catalog", query, "/console/catalog", desk, before: [plans, tries]
+        ) { _ in
             ConsoleTable(
                 [
                     .init("feature"), .init("credits", isNumber: true), .init("overuse"),

@@ -15,6 +15,7 @@ package func consoleRoutes(_ frame: SitePageFrame, _ console: ConsoleParts) -> [
             Endpoint("/console/webhooks", WebhooksPage(console: console), in: frame),
             Endpoint("/console/audit", AuditPage(console: console), in: frame),
         ]
+        + catalogPages(frame, console)
         + form("/console/audit/run", RunAuditPage(console: console), frame)
         + peoplePages(frame, console) + moneyPages(frame, console) + letterPages(frame, console)
         + clockPages(frame, console)
@@ -37,8 +38,19 @@ private func peoplePages(_ frame: SitePageFrame, _ console: ConsoleParts) -> [En
             Endpoint(
                 "/console/people/{user_id}/payments", PaymentsPage(console: console), in: frame),
             Endpoint(
+                "/console/people/{user_id}/payments", PaymentsPage(console: console), in: frame),
+            Endpoint(
                 "/console/people/{user_id}/{table}", PersonTablePage(console: console), in: frame),
         ]
+}
+
+private func catalogPages(_ frame: SitePageFrame, _ console: ConsoleParts) -> [Endpoint] {
+    [
+        Endpoint("/console/catalog/revisions", RevisionsPage(console: console), in: frame),
+        Endpoint(
+            "/console/catalog/revisions/{revision}", RevisionFile(console: console), in: frame),
+    ] + form("/console/catalog/try", TryCatalogPage(console: console), frame)
+        + form("/console/catalog/publish", PublishCatalogPage(console: console), frame)
 }
 
 private func moneyPages(_ frame: SitePageFrame, _ console: ConsoleParts) -> [Endpoint] {

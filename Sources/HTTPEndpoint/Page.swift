@@ -1,5 +1,6 @@
 import HTTPTypes
 import JSON
+import Values
 
 /// A page for people, declared once beside its address: what it reads, who may see it, which
 /// template shows it. The same readers as an ``Action``'s read its path and query.
@@ -75,6 +76,8 @@ package struct Visit: Sendable {
     package var attempt: Attempt?
     /// What a session that this form begins is found by: the same for the same form.
     package var sessionSecret: String?
+    /// In which dates are shown.
+    package var zone = ReaderZone.utc
 
     package struct Attempt: Sendable {
         /// What was typed, by the fields' names; never a password or a code.

@@ -2,6 +2,7 @@ import Database
 import FoundationEssentials
 import HTTPEndpoint
 import Users
+import Values
 
 package struct GetMe: Action {
     let identity: IdentityServices
@@ -16,17 +17,22 @@ package struct GetMe: Action {
 
     package func perform(_ input: Void, _ call: Call) async throws -> Reply<MeResponse> {
         let id = try call.user().userID
-        guard let user = try await identity.database.read({ try UserRow.find(id: id, in: $0) })
+        guard let found = try await identity.database.read({ try MeResponse.find(id, in: $0) })
         else { throw Problem.unauthorized }
-        return Reply(MeResponse(user: user))
+        return Reply(found)
     }
 }
 
 package struct MeResponse: JSONObjectOutput {
     package let user: UserRow
+    package let zone: ReaderZone
 
-    package init(user: UserRow) {
-        self.user = user
+    /// - Returns: `nil` for nobody.
+    package static func find(
+        _ id: UUID, in connection: any DatabaseConnection
+    ) throws -> MeResponse? {
+        guard let user = try UserRow.find(id: id, in: connection) else { return nil }
+        return MeResponse(user: user, zone: try UserRow.readerZone(of: id, in: connection))
     }
 
     package static let schemaName = "UserResponse"
@@ -41,10 +47,20 @@ package struct MeResponse: JSONObjectOutput {
             $0.user.emailVerifiedAt != nil
         },
         OutputField("full_name", .nullable(.text), "The person's name.") { $0.user.fullName },
+        OutputField(
+            "time_zone", .text, "In which pages show dates: a name of the IANA database."
+        ) { $0.zone.name },
         OutputField("is_active", .bool, "Whether the account may be used.") {
             $0.user.isActive
         },
         OutputField("created_at", .time, "When it was made.") { $0.user.createdAt },
         OutputField("updated_at", .time, "When it was last changed.") { $0.user.updatedAt },
     ]
+}
+
+extension IdentityServices {
+    /// In which zone the user reads dates.
+    package func readerZone(of user: UUID) async throws -> ReaderZone {
+        try await database.read { try UserRow.readerZone(of: user, in: $0) }
+    }
 }

@@ -36,6 +36,12 @@ package enum CatalogTables {
             packs: stored.packs)
     }
 
+    /// The number of the catalogs in force.
+    package static func revision(in connection: any DatabaseConnection) throws -> Int64 {
+        var reader = try connection.query(CatalogStore.selectRevision)[0].reader
+        return try reader.integer()
+    }
+
     package static func isEmpty(in connection: any DatabaseConnection) throws -> Bool {
         try connection.query("SELECT id FROM plans LIMIT 1").isEmpty
     }

@@ -18,6 +18,9 @@ extension PortableTable {
                 .time("expires_at"), .time("stepped_up_at"),
             ]),
         PortableTable(
+            "catalog_drafts", key: "operator_id",
+            columns: [.uuid("operator_id"), .text("file"), .time("updated_at")]),
+        PortableTable(
             "operator_actions", key: "id",
             columns: [
                 .uuid("id"), .uuid("operator_id"), .text("actor"), .text("action"),

@@ -130,6 +130,12 @@ extension PortableTable {
                 .count("revision"), .text("features"), .text("multipliers"),
                 .time("replaced_at"),
             ]),
+        PortableTable(
+            "catalog_revisions", key: "revision",
+            columns: [
+                .count("revision"), .text("file"), .flag("is_published"), .text("made_by"),
+                .text("reason"), .time("created_at"),
+            ]),
     ]
 
     private static let identity = [
@@ -140,6 +146,7 @@ extension PortableTable {
                 .text("password_hash"), .text("full_name"), .text("issuer"), .text("subject"),
                 .flag("is_active"), .time("created_at"), .time("updated_at"),
                 .text("provider_name"), .time("profile_told_at"), .time("deletion_began_at"),
+                .text("time_zone"),
             ]),
         PortableTable(
             "one_time_codes", key: "user_id", "purpose", "network",

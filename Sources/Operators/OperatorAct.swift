@@ -27,6 +27,9 @@ package enum OperatorAct: String, Sendable, CaseIterable {
     case discardLetter = "discard_letter"
     case reconcile
     case audit
+    /// Asking what an edited catalog would cost whom.
+    case tryCatalog = "try_catalog"
+    case publishCatalog = "publish_catalog"
     case moveClock = "move_clock"
     /// By the command `cuebx operators` alone.
     case addOperator = "add_operator"
@@ -38,8 +41,7 @@ package enum OperatorAct: String, Sendable, CaseIterable {
         case .signIn, .readPerson, .searchPeople, .takeTable: [.viewer, .support, .admin]
         case .grantCredits, .signOutPerson, .retryLetter: [.support, .admin]
         case .takeCredits, .refundPayment, .deactivatePerson, .reactivatePerson, .discardLetter,
-            .reconcile,
-            .audit, .moveClock:
+            .reconcile, .audit, .tryCatalog, .publishCatalog, .moveClock:
             [.admin]
         case .addOperator, .removeOperator: []
         }
@@ -48,8 +50,7 @@ package enum OperatorAct: String, Sendable, CaseIterable {
     /// Whether it moves money or credits, for which a fresh code is asked.
     package var needsFreshCode: Bool {
         switch self {
-        case .grantCredits, .takeCredits, .refundPayment,
-            .deactivatePerson:
+        case .grantCredits, .takeCredits, .refundPayment, .publishCatalog, .deactivatePerson:
             true
         default: false
         }

@@ -18,8 +18,11 @@ package struct ConfirmStep: Sendable {
         self.back = back
     }
 
-    package func values(_ visit: Visit, _ form: PageForm? = nil) -> JSONObject {
-        (form ?? PageForm(words, [])).values(visit).with([
+    /// - Parameter held: what the form's fields hold before anybody has typed.
+    package func values(
+        _ visit: Visit, _ form: PageForm? = nil, holding held: [String: String] = [:]
+    ) -> JSONObject {
+        (form ?? PageForm(words, [])).values(visit, held).with([
             "question_html": .string(words.html("\(name).question", values)),
             "facts": .array(facts.map { .string($0) }), "action": .string(action),
             "back": .string(back), "is_danger": .bool(isDanger),

@@ -19,6 +19,8 @@ package struct FormField: Sendable {
         /// The value of each choice and its text as HTML.
         case choice([(value: String, text: String)])
         case hidden
+        /// A text of many lines.
+        case area
     }
 
     let name: String
@@ -49,7 +51,7 @@ package struct FormField: Sendable {
         case .number: ["type": "text", "inputmode": "numeric", "autocomplete": "off"]
         case .amount: ["type": "text", "inputmode": "decimal", "autocomplete": "off"]
         case .date: ["type": "date", "autocomplete": "off"]
-        case .tick, .choice, .hidden: [:]
+        case .tick, .choice, .hidden, .area: [:]
         }
     }
 
@@ -129,6 +131,7 @@ package struct PageForm: Sendable {
         case .hidden:
             item["is_hidden"] = true
             item["value"] = .string(value ?? "")
+        case .area: item["is_area"] = true
         case .tick:
             item["is_tick"] = true
             item["is_ticked"] = .bool(value != nil)
@@ -143,7 +146,8 @@ package struct PageForm: Sendable {
                 })
         default: item["is_text"] = true
         }
-        for kind in ["is_hidden", "is_tick", "is_choice", "is_text"] where item[kind] == nil {
+        for kind in ["is_hidden", "is_tick", "is_choice", "is_text", "is_area"]
+        where item[kind] == nil {
             item[kind] = false
         }
         return item

@@ -3,6 +3,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import HTTPTypes
 import JSON
+import Values
 
 /// Puts a page's template into the layout, and the headers of all pages around it.
 package struct PageRenderer: Sendable {
@@ -67,6 +68,7 @@ package struct PageRenderer: Sendable {
         var notice: String?
         var isSignedIn = false
         var isRefused = false
+        var zone = ReaderZone.utc.name
     }
 
     func answer(
@@ -90,6 +92,10 @@ package struct PageRenderer: Sendable {
         outer["is_narrow"] = .bool(Self.narrow.contains(about.template))
         outer["notice_html"] = .text(setting.notice)
         outer["side"] = about.access == .user ? side(about.side ?? about.template) : .null
+        // What is private has dates of somebody's own.
+        outer["zone_html"] =
+            about.access == .user && !realm.isConsole
+            ? .string(words.html("layout.zone", ["zone": setting.zone])) : .null
         outer["at_home"] = .bool(about.access == .user)
         outer["at_\(about.template)"] = true
         let html = try templates.render("layout", outer)

@@ -1,4 +1,6 @@
+import FoundationEssentials
 import HTTPEndpoint
+import Values
 
 /// A part of the pages with a sign-in of its own: users have their accounts, operators the console.
 package struct Realm: Sendable {
@@ -29,10 +31,13 @@ package struct Realm: Sendable {
     /// Templates that belong to another's line.
     let homes: [String: String]
     let isConsole: Bool
+    /// In which somebody reads dates; `nil` if everybody reads them in UTC.
+    let zone: (@Sendable (UUID) async throws -> ReaderZone)?
 
     /// The users' accounts.
     static func account(
-        _ site: Site, caller: @escaping @Sendable (String) async throws -> Caller?
+        _ site: Site, caller: @escaping @Sendable (String) async throws -> Caller?,
+        zone: @escaping @Sendable (UUID) async throws -> ReaderZone
     ) -> Realm {
         let names = [
             "plan", "credits", "usage", "limits", "history", "receipts", "profile", "security",
@@ -47,7 +52,7 @@ package struct Realm: Sendable {
                 "upgrade": "plan", "cancel": "plan", "call": "usage", "delete": "data",
                 "result": "history", "delete_result": "history",
             ],
-            isConsole: false)
+            isConsole: false, zone: zone)
     }
 
     /// The operators' console.
@@ -57,6 +62,6 @@ package struct Realm: Sendable {
         Realm(
             cookie: .console, caller: caller, signIn: "/console/signin", leadsBack: true,
             signOut: "/console/signout", home: "/console", name: "console", sides: sides,
-            homes: [:], isConsole: true)
+            homes: [:], isConsole: true, zone: nil)
     }
 }

@@ -30,7 +30,8 @@ package struct SitePageFrame: PageFrame {
     ) throws {
         forms = identity.forms
         self.site = site
-        realm = .account(site, caller: identity.pageSessions.caller)
+        realm = .account(
+            site, caller: identity.pageSessions.caller, zone: identity.readerZone(of:))
         self.translate = translate
         self.logger = logger
         let words = try Words(language: "en", EmbeddedTemplates.english)
@@ -59,8 +60,7 @@ package struct SitePageFrame: PageFrame {
         _ page: P, _ input: Result<P.Input, Problem>, _ request: PageRequest, _ call: Call
     ) async throws -> Answer {
         let cookies = Cookies(call.headers, isSecure: isSecure)
-        var visit = Visit(call: call)
-        visit.call.caller = try await caller(cookies)
+        let visit = try await self.visit(call, cookies)
         if let detour = detour(P.about, visit, request) { return redirect(detour) }
         switch input {
         case .success(let input):
@@ -68,10 +68,21 @@ package struct SitePageFrame: PageFrame {
         case .failure(let problem):
             // A form that asks, such as a filter, is shown again; any other address is broken.
             guard let input = page.withoutInput else { throw problem }
+            var visit = visit
             visit.attempt = Visit.Attempt(typed: typed(request.query), problem: problem)
             return try answer(
                 try await page.view(input, visit), P.about, visit, cookies, status: 422)
         }
+    }
+
+    /// Who visits, and in which zone they read dates.
+    private func visit(_ call: Call, _ cookies: Cookies) async throws -> Visit {
+        var visit = Visit(call: call)
+        visit.call.caller = try await caller(cookies)
+        if let user = visit.call.caller?.userID, let zone = realm.zone {
+            visit.zone = try await zone(user)
+        }
+        return visit
     }
 
     func caller(_ cookies: Cookies) async throws -> Caller? {
@@ -128,7 +139,8 @@ package struct SitePageFrame: PageFrame {
                     status: status ?? view.status,
                     token: browser.map { forms.make(for: $0) },
                     notice: visit.attempt == nil ? notice : nil,
-                    isSignedIn: visit.call.caller != nil, isRefused: visit.attempt != nil))
+                    isSignedIn: visit.call.caller != nil, isRefused: visit.attempt != nil,
+                    zone: visit.zone.name))
             for field in fresh { answer.headers.append(field) }
             return answer
         }
@@ -156,8 +168,7 @@ package struct SitePageFrame: PageFrame {
         guard !FormOrigin.isForeign(call.headers, publicURL: site.publicURL) else {
             throw Problem.foreignForm
         }
-        var visit = Visit(call: call)
-        visit.call.caller = try await caller(cookies)
+        var visit = try await self.visit(call, cookies)
         let token = request.fields[Self.tokenField]?.first ?? ""
         let browsers = [cookies[realm.cookie], cookies[.visit]].compactMap { $0 }
         let act = forms.act(token, request.target, canonical(request.fields))

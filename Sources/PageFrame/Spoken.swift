@@ -3,21 +3,28 @@ import Values
 /// Times and amounts as a person reads them.
 package struct Spoken: Sendable {
     package let words: Words
+    let zone: ReaderZone
 
-    package init(words: Words) {
+    /// - Parameter zone: in which dates are told.
+    package init(words: Words, zone: ReaderZone = .utc) {
         self.words = words
+        self.zone = zone
     }
 
     /// A day such as "4 January", with its year where that is another than now's. The exact instant
-    /// stands in the `<time>`.
+    /// stands in the `<time>`, in UTC.
     package func day(_ instant: Timestamp, now: Timestamp) -> String {
         time(instant, dayText(instant, now: now))
     }
 
-    /// A day and a time of day, in UTC.
+    /// A day and a time of day; outside UTC with the clocks' offset.
     package func instant(_ instant: Timestamp, now: Timestamp) -> String {
         let text = words.html(
-            "time.instant", ["date": dayText(instant, now: now), "clock": clock(instant)])
+            zone == .utc ? "time.instant" : "time.instant.zone",
+            [
+                "date": dayText(instant, now: now), "clock": clock(instant),
+                "offset": zone.offsetText(at: instant),
+            ])
         return time(instant, text)
     }
 
@@ -28,7 +35,7 @@ package struct Spoken: Sendable {
     }
 
     private func dayText(_ instant: Timestamp, now: Timestamp) -> String {
-        let (date, today) = (Self.date(instant), Self.date(now))
+        let (date, today) = (date(instant), date(now))
         return words.html(
             date.year == today.year ? "time.day" : "time.day.year",
             [
@@ -38,11 +45,11 @@ package struct Spoken: Sendable {
     }
 
     private func clock(_ instant: Timestamp) -> String {
-        String(instant.rfc3339.dropFirst(11).prefix(5))
+        String(zone.local(instant).rfc3339.dropFirst(11).prefix(5))
     }
 
-    private static func date(_ instant: Timestamp) -> Civil.Date {
-        Civil.date(ofDay: Civil.floorDivide(instant.seconds, Civil.secondsPerDay))
+    private func date(_ instant: Timestamp) -> Civil.Date {
+        Civil.date(ofDay: Civil.floorDivide(zone.local(instant).seconds, Civil.secondsPerDay))
     }
 }
 

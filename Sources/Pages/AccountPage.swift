@@ -21,7 +21,7 @@ struct AccountPage: Page {
 
     func view(_ input: Void, _ visit: Visit) async throws -> PageView {
         let now = parts.now
-        let spoken = Spoken(words: words)
+        let spoken = Spoken(words: words, zone: visit.zone)
         guard
             let (account, plan) = try await parts.career.subscription(of: visit.call.user().userID)
         else { return PageView(.redirect("/account/plan")) }
@@ -50,7 +50,7 @@ struct AccountPage: Page {
             "by_feature": charts.bars(byFeature),
             "by_day": charts.columns(byDay, days: Self.days, now: now),
         ]
-        values = values.with(CallRows(words: words, now: now).values(latest.output?.items ?? []))
+        values = values.with(CallRows(spoken: spoken, now: now).values(latest.output?.items ?? []))
         return PageView(values)
     }
 
@@ -111,12 +111,13 @@ struct AccountPage: Page {
 
 /// Calls as rows of a table.
 struct CallRows: Sendable {
-    let words: Words
+    let spoken: Spoken
     let now: Timestamp
 
+    private var words: Words { spoken.words }
+
     func values(_ items: [UsageLogResponse]) -> JSONObject {
-        let spoken = Spoken(words: words)
-        return [
+        [
             "has_calls": .bool(!items.isEmpty),
             "calls": .array(
                 items.map { item in

@@ -35,7 +35,8 @@ struct CallPage: Page {
             "sentence_html": .string(
                 words.html(
                     sentence(call), ["credits": CallRows.credits(call.log, call.status)])),
-            "facts": .array(facts(call)), "steps": .array(steps(call)),
+            "facts": .array(facts(call)),
+            "steps": .array(steps(call, Spoken(words: words, zone: visit.zone))),
         ])
     }
 
@@ -109,8 +110,7 @@ struct CallPage: Page {
         "<span class=\"code\">\(text.escapedForHTML)</span>"
     }
 
-    private func steps(_ call: CallExplanation) -> [JSONValue] {
-        let spoken = Spoken(words: words)
+    private func steps(_ call: CallExplanation, _ spoken: Spoken) -> [JSONValue] {
         let now = parts.now
         func step(_ key: String, _ at: Timestamp, _ credits: Credits) -> JSONValue {
             [

@@ -51,13 +51,15 @@ struct CreditsOverview: Sendable {
         values["left"] = .string(
             account.available(at: now, grace: parts.site.pastDueGrace).spoken)
         let grants = list.output?.grants ?? []
-        values["grants"] = .array(grants.map { row($0, now) })
+        values["grants"] = .array(
+            grants.map { row($0, Spoken(words: words, zone: visit.zone), now) })
         values["has_frozen"] = .bool(grants.contains(where: \.isFrozen))
         return values
     }
 
-    private func row(_ grant: CreditEntryResponse, _ now: Timestamp) -> JSONValue {
-        let spoken = Spoken(words: words)
+    private func row(
+        _ grant: CreditEntryResponse, _ spoken: Spoken, _ now: Timestamp
+    ) -> JSONValue {
         let isOver = grant.expiresAt.map { $0 <= now } ?? false
         let end = grant.expiresAt.map { spoken.day($0, now: now) }
         let told = end.map { isOver ? words.html("credits.ended", ["when": $0]) : $0 }

@@ -52,12 +52,14 @@ struct DowngradePage: FormPage {
         step.values = [
             "current": preview.currentPlan.name, "plan": new.name, "price": new.price.spoken,
             "credits": new.pricing.creditsAllocation.spoken,
-            "when": Spoken(words: words).day(preview.effectiveAt, now: now),
+            "when": Spoken(words: words, zone: visit.zone).day(preview.effectiveAt, now: now),
         ]
         let keys = ["downgrade.until", isTrial ? "downgrade.then.trial" : "downgrade.then"]
         step.facts =
             (keys + ["downgrade.now"]).map { words.html($0, step.values) }
-            + preview.discounts.map { $0.sentence(Spoken(words: words), now: now) }
+            + preview.discounts.map {
+                $0.sentence(Spoken(words: words, zone: visit.zone), now: now)
+            }
         return step
     }
 

@@ -25,7 +25,7 @@ struct HistoryPage: Page {
         let user = try visit.call.user().userID
         let (results, hasMore) = try await parts.career.resultTitles(
             of: user, before: before, limit: Self.pageLength)
-        let spoken = Spoken(words: words)
+        let spoken = Spoken(words: words, zone: visit.zone)
         let now = parts.now
         let path = "/account/history"
         return PageView([
@@ -66,7 +66,7 @@ struct ResultPage: Page {
             "feature": .string(FeatureName.spoken(result.featureKey)),
             "usage_id": .string(result.usageID.text),
             "when_html": .string(
-                Spoken(words: words).instant(result.createdAt, now: parts.now)),
+                Spoken(words: words, zone: visit.zone).instant(result.createdAt, now: parts.now)),
             "data": .string(shown), "is_cut": .bool(shown.count < text.count),
         ])
     }

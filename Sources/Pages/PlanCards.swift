@@ -9,6 +9,7 @@ import Values
 struct PlanCards: Sendable {
     let words: Words
     let now: Timestamp
+    var zone = ReaderZone.utc
     /// Whether strangers can sign up here.
     var offersSignUp = true
 
@@ -48,7 +49,7 @@ struct PlanCards: Sendable {
     private func choice(_ plan: Plan, _ account: Account, _ current: Plan) -> JSONObject {
         let subscription = account.subscription
         if let scheduled = subscription.scheduled, scheduled.planID == plan.id {
-            let when = Spoken(words: words).day(scheduled.startsAt, now: now)
+            let when = Spoken(words: words, zone: zone).day(scheduled.startsAt, now: now)
             return [
                 "note_html": .string(
                     words.html("plan.scheduled", ["plan": plan.name, "when": when]))

@@ -52,7 +52,8 @@ struct PlanOverview: Sendable {
         let standing = SubscriptionState(account, now: now, grace: parts.site.pastDueGrace)
         let isBought = account.subscription.stripeSubscriptionID != nil
         let next = account.subscription.scheduled.flatMap { catalog.plan($0.planID) }
-        var state = standing.values(plan, next: next, Spoken(words: words), now: now)
+        var state = standing.values(
+            plan, next: next, Spoken(words: words, zone: visit.zone), now: now)
         if isArriving && !isBought {
             state["text_html"] = .string(words.html("state.arriving"))
             state["badge_html"] = .string(words.html("badge.arriving"))
@@ -66,7 +67,7 @@ struct PlanOverview: Sendable {
         state["can_cancel"] = .bool(standing.canCancel)
         return form.with([
             "state": .object(state),
-            "plans": PlanCards(words: words, now: now).values(
+            "plans": PlanCards(words: words, now: now, zone: visit.zone).values(
                 plans, .user(account, plan)),
         ])
     }
@@ -206,7 +207,7 @@ struct CancelPage: FormPage {
             account.subscription.trialEnd.flatMap { $0 > now ? $0 : nil }
             ?? account.context.period.end
         step.values = [
-            "plan": plan.name, "when": Spoken(words: words).day(end, now: now),
+            "plan": plan.name, "when": Spoken(words: words, zone: visit.zone).day(end, now: now),
         ]
         step.facts = ["cancel.until", "cancel.after"].map { words.html($0, step.values) }
         step.isDanger = true

@@ -67,7 +67,8 @@ struct PricingPage: Page {
             standing = .user(found.account, found.plan)
         }
         return PlanCards(
-            words: words, now: parts.now, offersSignUp: !parts.site.signsInElsewhere
+            words: words, now: parts.now, zone: visit.zone,
+            offersSignUp: !parts.site.signsInElsewhere
         ).values(
             catalog.plans.filter(\.isActive), standing)
     }

@@ -17,10 +17,12 @@ struct ReceiptsPage: Page {
         let user = try visit.call.user().userID
         let found = try await parts.career.subscription(of: user)
         let receipts = try await parts.career.billing.receipts(of: user)
-        let spoken = Spoken(words: words)
+        let card = try await parts.career.billing.card(of: user)
+        let spoken = Spoken(words: words, zone: visit.zone)
         let now = parts.now
         return PageView([
             "can_bill": .bool(found?.account.subscription.stripeCustomerID != nil),
+            "card_html": .text(card.map(spoken(_:))),
             "has_receipts": .bool(!receipts.isEmpty),
             "receipts": .array(
                 receipts.map { receipt in
@@ -35,6 +37,20 @@ struct ReceiptsPage: Page {
                     ]
                 }),
         ])
+    }
+
+    /// E.g. `Paid by Visa that ends in 4242`.
+    private func spoken(_ card: PaymentCard) -> String {
+        // Stripe's names are in lower case with underscores; those that need another are words.
+        let key = "card.\(card.brand)"
+        let brand =
+            words.has(key)
+            ? words.html(key)
+            : (card.brand.prefix(1).uppercased() + card.brand.dropFirst())
+                .replacing("_", with: " ").escapedForHTML
+        return words.html(
+            card.lastFour == nil ? "receipts.paid_by" : "receipts.card",
+            ["brand_html": brand, "digits": card.lastFour ?? ""])
     }
 
     private static func tone(_ state: Receipt.State) -> String {

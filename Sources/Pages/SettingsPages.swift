@@ -23,7 +23,7 @@ struct SecurityPage: FormPage {
         let me = try await GetMe(identity: parts.identity).perform((), visit.call)
         let list = try await ListSessions(identity: parts.identity).perform((), visit.call)
         let now = parts.now
-        let spoken = Spoken(words: words)
+        let spoken = Spoken(words: words, zone: visit.zone)
         let form = PageForm(
             words,
             [FormField("current_password", .password), FormField("new_password", .newPassword)])
@@ -191,12 +191,20 @@ struct ProfilePage: FormPage {
         let reply = try await GetMe(identity: parts.identity).perform((), visit.call)
         guard let user = reply.output?.user else { throw Problem.internalError }
         let form = PageForm(
-            words, [FormField("full_name", .text(autocomplete: "name"), isNeeded: false)])
+            words,
+            [
+                FormField("full_name", .text(autocomplete: "name"), isNeeded: false),
+                FormField(
+                    "time_zone", .choice(ReaderZone.known.map { (value: $0, text: $0) })),
+            ])
         return PageView(
-            form.values(visit, ["full_name": user.fullName ?? ""]).with([
+            form.values(
+                visit, ["full_name": user.fullName ?? "", "time_zone": visit.zone.name]
+            ).with([
                 "email_html": .string(
                     user.email?.escapedForHTML ?? words.html("profile.email.none")),
-                "since_html": .string(Spoken(words: words).day(user.createdAt, now: parts.now)),
+                "since_html": .string(
+                    Spoken(words: words, zone: visit.zone).day(user.createdAt, now: parts.now)),
                 "id": .string(user.id.text),
             ]))
     }

@@ -72,7 +72,7 @@ struct UpgradePage: FormPage {
         _ preview: CareerUpgradePreviewResponse, _ visit: Visit
     ) async throws -> JSONObject {
         let now = parts.now
-        let spoken = Spoken(words: words)
+        let spoken = Spoken(words: words, zone: visit.zone)
         let new = preview.newPlan
         let end = spoken.day(preview.billingPeriodEnd, now: now)
         let isFree = preview.due.amount == 0

@@ -41,6 +41,14 @@ struct UsageFilter: Sendable {
         input.text(query: name)?.isEmpty == false
     }
 
+    /// The same days on the clocks of a zone; they were read as days in UTC.
+    func shown(in zone: ReaderZone) -> UsageFilter {
+        var shown = self
+        shown.from = from.map { zone.instant(showing: $0) }
+        shown.to = to.map { zone.instant(showing: $0) }
+        return shown
+    }
+
     /// The page of the API's list that begins here.
     func page(limit: Int64) -> ListUsageLogs.Page {
         // Ids are in the order of time, so the end of a span is a place in the list.
@@ -110,14 +118,18 @@ struct UsagePage: Page {
                 FormField("from", .date, isNeeded: false), FormField("to", .date, isNeeded: false),
             ])
         let reply = try await parts.career.listUsageLogs.perform(
-            filter.page(limit: UsageFilter.pageLength), visit.call)
-        let (items, next) = filter.within(
+            filter.shown(in: visit.zone).page(limit: UsageFilter.pageLength), visit.call)
+        let (items, next) = filter.shown(in: visit.zone).within(
             reply.output?.items ?? [], next: reply.output?.nextCursor)
         let typed = filter.typed
         let path = "/account/usage"
         return PageView(
             form.values(visit, typed)
-                .with(CallRows(words: words, now: parts.now).values(items))
+                .with(
+                    CallRows(
+                        spoken: Spoken(words: words, zone: visit.zone), now: parts.now
+                    ).values(items)
+                )
                 .with([
                     "is_narrowed": .bool(!typed.isEmpty || visit.attempt != nil),
                     "older": .text(next.map { UsageFilter.address(path, typed, cursor: $0) }),
@@ -140,7 +152,9 @@ struct UsageCSV: Page {
         PageView(
             .stream(
                 name: "usage.csv", contentType: "text/csv; charset=utf-8",
-                CallLines(list: parts.career.listUsageLogs, filter: filter, call: visit.call)))
+                CallLines(
+                    list: parts.career.listUsageLogs, filter: filter.shown(in: visit.zone),
+                    call: visit.call)))
     }
 }
 

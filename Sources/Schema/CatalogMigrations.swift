@@ -56,3 +56,26 @@ func creditPacks(_ sql: SQLDialect) -> [String] {
         "CREATE UNIQUE INDEX credit_packs_by_key ON credit_packs (lookup_key) WHERE is_active = 1",
     ]
 }
+
+/// The files that catalogs came from, and what an operator is about to publish.
+func catalogRevisions(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE catalog_revisions (
+            revision \(sql.bigint) PRIMARY KEY,
+            file TEXT NOT NULL,
+            is_published \(sql.bigint) NOT NULL CHECK (is_published IN (0, 1)),
+            made_by TEXT NOT NULL,
+            reason TEXT,
+            created_at \(sql.bigint) NOT NULL
+        )\(sql.tableOptions)
+        """,
+        """
+        CREATE TABLE catalog_drafts (
+            operator_id \(sql.uuid) PRIMARY KEY REFERENCES operators (id) ON DELETE CASCADE,
+            file TEXT NOT NULL,
+            updated_at \(sql.bigint) NOT NULL
+        )\(sql.keyedTableOptions)
+        """,
+    ]
+}

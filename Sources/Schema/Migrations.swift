@@ -40,7 +40,14 @@ public let migrations: [Migration] = [
     Migration("rollover", rollover),
     Migration("catalogs of products", productCatalogs),
     Migration("workspaces", workspaceTables),
+    Migration("time zones", timeZones),
+    Migration("catalog revisions", catalogRevisions),
 ]
+
+/// In which a user reads dates: a name of the IANA database; null is UTC.
+private func timeZones(_ sql: SQLDialect) -> [String] {
+    ["ALTER TABLE users ADD COLUMN time_zone TEXT CHECK (length(time_zone) BETWEEN 1 AND 64)"]
+}
 
 /// What belongs to this database as a whole: the secret under which emails of deleted accounts are
 /// hashed, and the development clock's offset.

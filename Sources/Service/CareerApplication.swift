@@ -67,8 +67,6 @@ public struct CareerApplication: Sendable {
     /// Works messages off until a shutdown is asked for. Serves nothing, but what a monitor asks
     /// for where `WORKER_METRICS_PORT` is set.
     ///
-    /// - Parameter onRunning: is told that port, once requests are answered.
-    ///
     /// - Parameter onRunning: is given the port of the metrics, if they are served, once a signal
     ///   would be heard.
     public func work(onRunning: @escaping @Sendable (Int?) async -> Void) async throws {

@@ -57,6 +57,9 @@ extension StripeClient {
         retrieveCustomer = { id throws(StripeError) in
             try await api.customer(.get(["customers", id]))
         }
+        retrieveCard = { id throws(StripeError) in
+            try await api.object(.get(["payment_methods", id]), StripeCard.init) { $0.livemode }
+        }
         deleteCustomer = { id throws(StripeError) in
             try await api.customer(StripeCall(method: .delete, path: ["customers", id]))
         }

@@ -18,6 +18,8 @@ public struct StripeClient: Sendable {
     /// `notFound`, and so it is when the answer to the first try was lost.
     public var deleteCustomer: @Sendable (String) async throws(StripeError) -> StripeCustomer
 
+    public var retrieveCard: @Sendable (String) async throws(StripeError) -> StripeCard
+
     // The catalog.
     /// The active price that has this lookup key.
     public var findPrice: @Sendable (String) async throws(StripeError) -> StripePrice?

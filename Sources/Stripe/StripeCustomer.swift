@@ -9,6 +9,8 @@ public struct StripeCustomer: Sendable, Equatable {
     /// In the minor unit; negative where the customer has credit that the next invoice uses.
     public let balance: Int64
     public let metadata: [String: String]
+    /// What pays the invoices of subscriptions that name nothing of their own.
+    public let paymentMethodID: String?
     /// Unix seconds; nil for a deleted customer.
     public let createdAt: Int64?
     /// Nil for a deleted customer.
@@ -21,6 +23,8 @@ public struct StripeCustomer: Sendable, Equatable {
         email = try wire.optionalString("email")
         balance = try wire.optionalInt("balance") ?? 0
         metadata = try wire.metadata()
+        paymentMethodID = try wire.optionalObject("invoice_settings")?
+            .optionalID("default_payment_method")
         createdAt = isDeleted ? nil : try wire.seconds("created")
         livemode = isDeleted ? nil : try wire.bool("livemode")
     }

@@ -56,6 +56,8 @@ public struct StripeSubscription: Sendable, Equatable {
     public let pendingUpdate: PendingUpdate?
     /// Its discounts; ``StripeClient/listDiscounts`` tells what they are.
     public let discountIDs: [String]
+    /// What pays its invoices; nil for what the customer's settings name.
+    public let paymentMethodID: String?
     public let latestInvoiceID: String?
     /// Only where the call asked for it.
     public let latestInvoice: StripeInvoice?
@@ -84,6 +86,7 @@ public struct StripeSubscription: Sendable, Equatable {
             (update) throws(StripeDecodingError) in try PendingUpdate(update)
         }
         discountIDs = try wire.optionalIDs("discounts")
+        paymentMethodID = try wire.optionalID("default_payment_method")
         latestInvoiceID = try wire.optionalID("latest_invoice")
         if let invoice = try wire.expanded("latest_invoice") {
             latestInvoice = try StripeInvoice(invoice)

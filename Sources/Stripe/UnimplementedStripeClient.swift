@@ -6,6 +6,7 @@ extension StripeClient {
         listCustomers: { _ throws(StripeError) in throw .unimplemented },
         retrieveCustomer: { _ throws(StripeError) in throw .unimplemented },
         deleteCustomer: { _ throws(StripeError) in throw .unimplemented },
+        retrieveCard: { _ throws(StripeError) in throw .unimplemented },
         findPrice: { _ throws(StripeError) in throw .unimplemented },
         retrievePrice: { _ throws(StripeError) in throw .unimplemented },
         listPrices: { _ throws(StripeError) in throw .unimplemented },

@@ -19,7 +19,31 @@ package struct Receipt: Sendable {
     package let url: String?
 }
 
+/// What pays for a subscription, as its payer knows it again.
+package struct PaymentCard: Sendable {
+    /// E.g. `visa`, or the kind of what is no card, e.g. `sepa_debit`.
+    package let brand: String
+    package let lastFour: String?
+}
+
 extension CareerBillingService {
+    /// What pays the next invoice of the user's running subscription; `nil` if nothing does.
+    ///
+    /// - Throws: what Stripe's client and the database throw.
+    package func card(of user: UUID) async throws -> PaymentCard? {
+        guard let found = try await subscriptions.subscription(of: user),
+            let id = found.account.subscription.stripeSubscriptionID
+        else { return nil }
+        let subscription = try await stripe.retrieveSubscription(id)
+        var method = subscription.paymentMethodID
+        if method == nil {
+            method = try await stripe.retrieveCustomer(subscription.customerID).paymentMethodID
+        }
+        guard let method else { return nil }
+        let card = try await stripe.retrieveCard(method)
+        return PaymentCard(brand: card.brand ?? card.type, lastFour: card.lastFour)
+    }
+
     /// The newest receipts that are listed.
     private static let maximumReceipts = 24
 

@@ -66,12 +66,12 @@ struct ExportPages: BodySource {
     /// - Throws: ``Problem`` 401 where there is no such user.
     mutating func begin() async throws {
         let id = caller.userID
-        guard let user = try await database.read({ try UserRow.find(id: id, in: $0) })
+        guard let user = try await database.read({ try MeResponse.find(id, in: $0) })
         else { throw Problem.unauthorized }
         let limits = try await database.read { try AccountRows.limits(of: id, in: $0) }
         writer.beginObject()
         writer.key("user")
-        MeResponse(user: user).write(to: &writer)
+        user.write(to: &writer)
         writer.key("subscription")
         subscription.write(to: &writer)
         writer.key("spending_limits")

@@ -138,6 +138,25 @@ extension UserRow {
             [.text(name), .time(now), .uuid(id)])
     }
 
+    /// - Parameter zone: `nil` for UTC.
+    package static func setTimeZone(
+        _ zone: String?, of id: UUID, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try connection.execute(
+            "UPDATE users SET time_zone = ?, updated_at = ? WHERE id = ?",
+            [.text(zone), .time(now), .uuid(id)])
+    }
+
+    /// A zone that this program does not know any more is UTC, and so is nobody's.
+    package static func readerZone(
+        of id: UUID, in connection: any DatabaseConnection
+    ) throws -> ReaderZone {
+        let row = try connection.queryOne(
+            "SELECT time_zone FROM users WHERE id = ?", [.uuid(id)])
+        guard var reader = row?.reader, let name = try reader.optionalText() else { return .utc }
+        return ReaderZone(name) ?? .utc
+    }
+
     package static func setActive(
         _ isActive: Bool, of id: UUID, in connection: any DatabaseConnection, now: Timestamp
     ) throws {

@@ -163,6 +163,9 @@ struct CatalogCommand: AsyncParsableCommand {
         @Flag(help: "Also make the products and prices that Stripe lacks.")
         var stripe = false
 
+        @Flag(help: "Take the file though it is older than what was published in the console.")
+        var force = false
+
         @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
@@ -171,9 +174,11 @@ struct CatalogCommand: AsyncParsableCommand {
                 settings, logger: makeLogger(settings), needsCatalog: false)
             defer { core.ledger.close() }
             do {
-                let wanted = try CatalogFile.read(path: settings.catalogPath)
+                let file = try CatalogFile.load(path: settings.catalogPath)
+                let wanted = file.catalogs
                 let sync = CatalogSync(database: core.database, clock: core.clock)
-                let changes = try await sync.sync(wanted, dryRun: dryRun)
+                let changes = try await sync.sync(
+                    file, dryRun: dryRun, force: force, origin: .command)
                 for plan in wanted.flatMap(\.plans) where plan.isActive && !plan.namesItsPrice {
                     core.logger.warning(
                         "display_price does not name the price",
@@ -197,9 +202,7 @@ struct CatalogCommand: AsyncParsableCommand {
                 }
                 tell(changes, made: reports.flatMap(\.made))
                 let flaws = reports.flatMap(\.flaws)
-                guard flaws.isEmpty else {
-                    throw FriendlyError(flaws.joined(separator: "; "))
-                }
+                guard flaws.isEmpty else { throw FriendlyError(flaws.joined(separator: "; ")) }
             } catch let error as CatalogError {
                 throw FriendlyError(error.description)
             }

@@ -9,6 +9,11 @@ enum Fixture {
         "email":"ada@example.test","livemode":false,"metadata":{"user_id":"42"},"name":null}
         """
 
+    static let card = """
+        {"id":"pm_1","object":"payment_method","type":"card","created":1767225600,\
+        "card":{"brand":"visa","last4":"4242"},"customer":"cus_1","livemode":false,"metadata":{}}
+        """
+
     static let product = """
         {"id":"prod_1","object":"product","active":true,"created":1767225600,"images":[],\
         "livemode":false,"marketing_features":[],"metadata":{},"name":"Plus","type":"service",\

@@ -58,6 +58,9 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase("GET /v1/customers/cus_1", answer: Fixture.customer) {
             client throws(StripeError) in _ = try await client.retrieveCustomer("cus_1")
         },
+        WireCase("GET /v1/payment_methods/pm_1", answer: Fixture.card) {
+            client throws(StripeError) in _ = try await client.retrieveCard("pm_1")
+        },
         WireCase("DELETE /v1/customers/cus_1", answer: Fixture.customer) {
             client throws(StripeError) in _ = try await client.deleteCustomer("cus_1")
         },

@@ -19,11 +19,14 @@ ROLES = ["viewer", "support", "admin"]
 # test_each_address_of_the_console_has_its_roles.
 PAGES = {path: ROLES for path in [
     "/console", "/console/acts", "/console/operators", "/console/catalog", "/console/catalog/plans",
+    "/console/catalog/revisions",
     "/console/webhooks", "/console/audit", "/console/people/{user_id}",
     "/console/people/{user_id}/{table}", "/console/people/{user_id}/payments",
     "/console/calls/{usage_id}", "/console/money",
     "/console/money/notices", "/console/money/returned", "/console/letters",
     "/console/letters/{letter_id}"]}
+# What is a file, for every role.
+FILES = {"/console/catalog/revisions/{revision}"}
 # Every address that acts: the roles that may, and fields that would do.
 WHY = {"reason": "a test"}
 ACTS = {
@@ -37,6 +40,8 @@ ACTS = {
     "/console/letters/{letter_id}/discard": (["admin"], WHY),
     "/console/money/reconcile": (["admin"], WHY),
     "/console/audit/run": (["admin"], WHY),
+    "/console/catalog/try": (["admin"], {"catalog": "{}", **WHY}),
+    "/console/catalog/publish": (["admin"], {"catalog": "{}", **WHY}),
     "/console/clock": (["admin"], {"days": "0", **WHY}),
 }
 TABLES = ["calls", "grants", "changes", "mails", "sessions", "acts"]
@@ -228,13 +233,14 @@ def test_each_address_of_the_console_has_its_roles():
     forms = set(re.findall(r'form\(\s*"(/console[^"]*)"', source))
     pages = set(re.findall(r'Endpoint\(\s*"(/console[^"]*)"', source))
     assert forms | pages, source
-    assert pages == PAGES.keys()
+    assert pages - FILES == PAGES.keys()
     assert forms - {"/console/signin", "/console/signout"} == ACTS.keys()
 
 
 def place(address, person, table="calls"):
     return (address.replace("{user_id}", person.id).replace("{usage_id}", person.call_id)
             .replace("{letter_id}", person.letter_id).replace("{table}", table)
+            .replace("{revision}", "1")
             .replace("/refund", f"/refund?payment={person.payment_id}"))
 
 
@@ -256,6 +262,16 @@ def test_each_page_is_for_its_roles_alone(site, crew, person, path):
         [style] = [link["href"] for link in page.all("link", rel="stylesheet")]
         total = len(answer.bytes) + len(who.get(style, follow=False).bytes)
         assert total <= MOST_BYTES, (path, total)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_each_file_is_for_operators_alone(site, crew, person, path):
+    address = place(path, person)
+    answer = Browser(site).get(address, follow=False)
+    assert answer.status == 303 and answer.headers["location"].startswith("/console/signin?next=")
+    for who in crew.values():
+        answer = who.get(address, follow=False)
+        assert answer.status == 200 and "attachment" in answer.headers["content-disposition"]
 
 
 @pytest.mark.parametrize("path", ACTS)
@@ -296,7 +312,8 @@ def test_each_list_of_a_person_is_a_page_and_a_file_that_no_spreadsheet_runs(cre
 
 @pytest.mark.parametrize("path", ["/console/people", "/console/acts", "/console/operators", "/console/money",
                                   "/console/money/notices", "/console/money/returned", "/console/letters",
-                                  "/console/webhooks", "/console/catalog", "/console/catalog/plans"])
+                                  "/console/webhooks", "/console/catalog", "/console/catalog/plans",
+                                  "/console/catalog/revisions"])
 def test_each_table_is_a_file_and_who_took_it_is_noted(site, crew, person, path):
     who = crew["viewer"]
     before = len(acts(site, who))

@@ -347,7 +347,7 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
             "hint.", "error.", "problem.", "notice.", "signout.", "cancel.", "downgrade.", "delete.",
             "act.", "plan.", "upgrade.", "time.", "receipt.", "credits.source.", "language", "console.",
             "column.", "fact.",
-            "role.", "layout.", "delete_result.")
+            "role.", "layout.", "delete_result.", "card.")
     literals = set(re.findall(r'"([a-z_]+(?:\.\w+)+)"', swift))
     assert [key for key in words if key not in asked | literals and not key.startswith(made)] == []
     # A template has no words of its own.
@@ -513,6 +513,7 @@ def test_a_plan_is_bought_upgraded_canceled_and_resumed(own_site):
     receipts = user.get("/account/receipts")
     assert [row.all("td")[2].text for row in receipts.all("tr")[1:]] == [f"${due}", "$20.00", "$0.00"]
     assert "Paid" in receipts.text and receipts.all("a", href="")  == []
+    assert "The next payment is made by Visa, ending in 4242." in receipts.text
     answer = page.send("/account/plan/billing", follow=False)
     assert answer.headers["location"].startswith(own_site.sandbox)
     # What is not possible is told on the page.
@@ -680,3 +681,50 @@ def test_a_user_limits_what_they_spend_and_sees_what_they_spent(site):
     page.send(at, daily_credits="", alert_at="")
     limits = owner.get("/career/usage/limits").json
     assert limits["daily_credits"] is None and limits["alert_at"] == []
+
+
+# Time zones
+
+
+def zoned(site, zone):
+    user = Browser(site)
+    user.sign_up(f"{uuid.uuid4().hex}@example.test", PASSWORD)
+    page = user.get("/account/profile").send("/account/profile", time_zone=zone)
+    assert page.status == 200, page.text
+    return user
+
+
+def test_dates_are_in_the_zone_that_somebody_chose_and_say_so(site):
+    for zone, offset in [("UTC", None), ("Asia/Tokyo", "(UTC+9)"), ("Asia/Kathmandu", "(UTC+5:45)")]:
+        user = zoned(site, zone)
+        for path in ["/account", "/account/security", "/account/credits", "/account/usage"]:
+            page = user.get(path)
+            [foot] = page.all("footer")
+            assert f"Dates are in {zone}" in foot.text, path
+        page = user.get("/account/security")
+        [since, *_] = page.all("time")
+        assert since["title"].endswith(" UTC") and since["datetime"].endswith("Z")
+        assert offset in since.text if offset else "(UTC" not in since.text
+        assert user.get("/account/profile").fields("/account/profile")["time_zone"] == zone
+    assert "Dates are in" not in Browser(site).get("/pricing").all("footer")[0].text
+
+
+def test_a_day_of_the_filter_is_a_day_on_the_readers_clocks(site):
+    user = zoned(site, "Pacific/Kiritimati")
+    page = user.get("/account/usage?from=2026-01-05&to=2026-01-05")
+    fields = page.fields("/account/usage")
+    assert (fields["from"], fields["to"]) == ("2026-01-05", "2026-01-05")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "EST", "utc", "x" * 65, 7, ["UTC"]])
+def test_what_is_no_time_zone_is_refused_and_changes_nothing(site, zone):
+    user = site.sign_up()
+    answer = site.call("PATCH", "/auth/me", {"time_zone": "Europe/Berlin"}, headers=user.auth)
+    assert answer.json["time_zone"] == "Europe/Berlin"
+    assert site.call("PATCH", "/auth/me", {"time_zone": zone}, headers=user.auth).status == 422
+    assert user.get("/auth/me").json["time_zone"] == "Europe/Berlin"
+    assert user.get("/auth/me/export").json["user"]["time_zone"] == "Europe/Berlin"
+    assert site.call("PATCH", "/auth/me", {"full_name": "Ada"}, headers=user.auth).json[
+        "time_zone"] == "Europe/Berlin", "what is left out stays"
+    assert site.call("PATCH", "/auth/me", {"time_zone": None}, headers=user.auth).json[
+        "time_zone"] == "UTC"
