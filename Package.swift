@@ -211,7 +211,7 @@ let package = Package(
         .testTarget(
             name: "LedgerStoreTests",
             dependencies: [
-                "Database", "Ledger", "LedgerStore", "TestFixtures", "Values",
+                "Database", "Ledger", "LedgerStore", "Telemetry", "TestFixtures", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -29,58 +29,74 @@ package struct ExpirySweeper: Sendable {
     /// - Returns: how many reservations and grants were expired.
     @discardableResult
     package func sweep() async throws -> Int {
-        try await sweepReservations() + sweepGrants()
+        let reservations: Result<Int, any Error>
+        do {
+            reservations = .success(try await sweepReservations())
+        } catch {
+            reservations = .failure(error)
+        }
+        let grants = try await sweepGrants()
+        return try reservations.get() + grants
     }
 
     private func sweepGrants() async throws -> Int {
-        var ended = 0
-        while !Task.isCancelled {
-            let now = clock.now()
-            let accounts = try await database.read { connection in
+        let now = clock.now()
+        return try await settleAll { after in
+            try await database.read { connection in
                 try StandaloneGrantRow.accountsToEnd(
-                    at: now, limit: Self.maximumUsers, in: connection)
+                    at: now, after: after, limit: Self.maximumUsers, in: connection)
             }
-            var progress = 0
-            for account in accounts {
-                if Task.isCancelled { return ended }
-                progress += try await ledger.perform(SettleAccount(userID: account)).expired
-            }
-            ended += progress
-            if progress == 0 { break }
         }
-        return ended
     }
 
     private func sweepReservations() async throws -> Int {
-        var expired = 0
+        let now = clock.now()
         var oldest: Timestamp?
-        while true {
-            let now = clock.now()
+        let expired = try await settleAll { after in
             let overdue = try await database.read { connection in
-                try connection.query(
-                    """
-                    SELECT user_id, min(expires_at) FROM career_usage_logs
-                    WHERE status = 'PENDING' AND expires_at <= ? AND commit_accepted_at IS NULL
-                    GROUP BY user_id LIMIT \(Self.maximumUsers)
-                    """, [.time(now)]
-                ).map { row in
-                    var reader = row.reader
-                    return (user: try reader.uuid(), since: try reader.time())
-                }
+                try OverdueHolds.users(
+                    at: now, after: after, limit: Self.maximumUsers, in: connection)
             }
-            var progress = 0
-            for (user, since) in overdue {
+            oldest = (overdue.map(\.since) + [oldest].compactMap { $0 }).min()
+            return overdue.map(\.user)
+        }
+        if !Task.isCancelled { lags.swept(at: now, oldest: oldest) }
+        return expired
+    }
+
+    /// Settles account after account. One that cannot be settled keeps no other waiting.
+    ///
+    /// - Parameter page: finds the accounts of the next page, in the order of their ids, after one.
+    /// - Returns: how many reservations and grants were expired.
+    /// - Throws: what the first account threw that could not be settled, once all were tried.
+    private func settleAll(_ page: (_ after: UUID?) async throws -> [UUID]) async throws -> Int {
+        var (ended, last) = (0, UUID?.none)
+        var failure: (any Error)?
+        repeat {
+            let accounts = try await page(last)
+            for account in accounts {
                 // A shutdown does not wait for a long backlog: what is left expires when it is
                 // read.
-                if Task.isCancelled { return expired }
-                oldest = min(oldest ?? since, since)
-                progress += try await ledger.perform(SettleAccount(userID: user)).expired
+                if Task.isCancelled { return ended }
+                do {
+                    ended += try await settle(account)
+                } catch {
+                    failure = failure ?? error
+                }
             }
-            expired += progress
-            if progress == 0 {
-                lags.swept(at: now, oldest: oldest)
-                return expired
-            }
-        }
+            last = accounts.count < Self.maximumUsers ? nil : accounts.last
+        } while last != nil
+        if let failure { throw failure }
+        return ended
+    }
+
+    /// One settling takes up a bounded number of reservations.
+    private func settle(_ account: UUID) async throws -> Int {
+        var (all, some) = (0, 0)
+        repeat {
+            some = try await ledger.perform(SettleAccount(userID: account)).expired
+            all += some
+        } while some >= LedgerTables.maximumOverduePerUser && !Task.isCancelled
+        return all
     }
 }

@@ -43,6 +43,24 @@ enum OverdueHolds {
         }
     }
 
+    /// Users with something overdue at `now` and since when, at most so many, in the order of their
+    /// ids, after one.
+    static func users(
+        at now: Timestamp, after last: UUID?, limit: Int, in connection: any DatabaseConnection
+    ) throws -> [(user: UUID, since: Timestamp)] {
+        try connection.query(
+            """
+            SELECT user_id, min(expires_at) FROM career_usage_logs
+            WHERE status = 'PENDING' AND expires_at <= ? AND commit_accepted_at IS NULL
+                \(last == nil ? "" : "AND user_id > ?")
+            GROUP BY user_id ORDER BY user_id LIMIT ?
+            """, [.time(now)] + (last.map { [.uuid($0)] } ?? []) + [.integer(Int64(limit))]
+        ).map { row in
+            var reader = row.reader
+            return (user: try reader.uuid(), since: try reader.time())
+        }
+    }
+
     private static let overdue = """
         SELECT \(UsageLogRow.columns) FROM career_usage_logs
         WHERE user_id = ? AND status = 'PENDING' AND expires_at <= ?

@@ -41,16 +41,18 @@ package enum StandaloneGrantRow {
         ).map(read)
     }
 
-    /// Accounts with something left of a grant that has ended by `now`, at most so many.
+    /// Accounts with something left of a grant that has ended by `now`, at most so many, in the
+    /// order of their ids, after one.
     static func accountsToEnd(
-        at now: Timestamp, limit: Int, in connection: any DatabaseConnection
+        at now: Timestamp, after last: UUID?, limit: Int, in connection: any DatabaseConnection
     ) throws -> [UUID] {
         try connection.query(
             """
             SELECT account_id FROM standalone_grants
             WHERE remaining > 0 AND expires_at IS NOT NULL AND expires_at <= ?
-            GROUP BY account_id LIMIT ?
-            """, [.time(now), .integer(Int64(limit))]
+                \(last == nil ? "" : "AND account_id > ?")
+            GROUP BY account_id ORDER BY account_id LIMIT ?
+            """, [.time(now)] + (last.map { [.uuid($0)] } ?? []) + [.integer(Int64(limit))]
         ).map { row in
             var reader = row.reader
             return try reader.uuid()

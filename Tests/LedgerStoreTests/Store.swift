@@ -32,13 +32,15 @@ struct Store: Sendable {
         }
     }
 
-    /// As another process has it.
-    init(over database: any Database) {
+    /// As another process has it, by its clock.
+    init(
+        over database: any Database, clock: DecisionClock = DecisionClock { TestCatalog.start }
+    ) {
         self.database = database
         metrics = LaneMetrics()
         ledger = CareerLedger(
             database: database, catalog: CatalogStore(),
-            clock: DecisionClock { TestCatalog.start }, spans: Self.spans, metrics: metrics,
+            clock: clock, spans: Self.spans, metrics: metrics,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         ledger.start()
     }
