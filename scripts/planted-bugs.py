@@ -71,14 +71,14 @@ BUGS = [
     Bug(
         "a limit counts what has lapsed as held",
         "Ledger/Commands/ValidateUsage.swift",
-        "of: cost, lapsing: position.overdue, at: now, clock: clock",
-        "of: cost, lapsing: [], at: now, clock: clock",
+        "of: cost, freed: account.freed, at: now, clock: clock",
+        "of: cost, freed: .zero, at: now, clock: clock",
     ),
     Bug(
         "holds of earlier periods lapse unseen by limits",
-        "Ledger/Commands/SpendingRefusal.swift",
-        "reserved > .zero || brakes.map { $0.spending.held > .zero } ?? false",
-        "reserved > .zero",
+        "Ledger/Account.swift",
+        "openGrants > 0 || brakes.map { $0.spending.held > .zero } ?? false",
+        "openGrants > 0",
     ),
     Bug(
         "a limit's day begins anew with its month",
@@ -89,14 +89,16 @@ BUGS = [
     Bug(
         "over-use goes beyond the limits",
         "Ledger/Commands/CommitUsage.swift",
-        "upTo: min(left, room ?? left)",
-        "upTo: left",
+        "let room = account.context.spendingRoom(freed: account.freed, at: now)\n"
+        "                account.raise",
+        "let room = Credits?.none\n"
+        "                account.raise",
     ),
     Bug(
         "a late commit goes beyond the limits",
         "Ledger/Commands/LateCommit.swift",
-        "min(wanted, held, left, room ?? left)",
-        "min(wanted, held, left)",
+        "let room = account.context.spendingRoom(freed: account.freed, at: now)",
+        "let room = Credits?.none",
     ),
     Bug(
         "a raise is not judged by the limits",
@@ -182,8 +184,8 @@ BUGS = [
     Bug(
         "a replay with another feature passes",
         "Ledger/Commands/ValidateUsage.swift",
-        "if !known.featureKey.utf8.elementsEqual(featureKey.utf8) {",
-        "if known.featureKey.isEmpty {",
+        "if !known.featureKey.utf8.elementsEqual(featureKey.utf8) ||",
+        "if known.featureKey.isEmpty ||",
     ),
     Bug(
         "the 31st drifts to the 28th for good",
@@ -414,15 +416,14 @@ BUGS = [
     Bug(
         "over-use is taken beyond what the account has",
         "Ledger/Commands/CommitUsage.swift",
-        "        let more = min(\n"
-        "            wanted - log.creditsHeld, available(at: now, grace: rules.pastDueGrace))",
+        "        let more = min(wanted - log.creditsHeld, room)",
         "        let more = wanted - log.creditsHeld",
     ),
     Bug(
         "a late commit is charged though nothing is there",
         "Ledger/Commands/LateCommit.swift",
-        "min(wanted, held, account.available(at: now, grace: rules.pastDueGrace))",
-        "min(wanted, held)",
+        "            wanted, held, account.room(for: log, limit: limit, at: now, grace: grace))",
+        "            wanted, held, .maximum)",
     ),
     Bug(
         "a late commit has no end",
@@ -606,6 +607,108 @@ BUGS = [
         "a returned invoice keeps what its period left over",
         "Ledger/Commands/PeriodBalance.swift",
         "        takeBackRollover(snapshot, before: period)\n",
+        "",
+    ),
+    Bug(
+        "a child's hold is taken out of the balance",
+        "Ledger/Families.swift",
+        "if log.parentID == nil {",
+        "if log.parentID == nil || log.creditsReserved == .zero {",
+    ),
+    Bug(
+        "a family captures more than its ceiling",
+        "Ledger/Commands/ValidateUsage.swift",
+        "guard cost > parent.creditsHeld else { return nil }",
+        "guard cost > parent.creditsReserved else { return nil }",
+    ),
+    Bug(
+        "a child begins though its parent's commit was accepted",
+        "Ledger/Commands/ValidateUsage.swift",
+        "guard status == .pending, parent.mayLend else {",
+        "guard status == .pending else {",
+    ),
+    Bug(
+        "what a child gives back goes to the balance while its parent runs",
+        "Ledger/AccountDraws.swift",
+        "if let parent = openParent(of: log, at: now) {",
+        "if let parent = openParent(of: log, at: now), parent.draws.isEmpty {",
+    ),
+    Bug(
+        "what a child gives back goes to a parent that has lapsed",
+        "Ledger/Families.swift",
+        "!parent.mayLapse || parent.expiresAt >= instant",
+        "!parent.mayLapse || parent.expiresAt > .epoch",
+    ),
+    Bug(
+        "of what lapses the parent gives back before its child",
+        "Ledger/Families.swift",
+        "($0.log.expiresAt, $1.depth) < ($1.log.expiresAt, $0.depth)",
+        "($0.depth, $0.log.expiresAt) < ($1.depth, $1.log.expiresAt)",
+    ),
+    Bug(
+        "a parent's commit is charged what its children hold",
+        "Ledger/UsageLog.swift",
+        "creditsReserved - (creditsCharged ?? .zero) - creditsLent",
+        "creditsReserved - (creditsCharged ?? .zero)",
+    ),
+    Bug(
+        "an accepted commit is charged what children give back after it",
+        "Ledger/Commands/AcceptCommit.swift",
+        "charge.credits ?? rest",
+        "charge.credits",
+    ),
+    Bug(
+        "a child of its parent's grants takes them from the rear",
+        "Ledger/Families.swift",
+        "for index in draws.indices where missing > .zero {",
+        "for index in draws.indices.reversed() where missing > .zero {",
+    ),
+    Bug(
+        "over-use of a child goes beyond its parent",
+        "Ledger/Families.swift",
+        "guard log.parentID == nil else { return lendable(to: log, at: now) }",
+        "guard log.parentID == nil else { return Credits.maximum }",
+    ),
+    Bug(
+        "a late child is charged of a parent that has ended",
+        "Ledger/Families.swift",
+        "lender(of: log, at: now)?.creditsHeld ?? .zero",
+        "log.parentID.flatMap { lenders[$0] }?.creditsKept ?? .zero",
+    ),
+    Bug(
+        "a raise of a child is taken of a parent that has ended",
+        "Ledger/Commands/FamilyOfBatch.swift",
+        "guard let free = lender(of: log, at: now)?.creditsHeld else { return .parentEnded }",
+        "let free = log.parentID.flatMap { lenders[$0] }?.creditsKept ?? .zero",
+    ),
+    Bug(
+        "a cancellation ends the children that run directly below alone",
+        "Ledger/Commands/CancelUsage.swift",
+        "guard let log = lenders[id], log.mayLend else { continue }",
+        "guard let log = lenders[id], log.mayLend, log.creditsLent == .zero else { continue }",
+    ),
+    Bug(
+        "a cancellation ends a child whose commit was accepted",
+        "Ledger/Commands/CancelUsage.swift",
+        "guard let log = lenders[id], log.mayLend else { continue }",
+        "guard let log = lenders[id], log.status == .pending else { continue }",
+    ),
+    Bug(
+        "a repetition may name another parent",
+        "Ledger/Commands/ValidateUsage.swift",
+        " || known.parentID != parent {",
+        " {",
+    ),
+    Bug(
+        "a child is judged by the limits that its parent has passed",
+        "Ledger/Commands/ValidateUsage.swift",
+        "if let parent = parent.flatMap({ account.lenders[$0] }) {",
+        "if context.brakes == nil, let parent = parent.flatMap({ account.lenders[$0] }) {",
+    ),
+    Bug(
+        "what has lapsed of an earlier period counts against a limit that was just set",
+        "Ledger/Commands/SetSpendingLimits.swift",
+        "    public var seesAllOverdue: Bool { true }\n",
         "",
     ),
 ]

@@ -61,6 +61,10 @@ struct CallFacts: Sendable {
             ("not_charged", log.creditsNotCharged.spoken), ("began", time(log.createdAt)),
             ("expires", time(log.expiresAt)), ("ended", time(log.committedAt)),
         ]
+        if let parent = log.parentID {
+            facts.append(("parent", PersonFacts.code(parent.text)))
+        }
+        if log.creditsLent > .zero { facts.append(("lent", log.creditsLent.spoken)) }
         if let failure = log.failure {
             facts.append(("failure", "\(failure.type.rawValue): \(failure.reason.escapedForHTML)"))
         }

@@ -99,6 +99,11 @@ public struct Account: Sendable, Hashable {
     public internal(set) var grants: [StandaloneGrant]
     /// Lines that a release has made; the batch writes them with the decision.
     var lines: [CreditGrant] = []
+    /// Calls that lend, or are lent by, those that the decision is about, by their ids. The batch
+    /// fills it, and writes what the decision has moved of them.
+    var lenders: [UUID: UsageLog] = [:]
+    /// What the decision has given back to the account, and limits need no longer count as held.
+    var freed: Credits = .zero
 
     public init(
         subscription: Subscription, context: CareerSubscriptionContext,
@@ -178,8 +183,11 @@ public struct Account: Sendable, Hashable {
     /// newest of its rows.
     mutating func expire(_ log: UsageLog) -> UsageLog {
         var log = log
+        // What lapsed before may have given back to it.
+        if let lender = lenders[log.id], lender.mayLapse { log = lender }
         release(&log, at: log.expiresAt)
         log.status = .expired
+        if lenders[log.id] != nil { lenders[log.id] = log }
         context.decidedAt = max(context.decidedAt, log.expiresAt)
         return log
     }

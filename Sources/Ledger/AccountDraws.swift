@@ -87,15 +87,12 @@ extension Account {
             let part = min(missing, there)
             missing -= part
             parts.append((source, part))
-            take(part, from: source)
+            hold(part, of: source)
         }
-        let own = Draw.Source.pool(period: log.periodNumber)
-        if !log.draws.isEmpty || parts.contains(where: { $0.source != own }) {
-            log.append(parts)
-        }
+        log.add(parts)
     }
 
-    private mutating func take(_ credits: Credits, from source: Draw.Source) {
+    private mutating func hold(_ credits: Credits, of source: Draw.Source) {
         switch source {
         case .pool: context.reserved += credits
         case .grant(let id): change(id) { $0.hold(credits) }
@@ -130,7 +127,14 @@ extension Account {
 
     /// Gives back all that a call holds, to where it came from. What was held of the pool of an
     /// earlier period is gone with that period, unless it was rolled over.
+    ///
+    /// What a call took of its parent goes back to the parent, as long as that has not ended.
     mutating func release(_ log: inout UsageLog, at now: Timestamp) {
+        if let parent = openParent(of: log, at: now) {
+            giveBack(&log, to: parent)
+            return
+        }
+        freed += log.creditsHeld
         guard !log.draws.isEmpty else {
             giveBack(log.creditsHeld, toPool: log.periodNumber, of: log.id, part: 0, at: now)
             return
@@ -174,14 +178,21 @@ extension Account {
 }
 
 extension UsageLog {
+    /// Notes what was drawn beside what was drawn before: nothing for a call that draws on the pool
+    /// of its own period alone.
+    mutating func add(_ parts: [(source: Draw.Source, credits: Credits)]) {
+        let own = Draw.Source.pool(period: periodNumber)
+        if !draws.isEmpty || parts.contains(where: { $0.source != own }) { append(parts) }
+    }
+
     /// Appends draws. The first that is not of the call's own pool makes a list of what was drawn
     /// before.
-    fileprivate mutating func append(_ parts: [(source: Draw.Source, credits: Credits)]) {
+    private mutating func append(_ parts: [(source: Draw.Source, credits: Credits)]) {
         if draws.isEmpty {
             let before = Draw(
                 source: .pool(period: periodNumber), held: creditsHeld,
                 captured: creditsCharged ?? .zero)
-            if before.held + before.captured > .zero { draws.append(before) }
+            if before.held + before.captured + creditsLent > .zero { draws.append(before) }
         }
         for (source, credits) in parts {
             if let last = draws.indices.last, draws[last].source == source {

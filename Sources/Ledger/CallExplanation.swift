@@ -46,7 +46,8 @@ public struct CallExplanation: Sendable {
     /// What was held at first; what over-use took beside it, of a call that held by what it
     /// announced, is part of it.
     public var heldAtFirst: Credits {
-        let most = log.creditsReserved - raised
+        let most = log.creditsReserved - raised - log.creditsOverused
+        guard log.creditsOverused == .zero else { return most }
         guard let first = exactHold, first <= most else { return most }
         return first
     }
@@ -55,9 +56,7 @@ public struct CallExplanation: Sendable {
     public var overused: Credits { log.creditsReserved - raised - heldAtFirst }
 
     /// What went back when the call ended.
-    public var released: Credits {
-        status == .pending ? .zero : log.creditsReserved - charged
-    }
+    public var released: Credits { status == .pending ? .zero : log.creditsKept }
 
     /// By what it was charged, where that reproduces what was held; `nil` for a catalog that is no
     /// longer known.
@@ -171,7 +170,7 @@ extension CallExplanation {
             CallEvent(
                 kind: .commitAccepted, at: $0, name: nil,
                 credits: log.commitAcceptedAs == .success
-                    ? log.commitAcceptedCredits ?? log.creditsReserved - captured : .zero)
+                    ? log.commitAcceptedCredits ?? held(before: captured) : .zero)
         }
     }
 
@@ -195,17 +194,20 @@ extension CallExplanation {
         }
     }
 
-    private func held(before parts: Credits) -> Credits { log.creditsReserved - parts }
+    private func held(before parts: Credits) -> Credits {
+        log.creditsReserved - parts - log.creditsLent
+    }
 
     /// What happened and what it cost, in one sentence.
     public var sentence: String {
         switch status {
         case .pending:
             let parts = charged > .zero ? " and was charged \(charged.decimal) so far" : ""
-            return "This call is running: it holds \(log.creditsHeld.decimal) credits\(parts)."
+            return "This call is running: it holds \(log.creditsHeld.decimal) credits"
+                + "\(parts)\(kin)."
         case .success:
             return "This call succeeded\(log.isLate ? " late" : "") and cost "
-                + "\(charged.decimal) credits\(reason)\(rest)."
+                + "\(charged.decimal) credits\(reason)\(rest)\(kin)."
         case .failed where log.failure?.type == .canceled: return outcome("was stopped")
         case .failed: return outcome("failed")
         case .expired: return outcome("was never heard of again")
@@ -214,8 +216,9 @@ extension CallExplanation {
 
     private func outcome(_ verb: String) -> String {
         charged > .zero
-            ? "This call \(verb); the part that was done before cost \(charged.decimal) credits."
-            : "This call \(verb), so it cost nothing."
+            ? "This call \(verb); the part that was done before cost \(charged.decimal) credits"
+                + "\(kin)."
+            : "This call \(verb), so it cost nothing\(kin)."
     }
 
     /// By what it was charged.
@@ -232,6 +235,15 @@ extension CallExplanation {
         guard terms.minimum == charged else { return plan }
         return ", the price of \(log.featureKey) (\(terms.feature.internalCost.decimal)\(times))"
             + plan
+    }
+
+    /// Out of whose hold it took its own, and what calls took out of its hold.
+    private var kin: String {
+        var parts = log.parentID.map { "; it was paid out of the hold of call \($0.text)" } ?? ""
+        if log.creditsLent > .zero {
+            parts += "; \(log.creditsLent.decimal) it held went to calls that it started"
+        }
+        return parts
     }
 
     /// What became of the rest.

@@ -119,6 +119,9 @@ public struct UsageLog: Sendable, Hashable {
     public internal(set) var creditsCharged: Credits?
     /// What the call took beyond what was held and could not be had: noted, never owed.
     public internal(set) var creditsNotCharged: Credits
+    /// What it took beyond its hold and was had when it was committed, a part of all that it held;
+    /// zero of calls from before this was kept.
+    public internal(set) var creditsOverused: Credits
     /// Whether it succeeded after its hold had expired.
     public internal(set) var isLate: Bool
     /// When the log left PENDING by a commit.
@@ -135,6 +138,10 @@ public struct UsageLog: Sendable, Hashable {
     public internal(set) var failure: Failure?
     /// What was drawn for it, in its order; empty if that was the pool of its own period alone.
     public internal(set) var draws: [Draw]
+    /// The call out of whose hold this one's was taken; `nil` for a call of its own.
+    public let parentID: UUID?
+    /// What calls that took their holds out of this one's hold or were charged; frozen at its end.
+    public internal(set) var creditsLent: Credits
     /// What the account could spend right before the hold and right after the call's end; `nil`
     /// where that was not kept, or is still to come. The batch notes it; no rule reads it.
     public internal(set) var balances = Balances()
@@ -157,7 +164,8 @@ public struct UsageLog: Sendable, Hashable {
         metrics: Metrics, failure: Failure?, pin: CatalogPin? = nil,
         creditsNotCharged: Credits = .zero, isLate: Bool = false,
         commitAcceptedCredits: Credits? = nil, draws: [Draw] = [],
-        balances: Balances = Balances()
+        balances: Balances = Balances(), parentID: UUID? = nil, creditsLent: Credits = .zero,
+        creditsOverused: Credits = .zero
     ) {
         self.id = id
         self.key = key
@@ -181,6 +189,9 @@ public struct UsageLog: Sendable, Hashable {
         self.commitAcceptedCredits = commitAcceptedCredits
         self.draws = draws
         self.balances = balances
+        self.parentID = parentID
+        self.creditsLent = creditsLent
+        self.creditsOverused = creditsOverused
     }
 
     /// The same log with the draws that were loaded for it.
@@ -190,9 +201,12 @@ public struct UsageLog: Sendable, Hashable {
         return log
     }
 
-    /// What is held and not charged yet.
-    public var creditsHeld: Credits {
-        status == .pending ? creditsReserved - (creditsCharged ?? .zero) : .zero
+    /// What is held, neither charged yet nor lent: the free part of a call that has children.
+    public var creditsHeld: Credits { status == .pending ? creditsKept : .zero }
+
+    /// Of all that was ever held what was neither charged nor lent.
+    public var creditsKept: Credits {
+        creditsReserved - (creditsCharged ?? .zero) - creditsLent
     }
 
     /// Whether it is held and would lapse by the clock alone.

@@ -18,6 +18,8 @@ package struct LedgerNeeds {
     var steps: [HoldStep.Key: UUID] = [:]
     /// Grants beside the pool that are wanted whether or not they are open.
     var grantCauses: [(user: UUID, cause: String)] = []
+    /// Logs of which those are wanted that run below them, at any depth.
+    var families: Set<UUID> = []
     /// Subscriptions whose fencing counters are wanted.
     var tokens: Set<String> = []
 
@@ -36,6 +38,8 @@ package struct LedgerNeeds {
     package mutating func add(_ command: some LedgerCommand) {
         users.insert(command.userID)
         if let subject = command.subject { subjects.insert(subject) }
+        if let parent = command.parent { subjects.insert(.id(parent)) }
+        if command.seesFamily, case .id(let id) = command.subject { families.insert(id) }
         if command.seesAllOverdue { overdue.insert(command.userID) }
         if command.seesSubscription { subscriptions.insert(command.userID) }
         if let grant = command.onceOnly { grants.insert(grant) }

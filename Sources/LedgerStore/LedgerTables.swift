@@ -11,10 +11,10 @@ struct LoadedLedger {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most seventeen queries and fifteen statements, each run once for
+/// its hot path. A batch costs at most nineteen queries and fifteen statements, each run once for
 /// all of its rows, and two statements for each new account; with a server, they take two trips,
-/// and one more for each of three cases: something may be overdue, a user has no account, an
-/// account has grants beside its pool.
+/// and one more for each of four cases: something may be overdue, a user has no account, an
+/// account has grants beside its pool, a call has a parent that no command names.
 enum LedgerTables {
     /// Overdue reservations that one batch takes up for one user; the sweeper comes again.
     static let maximumOverduePerUser = 500
@@ -29,6 +29,7 @@ enum LedgerTables {
         let lines = needs.lines.sorted()
         let tokens = needs.tokens.sorted()
         let steps = needs.steps.map { (key: $0.key, user: $0.value) }
+        let families = needs.families.sorted()
         let lock = isSnapshot ? "" : connection.dialect.lockRows
         // One trip to a server. The accounts come first: to lock a row is to read its latest
         // version, and what is read by a later statement is what its holder has written.
@@ -38,7 +39,7 @@ enum LedgerTables {
             subjects.byKey, subjects.byID, CreditGrantRow.select(grants),
             StatementBatch(CatalogStore.selectRevision, [[]]),
             CreditGrantRow.selectLatest(lines), FencingTable.select(tokens),
-            HoldStepRow.select(steps),
+            HoldStepRow.select(steps), FamilyRows.select(families),
         ])
         var entries = try AccountRow.entries(
             of: users, found[0], needs.subscriptions.sorted(), found[1])
@@ -52,9 +53,13 @@ enum LedgerTables {
             entries[user]?.grants = try rows.map(CreditGrantRow.read)
         }
         try SpendingRow.find(of: needs.spending, into: &entries, from: connection)
-        var logs = try (found[2] + found[3]).flatMap { try $0.map(UsageLogRow.load) }
+        var logs = try (found[2] + found[3] + found[9]).flatMap { try $0.map(UsageLogRow.load) }
+        let relatives = FamilyRows.users(of: logs)
         try OverdueHolds.find(
-            of: users, all: needs.overdue, into: &entries, &logs, from: connection, now: now)
+            of: users,
+            all: relatives.isEmpty ? needs.overdue : needs.overdue.union(relatives),
+            into: &entries, &logs, from: connection, now: now)
+        try FamilyRows.addParents(to: &logs, from: connection)
         try GrantTables.load(needs, into: &entries, &logs, from: connection)
         let known = zip(grants, found[4]).filter { !$0.1.isEmpty }.map(\.0)
         guard var installation = found[5].first?.first?.reader else {
@@ -64,7 +69,8 @@ enum LedgerTables {
             batch: LedgerBatch(
                 entries: entries, logs: logs.map(\.log), knownGrants: Set(known),
                 counters: try FencingTable.read(tokens, found[7]),
-                steps: try found[8].flatMap { try $0.map(HoldStepRow.read) }),
+                steps: try found[8].flatMap { try $0.map(HoldStepRow.read) },
+                families: try families.isEmpty ? [:] : FamilyRows.read(families, found[9])),
             catalogRevision: try installation.integer())
     }
 
@@ -88,8 +94,7 @@ enum LedgerTables {
                 SELECT \(UsageLogRow.columns) FROM career_usage_logs
                 WHERE user_id = ? AND request_id = ? AND payload_hash = ?
                 """, keys)
-            byID = StatementBatch(
-                "SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE id = ?", ids)
+            byID = StatementBatch(UsageLogRow.selectByID, ids)
         }
     }
 }

@@ -82,8 +82,8 @@ enum SpendingRow {
             """, windows + [.uuid(user), .uuid(user)])
         let held = try connection.query(
             """
-            SELECT CAST(coalesce(sum(credits_reserved - credits_captured), 0) AS BIGINT)
-            FROM career_usage_logs WHERE user_id = ? AND status = 'PENDING'
+            SELECT CAST(coalesce(sum(\(UsageLogRow.held("l"))), 0) AS BIGINT)
+            FROM career_usage_logs l WHERE l.user_id = ? AND l.status = 'PENDING'
             """, [.uuid(user)])
         var (sums, rest) = (captured[0].reader, held[0].reader)
         return try Spending(

@@ -22,12 +22,17 @@ package enum UsageLogRow {
     private static let ofSome = """
         credits_captured, credits_released, credits_not_charged, is_late, \
         commit_accepted_credits, cached_input_tokens, reasoning_tokens, catalog_revision, \
-        pinned_plan_id, has_draws
+        pinned_plan_id, has_draws, credits_lent, parent_usage_id, credits_overused
         """
 
     /// What was charged of a log, in SQL: parts of one that has not succeeded are captured.
     static func charged(_ log: String) -> String {
         "coalesce(\(log).credits_charged, \(log).credits_captured)"
+    }
+
+    /// What a PENDING log holds, in SQL.
+    static func held(_ log: String) -> String {
+        "\(log).credits_reserved - \(log).credits_captured - \(log).credits_lent"
     }
 
     /// Without its draws.
@@ -73,6 +78,8 @@ package enum UsageLogRow {
         metrics.cachedInputTokens = try reader.optionalCount()
         metrics.reasoningTokens = try reader.optionalCount()
         let pin = try pin(reader.optionalCount(), reader.optionalUUID())
+        let hasDraws = try reader.bool()
+        let lent = try reader.credits()
         let log = UsageLog(
             id: id, key: key, subscriptionID: subscriptionID, periodNumber: periodNumber,
             featureKey: featureKey, call: call, creditsReserved: creditsReserved,
@@ -81,8 +88,10 @@ package enum UsageLogRow {
             committedAt: committedAt, commitAcceptedAt: commitAcceptedAt,
             commitAcceptedAs: commitAcceptedAs, metrics: metrics, failure: failure, pin: pin,
             creditsNotCharged: notCharged, isLate: isLate,
-            commitAcceptedCredits: acceptedCredits, balances: balances)
-        return LoadedLog(log: log, hasDraws: try reader.bool())
+            commitAcceptedCredits: acceptedCredits, balances: balances,
+            parentID: try reader.optionalUUID(), creditsLent: lent,
+            creditsOverused: try reader.credits())
+        return LoadedLog(log: log, hasDraws: hasDraws)
     }
 
     private static func pin(_ revision: Int64?, _ plan: UUID?) -> CatalogPin? {
@@ -90,11 +99,13 @@ package enum UsageLogRow {
         return CatalogPin(revision: revision, planID: plan)
     }
 
+    static let selectByID = "SELECT \(columns) FROM career_usage_logs WHERE id = ?"
+
     static let insert = "INSERT INTO career_usage_logs (\(plain)) VALUES (\(marks(30)))"
 
     /// The same for a log that has more than every log.
     static let insertWhole =
-        "INSERT INTO career_usage_logs (\(columns)) VALUES (\(marks(30 + 10)))"
+        "INSERT INTO career_usage_logs (\(columns)) VALUES (\(marks(30 + 13)))"
 
     private static func marks(_ count: Int) -> String {
         Array(repeating: "?", count: count).joined(separator: ", ")
@@ -141,6 +152,7 @@ extension UsageLogRow {
     /// Whether a new log is written by ``insert``.
     static func isPlain(_ log: UsageLog) -> Bool {
         log.draws.isEmpty && log.pin == nil && !log.isLate && log.commitAcceptedCredits == nil
+            && log.parentID == nil && log.creditsLent == .zero && log.creditsOverused == .zero
             && log.creditsNotCharged == .zero && captured(log) == .zero
             && released(log) == .zero && log.metrics.cachedInputTokens == nil
             && log.metrics.reasoningTokens == nil
@@ -156,7 +168,8 @@ extension UsageLogRow {
         UPDATE career_usage_logs SET credits_reserved = ?, expires_at = ?, credits_captured = ?,
             credits_released = ?, credits_not_charged = ?, is_late = ?,
             commit_accepted_credits = ?, cached_input_tokens = ?, reasoning_tokens = ?,
-            catalog_revision = ?, pinned_plan_id = ?, has_draws = ?
+            catalog_revision = ?, pinned_plan_id = ?, has_draws = ?, credits_lent = ?,
+            parent_usage_id = ?, credits_overused = ?
         WHERE id = ?
         """
 
@@ -170,7 +183,8 @@ extension UsageLogRow {
             .bool(log.isLate), .credits(log.commitAcceptedCredits),
             .integer(log.metrics.cachedInputTokens), .integer(log.metrics.reasoningTokens),
             .integer(log.pin?.revision), log.pin.map { .uuid($0.planID) } ?? .null,
-            .bool(!log.draws.isEmpty),
+            .bool(!log.draws.isEmpty), .credits(log.creditsLent), .uuid(log.parentID),
+            .credits(log.creditsOverused),
         ]
     }
 
@@ -179,8 +193,9 @@ extension UsageLogRow {
         log.status == .success ? .zero : log.creditsCharged ?? .zero
     }
 
-    /// What a success gave back of all that was held: with what it charged, that is all.
+    /// What a success gave back of all that was held: with what it was charged and what its
+    /// children took for good, that is all.
     private static func released(_ log: UsageLog) -> Credits {
-        log.status == .success ? log.creditsReserved - (log.creditsCharged ?? .zero) : .zero
+        log.status == .success ? log.creditsKept : .zero
     }
 }

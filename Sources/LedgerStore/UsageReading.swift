@@ -44,7 +44,7 @@ extension UsageLogRow {
         _ id: UUID, in connection: any DatabaseConnection
     ) throws -> UsageLog? {
         var logs = try connection.query(
-            "SELECT \(columns) FROM career_usage_logs WHERE id = ?", [.uuid(id)]
+            selectByID, [.uuid(id)]
         ).map(load)
         var entries: [UUID: LedgerBatch.Entry] = [:]
         try GrantTables.load(LedgerNeeds(), into: &entries, &logs, from: connection)

@@ -7,4 +7,8 @@ extension PortableTable {
     ]
     /// What an account could spend before and after a call.
     static let balanceColumns: [Column] = [.credits("balance_before"), .credits("balance_after")]
+    /// Out of whose hold a call's was taken, what it has lent itself and what it took beyond.
+    static let familyColumns: [Column] = [
+        .uuid("parent_usage_id"), .credits("credits_lent"), .credits("credits_overused"),
+    ]
 }

@@ -53,7 +53,7 @@ extension PortableTable {
                 .credits("commit_accepted_credits"), .count("cached_input_tokens"),
                 .count("reasoning_tokens"), .count("catalog_revision"), .uuid("pinned_plan_id"),
                 .flag("has_draws"),
-            ] + balanceColumns),
+            ] + balanceColumns + familyColumns),
         PortableTable(
             "standalone_grants", key: "id",
             columns: [

@@ -77,6 +77,18 @@ struct CallPage: Page {
         for (name, balance) in [("before", log.balances.before), ("after", log.balances.after)] {
             if let balance { facts.append(fact(name, balance.spoken)) }
         }
+        if let parent = log.parentID {
+            facts.append(
+                fact(
+                    "parent",
+                    "<a href=\"/account/usage/\(parent.text)\">\(code(parent.text))</a>"))
+        }
+        if log.creditsLent > .zero {
+            facts.append(
+                fact(
+                    "lent",
+                    words.html("call.fact.lent.text", ["credits": log.creditsLent.spoken])))
+        }
         facts.append(fact("request", code(log.key.requestID)))
         facts.append(fact("id", code(log.id.text)))
         return facts

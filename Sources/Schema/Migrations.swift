@@ -42,6 +42,7 @@ public let migrations: [Migration] = [
     Migration("workspaces", workspaceTables),
     Migration("time zones", timeZones),
     Migration("catalog revisions", catalogRevisions),
+    Migration("families", families),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

@@ -17,6 +17,7 @@ extension Answer {
         case .unknownUser: self = .unknownUser
         case .deactivatedUser: self = .deactivatedUser
         case .unknownFeature: self = .unknownFeature
+        case .unknownParent: self = .unknownParent
         case .denied(let denial, let limits): self = .denied(denial, limits.map(LimitView.init))
         case .holdTooLong(let maximum): self = .holdTooLong(maximum)
         case .priceOutOfBounds: self = .priceOutOfBounds

@@ -5,12 +5,29 @@ struct EventGenerator {
     private let profile: SimulationProfile
     private var steps: [SimulationStep] = []
     /// The validates drawn so far: serial, person, request, hash, feature.
-    private var validates: [(serial: Int, person: Int, request: Int, hash: Int, feature: Int)] = []
+    private var validates: [Validate] = []
     private var adjustments = 0
+    /// Draws families alone, so that runs without them stay as they were.
+    private var kin: SimulationRandom
+    /// Of all validates, the share that has a parent.
+    private let families: Double
+
+    private struct Validate {
+        let serial: Int
+        let person: Int
+        let request: Int
+        let hash: Int
+        let feature: Int
+        let parent: Int?
+    }
 
     init(_ profile: SimulationProfile, _ random: SimulationRandom) {
         self.profile = profile
         self.random = random
+        var kin = random
+        kin = SimulationRandom(seed: kin.next())
+        families = kin.pick(0, 0, 0.1, 0.5)
+        self.kin = kin
     }
 
     mutating func draw() -> [SimulationStep] {
@@ -69,26 +86,43 @@ struct EventGenerator {
     }
 
     private mutating func validate() -> SimulationEvent {
-        let person = person()
+        var person = person()
         var request = validates.count
         var hash = 0
         var feature = random.below(SimulationProfile.features.count)
+        let parent = parent(of: &person)
         if !validates.isEmpty, random.chance(profile.poison) {
             let earlier = validates[validates.count - 1 - random.zipf(validates.count)]
             request = earlier.request
             hash = random.chance(0.5) ? earlier.hash : earlier.hash + 1
             if random.chance(0.8) { feature = earlier.feature }
-            validates.append((steps.count, earlier.person, request, hash, feature))
+            let kept = kin.chance(0.9) ? earlier.parent : parent
+            validates.append(
+                Validate(
+                    serial: steps.count, person: earlier.person, request: request, hash: hash,
+                    feature: feature, parent: kept))
             return .validate(
                 person: earlier.person, request: request, hash: hash, feature: feature,
-                holdSeconds: nil)
+                holdSeconds: nil, parent: kept)
         }
-        validates.append((steps.count, person, request, hash, feature))
+        validates.append(
+            Validate(
+                serial: steps.count, person: person, request: request, hash: hash,
+                feature: feature, parent: parent))
         // Now and then a feature that the catalog does not have.
         if random.chance(0.01) { feature = -1 }
         return .validate(
             person: person, request: request, hash: hash, feature: feature,
-            holdSeconds: random.pick(nil, nil, nil, 60, 900, 5000))
+            holdSeconds: random.pick(nil, nil, nil, 60, 900, 5000), parent: parent)
+    }
+
+    /// A call that has just begun, mostly of the person who asks then; now and then nobody's.
+    private mutating func parent(of person: inout Int) -> Int? {
+        guard kin.chance(families), !validates.isEmpty else { return nil }
+        if kin.chance(0.02) { return -1 }
+        let parent = validates[validates.count - 1 - kin.below(min(8, validates.count))]
+        if kin.chance(0.9) { person = parent.person }
+        return parent.serial
     }
 
     /// Of what was never asked, of what was, and of what another was asked with.
@@ -101,7 +135,10 @@ struct EventGenerator {
             (person, request, hash) = (earlier.person, earlier.request, earlier.hash)
             if random.chance(0.8) { feature = earlier.feature }
         }
-        validates.append((steps.count, person, request, hash, feature))
+        validates.append(
+            Validate(
+                serial: steps.count, person: person, request: request, hash: hash,
+                feature: feature, parent: nil))
         return .record(
             person: person, request: request, hash: hash, feature: feature,
             secondsAgo: secondsAgo, amount())

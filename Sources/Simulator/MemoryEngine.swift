@@ -62,6 +62,7 @@ package final class MemoryEngine: LedgerEngine {
         var tokens: [String: FencingCounters] = [:]
         var steps: [HoldStep] = []
         var spending: Set<UUID> = []
+        var families: [UUID: Set<UUID>] = [:]
         for operation in operations {
             let command = operation.command
             if command.seesAllOverdue { sweeping.insert(command.userID) }
@@ -73,6 +74,13 @@ package final class MemoryEngine: LedgerEngine {
                     account: rows.user.account?.with(grants: rows.user.standalone), overdue: [])
             }
             if let log = find(command.subject) { logs.append(log) }
+            if let log = command.parent.flatMap({ find(.id($0)) }) { logs.append(log) }
+            if command.seesFamily, let log = find(command.subject) {
+                let all = users[log.key.userID]?.user.logs ?? []
+                let running = LedgerBatch.running(below: log.id, in: all)
+                families[log.id] = running
+                logs += all.filter { running.contains($0.id) }
+            }
             if let id = command.token?.subscriptionID {
                 tokens[id] = counters[id] ?? FencingCounters(issued: 0, applied: 0)
             }
@@ -81,6 +89,8 @@ package final class MemoryEngine: LedgerEngine {
             }
             if let key = command.onceOnly, wasGranted(key) { grants.insert(key) }
         }
+        let relatives = Set(
+            logs.filter { $0.parentID != nil || $0.creditsLent > .zero }.map(\.key.userID))
         for (id, entry) in entries {
             if looking.contains(id), let number = entry.account?.context.period.number {
                 entries[id]?.grants =
@@ -94,7 +104,7 @@ package final class MemoryEngine: LedgerEngine {
                     ?? Spending(of: rows?.logs ?? [], rows?.steps ?? [], at: context.decidedAt)
             }
             guard let account = entry.account, let first = account.context.earliestExpiry,
-                sweeping.contains(id) || account.context.mayHold
+                sweeping.contains(id) || relatives.contains(id) || account.context.mayHold
             else { continue }
             let now = max(clock, account.context.decidedAt)
             guard first <= now else { continue }
@@ -106,8 +116,10 @@ package final class MemoryEngine: LedgerEngine {
                 held.filter { !$0.isOverdue(at: now) }.map(\.expiresAt).min()
             entries[id]?.account?.keepEarliestExpiry(held.map(\.expiresAt).min())
         }
+        logs += logs.compactMap { $0.parentID.flatMap { find(.id($0)) } }
         return LedgerBatch(
-            entries: entries, logs: logs, knownGrants: grants, counters: tokens, steps: steps)
+            entries: entries, logs: logs, knownGrants: grants, counters: tokens, steps: steps,
+            families: families)
     }
 
     private func find(_ subject: LedgerSubject?) -> UsageLog? {

@@ -16,6 +16,10 @@ extension ReferenceModel {
         let terms: FeatureCostConfig
         let multiplier: Int64
         let announcedModel: String?
+        /// Out of whose hold its own was taken, by the parent's place.
+        var parent: Int?
+        /// What its children hold, were charged and have lent of it.
+        var lent: Int64 = 0
         private(set) var charged: Int64 = 0
         /// What was charged of it, and when.
         private(set) var charges: [(at: Int64, micros: Int64)] = []
@@ -39,6 +43,8 @@ extension ReferenceModel {
             charges.append((now, micros))
         }
 
+        var holdsDraws: Bool { draws.contains { $0.held > 0 } }
+
         func isExpired(at now: Int64) -> Bool {
             ended == nil && acceptedAs == nil && expiresAt <= now
         }
@@ -47,19 +53,22 @@ extension ReferenceModel {
             ended ?? (isExpired(at: now) ? .expired : .pending)
         }
 
-        func held(at now: Int64) -> Int64 { status(at: now) == .pending ? cost - charged : 0 }
+        /// Neither charged nor lent.
+        var kept: Int64 { cost - charged - lent }
+
+        func held(at now: Int64) -> Int64 { status(at: now) == .pending ? kept : 0 }
 
         /// How it is told; as something else where a commit was accepted that says so.
         func view(at now: Int64, as told: UsageLog.Status? = nil) -> HoldView {
             let status = status(at: now)
             return HoldView(
-                status: told ?? status, reserved: status == .pending ? cost - charged : cost,
+                status: told ?? status, reserved: status == .pending ? kept : cost,
                 charged: charged, expiresAt: expiresAt)
         }
     }
 
     /// From a grant, by its place, or from the pool of a period.
-    struct Draw {
+    struct Draw: Equatable {
         let grant: Int?
         let period: Int
         var held: Int64

@@ -32,17 +32,17 @@ extension ReferenceModel {
             return late(command, user, place, rules, at: now)
         }
         if let accepted = call.acceptedAs, accepted != result {
-            let held = call.cost - call.charged
+            let held = call.kept
             let more = accepted == .success ? min(call.acceptedCredits ?? held, held) : 0
             return .commitRefused(accepted, charged: call.charged + more)
         }
         let wanted = wanted(command, call)
         if result == .success {
-            var held = call.cost - call.charged
+            var held = call.kept
             if wanted > held, call.terms.overuse == .ifAvailable {
                 _ = catchUp(user, rules, at: now)
-                let more = min(wanted - held, available(user, rules, at: now))
-                Self.draw(more, for: place, of: user, rules, at: now)
+                let more = min(wanted - held, available(to: place, of: user, rules, at: now))
+                Self.take(more, for: place, of: user, rules, at: now)
                 user.calls[place].cost += more
                 held += more
             }
@@ -71,11 +71,10 @@ extension ReferenceModel {
         else { return .commitRefused(.expired, charged: call.charged) }
         let wanted = wanted(command, call)
         let charge = min(
-            wanted, call.cost - call.charged, Self.available(to: user, rules, at: now),
-            Self.room(user, at: now))
+            wanted, call.kept, available(to: place, of: user, rules, at: now))
         // What it held was given back when it lapsed.
         for index in call.draws.indices { user.calls[place].draws[index].held = 0 }
-        Self.draw(charge, for: place, of: user, rules, at: now)
+        Self.take(charge, for: place, of: user, rules, at: now)
         user.calls[place].ended = .success
         user.calls[place].isLate = true
         Self.charge(charge, to: place, of: user, at: now)
@@ -88,7 +87,7 @@ extension ReferenceModel {
 
     /// What a success is to be charged beside its parts.
     private func wanted(_ command: CommitUsage, _ call: Call) -> Int64 {
-        let held = call.cost - call.charged
+        let held = call.kept
         if call.acceptedAs == .success { return call.acceptedCredits ?? held }
         guard command.result == .success else { return held }
         return command.credits?.micros ?? price(command.metrics, call) ?? held
@@ -112,6 +111,17 @@ extension ReferenceModel {
         return min(Self.available(to: user, rules, at: now), Self.room(user, at: now))
     }
 
+    /// The same of a call that may have a parent.
+    private func available(
+        to place: Int, of user: User, _ rules: LedgerRules, at now: Int64
+    ) -> Int64 {
+        guard let account = user.account,
+            Self.isEntitled(account, at: now, grace: rules.pastDueGrace)
+        else { return 0 }
+        return Self.lendable(to: place, of: user, at: now)
+            ?? available(user, rules, at: now)
+    }
+
     private static func status(of result: CommitUsage.Result) -> UsageLog.Status {
         result == .success ? .success : .failed
     }
@@ -128,6 +138,7 @@ extension ReferenceModel {
         if result == .success {
             user.calls[place].acceptedCredits =
                 command.credits?.micros ?? price(command.metrics, call)
+                ?? (call.lent > 0 ? call.kept : nil)
         }
         return .accepted
     }
@@ -139,6 +150,8 @@ extension ReferenceModel {
         else { return .notWaiting }
         user.calls[place].acceptedAs = nil
         user.calls[place].acceptedCredits = nil
+        // It held until now, whatever its time was.
+        if user.calls[place].isExpired(at: now) { Self.giveBack(place, of: user, at: now) }
         return .withdrawn(user.calls[place].status(at: now))
     }
 
@@ -177,10 +190,10 @@ extension ReferenceModel {
             guard user.isActive else { return .deactivatedUser }
             more = added(by: raise, to: call)
             _ = catchUp(user, rules, at: now)
-            if let refusal = self.refusal(of: more, user, rules, at: now, clock: clock) {
+            if let refusal = self.refusal(of: more, user, place, rules, at: now, clock: clock) {
                 return .holdRefused(refusal, call.view(at: now))
             }
-            Self.draw(more, for: place, of: user, rules, at: now)
+            Self.take(more, for: place, of: user, rules, at: now)
         }
         user.calls[place].cost += more
         if let seconds = command.holdSeconds {
@@ -203,11 +216,16 @@ extension ReferenceModel {
     }
 
     private func refusal(
-        of more: Int64, _ user: User, _ rules: LedgerRules, at now: Int64, clock: Int64
+        of more: Int64, _ user: User, _ place: Int, _ rules: LedgerRules, at now: Int64,
+        clock: Int64
     ) -> HoldRefusal? {
         guard let account = user.account,
             Self.isEntitled(account, at: now, grace: rules.pastDueGrace)
         else { return .subscriptionInactive }
+        guard more > 0 else { return nil }
+        if user.calls[place].parent != nil {
+            return Self.refusal(of: more, outOfParentOf: place, of: user, at: now)
+        }
         let needed = Credits(clamping: more)
         guard more > Self.available(to: user, rules, at: now) else {
             return Self.overspent(user, more, at: now, clock: clock)
@@ -230,7 +248,7 @@ extension ReferenceModel {
         let name = "capture \(command.captureID)"
         if let answer = closed(name, request, user, place, at: now) { return answer }
         let call = user.calls[place]
-        let held = call.cost - call.charged
+        let held = call.kept
         var part: Int64
         switch command.part {
         case .credits(let credits): part = credits.micros
@@ -262,8 +280,10 @@ extension ReferenceModel {
             guard case .holdRefused(_, let view) = answer, view.status == .failed else {
                 return answer
             }
+            Self.cancelAll(below: place, of: user, at: now)
             return .hold(view, isReplay: true)
         }
+        Self.cancelAll(below: place, of: user, at: now)
         user.calls[place].ended = .failed
         Self.giveBack(place, of: user, at: now)
         user.changedAt = now

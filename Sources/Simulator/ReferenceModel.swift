@@ -25,16 +25,23 @@ final class ReferenceModel {
         _ operation: SimulatedOperation, _ rules: LedgerRules, at now: Int64, clock: Int64,
         fresh: UUID?
     ) -> Answer {
-        if let user = users[operation.command.userID] {
-            var subject: UUID?
-            switch operation.command.subject {
-            case .id(let id): subject = id
-            case .key(let key): subject = user.placeOfKey[key].map { user.calls[$0].id }
-            case nil: break
-            }
-            Self.noteLapsed(user, but: subject, at: now)
+        guard let user = users[operation.command.userID],
+            user.calls.contains(where: { $0.isExpired(at: now) && $0.holdsDraws })
+        else { return decide(operation, rules, at: now, clock: clock, fresh: fresh) }
+        var subject: UUID?
+        switch operation.command.subject {
+        case .id(let id): subject = id
+        case .key(let key): subject = user.placeOfKey[key].map { user.calls[$0].id }
+        case nil: break
         }
-        return decide(operation, rules, at: now, clock: clock, fresh: fresh)
+        let (before, changedAt) = (Balance(user), user.changedAt)
+        Self.noteLapsed(user, but: subject, at: now)
+        let noted = Balance(user)
+        let answer = decide(operation, rules, at: now, clock: clock, fresh: fresh)
+        // What changes nothing is not remembered: the next decision may be by a clock that is
+        // behind, at which less has lapsed.
+        if user.changedAt == changedAt, Balance(user) == noted { before.restore(user) }
+        return answer
     }
 
     private func decide(
@@ -75,6 +82,8 @@ final class ReferenceModel {
         }
         let maximum = feature.maximumHoldSeconds ?? rules.reservationTTL
         if let seconds = command.holdSeconds, seconds > maximum { return .holdTooLong(maximum) }
+        let parent = command.parent.flatMap { placeOfCall[$0] }
+        if command.parent != nil, parent?.user != command.userID { return .unknownParent }
         Self.noteLapsed(user, at: now)
         guard catchUp(user, rules, at: now), let account = user.account,
             let plan = rules.catalog.plan(account.planID)
@@ -90,7 +99,7 @@ final class ReferenceModel {
         }
         if let known {
             let status = known.status(at: now)
-            if known.feature != command.featureKey {
+            if known.feature != command.featureKey || known.parent != parent?.place {
                 return .denied(.requestMismatch(usageID: known.id, status), limits())
             }
             if status != .pending || known.acceptedAs != nil {
@@ -99,40 +108,50 @@ final class ReferenceModel {
                 return .denied(.requestAlreadyFinished(usageID: known.id, told), limits())
             }
             return .granted(
-                known.id, credits: known.cost - known.charged, expiresAt: known.expiresAt,
+                known.id, credits: known.kept, expiresAt: known.expiresAt,
                 isReplay: true, limits())
         }
         let multiplier = plan.pricing.multiplier.millionths
         let cost = ReferencePrice(feature, multiplier).held(for: command.call.announced)
-        if cost > Self.available(to: user, rules, at: now) {
+        if let parent {
+            if let denial = Self.denial(by: user.calls[parent.place], cost, at: now) {
+                return .denied(denial, limits())
+            }
+        } else if cost > Self.available(to: user, rules, at: now) {
             let reset = Self.quotaReturns(account, rules, at: now)
-            return .denied(
-                .quotaExceeded(
-                    used: Credits(
-                        clamping: Self.used(by: user) + Self.reserved(by: user, at: now)),
-                    limit: Credits(
-                        clamping: account.period.granted + Self.ofGrants(of: user, at: now)),
-                    needed: Credits(clamping: cost),
-                    retryAfter: Self.seconds(from: clock, to: reset)),
-                limits())
+            return .denied(Self.quotaExceeded(user, cost, reset, at: now, clock), limits())
         }
-        if let refusal = Self.overspent(user, cost, at: now, clock: clock) {
+        if parent == nil, let refusal = Self.overspent(user, cost, at: now, clock: clock) {
             return .denied(.spendingLimitReached(refusal), limits())
         }
         guard let id = fresh, placeOfCall[id] == nil else { return .unknownUsage }
-        placeOfCall[id] = (command.userID, user.calls.count)
-        user.placeOfKey[command.key] = user.calls.count
-        let call = Call(
-            id: id, feature: command.featureKey, period: account.period.number, cost: cost,
-            createdAt: now,
-            expiresAt: now + 1_000_000
-                * (command.holdSeconds ?? min(maximum, rules.reservationTTL)),
-            terms: feature, multiplier: multiplier, announcedModel: command.call.model)
-        user.calls.append(call)
-        Self.draw(cost, for: user.calls.count - 1, of: user, rules, at: now)
+        let seconds = command.holdSeconds ?? min(maximum, rules.reservationTTL)
+        begin(
+            Call(
+                id: id, feature: command.featureKey, period: account.period.number, cost: cost,
+                createdAt: now, expiresAt: now + 1_000_000 * seconds, terms: feature,
+                multiplier: multiplier, announcedModel: command.call.model,
+                parent: parent?.place), command, user)
+        Self.take(cost, for: user.calls.count - 1, of: user, rules, at: now)
         user.changedAt = now
         return .granted(
-            id, credits: cost, expiresAt: call.expiresAt, isReplay: false, limits())
+            id, credits: cost, expiresAt: now + 1_000_000 * seconds, isReplay: false, limits())
+    }
+
+    private static func quotaExceeded(
+        _ user: User, _ cost: Int64, _ reset: Int64, at now: Int64, _ clock: Int64
+    ) -> ValidateUsage.Denial {
+        .quotaExceeded(
+            used: Credits(clamping: used(by: user) + reserved(by: user, at: now)),
+            limit: Credits(
+                clamping: (user.account?.period.granted ?? 0) + ofGrants(of: user, at: now)),
+            needed: Credits(clamping: cost), retryAfter: seconds(from: clock, to: reset))
+    }
+
+    private func begin(_ call: Call, _ command: ValidateUsage, _ user: User) {
+        placeOfCall[call.id] = (command.userID, user.calls.count)
+        user.placeOfKey[command.key] = user.calls.count
+        user.calls.append(call)
     }
 
     /// Active, trialing or past due within the grace; what was paid for is theirs whatever the

@@ -29,17 +29,27 @@ extension ReferenceModel {
         return amount
     }
 
-    /// What lapsed of former pools joins their rollovers.
+    /// What lapsed goes back to open parents, in the order in which it lapsed, and what lapsed of
+    /// former pools joins their rollovers.
     static func noteLapsed(_ user: User, but subject: UUID? = nil, at now: Int64) {
-        for place in user.calls.indices
-        where user.calls[place].isExpired(at: now) && user.calls[place].id != subject {
-            giveBack(place, of: user, at: user.calls[place].expiresAt)
+        let lapsed = user.calls.indices.filter { user.calls[$0].isExpired(at: now) }
+            .sorted { (user.calls[$0].expiresAt, $1) < (user.calls[$1].expiresAt, $0) }
+        let own = lapsed.first { user.calls[$0].id == subject }
+        for place in lapsed {
+            let call = user.calls[place]
+            // What has to do with it and lapsed after it waits for it.
+            if place == own, isKin(place, of: user) { return }
+            if place == own { continue }
+            giveBack(place, of: user, at: call.expiresAt, isLapse: true)
         }
     }
 
     /// What a call that ends held of a former pool joins that period's rollover, while that is
     /// open and its cap allows.
-    static func giveBack(_ place: Int, of user: User, at instant: Int64) {
+    static func giveBack(
+        _ place: Int, of user: User, at instant: Int64, isLapse: Bool = false
+    ) {
+        if giveBackToParent(place, of: user, at: isLapse ? instant - 1 : instant) { return }
         guard let running = user.account?.period.number else { return }
         let open = user.grants.indices.filter { isOpen($0, of: user) }
         let held = user.calls[place].draws
@@ -66,5 +76,33 @@ extension ReferenceModel {
             for draw in call.draws where draw.grant == place { charged += draw.charged }
         }
         return held > 0 || grant.amount - charged > grant.takeBack
+    }
+}
+
+extension ReferenceModel {
+    /// What calls hold of where, and what may join rollovers.
+    struct Balance: Equatable {
+        private let draws: [[Draw]]
+        private let lent: [Int64]
+        private let amounts: [Int64]
+        private let rooms: [Int64?]
+
+        init(_ user: User) {
+            draws = user.calls.map(\.draws)
+            lent = user.calls.map(\.lent)
+            amounts = user.grants.map(\.amount)
+            rooms = user.grants.map { $0.rolled?.room }
+        }
+
+        func restore(_ user: User) {
+            for place in draws.indices {
+                user.calls[place].draws = draws[place]
+                user.calls[place].lent = lent[place]
+            }
+            for place in amounts.indices {
+                user.grants[place].amount = amounts[place]
+                if let room = rooms[place] { user.grants[place].rolled?.room = room }
+            }
+        }
     }
 }

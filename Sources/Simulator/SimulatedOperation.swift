@@ -82,6 +82,7 @@ package enum Answer: Equatable, Sendable {
     case unknownUser
     case deactivatedUser
     case unknownFeature
+    case unknownParent
     case granted(UUID, credits: Int64, expiresAt: Int64, isReplay: Bool, [LimitView])
     case denied(ValidateUsage.Denial, [LimitView])
     case unknownUsage
@@ -167,6 +168,7 @@ extension Answer {
         case .unknownUser: "unknown user"
         case .deactivatedUser: "deactivated"
         case .unknownFeature: "unknown feature"
+        case .unknownParent: "unknown parent"
         case .unknownUsage: "unknown usage"
         case .notTheirs: "not theirs"
         case .accepted: "accepted"

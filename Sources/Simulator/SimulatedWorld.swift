@@ -84,8 +84,8 @@ final class SimulatedWorld {
     func happen(_ step: SimulationStep) throws {
         switch step.event {
         case .signUp(let person): try signUp(person)
-        case .validate(let person, let request, let hash, let feature, let seconds):
-            validate(step.serial, person, request, hash, feature, seconds)
+        case .validate(let person, let request, let hash, let feature, let seconds, let parent):
+            validate(step.serial, person, request, hash, feature, seconds, parent)
         case .commit(let serial, let success, let manner, let amount):
             commit(serial, success, manner, amount)
         case .record(let person, let request, let hash, let feature, let ago, let amount):
@@ -170,9 +170,10 @@ final class SimulatedWorld {
 
     private func validate(
         _ serial: Int, _ person: Int, _ request: Int, _ hash: Int, _ feature: Int,
-        _ holdSeconds: Int64?
+        _ holdSeconds: Int64?, _ parent: Int?
     ) {
         let features = SimulationProfile.features
+        let none = Self.identifier(8, UInt32(serial))
         wait(
             .validate(
                 ValidateUsage(
@@ -180,6 +181,7 @@ final class SimulatedWorld {
                     featureKey: features.indices.contains(feature)
                         ? features[feature] : "career.unknown",
                     call: announcement(request), holdSeconds: holdSeconds,
+                    parent: parent.flatMap { $0 < 0 ? none : calls[$0]?.id },
                     randomness: SimulationRandom.mix(UInt64(serial)))), .call(serial: serial))
     }
 

@@ -12,7 +12,9 @@ package enum SimulationEvent: Sendable {
     /// The person signs up, unless they have an account, and gets a free subscription.
     case signUp(person: Int)
     /// A tool server asks; a number that was used before is a retry or a poisoned key.
-    case validate(person: Int, request: Int, hash: Int, feature: Int, holdSeconds: Int64?)
+    /// The parent is the step that granted it; one that granted nothing is no call at all.
+    case validate(
+        person: Int, request: Int, hash: Int, feature: Int, holdSeconds: Int64?, parent: Int?)
     /// A tool server tells how the call ended that the step `of` was granted.
     case commit(of: Int, success: Bool, CommitManner, SimulatedAmount)
     /// A tool server tells of a call that ran unasked, so many seconds ago.

@@ -17,6 +17,7 @@ struct StoredRowsChecker {
             return
         }
         try checkLogs(stored, model)
+        try checkFamilies(stored)
         try checkSteps(stored, expected)
         try checkGrants(id, stored)
         guard let account = stored.account else {
@@ -157,12 +158,30 @@ struct StoredRowsChecker {
                 log.creditsReserved.micros == call.cost,
                 log.creditsCharged?.micros ?? 0 == call.charged,
                 log.creditsNotCharged.micros == call.notCharged,
+                !log.isCommitted || log.creditsLent.micros == call.lent,
                 log.expiresAt.micros == call.expiresAt, log.isLate == call.isLate
             else {
                 throw Disagreement(
                     kind: "invariant: charge", detail: "charged or held wrongly: \(log)")
             }
             seen[log.id] = log
+        }
+    }
+
+    /// What a running call has lent is what its children took of it.
+    private func checkFamilies(_ stored: StoredUser) throws {
+        var taken: [UUID: Int64] = [:]
+        for log in stored.logs {
+            guard let parent = log.parentID else { continue }
+            taken[parent, default: 0] +=
+                log.status == .pending
+                ? log.creditsReserved.micros
+                : (log.creditsCharged?.micros ?? 0) + log.creditsLent.micros
+        }
+        for log in stored.logs where log.status == .pending {
+            guard log.creditsLent.micros == taken[log.id] ?? 0 else {
+                throw Disagreement(kind: "invariant: lent", detail: "\(log)")
+            }
         }
     }
 
@@ -203,4 +222,8 @@ struct StoredRowsChecker {
         }
         grantsSeen[id] = stored.grants
     }
+}
+
+extension UsageLog {
+    fileprivate var isCommitted: Bool { status == .success || status == .failed }
 }

@@ -117,6 +117,72 @@ struct CallExplanationTests {
         #expect(explain(late).sentence.hasPrefix("This call succeeded late and cost 0.50"))
     }
 
+    @Test("Over-use of a call that held by announced tokens is told apart from its hold")
+    mutating func announcedOveruse() {
+        let million = credits("1000000")
+        let feature = FeatureCostConfig(
+            featureKey: "match", productType: "career", internalCost: .zero,
+            tokenPrices: [TokenPrice(model: "m", input: million, output: million)],
+            defaultHold: credits("5"), overuse: .ifAvailable)
+        ledger.rules = LedgerRules(
+            catalog: try! Catalog(
+                revision: 2, plans: [TestLedger.free, TestLedger.plus, TestLedger.pro],
+                features: [feature]), reservationTTL: 900, pastDueGrace: 0)
+        let user = ledger.newUser()
+        let outcome = ledger.apply(
+            ValidateUsage(
+                key: IdempotencyKey(userID: user, requestID: "a", payloadHash: "0"),
+                featureKey: "match",
+                call: UsageLog.Call(
+                    endpoint: "/", method: "POST", maxOutputTokens: 2, model: "m", inputTokens: 1),
+                randomness: 1))
+        guard case .granted(let grant, _) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        ledger.apply(
+            CommitUsage(
+                userID: user, usageID: grant.usageID, result: .success,
+                metrics: UsageLog.Metrics(inputTokens: 1, outputTokens: 6)))
+        #expect(told(grant.usageID) == ["held 3.00", "overused 4.00", "settled 7.00"])
+        #expect(explain(grant.usageID).log.creditsReserved == credits("7"))
+    }
+
+    @Test("What lapses tells what was left then, not what the next call has left")
+    mutating func lapsed() {
+        let user = ledger.newUser()
+        let forgotten = ledger.reserve(user, "a")
+        ledger.advance(seconds: 900)
+        let next = ledger.reserve(user, "b")
+        #expect(ledger.logs[forgotten]?.balances.after == credits("25"))
+        #expect(ledger.logs[next]?.balances.before == credits("25"))
+    }
+
+    @Test("A child and its parent name each other")
+    mutating func family() {
+        let user = ledger.newUser()
+        let run = ledger.reserve(user, "a")
+        let outcome = ledger.apply(
+            ValidateUsage(
+                key: IdempotencyKey(userID: user, requestID: "b", payloadHash: "0"),
+                featureKey: "words", call: UsageLog.Call(endpoint: "/", method: "POST"),
+                parent: run, randomness: 1))
+        guard case .granted(let child, _) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        succeed(user, child.usageID)
+        succeed(user, run, "0.25")
+        #expect(told(run) == ["held 1.00", "settled 0.25", "released 0.25"])
+        #expect(
+            explain(run).sentence.hasSuffix("; 0.50 it held went to calls that it started."))
+        #expect(
+            explain(child.usageID).sentence.hasSuffix("paid out of the hold of call \(run.text)."))
+        #expect(
+            explain(child.usageID).log.balances
+                == UsageLog.Balances(before: credits("24"), after: credits("24")))
+    }
+
     @Test("Terms that do not reproduce what was held are not told of")
     mutating func otherTerms() {
         let user = ledger.newUser()

@@ -145,6 +145,24 @@ struct SpendingLimitTests {
         #expect(ledger.brokenInvariants() == [])
     }
 
+    @Test("A raise by nothing spends nothing, and no lowered limit refuses it")
+    mutating func raiseByNothing() {
+        let user = ledger.newUser()
+        let usage = ledger.reserve(user, "a")
+        limit(user, day: "0.5")
+        let outcome = ledger.apply(
+            ExtendHold(
+                userID: user, usageID: usage, extensionID: "e", holdSeconds: 900,
+                raise: .to(
+                    AnnouncedUsage(
+                        model: nil, inputTokens: 1, inputChars: nil, maxOutputTokens: 1))))
+        guard case .done(let state, isReplay: false, _) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(state.creditsReserved == credits("1"))
+    }
+
     @Test("What is held by a period that is over counts until it ends, and what lapsed does not")
     mutating func formerPeriod() {
         let user = ledger.newUser()

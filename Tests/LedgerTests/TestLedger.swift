@@ -65,7 +65,8 @@ struct TestLedger {
             entries: entries, logs: Array(logs.values),
             knownGrants: Set(
                 grants.map { GrantKey(userID: $0.userID, kind: $0.kind, cause: $0.cause) }),
-            counters: counters, steps: Array(steps.values))
+            counters: counters, steps: Array(steps.values),
+            families: families(command.subject))
         let outcome: Command.Outcome
         do {
             outcome = try batch.apply(command, rules, clock: now)
@@ -79,6 +80,11 @@ struct TestLedger {
         grants += batch.grants
         history += batch.history
         return outcome
+    }
+
+    private func families(_ subject: LedgerSubject?) -> [UUID: Set<UUID>] {
+        guard case .id(let id) = subject else { return [:] }
+        return [id: LedgerBatch.running(below: id, in: logs.values)]
     }
 
     private func latestGrants(_ user: UUID) -> [CreditGrant] {
@@ -159,6 +165,7 @@ struct TestLedger {
                     steps.values.filter { $0.userID == user }, at: brakes.spending.countedAt)
                 if sum != brakes.spending { broken.append("spending") }
             }
+            broken += brokenFamilies(own)
             if used != account.context.used { broken.append("used") }
             if reserved != account.context.reserved { broken.append("reserved") }
             if allocated != account.context.allocated { broken.append("allocated") }

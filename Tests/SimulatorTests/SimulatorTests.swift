@@ -90,6 +90,8 @@ struct SimulatorTests {
             "commit: SUCCESS, late, not all charged", "validate: hold too long",
             "extend: done", "extend: done again", "extend: quota_exceeded",
             "validate: spending_limit_reached", "extend: spending_limit_reached",
+            "validate: parent_ended", "validate: parent_hold_exceeded",
+            "validate: unknown parent",
             "limit spending: limited", "limit spending: none", "read limits: none",
             "extend: request_mismatch", "extend: hold too long", "extend: already_ended EXPIRED",
             "capture: done", "capture: done again", "capture: hold_exceeded",

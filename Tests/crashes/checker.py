@@ -43,10 +43,13 @@ class StoredLog:
     charged: int | None
     # The kinds and names of what was done with its hold.
     steps: frozenset = frozenset()
+    lent: int = 0
+    # The usage id of the log out of whose hold its own was taken.
+    parent: str | None = None
 
     @property
     def held(self):
-        return self.reserved - (self.charged or 0) if self.status == PENDING else 0
+        return self.reserved - (self.charged or 0) - self.lent if self.status == PENDING else 0
 
     @property
     def key(self):
@@ -115,7 +118,7 @@ def check_stored(calls, end):
     for log in end.logs:
         if log.key not in asked:
             raise Violation(f"nobody asked for {log}")
-        if (log.charged or 0) > log.reserved or log.status == SUCCESS and log.charged is None:
+        if (log.charged or 0) + log.lent > log.reserved or log.status == SUCCESS and log.charged is None:
             raise Violation(f"charged otherwise than reserved: {log}")
         if log.status not in (PENDING, SUCCESS, FAILED):
             raise Violation(f"cannot have ended so: {log}")
@@ -134,6 +137,8 @@ def resolve(call, keys):
     asked, answer = dict(call.asked), call.answer and dict(call.answer)
     if "usage_id" in asked:
         asked["key"] = keys.get(asked["usage_id"])
+    if asked.get("parent_usage_id"):
+        asked["parent"] = keys.get(asked["parent_usage_id"])
     if answer and answer.get("usage_id"):
         answer["usage_id"] = keys.get(answer["usage_id"])
     return replace(call, asked=asked, answer=answer)
@@ -161,7 +166,9 @@ def could_matter(call, reserved, stored):
 
 def facts_of(name, end):
     """How the model must end: each log's status and cost, each adjustment's amount."""
-    facts = {log.key: (log.feature, log.status, log.reserved, log.charged or 0, log.steps)
+    keys = {log.usage_id: log.key for log in end.logs}
+    facts = {log.key: (log.feature, log.status, log.reserved, log.charged or 0, log.steps,
+                       keys.get(log.parent))
              for log in end.logs if log.account == name}
     return facts | {("adjust", account, adjustment): credits
                     for (account, adjustment), credits in end.adjustments.items()
@@ -172,7 +179,7 @@ def as_stored(fact):
     if isinstance(fact, int):
         return fact
     return (fact.feature, fact.status, fact.cost, fact.charged,
-            frozenset(step[:2] for step in fact.steps))
+            frozenset(step[:2] for step in fact.steps), fact.parent)
 
 
 class Search:
@@ -241,58 +248,66 @@ class Search:
         as it was answered; none, and the reason."""
         ways, reason = [], None
         for settled in self.settled_before(call):
-            if any(all(change in settled for change in way) for way, _ in ways):
-                # What needs not be done yet can wait.
+            if call.kind != "accept" and any(
+                    all(change in settled for change in way) for way, _ in ways):
+                # What needs not be done yet can wait; but what children have given back before an
+                # acceptance is its own.
                 continue
             for change in settled:
                 self.account.apply(change)
-            answer, change = self.account.decide(call)
+            answer, changes = self.account.decide(call)
             for done in reversed(settled):
                 self.account.undo(done)
-            if call.answer is None and change is None:
+            if call.answer is None and not changes:
                 reason = "without an effect it is as if it were left out"
             elif call.answer and any(
                     call.answer.get(name) != value for name, value in answer.items()):
                 reason = reason or f"the rules say {answer}"
-            elif change is not None and not self.may_become(change):
-                reason = reason or f"{change.new} is not what is stored"
+            elif not all(self.may_become(change) for change in changes):
+                reason = reason or f"{[change.new for change in changes]} is not what is stored"
             else:
-                ways.append((settled, [*settled, *([change] if change else [])]))
+                ways.append((settled, [*settled, *changes]))
         return [changes for _, changes in ways], reason
 
     def settled_before(self, call):
         """What the worker may have done since the last call that could tell; the least first."""
         yield []
         keys = [key for key in self.account.accepted if self.may_become(self.settling(key))]
-        if call.kind == "accept":
-            keys = [key for key in keys if key == call.asked["key"]]
+        own = call.asked.get("key")
+        if call.kind in ("accept", "commit", "capture"):
+            keys = [key for key in keys if key == own and call.kind == "accept"
+                    or self.account.facts[key].parent == own and self.gives_back(key)]
         elif call.kind in ("validate", "extend"):
-            if call.answer and call.answer.get("code") not in ("reserved", "extended"):
+            if call.answer and call.answer.get("code") not in ("reserved", "replayed", "extended"):
                 return
-            keys = [key for key in keys if self.gives_back(self.account.facts[key])]
+            keys = [key for key in keys if self.gives_back(key)]
         elif call.kind != "balance":
             return
         for count in range(1, len(keys) + 1):
             for chosen in combinations(keys, count):
                 if call.kind != "balance" or self.makes_up(chosen, call.answer):
-                    yield [self.settling(key) for key in chosen]
+                    yield self.settlings(chosen)
 
-    @staticmethod
-    def gives_back(log):
-        """Whether the account has more to spend once the accepted commit is applied."""
-        return log.applied().charged - log.charged < log.held
+    def gives_back(self, key):
+        """Whether more can be held once the accepted commit is applied."""
+        log = self.account.facts[key]
+        return self.account.applied(key).charged - log.charged < self.account.held(key)
 
     def makes_up(self, keys, balance):
         """Whether these logs' costs are the difference between what is known and what was told."""
-        logs = [self.account.facts[key] for key in keys]
-        used = sum(log.applied().charged - log.charged for log in logs)
-        return (balance["credits_used"] - self.account.used == used
-                and self.account.reserved - balance["credits_reserved"]
-                == sum(log.held for log in logs))
+        changes = self.settlings(keys)
+        for change in changes:
+            self.account.apply(change)
+        told = (self.account.used, self.account.reserved)
+        for change in reversed(changes):
+            self.account.undo(change)
+        return told == (balance["credits_used"], balance["credits_reserved"])
+
+    def settlings(self, keys):
+        return self.account.one_by_one(keys, self.account.applied)
 
     def settling(self, key):
-        log = self.account.facts[key]
-        return Change(key, log, log.applied())
+        return self.settlings([key])[0]
 
     def may_become(self, change):
         """A log is never removed, leaves PENDING once and only grows until then, so the stored end

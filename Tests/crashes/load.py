@@ -25,8 +25,9 @@ class Target:
     def __init__(self, user, token):
         self.id = user.id
         self.headers = {"Authorization": f"Bearer {token}", **KEY}
-        # (request_id, payload_hash, feature_key) and usage ids; clients only append.
-        self.requests, self.usages = [], []
+        # (request_id, payload_hash, feature_key, parent) and usage ids, those of calls without a parent
+        # once more; clients only append.
+        self.requests, self.usages, self.roots = [], [], []
 
 
 class Client:
@@ -52,6 +53,8 @@ class Client:
             answer = self.settle(kind, target, asked)
             if kind == "validate" and answer and answer.get("code") == "reserved":
                 target.usages.append(answer["usage_id"])
+                if not asked.get("parent_usage_id"):
+                    target.roots.append(answer["usage_id"])
                 self.open.append((target, answer["usage_id"]))
         for connection in self.connections:
             if connection:
@@ -107,22 +110,32 @@ class Client:
     def new_request(self, target):
         self.count += 1
         request = (f"{self.number}-{self.count}", self.payload(),
-                   self.random.choice(self.features))
+                   self.random.choice(self.features), self.parent(target))
         target.requests.append(request)
         return self.request(target, *request)
 
     def earlier_request(self, target):
         """Half of them with another payload, a few of the others for another feature."""
-        request_id, payload_hash, feature = self.some(target.requests)
+        request_id, payload_hash, feature, parent = self.some(target.requests)
+        if self.random.random() < 0.1:
+            parent = self.parent(target)
         if self.random.random() < 0.5:
             payload_hash = self.payload()
         elif self.random.random() < 0.2:
             feature = self.random.choice(self.features)
-        return self.request(target, request_id, payload_hash, feature)
+        return self.request(target, request_id, payload_hash, feature, parent)
 
-    def request(self, target, request_id, payload_hash, feature):
-        return "validate", target, {
-            "request_id": request_id, "payload_hash": payload_hash, "feature_key": feature}
+    def parent(self, target):
+        """One in six calls is paid out of the hold of another, now and then of somebody else's."""
+        if self.random.random() > 1 / 6:
+            return None
+        if self.random.random() < 0.05:
+            target = self.some(self.targets)
+        return self.some(target.roots) if target.roots else None
+
+    def request(self, target, request_id, payload_hash, feature, parent):
+        asked = {"request_id": request_id, "payload_hash": payload_hash, "feature_key": feature}
+        return "validate", target, asked | ({"parent_usage_id": parent} if parent else {})
 
     def payload(self):
         return f"{self.random.getrandbits(256):064x}"

@@ -31,7 +31,9 @@ class Step(NamedTuple):
 
 class Log(NamedTuple):
     """A usage log. `cost` is all that it ever held. `accepted` is the outcome of a commit that is queued
-    and not yet applied, `accepted_credits` what that is to charge, None for all that is held."""
+    and not yet applied, `accepted_credits` what that is to charge, None for all that is held. `parent` is
+    the key of the log out of whose hold its own was taken, `lent` what of its own hold was with its
+    children when it ended."""
     feature: str
     cost: int
     status: str = PENDING
@@ -39,20 +41,13 @@ class Log(NamedTuple):
     charged: int = 0
     accepted_credits: int | None = None
     steps: frozenset = frozenset()
+    parent: tuple | None = None
+    lent: int = 0
 
     @property
-    def held(self):
-        return self.cost - self.charged if self.status == PENDING else 0
-
-    def ends(self, outcome, credits):
-        """The log once it has ended so, charging at most what it holds."""
-        more = min(self.held if credits is None else credits, self.held) * (outcome == SUCCESS)
-        return self._replace(
-            status=outcome, accepted=None, accepted_credits=None, charged=self.charged + more)
-
-    def applied(self):
-        """The log once its accepted commit is applied."""
-        return self.ends(self.accepted, self.accepted_credits)
+    def of_parent(self):
+        """What of its parent's hold is with it."""
+        return self.cost if self.status == PENDING else self.charged + self.lent
 
 
 def amount(asked, name="credits"):
@@ -85,19 +80,69 @@ class Account:
         self.allocated, self.used, self.reserved, self.granted = rules.allocation, 0, 0, 0
         # Equal for equal facts, in whatever order they came about.
         self.fingerprint = 0
+        # The keys of logs by those of their parents.
+        self.children = {}
 
     def decide(self, call):
-        """What a call asks for here and now: the answer, and the change if there is one."""
-        return getattr(self, call.kind)(call.asked)
+        """What a call asks for here and now: the answer, and the changes in their order."""
+        answer, change = getattr(self, call.kind)(call.asked)
+        changes = change if isinstance(change, list) else [change] if change else []
+        return answer, changes
+
+    def lent(self, key):
+        """What of a log's hold is with its children."""
+        log = self.facts[key]
+        if log.status != PENDING:
+            return log.lent
+        return sum(self.facts[child].of_parent for child in self.children.get(key, ()))
+
+    def held(self, key):
+        log = self.facts[key]
+        return log.cost - log.charged - self.lent(key) if log.status == PENDING else 0
+
+    def ended(self, key, outcome, credits):
+        """The log once it has ended so, charging at most what it holds."""
+        log, held = self.facts[key], self.held(key)
+        more = min(held if credits is None else credits, held) * (outcome == SUCCESS)
+        return log._replace(
+            status=outcome, accepted=None, accepted_credits=None, charged=log.charged + more,
+            lent=self.lent(key))
+
+    def applied(self, key):
+        """The log once its accepted commit is applied."""
+        log = self.facts[key]
+        return self.ended(key, log.accepted, log.accepted_credits)
+
+    def one_by_one(self, keys, change_of):
+        """The changes of these logs, each made after those before it."""
+        changes = []
+        for key in keys:
+            changes.append(Change(key, self.facts[key], change_of(key)))
+            self.apply(changes[-1])
+        for change in reversed(changes):
+            self.undo(change)
+        return changes
+
+    def running_below(self, key):
+        """Logs that run below one and may be canceled, those below another before that."""
+        found = []
+        for child in sorted(self.children.get(key, ())):
+            found += self.running_below(child)
+            if self.facts[child].status == PENDING and not self.facts[child].accepted:
+                found.append(child)
+        return found
 
     def apply(self, change):
         key, old, new = change
-        self.count(old, -1)
-        self.count(new, 1)
+        parent = getattr(new or old, "parent", None)
+        self.count(key, old, parent, -1)
         if new is None:
             del self.facts[key]
         else:
             self.facts[key] = new
+        if parent and (old is None or new is None):
+            self.children[parent] = self.children.get(parent, frozenset()) ^ {key}
+        self.count(key, new, parent, 1)
         if getattr(new, "accepted", None):
             self.accepted.add(key)
         else:
@@ -107,11 +152,14 @@ class Account:
     def undo(self, change):
         self.apply(Change(change.key, change.new, change.old))
 
-    def count(self, fact, sign):
+    def count(self, key, fact, parent, sign):
+        """A child's fact says what its parent holds, too."""
+        if parent:
+            self.reserved += sign * self.held(parent)
         if isinstance(fact, Log):
             self.granted += sign
             self.used += sign * fact.charged
-            self.reserved += sign * fact.held
+            self.reserved += sign * self.held(key)
         elif fact is not None:
             self.allocated += sign * fact
 
@@ -119,21 +167,32 @@ class Account:
         key = ("log", self.name, asked["request_id"], asked["payload_hash"])
         log = self.facts.get(key)
         cost = self.rules.costs[asked["feature_key"]]
+        parent = asked.get("parent")
+        if asked.get("parent_usage_id") and parent not in self.facts:
+            return {"http": 404, "code": "usage_not_found"}, None
         if self.rules.per_day is not None and self.granted >= self.rules.per_day:
             return {"http": 429, "code": "rate_limited", "usage_id": None}, None
-        if log and log.feature != asked["feature_key"]:
+        if log and (log.feature, log.parent) != (asked["feature_key"], parent):
             return {"http": 409, "code": "request_mismatch"}, None
         if log and (log.status != PENDING or log.accepted):
             return {"http": 409, "code": "request_already_finished", "usage_id": key,
                     **ended(log)}, None
         if log:
             return {"http": 200, "code": "replayed", "usage_id": key, "status": PENDING,
-                    "credits_reserved": log.held}, None
-        if self.used + self.reserved + cost > self.allocated:
+                    "credits_reserved": self.held(key)}, None
+        if parent and self.has_ended(parent):
+            return {"http": 409, "code": "parent_ended", "usage_id": None}, None
+        if parent and cost > self.held(parent):
+            return {"http": 429, "code": "parent_hold_exceeded", "usage_id": None}, None
+        if not parent and self.used + self.reserved + cost > self.allocated:
             return {"http": 429, "code": "quota_exceeded", "usage_id": None}, None
         answer = {"http": 200, "code": "reserved", "usage_id": key, "status": PENDING,
                   "credits_reserved": cost}
-        return answer, Change(key, None, Log(asked["feature_key"], cost))
+        return answer, Change(key, None, Log(asked["feature_key"], cost, parent=parent))
+
+    def has_ended(self, key):
+        """Nothing may be taken out of the hold of a log whose commit was accepted."""
+        return self.facts[key].status != PENDING or bool(self.facts[key].accepted)
 
     def commit(self, asked):
         refusal, key, log = self.find(asked)
@@ -144,7 +203,8 @@ class Account:
             return {"http": 409, "success": False, **ended(log)}, None
         new = log
         if log.status == PENDING:
-            new = log.applied() if log.accepted else log.ends(outcome, amount(asked))
+            new = (self.applied(key) if log.accepted
+                   else self.ended(key, outcome, amount(asked)))
         answer = {"http": 200, "success": True, "status": outcome, "credits_charged": new.charged}
         return answer, None if new == log else Change(key, log, new)
 
@@ -156,22 +216,36 @@ class Account:
         answer = {"http": 202, "success": True, "status": PENDING}
         if log.accepted:
             return answer, None
+        credits = amount(asked)
+        if credits is None and self.lent(key):
+            # What its children give back after this is not the commit's.
+            credits = self.held(key)
         return answer, Change(key, log, log._replace(
-            accepted=outcome, accepted_credits=amount(asked) if asked["success"] else None))
+            accepted=outcome, accepted_credits=credits if asked["success"] else None))
 
     def extend(self, asked):
         more = amount(asked, "additional_credits") or 0
         return self.step(
             "extend", asked["extension_id"], (asked.get("hold_seconds"), more), asked,
-            lambda log: {"http": 429, "code": "quota_exceeded"}
-            if self.used + self.reserved + more > self.allocated
-            else log._replace(cost=log.cost + more))
+            lambda log, key: self.refused_raise(log, more)
+            or log._replace(cost=log.cost + more))
+
+    def refused_raise(self, log, more):
+        if not more:
+            return None
+        if log.parent and self.has_ended(log.parent):
+            return {"http": 409, "code": "parent_ended"}
+        if log.parent and more > self.held(log.parent):
+            return {"http": 429, "code": "parent_hold_exceeded"}
+        if not log.parent and self.used + self.reserved + more > self.allocated:
+            return {"http": 429, "code": "quota_exceeded"}
+        return None
 
     def capture(self, asked):
         part = amount(asked)
         return self.step(
             "capture", asked["capture_id"], (part,), asked,
-            lambda log: {"http": 409, "code": "hold_exceeded"} if part > log.held
+            lambda log, key: {"http": 409, "code": "hold_exceeded"} if part > self.held(key)
             else log._replace(charged=log.charged + part))
 
     def step(self, kind, name, body, asked, change):
@@ -186,11 +260,12 @@ class Account:
             return self.told(kind, known.reserved, known.charged), None
         if log.status != PENDING or log.accepted:
             return {"http": 409, "success": False, "code": "already_ended"}, None
-        new = change(log)
+        new = change(log, key)
         if isinstance(new, dict):
             return {"success": False, **new}, None
-        taken = Step(kind, name, body, new.held, new.charged)
-        return (self.told(kind, new.held, new.charged),
+        held = self.held(key) + (new.cost - new.charged) - (log.cost - log.charged)
+        taken = Step(kind, name, body, held, new.charged)
+        return (self.told(kind, held, new.charged),
                 Change(key, log, new._replace(steps=log.steps | {taken})))
 
     @staticmethod
@@ -207,9 +282,10 @@ class Account:
         if SUCCESS in (log.status, log.accepted):
             return {"http": 409, "success": False, "code": "already_ended"}, None
         answer = {"http": 200, "success": True, "code": "canceled", "status": FAILED}
-        if log.status == FAILED or log.accepted:
-            return answer, None
-        return answer, Change(key, log, log.ends(FAILED, None))
+        stopped = self.running_below(key)
+        if log.status == PENDING and not log.accepted:
+            stopped.append(key)
+        return answer, self.one_by_one(stopped, lambda each: self.ended(each, FAILED, None))
 
     def find(self, asked):
         """The log of a commit; `key` is None for an id that nobody was ever given."""

@@ -35,6 +35,15 @@ class Story:
             "http": 200, "code": code, "usage_id": request, "status": "PENDING",
             "credits_reserved": RULES.costs[feature]}, feature, **more)
 
+    def child(self, request, parent, answer=None, **more):
+        """A call that is paid out of the hold of another."""
+        answer = answer or {
+            "http": 200, "code": "reserved", "usage_id": request, "status": "PENDING",
+            "credits_reserved": 1}
+        return self.call("validate", {
+            "request_id": request, "payload_hash": "p", "feature_key": "cheap",
+            "parent_usage_id": parent}, answer, **more)
+
     def refuse(self, request, code="quota_exceeded", feature="cheap", **more):
         return self.validate(
             request, {"http": 429, "code": code, "usage_id": None}, feature, **more)
@@ -122,6 +131,56 @@ def test_a_canceled_call_that_was_charged_all_the_same_is_found():
     story = Story().reserve("a").call("cancel", {"usage_id": "a"}, {
         "http": 200, "success": True, "code": "canceled", "status": "FAILED"})
     story.stored("a", "SUCCESS").ends(1, 0).fails("no order explains")
+
+
+def family(charged=1, run=2):
+    """A run that holds 3, and a call of 1 out of that."""
+    story = Story().reserve("run", "dear").child("a", "run").balance(0, 3)
+    story.commit("a", charged).commit("run", run).balance(charged + run, 0)
+    story.stored("run", "SUCCESS", "dear").stored("a", "SUCCESS").ends(charged + run, 0)
+    story.logs["run", "p"].charged, story.logs["run", "p"].lent = run, charged
+    story.logs["a", "p"].parent = "run"
+    return story
+
+
+def test_a_family_is_explained_up_to_its_ceiling():
+    assert family().check() == 6
+    full = {"http": 429, "code": "parent_hold_exceeded", "usage_id": None}
+    over = {"http": 409, "code": "parent_ended", "usage_id": None}
+    assert family().child("b", "run", over).check() == 7
+    story = Story().reserve("run", "dear").child("a", "run").child("b", "run").child("c", "run")
+    story.child("d", "run", full).balance(0, 3).call(
+        "cancel", {"usage_id": "run"},
+        {"http": 200, "success": True, "code": "canceled", "status": "FAILED"}).balance(0, 0)
+    for request in ("a", "b", "c"):
+        story.stored(request, "FAILED")
+        story.logs[request, "p"].parent = "run"
+    story.stored("run", "FAILED", "dear").ends(0, 0)
+    assert story.check() == 8
+
+
+def test_a_family_that_captures_more_than_its_ceiling_is_found():
+    family(run=3).fails("no order|otherwise")
+
+
+def test_a_call_that_was_taken_out_of_the_balance_and_not_of_its_parent_is_found():
+    story = Story().reserve("run", "dear").child("a", "run").balance(0, 4)
+    story.stored("run", "PENDING", "dear").stored("a", "PENDING").ends(0, 4)
+    story.logs["a", "p"].parent = "run"
+    story.fails("no order")
+
+
+def test_an_accepted_child_gives_back_to_its_parent_some_time_later():
+    def told(charged):
+        story = Story().reserve("run", "dear").child("a", "run").accept("a", success=False)
+        story.commit("run", charged)
+        story.stored("run", "SUCCESS", "dear").stored("a", "FAILED").ends(charged, 0)
+        story.logs["run", "p"].charged, story.logs["a", "p"].parent = charged, "run"
+        return story
+
+    told(2).check()
+    told(3).check()
+    told(1).fails("no order")
 
 
 def test_a_lost_commit_is_found():

@@ -291,10 +291,11 @@ class World:
             steps.setdefault(text(usage), set()).add((kind, name))
         logs = [
             StoredLog(text(user), request_id, payload_hash, text(id), *rest,
-                      frozenset(steps.get(text(id), ())))
-            for user, request_id, payload_hash, id, *rest in service.rows("""
-                SELECT user_id, request_id, payload_hash, id, feature_key, status,
-                    credits_reserved, coalesce(credits_charged, credits_captured)
+                      frozenset(steps.get(text(id), ())), lent, parent and text(parent))
+            for user, request_id, payload_hash, id, lent, parent, *rest in service.rows("""
+                SELECT user_id, request_id, payload_hash, id, credits_lent, parent_usage_id,
+                    feature_key, status, credits_reserved,
+                    coalesce(credits_charged, credits_captured)
                 FROM career_usage_logs""") if text(user) in watched]
         adjustments = {
             (text(user), cause): credits for user, cause, credits in service.rows(

@@ -95,6 +95,7 @@ INVISIBLE = {
     ("standalone_grants", "cause"): FREE_TEXT, ("standalone_grants", "reason"): FREE_TEXT,
     ("standalone_grants", "actor"): FREE_TEXT,
     ("standalone_grants", "created_at"): "the same millisecond of its id",
+    ("career_usage_logs", "credits_overused"): "what a call took beyond is told by it alone",
     ("standalone_grants", "room"): "what may still join a rollover is told by it alone",
     ("standalone_grants", "take_back_total"): "of what is used up, any total may have been asked",
     ("usage_draws", "period_number"): "a period that is over may have been drawn on as well",
@@ -140,6 +141,9 @@ def ledger(tmp_path_factory):
     grow(free, "SUCCESS", credits="0.10")
     grow(free, "CANCELED")
     grow(payer, "PENDING")
+    service.advance(60)
+    lend(free, "SUCCESS")
+    lend(payer, "PENDING")
     limits = {"daily_credits": "20", "monthly_credits": "30"}
     assert service.call("PUT", "/career/usage/limits", limits, free.auth).status == 200
     free.spend()
@@ -153,7 +157,7 @@ def ledger(tmp_path_factory):
 
 def keep_what_is_left(service, folder):
     """Free months roll over."""
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     catalog["plans"][0]["rollover"] = {"max_credits": "3", "periods": 1}
     path = folder / "rolling.json"
     path.write_text(json.dumps(catalog))
@@ -175,6 +179,17 @@ def draw_on_grants(service, user):
     assert user.extend(held, hold_seconds=900, additional_credits="2.5").status == 200
     assert user.capture(held, credits="0.5").status == 200
     service.advance(60)
+
+
+def lend(user, end):
+    """A call whose children run, have succeeded and failed."""
+    usage = user.validate().json["usage_id"]
+    assert user.extend(usage, additional_credits="3").status == 200
+    below = [user.validate(parent_usage_id=usage).json["usage_id"] for _ in range(3)]
+    assert user.commit(below[0], credits="0.5").status == 200
+    assert user.commit(below[1], success=False).status == 200
+    if end == "SUCCESS":
+        assert user.commit(usage).status == 200
 
 
 def grow(user, end, **commit):
@@ -466,6 +481,12 @@ PLANTED = {
         "WHERE source = 'rollover'",
     "a rollover is of another period":
         "UPDATE standalone_grants SET cause = cause || '9' WHERE source = 'rollover'",
+    "a call has lent more than its children took":
+        "UPDATE career_usage_logs SET credits_lent = credits_lent + 1, "
+        "credits_reserved = credits_reserved + 1 "
+        "WHERE status = 'PENDING' AND credits_lent > 0",
+    "a child has no parent":
+        "DELETE FROM career_usage_logs WHERE status = 'SUCCESS' AND credits_lent > 0",
     "a pool forfeited nothing": "DELETE FROM credit_grants WHERE kind = 'forfeiture'",
     "a window was emptied":
         "UPDATE career_subscription_contexts SET minute_count = 0, day_count = 0",

@@ -202,7 +202,7 @@ def test_an_adjustment_takes_at_most_what_remains_of_the_period(user):
 
 
 def test_what_a_month_leaves_over_is_kept_for_the_next_once_under_many_readers(own_service, tmp_path):
-    catalog = json.loads((ROOT / "catalog.json").read_text())
+    catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
     catalog["plans"][0]["rollover"] = {"max_credits": "10", "periods": 1}
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(catalog))

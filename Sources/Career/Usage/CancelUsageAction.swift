@@ -10,8 +10,10 @@ struct CancelUsageCall: Action {
         "Stop an AI call and give back what it holds",
         details: """
             The call ends as FAILED with `failure_type` `canceled`; what was captured stays \
-            charged, and nothing makes it end otherwise. A repetition, and a cancellation of what \
-            has failed, is 200; a call whose success was committed or accepted stays.
+            charged, and nothing makes it end otherwise. With it end all calls that run below it, \
+            at any depth, but for those whose commit was accepted. A repetition, and a \
+            cancellation of what has failed, is 200, and ends what still runs below; a call whose \
+            success was committed or accepted stays.
             """,
         access: .internalKey,
         decisions: [(409, "`already_ended`: SUCCESS or EXPIRED; nothing was changed.")],

@@ -41,11 +41,13 @@ public struct CareerQuotaService: Sendable {
     func canTake(_ count: Int) -> Bool { ledger.canTake(count, in: queue) }
 
     public func validate(
-        _ key: IdempotencyKey, featureKey: String, call: UsageLog.Call, holdSeconds: Int64? = nil
+        _ key: IdempotencyKey, featureKey: String, call: UsageLog.Call, holdSeconds: Int64? = nil,
+        parent: UUID? = nil
     ) async throws -> ValidateUsage.Outcome {
         try await ledger.perform(
             ValidateUsage(
                 key: key, featureKey: featureKey, call: call, holdSeconds: holdSeconds,
+                parent: parent,
                 randomness: .random(in: .min ... .max)),
             in: queue)
     }

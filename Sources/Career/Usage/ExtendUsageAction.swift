@@ -12,15 +12,23 @@ struct ExtendUsageCall: Action {
         details: """
             All or nothing. `hold_seconds` are counted from the decision, and the hold never ends \
             earlier than it would have. More credits are judged as a new call is, by the \
-            subscription, the quota and the user's own limits, but never by its rate. The same \
+            subscription, the quota and the user's own limits, but never by its rate; those of a \
+            call that has a parent are taken out of the parent's hold. The same \
             `extension_id` is answered as the first time; under it another body is refused.
             """,
         access: .internalKey,
-        decisions: UsageHoldResponse.decisions + [
+        decisions: [
             (402, "`subscription_inactive`"),
             (
+                409,
+                "`already_ended`, `request_mismatch` or `parent_ended`; nothing was changed."
+            ),
+            (
                 429,
-                "`quota_exceeded` or `spending_limit_reached`, with `Retry-After` if waiting helps"
+                """
+                `quota_exceeded` or `spending_limit_reached`, with `Retry-After` if waiting helps; \
+                `parent_hold_exceeded` without
+                """
             ),
         ],
         refusals: [

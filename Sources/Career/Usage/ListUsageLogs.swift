@@ -104,6 +104,16 @@ package struct UsageLogResponse: JSONObjectOutput {
         ) {
             $0.log.creditsNotCharged
         },
+        OutputField(
+            "credits_lent", .credits, "What calls below it hold of its hold or were charged."
+        ) {
+            $0.log.creditsLent
+        },
+        OutputField(
+            "parent_usage_id", .nullable(.uuid), "The call out of whose hold its own was taken."
+        ) {
+            $0.log.parentID
+        },
         OutputField("is_late", .bool, "Whether it succeeded after its hold had expired.") {
             $0.log.isLate
         },

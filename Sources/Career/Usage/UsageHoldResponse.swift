@@ -86,7 +86,14 @@ extension HoldRefusal {
                 seconds.map { max(1, $0) }
             )
         case .spendingLimitReached(let refusal): (429, refusal.sentence, refusal.retryAfter)
+        case .parentEnded: (409, "The parent call has ended.", nil)
+        case .parentHoldExceeded(let free, let needed):
+            (429, Self.beyondParent(free, needed), nil)
         }
+    }
+
+    static func beyondParent(_ free: Credits, _ needed: Credits) -> String {
+        "The parent call has \(free.decimal) credits free, needed \(needed.decimal)."
     }
 }
 

@@ -76,8 +76,8 @@ extension UsageValidateResponse {
         case .requestMismatch(let usageID, let status):
             return refuse(
                 409,
-                "This request_id and payload were sent for another feature.", usageID: usageID,
-                status)
+                "This request_id and payload were sent for another feature or parent.",
+                usageID: usageID, status)
         case .quotaExceeded(let used, let limit, let needed, let seconds):
             headers[.retryAfter] = String(max(1, seconds))
             return refuse(
@@ -87,6 +87,10 @@ extension UsageValidateResponse {
         case .spendingLimitReached(let refusal):
             headers[.retryAfter] = String(refusal.retryAfter)
             return refuse(429, refusal.sentence)
+        case .parentEnded(let status):
+            return refuse(409, "The parent call has ended (\(status.rawValue)).")
+        case .parentHoldExceeded(let free, let needed):
+            return refuse(429, HoldRefusal.beyondParent(free, needed))
         }
     }
 

@@ -10,6 +10,7 @@ package struct UsageValidateRequest: JSONInput {
     let payloadHash: String
     let call: UsageLog.Call
     let holdSeconds: Int64?
+    let parent: UUID?
 
     package static let about = "Asks whether the user may run a feature now."
 
@@ -39,6 +40,9 @@ package struct UsageValidateRequest: JSONInput {
             maximum.
             """
         )
+        parent = reader.optional(
+            "parent_usage_id", .uuid,
+            "The running call out of whose hold this one's is taken; if not given, the balance.")
         let client = reader.optional(
             "client", .object(UsageClient.self), "Who called the tool server.")
         let estimate = reader.optional(

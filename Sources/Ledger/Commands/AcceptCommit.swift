@@ -51,7 +51,9 @@ public struct AcceptCommit: LedgerCommand {
         if log.commitAcceptedAt == nil {
             log.commitAcceptedAt = now
             log.commitAcceptedAs = status
-            log.commitAcceptedCredits = status == .success ? charge.credits : nil
+            // What children give back after this instant is not the commit's.
+            let rest = log.creditsLent > .zero ? log.creditsHeld : nil
+            log.commitAcceptedCredits = status == .success ? charge.credits ?? rest : nil
             decision.logs = [log]
         }
         return decision

@@ -11,11 +11,27 @@ extension Decision {
     ) {
         guard !logs.isEmpty, let account else { return }
         let balance = account.available(at: now, grace: rules.pastDueGrace)
+        let taken = taken(known)
         for index in logs.indices {
             let was = known[logs[index].id]
-            if was == nil { logs[index].balances.before = balance + logs[index].creditsReserved }
-            let isEnd = logs[index].status != .pending && was?.status != logs[index].status
-            if isEnd { logs[index].balances.after = balance }
+            if was == nil { logs[index].balances.before = balance + taken }
+            guard logs[index].status != .pending, was?.status != logs[index].status else {
+                continue
+            }
+            // What lapsed had ended before the decision took anything.
+            let hasLapsed = logs[index].status == .expired
+            logs[index].balances.after = hasLapsed ? balance + taken : balance
+        }
+    }
+
+    /// What the decision takes out of the balance for calls, but for what has lapsed: negative if
+    /// it gives back.
+    private func taken(_ known: [UUID: UsageLog]) -> Credits {
+        logs.reduce(.zero) { sum, log in
+            guard log.status != .expired else { return sum }
+            let was = known[log.id]
+            let wasOut = (was?.creditsHeld ?? .zero) + (was?.creditsCharged ?? .zero)
+            return sum + log.creditsHeld + (log.creditsCharged ?? .zero) - wasOut
         }
     }
 }

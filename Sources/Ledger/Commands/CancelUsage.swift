@@ -2,7 +2,8 @@ import FoundationEssentials
 import Values
 
 /// The kill switch: the call ends as FAILED, what it holds is given back, and nothing makes it end
-/// otherwise. What was charged in parts stays charged.
+/// otherwise. What was charged in parts stays charged. With it end all calls that run below it, but
+/// for those whose commit was accepted.
 public struct CancelUsage: LedgerCommand {
     /// What a canceled call failed of.
     static let failure = UsageLog.Failure(type: .canceled, reason: "The call was canceled.")
@@ -18,6 +19,7 @@ public struct CancelUsage: LedgerCommand {
     public typealias Outcome = HoldOutcome
     public var subject: LedgerSubject? { .id(usageID) }
     public var seesSubscription: Bool { false }
+    public var seesFamily: Bool { true }
 
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
@@ -28,18 +30,46 @@ public struct CancelUsage: LedgerCommand {
             guard case .refused(.alreadyEnded, let state) = settled.decision.outcome,
                 state.status == .failed
             else { return settled.decision }
-            return Decision(.done(state, isReplay: true), account: position.account)
+            guard var account = position.account else { return settled.decision }
+            let stopped = account.cancel(position.family, at: now)
+            if !stopped.isEmpty { account.context.decidedAt = now }
+            var decision = Decision<Outcome>(.done(state, isReplay: true), account: account)
+            decision.logs = stopped
+            return decision
         case .success(let hold):
-            var (log, account) = (hold.log, hold.account)
+            var account = hold.account
             account.context.decidedAt = now
-            account.release(&log, at: now)
-            log.status = .failed
-            log.committedAt = now
-            log.failure = Self.failure
+            var stopped = account.cancel(position.family, at: now)
+            let log = account.cancel(account.lenders[usageID] ?? hold.log, at: now)
+            stopped.append(log)
             var decision = Decision<Outcome>(
                 .done(HoldState(log, at: now), isReplay: false), account: account)
-            decision.logs = [log]
+            decision.logs = stopped
             return decision
         }
+    }
+}
+
+extension Account {
+    /// Ends a call that is running.
+    fileprivate mutating func cancel(_ log: UsageLog, at now: Timestamp) -> UsageLog {
+        var log = log
+        release(&log, at: now)
+        log.status = .failed
+        log.committedAt = now
+        log.failure = CancelUsage.failure
+        if lenders[log.id] != nil { lenders[log.id] = log }
+        return log
+    }
+
+    /// Ends calls in their order, so that those who come first give back to those who follow. One
+    /// whose commit was accepted stays.
+    fileprivate mutating func cancel(_ family: [UUID], at now: Timestamp) -> [UsageLog] {
+        var ended: [UsageLog] = []
+        for id in family {
+            guard let log = lenders[id], log.mayLend else { continue }
+            ended.append(cancel(log, at: now))
+        }
+        return ended
     }
 }

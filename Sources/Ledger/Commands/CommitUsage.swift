@@ -125,9 +125,8 @@ public struct CommitUsage: LedgerCommand {
                 decision.logs = position.overdue.filter { $0.id != log.id }
                     .map { account.expire($0) }
                 decision.grants = account.startFreePeriodIfDue(rules, at: now)
-                let room = account.context.spendingRoom(
-                    lapsing: position.lapsing.filter { $0.id != log.id }, at: now)
-                account.raise(&log, to: wanted, upTo: room, rules, at: now)
+                let room = account.context.spendingRoom(freed: account.freed, at: now)
+                account.raise(&log, to: wanted, limit: room, rules, at: now)
             }
             let charged = min(wanted, log.creditsHeld)
             account.charge(charged, of: &log)
@@ -180,15 +179,17 @@ extension UsageLog {
 }
 
 extension Account {
-    /// Holds what a call took beyond its hold, as far as the account has it.
+    /// Holds what a call took beyond its hold, as far as the account, or its parent, has it.
     fileprivate mutating func raise(
-        _ log: inout UsageLog, to wanted: Credits, upTo room: Credits?, _ rules: LedgerRules,
+        _ log: inout UsageLog, to wanted: Credits, limit: Credits?, _ rules: LedgerRules,
         at now: Timestamp
     ) {
-        guard isEntitled(at: now, grace: rules.pastDueGrace) else { return }
-        let left = available(at: now, grace: rules.pastDueGrace)
-        let more = min(wanted - log.creditsHeld, left, room ?? left)
-        hold(more, for: &log, at: now, grace: rules.pastDueGrace)
+        let grace = rules.pastDueGrace
+        guard isEntitled(at: now, grace: grace) else { return }
+        let room = room(for: log, limit: limit, at: now, grace: grace)
+        let more = min(wanted - log.creditsHeld, room)
+        take(more, for: &log, at: now, grace: grace)
         log.creditsReserved += more
+        log.creditsOverused += more
     }
 }

@@ -26,6 +26,7 @@ extension ValidateUsage {
         case .unknownUser: "unknown_user"
         case .deactivatedUser: "deactivated_user"
         case .unknownFeature: "unknown_feature"
+        case .unknownParent: "unknown_parent"
         case .holdTooLong: "hold_too_long"
         case .priceOutOfBounds: "price_out_of_bounds"
         case .granted(let grant, _): grant.code.rawValue

@@ -2,8 +2,8 @@ import FoundationEssentials
 import Values
 
 /// Prolongs a hold, raises it, or both: all or nothing. A raise is judged as a new call is, by the
-/// subscription, the quota and the user's own limits, but never by its rate; time alone is judged
-/// by the log.
+/// subscription, the quota and the user's own limits, but never by its rate; that of a child is
+/// taken out of its parent's hold. Time alone is judged by the log.
 public struct ExtendHold: LedgerCommand {
     /// What is added to what is held.
     public enum Raise: Sendable, Hashable {
@@ -73,7 +73,7 @@ public struct ExtendHold: LedgerCommand {
             raised = credits
         }
         account.context.decidedAt = now
-        account.hold(raised, for: &log, at: now, grace: rules.pastDueGrace)
+        account.take(raised, for: &log, at: now, grace: rules.pastDueGrace)
         log.creditsReserved += raised
         if let holdSeconds {
             log.expiresAt = max(log.expiresAt, now.adding(seconds: holdSeconds))
@@ -110,10 +110,15 @@ public struct ExtendHold: LedgerCommand {
         guard account.isEntitled(at: now, grace: rules.pastDueGrace) else {
             return .subscriptionInactive
         }
+        // What adds nothing spends nothing.
+        guard credits > .zero else { return nil }
+        guard log.parentID == nil else {
+            return account.refusal(of: credits, outOfParentOf: log, at: now)
+        }
         let context = account.context
         guard credits > account.available(at: now, grace: rules.pastDueGrace) else {
             return context.spendingRefusal(
-                of: credits, lapsing: position.lapsing, at: now, clock: position.clock
+                of: credits, freed: account.freed, at: now, clock: position.clock
             ).map { .spendingLimitReached($0) }
         }
         return .quotaExceeded(

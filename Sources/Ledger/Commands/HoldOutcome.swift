@@ -32,6 +32,10 @@ public enum HoldRefusal: Sendable, Equatable {
     /// - Parameter retryAfter: seconds; `nil` if waiting does not help.
     case quotaExceeded(used: Credits, limit: Credits, needed: Credits, retryAfter: Int64?)
     case spendingLimitReached(SpendingRefusal)
+    /// The call's parent has ended.
+    case parentEnded
+    /// The parent's free part is less than is needed.
+    case parentHoldExceeded(free: Credits, needed: Credits)
 
     public var code: Code {
         switch self {
@@ -41,6 +45,8 @@ public enum HoldRefusal: Sendable, Equatable {
         case .subscriptionInactive: .subscriptionInactive
         case .quotaExceeded: .quotaExceeded
         case .spendingLimitReached: .spendingLimitReached
+        case .parentEnded: .parentEnded
+        case .parentHoldExceeded: .parentHoldExceeded
         }
     }
 
@@ -55,6 +61,8 @@ public enum HoldRefusal: Sendable, Equatable {
         case subscriptionInactive = "subscription_inactive"
         case quotaExceeded = "quota_exceeded"
         case spendingLimitReached = "spending_limit_reached"
+        case parentEnded = "parent_ended"
+        case parentHoldExceeded = "parent_hold_exceeded"
     }
 }
 

@@ -3,7 +3,8 @@ import Values
 
 /// A commit of a call whose hold has expired. A success within the feature's `late_commit_seconds`,
 /// and within the hold's period, is charged from what is there now, at most what was held; what is
-/// not there is noted, not owed. Anything else is refused.
+/// not there is noted, not owed. Of a call that had a parent only what the parent has free is
+/// there. Anything else is refused.
 struct LateCommit {
     let commit: CommitUsage
     /// The instant at which the commit was accepted, or is decided.
@@ -21,7 +22,6 @@ struct LateCommit {
         var (log, account) = (log, account)
         var decision = Decision<CommitUsage.Outcome>(.unknownUsage, account: nil)
         let isNoted = log.status == .expired
-        let held = log
         if !isNoted { log = account.expire(log) }
         if mayBeLate(log, rules) {
             decision.logs = position.overdue.filter { $0.id != log.id }
@@ -33,9 +33,8 @@ struct LateCommit {
             if charge == .outOfBounds {
                 return Decision(.priceOutOfBounds, account: position.account)
             }
-            let lapsing = position.lapsing.filter { $0.id != log.id } + (isNoted ? [] : [held])
-            let room = account.context.spendingRoom(lapsing: lapsing, at: now)
-            settle(&log, charge, in: &account, upTo: room, rules, at: now)
+            let room = account.context.spendingRoom(freed: account.freed, at: now)
+            settle(&log, charge, in: &account, limit: room, rules, at: now)
             decision.logs.append(log)
             decision.outcome = .applied(
                 .success, charged: log.creditsCharged ?? .zero, isReplay: false,
@@ -65,15 +64,15 @@ struct LateCommit {
 
     private func settle(
         _ log: inout UsageLog, _ charge: CallCharge, in account: inout Account,
-        upTo room: Credits?, _ rules: LedgerRules, at now: Timestamp
+        limit: Credits?, _ rules: LedgerRules, at now: Timestamp
     ) {
-        let before = log.creditsCharged ?? .zero
-        let held = log.creditsReserved - before
+        let grace = rules.pastDueGrace
+        let held = log.creditsKept
         let wanted = charge.credits(of: held)
-        let left = account.available(at: now, grace: rules.pastDueGrace)
-        let charged = min(wanted, held, left, room ?? left)
+        let charged = min(
+            wanted, held, account.room(for: log, limit: limit, at: now, grace: grace))
         account.context.decidedAt = now
-        account.hold(charged, for: &log, at: now, grace: rules.pastDueGrace)
+        account.take(charged, for: &log, at: now, grace: grace)
         account.charge(charged, of: &log)
         log.status = .success
         log.isLate = true

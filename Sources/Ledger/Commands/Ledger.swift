@@ -29,6 +29,10 @@ public protocol LedgerCommand: Sendable {
     /// What the command does with a hold, by its name: the decision is told whether that was done
     /// before.
     var step: HoldStep.Key? { get }
+    /// The call out of whose hold the command takes one.
+    var parent: UUID? { get }
+    /// Whether the decision must see the calls that run below its own, at any depth.
+    var seesFamily: Bool { get }
     /// The token under which what the command writes was fetched; a decision that sees a later one
     /// applied writes nothing.
     var token: FencingToken? { get }
@@ -53,6 +57,8 @@ extension LedgerCommand {
     public var onceOnly: GrantKey? { nil }
     public var grantCause: String? { nil }
     public var step: HoldStep.Key? { nil }
+    public var parent: UUID? { nil }
+    public var seesFamily: Bool { false }
     public var token: FencingToken? { nil }
 
     /// A command that captures nothing has nothing to tell.
@@ -133,9 +139,9 @@ public struct Position: Sendable {
     public var spending: Spending?
     /// Reservations that the batch has expired ahead of the decision, as they stood.
     public var expiredAhead: [UsageLog] = []
-
-    /// Holds that lapse by this decision at the latest.
-    var lapsing: [UsageLog] { overdue + expiredAhead }
+    /// The calls that run below the log, those that run below another before that; where the
+    /// command asks for them.
+    public var family: [UUID] = []
 
     public init(
         clock: Timestamp, user: UserStanding, account: Account?, log: UsageLog?,

@@ -42,22 +42,31 @@ public struct LedgerBatch: Sendable {
     public private(set) var counters: [String: FencingCounters]
     private var idsByKey: [IdempotencyKey: UUID]
     private var knownGrants: Set<GrantKey>
+    /// Whether one of the logs is a call's that has a parent or children.
+    private(set) var hasFamilies: Bool
+    /// The calls that run below those that a command of the batch cancels.
+    private(set) var families: [UUID: Set<UUID>]
 
     /// - Parameters:
-    ///   - logs: every log that a command's subject names and every overdue one.
+    ///   - logs: every log that a command's subject names and every overdue one, the parents of
+    ///     these, and the running calls below those that are canceled.
     ///   - knownGrants: which of the grants that commands must not repeat were made before.
     ///   - counters: of the subscriptions that commands' tokens are of.
     ///   - steps: which of the steps that commands name were taken before.
+    ///   - families: the calls that run below those that are canceled, at any depth.
     public init(
         entries: [UUID: Entry], logs: [UsageLog], knownGrants: Set<GrantKey>,
-        counters: [String: FencingCounters] = [:], steps: [HoldStep] = []
+        counters: [String: FencingCounters] = [:], steps: [HoldStep] = [],
+        families: [UUID: Set<UUID>] = [:]
     ) {
         self.entries = entries
+        self.families = families
         self.steps = Dictionary(
             steps.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         self.counters = counters
         self.knownGrants = knownGrants
         self.logs = Dictionary(logs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        hasFamilies = logs.contains { $0.parentID != nil || $0.creditsLent > .zero }
         self.idsByKey = Dictionary(
             logs.map { ($0.key, $0.id) }, uniquingKeysWith: { first, _ in first })
     }
@@ -78,11 +87,14 @@ public struct LedgerBatch: Sendable {
             appliedToken: command.token.flatMap { counters[$0.subscriptionID]?.applied } ?? 0,
             step: command.step.flatMap { steps[$0] },
             spending: command.seesSpending ? entry.spending : nil)
-        let expired = expireAhead(&position)
+        position.account?.lenders = lenders(of: command, position.log, position.overdue)
+        if command.seesFamily, let log = position.log {
+            position.family = family(of: log.id).map(\.id)
+        }
+        let expired = expireAhead(&position, at: now)
         var decision = command.decide(position, rules, at: now)
         decision.logs = expired + decision.logs
-        decision.grants += decision.account?.lines ?? []
-        decision.account?.lines = []
+        takeOver(from: &decision)
         decision.noteBalances(known: logs, rules, at: now)
         countSpending(of: command, in: &decision, entry, at: now)
         if !decision.erasesUser { try check(decision, of: command.userID, before: entry.account) }
@@ -109,24 +121,62 @@ public struct LedgerBatch: Sendable {
     }
 
     /// Of an account with grants beside its pool, what is overdue is expired before each decision:
-    /// what it gives back may join a grant that the decision uses up. The command's own log is its
-    /// own affair.
-    private func expireAhead(_ position: inout Position) -> [UsageLog] {
-        guard var account = position.account, !account.grants.isEmpty else { return [] }
+    /// what it gives back may join a grant that the decision uses up. So it is with families, where
+    /// it may be given back to the very call that the decision is about. The command's own log is
+    /// its own affair, and so is what lapsed after that in a family.
+    private func expireAhead(_ position: inout Position, at now: Timestamp) -> [UsageLog] {
+        guard var account = position.account, !account.grants.isEmpty || !account.lenders.isEmpty
+        else { return [] }
         let subject = position.log?.id
-        let ahead = position.overdue.filter { $0.id != subject }
+        var own = position.overdue.filter { $0.id == subject }
+        var ahead = position.overdue.filter { $0.id != subject }
+        if !account.lenders.isEmpty {
+            let listed = Set(position.overdue.map(\.id))
+            ahead += account.lenders.values.filter {
+                $0.isOverdue(at: now) && $0.id != subject && !listed.contains($0.id)
+            }
+            ahead = account.inOrderOfLapse(ahead)
+            if let log = position.log, log.isOverdue(at: now) {
+                let above = account.ancestors(of: log)
+                let first = ahead.firstIndex {
+                    $0.expiresAt > log.expiresAt
+                        || $0.expiresAt == log.expiresAt && above.contains($0.id)
+                }
+                own += ahead[(first ?? ahead.endIndex)...]
+                ahead.removeSubrange((first ?? ahead.endIndex)...)
+            }
+        }
         let expired = ahead.map { account.expire($0) }
+        if let subject, let log = account.lenders[subject] { position.log = log }
         position.account = account
-        position.overdue.removeAll { $0.id != subject }
+        position.overdue = own
         position.expiredAhead = ahead
         return expired
+    }
+
+    /// Takes over what the decision has moved of grants and of calls that lend, beside what it says
+    /// itself.
+    private func takeOver<Outcome>(from decision: inout Decision<Outcome>) {
+        guard let account = decision.account else { return }
+        decision.grants += account.lines
+        decision.account?.lines = []
+        decision.account?.freed = .zero
+        guard !account.lenders.isEmpty else { return }
+        decision.account?.lenders = [:]
+        let told = Set(decision.logs.map(\.id))
+        decision.logs += account.lenders.values.filter {
+            !told.contains($0.id) && $0 != logs[$0.id]
+        }
     }
 
     private func check<Outcome>(
         _ decision: Decision<Outcome>, of userID: UUID, before: Account?
     ) throws(LedgerDefect) {
         var known: [UUID: UsageLog] = [:]
-        for log in decision.logs { known[log.id] = logs[log.id] }
+        for log in decision.logs {
+            known[log.id] = logs[log.id]
+            if let parent = log.parentID { known[parent] = logs[parent] }
+        }
         try DecisionCheck(userID: userID, before: before, known: known).judge(decision)
     }
 
@@ -156,6 +206,7 @@ public struct LedgerBatch: Sendable {
         for log in decision.logs {
             if logs[log.id] == nil {
                 insertedLogs.append(log.id)
+                join(log)
             } else {
                 changedLogs.insert(log.id)
             }
@@ -175,6 +226,15 @@ public struct LedgerBatch: Sendable {
         }
         history += decision.history
         if let token = decision.token { counters[token.subscriptionID]?.applied = token.number }
+    }
+
+    /// A new call that has a parent runs below all that its parent runs below.
+    private mutating func join(_ log: UsageLog) {
+        guard let parent = log.parentID else { return }
+        hasFamilies = true
+        for (id, family) in families where id == parent || family.contains(parent) {
+            families[id]?.insert(log.id)
+        }
     }
 
     /// Keeps the bound of what is held once some of it has changed.

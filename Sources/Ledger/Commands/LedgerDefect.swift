@@ -39,6 +39,7 @@ struct DecisionCheck {
             context.brakes.map { $0.spending.held >= context.reserved } ?? true,
             "less would count as held than the running period holds")
         for log in decision.logs { try judge(log) }
+        try judgeFamilies(decision)
         try expect(
             decision.steps.allSatisfy { step in
                 step.userID == userID && decision.logs.contains { $0.id == step.key.usageID }
@@ -58,10 +59,35 @@ struct DecisionCheck {
             was.map { $0.status == .pending } ?? true || isLate, "a log would leave PENDING twice")
         let charged = log.creditsCharged ?? .zero
         try expect(
-            charged >= was?.creditsCharged ?? .zero && charged <= log.creditsReserved
-                && log.creditsReserved >= was?.creditsReserved ?? .zero
+            charged >= was?.creditsCharged ?? .zero && log.creditsKept >= .zero
+                && log.creditsLent >= .zero && log.creditsReserved >= was?.creditsReserved ?? .zero
                 && log.creditsNotCharged >= .zero,
             "a log would be charged beyond what it held, or less than before")
+    }
+
+    /// What a running call has lent moves by what its children take of it and give back to it; once
+    /// it has ended, nothing moves it.
+    private func judgeFamilies<Outcome>(_ decision: Decision<Outcome>) throws(LedgerDefect) {
+        var moved: [UUID: Credits] = [:]
+        for log in decision.logs {
+            let was = known[log.id]
+            if let parent = log.parentID {
+                moved[parent, default: .zero] +=
+                    log.creditsOfParent - (was?.creditsOfParent ?? .zero)
+            }
+            guard log.creditsLent != was?.creditsLent ?? .zero else { continue }
+            try expect(
+                was?.status == .pending, "a call would lend, or be given back to, after its end")
+            moved[log.id, default: .zero] += .zero
+        }
+        for (id, credits) in moved {
+            let was = known[id]
+            let log = decision.logs.first { $0.id == id } ?? was
+            guard let was, let log, log.status == .pending else { continue }
+            try expect(
+                log.creditsLent - was.creditsLent == credits,
+                "what a call has lent would not be what its children took")
+        }
     }
 
     /// A counter moves by what the period's logs and lines move, from zero in a new period.

@@ -122,7 +122,7 @@ public struct RecordUsage: LedgerCommand {
         decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
         let isOpen = account.isEntitled(at: now, grace: rules.pastDueGrace)
         let left = isOpen ? account.available(at: now, grace: rules.pastDueGrace) : .zero
-        let room = account.context.spendingRoom(lapsing: position.lapsing, at: now) ?? left
+        let room = account.context.spendingRoom(freed: account.freed, at: now) ?? left
         let charged = min(wanted, left, room)
         account.context.decidedAt = now
         account.context.countCall(at: account.context.windowsAt(now, clock: position.clock))

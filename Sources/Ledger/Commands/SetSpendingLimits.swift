@@ -31,6 +31,9 @@ public struct SetSpendingLimits: LedgerCommand {
     public var subject: LedgerSubject? { nil }
     public var seesSubscription: Bool { false }
     public var seesSpending: Bool { true }
+    /// From now on what is held in all periods counts: the batch's next decision must see what of
+    /// it has lapsed.
+    public var seesAllOverdue: Bool { true }
 
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp

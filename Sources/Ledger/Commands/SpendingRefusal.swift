@@ -28,12 +28,12 @@ extension CareerSubscriptionContext {
     /// Of two windows that are full the one that is over later; `nil` if the price may be spent. A
     /// limit of nothing stops calls that cost nothing, too.
     ///
-    /// - Parameter lapsing: holds that this decision gives back.
+    /// - Parameter freed: what was held and this decision has given back.
     func spendingRefusal(
-        of price: Credits, lapsing: [UsageLog], at now: Timestamp, clock: Timestamp
+        of price: Credits, freed: Credits, at now: Timestamp, clock: Timestamp
     ) -> SpendingRefusal? {
         guard let brakes else { return nil }
-        let held = brakes.held(without: lapsing)
+        let held = brakes.spending.held - freed
         for window in [SpendingLimits.Window.month, .day] {
             guard let limit = brakes.limits[window] else { continue }
             let used = brakes.spending.captured(in: window, at: now) + held
@@ -48,21 +48,15 @@ extension CareerSubscriptionContext {
 
     /// How much more may be spent now; `nil` if no limit says.
     ///
-    /// - Parameter lapsing: holds that this decision gives back.
-    func spendingRoom(lapsing: [UsageLog], at now: Timestamp) -> Credits? {
+    /// - Parameter freed: what was held and this decision has given back.
+    func spendingRoom(freed: Credits, at now: Timestamp) -> Credits? {
         guard let brakes else { return nil }
-        let held = brakes.held(without: lapsing)
+        let held = brakes.spending.held - freed
         return SpendingLimits.Window.allCases.compactMap { window in
             brakes.limits[window].map {
                 max(.zero, $0 - brakes.spending.captured(in: window, at: now) - held)
             }
         }.min()
-    }
-}
-
-extension SpendingBrakes {
-    fileprivate func held(without lapsing: [UsageLog]) -> Credits {
-        lapsing.reduce(spending.held) { $0 - $1.creditsHeld }
     }
 }
 

@@ -10,15 +10,18 @@ public struct ValidateUsage: LedgerCommand {
     /// How long the hold is to last; `nil`: `RESERVATION_TTL`, or the feature's maximum if that is
     /// less.
     public let holdSeconds: Int64?
+    /// The running call out of whose hold this one's is taken; `nil`: out of the balance.
+    public let parent: UUID?
     /// Makes the new log's id unique; a rule draws no random numbers.
     public let randomness: UInt64
 
     public init(
         key: IdempotencyKey, featureKey: String, call: UsageLog.Call, holdSeconds: Int64? = nil,
-        randomness: UInt64
+        parent: UUID? = nil, randomness: UInt64
     ) {
         self.key = key
         self.holdSeconds = holdSeconds
+        self.parent = parent
         self.featureKey = featureKey
         self.call = call
         self.randomness = randomness
@@ -33,6 +36,8 @@ public struct ValidateUsage: LedgerCommand {
         case deactivatedUser
         /// The feature is not in the catalog.
         case unknownFeature
+        /// There is no such call, or it is another user's.
+        case unknownParent
         /// A hold of the feature lasts at most so many seconds.
         case holdTooLong(maximum: Int64)
         /// The announced tokens cost more than any amount may be.
@@ -60,6 +65,10 @@ public struct ValidateUsage: LedgerCommand {
         case requestMismatch(usageID: UUID, UsageLog.Status)
         case quotaExceeded(used: Credits, limit: Credits, needed: Credits, retryAfter: Int64)
         case spendingLimitReached(SpendingRefusal)
+        /// The parent has ended, also by a commit that was accepted and is not applied yet.
+        case parentEnded(UsageLog.Status)
+        /// The parent's free part is less than is needed.
+        case parentHoldExceeded(free: Credits, needed: Credits)
 
         public var code: Code {
             switch self {
@@ -70,6 +79,8 @@ public struct ValidateUsage: LedgerCommand {
             case .requestMismatch: .requestMismatch
             case .quotaExceeded: .quotaExceeded
             case .spendingLimitReached: .spendingLimitReached
+            case .parentEnded: .parentEnded
+            case .parentHoldExceeded: .parentHoldExceeded
             }
         }
     }
@@ -85,6 +96,8 @@ public struct ValidateUsage: LedgerCommand {
         case requestMismatch = "request_mismatch"
         case quotaExceeded = "quota_exceeded"
         case spendingLimitReached = "spending_limit_reached"
+        case parentEnded = "parent_ended"
+        case parentHoldExceeded = "parent_hold_exceeded"
     }
 
     public func decide(
@@ -101,6 +114,9 @@ public struct ValidateUsage: LedgerCommand {
         let maximum = feature.maximumHoldSeconds ?? rules.reservationTTL
         if let holdSeconds, holdSeconds > maximum {
             return Decision(.holdTooLong(maximum: maximum), account: position.account)
+        }
+        if let parent, position.account?.lenders[parent] == nil {
+            return Decision(.unknownParent, account: position.account)
         }
         guard var account = position.account else {
             return Decision(.denied(.noSubscription, []), account: nil)
@@ -165,7 +181,7 @@ public struct ValidateUsage: LedgerCommand {
         }
         if let known {
             let status = known.status(at: now)
-            if !known.featureKey.utf8.elementsEqual(featureKey.utf8) {
+            if !known.featureKey.utf8.elementsEqual(featureKey.utf8) || known.parentID != parent {
                 return .requestMismatch(usageID: known.id, status)
             }
             if status != .pending { return .requestAlreadyFinished(usageID: known.id, status) }
@@ -175,6 +191,9 @@ public struct ValidateUsage: LedgerCommand {
                 .requestAlreadyFinished(usageID: known.id, $0)
             }
         }
+        if let parent = parent.flatMap({ account.lenders[$0] }) {
+            return denial(by: parent, cost: cost, at: now)
+        }
         if cost > account.available(at: now, grace: rules.pastDueGrace) {
             let reset = rules.quotaReturns(to: account, at: now)
             return .quotaExceeded(
@@ -183,8 +202,19 @@ public struct ValidateUsage: LedgerCommand {
                 retryAfter: clock.secondsRoundedUp(until: reset))
         }
         return context.spendingRefusal(
-            of: cost, lapsing: position.lapsing, at: now, clock: clock
+            of: cost, freed: account.freed, at: now, clock: clock
         ).map { .spendingLimitReached($0) }
+    }
+
+    /// What is held of a parent has been judged when the parent held it: neither the quota nor the
+    /// user's limits are asked again.
+    private func denial(by parent: UsageLog, cost: Credits, at now: Timestamp) -> Denial? {
+        let status = parent.status(at: now)
+        guard status == .pending, parent.mayLend else {
+            return .parentEnded(parent.commitAcceptedAs ?? status)
+        }
+        guard cost > parent.creditsHeld else { return nil }
+        return .parentHoldExceeded(free: parent.creditsHeld, needed: cost)
     }
 
     private func reserve(
@@ -199,8 +229,8 @@ public struct ValidateUsage: LedgerCommand {
             periodNumber: account.context.period.number, featureKey: featureKey, call: call,
             creditsReserved: .zero, createdAt: now, expiresAt: now, status: .pending,
             creditsCharged: nil, committedAt: nil, commitAcceptedAt: nil, commitAcceptedAs: nil,
-            metrics: UsageLog.Metrics(), failure: nil)
-        account.hold(cost, for: &log, at: now, grace: rules.pastDueGrace)
+            metrics: UsageLog.Metrics(), failure: nil, parentID: parent)
+        account.take(cost, for: &log, at: now, grace: rules.pastDueGrace)
         log.creditsReserved = cost
         return log
     }

@@ -41,7 +41,8 @@ enum GrantChecks {
             WHERE l.id IS NULL OR l.has_draws <> 1
                 OR (d.grant_id IS NULL) = (d.period_number IS NULL)
                 OR d.grant_id IS NOT NULL AND g.id IS NULL
-                OR d.period_number NOT BETWEEN l.period_number AND c.period_number
+                OR d.period_number NOT BETWEEN 1 AND c.period_number
+                OR d.period_number < l.period_number AND l.parent_usage_id IS NULL
                 OR d.held NOT BETWEEN 0 AND \(most) OR d.captured NOT BETWEEN 0 AND \(most)
                 OR d.position < 0 OR d.position >= (SELECT count(*) FROM usage_draws o
                     WHERE o.account_id = d.account_id AND o.usage_id = d.usage_id)

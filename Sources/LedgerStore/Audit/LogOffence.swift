@@ -40,6 +40,10 @@ enum LogOffence: CaseIterable {
             OR l.cached_input_tokens NOT BETWEEN 0 AND \(UsageBounds.parts)
             OR l.reasoning_tokens NOT BETWEEN 0 AND \(UsageBounds.parts)
             OR l.credits_captured NOT BETWEEN 0 AND \(Credits.maximum.micros)
+            OR l.credits_overused NOT BETWEEN 0 AND \(Credits.maximum.micros)
+            OR l.credits_overused > l.credits_reserved
+            OR l.credits_overused <> 0 AND l.status <> 'SUCCESS'
+            OR l.credits_lent NOT BETWEEN 0 AND \(Credits.maximum.micros)
             OR l.credits_released NOT BETWEEN 0 AND \(Credits.maximum.micros)
             OR l.credits_not_charged NOT BETWEEN 0 AND \(Credits.maximum.micros)
             OR l.commit_accepted_credits NOT BETWEEN 0 AND \(Credits.maximum.micros)
@@ -55,6 +59,8 @@ enum LogOffence: CaseIterable {
     /// Sums of which cannot overflow.
     private static let reserved = "(\(AuditSQL.credits("l.credits_reserved")))"
     private static let released = "(\(AuditSQL.credits("l.credits_released")))"
+    private static let captured = "(\(AuditSQL.credits("l.credits_captured")))"
+    private static let lent = "(\(AuditSQL.credits("l.credits_lent")))"
 
     /// What is true of such a log; `strayed` is told by its period.
     func condition(_ sql: SQLDialect) -> String {
@@ -64,9 +70,9 @@ enum LogOffence: CaseIterable {
             """
             ((l.status = 'SUCCESS') <> (l.credits_charged IS NOT NULL)
                 OR l.status = 'SUCCESS' AND (l.credits_captured <> 0
-                    OR l.credits_charged <> \(Self.reserved) - \(Self.released))
+                    OR l.credits_charged <> \(Self.reserved) - \(Self.released) - \(Self.lent))
                 OR l.status <> 'SUCCESS' AND (l.credits_released <> 0
-                    OR l.credits_captured > l.credits_reserved
+                    OR l.credits_captured > \(Self.reserved) - \(Self.lent)
                     OR l.credits_captured <> 0 AND l.credits_captured <> (
                         SELECT coalesce(sum(\(AuditSQL.credits("t.credits"))), 0)
                         FROM career_usage_steps t
@@ -108,7 +114,7 @@ enum LogOffence: CaseIterable {
             """
             (l.has_draws = 1 AND (\(Self.sumOfDraws("captured")) <> \(UsageLogRow.charged("l"))
                 OR \(Self.sumOfDraws("held")) <> CASE WHEN l.status = 'PENDING'
-                    THEN l.credits_reserved - l.credits_captured ELSE 0 END))
+                    THEN \(Self.reserved) - \(Self.captured) - \(Self.lent) ELSE 0 END))
             """
         }
     }
@@ -151,7 +157,8 @@ enum LogOffence: CaseIterable {
             case .mischarged:
                 """
                 l.credits_charged,
-                CASE WHEN l.status = 'SUCCESS' THEN \(Self.reserved) - \(Self.released) END
+                CASE WHEN l.status = 'SUCCESS'
+                    THEN \(Self.reserved) - \(Self.released) - \(Self.lent) END
                 """
             case .mistimed: "l.committed_at, l.created_at"
             default: "l.period_number, NULL"

@@ -174,6 +174,7 @@ enum PeriodSQL {
             """
         let charge = AuditSQL.credits("(\(charged))", Credits.maximum.micros)
         let captured = AuditSQL.credits("l.credits_captured", Credits.maximum.micros)
+        let lent = AuditSQL.credits("l.credits_lent", Credits.maximum.micros)
         func since(_ column: String, _ micros: Int64) -> String {
             "CASE WHEN \(created) - \(micros) >= c.\(column) THEN 1 ELSE 0 END"
         }
@@ -181,7 +182,7 @@ enum PeriodSQL {
             "logs": "1", "charged": charge,
             "held": """
             CASE WHEN l.status = 'PENDING' AND l.has_draws <> 1
-                THEN (\(cost)) - (\(captured)) ELSE 0 END
+                THEN (\(cost)) - (\(captured)) - (\(lent)) ELSE 0 END
             """,
             "minute_since": since("minute_started_at", 0),
             "minute_beyond": since("minute_started_at", 60_000_000),

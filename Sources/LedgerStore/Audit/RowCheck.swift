@@ -17,7 +17,7 @@ struct RowCheck: Sendable {
 
     static let all =
         orphans + accounts + subscriptions + history + grants + sold
-        + HoldChecks.all + GrantChecks.all + LimitChecks.all
+        + HoldChecks.all + FamilyChecks.all + GrantChecks.all + LimitChecks.all
 
     private static let orphans = [
         RowCheck("an account has no user") { _ in

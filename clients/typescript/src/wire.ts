@@ -24,6 +24,7 @@ export interface UsageValidateRequest {
     method: string;
     payload_hash: string;
     hold_seconds?: number | null;
+    parent_usage_id?: string | null;
     client?: UsageClient | null;
     usage_estimate?: UsageEstimate | null;
 }
@@ -125,7 +126,7 @@ export type UsageAccess = "granted" | "denied";
 
 export type UsageStatus = "PENDING" | "SUCCESS" | "FAILED" | "EXPIRED";
 
-export type UsageDecision = "reserved" | "replayed" | "no_subscription" | "subscription_inactive" | "rate_limited" | "request_already_finished" | "request_mismatch" | "quota_exceeded" | "spending_limit_reached";
+export type UsageDecision = "reserved" | "replayed" | "no_subscription" | "subscription_inactive" | "rate_limited" | "request_already_finished" | "request_mismatch" | "quota_exceeded" | "spending_limit_reached" | "parent_ended" | "parent_hold_exceeded";
 
 /** The decision on a call. */
 export interface UsageValidateResponse {
@@ -139,7 +140,7 @@ export interface UsageValidateResponse {
     expires_at: string | null;
 }
 
-export type HoldDecision = "extended" | "captured" | "canceled" | "already_ended" | "request_mismatch" | "hold_exceeded" | "subscription_inactive" | "quota_exceeded" | "spending_limit_reached";
+export type HoldDecision = "extended" | "captured" | "canceled" | "already_ended" | "request_mismatch" | "hold_exceeded" | "subscription_inactive" | "quota_exceeded" | "spending_limit_reached" | "parent_ended" | "parent_hold_exceeded";
 
 /** What became of a hold. */
 export interface UsageHoldResponse {

@@ -43,6 +43,7 @@ class UsageValidateRequest(_UsageValidateRequest, total=False):
     """Asks whether the user may run a feature now."""
 
     hold_seconds: Union[int, None]
+    parent_usage_id: Union[str, None]
     client: Union["UsageClient", None]
     usage_estimate: Union["UsageEstimate", None]
 
@@ -206,6 +207,8 @@ UsageDecision = Literal[
     "request_mismatch",
     "quota_exceeded",
     "spending_limit_reached",
+    "parent_ended",
+    "parent_hold_exceeded",
 ]
 
 
@@ -234,6 +237,8 @@ HoldDecision = Literal[
     "subscription_inactive",
     "quota_exceeded",
     "spending_limit_reached",
+    "parent_ended",
+    "parent_hold_exceeded",
 ]
 
 

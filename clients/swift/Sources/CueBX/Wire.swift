@@ -91,6 +91,7 @@ public struct UsageValidateRequest: WireObject {
         method: String? = nil,
         payloadHash: String? = nil,
         holdSeconds: Int? = nil,
+        parentUsageId: String? = nil,
         client: UsageClient? = nil,
         usageEstimate: UsageEstimate? = nil
     ) {
@@ -101,6 +102,7 @@ public struct UsageValidateRequest: WireObject {
         self.method = method
         self.payloadHash = payloadHash
         self.holdSeconds = holdSeconds
+        self.parentUsageId = parentUsageId
         self.client = client
         self.usageEstimate = usageEstimate
     }
@@ -140,6 +142,12 @@ public struct UsageValidateRequest: WireObject {
     public var holdSeconds: Int? {
         get { json.value("hold_seconds") }
         set { json.set("hold_seconds", newValue) }
+    }
+
+    /// The running call out of whose hold this one's is taken; if not given, the balance.
+    public var parentUsageId: String? {
+        get { json.value("parent_usage_id") }
+        set { json.set("parent_usage_id", newValue) }
     }
 
     /// Who called the tool server.
@@ -657,6 +665,8 @@ public struct UsageDecision: WireText {
     public static let requestMismatch = UsageDecision(rawValue: "request_mismatch")
     public static let quotaExceeded = UsageDecision(rawValue: "quota_exceeded")
     public static let spendingLimitReached = UsageDecision(rawValue: "spending_limit_reached")
+    public static let parentEnded = UsageDecision(rawValue: "parent_ended")
+    public static let parentHoldExceeded = UsageDecision(rawValue: "parent_hold_exceeded")
 }
 
 /// The decision on a call.
@@ -754,6 +764,8 @@ public struct HoldDecision: WireText {
     public static let subscriptionInactive = HoldDecision(rawValue: "subscription_inactive")
     public static let quotaExceeded = HoldDecision(rawValue: "quota_exceeded")
     public static let spendingLimitReached = HoldDecision(rawValue: "spending_limit_reached")
+    public static let parentEnded = HoldDecision(rawValue: "parent_ended")
+    public static let parentHoldExceeded = HoldDecision(rawValue: "parent_hold_exceeded")
 }
 
 /// What became of a hold.

@@ -1,0 +1,69 @@
+import FoundationEssentials
+import Values
+
+extension LedgerBatch {
+    /// The calls that lend to those that a command is about, and those themselves that may be lent
+    /// by: none in a batch without families.
+    func lenders<Command: LedgerCommand>(
+        of command: Command, _ log: UsageLog?, _ overdue: [UsageLog]
+    ) -> [UUID: UsageLog] {
+        guard hasFamilies || command.parent != nil else { return [:] }
+        var found: [UUID: UsageLog] = [:]
+        func add(_ id: UUID?) {
+            guard let id, let log = logs[id], log.key.userID == command.userID else { return }
+            found[id] = log
+        }
+        add(command.parent)
+        var members = overdue
+        if let log { members.append(log) }
+        if command.seesFamily, let log { members += family(of: log.id) }
+        for log in members {
+            if log.parentID != nil || log.creditsLent > .zero { add(log.id) }
+            add(log.parentID)
+        }
+        return found
+    }
+
+    /// The calls that run below one, those that run below another before that.
+    func family(of id: UUID) -> [UsageLog] {
+        let members = families[id, default: []].compactMap { logs[$0] }
+            .filter { $0.status == .pending }
+        let parents = Dictionary(
+            members.map { ($0.id, $0.parentID) }, uniquingKeysWith: { first, _ in first })
+        func depth(_ id: UUID) -> Int {
+            var (depth, next) = (0, parents[id] ?? nil)
+            while let parent = next {
+                depth += 1
+                next = parents[parent] ?? nil
+            }
+            return depth
+        }
+        return members.map { (log: $0, depth: depth($0.id)) }
+            .sorted { ($1.depth, $0.log.id.text) < ($0.depth, $1.log.id.text) }
+            .map(\.log)
+    }
+
+    /// The calls that run below one, at any depth and also below one that has ended.
+    package static func running(below id: UUID, in logs: some Sequence<UsageLog>) -> Set<UUID> {
+        let children = Dictionary(
+            grouping: logs.filter { $0.parentID != nil }, by: { $0.parentID })
+        var (found, ids): (Set<UUID>, [UUID]) = ([], [id])
+        while let next = ids.popLast() {
+            for child in children[next] ?? [] {
+                ids.append(child.id)
+                if child.status == .pending { found.insert(child.id) }
+            }
+        }
+        return found
+    }
+}
+
+extension Account {
+    /// Why a call that has a parent may not hold so much more.
+    func refusal(
+        of credits: Credits, outOfParentOf log: UsageLog, at now: Timestamp
+    ) -> HoldRefusal? {
+        guard let free = lender(of: log, at: now)?.creditsHeld else { return .parentEnded }
+        return credits > free ? .parentHoldExceeded(free: free, needed: credits) : nil
+    }
+}

@@ -1,0 +1,43 @@
+import Database
+import Ledger
+import Values
+
+/// What must be true of families of holds: a call's parent is an older call of its user, and what a
+/// call has lent is what its children took out of its hold.
+enum FamilyChecks {
+    static let all = [
+        RowCheck("a call has a parent that is none, is another user's or is younger") { _ in
+            """
+            SELECT l.user_id, l.id FROM career_usage_logs l
+            LEFT JOIN career_usage_logs p ON p.id = l.parent_usage_id
+            LEFT JOIN career_subscription_contexts c ON c.user_id = l.user_id
+            WHERE l.parent_usage_id IS NOT NULL AND (p.id IS NULL OR p.id = l.id
+                OR p.user_id <> l.user_id
+                OR p.created_at > l.created_at AND \(AuditSQL.neverReset))
+            """
+        },
+        // What a child gives back after its parent's end goes to the grants.
+        RowCheck("a call has lent otherwise than its children took out of its hold") { _ in
+            """
+            SELECT p.user_id, p.id FROM career_usage_logs p
+            LEFT JOIN (SELECT l.parent_usage_id AS id,
+                    sum(\(AuditSQL.credits(taken, most))) AS credits,
+                    sum(\(AuditSQL.credits("l.credits_reserved", most))) AS most
+                FROM career_usage_logs l WHERE l.parent_usage_id IS NOT NULL
+                GROUP BY l.parent_usage_id) s ON s.id = p.id
+            WHERE (s.id IS NOT NULL OR p.credits_lent <> 0)
+                AND (p.status <> 'PENDING' AND p.credits_lent NOT BETWEEN coalesce(s.credits, 0)
+                        AND coalesce(s.most, 0)
+                    OR p.credits_lent <> coalesce(s.credits, 0) AND p.status = 'PENDING')
+            """
+        },
+    ]
+
+    private static let most = Credits.maximum.micros
+
+    /// All that a running call ever held, and what one that has ended was charged and has lent.
+    private static let taken = """
+        (CASE WHEN l.status = 'PENDING' THEN l.credits_reserved
+            ELSE \(UsageLogRow.charged("l")) + l.credits_lent END)
+        """
+}

@@ -1,0 +1,58 @@
+import Database
+import FoundationEssentials
+import Ledger
+
+/// Loads the calls that lend to those that a batch is about, and those that run below them: nothing
+/// for calls that have neither a parent nor children.
+enum FamilyRows {
+    /// Running calls that one cancellation ends; the next one ends more.
+    static let maximumRunning = 5000
+
+    /// Those that run below each of these, at any depth and also below one that has ended.
+    static func select(_ ids: [UUID]) -> StatementBatch {
+        StatementBatch(
+            """
+            WITH RECURSIVE family (id) AS (
+                SELECT id FROM career_usage_logs WHERE parent_usage_id = ?
+                UNION ALL
+                SELECT l.id FROM career_usage_logs l JOIN family f ON l.parent_usage_id = f.id
+            )
+            SELECT \(UsageLogRow.columns) FROM career_usage_logs
+            WHERE id IN (SELECT id FROM family) AND status = 'PENDING'
+            ORDER BY id LIMIT \(maximumRunning)
+            """, ids.map { [.uuid($0)] })
+    }
+
+    /// The ids of what ``select(_:)`` found, by the calls that it was asked of.
+    static func read(_ ids: [UUID], _ found: [[Row]]) throws -> [UUID: Set<UUID>] {
+        Dictionary(
+            try zip(ids, found).map { id, rows in
+                (id, Set(try rows.map { try UsageLogRow.read($0).id }))
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Users of whom a call that a batch names has a parent or children: what lapsed of its family
+    /// moves what it holds, whichever period it is of.
+    static func users(of logs: [LoadedLog]) -> Set<UUID> {
+        var users: Set<UUID> = []
+        for loaded in logs where loaded.log.parentID != nil || loaded.log.creditsLent > .zero {
+            users.insert(loaded.log.key.userID)
+        }
+        return users
+    }
+
+    /// Adds the parents of the logs: one query, and only if some have a parent that is not among
+    /// them.
+    static func addParents(
+        to logs: inout [LoadedLog], from connection: any DatabaseConnection
+    ) throws {
+        let parents = Set(logs.compactMap(\.log.parentID))
+        guard !parents.isEmpty else { return }
+        let missing = parents.subtracting(logs.map(\.log.id)).sorted()
+        guard !missing.isEmpty else { return }
+        let found = try connection.queryBatches([
+            StatementBatch(UsageLogRow.selectByID, missing.map { [.uuid($0)] })
+        ])
+        logs += try found[0].flatMap { try $0.map(UsageLogRow.load) }
+    }
+}
