@@ -55,8 +55,10 @@ crashes: build .venv
 	@.venv/bin/python Tests/crashes/run.py $(if $(KILLS),--kills $(KILLS)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE))
 
-## make proof    kill clients of Python and Swift 1 000 times and break off streams; NUMBER=… SEED=…
-proof: build .venv-demo
+## make proof    kill clients of Python and Swift 1 000 times and break off streams, NUMBER=… SEED=…;
+##               100 000 histories of automatic top-ups, HISTORIES=…
+proof: build-tests .venv-demo
+	@TOP_UP_HISTORIES=$(or $(HISTORIES),100000) swift test -c release --skip-build --filter TopUpsTests.HistoryTests
 	@.venv-demo/bin/python clients/python/proof.py kills --number $(or $(NUMBER),1000) $(if $(SEED),--seed $(SEED))
 	@.venv-demo/bin/python clients/python/proof.py aborts --number $(or $(NUMBER),10000) \
 		$(if $(SEED),--seed $(SEED))

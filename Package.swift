@@ -290,6 +290,17 @@ let package = Package(
                 "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Stripe", "Users",
                 "Values",
             ]),
+        // Packs that are bought by themselves when credits run low.
+        .sourceTarget(
+            name: "TopUps",
+            dependencies: [
+                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Mail", "Stripe",
+                "Subscriptions", "Users", "Values",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
+            name: "TopUpsTests", dependencies: ["Ledger", "TopUps", "Values"],
+            swiftSettings: settings),
         // Codes that users redeem for credits.
         .sourceTarget(
             name: "Promotions",
@@ -302,7 +313,7 @@ let package = Package(
             name: "Webhooks",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "LedgerStore", "Messaging",
-                "Stripe", "Telemetry", "Values",
+                "Stripe", "Telemetry", "TopUps", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
@@ -354,7 +365,7 @@ let package = Package(
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "History", "JSON", "Ledger", "LedgerStore",
                 "Mail",
-                "Messaging", "Promotions", "Subscriptions", "UsageBatch", "Values",
+                "Messaging", "Promotions", "Subscriptions", "TopUps", "UsageBatch", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -393,7 +404,7 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "HTTPEndpoint", "History", "Identity", "JSON", "Ledger",
                 "LedgerStore",
-                "PageFrame", "Subscriptions", "Users", "Values",
+                "PageFrame", "Subscriptions", "TopUps", "Users", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -464,7 +475,7 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "Database", "HTTPEndpoint", "History", "Identity", "JSON",
                 "Ledger",
-                "LedgerStore", "Subscriptions", "Users", "Values", "Workspaces",
+                "LedgerStore", "Subscriptions", "TopUps", "Users", "Values", "Workspaces",
             ]),
         // Every migration of the database, in one numbered list.
         .sourceTarget(name: "Schema", dependencies: ["Database"]),
@@ -496,7 +507,7 @@ let package = Package(
                 "Telemetry",
                 "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ", "Refunds",
                 "Schema",
-                "Stripe", "StripeSetup", "Subscriptions", "Tokens", "UserExport",
+                "Stripe", "StripeSetup", "Subscriptions", "Tokens", "TopUps", "UserExport",
                 "Users",
                 "Values",
                 "Webhooks", "WorkspaceKeys", "Workspaces",

@@ -23,14 +23,16 @@ ALLOWED = {
     "Mail": "Values JSON Ledger Database HTTPClient Messaging Users",
     "Billing": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Mail",
     "Subscriptions": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Billing",
+    "TopUps": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing Subscriptions",
     "Promotions": "Values Ledger Database LedgerStore Users",
-    "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing",
+    "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing"
+                " TopUps",
     "StripeSetup": "Ledger Stripe Billing Webhooks",
     "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing",
     "History": "Values JSON Database HTTPEndpoint",
     "UsageBatch": "JSON HTTPEndpoint",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
-              " Subscriptions Promotions History UsageBatch",
+              " Subscriptions TopUps Promotions History UsageBatch",
     "Refunds": "Values Database HTTPEndpoint Stripe LedgerStore Billing",
     "API": "Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
@@ -38,17 +40,18 @@ ALLOWED = {
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
     "Invitations": "Values JSON Database HTTPEndpoint Users Workspaces",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
-    "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions Identity Career"
+    "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions TopUps Identity Career"
              " PageFrame History",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
-                  " Identity Career History Workspaces",
+                  " TopUps Identity Career History Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore CatalogSync Users Mail Billing"
                " Webhooks Identity Career Refunds Operators PageFrame Workspaces",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
-               " Promotions Webhooks StripeSetup Identity History Career API Refunds Operators PageFrame"
+               " TopUps Promotions Webhooks StripeSetup Identity History Career API Refunds Operators"
+               " PageFrame"
                " Pages UserExport Console Schema Moving Workspaces WorkspaceKeys Invitations",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
@@ -100,6 +103,10 @@ OWNERS = {
     "mails": "Mail",
     "checkouts": "Billing",
     "pack_purchases": "Billing",
+    "automatic_top_ups": "TopUps",
+    "automatic_top_up_changes": "TopUps",
+    "top_up_purchases": "TopUps",
+    "top_up_returns": "TopUps",
     "promotion_codes": "Promotions",
     "code_redemptions": "Promotions",
     "code_attempts": "Promotions",

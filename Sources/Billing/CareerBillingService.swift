@@ -78,11 +78,8 @@ public struct CareerBillingService: Sendable {
     }
 
     private func find(_ subscriptionID: String) async throws -> StripeSubscription? {
-        do {
-            return try await stripe.retrieveSubscription(subscriptionID)
-        } catch {
-            guard case .notFound = error.kind else { throw error }
-            return nil
+        try await ifKnown { () async throws(StripeError) in
+            try await stripe.retrieveSubscription(subscriptionID)
         }
     }
 
@@ -108,11 +105,8 @@ public struct CareerBillingService: Sendable {
 
     /// - Returns: `nil` where Stripe does not know the page.
     package func page(_ sessionID: String) async throws -> StripeCheckoutSession? {
-        do {
-            return try await stripe.retrieveCheckoutSession(sessionID)
-        } catch {
-            guard case .notFound = error.kind else { throw error }
-            return nil
+        try await ifKnown { () async throws(StripeError) in
+            try await stripe.retrieveCheckoutSession(sessionID)
         }
     }
 }

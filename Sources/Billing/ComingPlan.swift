@@ -36,11 +36,8 @@ extension BillingSnapshotReader {
 
     /// - Returns: `nil` where Stripe does not know it.
     package func schedule(_ id: String) async throws -> StripeSubscriptionSchedule? {
-        do {
-            return try await stripe.retrieveSchedule(id)
-        } catch {
-            guard case .notFound = error.kind else { throw error }
-            return nil
+        try await ifKnown { () async throws(StripeError) in
+            try await stripe.retrieveSchedule(id)
         }
     }
 

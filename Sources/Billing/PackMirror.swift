@@ -22,6 +22,15 @@ package struct PackMirror: Sendable {
     let outbox: MailOutbox
     let clock: DecisionClock
     let logger: Logger
+    /// What else follows once money went back, in the same database transaction.
+    package var moneyWentBack: @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void =
+        { _, _, _ in }
+
+    /// Whether what was bought for this cause is frozen since its user gives it back.
+    package var isGivenBack:
+        @Sendable (String, UUID, [StripeRefund], any DatabaseConnection) throws -> Bool = {
+            _, _, _, _ in false
+        }
 
     package init(
         stripe: StripeClient, database: any Database, ledger: CareerLedger,
@@ -63,10 +72,17 @@ package struct PackMirror: Sendable {
             return
         }
         _ = try await bringInLine(page, requestID: requestID)
+        try await tellOperator(of: object, type, payment: intent, name: "a pack")
+    }
+
+    /// - Parameter name: what was bought.
+    package func tellOperator(
+        of object: String?, _ type: String, payment intent: String, name: String
+    ) async throws {
         try await PaymentNotices(stripe: stripe, notices: notices).tell(
             of: object, type, payment: intent,
             PaymentNotices.Bought(
-                name: "a pack", stays: "Its credits cannot be used meanwhile.",
+                name: name, stays: "Its credits cannot be used meanwhile.",
                 givenAgain: ", unless they have expired."))
     }
 
@@ -106,11 +122,8 @@ package struct PackMirror: Sendable {
     }
 
     private func find(_ sessionID: String) async throws -> StripeCheckoutSession? {
-        do {
-            return try await stripe.retrieveCheckoutSession(sessionID)
-        } catch {
-            guard case .notFound = error.kind else { throw error }
-            return nil
+        try await ifKnown { () async throws(StripeError) in
+            try await stripe.retrieveCheckoutSession(sessionID)
         }
     }
 
@@ -125,12 +138,19 @@ package struct PackMirror: Sendable {
         _ purchase: PackPurchase, _ payment: PackPayment, of session: StripeCheckoutSession,
         under token: FencingToken, requestID: String?
     ) async throws -> SettleTopUp.Outcome {
-        let command = SettleTopUp(
-            userID: purchase.userID, cause: purchase.cause, credits: purchase.credits,
-            validDays: purchase.validDays, isPaid: payment.paid > 0,
-            takenBack: payment.takenBack(of: purchase.credits), isFrozen: payment.isDisputed,
-            token: token, randomness: .random(in: .min ... .max))
-        return try await ledger.perform(command) { [outbox, clock] connection, outcome in
+        return try await ledger.perform(
+            given: { [isGivenBack] in
+                try isGivenBack(purchase.cause, purchase.userID, payment.refunds, $0)
+            },
+            { isGivenBack in
+                SettleTopUp(
+                    userID: purchase.userID, cause: purchase.cause, credits: purchase.credits,
+                    validDays: purchase.validDays, isPaid: payment.paid > 0,
+                    takenBack: payment.takenBack(of: purchase.credits),
+                    isFrozen: payment.isDisputed || isGivenBack, token: token,
+                    randomness: .random(in: .min ... .max))
+            }
+        ) { [outbox, clock, moneyWentBack] connection, outcome in
             guard case .applied(let change) = outcome else { return }
             let now = clock.now()
             try PackPurchases.note(
@@ -144,6 +164,7 @@ package struct PackMirror: Sendable {
                         until: change.grant.expiresAt),
                     to: user, requestID: requestID, in: connection, now: now)
             }
+            if change.moneyWentBack { try moneyWentBack(user.id, connection, now) }
             let taken = change.grant.takenBack - change.takenBackBefore
             if taken > .zero {
                 try outbox.enqueue(

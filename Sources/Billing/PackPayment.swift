@@ -10,7 +10,11 @@ package struct PackPayment: Sendable, Equatable {
     /// Whether a bank holds the money until it has decided; an inquiry holds nothing.
     package let isDisputed: Bool
 
+    /// All of them, those that failed too.
+    package let refunds: [StripeRefund]
+
     package init(paid: Int64, refunds: [StripeRefund], disputes: [StripeDispute]) {
+        self.refunds = refunds
         self.paid = paid
         returned = Self.returned(of: paid, refunds: refunds, disputes: disputes)
         isDisputed = disputes.contains { Self.undecided.contains($0.status) }

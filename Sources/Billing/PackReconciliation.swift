@@ -24,7 +24,10 @@ extension PackMirror {
             let payment = try await payment(of: session)
             let grant = try await ledger.look(
                 at: FindGrant(userID: purchase.userID, cause: purchase.cause))
-            if let difference = Self.difference(of: grant, from: payment, purchase) {
+            let isGivenBack = try await database.read { [isGivenBack] in
+                try isGivenBack(purchase.cause, purchase.userID, payment.refunds, $0)
+            }
+            if !isGivenBack, let difference = Self.difference(of: grant, from: payment, purchase) {
                 found.append(
                     Drift(sessionID: session.id, difference: "\(session.id) \(difference)"))
             }
@@ -46,11 +49,8 @@ extension PackMirror {
     }
 
     private func pages(of customerID: String) async throws -> [StripeCheckoutSession] {
-        do {
-            return try await stripe.listCheckoutSessions(customerID)
-        } catch {
-            guard case .notFound = error.kind else { throw error }
-            return []
-        }
+        try await ifKnown { () async throws(StripeError) in
+            try await stripe.listCheckoutSessions(customerID)
+        } ?? []
     }
 }

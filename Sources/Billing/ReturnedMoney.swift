@@ -34,12 +34,9 @@ extension StripeMirror {
     }
 
     private func payments(of intent: String) async throws -> [StripeInvoicePayment] {
-        do {
-            return try await stripe.listInvoicePayments(.paymentIntent(intent))
-        } catch {
-            if case .notFound = error.kind { return [] }
-            throw error
-        }
+        try await ifKnown { () async throws(StripeError) in
+            try await stripe.listInvoicePayments(.paymentIntent(intent))
+        } ?? []
     }
 
     /// Tells what of the user's went with the money, and what stays.

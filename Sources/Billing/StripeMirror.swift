@@ -153,11 +153,8 @@ public struct StripeMirror: Sendable {
     }
 
     func cancel(_ subscriptionID: String) async throws {
-        do {
-            _ = try await stripe.cancelSubscription(subscriptionID)
-        } catch {
-            if case .notFound = error.kind { return }
-            throw error
+        _ = try await ifKnown { () async throws(StripeError) in
+            try await stripe.cancelSubscription(subscriptionID)
         }
     }
 

@@ -263,11 +263,8 @@ public struct StripeReconciliation: Sendable {
 
     /// Those that are over included; `nil` where Stripe does not know the customer.
     private func subscriptions(of customerID: String) async throws -> [StripeSubscription]? {
-        do {
-            return try await stripe.listSubscriptions(customerID)
-        } catch {
-            guard case .notFound = error.kind else { throw error }
-            return nil
+        try await ifKnown { () async throws(StripeError) in
+            try await stripe.listSubscriptions(customerID)
         }
     }
 }

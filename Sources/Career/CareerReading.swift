@@ -5,6 +5,7 @@ import History
 import Ledger
 import LedgerStore
 import Subscriptions
+import TopUps
 import Values
 
 /// What pages show of the product: the same actions and services as the endpoints'.
@@ -49,6 +50,8 @@ extension CareerParts {
     package var cancelSubscription: CancelSubscription { CancelSubscription(billing: billing) }
 
     package var listCredits: ListCredits { ListCredits(quota: quota, database: database) }
+
+    package var putAutoTopUp: PutAutoTopUp { PutAutoTopUp(service: topUps, proof: proof) }
 
     package var redeemCode: RedeemCode { RedeemCode(redemption: redemption) }
 

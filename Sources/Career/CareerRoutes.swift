@@ -5,6 +5,7 @@ import History
 import LedgerStore
 import Promotions
 import Subscriptions
+import TopUps
 import UsageBatch
 import Values
 
@@ -17,6 +18,9 @@ package struct CareerParts: Sendable {
     package let billing: CareerBillingService
     let quota: CareerQuotaService
     let redemption: CodeRedemption
+    package let topUps: TopUpService
+    /// Has a user prove anew who they are, for what a token alone does not allow.
+    let proof: ProofOfCaller
     /// By what the operations of a batch are handled as requests of their own are.
     let calls: CallHandler
     /// Where Stripe's portal leads back to.
@@ -27,8 +31,9 @@ package struct CareerParts: Sendable {
     package init(
         database: any Database, catalog: CatalogStore, clock: DecisionClock,
         subscriptions: CareerSubscriptionService, billing: CareerBillingService,
-        quota: CareerQuotaService, redemption: CodeRedemption, calls: CallHandler,
-        publicURL: String, recordsWithin: Int64
+        quota: CareerQuotaService, redemption: CodeRedemption, topUps: TopUpService,
+        proof: @escaping ProofOfCaller, calls: CallHandler, publicURL: String,
+        recordsWithin: Int64
     ) {
         self.database = database
         self.catalog = catalog
@@ -37,6 +42,8 @@ package struct CareerParts: Sendable {
         self.billing = billing
         self.quota = quota
         self.redemption = redemption
+        self.topUps = topUps
+        self.proof = proof
         self.calls = calls
         self.publicURL = publicURL
         self.recordsWithin = recordsWithin
@@ -48,7 +55,8 @@ package func careerRoutes(_ parts: CareerParts) -> [Endpoint] {
     planRoutes(parts)
         + subscriptionRoutes(
             subscriptions: parts.subscriptions, billing: parts.billing, publicURL: parts.publicURL)
-        + creditRoutes(parts) + usageRoutes(parts) + historyRoutes(parts) + internalRoutes(parts)
+        + creditRoutes(parts) + topUpRoutes(parts.topUps, proof: parts.proof) + usageRoutes(parts)
+        + historyRoutes(parts) + internalRoutes(parts)
 }
 
 private func historyRoutes(_ parts: CareerParts) -> [Endpoint] {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPTypes
 import JSON
+import Values
 
 /// What one endpoint does, declared once: the request is routed, decoded, validated and documented
 /// by it.
@@ -157,10 +158,14 @@ public struct Caller: Sendable, Equatable {
     public let userID: UUID
     /// The session that the token belongs to; `nil` for a token of another issuer.
     public let sessionID: UUID?
+    /// When they proved who they are to another issuer, as its token tells (`auth_time`, OpenID
+    /// Connect Core §2); `nil` if it does not, and for tokens of ours.
+    public let authenticatedAt: Timestamp?
 
-    public init(userID: UUID, sessionID: UUID?) {
+    public init(userID: UUID, sessionID: UUID?, authenticatedAt: Timestamp? = nil) {
         self.userID = userID
         self.sessionID = sessionID
+        self.authenticatedAt = authenticatedAt
     }
 }
 

@@ -105,6 +105,11 @@ extension Problem {
     public static let tooManyAttempts = Problem(
         429, "too_many_attempts", "Too many attempts",
         "There were too many attempts; wait before the next one.")
+    public static let wrongPassword = Problem(
+        400, "wrong_password", "Wrong password", "The current password is not right.")
+    public static let reauthenticationRequired = Problem(
+        403, "reauthentication_required", "Reauthentication required",
+        "A token alone does not allow this: send `current_password`, or sign in anew.")
     public static let malformedJSON = Problem(
         400, "malformed_json", "Malformed JSON", "The body is not valid JSON.")
     public static let badRequest = Problem(

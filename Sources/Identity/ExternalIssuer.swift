@@ -62,7 +62,9 @@ final class ExternalIssuer: Sendable {
         guard key.isValid(jwt.signature, for: jwt.signedBytes) else {
             throw TokenRefusal.badSignature
         }
-        return Caller(userID: try await user(subject, jwt), sessionID: nil)
+        return Caller(
+            userID: try await user(subject, jwt), sessionID: nil,
+            authenticatedAt: jwt.time("auth_time"))
     }
 
     /// A token that has an `aud` is judged by that one (RFC 7519 §4.1.3). Some providers put none

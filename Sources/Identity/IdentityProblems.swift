@@ -11,8 +11,6 @@ extension Problem {
     static let invalidRefreshToken = Problem(
         401, "invalid_refresh_token", "Invalid refresh token",
         "The refresh token is not valid; sign in again.")
-    static let wrongPassword = Problem(
-        400, "wrong_password", "Wrong password", "The current password is not right.")
     package static let pageLinkInvalid = Problem(
         403, "page_link_invalid", "Link not valid",
         "The link was used, is older than 60 seconds, or is none of ours.")

@@ -33,6 +33,9 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     /// The user's own limits, and what counts against them; `nil` for most. The batch keeps what
     /// counts (``LedgerBatch``); rules read it.
     public internal(set) var brakes: SpendingBrakes?
+    /// With less than this left after a charge, the account's automatic top-up is to be looked at;
+    /// `nil` for most, which have none. Only a hint: whether one is bought is judged later.
+    public internal(set) var topUpBelow: Credits?
     /// The latest instant at which something was decided here; time never runs backwards for an
     /// account, whatever the clocks of the processes do.
     public internal(set) var decidedAt: Timestamp
@@ -62,6 +65,9 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
 
     /// Takes over the brakes that are stored apart.
     public mutating func keepBrakes(_ brakes: SpendingBrakes?) { self.brakes = brakes }
+
+    /// Takes over the mark that is stored apart.
+    public mutating func keepTopUpMark(_ below: Credits?) { topUpBelow = below }
 
     /// What a reservation may still take. Never shown below zero: a revocation can leave less
     /// allocated than was already used.

@@ -18,7 +18,7 @@ enum AccountRow {
             period_number, period_start, period_end, period_source, period_plan_id,
             period_anchor, credits_allocated, credits_used, credits_reserved, credits_owed,
             former_credits_left, minute_started_at, minute_count, day_started_at, day_count,
-            earliest_expiry, open_grants, decided_at, \(SpendingRow.columns)
+            earliest_expiry, open_grants, decided_at, top_up_below, \(SpendingRow.columns)
         FROM career_subscription_contexts WHERE user_id = ?
         """
 
@@ -87,6 +87,7 @@ enum AccountRow {
             dayWindow: RateWindow(.day, start: reader.time(), count: reader.count()),
             earliestExpiry: reader.optionalTime(), openGrants: reader.count(),
             decidedAt: reader.time())
+        context.keepTopUpMark(try reader.optionalCredits())
         context.keepBrakes(try SpendingRow.read(&reader))
         return LedgerBatch.Entry(
             user: standing == .active ? .active : .deactivated,

@@ -100,6 +100,10 @@ public final class CareerLedger: Sendable {
         }
     }
 
+    func read<Fact: Sendable>(
+        _ fact: @escaping @Sendable (any DatabaseConnection) throws -> Fact
+    ) async throws -> Fact { try await database.read(fact) }
+
     private func submit<Command: LedgerCommand, Refusal: Error>(
         _ command: Command, to queue: GroupCommitQueue,
         refusal: PendingCommand<Command, Refusal>.Judge?,

@@ -11,7 +11,7 @@ struct LoadedLedger {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most nineteen queries and fifteen statements, each run once for
+/// its hot path. A batch costs at most nineteen queries and sixteen statements, each run once for
 /// all of its rows, and two statements for each new account; with a server, they take two trips,
 /// and one more for each of four cases: something may be overdue, a user has no account, an
 /// account has grants beside its pool, a call has a parent that no command names.

@@ -13,6 +13,7 @@ extension LedgerTables {
         var contexts: [[SQLValue]] = []
         var counters: [[SQLValue]] = []
         var brakes: [[SQLValue]] = []
+        var marks: [[SQLValue]] = []
         for (user, entry) in batch.entries {
             guard let account = entry.account else { continue }
             guard let before = loaded.entries[user]?.account else {
@@ -34,6 +35,9 @@ extension LedgerTables {
             if account.context.brakes != before.context.brakes {
                 brakes.append(SpendingRow.update(account))
             }
+            if account.context.topUpBelow != before.context.topUpBelow {
+                marks.append([.credits(account.context.topUpBelow), .uuid(user)])
+            }
         }
         for (account, standing) in newAccounts {
             try insert(account, standing, to: connection)
@@ -44,6 +48,7 @@ extension LedgerTables {
         if !contexts.isEmpty { try connection.enqueueMany(updateContext, contexts) }
         if !counters.isEmpty { try connection.enqueueMany(updateCounters, counters) }
         if !brakes.isEmpty { try connection.enqueueMany(SpendingRow.update, brakes) }
+        if !marks.isEmpty { try connection.enqueueMany(updateTopUpMark, marks) }
         try writeLogs(batch, over: loaded, to: connection)
         try StandaloneGrantRow.write(batch, over: loaded, to: connection)
         try DrawRow.write(batch, over: loaded, to: connection)
@@ -144,6 +149,9 @@ extension LedgerTables {
             earliest_expiry = ?, decided_at = ?
         WHERE user_id = ?
         """
+
+    private static let updateTopUpMark =
+        "UPDATE career_subscription_contexts SET top_up_below = ? WHERE user_id = ?"
 
     private static func count(_ account: Account) -> [SQLValue] {
         let context = account.context

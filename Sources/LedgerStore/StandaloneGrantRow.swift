@@ -28,6 +28,16 @@ package enum StandaloneGrantRow {
             causes.map { [.uuid($0.user), .text($0.cause)] })
     }
 
+    /// One of an account's; `nil` if it has no such.
+    package static func find(
+        _ id: UUID, of user: UUID, in connection: any DatabaseConnection
+    ) throws -> StandaloneGrant? {
+        try connection.queryOne(
+            "SELECT \(made), \(moving) FROM standalone_grants WHERE id = ? AND account_id = ?",
+            [.uuid(id), .uuid(user)]
+        ).map(read)
+    }
+
     /// A page of an account's grants, the newest first. Ids are in the order of time, so that they
     /// are both the order and the key of a page (keyset pagination).
     package static func page(

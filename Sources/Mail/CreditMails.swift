@@ -19,7 +19,9 @@ package struct CreditMails: Sendable {
         in connection: any DatabaseConnection,
         now: Timestamp
     ) throws {
-        guard let user = try UserRow.find(id: userID, in: connection) else { return }
+        guard alert.isForUser, let user = try UserRow.find(id: userID, in: connection) else {
+            return
+        }
         let told = alert.mark.map { [MailContent.creditsUsed(alert, mark: $0, now: now)] } ?? []
         for content in told + alert.limits.map(MailContent.limitReached) {
             try outbox.enqueue(

@@ -16,6 +16,7 @@ package struct MailContent: Sendable {
         case workspaceRole, workspaceOwnership, workspaceKeysOfFormerAdmin
         case workspaceKeyCreated, workspaceKeyRevoked, workspaceKeyExpires
         case workspaceFrozen, workspaceUnfrozen, workspaceSeats
+        case topUpBought, topUpDeclined, topUpOff
     }
 
     package let kind: Kind
@@ -148,6 +149,35 @@ extension MailContent {
         MailContent(
             .packBought,
             ["pack": pack, "price": price, "credits": credits.decimal, "end": end?.day])
+    }
+
+    /// The same for a pack that was bought by itself.
+    package static func topUpBought(
+        _ pack: String, price: String, _ credits: Credits, until end: Timestamp?
+    ) -> MailContent {
+        MailContent(
+            .topUpBought,
+            ["pack": pack, "price": price, "credits": credits.decimal, "end": end?.day])
+    }
+
+    /// - Parameter page: where it can be paid all the same.
+    package static func topUpDeclined(
+        _ pack: String, price: String, page: String?, retryAt: Timestamp?
+    ) -> MailContent {
+        MailContent(
+            .topUpDeclined,
+            ["pack": pack, "price": price, "invoiceURL": page, "retryAt": retryAt?.day])
+    }
+
+    /// - Parameter reason: `card_declined`, `pack_changed` or `money_returned`.
+    package static func topUpOff(_ pack: String, reason: String) -> MailContent {
+        MailContent(
+            .topUpOff,
+            [
+                "pack": pack, "isDeclined": reason == "card_declined" ? "yes" : nil,
+                "isChanged": reason == "pack_changed" ? "yes" : nil,
+                "isReturned": reason == "money_returned" ? "yes" : nil,
+            ])
     }
 
     package static func packReturned(_ pack: String, _ credits: Credits) -> MailContent {

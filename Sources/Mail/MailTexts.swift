@@ -22,7 +22,8 @@ extension MailText {
     /// A mail with a code holds no other number of six digits, so that people and programs find
     /// it. It greets nobody: the address is not proven yet, or somebody else may have asked for
     /// the mail.
-    package static let all = ofCareer.merging(ofWorkspaces) { first, _ in first }
+    package static let all = ofCareer.merging(ofCredits) { first, _ in first }
+        .merging(ofWorkspaces) { first, _ in first }
 
     private static let ofCareer: [MailContent.Kind: MailText] = [
         .signUpCode: MailText(
@@ -133,31 +134,6 @@ extension MailText {
                 Your paid plan has ended, and you are on {{plan}} now. You can choose a plan at any
                 time.
                 """),
-        .packBought: MailText(
-            subject: "Your credits are there",
-            values: ["pack", "price", "credits", "end"],
-            body: """
-                {{>greeting}}
-
-                Thank you for buying {{pack}} for {{price}}. {{credits}} credits are there now,
-                beside those of your plan, and are used after them.
-
-                {{#end}}
-                What is left of them ends on {{end}} (UTC).
-                {{/end}}
-                {{^end}}
-                They do not expire.
-                {{/end}}
-                """),
-        .packReturned: MailText(
-            subject: "Your payment for credits was returned",
-            values: ["pack", "credits"],
-            body: """
-                {{>greeting}}
-
-                Your payment for {{pack}}, or a part of it, was returned, and {{credits}} of its
-                credits were taken back with it. What you had used of them is not owed.
-                """),
         .paymentReturned: MailText(
             subject: "Your payment was returned",
             values: ["plan"],
@@ -216,56 +192,6 @@ extension MailText {
                 charged.
 
                 If you do not want it, cancel before; it costs nothing until then.
-                """),
-        .creditsNearlyUsedUp: MailText(
-            subject: "You have used {{percent}} % of your credits",
-            values: ["percent", "used", "credits", "periodEnd", "isFree"],
-            body: """
-                {{>greeting}}
-
-                You have used {{used}} of the {{credits}} credits of this period, which is
-                {{percent}} % or more.
-
-                {{#periodEnd}}
-                The period ends on {{periodEnd}}.
-                {{/periodEnd}}
-                {{#isFree}}
-                If you need more before, a paid plan gives you more at once.
-                {{/isFree}}
-                """),
-        .creditsUsedUp: MailText(
-            subject: "You have used all of your credits",
-            values: ["percent", "used", "credits", "periodEnd", "isFree"],
-            body: """
-                {{>greeting}}
-
-                You have used all {{credits}} credits of this period.
-
-                {{#periodEnd}}
-                The period ends on {{periodEnd}}.
-                {{/periodEnd}}
-                {{#isFree}}
-                If you need more before, a paid plan gives you more at once.
-                {{/isFree}}
-                """),
-        .spendingLimit: MailText(
-            subject: """
-                You have used {{percent}} % of your own limit for \
-                {{#isDaily}}today{{/isDaily}}{{^isDaily}}this month{{/isDaily}}
-                """,
-            values: ["percent", "used", "limit", "until", "isDaily", "isReached"],
-            body: """
-                {{>greeting}}
-
-                You have used {{used}} of the {{limit}} credits that you allow yourself
-                {{#isDaily}}a day{{/isDaily}}{{^isDaily}}a month{{/isDaily}}, which is
-                {{percent}} % or more.
-
-                It begins anew on {{until}} (UTC).
-                {{#isReached}}
-                Calls that cost something are refused until then.
-                {{/isReached}}
-                You can change your limits in your account at any time.
                 """),
     ]
 }

@@ -3,7 +3,7 @@ extension PortableTable {
     static let limitColumns: [Column] = [
         .text("limit_alerts"), .credits("daily_limit"), .credits("monthly_limit"),
         .time("limits_counted_at"), .credits("day_captured"), .credits("month_captured"),
-        .credits("held_in_all"),
+        .credits("held_in_all"), .credits("top_up_below"),
     ]
     /// What an account could spend before and after a call.
     static let balanceColumns: [Column] = [.credits("balance_before"), .credits("balance_after")]

@@ -67,6 +67,41 @@ extension PortableTable {
                 .count("returned_minor"), .flag("is_disputed"), .uuid("grant_id"),
             ]),
         PortableTable(
+            "automatic_top_ups", key: "user_id",
+            columns: [
+                .uuid("user_id"), .uuid("pack_id"), .text("pack_name"), .credits("credits"),
+                .count("price_minor"), .text("currency"), .count("valid_days"),
+                .credits("below"), .count("monthly_maximum"), .time("consented_at"),
+                .text("off_reason"), .time("off_at"), .time("failing_since"),
+                .count("failed_tries"), .time("next_try_at"), .time("due_at"),
+            ]),
+        PortableTable(
+            "automatic_top_up_changes", key: "id",
+            columns: [
+                .uuid("id"), .uuid("user_id"), .time("at"), .flag("is_on"), .text("reason"),
+                .uuid("session_id"), .uuid("pack_id"), .credits("credits"),
+                .count("price_minor"), .text("currency"), .credits("below"),
+                .count("monthly_maximum"),
+            ]),
+        PortableTable(
+            "top_up_purchases", key: "id",
+            columns: [
+                .uuid("id"), .uuid("user_id"), .uuid("pack_id"), .text("pack_name"),
+                .credits("credits"), .count("price_minor"), .text("currency"),
+                .count("valid_days"), .time("begun_at"), .text("status"), .text("invoice_id"),
+                .count("tries"), .time("tried_at"), .flag("is_trying"), .text("card"),
+                .count("used_keys"), .text("payment_intent_id"), .time("paid_at"),
+                .count("paid_minor"), .count("returned_minor"), .flag("is_disputed"),
+                .uuid("grant_id"),
+            ]),
+        PortableTable(
+            "top_up_returns", key: "grant_id",
+            columns: [
+                .uuid("grant_id"), .uuid("user_id"), .text("cause"), .text("sold_by"),
+                .text("payment_intent_id"), .count("attempt"), .time("begun_at"),
+                .text("refund_id"),
+            ]),
+        PortableTable(
             "operator_notices", key: "id",
             columns: [
                 .uuid("id"), .text("kind"), .text("subject"), .text("text"),

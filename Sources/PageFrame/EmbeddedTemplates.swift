@@ -56,6 +56,7 @@ package enum EmbeddedTemplates {
         "time": text(PackageResources.time_mustache),
         "timeline": text(PackageResources.timeline_mustache),
         "token": text(PackageResources.token_mustache),
+        "top_up": text(PackageResources.top_up_mustache),
         "upgrade": text(PackageResources.upgrade_mustache),
         "usage": text(PackageResources.usage_mustache),
         "verify": text(PackageResources.verify_mustache),

@@ -50,7 +50,7 @@ package struct Realm: Sendable {
             sides: [Side("account", "/account")] + names.map { Side($0, "/account/\($0)") },
             homes: [
                 "upgrade": "plan", "cancel": "plan", "call": "usage", "delete": "data",
-                "result": "history", "delete_result": "history",
+                "result": "history", "delete_result": "history", "top_up": "credits",
             ],
             isConsole: false, zone: zone)
     }

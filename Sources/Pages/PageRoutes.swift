@@ -82,6 +82,8 @@ private func creditPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoin
         Endpoint(at + "/paid", PackPaidPage(parts: parts, words: words), in: frame),
     ] + form(at + "/buy", BuyPackButton(parts: parts, words: words), frame)
         + form(at + "/redeem", RedeemForm(parts: parts, words: words), frame)
+        + form(at + "/auto", TopUpPage(parts: parts, words: words), frame)
+        + form(at + "/auto/off", EndTopUpButton(parts: parts, words: words), frame)
 }
 
 private func settingsPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {

@@ -43,6 +43,7 @@ public let migrations: [Migration] = [
     Migration("time zones", timeZones),
     Migration("catalog revisions", catalogRevisions),
     Migration("families", families),
+    Migration("automatic top-ups", automaticTopUps),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

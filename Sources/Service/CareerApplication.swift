@@ -16,6 +16,7 @@ import Pages
 import RabbitMQ
 import ServiceLifecycle
 import Stripe
+import TopUps
 import Values
 
 /// The one wiring of the service, for production and for tests.
@@ -154,6 +155,9 @@ extension CareerApplication {
             PeriodicService(
                 "expiry sweep", pause: ExpirySweeper.pause, logger: core.logger
             ) { [services] in try await services.sweeper.sweep() },
+            PeriodicService(
+                "automatic top-ups", pause: TopUpService.pause, logger: core.logger
+            ) { [services] in try await services.topUps.sweep() },
             PeriodicService(
                 "identity sweep", pause: IdentitySweeper.pause, logger: core.logger
             ) { [services] in try await services.sweepPeople() },

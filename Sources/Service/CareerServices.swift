@@ -15,6 +15,7 @@ import RabbitMQ
 import Refunds
 import Stripe
 import Telemetry
+import TopUps
 import Users
 import Values
 import Webhooks
@@ -26,6 +27,7 @@ public struct CareerServices: Sendable {
     let subscriptions: CareerSubscriptionService
     let billing: CareerBillingService
     let quota: CareerQuotaService
+    let topUps: TopUpService
     let sweeper: ExpirySweeper
     let identitySweeper: IdentitySweeper
     let metrics: MetricsPage
@@ -60,6 +62,8 @@ public struct CareerServices: Sendable {
                 database: core.database, ledger: core.ledger,
                 former: FormerAccounts(secrets: secrets, installation: core.installation),
                 clock: core.clock),
+            topUps: topUps,
+            proof: { [identity] in try await identity.reauthenticate($0, password: $1) },
             calls: calls, publicURL: core.settings.publicURL,
             recordsWithin: core.settings.recordWithin)
     }
@@ -108,9 +112,7 @@ public struct CareerServices: Sendable {
         mirror = StripeMirror(
             stripe: stripe, database: database, ledger: core.ledger, prices: prices,
             notices: notices, mails: mails, clock: clock, logger: core.logger)
-        let packs = PackMirror(
-            stripe: stripe, database: database, ledger: core.ledger, notices: notices,
-            outbox: outbox, clock: clock, logger: core.logger)
+        let (teller, packs) = Self.packs(core, stripe, notices, outbox)
         reconciliation = StripeReconciliation(
             stripe: stripe, database: database, mirror: mirror, packs: packs,
             issuer: settings.authJWKS == nil ? nil : settings.authIssuer)
@@ -121,6 +123,8 @@ public struct CareerServices: Sendable {
             subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
             packs: packs, erased: erased, moves: moves, sale: settings.sale, clock: clock)
         self.billing = billing
+        topUps = TopUpService(
+            billing: billing, teller: teller, notices: notices, logger: core.logger)
         localStripe = LocalStripe(settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
             ledger: core.ledger, inbox: StripeEventInbox(broker: broker),
@@ -128,8 +132,8 @@ public struct CareerServices: Sendable {
             mode: StripeMode(secretKey: settings.stripe.secretKey), lags: lags,
             logger: core.logger, clock: clock, wall: .wall)
         var all = StripeEventHandlers(
-            database: database, stripe: stripe, mirror: mirror, packs: packs, notices: notices,
-            mails: mails, forgetErased: { try await billing.forgetErased($0) },
+            database: database, stripe: stripe, mirror: mirror, packs: packs, topUps: topUps,
+            notices: notices, mails: mails, forgetErased: { try await billing.forgetErased($0) },
             takeUp: { try await billing.takeUp($0, requestID: $1) }, clock: clock
         ).all
         all[.usageCommits] = QueuedCommits(quota: quota).handle
@@ -148,6 +152,19 @@ public struct CareerServices: Sendable {
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
             outbox: outbox, erasedCustomers: erased,
             beforeErasing: { try await billing.forget(user: $0) }, otherTraces: .ofWorkspaces)
+    }
+
+    private static func packs(
+        _ core: CareerCore, _ stripe: StripeClient, _ notices: OperatorNotices,
+        _ outbox: MailOutbox
+    ) -> (TopUpTeller, PackMirror) {
+        let teller = TopUpTeller(outbox: outbox)
+        var packs = PackMirror(
+            stripe: stripe, database: core.database, ledger: core.ledger, notices: notices,
+            outbox: outbox, clock: core.clock, logger: core.logger)
+        packs.moneyWentBack = { try teller.moneyWentBack(of: $0, in: $1, now: $2) }
+        packs.isGivenBack = { try TopUpReturns.isPending($0, of: $1, $2, in: $3) }
+        return (teller, packs)
     }
 
     private static func broker(

@@ -71,7 +71,7 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
 /// What moves the development clock; `nil` in production.
 func clockAdvance(_ services: CareerServices) -> AdvanceClock? {
     guard let clock = services.core.developmentClock else { return nil }
-    let (sweeper, worker) = (services.sweeper, services.worker)
+    let (sweeper, worker, topUps) = (services.sweeper, services.worker, services.topUps)
     let localStripe = services.localStripe
     return AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
@@ -79,6 +79,7 @@ func clockAdvance(_ services: CareerServices) -> AdvanceClock? {
             // What is done for one event may lead to another, e.g. by ending a subscription.
             var worked = worker.claimed
             for _ in 0..<AdvanceClock.maximumRounds {
+                try await topUps.sweep()
                 try await localStripe.settle()
                 try await worker.drain()
                 if worker.claimed == worked { break }

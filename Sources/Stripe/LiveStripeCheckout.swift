@@ -60,6 +60,8 @@ extension NewStripePaymentSession {
         form.add("cancel_url", cancelURL)
         form.add("metadata", metadata)
         form.add("payment_intent_data[metadata]", metadata)
+        // A card is saved only if its owner ticks that on the page.
+        form.add("saved_payment_method_options[payment_method_save]", "enabled")
         return form
     }
 }
@@ -88,5 +90,30 @@ extension NewStripeCheckoutSession {
             form.add("customer_update[address]", "auto")
         }
         return form
+    }
+}
+
+/// A hosted page on which a user buys something once.
+public struct NewStripePaymentSession: Sendable, Equatable {
+    public var customerID: String
+    public var priceID: String
+    /// The user's id; it comes back with the completed session.
+    public var clientReferenceID: String
+    /// `{CHECKOUT_SESSION_ID}` in it is replaced by Stripe.
+    public var successURL: String
+    public var cancelURL: String
+    /// Kept with the session and with its payment, which Stripe does not do by itself.
+    public var metadata: [String: String]
+
+    public init(
+        customerID: String, priceID: String, clientReferenceID: String, successURL: String,
+        cancelURL: String, metadata: [String: String]
+    ) {
+        self.customerID = customerID
+        self.priceID = priceID
+        self.clientReferenceID = clientReferenceID
+        self.successURL = successURL
+        self.cancelURL = cancelURL
+        self.metadata = metadata
     }
 }

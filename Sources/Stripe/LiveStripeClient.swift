@@ -36,6 +36,7 @@ extension StripeClient {
         client.connectEndings(api)
         client.connectSchedules(api)
         client.connectInvoices(api)
+        client.connectOwnInvoices(api)
         client.connectSetup(api)
         return client
     }
@@ -59,6 +60,14 @@ extension StripeClient {
         }
         retrieveCard = { id throws(StripeError) in
             try await api.object(.get(["payment_methods", id]), StripeCard.init) { $0.livemode }
+        }
+        listCards = { customerID throws(StripeError) in
+            var filter = StripeForm()
+            filter.add("customer", customerID)
+            filter.add("type", "card")
+            return try await api.list(
+                ["payment_methods"], filter, StripeCard.init, id: { $0.id },
+                livemode: { $0.livemode })
         }
         deleteCustomer = { id throws(StripeError) in
             try await api.customer(StripeCall(method: .delete, path: ["customers", id]))
@@ -189,7 +198,7 @@ extension StripeAPI {
         try await object(call, StripeSubscription.init) { $0.livemode }
     }
 
-    fileprivate func invoice(_ call: StripeCall) async throws(StripeError) -> StripeInvoice {
+    func invoice(_ call: StripeCall) async throws(StripeError) -> StripeInvoice {
         try await object(call, StripeInvoice.init) { $0.livemode }
     }
 }

@@ -14,6 +14,8 @@ public struct StripeClient: Sendable {
     public var listCustomers: @Sendable (String) async throws(StripeError) -> [StripeCustomer]
     /// A deleted customer is an answer with `isDeleted`; an unknown one is `notFound`.
     public var retrieveCustomer: @Sendable (String) async throws(StripeError) -> StripeCustomer
+    /// The cards that a customer has saved, newest first.
+    public var listCards: @Sendable (String) async throws(StripeError) -> [StripeCard]
     /// Deletes a customer for good and cancels what it subscribes to, at once. Deleting twice is
     /// `notFound`, and so it is when the answer to the first try was lost.
     public var deleteCustomer: @Sendable (String) async throws(StripeError) -> StripeCustomer
@@ -103,6 +105,21 @@ public struct StripeClient: Sendable {
     public var previewUpgrade:
         @Sendable (StripePriceChange) async throws(StripeError) -> StripeInvoice
     public var retrieveInvoice: @Sendable (String) async throws(StripeError) -> StripeInvoice
+    /// Makes a draft, which Stripe neither finalizes nor charges by itself.
+    public var createInvoice:
+        @Sendable (NewStripeInvoice, String) async throws(StripeError) -> StripeInvoice
+    /// Adds a line to a draft.
+    public var addInvoiceLine:
+        @Sendable (NewStripeInvoiceLine, String) async throws(StripeError) -> StripeInvoiceItem
+    /// Opens a draft, so that it can be paid. One that is open already is an `invalidRequest`.
+    public var finalizeInvoice:
+        @Sendable (String, String) async throws(StripeError) -> StripeInvoice
+    /// Charges an open invoice now, to a card whose owner is not there; nil: to the one that Stripe
+    /// finds. One that is paid already is an `invalidRequest`.
+    public var payInvoice:
+        @Sendable (String, String?, String) async throws(StripeError) -> StripeInvoice
+    /// The invoices of this customer, those of subscriptions among them.
+    public var listCustomerInvoices: @Sendable (String) async throws(StripeError) -> [StripeInvoice]
     /// The invoices of this subscription.
     public var listInvoices: @Sendable (String) async throws(StripeError) -> [StripeInvoice]
     /// What waits for this customer's next invoice.
@@ -241,31 +258,6 @@ public struct NewStripeCheckoutSession: Sendable, Equatable {
         self.addsTax = addsTax
         self.metadata = metadata
         self.expiresAt = expiresAt
-    }
-}
-
-/// A hosted page on which a user buys something once.
-public struct NewStripePaymentSession: Sendable, Equatable {
-    public var customerID: String
-    public var priceID: String
-    /// The user's id; it comes back with the completed session.
-    public var clientReferenceID: String
-    /// `{CHECKOUT_SESSION_ID}` in it is replaced by Stripe.
-    public var successURL: String
-    public var cancelURL: String
-    /// Kept with the session and with its payment, which Stripe does not do by itself.
-    public var metadata: [String: String]
-
-    public init(
-        customerID: String, priceID: String, clientReferenceID: String, successURL: String,
-        cancelURL: String, metadata: [String: String]
-    ) {
-        self.customerID = customerID
-        self.priceID = priceID
-        self.clientReferenceID = clientReferenceID
-        self.successURL = successURL
-        self.cancelURL = cancelURL
-        self.metadata = metadata
     }
 }
 

@@ -1,3 +1,15 @@
+/// What a call to Stripe answers; `nil` if Stripe does not know what it names.
+package func ifKnown<Value: Sendable>(
+    _ call: () async throws(StripeError) -> Value
+) async throws(StripeError) -> Value? {
+    do {
+        return try await call()
+    } catch {
+        guard case .notFound = error.kind else { throw error }
+        return nil
+    }
+}
+
 /// Why a call to Stripe did not succeed.
 ///
 /// Stripe's own message is left behind: it can name keys, addresses and ids. What is kept are its

@@ -64,6 +64,7 @@ public struct StripeInvoice: Sendable, Equatable {
     public let nextPaymentAttemptAt: Int64?
     /// Where the user can pay it; nil for a draft.
     public let hostedURL: String?
+    public let metadata: [String: String]
     public let livemode: Bool
 
     public init(_ value: JSONValue) throws(StripeDecodingError) {
@@ -98,6 +99,7 @@ public struct StripeInvoice: Sendable, Equatable {
         paidAt = try wire.object("status_transitions").optionalSeconds("paid_at")
         nextPaymentAttemptAt = try wire.optionalSeconds("next_payment_attempt")
         hostedURL = try wire.optionalString("hosted_invoice_url")
+        metadata = try wire.metadata()
         livemode = try wire.bool("livemode")
     }
 }

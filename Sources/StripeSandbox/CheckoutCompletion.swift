@@ -5,7 +5,7 @@ import JSON
 /// that fails leaves the session open and nothing behind.
 extension Account {
     func completeSession(
-        _ id: String, authenticated: Bool, isProcessed: Bool = false
+        _ id: String, authenticated: Bool, isProcessed: Bool = false, keepsCard: Bool = false
     ) throws -> JSONValue {
         var session = try get(.checkoutSession, id)
         guard session["status"] == "open" else {
@@ -16,7 +16,9 @@ extension Account {
             authenticated
             ? TestCard.all.first { $0.charge == .asksForAuthentication } ?? .visa : .visa
         if session["mode"] == "payment" {
-            try pay(&session, order, card, authenticated: authenticated, isProcessed: isProcessed)
+            try pay(
+                &session, order, card, authenticated: authenticated, isProcessed: isProcessed,
+                keepsCard: keepsCard)
             return try complete(session)
         }
         let customer = try customerOfSession(session)

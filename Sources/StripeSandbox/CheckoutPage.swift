@@ -21,7 +21,7 @@ extension Pages {
         case (_, "complete"): return Self.success(session, id)
         case ("decline", _):
             return try await checkoutPage(id, problem: CardFailure.declined.message)
-        case ("pay", _), ("authenticate", _), ("process", _):
+        case ("pay", _), ("keep", _), ("authenticate", _), ("process", _):
             return try await pay(id, action: action)
         default: throw StripeError.invalid("Unknown action", param: "action")
         }
@@ -36,7 +36,7 @@ extension Pages {
                 try account.followClock(id, Parameters(), changes: true)
                 return try account.completeSession(
                     id, authenticated: action == "authenticate",
-                    isProcessed: action == "process")
+                    isProcessed: action == "process", keepsCard: action == "keep")
             }
             return Self.success(session, id)
         } catch let error as StripeError where error.status == 402 {
@@ -84,6 +84,9 @@ extension Account {
         let order = try order(ofSession: id)
         let isTrial = order["trial_days"]?.int != nil || order["trial_end"]?.int != nil
         let trial = order["trial_days"]?.int.map { "<p>\($0) days free, then as above.</p>" } ?? ""
+        let keep =
+            order.at("intent", "may_keep_card") == true
+            ? HTML.button("keep", "Pay \(total) and save the card for later") : ""
         let body = """
             <h1>\(session["mode"] == "payment" ? "Buy" : "Subscribe")</h1>
             \(HTML.notice(problem))
@@ -93,6 +96,7 @@ extension Account {
             <p class="quiet">Choose how the test card behaves.</p>
             <form method="post">
             \(HTML.button("pay", isTrial ? "Start the trial" : "Pay \(total)", kind: "main"))
+            \(keep)
             \(HTML.button("authenticate", "Pay with a card that asks for 3D Secure"))
             \(HTML.button("process", "Pay from a bank, which takes days"))
             \(HTML.button("decline", "Pay with a card that is declined"))

@@ -15,7 +15,7 @@ extension Account {
         let foreign =
             isPayment
             ? ["subscription_data", "payment_method_collection"]
-            : ["payment_intent_data", "customer_creation"]
+            : ["payment_intent_data", "customer_creation", "saved_payment_method_options"]
         for name in foreign
         where parameters.text(name) != nil || !parameters.scope(name).entries.isEmpty {
             throw StripeError.invalid(
@@ -76,7 +76,10 @@ extension Account {
         let details = parameters.scope("payment_intent_data")
         let usage = try details.choice(
             "setup_future_usage", of: ["off_session", "on_session"], default: "")
+        let saving = try parameters.scope("saved_payment_method_options").choice(
+            "payment_method_save", of: ["enabled", "disabled"], default: "disabled")
         return [
+            "may_keep_card": .bool(saving == "enabled"),
             "description": .text(details.text("description")),
             "metadata": try details.metadata(),
             "setup_future_usage": usage.isEmpty ? .null : .string(usage),
@@ -89,7 +92,7 @@ extension Account {
     /// - Throws: ``StripeError`` with 402 if the card is declined; nothing is left behind then.
     func pay(
         _ session: inout JSONValue, _ order: JSONValue, _ card: TestCard, authenticated: Bool,
-        isProcessed: Bool
+        isProcessed: Bool, keepsCard: Bool
     ) throws {
         if session["customer"]?.string != nil || session["customer_creation"] == "always" {
             session.set("customer", to: .string(try customerOfSession(session)))
@@ -110,7 +113,9 @@ extension Account {
         try save(intent)
         try emit("payment_intent.created", intent)
         // Only a card that is to be used again is attached to its customer.
-        let keeps = data["setup_future_usage"]?.isNull == false
+        let keeps =
+            data["setup_future_usage"]?.isNull == false
+            || keepsCard && data["may_keep_card"] == true
         let method: JSONValue
         if let customer, keeps {
             method = try attach(card, to: customer)

@@ -18,7 +18,8 @@ extension Account {
         "subscription_data[billing_mode][type]",
         "subscription_data[trial_settings][end_behavior][missing_payment_method]",
         "customer_creation", "payment_intent_data[description]", "payment_intent_data[metadata]*",
-        "payment_intent_data[setup_future_usage]", "expand*",
+        "payment_intent_data[setup_future_usage]",
+        "saved_payment_method_options[payment_method_save]", "expand*",
     ]
     static let maximumReferenceLength = 200
     static let maximumLines = 20

@@ -153,6 +153,12 @@ struct Route: Sendable {
         Route("GET", "/v1/invoices", Page.dated + ["customer", "subscription", "status"]) {
             a, _, p in try a.listInvoices(p)
         },
+        Route("POST", "/v1/invoices", Account.newInvoiceFields) { a, _, p in
+            try a.createInvoice(p)
+        },
+        Route("POST", "/v1/invoiceitems", Account.newInvoiceItemFields) { a, _, p in
+            try a.createInvoiceItem(p)
+        },
         Route("POST", "/v1/invoices/create_preview", Account.previewFields) { a, _, p in
             try a.createPreview(p)
         },

@@ -124,7 +124,7 @@ package struct PackCheckoutRequest: JSONInput {
 }
 
 extension Problem {
-    static let packNotFound = Problem(
+    package static let packNotFound = Problem(
         404, "pack_not_found", "Pack not found", "There is no pack of credits with this id.")
     static let subscriptionInactive = Problem(
         409, "subscription_inactive", "Subscription inactive",

@@ -9,6 +9,7 @@ import JSON
 import Ledger
 import LedgerStore
 import Subscriptions
+import TopUps
 import Users
 import Values
 import Workspaces
@@ -30,6 +31,8 @@ struct ExportPages: BodySource {
         case grants(after: SQLKey?)
         case standalone(before: UUID?)
         case purchases(after: UUID?)
+        case topUps(after: UUID?)
+        case topUpChanges(after: UUID?)
         case logs(before: UUID?)
         case steps(after: SQLKey?)
         case results(before: UUID?)
@@ -69,6 +72,9 @@ struct ExportPages: BodySource {
         guard let user = try await database.read({ try MeResponse.find(id, in: $0) })
         else { throw Problem.unauthorized }
         let limits = try await database.read { try AccountRows.limits(of: id, in: $0) }
+        let topUp = try await database.read { [now] in
+            try TopUpRows.find(id, at: now, in: $0)
+        }
         writer.beginObject()
         writer.key("user")
         user.write(to: &writer)
@@ -76,6 +82,8 @@ struct ExportPages: BodySource {
         subscription.write(to: &writer)
         writer.key("spending_limits")
         limits.map(SpendingLimitsResponse.init).write(to: &writer)
+        writer.key("auto_top_up")
+        topUp.map { AutoTopUpResponse($0) }.write(to: &writer)
         try await writeWorkspaces()
     }
 
@@ -140,8 +148,10 @@ struct ExportPages: BodySource {
             if let last = try await write(page, after: id) {
                 part = .purchases(after: last)
             } else {
-                go(on: "usage_logs", with: .logs(before: nil))
+                go(on: "top_up_purchases", with: .topUps(after: nil))
             }
+        case .topUps(let id): try await writeTopUps(after: id)
+        case .topUpChanges(let id): try await writeTopUpChanges(after: id)
         case .logs(let id):
             if let last = try await write(Self.logs, after: id) {
                 part = .logs(before: last)
@@ -165,6 +175,30 @@ struct ExportPages: BodySource {
         case .end: return nil
         }
         return writer.take()
+    }
+
+    private mutating func writeTopUps(after id: UUID?) async throws {
+        let page: Page<TopUpPurchaseResponse, UUID> = {
+            try TopUpRows.purchases(of: $0, after: $1, limit: Self.rows, in: $2)
+                .map { (TopUpPurchaseResponse($0), $0.purchase.id) }
+        }
+        if let last = try await write(page, after: id) {
+            part = .topUps(after: last)
+        } else {
+            go(on: "auto_top_up_changes", with: .topUpChanges(after: nil))
+        }
+    }
+
+    private mutating func writeTopUpChanges(after id: UUID?) async throws {
+        let page: Page<TopUpChangeResponse, UUID> = {
+            try TopUpJournal.page(of: $0, after: $1, limit: Self.rows, in: $2)
+                .map { (TopUpChangeResponse($0), $0.id) }
+        }
+        if let last = try await write(page, after: id) {
+            part = .topUpChanges(after: last)
+        } else {
+            go(on: "usage_logs", with: .logs(before: nil))
+        }
     }
 
     private mutating func go(on list: String, with next: Part) {

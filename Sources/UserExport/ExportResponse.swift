@@ -6,6 +6,7 @@ import History
 import Identity
 import Ledger
 import Subscriptions
+import TopUps
 import Values
 import Workspaces
 
@@ -18,6 +19,7 @@ package enum ExportResponse: JSONObjectOutput {
             "subscription", of: CareerSubscriptionResponse?.schema, "The Career subscription."),
         OutputField(
             "spending_limits", of: SpendingLimitsResponse?.schema, "What the user limits."),
+        OutputField("auto_top_up", of: AutoTopUpResponse?.schema, "What is bought by itself."),
         OutputField(
             "workspaces", listOf: ExportedMembership.schema, "Whose member the user is."),
         OutputField(
@@ -33,6 +35,12 @@ package enum ExportResponse: JSONObjectOutput {
         OutputField(
             "pack_purchases", listOf: PackPurchaseResponse.schema,
             "Packs of credits that were chosen, the oldest first."),
+        OutputField(
+            "top_up_purchases", listOf: TopUpPurchaseResponse.schema,
+            "What was bought by itself, or tried to be, the oldest first."),
+        OutputField(
+            "auto_top_up_changes", listOf: TopUpChangeResponse.schema,
+            "What was agreed to, changed and ended, the oldest first."),
         OutputField("usage_logs", listOf: ExportedUsageLog.schema, "Newest first."),
         OutputField(
             "usage_steps", listOf: ExportedStep.schema,

@@ -4,6 +4,7 @@ import Foundation
 import JSON
 import Messaging
 import Stripe
+import TopUps
 import Values
 
 /// Works off what events asked for. Every handler ends in fetching a subscription as it is now.
@@ -16,6 +17,7 @@ package struct StripeEventHandlers: Sendable {
     let stripe: StripeClient
     let mirror: StripeMirror
     let packs: PackMirror
+    let topUps: TopUpService
     let notices: OperatorNotices
     let mails: BillingMails
     /// Deletes a customer at Stripe whose user was erased here.
@@ -26,7 +28,7 @@ package struct StripeEventHandlers: Sendable {
 
     package init(
         database: any Database, stripe: StripeClient, mirror: StripeMirror, packs: PackMirror,
-        notices: OperatorNotices, mails: BillingMails,
+        topUps: TopUpService, notices: OperatorNotices, mails: BillingMails,
         forgetErased: @escaping @Sendable (String) async throws -> Void,
         takeUp: @escaping @Sendable (UnfinishedMoves.Move, String?) async throws -> Void,
         clock: DecisionClock
@@ -35,6 +37,7 @@ package struct StripeEventHandlers: Sendable {
         self.stripe = stripe
         self.mirror = mirror
         self.packs = packs
+        self.topUps = topUps
         self.notices = notices
         self.mails = mails
         self.forgetErased = forgetErased
@@ -82,15 +85,16 @@ package struct StripeEventHandlers: Sendable {
             guard let intent = try await paymentIntent(of: work) else { return }
             let object = work["dispute"]?.string ?? work["refund"]?.string
             let type = work["type"]?.string ?? "unknown"
-            if try await mirror.paymentChanged(
-                intent, object: object, type: type, requestID: message.requestID)
-            {
+            for changed in [topUps.paymentChanged, mirror.paymentChanged]
+            where try await changed(intent, object, type, message.requestID) {
                 return
             }
             return try await packs.paymentChanged(
                 intent, object: object, type: type, requestID: message.requestID)
         }
-        guard let subscription = try await subscription(of: work) else { return }
+        guard let subscription = try await subscription(of: work) else {
+            return try await topUpChanged(work, message)
+        }
         try await mirror.refresh(subscription, requestID: message.requestID)
         if work["type"]?.string == "customer.subscription.trial_will_end" {
             try await mails.trialEnds(
@@ -99,9 +103,17 @@ package struct StripeEventHandlers: Sendable {
         }
     }
 
+    /// An invoice of no subscription may be an automatic top-up's.
+    private func topUpChanged(_ work: JSONValue, _ message: Message) async throws {
+        guard let invoice = work["invoice"]?.string else { return }
+        try await topUps.refresh(invoice, requestID: message.requestID)
+    }
+
     private func paymentFailed(_ message: Message) async throws {
         let work = try await read(message)
-        guard let subscription = try await subscription(of: work) else { return }
+        guard let subscription = try await subscription(of: work) else {
+            return try await topUpChanged(work, message)
+        }
         try await mirror.refresh(subscription, requestID: message.requestID)
         guard let invoiceID = work["invoice"]?.string else { return }
         let invoice = try await stripe.retrieveInvoice(invoiceID)

@@ -253,3 +253,57 @@ def test_a_try_to_pay_that_fails_is_refused_and_told_all_the_same(sandbox, api, 
         api.invoices.pay(before.id, {}, {"idempotency_key": "try"})
     sandbox.settle()
     assert receiver.types().count("charge.failed") == 1
+
+
+def own(api, customer, amount=500, **more):
+    """A draft of one's own, with one line."""
+    invoice = api.invoices.create({
+        "customer": customer.id, "currency": "usd", "auto_advance": False,
+        "pending_invoice_items_behavior": "exclude", "metadata": {"k": "v"}, **more})
+    assert (invoice.status, invoice.total, invoice.auto_advance) == ("draft", 0, False)
+    api.invoice_items.create({
+        "customer": customer.id, "invoice": invoice.id, "amount": amount, "currency": "usd",
+        "description": "A pack"})
+    return invoice
+
+
+def test_an_invoice_of_ones_own_is_charged_when_asked_and_once(sandbox, api, receiver):
+    customer = sandbox.customer()
+    invoice = own(api, customer)
+    sandbox.advance(2 * DAY)
+    assert api.invoices.retrieve(invoice.id).status == "draft"
+    opened = api.invoices.finalize_invoice(invoice.id, {"auto_advance": False})
+    assert (opened.status, opened.amount_due, opened.parent) == ("open", 500, None)
+    assert opened.lines.data[0].description == "A pack" and opened.metadata["k"] == "v"
+    paid = api.invoices.pay(invoice.id, {"off_session": True})
+    assert (paid.status, paid.amount_paid) == ("paid", 500)
+    with pytest.raises(stripe.InvalidRequestError):
+        api.invoices.pay(invoice.id)
+    sandbox.settle()
+    assert receiver.types().count("invoice.paid") == 1
+
+
+def test_an_invoice_of_ones_own_that_is_declined_stays_open_and_can_be_voided(sandbox, api):
+    customer = sandbox.customer()
+    sandbox.knob(f"customers/{customer.id}", card="decline")
+    invoice = own(api, customer)
+    api.invoices.finalize_invoice(invoice.id)
+    for _ in range(2):
+        with pytest.raises(stripe.CardError):
+            api.invoices.pay(invoice.id, {"off_session": True})
+    sandbox.advance(10 * DAY)
+    assert api.invoices.retrieve(invoice.id).status == "open"
+    assert api.invoices.void_invoice(invoice.id).status == "void"
+
+
+@pytest.mark.parametrize("change", [
+    {"customer": "cus_none"}, {"invoice": "in_none"}, {"currency": "eur"}, {"amount": "x"}])
+def test_a_line_that_does_not_fit_its_invoice_is_refused(sandbox, api, change):
+    customer = sandbox.customer()
+    invoice = api.invoices.create({"customer": customer.id, "currency": "usd"})
+    line = {"customer": customer.id, "invoice": invoice.id, "amount": 1, "currency": "usd"}
+    with pytest.raises(stripe.InvalidRequestError):
+        api.invoice_items.create({**line, **change})
+    api.invoices.finalize_invoice(invoice.id)
+    with pytest.raises(stripe.InvalidRequestError):
+        api.invoice_items.create(line)

@@ -21,7 +21,7 @@ PAGES = {
     "/account": USER, "/account/plan": USER, "/account/usage": USER, "/account/receipts": USER,
     "/account/credits": USER, "/account/limits": USER, "/account/history": USER,
     "/account/profile": USER, "/account/security": USER, "/account/data": USER,
-    "/account/data/delete": USER,
+    "/account/data/delete": USER, "/account/credits/auto": USER,
 }
 # Forms that act on an account: the address, and fields that would do.
 ACTS = {
@@ -32,6 +32,8 @@ ACTS = {
     "/account/credits/buy": {"pack_id": "0198c0de-0000-7000-8000-000000000101"},
     "/account/credits/redeem": {"code": "X"}, "/account/profile": {"full_name": "X"},
     "/account/limits": {"daily_credits": "5"},
+    "/account/credits/auto": {"pack_id": "0198c0de-0000-7000-8000-000000000101", "below": "5",
+                              "monthly_maximum": "2"}, "/account/credits/auto/off": {},
     "/account/security": {"current_password": PASSWORD, "new_password": PASSWORD},
     "/account/security/signout": {"session_id": str(uuid.uuid4())},
     "/account/security/everywhere": {}, "/account/data/delete": {},
@@ -347,7 +349,8 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
             "hint.", "error.", "problem.", "notice.", "signout.", "cancel.", "downgrade.", "delete.",
             "act.", "plan.", "upgrade.", "time.", "receipt.", "credits.source.", "language", "console.",
             "column.", "fact.",
-            "role.", "layout.", "delete_result.", "card.")
+            "role.", "layout.", "delete_result.", "card.",
+            "top_up.off.")
     literals = set(re.findall(r'"([a-z_]+(?:\.\w+)+)"', swift))
     assert [key for key in words if key not in asked | literals and not key.startswith(made)] == []
     # A template has no words of its own.
@@ -728,3 +731,28 @@ def test_what_is_no_time_zone_is_refused_and_changes_nothing(site, zone):
         "time_zone"] == "Europe/Berlin", "what is left out stays"
     assert site.call("PATCH", "/auth/me", {"time_zone": None}, headers=user.auth).json[
         "time_zone"] == "UTC"
+
+
+def test_an_automatic_top_up_is_set_and_switched_off(own_site):
+    user = Browser(own_site)
+    user.sign_up(new_email(), PASSWORD)
+    at = "/account/credits/auto"
+    page = user.get(at)
+    assert "Nothing is bought unless you buy it." in page.text
+    page = page.send(at, below="5", current_password="")
+    assert "Enter your password" in page.problems[0][0]
+    page = page.send(at, below="0", current_password=PASSWORD)
+    assert page.problems[0][1] == "#below"
+    page = page.send(at, below="5", current_password=PASSWORD)
+    assert "There is no card" in page.problems[0][0]
+    # With a card, here that of a plan.
+    answer = user.get("/account/plan").all("form", action="/account/plan/checkout")[0]
+    answer = user.post("/account/plan/checkout", {
+        "plan_id": PLUS,
+        "form_token": answer.all("input", name="form_token")[0]["value"]}, follow=False)
+    pay(user, answer)
+    page = user.get(at).send(at, below="5", monthly_maximum="2", current_password=PASSWORD)
+    assert page.notice == "Your automatic top-up is on." and "at most 2 times" in page.text
+    page = page.send(at + "/off")
+    assert page.notice == "Your automatic top-up is off."
+    assert "Nothing is bought unless you buy it." in page.text

@@ -5,6 +5,7 @@ import Ledger
 import LedgerStore
 import Mail
 import Messaging
+import TopUps
 import Values
 
 /// Metering: asks the ledger for decisions and reads what was decided.
@@ -75,8 +76,7 @@ public struct CareerQuotaService: Sendable {
         else { return }
         let now = clock.now()
         if let alert {
-            try mails.enqueue(
-                alert, to: command.userID, requestID: requestID, in: connection, now: now)
+            try tell(alert, to: command.userID, requestID, in: connection, now: now)
         }
         // What a user has deleted does not come back with a repetition.
         if let result, status == .success, !isReplay {
@@ -112,11 +112,9 @@ public struct CareerQuotaService: Sendable {
         let command = RecordUsage(
             key: request.key, featureKey: request.featureKey, ranAt: request.ranAt,
             metrics: request.metrics, within: within, randomness: .random(in: .min ... .max))
-        return try await ledger.perform(command, in: queue) {
-            [mails, clock] connection, outcome in
+        return try await ledger.perform(command, in: queue) { connection, outcome in
             guard case .told(_, .applied(_, _, _, let alert?, _, _)) = outcome else { return }
-            try mails.enqueue(
-                alert, to: command.userID, requestID: requestID, in: connection, now: clock.now())
+            try tell(alert, to: command.userID, requestID, in: connection, now: clock.now())
         }
     }
 
@@ -124,11 +122,19 @@ public struct CareerQuotaService: Sendable {
     package func perform<Command: LedgerCommand>(
         _ command: Command, requestID: String
     ) async throws -> HoldOutcome where Command.Outcome == HoldOutcome {
-        try await ledger.perform(command, in: queue) { [mails, clock] connection, outcome in
+        try await ledger.perform(command, in: queue) { connection, outcome in
             guard case .done(_, _, let alert?) = outcome else { return }
-            try mails.enqueue(
-                alert, to: command.userID, requestID: requestID, in: connection, now: clock.now())
+            try tell(alert, to: command.userID, requestID, in: connection, now: clock.now())
         }
+    }
+
+    /// Tells what follows from a charge: the user, and who looks after automatic top-ups.
+    private func tell(
+        _ alert: CreditAlert, to user: UUID, _ requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try mails.enqueue(alert, to: user, requestID: requestID, in: connection, now: now)
+        if alert.isLow { try TopUpTrigger.want(for: user, in: connection, now: now) }
     }
 
     /// Takes a commit in for later: once this returns, it is durable.

@@ -23,10 +23,10 @@ public struct AcceptCommit: LedgerCommand {
     }
 
     public static func outcome(
-        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+        _ outcome: Outcome, telling news: ChargeNews, of context: CareerSubscriptionContext
     ) -> Outcome {
         guard case .settled(let commit) = outcome else { return outcome }
-        return .settled(CommitUsage.outcome(commit, telling: alerts, of: context))
+        return .settled(CommitUsage.outcome(commit, telling: news, of: context))
     }
 
     public func decide(

@@ -77,8 +77,8 @@ public struct CaptureUsage: LedgerCommand {
     }
 
     public static func outcome(
-        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
-    ) -> Outcome { outcome.telling(alerts, of: context) }
+        _ outcome: Outcome, telling news: ChargeNews, of context: CareerSubscriptionContext
+    ) -> Outcome { outcome.telling(news, of: context) }
 
     /// The body in one spelling.
     private var request: String {

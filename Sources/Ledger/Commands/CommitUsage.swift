@@ -89,7 +89,7 @@ public struct CommitUsage: LedgerCommand {
     }
 
     public static func outcome(
-        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+        _ outcome: Outcome, telling news: ChargeNews, of context: CareerSubscriptionContext
     ) -> Outcome {
         guard
             case .applied(let status, let charged, let isReplay, let alert, let rest, let isLate) =
@@ -97,7 +97,7 @@ public struct CommitUsage: LedgerCommand {
         else { return outcome }
         return .applied(
             status, charged: charged, isReplay: isReplay,
-            alert: CreditAlert(alert, limits: alerts, of: context), notCharged: rest,
+            alert: CreditAlert(alert, news, of: context), notCharged: rest,
             isLate: isLate)
     }
 

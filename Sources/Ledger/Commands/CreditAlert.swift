@@ -15,13 +15,15 @@ public struct CreditAlert: Sendable, Hashable {
         public var percent: Int64 { rawValue }
     }
 
-    /// `nil` if only limits of the user's own are told of.
+    /// `nil` if no mark was passed.
     public let mark: Mark?
     public let used: Credits
     public let allocated: Credits
     public let period: BillingPeriod
     /// The user's own limits that the charge took past a percentage.
     public internal(set) var limits: [LimitAlert] = []
+    /// Whether the charge left less than the mark of the account's automatic top-up.
+    public internal(set) var isLow = false
 
     /// - Returns: the highest mark that lies between the two positions of one period; `nil` where
     ///   there is none.
@@ -36,14 +38,28 @@ public struct CreditAlert: Sendable, Hashable {
         period = after.period
     }
 
-    /// Tells of the user's own limits, and of what an alert tells already.
-    init(_ alert: CreditAlert?, limits: [LimitAlert], of context: CareerSubscriptionContext) {
+    /// Tells of a charge's news, and of what an alert tells already.
+    init(_ alert: CreditAlert?, _ news: ChargeNews, of context: CareerSubscriptionContext) {
         mark = alert?.mark
         used = context.used
         allocated = context.allocated
         period = context.period
-        self.limits = limits
+        limits = news.limits
+        isLow = news.isLow
     }
+
+    /// Whether the user hears of it.
+    public var isForUser: Bool { mark != nil || !limits.isEmpty }
+}
+
+/// What follows from a charge besides the marks of the period's credits.
+public struct ChargeNews: Sendable, Hashable {
+    /// The user's own limits that it took past a percentage.
+    public let limits: [LimitAlert]
+    /// Whether it left less than the mark of the account's automatic top-up.
+    public let isLow: Bool
+
+    var isEmpty: Bool { limits.isEmpty && !isLow }
 }
 
 extension CareerSubscriptionContext {

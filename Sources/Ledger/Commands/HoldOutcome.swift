@@ -124,10 +124,9 @@ extension Account {
 }
 
 extension HoldOutcome {
-    /// The outcome, which is to tell the user of these limits, too.
-    func telling(_ alerts: [LimitAlert], of context: CareerSubscriptionContext) -> HoldOutcome {
+    /// The outcome, which is to tell this of its charge, too.
+    func telling(_ news: ChargeNews, of context: CareerSubscriptionContext) -> HoldOutcome {
         guard case .done(let state, let isReplay, let alert) = self else { return self }
-        return .done(
-            state, isReplay: isReplay, alert: CreditAlert(alert, limits: alerts, of: context))
+        return .done(state, isReplay: isReplay, alert: CreditAlert(alert, news, of: context))
     }
 }

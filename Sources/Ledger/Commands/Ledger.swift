@@ -43,9 +43,9 @@ public protocol LedgerCommand: Sendable {
 
     /// What metrics count it as.
     static func name(of outcome: Outcome) -> DecisionName
-    /// The outcome, which is to tell the user of these, too.
+    /// The outcome, which is to tell of this, too.
     static func outcome(
-        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+        _ outcome: Outcome, telling news: ChargeNews, of context: CareerSubscriptionContext
     ) -> Outcome
 }
 
@@ -63,7 +63,7 @@ extension LedgerCommand {
 
     /// A command that captures nothing has nothing to tell.
     public static func outcome(
-        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+        _ outcome: Outcome, telling news: ChargeNews, of context: CareerSubscriptionContext
     ) -> Outcome { outcome }
 }
 

@@ -96,7 +96,12 @@ public struct LedgerBatch: Sendable {
         decision.logs = expired + decision.logs
         takeOver(from: &decision)
         decision.noteBalances(known: logs, rules, at: now)
-        countSpending(of: command, in: &decision, entry, at: now)
+        let news = ChargeNews(
+            limits: countSpending(of: command, in: &decision, entry, at: now),
+            isLow: decision.leavesTooLittle(known: logs, rules, at: now))
+        if !news.isEmpty, let context = decision.account?.context {
+            decision.outcome = Command.outcome(decision.outcome, telling: news, of: context)
+        }
         if !decision.erasesUser { try check(decision, of: command.userID, before: entry.account) }
         keep(decision, for: command.userID)
         return decision.outcome
@@ -104,11 +109,13 @@ public struct LedgerBatch: Sendable {
 
     /// Counts what the decision captures and holds against the account's limits, if it has some or
     /// a later command of the batch may set some.
+    ///
+    /// - Returns: what the user is to be told of them.
     private mutating func countSpending<Command: LedgerCommand>(
         of command: Command, in decision: inout Decision<Command.Outcome>, _ entry: Entry,
         at now: Timestamp
-    ) {
-        guard entry.spending != nil || decision.account?.context.brakes != nil else { return }
+    ) -> [LimitAlert] {
+        guard entry.spending != nil || decision.account?.context.brakes != nil else { return [] }
         let before = entry.account?.context.brakes
         let alerts = decision.countSpending(from: before, known: logs, at: now)
         if var spending = entry.spending {
@@ -116,8 +123,7 @@ public struct LedgerBatch: Sendable {
             spending.count(captured: moved.captured, held: moved.held, at: now)
             entries[command.userID]?.spending = spending
         }
-        guard !alerts.isEmpty, let context = decision.account?.context else { return }
-        decision.outcome = Command.outcome(decision.outcome, telling: alerts, of: context)
+        return alerts
     }
 
     /// Of an account with grants beside its pool, what is overdue is expired before each decision:

@@ -52,11 +52,11 @@ public struct RecordUsage: LedgerCommand {
     }
 
     public static func outcome(
-        _ outcome: Outcome, telling alerts: [LimitAlert], of context: CareerSubscriptionContext
+        _ outcome: Outcome, telling news: ChargeNews, of context: CareerSubscriptionContext
     ) -> Outcome {
         guard case .told(let usageID, let commit) = outcome else { return outcome }
         return .told(
-            usageID: usageID, CommitUsage.outcome(commit, telling: alerts, of: context))
+            usageID: usageID, CommitUsage.outcome(commit, telling: news, of: context))
     }
 
     public func decide(

@@ -41,6 +41,8 @@ public struct SettleTopUp: LedgerCommand {
         public let isNew: Bool
         /// What had been taken back before.
         public let takenBackBefore: Credits
+        /// Whether it has just been heard that money for it went back, or is held by a bank.
+        public let moneyWentBack: Bool
         /// As it stands now.
         public let grant: StandaloneGrant
     }
@@ -65,7 +67,7 @@ public struct SettleTopUp: LedgerCommand {
             account.context.decidedAt = now
         }
         let index = known ?? account.grants.count - 1
-        let before = account.grants[index].takenBack
+        let old = account.grants[index]
         account.grants[index].isFrozen = isFrozen
         account.grants[index].takeBackTotal = min(
             max(.zero, takenBack), account.grants[index].amount)
@@ -73,7 +75,10 @@ public struct SettleTopUp: LedgerCommand {
         var decision = Decision<Outcome>(
             .applied(
                 Change(
-                    isNew: known == nil, takenBackBefore: before, grant: account.grants[index])),
+                    isNew: known == nil, takenBackBefore: old.takenBack,
+                    moneyWentBack: account.grants[index].takeBackTotal > old.takeBackTotal
+                        || isFrozen && !old.isFrozen,
+                    grant: account.grants[index])),
             account: account)
         decision.token = token
         return decision

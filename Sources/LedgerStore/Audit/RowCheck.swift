@@ -207,10 +207,12 @@ struct RowCheck: Sendable {
         RowCheck("a paid pack is not granted as it was sold, or not taken back with its money") {
             _ in
             """
-            SELECT p.user_id, p.id FROM pack_purchases p
+            SELECT p.user_id, p.id FROM (\(purchases)) p
             LEFT JOIN standalone_grants g ON g.id = p.grant_id
             WHERE p.paid_at IS NOT NULL AND (g.id IS NULL OR g.account_id <> p.user_id
-                OR g.source <> 'top_up' OR g.amount <> p.credits OR g.is_frozen <> p.is_disputed
+                OR g.source <> 'top_up' OR g.amount <> p.credits OR g.is_frozen < p.is_disputed
+                OR g.is_frozen > p.is_disputed
+                    AND NOT EXISTS (SELECT 1 FROM top_up_returns t WHERE t.grant_id = g.id)
                 OR (g.is_paid = 1) <> (p.paid_minor > 0)
                 OR p.returned_minor = 0 AND g.take_back_total > 0
                 OR p.returned_minor > 0 AND p.returned_minor >= p.paid_minor
@@ -220,7 +222,7 @@ struct RowCheck: Sendable {
         RowCheck("a bought grant has no purchase") { _ in
             """
             SELECT g.account_id, g.id FROM standalone_grants g
-            LEFT JOIN pack_purchases p ON p.grant_id = g.id
+            LEFT JOIN (\(purchases)) p ON p.grant_id = g.id
             WHERE g.source = 'top_up' AND p.id IS NULL
             """
         },
@@ -241,6 +243,14 @@ struct RowCheck: Sendable {
             """
         },
     ]
+
+    /// Packs that were bought by hand and by themselves.
+    private static let purchases = ["pack_purchases", "top_up_purchases"].map {
+        """
+        SELECT user_id, id, grant_id, credits, paid_at, paid_minor, returned_minor, is_disputed
+        FROM \($0)
+        """
+    }.joined(separator: " UNION ALL ")
 
     private static let statuses = list(Subscription.Status.allCases.map(\.rawValue))
     private static let kinds = list(CreditGrant.Kind.allCases.map(\.rawValue))
