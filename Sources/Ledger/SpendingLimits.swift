@@ -45,6 +45,29 @@ extension SpendingLimits.Window {
     }
 }
 
+/// What counts against the limits of an account that has none yet, added up on a snapshot while
+/// nobody waits, and by what the account is known to have captured and held nothing since.
+public struct CountedSpending: Sendable, Hashable {
+    /// Sums of an account's rows (a version stamp): whatever captures, holds or releases credits
+    /// changes one of them for good. What was captured of the running pool and of grants only grows
+    /// within a period, and holds on former pools only shrink.
+    public struct Mark: Sendable, Hashable {
+        let sums: [Int64]
+
+        public init(_ sums: [Int64]) {
+            self.sums = sums
+        }
+    }
+
+    public let spending: Spending
+    public let mark: Mark
+
+    public init(_ spending: Spending, at mark: Mark) {
+        self.spending = spending
+        self.mark = mark
+    }
+}
+
 /// What counts against an account's limits. It is kept of accounts that have some, and added up
 /// from their rows when the first one is set.
 public struct Spending: Sendable, Hashable {

@@ -117,6 +117,8 @@ public struct UsageLog: Sendable, Hashable {
     public internal(set) var status: Status
     /// All that was charged until now, in parts and at the end; `nil` until something was.
     public internal(set) var creditsCharged: Credits?
+    /// Of what a success was charged, what was captured in parts before it.
+    public internal(set) var creditsInParts: Credits
     /// What the call took beyond what was held and could not be had: noted, never owed.
     public internal(set) var creditsNotCharged: Credits
     /// What it took beyond its hold and was had when it was committed, a part of all that it held;
@@ -165,7 +167,7 @@ public struct UsageLog: Sendable, Hashable {
         creditsNotCharged: Credits = .zero, isLate: Bool = false,
         commitAcceptedCredits: Credits? = nil, draws: [Draw] = [],
         balances: Balances = Balances(), parentID: UUID? = nil, creditsLent: Credits = .zero,
-        creditsOverused: Credits = .zero
+        creditsOverused: Credits = .zero, creditsInParts: Credits = .zero
     ) {
         self.id = id
         self.key = key
@@ -178,6 +180,7 @@ public struct UsageLog: Sendable, Hashable {
         self.expiresAt = expiresAt
         self.status = status
         self.creditsCharged = creditsCharged
+        self.creditsInParts = creditsInParts
         self.committedAt = committedAt
         self.commitAcceptedAt = commitAcceptedAt
         self.commitAcceptedAs = commitAcceptedAs

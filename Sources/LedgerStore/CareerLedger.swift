@@ -100,6 +100,19 @@ public final class CareerLedger: Sendable {
         }
     }
 
+    /// Adds up, on a snapshot and while nobody waits, what counts against limits.
+    ///
+    /// - Returns: `nil` for an account that has limits, or that is none.
+    package func countSpending(of userID: UUID) async throws -> CountedSpending? {
+        try await database.read { [clock] connection in
+            let loaded = try LedgerTables.load(
+                LedgerNeeds(users: [userID]), from: connection, now: clock.now(),
+                isSnapshot: true)
+            guard let account = loaded.batch.entries[userID]?.account else { return nil }
+            return try SpendingRow.count(of: userID, account.context, in: connection)
+        }
+    }
+
     func read<Fact: Sendable>(
         _ fact: @escaping @Sendable (any DatabaseConnection) throws -> Fact
     ) async throws -> Fact { try await database.read(fact) }
@@ -137,6 +150,13 @@ public final class CareerLedger: Sendable {
         _ token: Int64, of subscriptionID: String, in connection: any DatabaseConnection
     ) throws -> Bool {
         try FencingTable.applied(subscriptionID, in: connection) > token
+    }
+
+    /// The last token that was taken; 0 if none was.
+    package static func lastToken(
+        of subscriptionID: String, in connection: any DatabaseConnection
+    ) throws -> Int64 {
+        try FencingTable.issued(subscriptionID, in: connection)
     }
 
     /// For what is about no one user: it all goes through one lane, where it does not wait for its

@@ -30,8 +30,21 @@ enum FencingTable {
     static func applied(
         _ subscriptionID: String, in connection: any DatabaseConnection
     ) throws -> Int64 {
+        try counter("applied", of: subscriptionID, in: connection)
+    }
+
+    /// The highest number that was taken, without a lock; 0 if none was.
+    static func issued(
+        _ subscriptionID: String, in connection: any DatabaseConnection
+    ) throws -> Int64 {
+        try counter("issued", of: subscriptionID, in: connection)
+    }
+
+    private static func counter(
+        _ column: String, of subscriptionID: String, in connection: any DatabaseConnection
+    ) throws -> Int64 {
         let row = try connection.queryOne(
-            "SELECT applied FROM stripe_tickets WHERE stripe_subscription_id = ?",
+            "SELECT \(column) FROM stripe_tickets WHERE stripe_subscription_id = ?",
             [.text(subscriptionID)])
         guard var reader = row?.reader else { return 0 }
         return try reader.integer()

@@ -14,6 +14,9 @@ package struct LedgerNeeds {
     var lines: Set<UUID> = []
     /// Of whom it is wanted what counts against limits.
     var spending: Set<UUID> = []
+    /// What of that was counted before, and of whom some command wants it counted now.
+    var counted: [UUID: CountedSpending] = [:]
+    var uncounted: Set<UUID> = []
     /// Steps of holds of which it is wanted whether they were taken, each with its user.
     var steps: [HoldStep.Key: UUID] = [:]
     /// Grants beside the pool that are wanted whether or not they are open.
@@ -45,7 +48,14 @@ package struct LedgerNeeds {
         if let grant = command.onceOnly { grants.insert(grant) }
         if command.seesGrants { lines.insert(command.userID) }
         if let cause = command.grantCause { grantCauses.append((command.userID, cause)) }
-        if command.seesSpending { spending.insert(command.userID) }
+        if command.seesSpending {
+            spending.insert(command.userID)
+            if let known = command.counted {
+                counted[command.userID] = known
+            } else {
+                uncounted.insert(command.userID)
+            }
+        }
         if let step = command.step { steps[step] = command.userID }
         if let token = command.token { tokens.insert(token.subscriptionID) }
     }

@@ -52,7 +52,7 @@ enum LedgerTables {
         for (user, rows) in zip(lines, found[6]) {
             entries[user]?.grants = try rows.map(CreditGrantRow.read)
         }
-        try SpendingRow.find(of: needs.spending, into: &entries, from: connection)
+        try SpendingRow.find(of: needs, into: &entries, from: connection)
         var logs = try (found[2] + found[3] + found[9]).flatMap { try $0.map(UsageLogRow.load) }
         let relatives = FamilyRows.users(of: logs)
         try OverdueHolds.find(

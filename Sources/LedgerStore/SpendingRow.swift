@@ -54,18 +54,65 @@ enum SpendingRow {
         ]
     }
 
-    /// Adds up what counts against limits of accounts that have none yet; of the others their row
-    /// knows it. All that was ever captured is no later than the account's last decision.
+    /// Adds up what counts against limits of accounts that have none yet, unless it was counted
+    /// before and holds still; of the others their row knows it. All that was ever captured is no
+    /// later than the account's last decision.
     static func find(
-        of users: Set<UUID>, into entries: inout [UUID: LedgerBatch.Entry],
+        of needs: LedgerNeeds, into entries: inout [UUID: LedgerBatch.Entry],
         from connection: any DatabaseConnection
     ) throws {
-        for user in users.sorted() {
+        for user in needs.spending.sorted() {
             guard let context = entries[user]?.account?.context else { continue }
             entries[user]?.spending =
                 try context.brakes?.spending
-                ?? sum(of: user, at: context.decidedAt, in: connection)
+                ?? known(needs, of: user, context, in: connection)
         }
+    }
+
+    /// - Returns: `nil` if what was counted before is true no longer.
+    private static func known(
+        _ needs: LedgerNeeds, of user: UUID, _ context: CareerSubscriptionContext,
+        in connection: any DatabaseConnection
+    ) throws -> Spending? {
+        guard let counted = needs.counted[user], !needs.uncounted.contains(user) else {
+            return try sum(of: user, at: context.decidedAt, in: connection)
+        }
+        let mark = try mark(of: user, context, in: connection)
+        return mark == counted.mark ? counted.spending : nil
+    }
+
+    /// - Returns: `nil` for an account that has limits, whose row knows what counts.
+    static func count(
+        of user: UUID, _ context: CareerSubscriptionContext, in connection: any DatabaseConnection
+    ) throws -> CountedSpending? {
+        guard context.brakes == nil else { return nil }
+        return try CountedSpending(
+            sum(of: user, at: context.decidedAt, in: connection),
+            at: mark(of: user, context, in: connection))
+    }
+
+    private static func mark(
+        of user: UUID, _ context: CareerSubscriptionContext, in connection: any DatabaseConnection
+    ) throws -> CountedSpending.Mark {
+        let rows = try connection.query(
+            """
+            SELECT l.held, l.calls, g.captured, g.held FROM (
+                SELECT CAST(coalesce(sum(credits_reserved - credits_captured), 0) AS BIGINT)
+                    AS held, count(*) AS calls
+                FROM career_usage_logs WHERE user_id = ? AND status = 'PENDING'
+            ) l CROSS JOIN (
+                SELECT CAST(coalesce(sum(captured), 0) AS BIGINT) AS captured,
+                    CAST(coalesce(sum(held), 0) AS BIGINT) AS held
+                FROM standalone_grants WHERE account_id = ?
+            ) g
+            """, [.uuid(user), .uuid(user)])
+        var reader = rows[0].reader
+        return CountedSpending.Mark(
+            try [
+                context.decidedAt.micros, context.period.number, context.used.micros,
+                context.reserved.micros, reader.integer(), reader.integer(), reader.integer(),
+                reader.integer(),
+            ])
     }
 
     /// What counts, from the rows alone: the parts of calls at their times, what a success charged

@@ -25,7 +25,7 @@ package enum UsageLogRow {
         pinned_plan_id, has_draws, credits_lent, parent_usage_id, credits_overused
         """
 
-    /// What was charged of a log, in SQL: parts of one that has not succeeded are captured.
+    /// What was charged of a log, in SQL: of one that has not succeeded, its parts.
     static func charged(_ log: String) -> String {
         "coalesce(\(log).credits_charged, \(log).credits_captured)"
     }
@@ -90,7 +90,8 @@ package enum UsageLogRow {
             creditsNotCharged: notCharged, isLate: isLate,
             commitAcceptedCredits: acceptedCredits, balances: balances,
             parentID: try reader.optionalUUID(), creditsLent: lent,
-            creditsOverused: try reader.credits())
+            creditsOverused: try reader.credits(),
+            creditsInParts: status == .success ? captured : .zero)
         return LoadedLog(log: log, hasDraws: hasDraws)
     }
 
@@ -188,9 +189,9 @@ extension UsageLogRow {
         ]
     }
 
-    /// What was charged in parts of a log that has not succeeded.
+    /// What was charged in parts; until a log has succeeded that is all that was charged.
     private static func captured(_ log: UsageLog) -> Credits {
-        log.status == .success ? .zero : log.creditsCharged ?? .zero
+        log.status == .success ? log.creditsInParts : log.creditsCharged ?? .zero
     }
 
     /// What a success gave back of all that was held: with what it was charged and what its

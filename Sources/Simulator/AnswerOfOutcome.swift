@@ -101,7 +101,8 @@ extension Answer {
 
     init(_ outcome: SpendingStanding) {
         switch outcome {
-        case .noSubscription: self = .noSubscription
+        // Nothing is counted before the decision here.
+        case .noSubscription, .outdated: self = .noSubscription
         case .stands(let limits, let day, let month):
             self = .limits(limits, day: day.micros, month: month.micros)
         }

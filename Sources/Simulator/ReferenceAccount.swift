@@ -119,6 +119,7 @@ extension ReferenceModel {
         var subscriptionID: String?
         var cancelAtPeriodEnd = false
         var canceledAt: Timestamp?
+        var scheduled: ScheduledPlan?
         var trialEnd: Timestamp?
         var trialUsed = false
         var anchor: Int64

@@ -237,6 +237,7 @@ final class ReferenceModel {
                 planID: $0.planID, status: $0.status, customerID: $0.customerID,
                 stripeSubscriptionID: $0.subscriptionID,
                 cancelAtPeriodEnd: $0.cancelAtPeriodEnd, canceledAt: $0.canceledAt,
+                scheduled: $0.scheduled,
                 trialEnd: $0.trialEnd, trialUsed: $0.trialUsed, periodStart: $0.period.start,
                 periodEnd: $0.period.end, allocated: $0.period.granted, used: Self.used(by: user),
                 owed: $0.owed)

@@ -230,6 +230,10 @@ extension ReferenceModel {
         account.subscriptionID = snapshot.subscriptionID
         account.cancelAtPeriodEnd = snapshot.cancelAtPeriodEnd
         account.canceledAt = snapshot.canceledAt
+        // A plan that has begun is no longer to come.
+        account.scheduled = snapshot.scheduled.flatMap {
+            $0.planID == account.planID ? nil : $0
+        }
         account.trialEnd = snapshot.trialEnd
         // A trial lasts as long as Stripe says.
         if snapshot.status == .trialing, account.period.isPaid, let end = snapshot.trialEnd,
@@ -240,11 +244,13 @@ extension ReferenceModel {
     }
 
     /// In a trial nothing is to be paid: (new − old allocation) × the part that is left, down to
-    /// the hundredth. Coming up again to what was granted gives nothing.
+    /// the hundredth. Coming up again to what was granted gives nothing. A month that was paid for
+    /// and begins with the trial's end is none of it.
     private func upgradeInTrial(
         _ snapshot: BillingSnapshot, _ account: inout Account, _ rules: LedgerRules, at now: Int64
     ) {
         guard account.period.isPaid, snapshot.status == .trialing,
+            snapshot.trialEnd.map({ account.period.start < $0.micros }) ?? true,
             let new = rules.catalog.plan(account.planID),
             let old = rules.catalog.plan(account.period.planID), new.rank > old.rank
         else { return }
@@ -284,6 +290,7 @@ extension ReferenceModel {
         account.status = .active
         account.subscriptionID = nil
         account.cancelAtPeriodEnd = false
+        account.scheduled = nil
         account.canceledAt = snapshot.canceledAt
         account.trialEnd = snapshot.trialEnd
         Self.startMonthIfDue(&account, of: user, rules, at: now)

@@ -181,7 +181,8 @@ extension Answer {
         case .adjusted: "adjusted"
         case .otherSubscription: "other subscription"
         case .subscriptionNotTheirs: "not taken over"
-        case .mirrored: "applied"
+        case .mirrored(let view):
+            view.scheduled == nil ? "applied" : "applied, another plan follows"
         case .limits(let limits, _, _): limits == .none ? "none" : "limited"
         }
     }
@@ -195,6 +196,8 @@ package struct AccountView: Equatable, Sendable {
     var stripeSubscriptionID: String?
     var cancelAtPeriodEnd: Bool
     var canceledAt: Timestamp?
+    /// The plan that is to follow, and when.
+    var scheduled: ScheduledPlan?
     var trialEnd: Timestamp?
     var trialUsed: Bool
     var periodStart: Int64
@@ -238,7 +241,8 @@ extension AccountView {
             customerID: subscription.stripeCustomerID,
             stripeSubscriptionID: subscription.stripeSubscriptionID,
             cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
-            canceledAt: subscription.canceledAt, trialEnd: subscription.trialEnd,
+            canceledAt: subscription.canceledAt, scheduled: subscription.scheduled,
+            trialEnd: subscription.trialEnd,
             trialUsed: subscription.trialUsed, periodStart: context.period.start.micros,
             periodEnd: context.period.end.micros, allocated: context.allocated.micros,
             used: context.used.micros, owed: context.owed.micros)

@@ -143,7 +143,7 @@ extension ValidateUsage {
             key: IdempotencyKey(
                 userID: user, requestID: request, payloadHash: String(repeating: "0", count: 64)),
             featureKey: "match", call: UsageLog.Call(endpoint: "/", method: "POST"),
-            randomness: UInt64(user.uuid.15))
+            randomness: request.utf8.reduce(UInt64(user.uuid.15)) { $0 &* 257 &+ UInt64($1) })
     }
 }
 

@@ -14,6 +14,7 @@ import pytest
 
 from conftest import DAY, PRO, PROVIDER, ROOT, Service
 from test_integers import LEAST, MOST, Snapshot
+from test_packs import LASTING, bought, dispute, give_back, opened
 from test_payments import buy, settle
 
 KEYS = {
@@ -21,7 +22,8 @@ KEYS = {
     "career_subscription_contexts": ["user_id"],
     "credit_grants": ["user_id", "period_number", "kind", "cause"], "career_usage_logs": ["id"],
     "career_usage_steps": ["user_id", "usage_id", "kind", "name"], "standalone_grants": ["id"],
-    "usage_draws": ["account_id", "usage_id", "position"]}
+    "usage_draws": ["account_id", "usage_id", "position"], "pack_purchases": ["id"],
+    "promotion_codes": ["code"], "code_redemptions": ["code", "user_hash"]}
 
 # Columns of which another value is as good as the one that is there, as far as any row tells.
 FREE_TEXT = "a text that nothing decides on"
@@ -98,8 +100,30 @@ INVISIBLE = {
     ("standalone_grants", "created_at"): "the same millisecond of its id",
     ("career_usage_logs", "credits_overused"): "what a call took beyond is told by it alone",
     ("standalone_grants", "room"): "what may still join a rollover is told by it alone",
-    ("standalone_grants", "take_back_total"): "of what is used up, any total may have been asked",
+    ("standalone_grants", "take_back_total"): "of a rollover that is used up, any may have been asked",
     ("usage_draws", "period_number"): "a period that is over may have been drawn on as well",
+    ("pack_purchases", "pack_id"): "the catalog may have had any", ("pack_purchases", "pack_name"): FREE_TEXT,
+    ("pack_purchases", "valid_days"): "the catalog may have said any",
+    ("pack_purchases", "price_minor"): "the catalog may have said any",
+    ("pack_purchases", "currency"): "the catalog may have said any",
+    ("pack_purchases", "success_url"): FREE_TEXT, ("pack_purchases", "cancel_url"): FREE_TEXT,
+    ("pack_purchases", "session_id"): "an id of Stripe's", ("pack_purchases", "url"): "a page of Stripe's",
+    ("pack_purchases", "payment_intent_id"): "an id of Stripe's",
+    ("pack_purchases", "created_at"): "any instant is as likely",
+    ("pack_purchases", "expires_at"): "any instant is as likely",
+    ("pack_purchases", "paid_at"): "any instant is as likely",
+    ("pack_purchases", "paid_minor"): "a price with its tax may have been any",
+    ("pack_purchases", "returned_minor"): "what rounds to the same hundredth is as likely",
+    ("pack_purchases", "credits"): "what a page that nobody paid promised may have been any",
+    ("promotion_codes", "code"): "a code that nobody has redeemed may have any name",
+    ("promotion_codes", "credits"): "a code that nobody has redeemed may have given any",
+    ("promotion_codes", "total"): "an operator's word",
+    ("promotion_codes", "starts_at"): "an operator's word",
+    ("promotion_codes", "ends_at"): "an operator's word",
+    ("promotion_codes", "valid_days"): "an operator's word",
+    ("promotion_codes", "created_at"): "any instant is as likely",
+    ("code_redemptions", "user_hash"): "a keyed hash",
+    ("code_redemptions", "redeemed_at"): "any instant is as likely",
 }
 # Of the columns above, the changes that are seen all the same, whatever the row.
 SEEN_ALL_THE_SAME = {MOST, LEAST}
@@ -148,12 +172,28 @@ def ledger(tmp_path_factory):
     limits = {"daily_credits": "20", "monthly_credits": "30"}
     assert service.call("PUT", "/career/usage/limits", limits, free.auth).status == 200
     free.spend()
+    sell(service, free, payer)
     settle(service)
     service.stop()
     assert service.audit().returncode == 0, service.audit().stdout
     service.break_by_hand()
     service.whole = Snapshot(service)
     return service
+
+
+def sell(service, free, payer):
+    """Packs that are kept, returned in part and in full, frozen, and never paid; codes with and
+    without redemptions."""
+    bought(service, free)
+    give_back(service, bought(service, free), amount=123)
+    give_back(service, bought(service, payer, LASTING))
+    dispute(service, bought(service, payer))
+    opened(payer, action="decline")
+    for code in ("SPRING26", "AUTUMN26"):
+        added = service.command("codes", "add", code, "--credits", "5", "--total", "9")
+        assert added.returncode == 0, added.stderr
+    for user in (free, payer):
+        assert user.post("/career/credits/redeem", {"code": "SPRING26"}).status == 200
 
 
 def keep_what_is_left(service, folder):
@@ -237,7 +277,10 @@ class Copies:
         """An id of the same instant, an address, an id of Stripe's; all else is the same."""
         if isinstance(value, uuid.UUID):
             return uuid.UUID(int=value.int ^ number)
-        is_name = isinstance(value, str) and number and re.match(r"[a-z]+_[A-Za-z0-9]{8}|.*@", value)
+        if isinstance(value, str) and value.startswith("code "):
+            return "code " + Copies.name(value[5:], number)
+        is_name = isinstance(value, str) and number and re.match(
+            r"[a-z]+_(test_)?[A-Za-z0-9]{8}|.*@|[A-Z]{6}26", value)
         return f"{number}{value}" if is_name else value
 
     def row(self, row, number):
@@ -310,6 +353,8 @@ def copies(ledger, tmp_path_factory):
 def literal(service, value):
     if isinstance(value, uuid.UUID):
         return f"X'{value.hex}'" if service.uses_sqlite else f"'{value}'"
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'" if service.uses_sqlite else f"'\\x{value.hex()}'"
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 
@@ -317,6 +362,8 @@ def changes(service, value, is_text):
     """Other values in the place of one, by its kind; a text is another in each copy."""
     if isinstance(value, uuid.UUID):
         return [uuid.uuid4()]
+    if isinstance(value, bytes):
+        return [bytes(reversed(value))]
     if isinstance(value, int):
         return [value + 1, value - 1, value + 86_400_000_000, MOST, LEAST]
     return ["x"] if isinstance(value, str) or is_text else [1]
@@ -392,10 +439,14 @@ def test_a_row_of_the_ledger_that_is_missing_is_named(copies, table):
         if is_seen:
             continue
         if table == "career_usage_steps":
-            # A prolongation, a raise, or a part of what a success was charged in all.
-            assert values["kind"] == "extend" or (copies.service.rows(
-                "SELECT status FROM career_usage_logs WHERE id = ?", values["usage_id"])
-                == [("SUCCESS",)])
+            # A prolongation, or a raise.
+            assert values["kind"] == "extend"
+        elif table == "pack_purchases":
+            # A page that nobody has paid.
+            assert values["paid_at"] is None
+        elif table == "promotion_codes":
+            # A code that nobody has redeemed.
+            assert values["redeemed"] == 0
         elif table == "standalone_grants":
             # One that nothing was drawn of, and that is over.
             assert values["held"] == values["captured"] == values["remaining"] == 0
@@ -477,6 +528,22 @@ PLANTED = {
     "limits count nothing":
         "UPDATE career_subscription_contexts SET limits_counted_at = NULL, day_captured = NULL, "
         "month_captured = NULL, held_in_all = NULL",
+    "a part of a success is forgotten":
+        "DELETE FROM career_usage_steps WHERE kind = 'capture' AND usage_id IN "
+        "(SELECT id FROM career_usage_logs WHERE status = 'SUCCESS')",
+    "more was taken of a pack than its money's share":
+        "UPDATE standalone_grants SET take_back_total = take_back_total + 10000, "
+        "taken_back = taken_back + 10000, remaining = remaining - 10000 "
+        "WHERE source = 'top_up' AND take_back_total > 0 AND remaining > 10000",
+    "what was given was taken back":
+        "UPDATE standalone_grants SET take_back_total = 1, taken_back = 1, captured = captured - 1 "
+        "WHERE source = 'compensation' AND captured > 0",
+    "a code gave more than it says":
+        "UPDATE standalone_grants SET amount = amount + 1000000, remaining = remaining + 1000000 "
+        "WHERE cause LIKE 'code %'",
+    "a code was redeemed by nobody":
+        "UPDATE promotion_codes SET redeemed = 1 WHERE redeemed = 0",
+    "a code is gone": "DELETE FROM promotion_codes WHERE redeemed > 0",
     "a rollover is larger than what its period forfeited":
         "UPDATE standalone_grants SET amount = amount + 1, expired = expired + 1 "
         "WHERE source = 'rollover'",

@@ -10,6 +10,10 @@ import Values
 
 /// Metering: asks the ledger for decisions and reads what was decided.
 public struct CareerQuotaService: Sendable {
+    /// How often what a busy account captured is added up while nobody waits for it; after that
+    /// the ledger adds it up itself.
+    private static let countingTries = 5
+
     private let database: any Database
     private let ledger: CareerLedger
     private let catalog: CatalogStore
@@ -185,7 +189,13 @@ public struct CareerQuotaService: Sendable {
 
     /// Limits what the user spends from now on.
     func limit(_ userID: UUID, to limits: SpendingLimits) async throws -> SpendingStanding {
-        try await ledger.perform(
+        for _ in 0..<Self.countingTries {
+            guard let counted = try await ledger.countSpending(of: userID) else { break }
+            let standing = try await ledger.perform(
+                SetSpendingLimits(userID: userID, limits: limits, counted: counted), in: queue)
+            if standing != .outdated { return standing }
+        }
+        return try await ledger.perform(
             SetSpendingLimits(userID: userID, limits: limits), in: queue)
     }
 

@@ -226,10 +226,12 @@ struct BillingChange {
     }
 
     /// In a trial there is nothing to pay: a higher plan grants its share of what is left, and
-    /// going down and up again grants nothing twice.
+    /// going down and up again grants nothing twice. The month after it, which may have been paid
+    /// between the fetches of the subscription and of its invoices, is none of the trial's.
     mutating func grantUpgradeInTrial(_ snapshot: BillingSnapshot, to plan: Plan) {
         let period = account.context.period
-        guard period.source == .paid, snapshot.status == .trialing,
+        let isOfTrial = snapshot.trialEnd.map { period.start < $0 } ?? true
+        guard period.source == .paid, snapshot.status == .trialing, isOfTrial,
             let granted = rules.catalog.plan(account.context.periodPlanID),
             plan.rank > granted.rank
         else { return }

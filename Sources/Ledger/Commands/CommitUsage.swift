@@ -129,6 +129,7 @@ public struct CommitUsage: LedgerCommand {
                 account.raise(&log, to: wanted, limit: room, rules, at: now)
             }
             let charged = min(wanted, log.creditsHeld)
+            log.creditsInParts = log.creditsCharged ?? .zero
             account.charge(charged, of: &log)
             account.release(&log, at: now)
             log.creditsNotCharged = wanted - charged

@@ -72,6 +72,7 @@ struct LateCommit {
         let charged = min(
             wanted, held, account.room(for: log, limit: limit, at: now, grace: grace))
         account.context.decidedAt = now
+        log.creditsInParts = log.creditsCharged ?? .zero
         account.take(charged, for: &log, at: now, grace: grace)
         account.charge(charged, of: &log)
         log.status = .success

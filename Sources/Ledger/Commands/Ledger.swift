@@ -19,6 +19,8 @@ public protocol LedgerCommand: Sendable {
     var seesGrants: Bool { get }
     /// Whether the decision must see what counts against limits, though there are none.
     var seesSpending: Bool { get }
+    /// What was counted before, in place of adding it up; see ``CountedSpending``.
+    var counted: CountedSpending? { get }
     /// A grant that must not be made twice, in whatever period: the decision is told whether it
     /// was made before.
     var onceOnly: GrantKey? { get }
@@ -54,6 +56,7 @@ extension LedgerCommand {
     public var seesSubscription: Bool { true }
     public var seesGrants: Bool { false }
     public var seesSpending: Bool { false }
+    public var counted: CountedSpending? { nil }
     public var onceOnly: GrantKey? { nil }
     public var grantCause: String? { nil }
     public var step: HoldStep.Key? { nil }

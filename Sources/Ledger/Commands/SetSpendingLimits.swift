@@ -4,6 +4,8 @@ import Values
 /// How an account's limits stand.
 public enum SpendingStanding: Sendable, Equatable {
     case noSubscription
+    /// What was counted before is true no longer; nothing was changed.
+    case outdated
     /// - Parameters:
     ///   - day: what was captured in the running day.
     ///   - month: the same of the running month.
@@ -21,10 +23,13 @@ public enum SpendingStanding: Sendable, Equatable {
 public struct SetSpendingLimits: LedgerCommand {
     public let userID: UUID
     public let limits: SpendingLimits
+    public let counted: CountedSpending?
 
-    public init(userID: UUID, limits: SpendingLimits) {
+    /// - Parameter counted: what was captured until now, if that was added up before.
+    public init(userID: UUID, limits: SpendingLimits, counted: CountedSpending? = nil) {
         self.userID = userID
         self.limits = limits
+        self.counted = counted
     }
 
     public typealias Outcome = SpendingStanding
@@ -38,8 +43,11 @@ public struct SetSpendingLimits: LedgerCommand {
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
-        guard var account = position.account, let spending = position.spending else {
-            return Decision(.noSubscription, account: position.account)
+        guard var account = position.account else {
+            return Decision(.noSubscription, account: nil)
+        }
+        guard let spending = position.spending else {
+            return Decision(.outdated, account: account)
         }
         // An account without limits is as if it never had some: it costs nothing.
         account.context.brakes =

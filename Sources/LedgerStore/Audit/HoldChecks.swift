@@ -35,7 +35,8 @@ enum HoldChecks {
                 JOIN (SELECT t.usage_id, \(sum(.capture)) AS captured, \(sum(.extend)) AS raised
                     FROM career_usage_steps t GROUP BY t.usage_id) s ON s.usage_id = l.id
                 WHERE s.captured > \(UsageLogRow.charged("l")) OR s.raised > l.credits_reserved
-                    OR l.status <> 'SUCCESS' AND s.captured <> l.credits_captured
+                    OR (l.status <> 'SUCCESS' OR l.credits_captured <> 0)
+                        AND s.captured <> l.credits_captured
                 """
         },
     ]

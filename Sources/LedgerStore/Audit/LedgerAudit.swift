@@ -74,6 +74,8 @@ public struct LedgerAudit: Sendable {
             isDone()
             try LimitChecks.run(in: connection, &offences)
             isDone()
+            try SaleChecks.run(in: connection, &offences)
+            isDone()
             return Report(
                 accounts: try LedgerAudit.count("career_subscription_contexts", connection),
                 logs: try LedgerAudit.count("career_usage_logs", connection),
@@ -81,8 +83,8 @@ public struct LedgerAudit: Sendable {
         }
     }
 
-    /// Those of ``run(progress:)``: repetitions, the walk, debts, rows, free months, limits.
-    private static let checks = Int64(Repetition.all.count + RowCheck.all.count + 4)
+    /// Those of ``run(progress:)``: repetitions, the walk, debts, rows, free months, limits, sales.
+    private static let checks = Int64(Repetition.all.count + RowCheck.all.count + 5)
 
     /// What was granted twice, in one period or in two, and what was asked twice.
     private static func findRepeated(
@@ -137,6 +139,12 @@ struct Offences {
     mutating func count(_ number: Int64, of user: UUID) {
         found += number
         if namedUsers.count < LedgerAudit.maximumFindings { namedUsers.insert(user) }
+    }
+
+    /// Of a row that is nobody's and has a name in place of an id.
+    mutating func add(_ invariant: Int, named row: String, _ problem: String) {
+        found += 1
+        name(LedgerAudit.Finding(invariant: invariant, row: row, problem: problem))
     }
 
     mutating func add(

@@ -69,15 +69,15 @@ enum LogOffence: CaseIterable {
         case .mischarged:
             """
             ((l.status = 'SUCCESS') <> (l.credits_charged IS NOT NULL)
-                OR l.status = 'SUCCESS' AND (l.credits_captured <> 0
+                OR l.status = 'SUCCESS' AND (l.credits_captured > l.credits_charged
                     OR l.credits_charged <> \(Self.reserved) - \(Self.released) - \(Self.lent))
                 OR l.status <> 'SUCCESS' AND (l.credits_released <> 0
-                    OR l.credits_captured > \(Self.reserved) - \(Self.lent)
-                    OR l.credits_captured <> 0 AND l.credits_captured <> (
-                        SELECT coalesce(sum(\(AuditSQL.credits("t.credits"))), 0)
-                        FROM career_usage_steps t
-                        WHERE t.user_id = l.user_id AND t.usage_id = l.id
-                            AND t.kind = 'capture')))
+                    OR l.credits_captured > \(Self.reserved) - \(Self.lent))
+                OR l.credits_captured <> 0 AND l.credits_captured <> (
+                    SELECT coalesce(sum(\(AuditSQL.credits("t.credits"))), 0)
+                    FROM career_usage_steps t
+                    WHERE t.user_id = l.user_id AND t.usage_id = l.id
+                        AND t.kind = 'capture'))
             """
         case .mistimed:
             """

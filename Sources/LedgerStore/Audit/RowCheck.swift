@@ -219,30 +219,78 @@ struct RowCheck: Sendable {
                     AND g.take_back_total <> g.amount)
             """
         },
-        RowCheck("a bought grant has no purchase") { _ in
+        RowCheck("a purchase has a value that is none of its column, or is half paid") { _ in
+            let halves = ["paid_minor", "returned_minor", "is_disputed", "grant_id"]
+                .map { "(p.\($0) IS NULL) <> (p.paid_at IS NULL)" }
+            let amounts = ["price_minor", "paid_minor", "returned_minor"]
+                .map { "p.\($0) NOT BETWEEN 0 AND \(Credits.maximum.micros)" }
+            let times = ["created_at", "expires_at", "paid_at"]
+                .map { AuditSQL.isNoTime("p.\($0)") }
+            let rest = [
+                "p.credits NOT BETWEEN 1 AND \(Credits.maximum.micros)",
+                "p.valid_days NOT BETWEEN 1 AND \(longestDays)", "p.is_disputed NOT IN (0, 1)",
+                "p.returned_minor > p.paid_minor", "u.id IS NULL",
+            ]
+            return """
+                SELECT p.user_id, p.id FROM pack_purchases p LEFT JOIN users u ON u.id = p.user_id
+                WHERE \((halves + amounts + times + rest).joined(separator: " OR "))
+                """
+        },
+        RowCheck("a bought grant has no purchase, or another was taken back") { _ in
             """
             SELECT g.account_id, g.id FROM standalone_grants g
             LEFT JOIN (\(purchases)) p ON p.grant_id = g.id
             WHERE g.source = 'top_up' AND p.id IS NULL
+                OR g.source NOT IN ('top_up', 'rollover') AND g.take_back_total <> 0
             """
         },
-        RowCheck("a code's grant is not among those who have redeemed it") { _ in
+        RowCheck("a code's grant is not among those who have redeemed it, or of another amount") {
+            _ in
             """
             SELECT g.account_id, g.id FROM standalone_grants g
             LEFT JOIN code_redemptions r ON r.grant_id = g.id
-            WHERE g.cause LIKE 'code %' AND (r.code IS NULL OR g.cause <> 'code ' || r.code)
+            LEFT JOIN promotion_codes c ON c.code = r.code
+            WHERE g.cause LIKE 'code %' AND (r.code IS NULL OR g.cause <> 'code ' || r.code
+                    OR g.source <> 'promotion' OR g.amount <> c.credits)
+                OR g.cause NOT LIKE 'code %' AND r.code IS NOT NULL
             """
         },
-        RowCheck("a code was redeemed more or less often than is counted") { _ in
+        RowCheck("a code was redeemed that there is not, or at no time") { _ in
             """
             SELECT NULL, r.grant_id FROM code_redemptions r
-            JOIN (SELECT code, count(*) AS times FROM code_redemptions GROUP BY code) n
-                ON n.code = r.code
-            JOIN promotion_codes c ON c.code = r.code
-            WHERE c.redeemed <> n.times
+            LEFT JOIN promotion_codes c ON c.code = r.code
+            WHERE c.code IS NULL OR \(AuditSQL.isNoTime("r.redeemed_at"))
             """
         },
     ]
+
+    /// As the catalog and `cuebx codes` bound it.
+    private static let longestDays = 1_000_000
+
+    /// Codes, which have no id but themselves.
+    static let wrongCodes: String = {
+        let amounts = ["credits", "total"].map {
+            "c.\($0) NOT BETWEEN 1 AND \(Credits.maximum.micros)"
+        }
+        let times = ["starts_at", "ends_at", "created_at"].map { AuditSQL.isNoTime("c.\($0)") }
+        let rest = [
+            "c.redeemed <> coalesce(n.times, 0)", "c.redeemed > c.total",
+            "c.valid_days NOT BETWEEN 1 AND \(longestDays)", "c.ends_at < c.starts_at",
+        ]
+        return """
+            SELECT c.code FROM promotion_codes c
+            LEFT JOIN (SELECT code, count(*) AS times FROM code_redemptions GROUP BY code) n
+                ON n.code = c.code
+            WHERE \((amounts + times + rest).joined(separator: " OR "))
+            """
+    }()
+
+    /// Packs of which a part of the money went back, with what was to be taken back of them.
+    static let returnedInPart = """
+        SELECT p.user_id, g.id, p.credits, p.returned_minor, p.paid_minor, g.take_back_total
+        FROM (\(purchases)) p JOIN standalone_grants g ON g.id = p.grant_id
+        WHERE p.returned_minor > 0 AND p.returned_minor < p.paid_minor
+        """
 
     /// Packs that were bought by hand and by themselves.
     private static let purchases = ["pack_purchases", "top_up_purchases"].map {
@@ -257,31 +305,5 @@ struct RowCheck: Sendable {
 
     private static func list(_ words: [String]) -> String {
         words.map { "'\($0)'" }.joined(separator: ", ")
-    }
-}
-
-/// A period of the Free plan is a month counted from its account's anchor.
-enum FreeMonths {
-    static func check(in connection: any DatabaseConnection, _ offences: inout Offences) throws {
-        try connection.forEachRow(
-            """
-            SELECT user_id, period_number, period_start, period_end, period_anchor
-            FROM career_subscription_contexts WHERE period_source = 'free'
-            """, []
-        ) { row in
-            var reader = row.reader
-            let user = try reader.uuid()
-            let number = try reader.integer()
-            let times = try (0..<3).map { _ in Timestamp(clamping: try reader.integer()) }
-            let (start, end, anchor) = (times[0], times[1], times[2])
-            let month = BillingPeriod.month(containing: start, anchor: anchor, number: number)
-            // Who came back while a deleted account's paid period ran has what was left of it.
-            let isTheirs = month.start == start && month.end == end || number == 1 && end == anchor
-            if !isTheirs {
-                offences.add(
-                    5, user, of: user, "a free month is none of those counted from its anchor",
-                    unlessNamed: true)
-            }
-        }
     }
 }
