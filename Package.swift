@@ -268,7 +268,7 @@ let package = Package(
                 "Database", "Mail", "TestFixtures", "Users", "Values",
             ],
             swiftSettings: settings),
-        // What Stripe says of subscriptions, and what follows: mirror, webhooks, reconciliation.
+        // What Stripe says of subscriptions, and what follows: the mirror.
         .sourceTarget(
             name: "Billing",
             dependencies: [
@@ -283,6 +283,12 @@ let package = Package(
                 "Values",
             ],
             swiftSettings: settings),
+        // Finds where Stripe and this database differ, and mends it.
+        .sourceTarget(
+            name: "Reconciliation",
+            dependencies: [
+                "Billing", "Database", "Ledger", "LedgerStore", "Stripe", "Users", "Values",
+            ]),
         // What a user does with their subscription: buy, upgrade, cancel, resume.
         .sourceTarget(
             name: "Subscriptions",
@@ -465,8 +471,8 @@ let package = Package(
             name: "Console",
             dependencies: [
                 "Billing", "Career", "CatalogSync", "Database", "HTTPEndpoint", "Identity", "JSON",
-                "Ledger", "LedgerStore", "Mail", "Messaging", "Operators", "PageFrame", "Refunds",
-                "Users", "Values",
+                "Ledger", "LedgerStore", "Mail", "Messaging", "Operators", "PageFrame",
+                "Reconciliation", "Refunds", "Users", "Values",
                 "Webhooks", "Workspaces",
             ]),
         // All that is kept of a user, as one answer.
@@ -505,7 +511,8 @@ let package = Package(
                 "HTTPEndpoint", "HTTPServer",
                 "Identity", "Invitations", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
                 "Telemetry",
-                "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ", "Refunds",
+                "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ",
+                "Reconciliation", "Refunds",
                 "Schema",
                 "Stripe", "StripeSetup", "Subscriptions", "Tokens", "TopUps", "UserExport",
                 "Users",

@@ -22,6 +22,7 @@ ALLOWED = {
     "Tokens": "Values JSON Database HTTPEndpoint HTTPClient Users",
     "Mail": "Values JSON Ledger Database HTTPClient Messaging Users",
     "Billing": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Mail",
+    "Reconciliation": "Values Ledger Database Stripe LedgerStore Users Billing",
     "Subscriptions": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Billing",
     "TopUps": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing Subscriptions",
     "Promotions": "Values Ledger Database LedgerStore Users",
@@ -45,14 +46,14 @@ ALLOWED = {
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " TopUps Identity Career History Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore CatalogSync Users Mail Billing"
-               " Webhooks Identity Career Refunds Operators PageFrame Workspaces",
+               " Reconciliation Webhooks Identity Career Refunds Operators PageFrame Workspaces",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
-               " TopUps Promotions Webhooks StripeSetup Identity History Career API Refunds Operators"
-               " PageFrame"
-               " Pages UserExport Console Schema Moving Workspaces WorkspaceKeys Invitations",
+               " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
+               " Operators PageFrame Pages UserExport Console Schema Moving Workspaces WorkspaceKeys"
+               " Invitations",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",

@@ -25,10 +25,12 @@ package struct BillingMails: Sendable {
         self.notices = notices
     }
 
-    /// - Parameter items: what the account subscribes to at Stripe.
+    /// - Parameters:
+    ///   - items: what the account subscribes to at Stripe.
+    ///   - wish: what the plan that is to follow was asked for by: it is told of once.
     func enqueue(
         _ events: [ApplyBilling.Event], of account: Account, items: [StripeSubscription.Item],
-        requestID: String?, in connection: any DatabaseConnection, now: Timestamp
+        wish: String?, requestID: String?, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         let catalog = try catalog.current(in: connection)
         guard let plan = catalog.plan(account.subscription.planID) else { return }
@@ -39,9 +41,15 @@ package struct BillingMails: Sendable {
             let user = try UserRow.find(id: account.subscription.userID, in: connection)
         else { return }
         for content in contents {
+            let id = content.kind == .planScheduled ? id(of: account, wish) : nil
             try outbox.enqueue(
-                content, to: user, requestID: requestID, in: connection, now: now)
+                content, to: user, id: id, requestID: requestID, in: connection, now: now)
         }
+    }
+
+    private func id(of account: Account, _ wish: String?) -> UUID? {
+        guard let wish, let next = account.subscription.scheduled else { return nil }
+        return UUID(named: "plan scheduled", wish, next.planID.text, next.startsAt.rfc3339)
     }
 
     private func content(

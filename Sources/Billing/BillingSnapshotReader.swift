@@ -23,27 +23,27 @@ package struct BillingSnapshotReader: Sendable {
     }
 
     /// A subscription as it was read.
-    struct Reading: Sendable {
-        let snapshot: BillingSnapshot
+    package struct Reading: Sendable {
+        package let snapshot: BillingSnapshot
         /// The oldest first.
-        let invoices: [StripeInvoice]
+        package let invoices: [StripeInvoice]
         /// The item whose price is ours; the first where there are several.
         let item: StripeSubscription.Item?
         /// Of these invoices money went back.
-        let returned: [String]
+        package let returned: [String]
         /// What its schedule brings.
         let coming: Coming
     }
 
     /// Which payments are looked at for money that went back.
-    enum Returns: Sendable {
+    package enum Returns: Sendable {
         /// Those of invoices of which an event has told that money went back.
         case told
         case all
     }
 
     /// - Returns: the items whose price is that of a plan of ours, with the plan.
-    func planItems(
+    package func planItems(
         of subscription: StripeSubscription
     ) async throws -> [(item: StripeSubscription.Item, plan: UUID)] {
         var found: [(StripeSubscription.Item, UUID)] = []
@@ -53,7 +53,7 @@ package struct BillingSnapshotReader: Sendable {
         return found
     }
 
-    func read(
+    package func read(
         _ subscription: StripeSubscription, returns: Returns = .told
     ) async throws -> Reading {
         let ours = try await planItems(of: subscription).first

@@ -21,6 +21,7 @@ public struct CareerBillingService: Sendable {
     package let packs: PackMirror
     package let erased: ErasedCustomers
     package let moves: UnfinishedMoves
+    package let former: FormerAccounts
     package let sale: SalePolicy
     package let clock: DecisionClock
 
@@ -28,7 +29,7 @@ public struct CareerBillingService: Sendable {
         stripe: StripeClient, database: any Database, ledger: CareerLedger,
         subscriptions: CareerSubscriptionService, catalog: CatalogStore, prices: StripePrices,
         mirror: StripeMirror, packs: PackMirror, erased: ErasedCustomers, moves: UnfinishedMoves,
-        sale: SalePolicy, clock: DecisionClock
+        former: FormerAccounts, sale: SalePolicy, clock: DecisionClock
     ) {
         self.stripe = stripe
         self.database = database
@@ -40,6 +41,7 @@ public struct CareerBillingService: Sendable {
         self.packs = packs
         self.erased = erased
         self.moves = moves
+        self.former = former
         self.sale = sale
         self.clock = clock
     }

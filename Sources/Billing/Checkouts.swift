@@ -64,14 +64,12 @@ package struct Checkouts: Sendable {
 
     /// From now on this attempt is the user's latest, whichever process makes another.
     ///
-    /// - Throws: ``Problem`` 401 where the user was erased meanwhile.
+    /// - Throws: ``Problem`` 401 where the user was erased meanwhile, or is about to be.
     package func begin(
-        _ order: Order, user: UUID, expiresAt: Timestamp
+        _ order: Order, user: UUID, at now: Timestamp, expiresAt: Timestamp
     ) async throws -> Attempt {
         try await database.write { connection in
-            guard try UserRow.findLocked(id: user, in: connection) != nil else {
-                throw Problem.unauthorized
-            }
+            try UserRow.lockBuyer(user, in: connection, now: now)
             let row = try connection.queryOne(
                 """
                 INSERT INTO checkouts (user_id, attempt, plan_id, success_url, cancel_url,

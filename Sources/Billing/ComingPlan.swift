@@ -8,6 +8,8 @@ extension BillingSnapshotReader {
     /// A schedule as far as it matters here.
     struct Coming: Sendable {
         var plan: ScheduledPlan?
+        /// What the schedule was asked for by, see ``StripeSubscriptionSchedule/wish``.
+        var wish: String?
         /// A schedule of ours that leads away from another plan than the present one: the user has
         /// moved since it was made, e.g. by an upgrade that was paid late.
         var outdated: String?
@@ -29,7 +31,8 @@ extension BillingSnapshotReader {
                 next != plan
             else { continue }
             return Coming(
-                plan: ScheduledPlan(planID: next, startsAt: Timestamp(ofStripe: start)))
+                plan: ScheduledPlan(planID: next, startsAt: Timestamp(ofStripe: start)),
+                wish: schedule.wish)
         }
         return Coming()
     }
@@ -68,4 +71,10 @@ extension StripeSubscriptionSchedule {
     /// The member of a schedule's metadata that names the plan from which it leads away. Whoever is
     /// on another plan by now has moved since, and the schedule is out of date.
     package static let fromPlan = "cuebx_from_plan"
+
+    /// The member of a schedule's metadata that tells one wish of the user's from another. A
+    /// schedule that takes the place of one that was released for nothing keeps it.
+    package static let wish = "cuebx_wish"
+    /// Of a schedule that was made in Stripe's dashboard, its id.
+    package var wish: String { metadata[Self.wish] ?? id }
 }

@@ -19,17 +19,11 @@ extension CareerBillingService {
     ) async throws -> String {
         if let known = account.subscription.stripeCustomerID { return known }
         let user = account.subscription.userID
-        let email = try await database.read { connection in
-            try UserRow.find(id: user, in: connection)?.email
-        }
         let customer: StripeCustomer
         do {
-            customer = try await stripe.createCustomer(
-                NewStripeCustomer(userID: user.text, email: email), key)
-        } catch {
-            if error.usesUpIdempotencyKey {
-                try await Checkouts(database: database).forgetCustomerKey(key)
-            }
+            customer = try await makeCustomer(of: user, key: key)
+        } catch let error as StripeError where error.usesUpIdempotencyKey {
+            try await Checkouts(database: database).forgetCustomerKey(key)
             throw error
         }
         let linked = try await ledger.perform(
@@ -47,5 +41,14 @@ extension CareerBillingService {
         }
         guard let linked else { throw Problem.unauthorized }
         return linked
+    }
+
+    /// Makes a customer, or finds the one that was made under the key.
+    package func makeCustomer(of user: UUID, key: String) async throws -> StripeCustomer {
+        let email = try await database.read { connection in
+            try UserRow.find(id: user, in: connection)?.email
+        }
+        return try await stripe.createCustomer(
+            NewStripeCustomer(userID: user.text, email: email), key)
     }
 }

@@ -28,7 +28,7 @@ public struct OperatorNotices: Sendable {
     }
 
     /// Whether there is a notice whose subject begins so.
-    func haveTold(of subject: String) async throws -> Bool {
+    package func haveTold(of subject: String) async throws -> Bool {
         try await database.read { connection in
             try !connection.query(
                 "SELECT 1 FROM operator_notices WHERE substr(subject, 1, ?) = ? LIMIT 1",

@@ -15,10 +15,10 @@ package struct PackMirror: Sendable {
     /// The member of a page's metadata that names the purchase.
     package static let purchaseKey = "cuebx_purchase_id"
 
-    let stripe: StripeClient
+    package let stripe: StripeClient
     let database: any Database
-    let ledger: CareerLedger
-    let notices: OperatorNotices
+    package let ledger: CareerLedger
+    package let notices: OperatorNotices
     let outbox: MailOutbox
     let clock: DecisionClock
     let logger: Logger
@@ -96,15 +96,14 @@ package struct PackMirror: Sendable {
             .first { $0.isPayment && $0.metadata[Self.purchaseKey] != nil }?.id
     }
 
-    /// - Returns: a paid page of a purchase that this database does not know: its user was erased,
-    ///   or the database is a restored one.
+    /// - Returns: a paid page of a purchase of nobody here: its user was erased.
     private func bringInLine(
         _ sessionID: String, requestID: String?
     ) async throws -> StripeCheckoutSession? {
         let token = FencingToken(
             subscriptionID: sessionID, number: try await ledger.takeToken(of: sessionID))
         guard let session = try await find(sessionID), session.isPayment,
-            let id = session.metadata[Self.purchaseKey].flatMap({ UUID(uuidString: $0) })
+            session.metadata[Self.purchaseKey].flatMap(UUID.init(uuidString:)) != nil
         else { return nil }
         guard session.isPaid else {
             if session.status != .open {
@@ -112,8 +111,11 @@ package struct PackMirror: Sendable {
             }
             return nil
         }
-        guard let purchase = try await database.read({ try PackPurchases.find(id, in: $0) }) else {
-            return session
+        guard let (purchase, isKnown) = try await purchase(of: session) else { return session }
+        if !isKnown {
+            logger.warning("a purchase is restored", metadata: ["id": "\(purchase.id.text)"])
+            guard try await PackPurchases(database: database).restore(purchase, soldBy: session)
+            else { return session }
         }
         let payment = try await payment(of: session)
         let outcome = try await settle(
@@ -127,7 +129,7 @@ package struct PackMirror: Sendable {
         }
     }
 
-    func payment(of session: StripeCheckoutSession) async throws -> PackPayment {
+    package func payment(of session: StripeCheckoutSession) async throws -> PackPayment {
         guard let intent = session.paymentIntentID else { return .free }
         return PackPayment(
             paid: session.amountTotal ?? 0, refunds: try await stripe.listRefunds(intent),
@@ -177,7 +179,7 @@ package struct PackMirror: Sendable {
 
 extension StripeCheckoutSession {
     /// Whether what it sells is the buyer's: the money is there, or none was due.
-    var isPaid: Bool {
+    package var isPaid: Bool {
         status == .complete && (paymentStatus == .paid || paymentStatus == .noPaymentRequired)
     }
 }

@@ -2,6 +2,7 @@ import Database
 import Foundation
 import HTTPEndpoint
 import Ledger
+import Stripe
 import Users
 import Values
 
@@ -16,8 +17,21 @@ package struct PackPurchase: Sendable, Equatable {
     package let validDays: Int64?
     package let price: Money
 
+    package init(
+        id: UUID, userID: UUID, packID: UUID, packName: String, credits: Credits,
+        validDays: Int64?, price: Money
+    ) {
+        self.id = id
+        self.userID = userID
+        self.packID = packID
+        self.packName = packName
+        self.credits = credits
+        self.validDays = validDays
+        self.price = price
+    }
+
     /// What its grant is made for.
-    var cause: String { "pack \(id.text)" }
+    package var cause: String { "pack \(id.text)" }
 }
 
 /// The purchases of packs, one row a page.
@@ -58,23 +72,49 @@ package struct PackPurchases: Sendable {
         let purchase = PackPurchase(
             of: pack, by: user, id: .version7(at: now, randomness: .random(in: .min ... .max)))
         try await database.write { connection in
-            guard try UserRow.findLocked(id: user, in: connection) != nil else {
-                throw Problem.unauthorized
-            }
-            try connection.execute(
-                """
-                INSERT INTO pack_purchases (id, user_id, pack_id, pack_name, credits, valid_days,
-                    price_minor, currency, success_url, cancel_url, created_at, expires_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-                [
-                    .uuid(purchase.id), .uuid(user), .uuid(pack.id), .text(pack.name),
-                    .credits(pack.credits), .integer(pack.validDays),
-                    .integer(pack.price.amount), .text(pack.price.currency.code),
-                    .text(ways.successURL), .text(ways.cancelURL), .time(now), .time(expiresAt),
-                ])
+            try UserRow.lockBuyer(user, in: connection, now: now)
+            try Self.insert(purchase, ways, at: now, expiresAt: expiresAt, in: connection)
         }
         return purchase
+    }
+
+    /// Keeps a purchase that this database has lost.
+    ///
+    /// - Parameter session: the page that promises it.
+    /// - Returns: whether it is there; not where its user was erased meanwhile.
+    func restore(
+        _ purchase: PackPurchase, soldBy session: StripeCheckoutSession
+    ) async throws -> Bool {
+        try await database.write { connection in
+            guard try UserRow.findLocked(id: purchase.userID, in: connection) != nil else {
+                return false
+            }
+            try Self.insert(
+                purchase, Ways(successURL: "", cancelURL: ""), sessionID: session.id,
+                at: Timestamp(ofStripe: session.createdAt),
+                expiresAt: Timestamp(ofStripe: session.expiresAt), in: connection)
+            return true
+        }
+    }
+
+    /// One that is there already stays as it is.
+    private static func insert(
+        _ purchase: PackPurchase, _ ways: Ways, sessionID: String? = nil, at: Timestamp,
+        expiresAt: Timestamp, in connection: any DatabaseConnection
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO pack_purchases (id, user_id, pack_id, pack_name, credits, valid_days,
+                price_minor, currency, success_url, cancel_url, session_id, created_at, expires_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+            """,
+            [
+                .uuid(purchase.id), .uuid(purchase.userID), .uuid(purchase.packID),
+                .text(purchase.packName), .credits(purchase.credits),
+                .integer(purchase.validDays), .integer(purchase.price.amount),
+                .text(purchase.price.currency.code), .text(ways.successURL),
+                .text(ways.cancelURL), .text(sessionID), .time(at), .time(expiresAt),
+            ])
     }
 
     /// Keeps the page, so that asking again leads to it.
@@ -224,13 +264,9 @@ package struct PackPurchases: Sendable {
 
 extension PackPurchase {
     fileprivate init(of pack: CreditPack, by user: UUID, id: UUID) {
-        self.id = id
-        userID = user
-        packID = pack.id
-        packName = pack.name
-        credits = pack.credits
-        validDays = pack.validDays
-        price = pack.price
+        self.init(
+            id: id, userID: user, packID: pack.id, packName: pack.name, credits: pack.credits,
+            validDays: pack.validDays, price: pack.price)
     }
 
     fileprivate init(_ reader: inout RowReader) throws {

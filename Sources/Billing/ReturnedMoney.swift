@@ -40,7 +40,7 @@ extension StripeMirror {
     }
 
     /// Tells what of the user's went with the money, and what stays.
-    func tellOfReturn(
+    package func tellOfReturn(
         of invoice: StripeInvoice, _ known: StripeSubscription, owner: UUID
     ) async throws {
         let subscription = try await stripe.retrieveSubscription(known.id)

@@ -13,12 +13,12 @@ import Values
 public struct StripeMirror: Sendable {
     let stripe: StripeClient
     let database: any Database
-    let ledger: CareerLedger
+    package let ledger: CareerLedger
     /// What Stripe says, in the domain's words.
     package let reader: BillingSnapshotReader
-    let notices: OperatorNotices
+    package let notices: OperatorNotices
     private let mails: BillingMails
-    let clock: DecisionClock
+    package let clock: DecisionClock
     package let logger: Logger
 
     package init(
@@ -73,7 +73,8 @@ public struct StripeMirror: Sendable {
             return true
         }
         let outcome = try await apply(
-            snapshot, of: subscription.items, to: owner, under: token, requestID: requestID)
+            snapshot, of: subscription.items, to: owner, under: token, requestID: requestID,
+            wish: reading.coming.wish)
         if outcome == .outOfDate { return true }
         try await settle(outcome, subscription, snapshot, owner: owner, requestID: requestID)
         try await tidyUp(after: subscription, reading, owner: owner)
@@ -81,24 +82,26 @@ public struct StripeMirror: Sendable {
         return true
     }
 
-    /// - Parameter items: what the subscription consists of, for the price that mails name.
+    /// - Parameters:
+    ///   - items: what the subscription consists of, for the price that mails name.
+    ///   - wish: what the plan that is to follow was asked for by.
     func apply(
         _ snapshot: BillingSnapshot, of items: [StripeSubscription.Item], to owner: UUID,
-        under token: Int64, requestID: String?
+        under token: Int64, requestID: String?, wish: String? = nil
     ) async throws -> ApplyBilling.Outcome {
         try await ledger.perform(
             ApplyBilling(userID: owner, snapshot: snapshot, token: token),
             alongside: { [mails, clock] connection, outcome in
                 guard case .applied(let account, let events) = outcome else { return }
                 try mails.enqueue(
-                    events, of: account, items: items, requestID: requestID,
+                    events, of: account, items: items, wish: wish, requestID: requestID,
                     in: connection, now: clock.now())
             })
     }
 
     /// Keeps in mind that money of an invoice went back: from the next refresh of its subscription
     /// on it is asked for how much.
-    func noteReturned(_ invoiceID: String, reason: String) async throws {
+    package func noteReturned(_ invoiceID: String, reason: String) async throws {
         let now = clock.now()
         _ = try await database.write { connection in
             try connection.execute(

@@ -42,7 +42,7 @@ extension StripeMirror {
         }
     }
 
-    func wasGranted(
+    package func wasGranted(
         _ kind: CreditGrant.Kind, _ causes: [String], to user: UUID
     ) async throws -> Bool {
         try await database.read { connection in

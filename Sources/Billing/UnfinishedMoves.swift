@@ -1,12 +1,15 @@
 import Database
 import FoundationEssentials
 import JSON
+import LedgerStore
 import Messaging
 import Stripe
 import Values
 
 /// Moves for which a schedule is released: each leaves a message before it begins, by which a
-/// worker looks after a while whether the move has come to its end.
+/// worker looks after a while whether the move has come to its end. Moves of a subscription are
+/// numbered: once a move has ended, or another was made, the message of an earlier one finds a
+/// higher number and does nothing.
 package struct UnfinishedMoves: Sendable {
     /// The member of the message that names the schedule.
     package static let member = "released_schedule"
@@ -18,20 +21,26 @@ package struct UnfinishedMoves: Sendable {
         package let subscriptionID: String
         package let scheduleID: String
         package let beganAt: Timestamp
+        /// Of the moves of this subscription; `nil` in a message of an earlier version.
+        package let number: Int64?
     }
 
     private let broker: any MessageBroker
     private let database: any Database
+    private let ledger: CareerLedger
 
-    package init(broker: any MessageBroker, database: any Database) {
+    package init(broker: any MessageBroker, database: any Database, ledger: CareerLedger) {
         self.broker = broker
         self.database = database
+        self.ledger = ledger
     }
 
     package func begin(_ theirs: StripeSubscription, now: Timestamp) async throws {
         guard let schedule = theirs.scheduleID else { return }
+        let number = try await ledger.takeToken(of: Self.counter(theirs.id))
         let body: JSONObject = [
             "type": "move", "subscription": .string(theirs.id), Self.member: .string(schedule),
+            "number": .number("\(number)"),
         ]
         _ = try await database.write { connection in
             try broker.enqueue(
@@ -39,6 +48,23 @@ package struct UnfinishedMoves: Sendable {
                 in: connection, now: now)
         }
     }
+
+    /// How the subscription goes on is decided: what earlier moves have released stays so.
+    package func settle(_ subscriptionID: String) async throws {
+        _ = try await ledger.takeToken(of: Self.counter(subscriptionID))
+    }
+
+    /// Whether the move has neither ended nor given way to another.
+    package func isLast(_ move: Move) async throws -> Bool {
+        guard let number = move.number else { return true }
+        return try await database.read { connection in
+            try CareerLedger.lastToken(of: Self.counter(move.subscriptionID), in: connection)
+                == number
+        }
+    }
+
+    /// The counter of the numbers, among those of the fencing tokens.
+    private static func counter(_ subscriptionID: String) -> String { "moves \(subscriptionID)" }
 
     /// Reads the message of a move; `nil` for another one.
     ///
@@ -52,7 +78,9 @@ package struct UnfinishedMoves: Sendable {
         guard now >= enqueuedAt.adding(seconds: patience) else {
             throw PostponedMessage("a move of \(id) may be under way")
         }
-        return Move(subscriptionID: id, scheduleID: schedule, beganAt: enqueuedAt)
+        return Move(
+            subscriptionID: id, scheduleID: schedule, beganAt: enqueuedAt,
+            number: work["number"]?.int)
     }
 }
 

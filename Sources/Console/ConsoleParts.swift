@@ -7,6 +7,7 @@ import LedgerStore
 import Messaging
 import Operators
 import PageFrame
+import Reconciliation
 import Refunds
 import Values
 

@@ -22,14 +22,8 @@ struct CurrentActiveUser: Sendable {
     ///   `account_deactivated`.
     func confirm(_ caller: Caller) async throws {
         let now = clock.now()
-        let isActive = try await database.read { connection -> Bool? in
-            guard let user = try UserRow.access(of: caller.userID, in: connection) else {
-                return nil
-            }
-            let isGoing = user.deletionBeganAt.map {
-                now < $0.adding(seconds: DeleteMe.longestSeconds)
-            }
-            return isGoing == true ? nil : user.isActive
+        let isActive = try await database.read { connection in
+            try UserRow.isActive(caller.userID, in: connection, now: now)
         }
         guard let isActive else { throw Problem.unauthorized }
         guard isActive else { throw Problem.accountDeactivated }

@@ -2,6 +2,7 @@ import Database
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
+import LedgerStore
 import Users
 import Values
 
@@ -12,15 +13,13 @@ package struct DeleteMe: Action {
         self.identity = identity
     }
 
-    /// A deletion that has taken longer was broken off: the account is there as before.
-    static let longestSeconds: Int64 = 60
-
     package static let about = About(
         "Delete my account",
         details: """
             First ends what is paid for, then erases everything. What is kept is a keyed hash of \
-            the email with the running free period, whether the trial was used, and which codes \
-            were redeemed. Who owns teams deletes them, or gives them away, first.
+            the email with the running free period, whether the trial was used, whether a plan was \
+            bought, and which codes were redeemed. Who owns teams deletes them, or gives them \
+            away, first.
             """,
         access: .user,
         refusals: [.paymentProviderUnavailable, .paymentProviderError, .ownsWorkspaces])
@@ -67,8 +66,9 @@ package struct DeleteMe: Action {
         } alongside: { [identity] connection, former in
             if let former {
                 try identity.formerAccounts.remember(
-                    former, under: identity.formerAccounts.key(of: user), in: connection,
-                    now: now)
+                    former,
+                    hasBought: LinkedSubscription.hasEverBought(user: user.id, in: connection),
+                    under: identity.formerAccounts.key(of: user), in: connection, now: now)
             }
             try identity.erasedCustomers.handOver(
                 of: user.id, requestID: call.id, in: connection, now: now)

@@ -37,15 +37,25 @@ package struct LinkedSubscription: Sendable {
         return try reader.optionalText()
     }
 
+    /// Whether the user has an account and no customer at Stripe.
+    package static func isWithoutCustomer(
+        _ user: UUID, in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try connection.queryOne(
+            "SELECT 1 FROM subscriptions WHERE user_id = ? AND stripe_customer_id IS NULL",
+            [.uuid(user)]) != nil
+    }
+
     /// Whether the user ever had a subscription at Stripe.
     package static func hasEverBought(
-        _ subscription: UUID, in connection: any DatabaseConnection
+        user: UUID, in connection: any DatabaseConnection
     ) throws -> Bool {
         try !connection.query(
             """
-            SELECT 1 FROM subscription_changes
-            WHERE subscription_id = ? AND stripe_subscription_id IS NOT NULL LIMIT 1
-            """, [.uuid(subscription)]
+            SELECT 1 FROM subscriptions s
+            JOIN subscription_changes c ON c.subscription_id = s.id
+            WHERE s.user_id = ? AND c.stripe_subscription_id IS NOT NULL LIMIT 1
+            """, [.uuid(user)]
         ).isEmpty
     }
 

@@ -185,7 +185,7 @@ extension PortableTable {
             columns: [
                 .bytes("email_hash"), .flag("trial_used"), .time("period_anchor"),
                 .time("period_start"), .time("period_end"), .credits("credits_remaining"),
-                .time("deleted_at"),
+                .time("deleted_at"), .flag("has_bought"),
             ]),
     ]
 

@@ -15,3 +15,14 @@ func sweepIndexes(_ sql: SQLDialect) -> [String] {
         "CREATE INDEX mails_by_age ON mails (created_at)",
     ]
 }
+
+/// Whether who deleted their account had ever bought a plan; a trial is one that was bought.
+func formerBuyers(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        ALTER TABLE former_accounts ADD COLUMN has_bought \(sql.bigint) NOT NULL DEFAULT 0
+            CHECK (has_bought IN (0, 1))
+        """,
+        "UPDATE former_accounts SET has_bought = trial_used",
+    ]
+}

@@ -44,6 +44,7 @@ public let migrations: [Migration] = [
     Migration("catalog revisions", catalogRevisions),
     Migration("families", families),
     Migration("automatic top-ups", automaticTopUps),
+    Migration("former buyers", formerBuyers),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

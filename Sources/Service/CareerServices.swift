@@ -12,6 +12,7 @@ import Mail
 import Messaging
 import Promotions
 import RabbitMQ
+import Reconciliation
 import Refunds
 import Stripe
 import Telemetry
@@ -36,6 +37,7 @@ public struct CareerServices: Sendable {
     let secrets: TokenHashSecrets
     let receiver: ReceiveStripeEvent
     let localStripe: LocalStripe
+    let former: FormerAccounts
     let readiness: CheckReadiness
     /// Sends messages on their way, where the broker is not the database itself.
     let relay: OutboxRelay?
@@ -60,8 +62,7 @@ public struct CareerServices: Sendable {
             subscriptions: subscriptions, billing: billing, quota: quota,
             redemption: CodeRedemption(
                 database: core.database, ledger: core.ledger,
-                former: FormerAccounts(secrets: secrets, installation: core.installation),
-                clock: core.clock),
+                former: former, clock: core.clock),
             topUps: topUps,
             proof: { [identity] in try await identity.reauthenticate($0, password: $1) },
             calls: calls, publicURL: core.settings.publicURL,
@@ -84,10 +85,9 @@ public struct CareerServices: Sendable {
     }
 
     public init(_ core: CareerCore, requests: RequestLog) async throws {
-        self.core = core
         let (database, clock, settings) = (core.database, core.clock, core.settings)
         let (broker, relay) = try Self.broker(core)
-        self.relay = relay
+        (self.core, self.relay) = (core, relay)
         readiness = CheckReadiness(database: database, broker: broker, logger: core.logger)
         secrets = TokenHashSecrets(settings.tokenHashSecrets)
         outbox = MailOutbox(
@@ -116,12 +116,13 @@ public struct CareerServices: Sendable {
         reconciliation = StripeReconciliation(
             stripe: stripe, database: database, mirror: mirror, packs: packs,
             issuer: settings.authJWKS == nil ? nil : settings.authIssuer)
-        let erased = ErasedCustomers(broker: broker)
-        let moves = UnfinishedMoves(broker: broker, database: database)
+        former = FormerAccounts(secrets: secrets, installation: core.installation)
         let billing = CareerBillingService(
             stripe: stripe, database: database, ledger: core.ledger,
             subscriptions: subscriptions, catalog: core.catalog, prices: prices, mirror: mirror,
-            packs: packs, erased: erased, moves: moves, sale: settings.sale, clock: clock)
+            packs: packs, erased: ErasedCustomers(broker: broker),
+            moves: UnfinishedMoves(broker: broker, database: database, ledger: core.ledger),
+            former: former, sale: settings.sale, clock: clock)
         self.billing = billing
         topUps = TopUpService(
             billing: billing, teller: teller, notices: notices, logger: core.logger)
@@ -150,7 +151,7 @@ public struct CareerServices: Sendable {
         identity = try await IdentityServices(
             settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
-            outbox: outbox, erasedCustomers: erased,
+            outbox: outbox, erasedCustomers: billing.erased,
             beforeErasing: { try await billing.forget(user: $0) }, otherTraces: .ofWorkspaces)
     }
 

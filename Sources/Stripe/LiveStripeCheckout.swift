@@ -19,6 +19,12 @@ extension StripeClient {
             filter.add("customer", customerID)
             return try await api.checkoutSessions(filter)
         }
+        listCompleteCheckoutSessions = { since throws(StripeError) in
+            var filter = StripeForm()
+            filter.add("status", "complete")
+            filter.add("created[gte]", since)
+            return try await api.checkoutSessions(filter)
+        }
         listOpenCheckoutSessions = { customerID throws(StripeError) in
             var filter = StripeForm()
             filter.add("customer", customerID)
@@ -48,16 +54,28 @@ extension StripeAPI {
     }
 }
 
+extension StripeForm {
+    /// A page that sells one of a price.
+    fileprivate init(
+        mode: String, customer: String, reference: String, price: String, success: String,
+        cancel: String
+    ) {
+        self.init()
+        add("mode", mode)
+        add("customer", customer)
+        add("client_reference_id", reference)
+        add("line_items[0][price]", price)
+        add("line_items[0][quantity]", 1)
+        add("success_url", success)
+        add("cancel_url", cancel)
+    }
+}
+
 extension NewStripePaymentSession {
     fileprivate var form: StripeForm {
-        var form = StripeForm()
-        form.add("mode", "payment")
-        form.add("customer", customerID)
-        form.add("client_reference_id", clientReferenceID)
-        form.add("line_items[0][price]", priceID)
-        form.add("line_items[0][quantity]", 1)
-        form.add("success_url", successURL)
-        form.add("cancel_url", cancelURL)
+        var form = StripeForm(
+            mode: "payment", customer: customerID, reference: clientReferenceID, price: priceID,
+            success: successURL, cancel: cancelURL)
         form.add("metadata", metadata)
         form.add("payment_intent_data[metadata]", metadata)
         // A card is saved only if its owner ticks that on the page.
@@ -68,14 +86,10 @@ extension NewStripePaymentSession {
 
 extension NewStripeCheckoutSession {
     fileprivate var form: StripeForm {
-        var form = StripeForm()
-        form.add("mode", "subscription")
-        form.add("customer", customerID)
-        form.add("client_reference_id", clientReferenceID)
-        form.add("line_items[0][price]", priceID)
-        form.add("line_items[0][quantity]", 1)
-        form.add("success_url", successURL)
-        form.add("cancel_url", cancelURL)
+        var form = StripeForm(
+            mode: "subscription", customer: customerID, reference: clientReferenceID,
+            price: priceID,
+            success: successURL, cancel: cancelURL)
         form.add("expires_at", expiresAt)
         form.add("metadata", metadata)
         form.add("subscription_data[trial_period_days]", trialDays.map { Int64($0) })

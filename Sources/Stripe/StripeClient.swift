@@ -53,11 +53,13 @@ public struct StripeClient: Sendable {
     /// This customer's sessions in all states.
     public var listCheckoutSessions:
         @Sendable (String) async throws(StripeError) -> [StripeCheckoutSession]
+    /// Completed sessions of all customers, of those made since an instant in Unix seconds.
+    public var listCompleteCheckoutSessions:
+        @Sendable (Int64) async throws(StripeError) -> [StripeCheckoutSession]
     /// This customer's sessions that can still be paid.
     public var listOpenCheckoutSessions:
         @Sendable (String) async throws(StripeError) -> [StripeCheckoutSession]
-    /// Ends an open session, so that it can no longer be paid. A session that is no longer open
-    /// is an `invalidRequest`.
+    /// Ends an open session, so that nobody can pay it; another one is an `invalidRequest`.
     public var expireCheckoutSession:
         @Sendable (String) async throws(StripeError) -> StripeCheckoutSession
 

@@ -20,6 +20,7 @@ extension StripeClient {
         retrieveCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
         listSessionsOfPayment: { _ throws(StripeError) in throw .unimplemented },
         listCheckoutSessions: { _ throws(StripeError) in throw .unimplemented },
+        listCompleteCheckoutSessions: { _ throws(StripeError) in throw .unimplemented },
         listOpenCheckoutSessions: { _ throws(StripeError) in throw .unimplemented },
         expireCheckoutSession: { _ throws(StripeError) in throw .unimplemented },
         retrieveSubscription: { _ throws(StripeError) in throw .unimplemented },

@@ -63,35 +63,32 @@ package struct BuyPack: Action {
         let purchase = try await purchases.begin(
             pack, for: user, ways, at: now,
             expiresAt: now.adding(seconds: StartCheckout.pageLifetime))
+        let keys = PackPurchases.customerKeys(of: purchase.id)
         do {
-            return try await page(purchase, pack, ways, purchases, requestID: requestID)
+            return try await page(purchase, pack, ways, purchases, keys[0], requestID: requestID)
         } catch let error as StripeError where error.isUnknownCustomer {
             // The customer was deleted at Stripe, or is another account's: a new one is made.
             let account = try await billing.subscription(of: user).account
             guard let gone = account.subscription.stripeCustomerID else { throw error }
             try await billing.mirror.forget(gone, requestID: requestID)
-            return try await page(purchase, pack, ways, purchases, requestID: requestID)
+            return try await page(purchase, pack, ways, purchases, keys[1], requestID: requestID)
         }
     }
 
     private func page(
         _ purchase: PackPurchase, _ pack: CreditPack, _ ways: PackPurchases.Ways,
-        _ purchases: PackPurchases, requestID: String
+        _ purchases: PackPurchases, _ customerKey: String, requestID: String
     ) async throws -> CareerCheckoutResponse {
         let account = try await billing.subscription(of: purchase.userID).account
         let price = try await billing.prices.price(of: pack)
         let customer = try await billing.customer(
-            of: account, key: "customer-\(purchase.id.text)-\(UUID().text)",
-            requestID: requestID)
+            of: account, key: customerKey, requestID: requestID)
         let session = try await billing.stripe.createPaymentSession(
             NewStripePaymentSession(
                 customerID: customer, priceID: price.id,
                 clientReferenceID: purchase.userID.text, successURL: ways.successURL,
                 cancelURL: ways.cancelURL,
-                metadata: [
-                    "user_id": purchase.userID.text,
-                    PackMirror.purchaseKey: purchase.id.text,
-                ]), "pack-\(purchase.id.text)-\(UUID().text)")
+                metadata: purchase.metadata), "pack-\(purchase.id.text)-\(UUID().text)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
         try await purchases.opened(
             purchase.id, PackPurchases.Page(sessionID: session.id, url: url),

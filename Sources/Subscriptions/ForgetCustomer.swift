@@ -16,7 +16,25 @@ extension CareerBillingService {
         }
         var customers = try await strayCustomers(of: user)
         if let customer = found.account.subscription.stripeCustomerID { customers.insert(customer) }
+        customers.formUnion(try await customersInTheMaking(of: user))
         for customer in customers.sorted() { try await forget(customer: customer) }
+    }
+
+    /// Customers whose making has begun and was not heard of: to repeat it under its key leads to
+    /// the same one, whether it is there already, on its way or never came to Stripe. Nothing can
+    /// begin any more by now: the deletion is noted.
+    private func customersInTheMaking(of user: UUID) async throws -> [String] {
+        var made: [String] = []
+        let keys = try await Checkouts(database: database).openCustomerKeys(
+            of: user, at: clock.now())
+        for key in keys {
+            do {
+                made.append(try await makeCustomer(of: user, key: key).id)
+            } catch {
+                guard let error = error as? StripeError, error.isRefusal else { throw error }
+            }
+        }
+        return made
     }
 
     /// Deletes a customer at Stripe, and ends what they subscribe to. One who is gone stays so.

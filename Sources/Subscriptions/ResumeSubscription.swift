@@ -22,6 +22,12 @@ package struct ResumeSubscription: Action {
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
         return try await billing.moveTurns.inTurn(user) {
+            // No earlier move may bring back what is taken back here.
+            if let id = try await billing.subscription(of: user).account.subscription
+                .stripeSubscriptionID
+            {
+                try await billing.moves.settle(id)
+            }
             if let theirs = try await billing.liveSubscription(of: user, requestID: call.id) {
                 try await resume(theirs, user, call)
             }

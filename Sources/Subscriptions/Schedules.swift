@@ -30,10 +30,12 @@ extension CareerBillingService {
             let isThere =
                 coming.count == 1 && coming[0].start == item.currentPeriodEnd
                 && coming[0].items.contains { $0.priceID == price.id }
-            if isThere { return }
-            let phases = current.followed(by: price, in: item.price, at: item.currentPeriodEnd)
-            try await carryOut(phases, from: plan, by: schedule.id)
-            return
+            if !isThere {
+                let phases = current.followed(
+                    by: price, in: item.price, at: item.currentPeriodEnd)
+                try await carryOut(phases, from: plan, by: schedule.id)
+            }
+            return try await moves.settle(theirs.id)
         }
         let made = try await stripe.createSchedule(theirs.id, "schedule-\(UUID().text)")
         do {
@@ -46,6 +48,7 @@ extension CareerBillingService {
             await giveUp(made.id)
             throw error
         }
+        try await moves.settle(theirs.id)
     }
 
     /// Alone it would change nothing, and keep an end from being set in Stripe's dashboard. The
@@ -65,7 +68,11 @@ extension CareerBillingService {
         _ = try await stripe.updateSchedule(
             scheduleID,
             StripeSchedulePlan(
-                phases: phases, metadata: [StripeSubscriptionSchedule.fromPlan: plan.text]),
+                phases: phases,
+                metadata: [
+                    StripeSubscriptionSchedule.fromPlan: plan.text,
+                    StripeSubscriptionSchedule.wish: UUID().text,
+                ]),
             "phases-\(UUID().text)")
     }
 
@@ -85,15 +92,25 @@ extension CareerBillingService {
     package func withoutSchedule<Value: Sendable>(
         _ theirs: StripeSubscription, _ change: () async throws -> Value
     ) async throws -> Value {
-        guard theirs.scheduleID != nil else { return try await change() }
-        try await moves.begin(theirs, now: clock.now())
-        let released = try await releaseSchedule(of: theirs)
+        let released = try await releaseForMove(theirs)
+        let value: Value
         do {
-            return try await change()
+            value = try await change()
         } catch {
             if let released { await attachAgain(released, to: theirs) }
             throw error
         }
+        try await moves.settle(theirs.id)
+        return value
+    }
+
+    /// - Returns: what was released; `nil` if nothing was attached.
+    private func releaseForMove(
+        _ theirs: StripeSubscription
+    ) async throws -> StripeSubscriptionSchedule? {
+        guard theirs.scheduleID != nil else { return nil }
+        try await moves.begin(theirs, now: clock.now())
+        return try await releaseSchedule(of: theirs)
     }
 
     /// Releases the schedule of a subscription, once. Somebody else may have done so, or have
@@ -132,6 +149,7 @@ extension CareerBillingService {
     ) async {
         do {
             try await attach(released, to: before.id)
+            try await moves.settle(before.id)
         } catch {
             mirror.logger.warning(
                 "a schedule is released for nothing",
@@ -139,20 +157,24 @@ extension CareerBillingService {
         }
     }
 
+    /// - Returns: the schedule that is attached now; `nil` if nothing is to follow any more.
+    @discardableResult
     private func attach(
         _ released: StripeSubscriptionSchedule, to subscriptionID: String
-    ) async throws {
+    ) async throws -> String? {
         let theirs = try await stripe.retrieveSubscription(subscriptionID)
         guard !theirs.isOver, !theirs.isEnding, theirs.scheduleID == nil,
             let item = theirs.items.first
-        else { return }
+        else { return nil }
         let end = item.currentPeriodEnd
         let coming = released.phases.filter { ($0.start ?? 0) >= end }
         let running = released.phases.last { ($0.start ?? 0) < end }
         guard let next = coming.first?.start,
             running?.items.map(\.priceID) == theirs.items.map(\.price.id)
-        else { return }
+        else { return nil }
         var metadata = released.metadata
+        // The user has asked once, and hears of it once.
+        metadata[StripeSubscriptionSchedule.wish] = released.wish
         if let plan = try await prices.plan(of: item.price) {
             metadata[StripeSubscriptionSchedule.fromPlan] = plan.text
         }
@@ -169,10 +191,12 @@ extension CareerBillingService {
             await giveUp(made.id)
             throw error
         }
+        return made.id
     }
 
     /// Takes up a move whose process died between the release and what was to come after it, or
-    /// whose every try at Stripe failed: nothing has changed then, so what was to follow follows.
+    /// whose every try at Stripe failed: nothing has changed then, so what was to follow follows,
+    /// unless something else was decided since.
     ///
     /// - Throws: `PostponedMessage` while Stripe is away; what its client, the ledger and the
     ///   database throw.
@@ -180,12 +204,14 @@ extension CareerBillingService {
         let hasMoved = try await database.read { connection in
             try AccountHistory.hasMoved(move.subscriptionID, since: move.beganAt, in: connection)
         }
-        guard !hasMoved else { return }
+        guard !hasMoved, try await moves.isLast(move) else { return }
         do {
             guard let released = try await mirror.reader.schedule(move.scheduleID),
                 released.status == "released"
             else { return }
-            try await attach(released, to: move.subscriptionID)
+            let made = try await attach(released, to: move.subscriptionID)
+            // The user, or another process, may have decided otherwise in the meantime.
+            if let made, try await !moves.isLast(move) { try await release(made) }
             try await mirror.refresh(move.subscriptionID, requestID: requestID)
         } catch let error as StripeError where error.mayRetry {
             throw error.postponement

@@ -87,7 +87,7 @@ package struct StartCheckout: Action {
             try await closePages(of: customer, user)
         }
         let attempt = try await checkouts.begin(
-            request.order, user: user, expiresAt: now.adding(seconds: Self.pageLifetime))
+            request.order, user: user, at: now, expiresAt: now.adding(seconds: Self.pageLifetime))
         if let replaced = attempt.replaced, replaced != earlier?.sessionID {
             try await replace(replaced, of: user, requestID: requestID)
         }
@@ -129,8 +129,11 @@ package struct StartCheckout: Action {
         guard billing.sale.offersPromotionCodes, !account.subscription.trialUsed else {
             return false
         }
-        return try await billing.database.read { connection in
-            try !LinkedSubscription.hasEverBought(account.subscription.id, in: connection)
+        let id = account.subscription.userID
+        return try await billing.database.read { [former = billing.former] connection in
+            if try LinkedSubscription.hasEverBought(user: id, in: connection) { return false }
+            guard let user = try UserRow.find(id: id, in: connection) else { return false }
+            return try !former.haveBought(former.key(of: user), in: connection)
         }
     }
 

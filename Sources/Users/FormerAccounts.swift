@@ -4,8 +4,8 @@ import Ledger
 import Values
 
 /// What is remembered of deleted accounts, so that deleting and signing up again mints nothing:
-/// whether the trial was used, and the free period that was running. No email stands here, only a
-/// keyed hash of it, or of issuer and subject.
+/// whether the trial was used, whether a plan was bought, and the free period that was running. No
+/// email stands here, only a keyed hash of it, or of issuer and subject.
 package struct FormerAccounts: Sendable {
     /// Whose account it was: the keyed hash under which it is kept, and those under which it may
     /// have been kept before, by older secrets and by the database's own.
@@ -69,26 +69,40 @@ package struct FormerAccounts: Sendable {
         return (account, try reader.time())
     }
 
-    /// Takes the place of what was kept under an earlier secret.
+    /// Whether an account that was deleted had ever bought a plan.
+    package func haveBought(_ key: Key, in connection: any DatabaseConnection) throws -> Bool {
+        let places = Array(repeating: "?", count: key.all.count).joined(separator: ", ")
+        return try connection.queryOne(
+            """
+            SELECT 1 FROM former_accounts WHERE email_hash IN (\(places)) AND has_bought = 1
+            LIMIT 1
+            """, key.all.map { .blob($0) }) != nil
+    }
+
+    /// Takes the place of what was kept under an earlier secret. Who has bought once has bought
+    /// ever since.
+    ///
+    /// - Parameter hasBought: whether the account had ever bought a plan.
     package func remember(
-        _ account: FormerAccount, under key: Key, in connection: any DatabaseConnection,
-        now: Timestamp
+        _ account: FormerAccount, hasBought: Bool, under key: Key,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
+        let hasBought = try hasBought || haveBought(key, in: connection)
         try connection.execute(
             """
             INSERT INTO former_accounts (email_hash, trial_used, period_anchor, period_start,
-                period_end, credits_remaining, deleted_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+                period_end, credits_remaining, deleted_at, has_bought)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (email_hash) DO UPDATE SET trial_used = excluded.trial_used,
                 period_anchor = excluded.period_anchor, period_start = excluded.period_start,
                 period_end = excluded.period_end,
                 credits_remaining = excluded.credits_remaining,
-                deleted_at = excluded.deleted_at
+                deleted_at = excluded.deleted_at, has_bought = excluded.has_bought
             """,
             [
                 .blob(key.current), .bool(account.trialUsed), .time(account.anchor),
                 .time(account.periodStart), .time(account.periodEnd),
-                .credits(account.remaining), .time(now),
+                .credits(account.remaining), .time(now), .bool(hasBought),
             ])
         try connection.executeMany(
             "DELETE FROM former_accounts WHERE email_hash = ?",

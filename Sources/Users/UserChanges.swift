@@ -1,5 +1,6 @@
 import Database
 import FoundationEssentials
+import HTTPEndpoint
 import Values
 
 /// How a user's row comes to be, changes and goes. Whoever decides on it holds the row's lock, or
@@ -174,14 +175,33 @@ extension UserRow {
             [.time(beganAt), .uuid(id)])
     }
 
-    /// Whether a user may act, and since when their deletion is under way; `nil` if they are gone.
-    package static func access(
-        of id: UUID, in connection: any DatabaseConnection
-    ) throws -> (isActive: Bool, deletionBeganAt: Timestamp?)? {
+    /// A deletion that has taken longer was broken off: the account is there as before. In seconds.
+    private static let longestDeletion: Int64 = 60
+
+    /// Whether a user may act.
+    ///
+    /// - Returns: `nil` if they are gone, or their deletion is under way.
+    package static func isActive(
+        _ id: UUID, in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> Bool? {
         let row = try connection.queryOne(
             "SELECT is_active, deletion_began_at FROM users WHERE id = ?", [.uuid(id)])
         guard var reader = row?.reader else { return nil }
-        return try (reader.bool(), reader.optionalTime())
+        let (isActive, deletionBeganAt) = (try reader.bool(), try reader.optionalTime())
+        let isGoing = deletionBeganAt.map { now < $0.adding(seconds: longestDeletion) } ?? false
+        return isGoing ? nil : isActive
+    }
+
+    /// Locks the row of somebody who is about to buy: what they begin before their deletion is
+    /// noted, the deletion finds and ends.
+    ///
+    /// - Throws: ``Problem`` 401 if they are gone, or their deletion is under way.
+    package static func lockBuyer(
+        _ id: UUID, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        guard try findLocked(id: id, in: connection) != nil,
+            try isActive(id, in: connection, now: now) != nil
+        else { throw Problem.unauthorized }
     }
 
     /// Erases the row; sessions, codes, checkouts and previews go with it. Rows of the ledger are

@@ -167,6 +167,12 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         ) { client throws(StripeError) in
             _ = try await client.listOpenCheckoutSessions("cus_1")
         },
+        WireCase(
+            "GET /v1/checkout/sessions?status=complete&created%5Bgte%5D=1767225600&limit=100",
+            answer: Fixture.list([Fixture.session])
+        ) { client throws(StripeError) in
+            _ = try await client.listCompleteCheckoutSessions(1_767_225_600)
+        },
         WireCase("POST /v1/checkout/sessions/cs_1/expire", answer: Fixture.session) {
             client throws(StripeError) in _ = try await client.expireCheckoutSession("cs_1")
         },

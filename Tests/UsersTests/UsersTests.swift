@@ -112,12 +112,14 @@ struct FormerAccountsTests {
     }
 
     private func remember(
-        _ accounts: FormerAccounts, _ email: EmailAddress, _ database: any Database
+        _ accounts: FormerAccounts, _ email: EmailAddress, hasBought: Bool = false,
+        _ database: any Database
     ) async throws {
         let (account, now) = (account, now)
         try await database.write { connection in
             try accounts.remember(
-                account, under: accounts.key(email: email), in: connection, now: now)
+                account, hasBought: hasBought, under: accounts.key(email: email),
+                in: connection, now: now)
         }
     }
 
@@ -139,6 +141,27 @@ struct FormerAccountsTests {
             try await remember(rotated, same, database)
             #expect(try await isKnown(new, new.key(email: email), database))
             #expect(try await database.integer("SELECT count(*) FROM former_accounts") == 1)
+        }
+    }
+
+    @Test("Who has bought once has bought ever since, also after the secret was rotated")
+    func bought() async throws {
+        try await withTemporaryDatabase { database in
+            let email = try #require(EmailAddress("ada@example.test"))
+            let (old, rotated) = (accounts("old"), accounts("new", "old"))
+            func hasBought(_ accounts: FormerAccounts) async throws -> Bool {
+                try await database.read {
+                    try accounts.haveBought(accounts.key(email: email), in: $0)
+                }
+            }
+            try await remember(old, email, database)
+            #expect(try await !hasBought(old))
+            try await remember(old, email, hasBought: true, database)
+            #expect(try await hasBought(old))
+            try await remember(old, email, database)
+            #expect(try await hasBought(rotated))
+            try await remember(rotated, email, database)
+            #expect(try await hasBought(accounts("new")))
         }
     }
 

@@ -1,13 +1,18 @@
 """Codes that users redeem for credits."""
 
+import contextlib
 import datetime
 import json
+import sqlite3
+import threading
 import uuid
 
+import psycopg
 import pytest
 
 from conftest import DAY, together
 from test_packs import grants, left
+from test_payments_queue import until
 
 REDEEM = "/career/credits/redeem"
 
@@ -93,6 +98,41 @@ def test_ten_wrong_codes_in_a_quarter_of_an_hour_are_enough(module_service):
     assert redeem(other, code).status == 200
     service.advance(901)
     assert redeem(user, code).status == 200
+
+
+@contextlib.contextmanager
+def decisions_wait(service, user, statement):
+    """Meanwhile nothing is decided on the user's account; then the statement comes first."""
+    if service.uses_sqlite:
+        with contextlib.closing(sqlite3.connect(service.database)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute(statement)
+            connection.commit()
+    else:
+        with psycopg.connect(service.environment["DATABASE_URL"]) as connection:
+            connection.execute(
+                "SELECT 1 FROM career_subscription_contexts WHERE user_id = %s FOR UPDATE", [user.id])
+            yield
+            connection.execute(statement)
+
+
+def test_a_right_code_that_is_sent_at_once_with_wrong_ones_counts_after_them(module_service):
+    """It was looked for when nine were wrong; it is granted only if there are still no ten."""
+    service = module_service
+    user, code, answers = service.new_user(), made(service), []
+    for number in range(9):
+        assert redeem(user, f"GUESS{number}").status == 404
+    thread = threading.Thread(target=lambda: answers.append(redeem(user, code)))
+    with decisions_wait(service, user, "UPDATE code_attempts SET wrong = 10 WHERE wrong = 9"):
+        thread.start()
+        until(lambda: "cuebx_ledger_operations_in_progress 1\n"
+              in service.call("GET", "/metrics").bytes.decode())
+    thread.join()
+    assert (answers[0].status, answers[0].code) == (429, "too_many_attempts")
+    assert 0 < int(answers[0].headers["retry-after"]) <= 900
+    assert grants(user) == []
+    assert codes(service, "end", code).stdout == f"{code} was redeemed 0 of 5 times\n"
 
 
 def test_an_erased_and_re_made_account_is_the_same_user(module_service):

@@ -10,10 +10,12 @@ import urllib.request
 
 import pytest
 
-from conftest import KEY, PLUS, PRO, PASSWORD
+from conftest import KEY, PLUS, PRO, PASSWORD, User
 from test_access import OF_USERS, each
 from test_deletion import traces
-from test_payments import buy, checkout, sdk
+from test_packs import HUNDRED
+from test_payments import URLS, buy, checkout, sdk
+from test_stripe_states import World
 
 ROUNDS = 6
 # The outcome of a request whose answer had begun with its 200 and ended before its end.
@@ -56,6 +58,13 @@ def left_at_stripe(service, user):
             or (customer.to_dict().get("metadata") or {}).get("user_id") == user.id]
 
 
+@pytest.fixture
+def world(own_service):
+    world = World(own_service)
+    yield world
+    world.close()
+
+
 def requests_to(service):
     url = service.sandbox + "/_test/requests"
     return json.loads(urllib.request.urlopen(url, timeout=30).read())["requests"]
@@ -69,10 +78,6 @@ def check(service, user, statuses, beside=()):
     assert user.get("/auth/me").status == 401
     service.advance(0)
     assert traces(service, user) == []
-    # A Stripe that was slow for a moment is asked again a little later, five times in all.
-    for _ in range(4):
-        if left_at_stripe(service, user):
-            service.advance(600)
     assert left_at_stripe(service, user) == []
 
 
@@ -139,6 +144,30 @@ def test_a_customer_made_while_the_account_was_erased_is_deleted_at_stripe(modul
         thread.join()
         assert answers[0].status < 500, answers
         check(service, user, {("deletion", 200)})
+
+
+@pytest.mark.parametrize("address", ["/career/subscriptions/checkout", "/career/credits/checkout"])
+def test_a_customer_whose_making_meets_the_deletion_and_is_never_heard_of_goes_too(world, address):
+    """The deletion comes when the request is on its way to Stripe, and the answer to it is lost."""
+    service = world.service
+    user = service.sign_up()
+    there = User(world.other, user.email, user.tokens, user.id)
+    deleted = []
+
+    def delete(method, path, form):
+        if (method, path) == ("POST", "/v1/customers") and not deleted:
+            deleted.append(service.call("DELETE", "/auth/me", headers=user.auth).status)
+        return None
+
+    world.proxy.before.append(delete)
+    world.proxy.loses = lambda method, path: (method, path) == ("POST", "/v1/customers")
+    body = {"plan_id": PLUS, "pack_id": HUNDRED, **URLS}
+    assert there.post(address, body).status in (401, 503)
+    assert deleted == [200]
+    service.advance(0)
+    assert left_at_stripe(service, user) == [] and traces(service, user) == []
+    # Who is being deleted begins nothing more.
+    assert there.post(address, body).status == 401
 
 
 def test_the_erasure_itself_hands_the_customer_over(module_service):

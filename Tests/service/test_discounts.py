@@ -1,10 +1,11 @@
 """Promotion codes, coupons and tax: who is offered them, what they show and what they start."""
 
+import json
 import time
 
 import pytest
 
-from conftest import DAY, PLUS, PRO, PROVIDER, User
+from conftest import DAY, PLUS, PRO, PROVIDER, ROOT, User
 from test_payments import buy, checkout, press, sdk, settle
 from test_plan_moves import act, at_stripe, reconcile
 from test_stripe_states import World
@@ -49,6 +50,37 @@ def test_codes_are_offered_to_who_has_never_bought_and_to_nobody_else(own_servic
     back = service.sign_up(email)
     again = page(service, checkout(there(shop, back)).json["session_id"])
     assert again.allow_promotion_codes is None
+
+
+def test_a_plan_without_a_trial_counts_as_bought_under_every_account_to_come(own_service, shop):
+    service = own_service
+    folder = service.folder / "no-trial.json"
+    catalog = json.loads((ROOT / "catalog.json").read_text())
+    for plan in catalog["plans"]:
+        plan["trial_days"] = 0
+    folder.write_text(json.dumps(catalog))
+    assert service.command("catalog", "sync", CATALOG=str(folder)).returncode == 0
+    user = service.sign_up()
+    email = user.email
+
+    def offered(user):
+        return page(service, checkout(there(shop, user)).json["session_id"]).allow_promotion_codes
+
+    # An account that was deleted without having bought anything costs nobody the offer.
+    assert offered(user)
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    buyer = service.sign_up(email.upper())
+    assert offered(buyer)
+    assert press(checkout(there(shop, buyer)).json["checkout_url"], "pay")[0] == 303
+    settle(service)
+    assert buyer.subscription["trial_end"] is None and buyer.subscription["plan"]["name"] == "Plus"
+    # Nor does a second account, or a third, that buys nothing, bring it back.
+    for _ in range(2):
+        assert service.call("DELETE", "/auth/me", headers=buyer.auth).status == 200
+        buyer = service.sign_up(email)
+        assert offered(buyer) is None
+    [(trial, bought)] = service.rows("SELECT trial_used, has_bought FROM former_accounts")
+    assert (trial, bought) == (0, 1)
 
 
 def give(service, user, **coupon):

@@ -405,3 +405,64 @@ def test_the_audit_names_what_is_not_granted_as_it_was_promised(own_service):
         found = service.audit()
         assert found.returncode == 1 and said in found.stdout, (table, column, found)
         service.break_by_hand(f"UPDATE {table} SET {column} = {right}{where}")
+
+
+def lose(service, *users):
+    """The database as it was before the packs were bought: a restored one."""
+    for user in users:
+        id = uuid.UUID(user.id)
+        service.rows("DELETE FROM standalone_grants WHERE account_id = ?", id)
+        service.rows("DELETE FROM pack_purchases WHERE user_id = ?", id)
+        service.rows(
+            "UPDATE career_subscription_contexts SET open_grants = 0 WHERE user_id = ?", id)
+
+
+def test_a_restored_database_finds_whose_first_purchase_came_after_it(own_service):
+    """The very customer is unknown here."""
+    service = own_service
+    user, gone, idle = service.new_user(), service.new_user(), service.new_user()
+    for buyer in (user, gone):
+        bought(service, buyer)
+    lose(service, user, gone)
+    for buyer in (user, gone):
+        id = uuid.UUID(buyer.id)
+        [(buyer.customer,)] = service.rows(
+            "SELECT stripe_customer_id FROM subscriptions WHERE user_id = ?", id)
+        if buyer is gone:
+            # Whom somebody has deleted at Stripe is nobody.
+            sdk(service).v1.customers.delete(buyer.customer)
+            settle(service)
+        service.rows("UPDATE subscriptions SET stripe_customer_id = NULL WHERE user_id = ?", id)
+    told = reconcile(service)
+    assert told.returncode == 1
+    assert user.customer in told.stdout and gone.customer not in told.stdout and idle.id not in told.stdout
+    assert reconcile(service, "--repair").returncode == 0
+    assert reconcile(service).returncode == 0
+    assert pack(user)["remaining"] == "100.00" and grants(gone) == []
+
+
+def test_a_restored_database_finds_the_packs_that_were_paid_and_grants_each_once(own_service):
+    service = own_service
+    kinds = ("paid", "lasting", "returned", "in part", "returned since")
+    users = {what: service.new_user() for what in kinds}
+    sessions = {
+        what: bought(service, user, LASTING if what == "lasting" else HUNDRED)
+        for what, user in users.items()}
+    give_back(service, sessions["returned"])
+    give_back(service, sessions["in part"], amount=500)
+    before = {what: pack(user) for what, user in users.items()}
+    lose(service, *users.values())
+    # An event of the payment finds it without reconciliation.
+    give_back(service, sessions["returned since"], amount=500)
+    assert pack(users["returned since"])["amount"] == before["paid"]["amount"]
+    told = reconcile(service)
+    assert told.returncode == 1
+    named = [what for what, session in sessions.items() if session in told.stdout]
+    assert named == ["paid", "lasting", "returned", "in part"], told.stdout
+    assert reconcile(service, "--repair").returncode == 0
+    assert reconcile(service).returncode == 0
+    for what, user in users.items():
+        after, was = pack(user), before["in part" if what == "returned since" else what]
+        for name in ("source", "is_paid", "is_frozen", *AMOUNTS):
+            assert after[name] == was[name], (what, name)
+    assert "paid for nothing" not in notices(service)

@@ -271,6 +271,15 @@ class Moves(World):
         self.other.offset = self.service.offset
         return user
 
+    def paid_more(self, index):
+        """Another user, without moving the clock once more."""
+        user = self.paid() if index == 0 else self.subscriber()
+        if index:
+            user.service = self.service
+            assert user.post("/career/subscriptions/upgrade", {"new_plan_id": PRO}).status == 200
+            user.service = self.other
+        return user
+
     def fail(self, pattern, status, of=None, times=10):
         """Answers in Stripe's place so many times."""
         left = [times]
@@ -410,6 +419,51 @@ def test_a_move_that_came_to_its_end_is_not_taken_up(own_service):
     service.advance(150)
     assert follows(user) == (None, None) and at_stripe(service, user).schedule is None
     assert service.rows("SELECT count(*) FROM messages") == [(0,)]
+
+
+LATER = {
+    "resume": lambda user: act(user, "resume"),
+    "cancel": lambda user: act(user, "cancel"),
+    "cancel and resume": lambda user: [act(user, "cancel"), act(user, "resume")][-1],
+    "downgrade and resume": lambda user: [act(user, "downgrade", PLUS), act(user, "resume")][-1],
+    "end": lambda user: user.post("/career/subscriptions/cancel", {"cancel_at_period_end": False}),
+}
+
+
+@pytest.mark.parametrize("failed", ["and given back", "in the middle"])
+def test_what_a_failed_move_left_to_follow_never_undoes_a_later_decision(world, failed):
+    """Each within the two minutes after which a worker looks at the move that failed."""
+    service = world.service
+    users = {later: world.paid_more(index) for index, later in enumerate(LATER)}
+    for user in users.values():
+        assert act(user, "downgrade", PLUS).status == 200
+    world.fail(SUBSCRIPTION, 500, times=1000)
+    if failed == "in the middle":
+        world.fail("/v1/subscription_schedules", 500, times=1000)
+    for user in users.values():
+        assert ACTIONS["cancel"](user).status == 503
+    world.proxy.before[:] = [world.answer]
+    settle(service)
+    for user in users.values():
+        assert bool(at_stripe(service, user).schedule) == (failed == "and given back")
+        # It was asked for once, and is told of once, however often it is attached.
+        assert len(changes(service, user)) == 1
+    for later, decide in LATER.items():
+        answer = decide(users[later])
+        assert answer.status == 200, (later, answer)
+    settle(service)
+    for later, user in users.items():
+        asked_anew = later == "downgrade and resume" and failed == "in the middle"
+        assert len(changes(service, user)) == (2 if asked_anew else 1), later
+    service.advance(150)
+    for later, user in users.items():
+        theirs = sdk(service).v1.subscriptions.retrieve(user.paid)
+        assert theirs.schedule is None, later
+        assert theirs.cancel_at_period_end == (later == "cancel")
+        assert (theirs.status == "canceled") == (later == "end")
+        assert follows(user) == (None, None), later
+    assert service.rows("SELECT count(*) FROM messages") == [(0,)]
+    assert reconcile(service).returncode == 0
 
 
 # Orders

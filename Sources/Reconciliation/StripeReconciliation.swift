@@ -1,8 +1,8 @@
+import Billing
 import Database
 import Foundation
 import Ledger
 import LedgerStore
-import Messaging
 import Stripe
 import Users
 import Values
@@ -47,6 +47,16 @@ public struct StripeReconciliation: Sendable {
         var differences: [String] = []
         var remaining: [String] = []
         var checked = 0
+        let lost = try await LostCustomers(stripe: stripe, database: database)
+            .find(at: mirror.clock.now())
+        differences += lost.map(\.difference)
+        if repair {
+            // What they have bought is found with everybody else's below.
+            for one in lost {
+                _ = try await mirror.ledger.perform(
+                    LinkCustomer(userID: one.userID, customerID: one.customerID))
+            }
+        }
         var last = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
         while true {
             let page = try await database.read { [last] connection in

@@ -1,3 +1,4 @@
+import Billing
 import Database
 import Foundation
 import Ledger
@@ -5,7 +6,8 @@ import LedgerStore
 import Stripe
 import Values
 
-/// Finds paid packs that are not granted here, and money that went back and is not taken back.
+/// Finds paid packs that are not granted here, of which this database may not even know, and money
+/// that went back and is not taken back.
 extension PackMirror {
     struct Drift: Sendable {
         let sessionID: String
@@ -17,22 +19,30 @@ extension PackMirror {
     func drift(of customerID: String) async throws -> [Drift] {
         var found: [Drift] = []
         for session in try await pages(of: customerID) where session.isPaid {
-            guard session.isPayment,
-                let id = session.metadata[Self.purchaseKey].flatMap({ UUID(uuidString: $0) }),
-                let purchase = try await database.read({ try PackPurchases.find(id, in: $0) })
-            else { continue }
-            let payment = try await payment(of: session)
-            let grant = try await ledger.look(
-                at: FindGrant(userID: purchase.userID, cause: purchase.cause))
-            let isGivenBack = try await database.read { [isGivenBack] in
-                try isGivenBack(purchase.cause, purchase.userID, payment.refunds, $0)
-            }
-            if !isGivenBack, let difference = Self.difference(of: grant, from: payment, purchase) {
+            guard session.isPayment, session.metadata[Self.purchaseKey] != nil else { continue }
+            if let difference = try await difference(of: session) {
                 found.append(
                     Drift(sessionID: session.id, difference: "\(session.id) \(difference)"))
             }
         }
         return found
+    }
+
+    private func difference(of session: StripeCheckoutSession) async throws -> String? {
+        let payment = try await self.payment(of: session)
+        guard let purchase = try await purchase(of: session)?.purchase else {
+            guard payment.returned < payment.paid,
+                try await !notices.haveTold(of: session.id)
+            else { return nil }
+            return "paid for a pack that nobody here has bought"
+        }
+        let isGivenBack = try await database.read { [isGivenBack] in
+            try isGivenBack(purchase.cause, purchase.userID, payment.refunds, $0)
+        }
+        if isGivenBack { return nil }
+        let grant = try await ledger.look(
+            at: FindGrant(userID: purchase.userID, cause: purchase.cause))
+        return Self.difference(of: grant, from: payment, purchase)
     }
 
     private static func difference(

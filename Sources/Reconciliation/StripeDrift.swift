@@ -1,5 +1,5 @@
 extension StripeReconciliation {
-    /// Where our mirror and Stripe differ about one subscription.
+    /// One difference of a subscription.
     struct Drift {
         /// The one that is to be fetched anew.
         let subscriptionID: String?

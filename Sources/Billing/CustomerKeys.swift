@@ -1,0 +1,55 @@
+import Database
+import Foundation
+import LedgerStore
+import Values
+
+/// Idempotency keys under which a user's first customer is made.
+extension Checkouts {
+    /// The keys under which a customer of the user may be made at this moment, or was made and the
+    /// answer lost. Stripe answers who repeats one with that very customer.
+    /// After a day Stripe has forgotten it.
+    package func openCustomerKeys(of user: UUID, at now: Timestamp) async throws -> [String] {
+        try await database.read { connection in
+            if try LinkedSubscription.customer(of: user, in: connection) != nil { return [] }
+            let checkout = try connection.query(
+                """
+                SELECT customer_key FROM checkouts
+                WHERE user_id = ? AND customer_key IS NOT NULL AND expires_at > ?
+                """, [.uuid(user), .time(now)]
+            ).map { row in
+                var reader = row.reader
+                return try reader.text()
+            }
+            return try checkout
+                + PackPurchases.openCustomerKeys(
+                    of: user, at: now, in: connection)
+        }
+    }
+}
+
+extension PackPurchases {
+    /// The keys under which a customer may be made for a purchase whose page is not there yet.
+    static func openCustomerKeys(
+        of user: UUID, at now: Timestamp, in connection: any DatabaseConnection
+    ) throws -> [String] {
+        try connection.query(
+            """
+            SELECT id FROM pack_purchases
+            WHERE user_id = ? AND session_id IS NULL AND expires_at > ?
+            ORDER BY id DESC LIMIT ?
+            """, [.uuid(user), .time(now), .integer(maximumOpenKeys)]
+        ).flatMap { row in
+            var reader = row.reader
+            return try customerKeys(of: reader.uuid())
+        }
+    }
+
+    /// Of purchases that came to no page, the latest.
+    private static let maximumOpenKeys: Int64 = 10
+
+    /// The idempotency keys under which a purchase makes the user's customer, if they have none:
+    /// the first, and the one for when what was known of them is gone at Stripe.
+    package static func customerKeys(of purchase: UUID) -> [String] {
+        ["customer-\(purchase.text)", "customer-\(purchase.text)-anew"]
+    }
+}

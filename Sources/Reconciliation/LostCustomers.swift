@@ -1,0 +1,49 @@
+import Billing
+import Database
+import Foundation
+import Ledger
+import LedgerStore
+import Stripe
+import Values
+
+/// Customers at Stripe who have bought something and whose user here has no customer: this database
+/// was restored from before their first purchase.
+struct LostCustomers {
+    struct Lost: Sendable {
+        let userID: UUID
+        let customerID: String
+
+        var difference: String {
+            "user \(userID.text): \(customerID) has bought at Stripe and is unknown here"
+        }
+    }
+
+    /// Nobody restores an older database, in seconds.
+    private static let horizon: Int64 = 90 * 86_400
+
+    let stripe: StripeClient
+    let database: any Database
+
+    /// By the pages that were completed, which name their user. One who was deleted at Stripe is
+    /// nobody any more.
+    func find(at now: Timestamp) async throws -> [Lost] {
+        var seen: Set<String> = []
+        var found: [UUID: Lost] = [:]
+        let since = max(0, now.seconds - Self.horizon)
+        for session in try await stripe.listCompleteCheckoutSessions(since) {
+            guard let customer = session.customerID, seen.insert(customer).inserted,
+                let user = session.metadata["user_id"].flatMap(UUID.init(uuidString:)),
+                found[user] == nil, try await isWithoutCustomer(user),
+                try await !stripe.retrieveCustomer(customer).isDeleted
+            else { continue }
+            found[user] = Lost(userID: user, customerID: customer)
+        }
+        return found.values.sorted { $0.userID < $1.userID }
+    }
+
+    private func isWithoutCustomer(_ user: UUID) async throws -> Bool {
+        try await database.read { connection in
+            try LinkedSubscription.isWithoutCustomer(user, in: connection)
+        }
+    }
+}
