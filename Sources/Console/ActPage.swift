@@ -83,27 +83,50 @@ extension ActPage {
         let desk = try await console.desk(visit)
         let act = act(of: form)
         guard desk.role.may(act) else { throw Problem.notYourRole }
-        let isFresh = act.needsFreshCode && !desk.isSteppedUp
-        if isFresh {
-            guard let code = form.confirmation.code else {
-                throw Problem.invalid([
-                    FieldError(["body", "operator_code"], "is required", type: "missing")
-                ])
-            }
-            try await console.operators.stepUp(desk.session, code: code, visit.call)
+        guard act.needsFreshCode && !desk.isSteppedUp else {
+            return try await journaled(form, input, desk)
         }
-        var entry = desk.entry(act)
+        guard let code = form.confirmation.code else {
+            throw Problem.invalid([
+                FieldError(["body", "operator_code"], "is required", type: "missing")
+            ])
+        }
+        guard let secret = visit.sessionSecret else { throw Problem.internalError }
+        try await console.operators.stepUp(desk.session, code: code, secret: secret, visit.call)
+        do {
+            let submitted = try await journaled(form, input, desk)
+            return Submitted(
+                submitted.location, notice: submitted.notice, session: .begun(seconds: nil))
+        } catch {
+            throw RefusedInNewSession(error)
+        }
+    }
+
+    private func journaled(
+        _ form: Form, _ input: Input, _ desk: Desk
+    ) async throws -> Submitted {
+        var entry = desk.entry(act(of: form))
         entry.reason = form.confirmation.reason
         describe(&entry, form, input)
-        let submitted = try await console.operators.journal.carryOut(
+        return try await console.operators.journal.carryOut(
             entry, role: desk.role, goesOn: Self.goesOn
         ) { line in try await carryOut(form, input, desk, line: line) }
-        // A code that was taken gives the session another secret.
-        guard isFresh, let secret = visit.sessionSecret else { return submitted }
-        try await console.operators.renew(desk.session.id, secret: secret)
-        return Submitted(
-            submitted.location, notice: submitted.notice, session: .begun(seconds: nil))
     }
+}
+
+/// A page that begins work which takes longer than somebody waits; it asks for nothing but why.
+protocol BackgroundActPage: ActPage where Input == Void, Form == PlainActForm {}
+
+extension BackgroundActPage {
+    static var goesOn: Bool { true }
+
+    func read(_ input: inout InputReader) {}
+
+    func question(_ input: Void) async throws -> (values: [String: String], facts: [String]) {
+        ([:], [])
+    }
+
+    func describe(_ entry: inout OperatorEntry, _ form: PlainActForm, _ input: Void) {}
 }
 
 /// Work that takes longer than somebody waits: one of a kind at a time, and its result stands in

@@ -4,12 +4,10 @@ import Operators
 import PageFrame
 
 /// Who the operators are, and what they did: the newest first.
-struct ActsPage: ConsolePage {
+struct ActsPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("acts")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         var list = ConsoleSection("operators")
@@ -30,12 +28,10 @@ struct ActsPage: ConsolePage {
 }
 
 /// Who the operators are.
-struct OperatorsPage: ConsolePage {
+struct OperatorsPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("acts")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         try await page("operators", query, "/console/operators", desk) { _ in

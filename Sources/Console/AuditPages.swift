@@ -51,27 +51,16 @@ struct AuditPage: ConsolePage {
 }
 
 /// Checks the ledger's invariants in one snapshot, while nobody waits.
-struct RunAuditPage: ActPage {
-    typealias Form = PlainActForm
-
+struct RunAuditPage: BackgroundActPage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("audit", "console_act")
     static let act = OperatorAct.audit
     static let name = "audit.run"
-    static let goesOn = true
-
-    func read(_ input: inout InputReader) {}
 
     func places(_ input: Void) -> (action: String, back: String) {
         ("/console/audit/run", "/console/audit")
     }
-
-    func question(_ input: Void) async throws -> (values: [String: String], facts: [String]) {
-        ([:], [])
-    }
-
-    func describe(_ entry: inout OperatorEntry, _ form: PlainActForm, _ input: Void) {}
 
     func carryOut(
         _ form: PlainActForm, _ input: Void, _ desk: Desk, line: UUID

@@ -3,12 +3,10 @@ import PageFrame
 import Values
 
 /// The catalog in force: what each plan is and what each feature costs.
-struct ConsoleCatalogPage: ConsolePage {
+struct ConsoleCatalogPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("catalog")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         let catalog = try await console.career.currentCatalog()
@@ -43,12 +41,10 @@ struct ConsoleCatalogPage: ConsolePage {
 }
 
 /// The plans, those that are no longer offered among them.
-struct ConsolePlansPage: ConsolePage {
+struct ConsolePlansPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("catalog")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         let catalog = try await console.career.currentCatalog()

@@ -8,23 +8,13 @@ struct ConsoleSignInPage: FormPage {
 
     static let about = AboutPage("console_signin", access: .visitor)
 
-    struct Form: JSONInput {
-        let request: OperatorSignInRequest
-        let next: String?
-
-        static let about = "An operator's sign-in, and what was wanted."
-
-        init(_ reader: inout ObjectReader) {
-            request = OperatorSignInRequest(&reader)
-            next = reader.optional("next", .text(0...2000), "An address of ours.")
-        }
-    }
-
     func read(_ input: inout InputReader) -> String? {
-        input.query("next", .text(0...2000), "The page that was wanted.")
+        input.wantedPage
     }
 
-    func read(form: inout InputReader) -> Form { form.body(Form.self) }
+    func read(form: inout InputReader) -> SignInForm<OperatorSignInRequest> {
+        form.body(SignInForm<OperatorSignInRequest>.self)
+    }
 
     func view(_ next: String?, _ visit: Visit) async throws -> PageView {
         let form = PageForm(
@@ -36,7 +26,9 @@ struct ConsoleSignInPage: FormPage {
         return PageView(form.values(visit, ["next": next ?? ""]))
     }
 
-    func submit(_ form: Form, _ next: String?, _ visit: Visit) async throws -> Submitted {
+    func submit(
+        _ form: SignInForm<OperatorSignInRequest>, _ next: String?, _ visit: Visit
+    ) async throws -> Submitted {
         guard let secret = visit.sessionSecret else { throw Problem.internalError }
         try await console.operators.signIn(form.request, visit.call, secret: secret)
         return Submitted(Self.location(form.next), session: .begun(seconds: nil))

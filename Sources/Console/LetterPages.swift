@@ -7,12 +7,10 @@ import Operators
 import PageFrame
 
 /// How full the queues are, and the messages that were given up on, the newest first.
-struct LettersPage: ConsolePage {
+struct LettersPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("letters")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         var queues = ConsoleSection("queues")
@@ -84,6 +82,10 @@ struct LetterPage: ConsolePage {
 
     func view(_ id: UUID?, _ desk: Desk) async throws -> PageView {
         let letter = try await console.letter(id)
+        var entry = desk.entry(.readLetter)
+        entry.userID = letter.envelope.accountID
+        entry.subject = letter.id.text
+        try await console.operators.journal.note(entry)
         let spoken = Spoken(words: words)
         var section = ConsoleSection("letter.facts")
         section.facts = [

@@ -10,12 +10,10 @@ import Values
 import Webhooks
 
 /// Whose payment is open; what else is to be looked after is one link away.
-struct MoneyPage: ConsolePage {
+struct MoneyPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("money")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         let catalog = try await console.career.currentCatalog()
@@ -52,12 +50,10 @@ struct MoneyPage: ConsolePage {
 }
 
 /// Disputes, subscriptions that are there twice, and whatever else somebody has to look after.
-struct NoticesPage: ConsolePage {
+struct NoticesPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("money")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         try await page("notices", query, "/console/money/notices", desk) { limit in
@@ -74,12 +70,10 @@ struct NoticesPage: ConsolePage {
 }
 
 /// Invoices whose money went back.
-struct ReturnedPage: ConsolePage {
+struct ReturnedPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("money")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         try await page("returned", query, "/console/money/returned", desk) { limit in
@@ -96,12 +90,10 @@ struct ReturnedPage: ConsolePage {
 }
 
 /// What Stripe has told, in the order in which it came, and whose it was.
-struct WebhooksPage: ConsolePage {
+struct WebhooksPage: TablePage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("webhooks")
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func view(_ query: TableQuery, _ desk: Desk) async throws -> PageView {
         try await page("webhooks", query, "/console/webhooks", desk) { limit in
@@ -135,27 +127,16 @@ struct WebhooksPage: ConsolePage {
 }
 
 /// Compares every account with Stripe and mends what differs, while nobody waits.
-struct ReconcilePage: ActPage {
-    typealias Form = PlainActForm
-
+struct ReconcilePage: BackgroundActPage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("money", "console_act")
     static let act = OperatorAct.reconcile
     static let name = "reconcile"
-    static let goesOn = true
-
-    func read(_ input: inout InputReader) {}
 
     func places(_ input: Void) -> (action: String, back: String) {
         ("/console/money/reconcile", "/console/money")
     }
-
-    func question(_ input: Void) async throws -> (values: [String: String], facts: [String]) {
-        ([:], [])
-    }
-
-    func describe(_ entry: inout OperatorEntry, _ form: PlainActForm, _ input: Void) {}
 
     func carryOut(
         _ form: PlainActForm, _ input: Void, _ desk: Desk, line: UUID

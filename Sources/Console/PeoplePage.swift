@@ -8,7 +8,7 @@ import Users
 
 /// The newest users, and one field that finds a person or a call. What is typed is sent as a form,
 /// so that no address stands in a log.
-struct PeoplePage: ConsolePage, FormPage {
+struct PeoplePage: TablePage, FormPage {
     let console: ConsoleParts
 
     static let about = AboutPage.console("people", "console_people")
@@ -22,8 +22,6 @@ struct PeoplePage: ConsolePage, FormPage {
             name = reader.required("name", .text(1...300), "An email, an id, a Stripe id.")
         }
     }
-
-    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
 
     func read(form: inout InputReader) -> Form { form.body(Form.self) }
 

@@ -115,3 +115,10 @@ struct TableQuery: Sendable {
     static func cursor(_ time: Timestamp, _ id: UUID) -> String { cursor(time, id.text) }
     static func cursor(_ time: Timestamp, _ id: String) -> String { "\(time.micros).\(id)" }
 }
+
+/// A page of the console that is one table, asked for page by page.
+protocol TablePage: ConsolePage where Input == TableQuery {}
+
+extension TablePage {
+    func read(_ input: inout InputReader) -> TableQuery { TableQuery(&input) }
+}

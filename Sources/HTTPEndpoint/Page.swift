@@ -141,6 +141,16 @@ package struct Submitted: Sendable {
     }
 }
 
+/// A form was refused after its visitor's session had got the secret of ``Visit/sessionSecret``.
+package struct RefusedInNewSession: Error {
+    /// Why it was refused.
+    package let cause: any Error
+
+    package init(_ cause: any Error) {
+        self.cause = cause
+    }
+}
+
 /// A request for a page as it came, before anything is known of its visitor.
 package struct PageRequest: Sendable {
     /// The address that was asked for, with its query: where a sign-in leads back to.

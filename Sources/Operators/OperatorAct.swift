@@ -14,6 +14,8 @@ package enum OperatorAct: String, Sendable, CaseIterable {
     /// Looking at what is kept of a person.
     case readPerson = "read_person"
     case searchPeople = "search_people"
+    /// Looking into a message that was given up on: its body may be a person's.
+    case readLetter = "read_letter"
     /// Taking a table along as a file.
     case takeTable = "take_table"
     case grantCredits = "grant_credits"
@@ -38,7 +40,8 @@ package enum OperatorAct: String, Sendable, CaseIterable {
     /// Who may do it from a page.
     package var roles: Set<OperatorRole> {
         switch self {
-        case .signIn, .readPerson, .searchPeople, .takeTable: [.viewer, .support, .admin]
+        case .signIn, .readPerson, .searchPeople, .readLetter, .takeTable:
+            [.viewer, .support, .admin]
         case .grantCredits, .signOutPerson, .retryLetter: [.support, .admin]
         case .takeCredits, .refundPayment, .deactivatePerson, .reactivatePerson, .discardLetter,
             .reconcile, .audit, .tryCatalog, .publishCatalog, .moveClock:
@@ -47,10 +50,12 @@ package enum OperatorAct: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether it moves money or credits, for which a fresh code is asked.
+    /// Whether it moves money or credits, for which a fresh code is asked. Reconciliation refunds
+    /// and cancels at Stripe.
     package var needsFreshCode: Bool {
         switch self {
-        case .grantCredits, .takeCredits, .refundPayment, .publishCatalog, .deactivatePerson:
+        case .grantCredits, .takeCredits, .refundPayment, .publishCatalog, .deactivatePerson,
+            .reconcile:
             true
         default: false
         }

@@ -66,9 +66,14 @@ extension Operators {
         if let verdict { throw verdict }
     }
 
-    /// Takes a fresh code within a session, for what moves money.
+    /// Takes a fresh code within a session, for what moves money. In the same moment the session
+    /// gets another secret: whoever had the one of before cannot act on this code.
+    ///
+    /// - Parameter secret: what finds the session from now on.
     /// - Throws: ``Problem`` 403 `code_needed` for a wrong or used code, 429 `too_many_attempts`.
-    package func stepUp(_ session: OperatorSession, code: String, _ call: Call) async throws {
+    package func stepUp(
+        _ session: OperatorSession, code: String, secret: String, _ call: Call
+    ) async throws {
         let (now, wallNow) = (clock.now(), wall.now())
         let verdict = try await database.write { [self] connection -> Problem? in
             guard let row = try OperatorRow.findLocked(id: session.operatorID, in: connection)
@@ -83,8 +88,10 @@ extension Operators {
             }
             try throttle.forgive(buckets, in: connection)
             try connection.execute(
-                "UPDATE operator_sessions SET stepped_up_at = ? WHERE id = ?",
-                [.time(wallNow), .uuid(session.id)])
+                "UPDATE operator_sessions SET stepped_up_at = ?, secret_hash = ? WHERE id = ?",
+                [
+                    .time(wallNow), .blob(OperatorSession.hash(secret)), .uuid(session.id),
+                ])
             return nil
         }
         if let verdict { throw verdict }

@@ -59,15 +59,6 @@ package struct Operators: Sendable {
         }
     }
 
-    /// Gives a session another secret: what its cookie held before is worth nothing from now on.
-    package func renew(_ sessionID: UUID, secret: String) async throws {
-        _ = try await database.write { connection in
-            try connection.execute(
-                "UPDATE operator_sessions SET secret_hash = ? WHERE id = ?",
-                [.blob(OperatorSession.hash(secret)), .uuid(sessionID)])
-        }
-    }
-
     // MARK: The list
 
     /// What is shown once, and never again, to who is added.

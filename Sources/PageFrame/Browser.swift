@@ -20,7 +20,7 @@ package struct Cookies: Sendable {
     /// Cookies of one request that are looked at.
     private static let maximumPairs = 64
 
-    private let values: [String: String]
+    private var values: [String: String]
     private let isSecure: Bool
 
     package init(_ headers: RequestHeaders, isSecure: Bool) {
@@ -37,6 +37,13 @@ package struct Cookies: Sendable {
     }
 
     package subscript(name: Name) -> String? { values[Self.fullName(name, isSecure)] }
+
+    /// These, with another value in the place of one.
+    func with(_ name: Name, _ value: String) -> Cookies {
+        var others = self
+        others.values[Self.fullName(name, isSecure)] = value
+        return others
+    }
 
     private static func fullName(_ name: Name, _ isSecure: Bool) -> String {
         (isSecure ? "__Host-" : "") + name.rawValue

@@ -23,3 +23,11 @@ extension Submitted {
             session: session)
     }
 }
+
+extension SitePageFrame {
+    /// Whether the form began a session that is over by now: it cannot begin it once more.
+    func hasEnded(_ submitted: Submitted, _ act: [UInt8]) async throws -> Bool {
+        guard case .begun = submitted.session else { return false }
+        return try await realm.caller(forms.sessionSecret(act)) == nil
+    }
+}

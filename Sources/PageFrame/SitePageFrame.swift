@@ -17,7 +17,7 @@ package struct SitePageFrame: PageFrame {
     let forms: FormTokens
     let site: Site
     /// Whose pages these are.
-    private let realm: Realm
+    let realm: Realm
     package let renderer: PageRenderer
     /// What an error of the layers below means to a visitor.
     private let translate: @Sendable (any Error) -> Problem?
@@ -174,17 +174,27 @@ package struct SitePageFrame: PageFrame {
         let act = forms.act(token, request.target, canonical(request.fields))
         let isGood = forms.isGood(token, of: browsers)
         // Who presses twice may be signed in by the first press, or signed out by it.
+        var isOver = false
         if isGood, let outcome = try await forms.outcome(act) {
-            return done(Submitted(outcome), act)
+            let submitted = Submitted(outcome)
+            isOver = try await hasEnded(submitted, act)
+            if !isOver { return done(submitted, act) }
         }
         if let detour = detour(P.about, visit, request) { return redirect(detour) }
-        guard isGood else {
+        guard isGood, !isOver else {
             return try await again(page, input, request, visit, cookies, .formExpired)
         }
         visit.sessionSecret = forms.sessionSecret(act)
         do {
             let (form, input) = (try form.get(), try input.get())
             return try await perform(act) { try await page.submit(form, input, visit) }
+        } catch let error as RefusedInNewSession {
+            guard let problem = problem(for: error.cause, call) else { throw error.cause }
+            let secret = forms.sessionSecret(act)
+            var answer = try await again(
+                page, input, request, visit, cookies.with(realm.cookie, secret), problem)
+            answer.headers.append(Cookies.field(realm.cookie, secret, isSecure: isSecure))
+            return answer
         } catch {
             guard let problem = problem(for: error, call) else { throw error }
             return try await again(page, input, request, visit, cookies, problem)

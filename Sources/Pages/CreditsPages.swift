@@ -144,35 +144,25 @@ struct BuyPackButton: CreditsForm {
     func read(form: inout InputReader) -> Form { form.body(Form.self) }
 
     func submit(_ form: Form, _ input: Void, _ visit: Visit) async throws -> Submitted {
-        let credits = parts.site.publicURL + "/account/credits"
-        let request = PackCheckoutRequest(
-            packID: form.packID, successURL: credits + "/paid?session={CHECKOUT_SESSION_ID}",
-            cancelURL: credits)
-        let reply = try await BuyPack(billing: parts.career.billing).perform(request, visit.call)
-        guard let url = reply.output?.checkoutURL else { throw Problem.paymentProviderUnavailable }
-        return Submitted(url)
+        let ways = parts.site.ways(from: "/account/credits")
+        let reply = try await BuyPack(billing: parts.career.billing).perform(
+            PackCheckoutRequest(
+                packID: form.packID, successURL: ways.success, cancelURL: ways.cancel),
+            visit.call)
+        return try Submitted(leavingTo: reply.output?.checkoutURL)
     }
 }
 
-/// Where the payment provider leads back to: tells what has become of it, at an address that a
-/// reload does not repeat.
-struct PackPaidPage: Page {
+struct PackPaidPage: CheckoutReturn {
     let parts: PageParts
     let words: Words
 
     static let about = AboutPage("credits", access: .user)
+    static let place = "/account/credits"
+    static let notice = "pack_bought"
 
-    func read(_ input: inout InputReader) -> String? {
-        input.query("session", .text(1...255), "The checkout's id.")
-    }
-
-    func view(_ session: String?, _ visit: Visit) async throws -> PageView {
-        guard let session else { return PageView(.redirect("/account/credits")) }
-        let isThere = try await parts.career.billing.returnedWithPack(
-            from: session, user: visit.call.user().userID, requestID: visit.call.id)
-        return PageView(
-            isThere
-                ? .redirect("/account/credits", notice: "pack_bought")
-                : .redirect("/account/credits?arriving=1"))
+    func isThere(_ session: String, _ user: UUID, _ visit: Visit) async throws -> Bool {
+        try await parts.career.billing.returnedWithPack(
+            from: session, user: user, requestID: visit.call.id)
     }
 }

@@ -8,38 +8,29 @@ import Subscriptions
 import Values
 
 /// Asks once more before a lower plan is to follow, and says when it begins and what it costs.
-struct DowngradePage: FormPage {
+struct DowngradePage: MovePage {
     let parts: PageParts
     let words: Words
 
     static let about = AboutPage("downgrade", access: .user)
 
-    func read(_ input: inout InputReader) -> UUID? {
-        input.query("plan_id", .uuid, "The plan to move to.")
-    }
+    static let content = "step"
+    static let heading = "downgrade.question"
 
     func read(form: inout InputReader) {}
 
-    func view(_ planID: UUID?, _ visit: Visit) async throws -> PageView {
-        guard let planID else { return PageView(.redirect("/account/plan")) }
-        let preview: CareerUpgradePreviewResponse
-        do {
-            let reply = try await PreviewUpgrade(billing: parts.career.billing).perform(
-                CareerUpgradePreviewRequest(newPlanID: planID), visit.call)
-            guard let output = reply.output else { throw Problem.internalError }
-            preview = output
-        } catch let problem as Problem where problem.status < 500 {
-            return try await refused(planID, visit, problem)
-        }
+    func shown(
+        _ preview: CareerUpgradePreviewResponse, _ visit: Visit
+    ) async throws -> PageView {
         guard preview.newPlan.kind == .paid, preview.isLower else {
             return PageView(.redirect("/account/plan"))
         }
-        let step = try await shown(preview, visit)
+        let step = try await step(preview, visit)
         return PageView(
             PageForm(words, []).values(visit).with(["step": .object(step.values(visit))]))
     }
 
-    private func shown(
+    private func step(
         _ preview: CareerUpgradePreviewResponse, _ visit: Visit
     ) async throws -> ConfirmStep {
         let now = parts.now
@@ -61,22 +52,6 @@ struct DowngradePage: FormPage {
                 $0.sentence(Spoken(words: words, zone: visit.zone), now: now)
             }
         return step
-    }
-
-    /// There is nothing to agree to: the page says why.
-    private func refused(
-        _ planID: UUID, _ visit: Visit, _ problem: Problem
-    ) async throws -> PageView {
-        var visit = visit
-        if visit.attempt == nil { visit.attempt = Visit.Attempt(typed: [:], problem: problem) }
-        let name = try await parts.career.currentCatalog().plan(planID)?.name ?? ""
-        var view = PageView(
-            PageForm(words, []).values(visit).with([
-                "step": .null,
-                "heading_html": .string(words.html("downgrade.question", ["plan": name])),
-            ]))
-        view.status = problem.status
-        return view
     }
 
     func submit(_ form: Void, _ planID: UUID?, _ visit: Visit) async throws -> Submitted {

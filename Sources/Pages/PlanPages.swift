@@ -108,37 +108,26 @@ struct CheckoutButton: PlanButton {
     func read(form: inout InputReader) -> Form { form.body(Form.self) }
 
     func submit(_ form: Form, _ input: Void, _ visit: Visit) async throws -> Submitted {
-        let plan = parts.site.publicURL + "/account/plan"
-        let request = CareerCheckoutRequest(
-            planID: form.planID, successURL: plan + "/paid?session={CHECKOUT_SESSION_ID}",
-            cancelURL: plan)
+        let ways = parts.site.ways(from: "/account/plan")
         let reply = try await StartCheckout(billing: parts.career.billing).perform(
-            request, visit.call)
-        guard let url = reply.output?.checkoutURL else { throw Problem.paymentProviderUnavailable }
-        return Submitted(url)
+            CareerCheckoutRequest(
+                planID: form.planID, successURL: ways.success, cancelURL: ways.cancel),
+            visit.call)
+        return try Submitted(leavingTo: reply.output?.checkoutURL)
     }
 }
 
-/// Where the payment provider leads back to: tells what has become of it, at an address that a
-/// reload does not repeat.
-struct PaidPage: Page {
+struct PaidPage: CheckoutReturn {
     let parts: PageParts
     let words: Words
 
     static let about = AboutPage("plan", access: .user)
+    static let place = "/account/plan"
+    static let notice = "paid"
 
-    func read(_ input: inout InputReader) -> String? {
-        input.query("session", .text(1...255), "The checkout's id.")
-    }
-
-    func view(_ session: String?, _ visit: Visit) async throws -> PageView {
-        guard let session else { return PageView(.redirect("/account/plan")) }
-        let isThere = try await parts.career.billing.returned(
-            from: session, user: visit.call.user().userID, requestID: visit.call.id)
-        return PageView(
-            isThere
-                ? .redirect("/account/plan", notice: "paid")
-                : .redirect("/account/plan?arriving=1"))
+    func isThere(_ session: String, _ user: UUID, _ visit: Visit) async throws -> Bool {
+        try await parts.career.billing.returned(
+            from: session, user: user, requestID: visit.call.id)
     }
 }
 
@@ -153,8 +142,7 @@ struct BillingButton: PlanButton {
         let reply = try await OpenPortal(
             billing: parts.career.billing, returnURL: parts.site.publicURL + "/account/plan"
         ).perform((), visit.call)
-        guard let url = reply.output?.url else { throw Problem.paymentProviderUnavailable }
-        return Submitted(url)
+        return try Submitted(leavingTo: reply.output?.url)
     }
 }
 

@@ -45,7 +45,7 @@ struct SignUpPage: FormPage {
         _ form: SignUpRequest, _ input: Void, _ visit: Visit
     ) async throws -> Submitted {
         _ = try await SignUp(identity: parts.identity).perform(form, visit.call)
-        return Submitted("/verify?email=" + QueryString.encode(form.email.text))
+        return Submitted(asking: form.email, at: "/verify")
     }
 }
 
@@ -104,8 +104,7 @@ struct ResendCodePage: FormPage {
         _ form: EmailRequest, _ input: Void, _ visit: Visit
     ) async throws -> Submitted {
         _ = try await ResendSignUpCode(identity: parts.identity).perform(form, visit.call)
-        return Submitted(
-            "/verify?email=" + QueryString.encode(form.email.text), notice: "code_sent")
+        return Submitted(asking: form.email, at: "/verify", notice: "code_sent")
     }
 }
 
@@ -115,24 +114,13 @@ struct SignInPage: FormPage {
 
     static let about = AboutPage("signin", access: .visitor)
 
-    /// The sign-in of the API, and where to go afterwards.
-    struct Form: JSONInput {
-        let request: SignInRequest
-        let next: String?
-
-        static let about = "Email, password, and what was wanted."
-
-        init(_ reader: inout ObjectReader) {
-            request = SignInRequest(&reader)
-            next = reader.optional("next", .text(0...2000), "An address of ours.")
-        }
-    }
-
     func read(_ input: inout InputReader) -> String? {
-        input.query("next", .text(0...2000), "The page that was wanted.")
+        input.wantedPage
     }
 
-    func read(form: inout InputReader) -> Form { form.body(Form.self) }
+    func read(form: inout InputReader) -> SignInForm<SignInRequest> {
+        form.body(SignInForm<SignInRequest>.self)
+    }
 
     func view(_ next: String?, _ visit: Visit) async throws -> PageView {
         let form = PageForm(
@@ -144,7 +132,9 @@ struct SignInPage: FormPage {
         return PageView(form.values(visit, ["next": next ?? ""]))
     }
 
-    func submit(_ form: Form, _ next: String?, _ visit: Visit) async throws -> Submitted {
+    func submit(
+        _ form: SignInForm<SignInRequest>, _ next: String?, _ visit: Visit
+    ) async throws -> Submitted {
         guard let secret = visit.sessionSecret else { throw Problem.internalError }
         try await SignIn(identity: parts.identity).onPage(form.request, visit.call, secret: secret)
         let seconds = form.request.rememberMe ? NewSession.rememberedDays * 86_400 : nil
@@ -172,7 +162,7 @@ struct ResetPage: FormPage {
         _ form: EmailRequest, _ input: Void, _ visit: Visit
     ) async throws -> Submitted {
         _ = try await RequestPasswordReset(identity: parts.identity).perform(form, visit.call)
-        return Submitted("/reset/confirm?email=" + QueryString.encode(form.email.text))
+        return Submitted(asking: form.email, at: "/reset/confirm")
     }
 }
 
@@ -237,5 +227,12 @@ struct SignOutPage: FormPage {
             }
         }
         return Submitted("/", notice: "signed_out", session: .ended)
+    }
+}
+
+extension Submitted {
+    /// Leads to the page on which the code is typed that was mailed to the address.
+    fileprivate init(asking email: EmailAddress, at place: String, notice: String? = nil) {
+        self.init(place + "?email=" + QueryString.encode(email.text), notice: notice)
     }
 }

@@ -8,11 +8,13 @@ import Subscriptions
 import Values
 
 /// Shows what an upgrade costs, to the cent, before the button that charges just that.
-struct UpgradePage: FormPage {
+struct UpgradePage: MovePage {
     let parts: PageParts
     let words: Words
 
     static let about = AboutPage("upgrade", access: .user)
+    static let content = "preview"
+    static let heading = "upgrade.heading"
 
     struct Form: JSONInput {
         let request: CareerUpgradeRequest
@@ -28,47 +30,19 @@ struct UpgradePage: FormPage {
         }
     }
 
-    func read(_ input: inout InputReader) -> UUID? {
-        input.query("plan_id", .uuid, "The plan to upgrade to.")
-    }
-
     func read(form: inout InputReader) -> Form { form.body(Form.self) }
 
-    func view(_ planID: UUID?, _ visit: Visit) async throws -> PageView {
-        guard let planID else { return PageView(.redirect("/account/plan")) }
-        let preview: CareerUpgradePreviewResponse
-        do {
-            let reply = try await PreviewUpgrade(billing: parts.career.billing).perform(
-                CareerUpgradePreviewRequest(newPlanID: planID), visit.call)
-            guard let output = reply.output else { throw Problem.internalError }
-            preview = output
-        } catch let problem as Problem where problem.status < 500 {
-            return try await refused(planID, visit, problem)
-        }
+    func shown(
+        _ preview: CareerUpgradePreviewResponse, _ visit: Visit
+    ) async throws -> PageView {
         var values = PageForm(words, []).values(visit)
-        values["preview"] = .object(try await shown(preview, visit))
+        values["preview"] = .object(try await price(preview, visit))
         values["heading_html"] = .string(
             words.html("upgrade.heading", ["plan": preview.newPlan.name]))
         return PageView(values)
     }
 
-    /// There is no price to show: the page says why.
-    private func refused(
-        _ planID: UUID, _ visit: Visit, _ problem: Problem
-    ) async throws -> PageView {
-        var visit = visit
-        if visit.attempt == nil { visit.attempt = Visit.Attempt(typed: [:], problem: problem) }
-        let name = try await parts.career.currentCatalog().plan(planID)?.name ?? ""
-        var view = PageView(
-            PageForm(words, []).values(visit).with([
-                "preview": .null,
-                "heading_html": .string(words.html("upgrade.heading", ["plan": name])),
-            ]))
-        view.status = problem.status
-        return view
-    }
-
-    private func shown(
+    private func price(
         _ preview: CareerUpgradePreviewResponse, _ visit: Visit
     ) async throws -> JSONObject {
         let now = parts.now

@@ -225,6 +225,25 @@ def test_a_double_click_signs_in_once(site):
     assert [row[0] for row in acts(site, who)] == ["sign_in"]
 
 
+def test_a_sign_in_that_is_sent_again_after_the_sign_out_greets_nobody(site):
+    """Of operators and of users alike: the session that the form began is over."""
+    who, user = new_operator(site), Browser(site)
+    person = site.sign_up()
+    code = {"operator_code": who.recovery[0]}
+    for browser, email, more, home in [
+            (who, who.email, code, "/console"), (user, person.email, {}, "/account")]:
+        realm = "/console" if more else ""
+        form = browser.get(realm + "/signin").fields(realm + "/signin")
+        fields = {**form, "email": email, "password": PASSWORD, **more}
+        assert browser.post(realm + "/signin", fields, follow=False).status == 303
+        assert browser.get(home).path == home
+        browser.get(home).send(realm + "/signout")
+        again = browser.post(realm + "/signin", fields)
+        assert again.status == 403 and again.path == realm + "/signin" and not again.notice
+        assert "Welcome" not in again.text
+        assert browser.get(home).path.startswith(realm + "/signin")
+
+
 # Who may open what
 
 
@@ -390,6 +409,24 @@ def test_a_grant_asks_for_a_fresh_code_once_and_keeps_what_was_typed(site):
         ("grant_credits", "done"), ("take_credits", "done")]
 
 
+def test_a_code_that_a_refused_act_has_used_is_worth_nothing_to_an_older_cookie(site):
+    who = new_operator(site)
+    who.enter()
+    user = site.sign_up()
+    address = f"/console/people/{user.id}/grant"
+    old = who.cookies["cuebx_console"]
+    page = who.get(address).send(
+        address, credits="-1000", reason="Too much", operator_code=who.recovery.pop())
+    assert page.status == 409 and page.fields(address)["credits"] == "-1000"
+    thief = Browser(site)
+    thief.cookies["cuebx_console"] = old
+    assert thief.get(address).path.startswith("/console/signin")
+    # The session goes on, under its new secret, and asks for no other code; the form is good.
+    assert "operator_code" not in page.fields(address)
+    page = page.send(address, credits="-1")
+    assert page.path == f"/console/people/{user.id}" and user.balance["credits_remaining"] == "24.00"
+
+
 @pytest.mark.parametrize("credits, status, problem", [
     ("", 422, "Enter an amount of credits"), ("0", 422, "Enter an amount"), ("ten", 422, "Enter an amount"),
     ("1e3", 422, "Enter an amount"), (NASTY[:30], 422, "Enter an amount"),
@@ -464,6 +501,8 @@ def test_a_letter_is_tried_again_or_thrown_away(site, crew, person):
     address = f"/console/letters/{letter}"
     page = who.get(address)
     assert NASTY in page.text and "usage_commits" in page.text
+    # Its body may hold what a tool sent for a person: looking is noted.
+    assert [(row[0], row[4]) for row in acts(site, who)][-1] == ("read_letter", uuid.UUID(person.id))
     assert who.get("/console/letters").text.count("usage_commits") >= 2
     page = who.get(address + "/discard").send(address + "/discard", reason="nonsense")
     assert page.path == "/console/letters" and "is gone" in page.notice
@@ -482,6 +521,10 @@ def test_what_takes_long_is_begun_and_its_result_stands_on_its_page(site, path, 
     who = new_operator(site)
     who.enter()
     page = who.get(path).send(path, reason="monthly")
+    if path == "/console/money/reconcile":
+        # It refunds and cancels at Stripe.
+        assert page.status == 422 and page.problems == [("Enter a code", "#operator_code")]
+        page = page.send(path, operator_code=who.recovery.pop())
     assert page.path == back and "Begun" in page.notice
     until(lambda: acts(site, who)[-1][1] == "done")
     assert words in who.get(back).text
