@@ -23,6 +23,10 @@ tour: build
 tour-pay: build
 	@$(BINARY) tour --pay
 
+## make tour-moves  pay, and go every way from one plan to another; moves the clock 72 days on
+tour-moves: build
+	@$(BINARY) tour --moves
+
 ## make demo     the service and an example tool server, to sign up and spend; says which pages to open
 demo: build .venv-demo
 	@.venv-demo/bin/python Examples/tool-server/demo.py
@@ -119,5 +123,6 @@ build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@swift build --package-path clients/swift --build-tests -Xswiftc -gnone
 
-.PHONY: help run test tour tour-pay demo fuzz bench sim crashes proof overhead package lint format openapi clean install \
+.PHONY: help run test tour tour-pay tour-moves demo fuzz bench sim crashes proof overhead package lint \
+	format openapi clean install \
 	install-tests build build-tests

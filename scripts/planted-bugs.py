@@ -63,6 +63,24 @@ BUGS = [
         "guard ranAt <=",
     ),
     Bug(
+        "a plan that was taken back still follows",
+        "Ledger/Commands/FollowSchedule.swift",
+        "guard scheduled != old.scheduled else { return }",
+        "guard scheduled != old.scheduled, scheduled != nil else { return }",
+    ),
+    Bug(
+        "a subscription that has ended leaves the plan that was to follow",
+        "Ledger/Commands/ApplyBilling.swift",
+        "        account.subscription.scheduled = nil\n",
+        "",
+    ),
+    Bug(
+        "a lower plan's first period grants what the higher one did",
+        "Ledger/Commands/ApplyBilling.swift",
+        "let plan = rules.catalog.plan(paid.planID ?? fallback.id)",
+        "let plan = rules.catalog.plan(account.context.periodPlanID)",
+    ),
+    Bug(
         "a limit does not count what is held",
         "Ledger/Commands/SpendingRefusal.swift",
         "let used = brakes.spending.captured(in: window, at: now) + held",

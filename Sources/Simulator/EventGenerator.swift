@@ -211,7 +211,7 @@ struct EventGenerator {
     }
 
     private mutating func stripe() -> StripeAction {
-        switch random.weighted([30, 20, 8, 8, 4, 3, 15, 10, 6, 3, 2]) {
+        switch random.weighted([30, 20, 8, 8, 4, 3, 15, 10, 6, 3, 2, 10]) {
         case 0:
             .subscribe(
                 plan: random.pick(1, 2), trial: random.chance(0.4), isPaid: random.chance(0.8),
@@ -225,7 +225,8 @@ struct EventGenerator {
         case 7: .notify
         case 8: .refundPart(of: random.below(4), quarters: random.pick(1, 2, 4))
         case 9: .failRefund(of: random.below(4))
-        default: .moveTrial(days: random.pick(-2, 3, 21))
+        case 10: .moveTrial(days: random.pick(-2, 3, 21))
+        default: .schedule(random.pick(1, 1, 2, nil))
         }
     }
 

@@ -139,8 +139,11 @@ extension SimulatedWorld {
         case .changePlan(let number, let billing):
             stripe.changePlan(
                 index, to: rules.catalog.plans[number], billing, rules.catalog, at: second)
+        case .schedule(let number):
+            stripe.schedule(index, number.map { rules.catalog.plans[$0] }, at: second)
         case .cancelAtEnd(let atEnd):
             stripe.change(index, at: second) {
+                if atEnd { $0.scheduled = nil }
                 $0.cancelAtPeriodEnd = atEnd
                 $0.canceledAt = atEnd ? second : nil
             }

@@ -91,6 +91,8 @@ package enum StripeAction: Sendable {
     /// A checkout; the second one of somebody with two tabs is paid though the first was.
     case subscribe(plan: Int, trial: Bool, isPaid: Bool, isSecond: Bool)
     case changePlan(Int, PlanBilling)
+    /// Another plan is to follow at the period's end; `nil` takes back the one that was to.
+    case schedule(Int?)
     case cancelAtEnd(Bool)
     case cancelNow
     /// The latest paid invoice is refunded in full, or its dispute lost.

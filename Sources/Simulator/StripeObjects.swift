@@ -29,6 +29,8 @@ extension StripeWorld {
         /// What the period's invoice is over: what was subscribed to when the period began.
         var draft: (plan: UUID, price: Int64)
         var changes: [Change] = []
+        /// The plan that follows at the period's end, and its price: a schedule is attached.
+        var scheduled: (plan: UUID, price: Int64)?
 
         var isOver: Bool { status == .canceled || status == .incompleteExpired }
     }
@@ -74,6 +76,11 @@ extension StripeWorld {
             canceledAt: subscription.canceledAt.map { Timestamp.epoch.adding(seconds: $0) },
             endedAt: subscription.endedAt.map { Timestamp.epoch.adding(seconds: $0) },
             trialEnd: subscription.trialEnd.map { Timestamp.epoch.adding(seconds: $0) },
+            scheduled: subscription.scheduled.map {
+                ScheduledPlan(
+                    planID: $0.plan,
+                    startsAt: Timestamp.epoch.adding(seconds: subscription.periodEnd))
+            },
             periods: periods.map {
                 BillingSnapshot.PaidPeriod(
                     invoiceID: $0.id, planID: $0.plan,

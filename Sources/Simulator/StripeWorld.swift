@@ -85,6 +85,8 @@ struct StripeWorld {
         change(index, at: now) {
             $0.plan = plan.id
             $0.price = plan.price.amount
+            // A schedule would undo the change: it is released first.
+            $0.scheduled = nil
         }
         let (start, end) = (subscription.periodStart, subscription.periodEnd)
         guard billing != .never, subscription.status == .active, now < end else { return }
@@ -99,6 +101,16 @@ struct StripeWorld {
                 charge: Charge(paid: billing == .now ? max(0, cents) : 0)))
     }
 
+    /// Attaches a schedule that brings another plan at the period's end, in place of one that was
+    /// to follow; without a plan it is released.
+    mutating func schedule(_ index: Int, _ plan: Plan?, at now: Int64) {
+        let subscription = subscriptions[index]
+        guard subscription.status == .active || subscription.status == .trialing,
+            !subscription.cancelAtPeriodEnd, subscription.plan != plan?.id
+        else { return }
+        change(index, at: now) { $0.scheduled = plan.map { ($0.id, $0.price.amount) } }
+    }
+
     mutating func cancel(_ index: Int, at now: Int64) {
         guard !subscriptions[index].isOver else { return }
         change(index, at: now) {
@@ -106,6 +118,7 @@ struct StripeWorld {
             $0.canceledAt = now
             $0.endedAt = now
             $0.nextAttempt = nil
+            $0.scheduled = nil
         }
     }
 
@@ -207,6 +220,10 @@ struct StripeWorld {
             subscription.periodEnd = now + Self.periodSeconds
             subscription.nextAttempt = now + Self.draftSeconds
             subscription.attempts = 0
+            if let next = subscription.scheduled {
+                (subscription.plan, subscription.price) = next
+                subscription.scheduled = nil
+            }
             subscription.billed = (subscription.plan, subscription.price)
             subscription.draft = subscription.billed
         } else {
@@ -231,6 +248,7 @@ struct StripeWorld {
         if dunningCancels {
             subscription.canceledAt = now
             subscription.endedAt = now
+            subscription.scheduled = nil
         }
     }
 }

@@ -12,11 +12,13 @@ struct Tour: AsyncParsableCommand {
         discussion: """
             With --pay it goes on by itself: buys a plan on the local Stripe's page, upgrades, \
             cancels, moves the development clock 40 days on to see the plan end, and buys a pack \
-            of credits.
+            of credits. With --moves it goes every way from one plan to another instead, and \
+            moves the clock 72 days on.
 
             Examples:
               cuebx tour
               cuebx tour --pay
+              cuebx tour --moves
             """)
 
     @Option(help: "Where the server is; if not given, where the settings have it listen.")
@@ -28,6 +30,9 @@ struct Tour: AsyncParsableCommand {
     @Flag(help: "Pay, upgrade, cancel and move the clock too; on the local Stripe only.")
     var pay = false
 
+    @Flag(help: "Pay, and go every way from one plan to another; on the local Stripe only.")
+    var moves = false
+
     func run() async throws {
         let settings = try await Settings.load()
         let url = url ?? settings.listenURL
@@ -36,7 +41,8 @@ struct Tour: AsyncParsableCommand {
         let guide = TourGuide(url: url, client: client)
         do {
             let visitor = try await meter(guide, internalKey ?? settings.internalAPIKeys[0])
-            try await TourPaying(guide: guide, visitor: visitor).walk(paying: pay)
+            try await TourPaying(guide: guide, visitor: visitor).walk(
+                moves ? .moves : pay ? .life : .toThePage)
         } catch let error as HTTPClientError {
             throw FriendlyError("no answer from \(url) (\(error)); is `make run` running?")
         }

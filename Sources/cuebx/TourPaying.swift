@@ -11,6 +11,16 @@ struct TourVisitor {
     var headers: [(String, String)] { [("Authorization", "Bearer \(token)")] }
 }
 
+/// How far the tour goes.
+enum TourWay {
+    /// To a page on which a plan can be paid.
+    case toThePage
+    /// A plan is paid, upgraded, canceled, and ends; then a pack of credits is bought.
+    case life
+    /// Every way from one plan to another.
+    case moves
+}
+
 /// The second half of the tour: a plan is bought, upgraded, canceled, and ends; then a pack of
 /// credits is bought.
 struct TourPaying {
@@ -18,11 +28,11 @@ struct TourPaying {
         "user_id", "status", "current_period_end", "cancel_at_period_end", "trial_end", "plan",
         "name", "display_price",
     ]
-    private static let balance: Set = [
+    static let balance: Set = [
         "credits_allocated", "credits_used", "credits_remaining", "period_end",
     ]
-    private static let base = "/career/subscriptions"
-    private static let day: Int64 = 86_400
+    static let base = "/career/subscriptions"
+    static let day: Int64 = 86_400
 
     let guide: TourGuide
     var visitor: TourVisitor
@@ -32,7 +42,7 @@ struct TourPaying {
         self.visitor = visitor
     }
 
-    func walk(paying: Bool) async throws {
+    func walk(_ way: TourWay) async throws {
         var tour = self
         let plans = try await tour.planIDs()
         guard let plus = plans["Plus"], let pro = plans["Pro"] else {
@@ -44,7 +54,7 @@ struct TourPaying {
         guard let page = checkout["checkout_url"]?.string else {
             throw FriendlyError("no page to pay on")
         }
-        guard paying else {
+        guard way != .toThePage else {
             print("\nOpen it in a browser and pay, or see it done: make tour-pay")
             print("  \(page)")
             print("The tour is over: 25.00 credits granted, 1.00 used, 24.00 left.")
@@ -54,6 +64,11 @@ struct TourPaying {
             throw FriendlyError("the tour pays on the local Stripe only, not on \(page)")
         }
         try await tour.buy(on: page)
+        if way == .moves {
+            try await tour.moves(plus: plus, pro: pro, free: plans["Free"] ?? "")
+            print("\nThe tour is over: a trial of Plus, Pro, Plus at the period's end, and Free.")
+            return
+        }
         try await tour.upgrade(to: pro)
         try await tour.end()
         try await tour.topUp()
@@ -80,7 +95,7 @@ struct TourPaying {
         try await expectCredits("500.00")
     }
 
-    private mutating func upgrade(to plan: String) async throws {
+    mutating func upgrade(to plan: String) async throws {
         guide.say("Eight days on the trial is over and the first month paid")
         try await move(seconds: 8 * Self.day)
         try await expectPlan("Plus")
@@ -146,7 +161,7 @@ struct TourPaying {
         ]
     }
 
-    private mutating func move(seconds: Int64) async throws {
+    mutating func move(seconds: Int64) async throws {
         try await guide.send(
             "POST", "/dev/clock", ["advance_seconds": .int(seconds)], expecting: 200)
         guard seconds > 0 else { return }
@@ -161,27 +176,27 @@ struct TourPaying {
         visitor.token = token
     }
 
-    private func expectPlan(_ name: String) async throws {
+    func expectPlan(_ name: String) async throws {
         let subscription = try await get(Self.base + "/", showing: Self.summary)
         guard subscription["plan"]?["name"] == .string(name) else {
             throw FriendlyError("the plan is not \(name)")
         }
     }
 
-    private func expectCredits(_ credits: String) async throws {
+    func expectCredits(_ credits: String) async throws {
         let balance = try await get("/career/usage/", showing: Self.balance)
         guard balance["credits_remaining"] == .string(credits) else {
             throw FriendlyError("there are not \(credits) credits")
         }
     }
 
-    private func get(_ path: String, showing names: Set<String>) async throws -> JSONValue {
+    func get(_ path: String, showing names: Set<String>) async throws -> JSONValue {
         try await guide.send(
             "GET", path, headers: visitor.headers, showing: names, expecting: 200)
     }
 
     @discardableResult
-    private func post(
+    func post(
         _ path: String, _ body: JSONValue?, showing names: Set<String>? = nil
     ) async throws -> JSONValue {
         try await guide.send(

@@ -390,6 +390,15 @@ def test_the_tour_finds_the_server_by_the_settings(own_service):
     assert walked.returncode == 0 and "24.00 left" in walked.stdout, walked
 
 
+def test_the_tour_can_go_every_way_from_one_plan_to_another(own_service):
+    walked = tour(own_service, "--moves")
+    assert walked.returncode == 0, walked
+    assert "a trial of Plus, Pro, Plus at the period's end, and Free" in walked.stdout
+    assert '"total_due": "0.00"' in walked.stdout
+    assert own_service.command(
+        "stripe", "reconcile", STRIPE_API_BASE=own_service.sandbox).returncode == 0
+
+
 def test_the_tour_can_go_the_whole_way_by_itself(own_service):
     walked = tour(own_service, "--pay")
     assert walked.returncode == 0, walked
