@@ -221,6 +221,13 @@ def calls_are_not_banned(repository):
                     yield complaint(file.path, line, f"{call} needs its reason in a comment above")
 
 
+def tests_need_no_debug_build(repository):
+    """A release build, which the tests run on, has no `@testable`: what a test needs is `package`."""
+    for file in repository.swift:
+        for match in re.finditer(r"@testable\b", file.code):
+            yield complaint(file.path, file.line_of(match.start()), "@testable: make it `package`")
+
+
 def nothing_is_left_over(repository):
     files = [(file.path, file.text) for file in repository.swift + repository.client] + repository.python
     for path, text in files:
@@ -269,8 +276,8 @@ RULES = [
     targets_have_their_place, imports_are_allowed, imports_are_declared, imports_are_needed,
     folders_follow_the_arrows, tables_have_one_owner, tables_are_listed, readmes_tell_the_tables,
     development_tells_the_arrows, files_are_short, functions_are_short, lines_are_short,
-    targets_are_small, calls_are_not_banned, nothing_is_left_over, declarations_are_used,
-    words_are_the_fields,
+    targets_are_small, calls_are_not_banned, tests_need_no_debug_build,
+    nothing_is_left_over, declarations_are_used, words_are_the_fields,
 ]
 
 

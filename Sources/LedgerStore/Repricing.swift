@@ -37,7 +37,7 @@ package struct Repricing: Sendable {
     private let other: CatalogTerms
     private var running: (user: UUID, plan: UUID, before: Credits, after: Credits)?
 
-    init(inForce: CatalogTerms, other: CatalogTerms) {
+    package init(inForce: CatalogTerms, other: CatalogTerms) {
         self.inForce = inForce
         self.other = other
     }
@@ -79,7 +79,7 @@ package struct Repricing: Sendable {
         return repricing
     }
 
-    mutating func add(_ call: RepricedCall, of user: UUID, on plan: UUID, pinned: UUID?) {
+    package mutating func add(_ call: RepricedCall, of user: UUID, on plan: UUID, pinned: UUID?) {
         if running?.user != user {
             finish()
             running = (user, plan, .zero, .zero)
@@ -99,7 +99,7 @@ package struct Repricing: Sendable {
         running = sums
     }
 
-    mutating func finish() {
+    package mutating func finish() {
         guard let sums = running else { return }
         running = nil
         users += 1
@@ -131,11 +131,17 @@ package struct Repricing: Sendable {
 }
 
 /// A call that succeeded, as far as its price depends on it.
-struct RepricedCall {
+package struct RepricedCall {
     let feature: String
     /// The model that was announced.
     let announced: String?
     let metrics: UsageLog.Metrics
+
+    package init(feature: String, announced: String?, metrics: UsageLog.Metrics) {
+        self.feature = feature
+        self.announced = announced
+        self.metrics = metrics
+    }
 
     /// What it costs by a catalog: by its tokens where they were told and have a price, else the
     /// least. `nil` for a feature or plan that the catalog does not have.

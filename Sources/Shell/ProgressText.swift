@@ -3,15 +3,17 @@ import Values
 /// How far work has come, as one line: a bar, the share, the count, the rate and the time left.
 package struct ProgressText {
     /// Cells of the bar.
-    static let barWidth = 20
+    package static let barWidth = 20
 
-    let title: String
+    private let title: String
+
+    package init(title: String) { self.title = title }
 
     /// - Parameters:
     ///   - progress: `nil` before the work has told anything.
     ///   - elapsed: seconds since the work began.
     ///   - width: columns that the line may take.
-    func line(_ progress: WorkProgress?, elapsed: Double, width: Int) -> String {
+    package func line(_ progress: WorkProgress?, elapsed: Double, width: Int) -> String {
         var parts = [title]
         if let progress {
             let done = progress.total.map { min(max(progress.done, 0), $0) } ?? progress.done
@@ -45,7 +47,7 @@ package struct ProgressText {
     }
 
     /// E.g. `1 234`, `3.1`, `12.5 MB`.
-    static func amount(_ number: Double, _ unit: WorkProgress.Unit) -> String {
+    package static func amount(_ number: Double, _ unit: WorkProgress.Unit) -> String {
         if unit == .bytes { return rounded(number / 1_000_000) + " MB" }
         return number < 10 && number != number.rounded() ? rounded(number) : grouped(number)
     }
@@ -66,7 +68,7 @@ package struct ProgressText {
     }
 
     /// E.g. `42 s`, `3 min 5 s`, `2 h 10 min`.
-    static func span(_ seconds: Double) -> String {
+    package static func span(_ seconds: Double) -> String {
         let whole = Int64(min(seconds, 1e12).rounded())
         if whole < 60 { return "\(whole) s" }
         if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }

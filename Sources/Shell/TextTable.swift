@@ -37,7 +37,7 @@ public struct TextTable: Sendable {
     ///
     /// - Parameter hasHeads: puts the columns' names above, e.g. `CREATED AT`, and makes columns as
     ///   wide as their widest cells, but for the last.
-    func lines(hasHeads: Bool) -> [String] {
+    package func lines(hasHeads: Bool) -> [String] {
         let heads = names.map { $0.replacing("_", with: " ").uppercased() }
         let body = rows.map { $0.map { Self.oneLine($0.text) } }
         guard hasHeads else { return body.map { $0.joined(separator: "  ") } }

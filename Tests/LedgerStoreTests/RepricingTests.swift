@@ -1,10 +1,9 @@
 import FoundationEssentials
 import Ledger
+import LedgerStore
 import TestFixtures
 import Testing
 import Values
-
-@testable import LedgerStore
 
 @Suite("What calls would cost by another catalog")
 struct RepricingTests {

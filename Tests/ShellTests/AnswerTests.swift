@@ -1,7 +1,6 @@
 import JSON
+import Shell
 import Testing
-
-@testable import Shell
 
 @Suite struct AnswerTests {
     private let table = TextTable(

@@ -1,7 +1,6 @@
+import Shell
 import Testing
 import Values
-
-@testable import Shell
 
 @Suite struct ProgressTextTests {
     private func line(
