@@ -145,7 +145,7 @@ package struct RepricedCall {
 
     /// What it costs by a catalog: by its tokens where they were told and have a price, else the
     /// least. `nil` for a feature or plan that the catalog does not have.
-    func price(by catalog: CatalogTerms, on plan: UUID) -> Credits? {
+    package func price(by catalog: CatalogTerms, on plan: UUID) -> Credits? {
         guard let terms = catalog.terms(of: feature, on: plan) else { return nil }
         guard let tokens = metrics.usedTokens,
             let price = terms.feature.settlingPrice(
