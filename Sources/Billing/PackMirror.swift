@@ -16,7 +16,7 @@ package struct PackMirror: Sendable {
     package static let purchaseKey = "cuebx_purchase_id"
 
     package let stripe: StripeClient
-    let database: any Database
+    package let database: any Database
     package let ledger: CareerLedger
     package let notices: OperatorNotices
     let outbox: MailOutbox
