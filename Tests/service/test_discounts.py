@@ -56,7 +56,7 @@ def test_a_plan_without_a_trial_counts_as_bought_under_every_account_to_come(own
     service = own_service
     folder = service.folder / "no-trial.json"
     catalog = json.loads((ROOT / "catalog.json").read_text())
-    for plan in catalog["plans"]:
+    for plan in catalog["products"]["career"]["plans"]:
         plan["trial_days"] = 0
     folder.write_text(json.dumps(catalog))
     assert service.command("catalog", "sync", CATALOG=str(folder)).returncode == 0
