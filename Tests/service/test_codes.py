@@ -55,7 +55,7 @@ def test_a_code_is_redeemed_once_and_answers_the_same_again(module_service):
     assert (grant["source"], grant["amount"], grant["is_paid"]) == ("promotion", "10.50", False)
     assert left(user) == "35.50"
     assert [redeem(user, code).json["id"] for _ in range(3)] == [grant["id"]] * 3
-    assert left(user) == "35.50" and "1 of 5 redeemed" in line(service, code)
+    assert left(user) == "35.50" and "1 redeemed  of 5" in line(service, code)
     # It is used before the plan's credits if it ends before them, and its code's end leaves it.
     assert codes(service, "end", code).stdout == f"{code} was redeemed 1 of 5 times\n"
     assert redeem(user, code).json["id"] == grant["id"]
@@ -145,7 +145,7 @@ def test_an_erased_and_re_made_account_is_the_same_user(module_service):
     assert again.id != user.id
     refused = redeem(again, code)
     assert (refused.status, refused.code) == (409, "code_used_up")
-    assert "1 of 5 redeemed" in line(service, code) and grants(again) == []
+    assert "1 redeemed  of 5" in line(service, code) and grants(again) == []
     # No row that is left tells whose it was.
     assert user.email not in json.dumps(service.rows("SELECT * FROM code_redemptions"), default=str)
 
@@ -162,7 +162,7 @@ def test_a_code_for_ten_is_redeemed_by_ten_however_many_try_at_once(module_servi
     for first, code in ((0, rush), (28, beside)):
         last = 28 if code == rush else 42
         ids = {answer.json["id"] for answer in answers[first:last] if answer.status == 200}
-        assert len(ids) == 10 and "10 of 10 redeemed" in line(service, code)
+        assert len(ids) == 10 and "10 redeemed  of 10" in line(service, code)
     assert sum(len(grants(user)) for user in users) == 20
 
 
@@ -186,6 +186,6 @@ def test_a_code_is_made_once_and_an_unknown_one_is_not_ended(own_service):
     code = made(own_service)
     again = codes(own_service, "add", code.lower(), "--credits", "99", "--total", "1")
     assert again.returncode == 1 and "there already" in again.stderr
-    assert "10.00 credits  0 of 5 redeemed" in codes(own_service, "list").stdout
+    assert "10.00 credits  0 redeemed  of 5" in codes(own_service, "list").stdout
     unknown = codes(own_service, "end", "none")
     assert unknown.returncode == 1 and "no code NONE" in unknown.stderr
