@@ -15,8 +15,8 @@ package struct TakeSubscription: Sendable {
     }
 
     /// A team whose subscription has ended is frozen: all but the owner are disabled. One that has
-    /// a subscription again is active at once, with the owner alone. If there are fewer seats than
-    /// enabled members, the newest of those who are not the owner are disabled.
+    /// a live subscription again is active at once, with the owner alone. If there are fewer seats
+    /// than enabled members, the newest of those who are not the owner are disabled.
     ///
     /// - Parameter requestID: of the request that brought the change; `nil` where none did.
     /// - Returns: the workspace as it is from now on; `nil` for one that is closed.
@@ -26,15 +26,15 @@ package struct TakeSubscription: Sendable {
     ) throws -> WorkspaceRow? {
         guard let row = try WorkspaceRow.findLocked(id, in: connection) else { return nil }
         let ends = next.standing == .none && row.subscription.standing != .none
-        let isFrozen = !row.isPersonal && next.standing == .none && (ends || row.frozenAt != nil)
+        // What is not paid yet ends no freeze.
+        let staysFrozen = row.frozenAt != nil && next.standing != .live
+        let isFrozen = !row.isPersonal && (ends || staysFrozen)
         try row.setSubscription(
             next, frozenAt: isFrozen ? row.frozenAt ?? now : nil, in: connection, now: now)
         guard let changed = try WorkspaceRow.find(id, in: connection) else { return nil }
         let change = Change(
             old: row, new: changed, requestID: requestID, connection: connection, now: now)
-        if changed.subscription != row.subscription || changed.frozenAt != row.frozenAt {
-            try note(change)
-        }
+        if change.isOfSeats || changed.frozenAt != row.frozenAt { try note(change) }
         try disableNewest(change)
         return changed
     }
@@ -45,6 +45,11 @@ package struct TakeSubscription: Sendable {
         let requestID: String?
         let connection: any DatabaseConnection
         let now: Timestamp
+
+        var isOfSeats: Bool {
+            new.subscription.seatCount != old.subscription.seatCount
+                || new.subscription.pendingSeatCount != old.subscription.pendingSeatCount
+        }
     }
 
     private func note(_ change: Change) throws {
@@ -57,7 +62,8 @@ package struct TakeSubscription: Sendable {
             target: new.id.text, before: old.subscription.told, after: new.subscription.told,
             requestID: change.requestID
         ).insert(in: change.connection)
-        guard !new.isPersonal,
+        // Of seats that a frozen team cannot use nobody is told before it is active.
+        guard !new.isPersonal, act != .seatsChanged || new.frozenAt == nil,
             let owner = try UserRow.find(id: new.ownerID, in: change.connection)
         else { return }
         try mails.subscription(

@@ -87,6 +87,20 @@ struct TakeSubscriptionTests {
         }
     }
 
+    @Test("what is not paid yet ends no freeze")
+    func unpaid() async throws {
+        try await withTeam(members: 2, seats: 3) { database, team, _ in
+            _ = try await take(.none, 0, of: team.id, in: database)
+            let mails = try await database.integer("SELECT count(*) FROM mails")
+            let unpaid = try await take(.inactive, 3, of: team.id, in: database)
+            #expect(unpaid?.status == .frozen)
+            #expect(try await enabled(of: team.id, in: database) == [team.ownerID])
+            #expect(try await database.integer("SELECT count(*) FROM mails") == mails)
+            let paid = try await take(.live, 3, of: team.id, in: database)
+            #expect(paid?.status == .active)
+        }
+    }
+
     @Test("fewer seats than enabled members disable the newest who are not the owner")
     func shrinks() async throws {
         try await withTeam(members: 4, seats: 5) { database, team, members in
@@ -115,6 +129,9 @@ struct TakeSubscriptionTests {
             #expect(row?.status == .active)
             #expect(row?.refusalToAdd == .workspaceSubscriptionInactive)
             #expect(try await enabled(of: team.id, in: database).count == 3)
+            // Its seats are as many as before: of them nothing is told.
+            #expect(try await database.integer("SELECT count(*) FROM workspace_audit") == 0)
+            #expect(try await database.integer("SELECT count(*) FROM mails") == 0)
         }
     }
 
