@@ -86,6 +86,18 @@ package struct APIKeyRow: Sendable, Equatable {
         ).map(APIKeyRow.init)
     }
 
+    /// The key that the others of its family were rotated to: no rotation has changed its end.
+    package static func newest(
+        ofFamily family: UUID, of workspace: UUID, in connection: any DatabaseConnection
+    ) throws -> APIKeyRow? {
+        try connection.queryOne(
+            """
+            SELECT \(columns) FROM workspace_api_keys WHERE workspace_id = ? AND family_id = ?
+            ORDER BY created_at DESC, id DESC LIMIT 1
+            """, [.uuid(workspace), .uuid(family)]
+        ).map(APIKeyRow.init)
+    }
+
     /// The newest first.
     ///
     /// - Parameter id: of the last key of the page before.

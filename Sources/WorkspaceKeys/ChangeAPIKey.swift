@@ -131,12 +131,18 @@ package struct RotateAPIKey: Action {
             [parts] decision in
             let old = try decision.liveKey(rotation.key)
             let secret = APIKeyText.make(isTest: old.isTest)
+            // A key in its overlap has lost its own end; the newest of its family has it.
+            let newest =
+                try APIKeyRow.newest(
+                    ofFamily: old.familyID, of: rotation.workspace, in: decision.connection)
+                ?? old
             let end = decision.now.adding(seconds: rotation.request.overlap)
             try APIKeyRow.setExpiry(
                 old.expiresAt.map { min($0, end) } ?? end, of: old.id, in: decision.connection,
                 now: decision.now)
             try decision.requireRoomForKey()
-            let key = old.next(secret, by: decision.caller, at: decision.now)
+            let key = old.next(
+                secret, lasting: newest.lifetime, by: decision.caller, at: decision.now)
             try key.insert(
                 hash: parts.secrets.hash(.apiKey, secret), in: decision.connection)
             try decision.note(
@@ -151,14 +157,19 @@ package struct RotateAPIKey: Action {
 }
 
 extension APIKeyRow {
-    /// The key that takes this one's place. It lasts as long as this one was made for.
-    fileprivate func next(_ secret: String, by user: UUID, at now: Timestamp) -> APIKeyRow {
+    /// Microseconds from when it was made to its end; `nil` for ever.
+    fileprivate var lifetime: Int64? { expiresAt.map { $0.micros - createdAt.micros } }
+
+    /// The key that takes this one's place.
+    fileprivate func next(
+        _ secret: String, lasting lifetime: Int64?, by user: UUID, at now: Timestamp
+    ) -> APIKeyRow {
         APIKeyRow(
             id: .version7(at: now, randomness: .random(in: .min ... .max)),
             workspaceID: workspaceID, familyID: familyID, name: name,
             prefix: APIKeyText.prefix(of: secret), isTest: isTest, creditLimit: creditLimit,
             createdBy: user, createdAt: now,
-            expiresAt: expiresAt.map { now.adding(micros: $0.micros - createdAt.micros) })
+            expiresAt: lifetime.map { now.adding(micros: $0) })
     }
 }
 

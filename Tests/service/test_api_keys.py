@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import datetime
 
 import pytest
 
@@ -134,6 +135,17 @@ def test_rotation_ends_the_key_before_at_once_or_after_the_overlap_and_never_lat
     # One limit over all that a key was rotated from or to.
     assert team.patch(f"/api-keys/{third['id']}", {"credit_limit": "7"}).status == 200
     assert {item["credit_limit"] for item in listed(team).values()} == {"7.00"}
+
+
+@pytest.mark.parametrize("days", [None, 30])
+def test_a_key_in_its_overlap_hands_on_the_lifetime_it_was_made_for(service, days):
+    team = Team(service)
+    first = team.key(expires_in_days=days).json
+    for _ in range(2):
+        made = team.post(f"/api-keys/{first['id']}/rotate", {"overlap_seconds": 3600}).json
+        made_at, end = (made[name] and datetime.fromisoformat(made[name]) for name in (
+            "created_at", "expires_at"))
+        assert (end and round((end - made_at).total_seconds() / DAY, 3)) == days
 
 
 def test_of_two_rotations_at_once_one_is_done(service):
