@@ -127,8 +127,11 @@ package struct AcceptRequest: JSONInput {
 }
 
 extension InputKind where Value == String {
-    /// Of any text: what is none of ours is unknown, as a token that is over.
-    fileprivate static var invitationToken: InputKind<String> { text(1...128) }
+    /// Of any text: what is none of ours is unknown, as a token that is over. One that is too long
+    /// is still none when it is cut.
+    fileprivate static var invitationToken: InputKind<String> {
+        text(cutTo: 128).documented(["minLength": 1, "maxLength": 128])
+    }
 }
 
 /// What who holds the token may know.

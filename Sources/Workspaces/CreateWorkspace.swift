@@ -37,13 +37,14 @@ package struct CreateWorkspace: Action {
             let unpaid = try WorkspaceRow.teams(ownedBy: user, in: connection)
                 .filter { $0.subscription.standing == .none }
             guard unpaid.count < Self.maximumUnpaid else { throw Problem.tooManyUnpaidTeams }
-            let row = WorkspaceRow(
-                id: .version7(at: now, randomness: .random(in: .min ... .max)),
-                displayName: request.name,
-                slug: try request.slug ?? Slug.free(for: request.name, in: connection),
-                description: request.description, isPersonal: false, ownerID: user,
-                createdAt: now)
-            guard try row.insert(in: connection) else { throw Problem.slugTaken }
+            let row = try WorkspaceRow.insert(
+                slug: request.slug, orOf: request.name, in: connection
+            ) { slug in
+                WorkspaceRow(
+                    id: .version7(at: now, randomness: .random(in: .min ... .max)),
+                    displayName: request.name, slug: slug, description: request.description,
+                    isPersonal: false, ownerID: user, createdAt: now)
+            }
             try row.noteCreated(by: call, in: connection, now: now)
             return try WorkspaceResponse.read(row.id, of: user, in: connection)
         }
@@ -79,12 +80,14 @@ package struct ActivateWorkspace: Action {
             if let known = try WorkspaceRow.personal(of: user, in: connection) {
                 return try WorkspaceResponse.read(known.id, of: user, in: connection)
             }
-            let row = WorkspaceRow(
-                id: .version7(at: now, randomness: .random(in: .min ... .max)),
-                displayName: "Personal workspace",
-                slug: try Slug.free(for: "personal", in: connection), description: nil,
-                isPersonal: true, ownerID: user, createdAt: now)
-            guard try row.insert(in: connection) else { throw Problem.slugTaken }
+            let row = try WorkspaceRow.insert(
+                slug: nil, orOf: "personal", in: connection
+            ) { slug in
+                WorkspaceRow(
+                    id: .version7(at: now, randomness: .random(in: .min ... .max)),
+                    displayName: "Personal workspace", slug: slug, description: nil,
+                    isPersonal: true, ownerID: user, createdAt: now)
+            }
             try row.noteCreated(by: call, in: connection, now: now)
             return try WorkspaceResponse.read(row.id, of: user, in: connection)
         }
@@ -93,6 +96,21 @@ package struct ActivateWorkspace: Action {
 }
 
 extension WorkspaceRow {
+    /// Inserts a new workspace with the slug that was given, or one that its name makes.
+    ///
+    /// - Throws: ``Problem`` 409 `slug_taken` for one that was given.
+    fileprivate static func insert(
+        slug given: String?, orOf name: String, in connection: any DatabaseConnection,
+        _ row: (String) -> WorkspaceRow
+    ) throws -> WorkspaceRow {
+        let first = row(try given ?? Slug.free(for: name, in: connection))
+        if try first.insert(in: connection) { return first }
+        // Another workspace took it a moment ago; of a slug that was made nobody is told that.
+        let second = row(Slug.another(Slug.made(of: name)))
+        guard given == nil, try second.insert(in: connection) else { throw Problem.slugTaken }
+        return second
+    }
+
     fileprivate func noteCreated(
         by call: Call, in connection: any DatabaseConnection, now: Timestamp
     ) throws {

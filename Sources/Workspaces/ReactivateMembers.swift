@@ -41,7 +41,10 @@ package struct ReactivateMembers: Action {
                 }
                 for user in wanted.subtracting(enabled) {
                     guard let member = try MemberRow.find(user, of: id, in: decision.connection)
-                    else { throw Problem.notAMember }
+                    else {
+                        throw Problem.notAMember.with(
+                            detail: "Who is to have a seat must be a member of this workspace.")
+                    }
                     try decision.set(.enabled, of: member, mails)
                 }
                 return try WorkspaceResponse.read(

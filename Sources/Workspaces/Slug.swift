@@ -29,8 +29,11 @@ package enum Slug {
     static func free(for name: String, in connection: any DatabaseConnection) throws -> String {
         let slug = made(of: name)
         guard try WorkspaceRow.isTaken(slug, in: connection) else { return slug }
-        return slug + "-" + randomDigits()
+        return another(slug)
     }
+
+    /// The slug with random digits behind it.
+    static func another(_ slug: String) -> String { slug + "-" + randomDigits() }
 
     private static func randomDigits() -> String {
         var generator = SystemRandomNumberGenerator()

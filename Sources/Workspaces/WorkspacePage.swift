@@ -65,15 +65,24 @@ extension InputReader {
 }
 
 extension InputKind where Value == String {
-    /// A name that is shown to others and stands in mails: neither control characters nor a link.
+    /// A name that is shown to others and stands in mails: neither control characters, what breaks
+    /// its line or turns its direction among them, nor a link.
     package static var spaceName: InputKind<String> {
         text(1...100)
             .satisfying("control_character", "must not have control characters") { name in
-                !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+                !name.unicodeScalars.contains(where: isControl)
             }
-            .satisfying("link", "must not have a link") { !$0.contains("://") }
+            // Not by characters: a mark that is combined with the last slash would hide it.
+            .satisfying("link", "must not have a link") { !$0.utf8.contains("://".utf8) }
             .satisfying("blank", "must not be blank") { name in
                 name.unicodeScalars.contains { !$0.properties.isWhitespace }
             }
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        default: scalar.properties.isBidiControl
+        }
     }
 }

@@ -14,7 +14,8 @@ def team(service):
     return Team(service)
 
 
-NAMES = ["", " ", "x" * 101, "a\nb", "a\x00b", "\x7f", "Win at https://evil.example", "a://b", None, 7]
+NAMES = ["", " ", "x" * 101, "a\nb", "a\x00b", "\x7f", "Win at https://evil.example", "a://b",
+         "a://\u0301b", "a\u2028b", "a\u2029b", "a\u202eb", "\u2066a", None, 7]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,6 +47,13 @@ def test_any_name_makes_a_slug_and_the_same_name_another(service):
         assert answer.status == 201 and answer.json["display_name"] == name, answer
         slugs.append(answer.json["slug"])
     assert len(set(slugs)) == 5 and all(len(slug) <= 63 for slug in slugs)
+
+
+def test_of_new_teams_of_one_name_at_once_each_gets_a_slug(service):
+    users, name = [service.new_user() for _ in range(6)], f"Same {uuid.uuid4().hex}"
+    answers = together(6, lambda n: users[n].post(SPACES, {"display_name": name}))
+    assert [answer.status for answer in answers] == [201] * 6, answers
+    assert len({answer.json["slug"] for answer in answers}) == 6
 
 
 def test_a_new_team_is_its_owners_and_has_no_subscription(service):
@@ -315,6 +323,7 @@ def test_reactivation_replaces_who_is_enabled_whole_or_not_at_all(service):
         answer = team.reactivate(*users)
         assert (answer.status, answer.code) == (409, code)
         assert team.members == before
+    assert "owner" not in answer.json["detail"]
     answer = team.reactivate(back, kept, kept)
     assert answer.status == 200 and answer.json["enabled_member_count"] == 3
     assert team.members == {
