@@ -73,14 +73,15 @@ extension APIKeyRow {
             [.time(now), .uuid(id)])
     }
 
+    /// Revokes those that are live; what has expired stays so.
+    ///
+    /// - Returns: them, as they were.
     package static func revokeAll(
         of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp
-    ) throws {
-        try connection.execute(
-            """
-            UPDATE workspace_api_keys SET revoked_at = ?
-            WHERE workspace_id = ? AND revoked_at IS NULL
-            """, [.time(now), .uuid(workspace)])
+    ) throws -> [APIKeyRow] {
+        let live = try allLive(of: workspace, in: connection, now: now)
+        for key in live { try revoke(key.id, in: connection, now: now) }
+        return live
     }
 
     /// Forgets that a user who is erased has made keys.

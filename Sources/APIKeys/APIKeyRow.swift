@@ -137,6 +137,20 @@ package struct APIKeyRow: Sendable, Equatable {
         ).map(APIKeyRow.init)
     }
 
+    /// All of a workspace that are live, the oldest first.
+    static func allLive(
+        of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> [APIKeyRow] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM workspace_api_keys
+            WHERE workspace_id = ? AND revoked_at IS NULL
+                AND (expires_at IS NULL OR expires_at > ?)
+            ORDER BY id
+            """, [.uuid(workspace), .time(now)]
+        ).map(APIKeyRow.init)
+    }
+
     /// How many of a workspace's keys are live. The workspace's row is to be locked.
     package static func live(
         of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp

@@ -83,8 +83,8 @@ package struct IdentityServices: Sendable {
         _ settings: IdentitySettings, database: any Database, ledger: CareerLedger,
         clock: DecisionClock, logger: Logger, subscriptions: CareerSubscriptionService,
         outbox: MailOutbox, erasedCustomers: ErasedCustomers,
-        beforeErasing: @escaping @Sendable (UUID) async throws -> Void,
-        otherTraces: OtherTraces
+        otherTraces: OtherTraces,
+        beforeErasing: @escaping @Sendable (UUID) async throws -> Void
     ) async throws {
         let secrets = settings.tokenHashSecrets
         self.database = database

@@ -65,8 +65,7 @@ package struct RevokeWorkspaceInvitation: Action {
         try await parts.decide(Self.self, on: id, by: call) { decision in
             let row = try decision.pendingInvitation(invitation)
             try row.set(.revoked, in: decision.connection)
-            try decision.note(
-                .invitationRevoked, row.id, before: ["role": .string(row.role.rawValue)])
+            try decision.note(.invitationRevoked, row.id, before: row.told)
         }
         return .noContent
     }

@@ -73,8 +73,7 @@ package struct CreateWorkspaceInvitation: Action {
                     hash: parts.secrets.hash(.invitation, token), in: decision.connection)
             else { throw Problem.alreadyInvited }
             try parts.countMail(to: request.email, of: decision)
-            try decision.note(
-                .invitationSent, row.id, after: ["role": .string(row.role.rawValue)])
+            try decision.note(.invitationSent, row.id, after: row.told)
             try parts.mails.invite(row, token: token, decision)
             return row
         }
@@ -85,9 +84,9 @@ package struct CreateWorkspaceInvitation: Action {
         _ email: EmailAddress, _ decision: WorkspaceDecision
     ) throws {
         let connection = decision.connection
-        if let user = try UserRow.find(emailKey: email.key, in: connection),
-            try MemberRow.find(user.id, of: decision.workspace.id, in: connection) != nil
-        {
+        // Whoever another issuer vouches for is not found by the address among all users.
+        let members = try MemberRow.ids(of: decision.workspace.id, in: connection)
+        if try UserRow.isVerified(email, ofOneOf: members, in: connection) {
             throw Problem.alreadyMember
         }
         try decision.requireSeat()

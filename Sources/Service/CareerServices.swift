@@ -151,8 +151,8 @@ public struct CareerServices: Sendable {
         identity = try await IdentityServices(
             settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
-            outbox: outbox, erasedCustomers: billing.erased,
-            beforeErasing: { try await billing.forget(user: $0) }, otherTraces: .ofWorkspaces)
+            outbox: outbox, erasedCustomers: billing.erased, otherTraces: .ofWorkspaces(outbox)
+        ) { try await billing.forget(user: $0) }
     }
 
     private static func packs(

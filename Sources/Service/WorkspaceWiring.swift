@@ -1,4 +1,5 @@
 import Identity
+import Mail
 import WorkspaceKeys
 import Workspaces
 
@@ -19,7 +20,10 @@ extension CareerServices {
 }
 
 extension OtherTraces {
-    static let ofWorkspaces = OtherTraces(
-        refusal: { try UsersWorkspaces.refusalToErase($0, in: $1) },
-        erase: { try UsersWorkspaces.erase($0, in: $1, now: $2) })
+    static func ofWorkspaces(_ outbox: MailOutbox) -> OtherTraces {
+        let mails = WorkspaceMails(outbox: outbox)
+        return OtherTraces(
+            refusal: { try UsersWorkspaces.refusalToErase($0, in: $1) },
+            erase: { try UsersWorkspaces.erase($0, mails, in: $1, now: $2) })
+    }
 }

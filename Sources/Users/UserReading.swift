@@ -1,7 +1,7 @@
 import Database
 import FoundationEssentials
 
-/// Users as an operator looks for them.
+/// Users as an operator looks for them, and what is asked of many.
 extension UserRow {
     /// The newest first; ids are in the order of time, so they are the key of a page.
     ///
@@ -28,5 +28,16 @@ extension UserRow {
             emails[id] = try reader.optionalText()
         }
         return emails
+    }
+
+    /// Whether one of these users has proven the address, in any case and by whatever issuer.
+    package static func isVerified(
+        _ email: EmailAddress, ofOneOf ids: [UUID], in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try connection.queryMany(
+            """
+            SELECT 1 FROM users WHERE id = ? AND lower(email) = ? AND email_verified_at IS NOT NULL
+            """, ids.map { [.uuid($0), .text(email.key)] }
+        ).contains { !$0.isEmpty }
     }
 }

@@ -75,17 +75,6 @@ extension WorkspaceDecision {
     }
 }
 
-extension APIKeyRow {
-    /// What the audit log tells of a key.
-    var told: JSONObject {
-        [
-            "name": .string(name), "key_prefix": .string(prefix), "is_test_key": .bool(isTest),
-            "credit_limit": creditLimit.map { .string($0.decimal) } ?? .null,
-            "expires_at": expiresAt.map { .string($0.rfc3339) } ?? .null,
-        ]
-    }
-}
-
 extension InputReader {
     mutating func key() -> UUID { path("key_id", .uuid, "The key's id.") }
 }

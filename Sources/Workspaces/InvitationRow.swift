@@ -1,6 +1,7 @@
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import JSON
 import Users
 import Values
 
@@ -156,28 +157,38 @@ extension InvitationRow {
             [.text(status.rawValue), .uuid(id)])
     }
 
-    /// Revokes those that a user has sent and that wait.
-    package static func revokeAll(
-        by user: UUID, of workspace: UUID, in connection: any DatabaseConnection
-    ) throws {
-        try connection.execute(
+    /// Revokes those that a user has sent and that wait; what has expired stays so.
+    ///
+    /// - Returns: them.
+    static func revokeAll(
+        by user: UUID, of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> [InvitationRow] {
+        let waiting = try connection.query(
             """
-            UPDATE workspace_invitations SET status = 'revoked'
-            WHERE workspace_id = ? AND invited_by = ? AND status = 'pending'
-            """, [.uuid(workspace), .uuid(user)])
+            SELECT \(columns) FROM workspace_invitations
+            WHERE workspace_id = ? AND invited_by = ? AND status = 'pending' AND expires_at > ?
+            ORDER BY id
+            """, [.uuid(workspace), .uuid(user), .time(now)]
+        ).map(InvitationRow.init)
+        for invitation in waiting { try invitation.set(.revoked, in: connection) }
+        return waiting
     }
 
     /// Invitations of a user who is erased go; those that the user has sent stay without a sender.
-    package static func forget(
+    ///
+    /// - Parameter emailKey: of an address that is nobody else's.
+    static func forget(
         _ user: UUID, emailKey: String?, in connection: any DatabaseConnection
     ) throws {
+        if let emailKey {
+            try connection.execute(
+                "DELETE FROM workspace_invitations WHERE email_key = ?", [.text(emailKey)])
+        }
         try connection.execute(
-            "DELETE FROM workspace_invitations WHERE email_key = ?", [.text(emailKey)])
-        try connection.execute(
-            """
-            UPDATE workspace_invitations SET invited_by = NULL,
-                status = CASE status WHEN 'pending' THEN 'revoked' ELSE status END
-            WHERE invited_by = ?
-            """, [.uuid(user)])
+            "UPDATE workspace_invitations SET invited_by = NULL WHERE invited_by = ?",
+            [.uuid(user)])
     }
+
+    /// What the audit log tells of an invitation.
+    package var told: JSONObject { ["role": .string(role.rawValue)] }
 }

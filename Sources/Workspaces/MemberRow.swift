@@ -93,6 +93,18 @@ package struct MemberRow: Sendable, Equatable {
         ).map(MemberRow.init)
     }
 
+    /// All members' ids.
+    package static func ids(
+        of workspace: UUID, in connection: any DatabaseConnection
+    ) throws -> [UUID] {
+        try connection.query(
+            "SELECT user_id FROM workspace_members WHERE workspace_id = ?", [.uuid(workspace)]
+        ).map { row in
+            var reader = row.reader
+            return try reader.uuid()
+        }
+    }
+
     /// Owner and admins who are enabled: whom a mail about the workspace goes to.
     package static func administrators(
         of workspace: WorkspaceRow, limit: Int64, in connection: any DatabaseConnection

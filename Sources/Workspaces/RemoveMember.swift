@@ -119,11 +119,19 @@ extension WorkspaceRow {
         try setOwner(user, in: connection, now: now)
         // Both are admins beneath the ownership.
         _ = try member.setting(role: .admin, status: .enabled, in: connection)
-        try AuditLine(
-            workspaceID: id, at: now, actor: actor, act: .transferred, target: user.text,
-            before: ["owner_id": .string(ownerID.text)],
-            after: ["owner_id": .string(user.text)], requestID: requestID
-        ).insert(in: connection)
+        let (owner, admin): (JSONObject, JSONObject) = (
+            ["role": "owner", "status": "enabled"], ["role": "admin", "status": "enabled"]
+        )
+        // Users are named as actor and target alone, where an erasure finds them.
+        for line in [
+            (WorkspaceAct.transferred, user, member.told, owner),
+            (.memberChanged, ownerID, owner, admin),
+        ] {
+            try AuditLine(
+                workspaceID: id, at: now, actor: actor, act: line.0, target: line.1.text,
+                before: line.2, after: line.3, requestID: requestID
+            ).insert(in: connection)
+        }
         try mails.ownershipReceived(row, self, requestID, in: connection, now: now)
     }
 }

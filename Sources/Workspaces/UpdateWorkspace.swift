@@ -2,6 +2,7 @@ import APIKeys
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import JSON
 import Values
 
 /// `PATCH /api/workspaces/{workspace_id}`
@@ -92,11 +93,23 @@ package struct DeleteWorkspace: Action {
     package func perform(_ id: UUID, _ call: Call) async throws -> Reply<MessageResponse> {
         try await parts.decide(Self.self, on: id, by: call) { decision in
             try decision.requireTeam()
-            try APIKeyRow.revokeAll(
+            let revoked = try APIKeyRow.revokeAll(
                 of: id, in: decision.connection, now: decision.now)
+            for key in revoked { try decision.note(.keyRevoked, key.id, before: key.told) }
             try decision.note(.deleted, id, before: decision.workspace.profile)
             try decision.workspace.close(in: decision.connection, now: decision.now)
         }
         return .noContent
+    }
+}
+
+extension APIKeyRow {
+    /// What the audit log tells of a key.
+    package var told: JSONObject {
+        [
+            "name": .string(name), "key_prefix": .string(prefix), "is_test_key": .bool(isTest),
+            "credit_limit": creditLimit.map { .string($0.decimal) } ?? .null,
+            "expires_at": expiresAt.map { .string($0.rfc3339) } ?? .null,
+        ]
     }
 }

@@ -30,24 +30,55 @@ package enum UsersWorkspaces {
     }
 
     /// Ends memberships, erases the personal workspace, and forgets the user elsewhere. The row of
-    /// the user is still there.
+    /// the user is locked and still there. The workspaces are locked behind it, as by who accepts
+    /// an invitation: what the user decides at the same time was done before, or is not done.
     package static func erase(
-        _ user: UserRow, in connection: any DatabaseConnection, now: Timestamp
+        _ user: UserRow, _ mails: WorkspaceMails, in connection: any DatabaseConnection,
+        now: Timestamp
     ) throws {
+        for member in try MemberRow.all(of: user.id, in: connection) {
+            _ = try WorkspaceRow.findLocked(member.workspaceID, in: connection)
+        }
         try WorkspaceRow.erasePersonal(of: user.id, in: connection)
-        let members = try MemberRow.all(of: user.id, in: connection)
-        for member in members {
-            try AuditLine(
-                workspaceID: member.workspaceID, at: now, actor: AuditLine.erased,
-                act: .memberLeft, target: AuditLine.erased, before: member.told, after: nil,
-                requestID: nil
-            ).insert(in: connection)
-            try member.delete(in: connection)
+        for member in try MemberRow.all(of: user.id, in: connection) {
+            try end(member, mails, in: connection, now: now)
         }
         try InvitationRow.forget(
-            user.id, emailKey: user.email?.lowercased(), in: connection)
+            user.id, emailKey: ownEmailKey(of: user, in: connection), in: connection)
         try APIKeyRow.forgetMaker(user.id, in: connection)
         try AuditLine.forget(user.id, in: connection)
+    }
+
+    private static func end(
+        _ member: MemberRow, _ mails: WorkspaceMails, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws {
+        var after: JSONObject?
+        if member.role == .admin,
+            let workspace = try WorkspaceRow.find(member.workspaceID, in: connection)
+        {
+            after = [
+                "live_keys": try workspace.endAdmin(
+                    member.userID, named: "An admin whose account is deleted",
+                    actor: AuditLine.erased, requestID: nil, mails, in: connection, now: now)
+            ]
+        }
+        try AuditLine(
+            workspaceID: member.workspaceID, at: now, actor: AuditLine.erased,
+            act: .memberLeft, target: AuditLine.erased, before: member.told, after: after,
+            requestID: nil
+        ).insert(in: connection)
+        try member.delete(in: connection)
+    }
+
+    /// The key of the user's address; `nil` if it may be somebody else's: if the user has not
+    /// proven it, or an account of this service has it beside one of another issuer.
+    private static func ownEmailKey(
+        of user: UserRow, in connection: any DatabaseConnection
+    ) throws -> String? {
+        guard user.emailVerifiedAt != nil, let key = user.email?.lowercased() else { return nil }
+        let known = try UserRow.find(emailKey: key, in: connection)
+        return known == nil || known?.id == user.id ? key : nil
     }
 }
 

@@ -12,6 +12,10 @@ package struct WorkspaceMails: Sendable {
 
     let outbox: MailOutbox
 
+    package init(outbox: MailOutbox) {
+        self.outbox = outbox
+    }
+
     /// To the invited address; the token is sealed until the mail is sent.
     package func invite(
         _ invitation: InvitationRow, token: String, _ decision: WorkspaceDecision
@@ -82,14 +86,15 @@ package struct WorkspaceMails: Sendable {
 
     /// To the owner: what an admin leaves behind.
     func keysOfFormerAdmin(
-        _ user: UUID, _ prefixes: [String], _ decision: WorkspaceDecision
+        _ who: String, _ prefixes: [String], _ workspace: WorkspaceRow, _ requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        let who = try UserRow.find(id: user, in: decision.connection)?.email
-        try tell(
-            decision.workspace.ownerID,
+        guard let owner = try UserRow.find(id: workspace.ownerID, in: connection) else { return }
+        try outbox.enqueue(
             .workspaceKeysOfFormerAdmin(
-                decision.workspace.displayName, who: who ?? user.text,
-                keys: prefixes.map { $0 + "…" }.joined(separator: ", ")), decision)
+                workspace.displayName, who: who,
+                keys: prefixes.map { $0 + "…" }.joined(separator: ", ")),
+            to: owner, requestID: requestID, in: connection, now: now)
     }
 
     package enum KeyEvent {

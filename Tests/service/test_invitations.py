@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from conftest import together
+from conftest import PROVIDER, together
 from teams import Team, accept
 
 DAY = 86_400
@@ -101,6 +101,26 @@ def test_one_invitation_an_address_and_workspace(service):
     assert other.invite(email).status == 201
 
 
+def test_a_member_of_another_issuer_is_not_invited(service):
+    team = Team(service)
+    user = team.put(service.new_user())
+    assert team.invite(user.email.upper()).code == "already_member"
+
+
+def test_a_deletion_takes_no_invitation_of_somebody_else_along(service):
+    team, user, unproven = Team(service), service.sign_up(), address()
+    other = service.new_user(user.email)
+    claim = PROVIDER.token(sub=unproven, email=unproven, email_verified=False, now=service.time)
+    tokens = []
+    for email, auth in ((user.email, other.auth), (unproven, {"Authorization": f"Bearer {claim}"})):
+        assert team.invite(email).status == 201
+        tokens.append(team.token(email))
+        assert service.call("DELETE", "/auth/me", headers=auth).status == 200
+        assert preview(service, tokens[-1]).status == 200
+    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert preview(service, tokens[0]).code == "invitation_not_found"
+
+
 def test_an_invitation_needs_a_seat_that_is_free_now(service):
     team = Team(service, seats=1)
     assert team.invite(address()).code == "no_seat_left"
@@ -169,6 +189,8 @@ def test_an_admins_invitations_end_with_the_admin(service):
         assert team.invite(user.email, by=admin).status == 201
         waiting.append((user, team.token(user.email)))
         assert team.key(by=admin).status == 201
+    late = team.invite(address(), by=admins[0]).json["id"]
+    service.write("UPDATE workspace_invitations SET expires_at = 1 WHERE id = ?", uuid.UUID(late))
     assert team.patch(f"/members/{admins[0].id}", {"role": "member"}).status == 200
     assert team.delete(f"/members/{admins[1].id}").status == 204
     assert team.post("/leave", by=admins[2]).status == 204
@@ -176,8 +198,13 @@ def test_an_admins_invitations_end_with_the_admin(service):
         assert accept(user, token).code == "invitation_not_found"
     told = [mail for mail in service.mail(team.owner.email) if "former admin" in mail["subject"]]
     assert len(told) == 3 and "cbx_live_" in told[0]["text"] and admins[0].email in told[0]["text"]
-    lines = team.get("/audit-log?limit=3").json["items"]
-    assert all(len(line["after"]["live_keys"]) == 1 for line in lines), lines
+    lines = team.get("/audit-log?limit=6").json["items"]
+    keys = [line["after"]["live_keys"] for line in lines if line["after"]]
+    assert [len(named) for named in keys] == [1, 1, 1], lines
+    states = {item["id"]: item["status"] for item in team.get("/invitations").json["items"]}
+    assert states.pop(late) == "expired" and set(states.values()) == {"revoked"}
+    revoked = [line["target"] for line in lines if line["action"] == "invitation_revoked"]
+    assert sorted(revoked) == sorted(states)
 
 
 def test_an_admins_invitation_is_the_owners_to_send_again(service):

@@ -261,7 +261,7 @@ def test_a_team_is_given_to_an_enabled_member_and_to_nobody_else(service):
     assert team.post(give, {"user_id": team.owner.id}).code == "role_required"
     assert team.members[member.id] == ("owner", "enabled")
     assert "You own Acme now" == service.mail(member.email)[-1]["subject"]
-    assert team.acts[0] == "transferred"
+    assert set(team.acts[:2]) == {"transferred", "member_changed"}
 
 
 def test_of_a_transfer_and_a_leave_at_once_one_comes_first(service):
@@ -278,16 +278,20 @@ def test_of_a_transfer_and_a_leave_at_once_one_comes_first(service):
 
 def test_a_deleted_team_is_nowhere_and_its_slug_is_free(service):
     team = Team(service)
-    member, key = team.member(), team.key().json["id"]
+    member, key, old = team.member(), team.key().json["id"], team.key().json["id"]
+    service.write("UPDATE workspace_api_keys SET expires_at = 1 WHERE id = ?", uuid.UUID(old))
     assert team.delete(by=member).code == "role_required"
     assert team.delete().status == 204
     for user in (team.owner, member):
         assert team.get(by=user).code == "workspace_not_found"
         assert user.get(SPACES).json["items"] == []
     assert team.delete().code == "workspace_not_found"
-    [(revoked,)] = service.rows(
-        "SELECT revoked_at FROM workspace_api_keys WHERE id = ?", uuid.UUID(key))
-    assert revoked
+    revoked, expired = (service.rows(
+        "SELECT revoked_at FROM workspace_api_keys WHERE id = ?", uuid.UUID(id)) for id in (key, old))
+    assert revoked[0][0] and expired == [(None,)]
+    assert service.rows(
+        "SELECT target FROM workspace_audit WHERE workspace_id = ? AND action = 'key_revoked'",
+        uuid.UUID(team.id)) == [(key,)]
     again = {"display_name": "x", "slug": team.made["slug"]}
     assert team.owner.post(SPACES, again).json["slug"] == team.made["slug"]
 
@@ -368,6 +372,11 @@ def test_who_owns_teams_keeps_the_account_and_is_told_which(service):
     assert other.delete().status == 204
     assert service.call("DELETE", "/auth/me", headers=team.owner.auth).status == 200
     assert list(team_members(service, team)) == [uuid.UUID(heir.id)]
+    lines = team.get("/audit-log", by=heir).json["items"]
+    assert team.owner.id not in str(lines)
+    assert {(line["action"], line["before"]["role"], line["after"]["role"]) for line in lines
+            if line["action"] in ("transferred", "member_changed")} == {
+        ("transferred", "member", "owner"), ("member_changed", "owner", "admin")}
 
 
 def team_members(service, team):
@@ -380,7 +389,8 @@ def test_a_deletion_ends_memberships_and_takes_the_personal_workspace_along(serv
     gone = team.member("admin")
     personal = gone.post(SPACES + "/activate").json["id"]
     assert gone.post(f"{SPACES}/{personal}/api-keys", {"name": "k"}).status == 201
-    key = team.key(by=gone).json["id"]
+    made = team.key(by=gone).json
+    key = made["id"]
     assert team.invite("late@example.test", by=gone).status == 201
     export = gone.get("/auth/me/export").json
     assert {item["workspace_id"] for item in export["workspaces"]} == {team.id, personal}
@@ -394,6 +404,13 @@ def test_a_deletion_ends_memberships_and_takes_the_personal_workspace_along(serv
     assert kept["id"] == key and kept["state"] == "live"
     log = team.get("/audit-log").bytes.decode()
     assert gone.id not in log and '"erased"' in log
+    lines = {line["action"]: line for line in team.get("/audit-log?limit=2").json["items"]}
+    left, revoked = lines["member_left"], lines["invitation_revoked"]
+    assert left["after"] == {"live_keys": [made["key_prefix"]]} and revoked["target"] == invitation["id"]
+    # The owner is told of the keys, and not who it was.
+    mail = service.mail(team.owner.email)[-1]
+    assert "former admin" in mail["subject"] and made["key_prefix"] in mail["text"]
+    assert gone.email not in mail["text"]
 
 
 def test_of_a_deletion_and_a_new_team_at_once_one_comes_first(service):
@@ -404,6 +421,22 @@ def test_of_a_deletion_and_a_new_team_at_once_one_comes_first(service):
             SPACES, {"display_name": "x"}))
         assert made.status in (201, 401) and deleted.status in (200, 409), (made, deleted)
         assert (made.status == 201) == (deleted.status == 409)
+
+
+def test_of_a_deletion_and_what_the_same_user_decides_at_once_one_comes_first(service):
+    for _ in range(4):
+        team = Team(service)
+        gone = team.member("admin")
+        sent, made, deleted = together(3, lambda n: (
+            lambda: team.invite(f"{uuid.uuid4().hex}@example.test", by=gone),
+            lambda: team.key(by=gone),
+            lambda: service.call("DELETE", "/auth/me", headers=gone.auth))[n]())
+        assert deleted.status == 200 and {sent.status, made.status} <= {201, 401, 404}, (sent, made, deleted)
+        for item in team.get("/invitations").json["items"]:
+            assert (item["status"], item["invited_by"]) == ("revoked", None)
+        makers = service.rows(
+            "SELECT created_by FROM workspace_api_keys WHERE workspace_id = ?", uuid.UUID(team.id))
+        assert set(makers) <= {(None,)} and gone.id not in team.get("/audit-log").bytes.decode()
 
 
 # Operators
