@@ -439,6 +439,7 @@ let package = Package(
             name: "Refunds",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "LedgerStore", "Stripe", "Values",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         // Keys of the API product as rows, below the ledger.
         .sourceTarget(name: "APIKeys", dependencies: ["Database", "Values"]),

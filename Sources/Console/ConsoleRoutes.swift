@@ -38,8 +38,6 @@ private func peoplePages(_ frame: SitePageFrame, _ console: ConsoleParts) -> [En
             Endpoint(
                 "/console/people/{user_id}/payments", PaymentsPage(console: console), in: frame),
             Endpoint(
-                "/console/people/{user_id}/payments", PaymentsPage(console: console), in: frame),
-            Endpoint(
                 "/console/people/{user_id}/{table}", PersonTablePage(console: console), in: frame),
         ]
 }

@@ -55,6 +55,8 @@ struct RefundPage: ActPage {
     struct Form: ActForm {
         /// As it was typed; the payment says in what currency it is. `nil` for all that is left.
         let amount: String?
+        /// How the payment stood when the form was first shown.
+        let standing: Refunds.Standing?
         let confirmation: Confirmation
 
         static let about = "How much, and why."
@@ -62,6 +64,9 @@ struct RefundPage: ActPage {
         init(_ reader: inout ObjectReader) {
             amount = reader.optional(
                 "refund_amount", .text(0...30), "In the payment's currency; all if empty.")
+            standing = reader.optional(
+                "refund_standing", .text(0...40), "What had gone back when the form was shown."
+            ).flatMap { Refunds.Standing($0) }
             confirmation = Confirmation(&reader)
         }
     }
@@ -77,7 +82,16 @@ struct RefundPage: ActPage {
     }
 
     func fields(_ input: Input) -> [FormField] {
-        [FormField("refund_amount", .amount, isNeeded: false)]
+        [
+            FormField("refund_amount", .amount, isNeeded: false),
+            FormField("refund_standing", .hidden),
+        ]
+    }
+
+    func held(_ input: Input, _ desk: Desk) async throws -> [String: String] {
+        let user = try await console.person(input.person)
+        let room = try await console.refunds.room(for: input.payment, of: user.id)
+        return ["refund_standing": room.standing.text]
     }
 
     func places(_ input: Input) -> (action: String, back: String) {
@@ -113,11 +127,9 @@ struct RefundPage: ActPage {
         _ form: Form, _ input: Input, _ desk: Desk, line: UUID
     ) async throws -> Submitted {
         let user = try await console.person(input.person)
-        guard let secret = desk.visit.sessionSecret else { throw Problem.internalError }
-        _ = try await console.refunds.giveBack(
+        try await console.refunds.giveBack(
             input.payment, of: user.id, amount: try await amount(form, input, user.id),
-            key: "console-refund-" + OperatorJournal.fingerprint(secret),
-            requestID: desk.visit.call.id)
+            shown: form.standing, requestID: desk.visit.call.id)
         return Submitted(places(input).back, notice: "console_refunded")
     }
 

@@ -4,6 +4,8 @@ import Ledger
 import Values
 
 /// How subscriptions moved between plans lately, read from their history: a bounded question.
+///
+/// Past due is passed over: who pays in the end went on, and who does not ends when that is over.
 package struct PlanMovement: Sendable {
     /// What somebody is on.
     package struct Standing: Sendable, Hashable {
@@ -41,7 +43,8 @@ package struct PlanMovement: Sendable {
         let first = UUID.version7(at: since, randomness: 0)
         let newest = """
             SELECT id, subscription_id, plan_id, status, stripe_subscription_id, at
-            FROM subscription_changes WHERE id >= ? ORDER BY id DESC LIMIT \(latestChanges)
+            FROM subscription_changes WHERE id >= ? AND status <> 'past_due'
+            ORDER BY id DESC LIMIT \(latestChanges)
             """
         let rows = try connection.query(
             """
@@ -51,6 +54,7 @@ package struct PlanMovement: Sendable {
             LEFT JOIN subscription_changes p ON p.id = (
                 SELECT q.id FROM subscription_changes q
                 WHERE q.subscription_id = c.subscription_id AND q.id < c.id
+                    AND q.status <> 'past_due'
                 ORDER BY q.id DESC LIMIT 1)
             GROUP BY 1, 2, 3, 4, 5, 6
             """, [.uuid(first)])

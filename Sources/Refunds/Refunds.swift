@@ -3,6 +3,7 @@ import Database
 import FoundationEssentials
 import HTTPEndpoint
 import LedgerStore
+import Logging
 import Stripe
 import Values
 
@@ -29,21 +30,50 @@ package struct Refunds: Sendable {
         /// What went back before, and what is on its way.
         package let returned: Money
         package let left: Money
+        package let standing: Standing
         fileprivate let intent: String
+    }
+
+    /// How a payment stood when it was looked at. A refund's idempotency key is made of it: the
+    /// same form sent again is the same refund, and an equal refund after it is another.
+    package struct Standing: Sendable, Equatable {
+        /// In the minor unit.
+        fileprivate let returned: Int64
+        /// How many refunds Stripe knew, those that failed among them: they have used their keys.
+        fileprivate let refunds: Int
+
+        fileprivate init(returned: Int64, refunds: Int) {
+            self.returned = returned
+            self.refunds = refunds
+        }
+
+        /// Fails for what is not another one's ``text``.
+        package init?(_ text: String) {
+            let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+            guard parts.count == 2, let returned = Int64(parts[0]), let refunds = Int(parts[1]),
+                returned >= 0, refunds >= 0
+            else { return nil }
+            self.init(returned: returned, refunds: refunds)
+        }
+
+        package var text: String { "\(returned)-\(refunds)" }
     }
 
     private let stripe: StripeClient
     private let database: any Database
     private let mirror: StripeMirror
     private let packs: PackMirror
+    private let logger: Logger
 
     package init(
-        stripe: StripeClient, database: any Database, mirror: StripeMirror, packs: PackMirror
+        stripe: StripeClient, database: any Database, mirror: StripeMirror, packs: PackMirror,
+        logger: Logger
     ) {
         self.stripe = stripe
         self.database = database
         self.mirror = mirror
         self.packs = packs
+        self.logger = logger
     }
 
     /// The newest payments of a user, the newest first; none of who has never been at Stripe.
@@ -70,7 +100,8 @@ package struct Refunds: Sendable {
         guard let intent = try await intent(of: payment) else { throw Problem.paidOtherwise }
         var returned: Int64 = 0
         // Lost money cannot go back once more; what is on its way has left.
-        for refund in try await stripe.listRefunds(intent)
+        let refunds = try await stripe.listRefunds(intent)
+        for refund in refunds
         where !["failed", "canceled"].contains(refund.status ?? "") { returned += refund.amount }
         for dispute in try await stripe.listDisputes(intent) where dispute.status == "lost" {
             returned += dispute.amount
@@ -80,45 +111,72 @@ package struct Refunds: Sendable {
             let gone = Money(amount: min(returned, paid.amount), currency: paid.currency),
             let left = Money(amount: paid.amount - gone.amount, currency: paid.currency)
         else { throw Problem.paidOtherwise }
-        return Room(payment: payment, returned: gone, left: left, intent: intent)
+        return Room(
+            payment: payment, returned: gone, left: left,
+            standing: Standing(returned: gone.amount, refunds: refunds.count), intent: intent)
     }
 
     /// Gives money back, and takes back what it bought.
     ///
     /// - Parameters:
-    ///   - amount: `nil` for all that is left.
-    ///   - key: the same one gives the same money once, however often it is sent.
-    /// - Throws: ``Problem`` 409 `nothing_to_refund`, 422 for more than is left; `StripeError`. If
-    ///   only the second half fails, Stripe's event does it.
+    ///   - amount: `nil` for all that was left.
+    ///   - shown: how the payment stood when the refund was decided upon; `nil` for as it stands.
+    ///     The same amount of the same standing is the same refund, however often it is sent: also
+    ///     if Stripe made it and its answer was lost.
+    /// - Throws: ``Problem`` 409 `nothing_to_refund`, 422 for more than is left; `StripeError`, and
+    ///   then Stripe may have made the refund.
     package func giveBack(
-        _ id: String, of user: UUID, amount: Money?, key: String, requestID: String
-    ) async throws -> Money {
+        _ id: String, of user: UUID, amount: Money?, shown: Standing?, requestID: String
+    ) async throws {
         let room = try await room(for: id, of: user)
-        guard room.left.amount > 0 else { throw Problem.nothingToRefund }
-        let wanted = amount ?? room.left
-        guard wanted.amount > 0, wanted <= room.left else {
-            throw Problem.invalid([
-                FieldError(
-                    ["body", "refund_amount"], "is more than the \(room.left.named) that are left",
-                    type: "value_error")
-            ])
+        let standing = shown ?? room.standing
+        guard room.left.amount > 0 || standing != room.standing else {
+            await follow(room.intent, refund: nil, requestID: requestID)
+            throw Problem.nothingToRefund
         }
+        let left = room.payment.paid.amount - standing.returned
+        let wanted = amount?.amount ?? left
+        guard wanted > 0, wanted <= left else { throw Self.tooMuch(room) }
         let refund: StripeRefund
         do throws(StripeError) {
-            refund = try await stripe.createRefund(room.intent, wanted.amount, key)
+            refund = try await stripe.createRefund(
+                room.intent, wanted, "refund-\(room.payment.id)-\(wanted)-\(standing.text)")
         } catch {
-            if case .invalidRequest(let code, _) = error.kind, code == "charge_already_refunded" {
+            guard case .invalidRequest(let code, _) = error.kind else { throw error }
+            if code == "charge_already_refunded" {
+                await follow(room.intent, refund: nil, requestID: requestID)
                 throw Problem.nothingToRefund
             }
+            // Other money went back since, and this is not a refund that was made before.
+            guard wanted <= room.left.amount else { throw Self.tooMuch(room) }
             throw error
         }
-        if try await !mirror.paymentChanged(
-            room.intent, object: refund.id, type: Self.event, requestID: requestID)
-        {
-            try await packs.paymentChanged(
-                room.intent, object: refund.id, type: Self.event, requestID: requestID)
+        await follow(room.intent, refund: refund.id, requestID: requestID)
+    }
+
+    /// Takes back what the money bought. The money has gone: if this fails, Stripe's event of the
+    /// refund does it.
+    private func follow(_ intent: String, refund: String?, requestID: String) async {
+        do {
+            if try await !mirror.paymentChanged(
+                intent, object: refund, type: Self.event, requestID: requestID)
+            {
+                try await packs.paymentChanged(
+                    intent, object: refund, type: Self.event, requestID: requestID)
+            }
+        } catch {
+            logger.error(
+                "what a refund bought is not taken back yet; Stripe's event will do it",
+                metadata: ["payment": "\(intent)", "error": "\(error)"])
         }
-        return wanted
+    }
+
+    private static func tooMuch(_ room: Room) -> Problem {
+        .invalid([
+            FieldError(
+                ["body", "refund_amount"], "is more than the \(room.left.named) that are left",
+                type: "value_error")
+        ])
     }
 
     /// Stripe's name for what has happened.

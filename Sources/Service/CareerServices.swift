@@ -77,7 +77,7 @@ public struct CareerServices: Sendable {
     var refunds: Refunds {
         Refunds(
             stripe: prices.stripe, database: core.database, mirror: mirror,
-            packs: reconciliation.packs)
+            packs: reconciliation.packs, logger: core.logger)
     }
 
     var api: APIParts {

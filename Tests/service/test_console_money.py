@@ -1,6 +1,8 @@
 """What operators do about money: payments that go back, and how revenue moved."""
 
+import urllib.error
 import urllib.parse
+import urllib.request
 import uuid
 
 import pytest
@@ -9,7 +11,7 @@ from conftest import DAY, PRO
 from operators import Operator
 from test_console import WHY, acts
 from test_packs import bought, opened, pack, payment
-from test_payments import buy, knob, sdk, settle
+from test_payments import buy, knob, opener, sdk, settle
 
 
 def admin(service):
@@ -31,10 +33,27 @@ def refund(who, user, id, amount="", **more):
     page = who.get(address(user, id))
     if page.status != 200:
         return page
-    fields = {"refund_amount": amount, **WHY, **more}
-    if "operator_code" in page.fields(address(user, id)):
+    return send(who, page, address(user, id), refund_amount=amount, **more)
+
+
+def send(who, page, place, **fields):
+    if "operator_code" in page.fields(place):
         fields.setdefault("operator_code", who.recovery.pop())
-    return page.send(address(user, id), **fields)
+    return page.send(place, **WHY, **fields)
+
+
+def use_up_faults(service):
+    """Refunds of nothing, until one of them is answered."""
+    request = urllib.request.Request(
+        service.sandbox + "/v1/refunds", data=b"", headers={"Authorization": "Bearer sk_test_x"})
+    while True:
+        try:
+            opener.open(request, timeout=30)
+        except urllib.error.HTTPError as answer:
+            assert answer.code == 400
+            return
+        except OSError:
+            pass
 
 
 def refunds(service, session):
@@ -113,6 +132,88 @@ def test_a_double_click_gives_back_once(service, who):
     assert refunds(service, session) == [100]
 
 
+@pytest.mark.parametrize("amount", ["1.00", ""])
+def test_a_refund_whose_answer_was_lost_is_the_same_when_its_form_is_sent_again(
+        own_service, amount):
+    who, user = admin(own_service), own_service.new_user()
+    session = bought(own_service, user)
+    price = sdk(own_service).v1.checkout.sessions.retrieve(session).amount_total
+    made = 100 if amount else price
+    # Stripe makes the refund, and none of the tries gets its answer.
+    knob(own_service, "/_test/faults", {
+        "path_prefix": "/v1/refunds", "method": "POST", "kind": "drop_after", "times": 10})
+    page = refund(who, user, session, amount)
+    assert page.status in (502, 503, 504) and page.problems, page.text
+    assert refunds(own_service, session) == [made]
+    use_up_faults(own_service)
+    # The page that came back still is the form of that refund, though its token is another.
+    again = send(who, page, address(user, session))
+    assert again.path == f"/console/people/{user.id}/payments" and "Given back" in again.notice
+    assert refunds(own_service, session) == [made]
+    left = 100 * (price - made) / price
+    assert user.balance["credits_remaining"] == f"{25 + left:.2f}"
+    assert [row[0] for row in journal(own_service, who)] == ["failed", "done"]
+
+
+def test_two_forms_of_one_standing_give_back_once_and_equal_parts_after_each_other_twice(
+        service, who):
+    user = service.sign_up()
+    session = bought(service, user)
+    refund(who, user, session, "0.00")
+    place = address(user, session)
+    for page in (who.get(place), who.get(place)):
+        assert "Given back" in send(who, page, place, refund_amount="1.00").notice
+    assert refunds(service, session) == [100]
+    for times in (2, 3):
+        assert "Given back" in refund(who, user, session, "1.00").notice
+        assert refunds(service, session) == [100] * times
+    # What was shown is no longer so, and is more than is left.
+    stale = who.get(place)
+    assert "Given back" in refund(who, user, session).notice
+    page = send(who, stale, place, refund_amount="1.50")
+    assert page.status in (409, 422) and page.problems, page.text
+    assert len(refunds(service, session)) == 4
+
+
+@pytest.mark.parametrize("standing", ["", "x", "-1-0", "0", "0-0-0", "9" * 30 + "-0", "0-999"])
+def test_what_a_form_says_of_the_standing_gives_back_no_more_than_was_paid(service, who, standing):
+    user = service.sign_up()
+    session = bought(service, user)
+    price = sdk(service).v1.checkout.sessions.retrieve(session).amount_total
+    refund(who, user, session, f"{price / 200:.2f}")
+    refund(who, user, session, refund_standing=standing)
+    assert sum(refunds(service, session)) <= price
+
+
+def test_money_that_went_back_is_a_refund_also_if_its_credits_follow_later(own_service):
+    who, user = admin(own_service), own_service.new_user()
+    session = bought(own_service, user)
+    page = who.get(address(user, session))
+    # The refund is made; what looks at the payment afterwards finds Stripe away.
+    knob(own_service, "/_test/webhooks", {"mode": "hold"})
+    knob(own_service, "/_test/faults", {
+        "path_prefix": "/v1/invoice_payments", "method": "GET", "kind": "status", "status": 500,
+        "times": 3, "should_retry": True})
+    page = send(who, page, address(user, session))
+    assert "Given back" in page.notice, page.text
+    assert len(refunds(own_service, session)) == 1 and pack(user)["remaining"] == "100.00"
+    assert [row[0] for row in journal(own_service, who)] == ["done"]
+    knob(own_service, "/_test/webhooks", {"mode": "deliver"})
+    settle(own_service)
+    assert user.balance["credits_remaining"] == "25.00"
+
+
+def test_a_payment_that_went_back_unheard_is_followed_when_somebody_would_give_it_back(own_service):
+    who, user = admin(own_service), own_service.new_user()
+    session = bought(own_service, user)
+    knob(own_service, "/_test/webhooks", {"mode": "hold"})
+    knob(own_service, "/_test/refunds", {"payment_intent": payment(own_service, session)})
+    assert user.balance["credits_remaining"] == "125.00"
+    page = refund(who, user, session)
+    assert page.status == 409 and "went back before" in page.problems[0][0], page.text
+    assert user.balance["credits_remaining"] == "25.00"
+
+
 def test_with_stripe_away_nothing_goes_back_and_the_page_says_so(own_service):
     who, user = admin(own_service), own_service.new_user()
     session = bought(own_service, user)
@@ -126,6 +227,24 @@ def test_with_stripe_away_nothing_goes_back_and_the_page_says_so(own_service):
     assert answer.status in (502, 503), answer.text
     assert refunds(own_service, session) == [] and pack(user)["remaining"] == "100.00"
     assert [row[0] for row in journal(own_service, who)] in (["refused"], ["failed"])
+
+
+def assert_past_due_is_no_move(service, moved):
+    """Who pays late goes on, and a trial is paid when its first payment comes."""
+    user = service.new_user()
+    buy(service, user)
+    id = next(one.customer for one in sdk(service).v1.subscriptions.list().data
+              if one.status == "trialing")
+    before = moved()
+    knob(service, f"/_test/customers/{id}", {"card": "decline"})
+    service.advance(8 * DAY)
+    assert user.subscription["status"] == "past_due" and moved() == before
+    knob(service, f"/_test/customers/{id}", {"card": "ok"})
+    service.advance(2 * DAY)
+    facts, rows = moved()
+    assert user.subscription["status"] == "active"
+    assert facts[0] == "2 / 2" and rows["Pay now"][0] == "2"
+    assert rows["Pay no longer"] == before[1]["Pay no longer"]
 
 
 def test_a_plan_whose_payment_goes_back_whole_ends_and_revenue_tells_each_move(own_service):
@@ -162,6 +281,7 @@ def test_a_plan_whose_payment_goes_back_whole_ends_and_revenue_tells_each_move(o
     assert user.subscription["plan"]["name"] == "Free"
     facts, rows = moved()
     assert rows["Pay no longer"][0] == "1" and facts[1] == "–", (facts, rows)
+    assert_past_due_is_no_move(own_service, moved)
     # What lies further back than thirty days is told no more.
     own_service.advance(31 * DAY)
     assert moved()[0] == ["0 / 0", "–"]
