@@ -48,6 +48,17 @@ public struct CatalogRevision: Sendable {
         try page(before: nil, limit: 1, in: connection).first
     }
 
+    static func latestPublished(
+        in connection: any DatabaseConnection
+    ) throws -> CatalogRevision? {
+        try connection.queryOne(
+            """
+            SELECT \(columns) FROM catalog_revisions WHERE is_published = 1
+            ORDER BY revision DESC LIMIT 1
+            """
+        ).map(read)
+    }
+
     package static func find(
         _ number: Int64, in connection: any DatabaseConnection
     ) throws -> CatalogRevision? {

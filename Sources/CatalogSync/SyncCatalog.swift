@@ -32,17 +32,26 @@ public struct CatalogSync: Sendable {
     ///
     /// - Parameters:
     ///   - force: takes a file that is older than what was published last.
-    ///   - origin: who does it.
+    ///   - origin: who does it. What is published must be an edit of the newest revision; what the
+    ///     command brings must not be from before a publication, unless nothing differs.
     /// - Throws: ``CatalogError`` for an older file, too.
     public func sync(
         _ file: CatalogFile.Contents, dryRun: Bool, force: Bool, origin: CatalogRevision.Origin
     ) async throws -> [String] {
         try await rehearsing(dryRun) { connection, now in
+            // Whoever waited for its turn sees the revision that was made meanwhile.
+            try CatalogTables.takeTurn(in: connection)
             let latest = try CatalogRevision.latest(in: connection)
-            if let latest, latest.origin.isPublished, (file.revision ?? 0) < latest.number, !force {
+            if let latest, origin.isPublished, file.revision != latest.number {
                 throw CatalogError(flaws: [Self.isOlder(file, than: latest)])
             }
             let changes = try CatalogSync.apply(file.catalogs, to: connection, now: now)
+            if !origin.isPublished, !force, !changes.isEmpty,
+                let published = try CatalogRevision.latestPublished(in: connection),
+                (file.revision ?? 0) < published.number
+            {
+                throw CatalogError(flaws: [Self.isOlder(file, than: published)])
+            }
             if !changes.isEmpty || latest == nil {
                 try CatalogRevision(
                     number: try CatalogTables.revision(in: connection), text: file.text,
@@ -57,8 +66,9 @@ public struct CatalogSync: Sendable {
         _ file: CatalogFile.Contents, than latest: CatalogRevision
     ) -> String {
         let what = file.revision.map { "is revision \($0)" } ?? "has no revision"
-        return "the file \(what), and revision \(latest.number) was published since: take that "
-            + "file from the console, or say --force"
+        let how = latest.origin.isPublished ? "published" : "synced"
+        return "the file \(what), and revision \(latest.number) was \(how) since: take that "
+            + "file from the console, or give the command --force"
     }
 
     private func rehearsing(

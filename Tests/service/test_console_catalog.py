@@ -143,10 +143,21 @@ def test_a_file_from_before_a_publication_is_refused_without_force(own_service):
     assert page.status == 422 and "revision 2 was published since" in page.problems[0][0]
     forced = own_service.command("catalog", "sync", "--force", CATALOG=by_hand)
     assert forced.returncode == 0 and re.search("costs 1.00, was 2.00", forced.stdout), forced
-    # From then on what the command has synced is what counts.
+    # What is in force may be synced again. A file from before the publication stays older than it,
+    # though the newest revision is the command's now.
     assert own_service.command("catalog", "sync", CATALOG=by_hand).stdout == "Nothing differs.\n"
-    synced = own_service.command("catalog", "sync", CATALOG=str(older))
+    refused = own_service.command("catalog", "sync", CATALOG=str(older))
+    assert refused.returncode == 1 and "revision 2 was published since" in refused.stderr, refused
+    newer = own_service.folder / "newer.json"
+    newer.write_text(json.dumps({**json.loads(older.read_text()), "revision": 2}))
+    synced = own_service.command("catalog", "sync", CATALOG=str(newer))
     assert synced.returncode == 0 and "costs 3.00" in synced.stdout, synced
+    # In the console only an edit of the newest file is published, whoever made that.
+    for text in (stale, edited(own_service, cost("5.00"), revision=2),
+                 edited(own_service, cost("5.00"), revision=99)):
+        page = send(who, "publish", text)
+        assert page.status == 422 and "revision 4 was synced since" in page.problems[0][0], page.text
+    assert "Published" in send(who, "publish", edited(own_service, cost("5.00"))).notice
 
 
 def test_what_a_publication_would_break_is_refused(own_service):
