@@ -33,7 +33,8 @@ public struct Answer: Sendable {
 
     /// - Parameter isTerminal: whether a person sees it at once; their tables have heads.
     public func printed(asJSON: Bool, isTerminal: Bool) -> String {
-        (asJSON ? [json.prettyText] : text(isTerminal)).map { $0 + "\n" }.joined()
+        (asJSON ? [Terminal.harmlessJSON(json.prettyText)] : text(isTerminal)).map { $0 + "\n" }
+            .joined()
     }
 
     public func tell(asJSON: Bool, on output: Terminal.Output = .standardOutput) {

@@ -59,7 +59,7 @@ struct CueBX: AsyncParsableCommand {
             // Help, usage, and whatever else: told as the parser tells it, and left alike.
             let (status, text) = (exitCode(for: error), fullMessage(for: error))
             let output = status.isSuccess ? Terminal.Output.standardOutput : .standardError
-            if !text.isEmpty { Terminal.write(text + "\n", to: output) }
+            if !text.isEmpty { Terminal.write(Terminal.harmless(text) + "\n", to: output) }
             leave(status.rawValue)
         }
         leave(0)
@@ -86,7 +86,7 @@ struct CueBX: AsyncParsableCommand {
     /// before.
     private static func leave(_ status: Int32) -> Never {
         fflush(nil)
-        _exit(status)
+        _exit(status == 0 && Terminal.hasLostOutput ? 1 : status)
     }
 }
 

@@ -71,6 +71,15 @@ import Testing
         }
     }
 
+    /// A program reads what was there; a terminal that shows the JSON obeys none of it.
+    @Test(arguments: ["\u{7F}", "\u{9B}31m", "\u{85}", "\u{202E}x", "\u{2066}", "\u{1B}[2J"])
+    func noJSONReachesATerminalAsACommand(text: String) throws {
+        let answer = Answer(JSONObject([(key: text, value: .string(text))]), [])
+        let printed = answer.printed(asJSON: true, isTerminal: true)
+        #expect(printed.utf8.allSatisfy { (0x20..<0x7F).contains($0) || $0 == 0x0A })
+        #expect(try JSONValue.parse(Array(printed.utf8))[text]?.string == text)
+    }
+
     @Test func aCellIsOneLine() {
         let table = TextTable(["reason", "x"], [[.init("two\nlines\tand"), .init("1")]])
         #expect(table.lines(hasHeads: false) == ["two lines and  1"])

@@ -305,6 +305,42 @@ def test_what_somebody_typed_reaches_no_terminal_as_a_command(shop):
     assert status == 0 and "Ada" in seen and "\x1b" not in seen and "\x07" not in seen
 
 
+def test_the_parsers_own_words_reach_no_terminal_as_a_command():
+    told = subprocess.run([BINARY, "users", "\x1b]0;owned\x07\u202e"], capture_output=True, text=True)
+    assert told.returncode == 64 and "owned" in told.stderr
+    assert not set("\x1b\x07\u202e") & set(told.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["--experimental-dump-help"], ["--version"], ["--help"]])
+def test_an_answer_that_cannot_be_written_is_told_and_is_no_success(arguments):
+    with open("/dev/full", "w") as full:
+        told = subprocess.run([BINARY, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert told.returncode == 1 and "No space left on device" in told.stderr, told
+
+
+def test_secrets_that_cannot_be_shown_are_not_lost_in_silence(shop):
+    told = run(shop, "cuebx operators add full@example.com --role viewer >/dev/full")
+    assert told.returncode == 1 and "could not be written" in told.stderr, told
+
+
+def test_a_slow_reader_whose_pipe_never_blocks_gets_all_of_it():
+    whole = subprocess.run([BINARY, "--experimental-dump-help"], capture_output=True).stdout
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    size = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    assert size < len(whole)
+    process = subprocess.Popen([BINARY, "--experimental-dump-help"], stdout=writer)
+    os.close(writer)
+    # Nobody reads before the pipe is full.
+    until, waiting = time.monotonic() + 30, 0
+    while waiting < size and time.monotonic() < until:
+        [waiting] = struct.unpack("i", fcntl.ioctl(reader, termios.FIONREAD, b"    "))
+        time.sleep(0.01)
+    with os.fdopen(reader, "rb") as pipe:
+        assert pipe.read() == whole
+    assert process.wait(30) == 0
+
+
 def test_a_reader_that_hangs_up_ends_a_command_quietly(shop):
     result = run(shop, "set -o pipefail; cuebx --experimental-dump-help | head -c 1 >/dev/null")
     assert result.returncode in (0, 1) and result.stderr == ""
