@@ -45,11 +45,16 @@ public struct ReaderZone: Sendable, Equatable {
     }
 
     /// The instant at which the clocks show this, written as if it were in UTC. Of an hour that
-    /// they skip it is the one after, of an hour that they show twice one of the two.
+    /// they skip it is the one after, of an hour that they show twice the first.
     public func instant(showing local: Timestamp) -> Timestamp {
-        let guess = local.adding(seconds: -offset(at: local))
-        return local.adding(seconds: -offset(at: guess))
+        // No clock is a day off UTC, so that these are the offsets before and after a change.
+        let candidates = [-Self.day, Self.day].map { aside in
+            local.adding(seconds: -offset(at: local.adding(seconds: aside)))
+        }.sorted()
+        return candidates.first { self.local($0) == local } ?? candidates[1]
     }
+
+    private static let day: Int64 = 86_400
 
     /// E.g. `UTC`, `UTC+1`, `UTC−3:30`: the offset at an instant.
     public func offsetText(at instant: Timestamp) -> String {

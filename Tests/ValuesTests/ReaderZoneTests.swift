@@ -39,6 +39,39 @@ struct ReaderZoneTests {
     }
 
     @Test(
+        "Where the clocks skip a time its instant is after, where they show it twice the first",
+        arguments: [
+            ("America/Santiago", "2026-09-06T00:00:00Z", "2026-09-06T04:00:00Z"),
+            ("America/Santiago", "2026-09-06T00:30:00Z", "2026-09-06T04:30:00Z"),
+            ("America/Santiago", "2026-09-05T00:00:00Z", "2026-09-05T04:00:00Z"),
+            ("America/Santiago", "2026-09-07T00:00:00Z", "2026-09-07T03:00:00Z"),
+            ("America/Havana", "2026-03-08T00:00:00Z", "2026-03-08T05:00:00Z"),
+            ("America/Havana", "2026-11-01T00:00:00Z", "2026-11-01T04:00:00Z"),
+            ("Asia/Beirut", "2026-03-29T00:00:00Z", "2026-03-28T22:00:00Z"),
+            ("Europe/Berlin", "2026-03-29T02:30:00Z", "2026-03-29T01:30:00Z"),
+            ("Europe/Berlin", "2026-10-25T02:30:00Z", "2026-10-25T00:30:00Z"),
+            // Half an hour, and a whole day.
+            ("Australia/Lord_Howe", "2026-10-04T02:15:00Z", "2026-10-03T15:45:00Z"),
+            ("Pacific/Apia", "2011-12-30T12:00:00Z", "2011-12-30T22:00:00Z"),
+        ])
+    func changes(name: String, local: String, instant: String) throws {
+        let zone = try #require(ReaderZone(name))
+        let found = zone.instant(showing: try #require(Timestamp(rfc3339: local)))
+        #expect(found.rfc3339 == instant)
+    }
+
+    @Test("What the clocks of a zone show leads back to an instant at which they show it")
+    func back() throws {
+        let first = try #require(Timestamp(rfc3339: "2026-01-01T00:00:00Z"))
+        for zone in ReaderZone.known.compactMap({ ReaderZone($0) }) {
+            for day: Int64 in 0..<365 {
+                let local = zone.local(first.adding(seconds: day * 86_400))
+                #expect(zone.local(zone.instant(showing: local)) == local, "\(zone.name)")
+            }
+        }
+    }
+
+    @Test(
         "What is no name of a zone is none",
         arguments: [
             "", "utc", "Mars/Olympus", "EST", "Etc/GMT+5", "GMT+0200", "../../etc/passwd",
