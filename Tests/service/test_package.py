@@ -205,6 +205,21 @@ def test_without_secrets_it_does_not_start_and_says_which_is_missing(root):
     assert process.returncode == 1 and "JWT_SECRET" in told, told
 
 
+def test_an_upgrade_whose_restart_fails_is_told_and_is_installed(root):
+    systemctl = root / "usr/bin/systemctl"
+    (root / "run/systemd/system").mkdir(parents=True)
+    systemctl.write_text('#!/bin/sh\n[ "$1" != try-restart ]\n')
+    systemctl.chmod(0o755)
+    try:
+        upgraded = within(root, "dpkg", "-i", "/cuebx.deb")
+        assert upgraded.returncode == 0 and "could not be restarted" in upgraded.stderr, upgraded
+        status = within(root, "dpkg-query", "-W", "-f", "${db:Status-Status}", "cuebx")
+        assert status.stdout == "installed", status
+    finally:
+        systemctl.unlink()
+        shutil.rmtree(root / "run/systemd")
+
+
 def test_it_serves_in_production_stops_and_is_removed_without_the_database(root):
     [port] = free_ports(1)
     process = serve(root, **SECRETS, PORT=str(port), SMTP_URL="")
