@@ -91,9 +91,11 @@ public struct Access: Sendable, Equatable {
     /// What the user must be to the thing that the address names; `nil` where it names none.
     package let resource: (any ResourceGuard)?
 
-    public static let open = Access(user: nil, key: false)
-    public static let user = Access(user: .gatekeeper, key: false)
-    public static let internalKey = Access(user: nil, key: true)
+    // Made at each use: the optimizer of Swift 6 reads such constants of another module, which hold
+    // an existential, before they are initialized.
+    public static var open: Access { Access(user: nil, key: false) }
+    public static var user: Access { Access(user: .gatekeeper, key: false) }
+    public static var internalKey: Access { Access(user: nil, key: true) }
 
     /// - Parameter resource: is judged after the user, and before the request's body.
     package static func user(guardedBy resource: any ResourceGuard) -> Access {
