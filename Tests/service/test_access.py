@@ -17,7 +17,8 @@ OPEN = {
     "ListAPIPlans", "GetAPIPlan"}
 # What may stand for something of a user's, and whose it is in these tests. A plan is nobody's.
 IDS = {"plan_id", "new_plan_id", "session_id", "usage_id", "user_id", "cursor", "request_id",
-       "extension_id", "capture_id", "result_id", "pack_id", "workspace_id", "invitation_id", "key_id"}
+       "extension_id", "capture_id", "result_id", "pack_id", "workspace_id", "invitation_id", "key_id",
+       "grant_id", "parent_usage_id"}
 
 
 class Operation:
@@ -194,6 +195,8 @@ class Victim:
         self.service, self.user = service, service.sign_up(full_name="Vera Victim")
         self.user.spend(request_id="settled")
         self.usage = self.user.validate(request_id="pending").json["usage_id"]
+        assert self.user.give("5.00").returncode == 0
+        [given] = [grant["id"] for grant in self.user.grants if grant["source"] == "promotion"]
         self.user.extend(self.usage, "raised", additional_credits="1.00")
         self.user.capture(self.usage, "part", credits="0.50")
         self.user.spend(request_id="last")
@@ -210,6 +213,7 @@ class Victim:
             "cursor": page["next_cursor"], "request_id": "pending", "email": self.user.email,
             "extension_id": "raised", "capture_id": "part", "result_id": result,
             "workspace_id": self.team.id, "key_id": key, "invitation_id": invitation,
+            "grant_id": given, "parent_usage_id": self.usage,
             "pack_id": "0198c0de-0000-7000-8000-000000000101",
             "plan_id": "0198c0de-0000-7000-8000-000000000002",
             "new_plan_id": "0198c0de-0000-7000-8000-000000000003"}
@@ -220,7 +224,7 @@ class Victim:
         seen = {
             path: user.get(path).json for path in (
                 "/auth/me", "/auth/sessions", "/career/subscriptions", "/career/usage/logs",
-                "/career/history")}
+                "/career/history", "/career/credits")}
         below = ("", "/members", "/invitations", "/api-keys", "/audit-log")
         return {**seen, "/career/usage": user.credits,
                 **{path: self.team.get(path).json for path in below}}

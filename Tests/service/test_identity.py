@@ -50,7 +50,8 @@ def test_a_new_user_has_the_free_plan_and_an_account(service, user):
     assert subscription["user_id"] == user.id
     me = user.get("/auth/me").json
     assert set(me) == {
-        "id", "email", "email_verified", "full_name", "is_active", "created_at", "updated_at"}
+        "id", "email", "email_verified", "full_name", "is_active", "created_at", "updated_at",
+        "time_zone"}
     assert me["email"] == user.email and me["email_verified"] is True
     assert set(user.tokens) == {"access_token", "refresh_token", "token_type", "expires_in"}
     assert user.tokens["token_type"] == "bearer" and user.tokens["expires_in"] == 900

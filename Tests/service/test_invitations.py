@@ -101,24 +101,24 @@ def test_one_invitation_an_address_and_workspace(service):
     assert other.invite(email).status == 201
 
 
-def test_a_member_of_another_issuer_is_not_invited(service):
-    team = Team(service)
-    user = team.put(service.new_user())
+def test_a_member_of_another_issuer_is_not_invited(module_service):
+    team = Team(module_service)
+    user = team.put(module_service.new_user())
     assert team.invite(user.email.upper()).code == "already_member"
 
 
-def test_a_deletion_takes_no_invitation_of_somebody_else_along(service):
-    team, user, unproven = Team(service), service.sign_up(), address()
-    other = service.new_user(user.email)
-    claim = PROVIDER.token(sub=unproven, email=unproven, email_verified=False, now=service.time)
+def test_a_deletion_takes_no_invitation_of_somebody_else_along(module_service):
+    team, user, unproven = Team(module_service), module_service.sign_up(), address()
+    other = module_service.new_user(user.email)
+    claim = PROVIDER.token(sub=unproven, email=unproven, email_verified=False, now=module_service.time)
     tokens = []
     for email, auth in ((user.email, other.auth), (unproven, {"Authorization": f"Bearer {claim}"})):
         assert team.invite(email).status == 201
         tokens.append(team.token(email))
-        assert service.call("DELETE", "/auth/me", headers=auth).status == 200
-        assert preview(service, tokens[-1]).status == 200
-    assert service.call("DELETE", "/auth/me", headers=user.auth).status == 200
-    assert preview(service, tokens[0]).code == "invitation_not_found"
+        assert module_service.call("DELETE", "/auth/me", headers=auth).status == 200
+        assert preview(module_service, tokens[-1]).status == 200
+    assert module_service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert preview(module_service, tokens[0]).code == "invitation_not_found"
 
 
 def test_an_invitation_needs_a_seat_that_is_free_now(service):

@@ -83,8 +83,10 @@ def test_commands_of_an_operator_succeed_after_a_failure_that_stripe_repeats(wor
     assert results[-1].returncode == 0, results
     keys = [item.lookup_key for item in sdk(world.service).v1.prices.list({"active": True}).data
             if item.lookup_key]
-    assert sorted(keys) == ["career_pack_100", "career_pack_500", "career_plus_monthly",
-                            "career_pro_monthly"]
+    assert sorted(keys) == [
+        "api_basic_monthly", "api_basic_seat_monthly", "api_professional_monthly",
+        "api_professional_seat_monthly", "career_pack_100", "career_pack_500",
+        "career_plus_monthly", "career_pro_monthly"]
 
 
 LOST = {"customer": "/v1/customers", "page": "/v1/checkout/sessions"}

@@ -271,7 +271,7 @@ def test_logs_are_paged_newest_first_without_gaps_or_repeats(user):
     assert [item["id"] for item in seen] == ids[::-1]
     assert set(seen[0]) == {
         "id", "request_id", "feature_key", "status", "credits_reserved", "credits_charged",
-        "credits_not_charged", "is_late",
+        "credits_not_charged", "credits_lent", "parent_usage_id", "is_late",
         "endpoint", "method", "created_at", "committed_at", "expires_at", "failure_type",
         "failure_reason"}
     assert seen[0]["credits_charged"] is None and seen[0]["method"] == "POST"

@@ -50,7 +50,7 @@ def test_any_name_makes_a_slug_and_the_same_name_another(service):
 
 
 def test_of_new_teams_of_one_name_at_once_each_gets_a_slug(service):
-    users, name = [service.new_user() for _ in range(6)], f"Same {uuid.uuid4().hex}"
+    users, name = [service.sign_up() for _ in range(6)], f"Same {uuid.uuid4().hex}"
     answers = together(6, lambda n: users[n].post(SPACES, {"display_name": name}))
     assert [answer.status for answer in answers] == [201] * 6, answers
     assert len({answer.json["slug"] for answer in answers}) == 6
