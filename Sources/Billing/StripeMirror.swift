@@ -64,7 +64,7 @@ public struct StripeMirror: Sendable {
             logger.info("a subscription of no user of ours", metadata: ["id": "\(subscription.id)"])
             return true
         }
-        // In a burst a later fetch has often been applied by now; that spares the rest of the calls.
+        // In a burst a later fetch has often been applied by now; that spares the other calls.
         guard try await isNewest(token, of: subscriptionID) else { return true }
         let reading = try await reader.read(subscription)
         let snapshot = reading.snapshot

@@ -34,11 +34,19 @@ struct LostCustomers {
             guard let customer = session.customerID, seen.insert(customer).inserted,
                 let user = session.metadata["user_id"].flatMap(UUID.init(uuidString:)),
                 found[user] == nil, try await isWithoutCustomer(user),
-                try await !stripe.retrieveCustomer(customer).isDeleted
+                try await exists(customer)
             else { continue }
             found[user] = Lost(userID: user, customerID: customer)
         }
         return found.values.sorted { $0.userID < $1.userID }
+    }
+
+    /// Stripe answers for a deleted customer, and does not know one of another account.
+    private func exists(_ customer: String) async throws -> Bool {
+        let found = try await ifKnown { () async throws(StripeError) in
+            try await stripe.retrieveCustomer(customer)
+        }
+        return found.map { !$0.isDeleted } ?? false
     }
 
     private func isWithoutCustomer(_ user: UUID) async throws -> Bool {

@@ -1,4 +1,4 @@
-"""What help and documentation show is run as it is printed: each example does what it says, and each
+"""What documentation shows is run as it is printed: each example does what it says, and each
 command and option that is named is there."""
 
 import re
@@ -36,13 +36,6 @@ def tree(path=()):
 
 
 COMMANDS = tree()
-
-
-def examples_of_help():
-    for path, text in COMMANDS.items():
-        lines = [line.strip() for line in text.split("USAGE:")[0].splitlines()]
-        if found := [line for line in lines if EXAMPLE.match(line)]:
-            yield " ".join(path) or "cuebx", found
 
 
 def fences(page):
@@ -106,7 +99,8 @@ def test_each_command_of_the_reference_has_the_options_that_it_names():
             assert missing(*words_of(span)) == [], span
 
 
-EXAMPLES = [*examples_of_help(), *examples_of_pages()]
+# Those of the help are run by `test_shell.py`.
+EXAMPLES = list(examples_of_pages())
 
 
 def test_there_are_examples():

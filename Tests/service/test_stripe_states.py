@@ -186,7 +186,7 @@ def test_in_every_state_at_stripe_each_action_says_what_is_so_and_the_state_can_
     if state == "at a price of no plan":
         # That is an operator's to mend, who is told.
         notices = world.other.command("stripe", "notices").stdout
-        assert f"unknown_price: {users['resume'].paid}" in notices, notices
+        assert f"unknown_price:  {users['resume'].paid}" in notices, notices
     assert mended.returncode == 0, mended
     assert world.reconcile().returncode == 0
     if is_over:

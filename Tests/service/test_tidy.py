@@ -102,6 +102,10 @@ BAD = {
     "a library that prints": (
         tidy.calls_are_not_banned, {"Sources/Mail/Outbox.swift": '\nprint("sent")\n'},
         "Sources/Mail/Outbox.swift:2: print needs its reason"),
+    "a test that a release build cannot run": (
+        tidy.tests_need_no_debug_build,
+        {"Tests/MailTests/OutboxTests.swift": "@testable import Mail\n"},
+        "Tests/MailTests/OutboxTests.swift:1: @testable"),
     "what was left over": (
         tidy.nothing_is_left_over, {"Sources/Mail/Outbox.swift": "// FIX" "ME\n"},
         "Sources/Mail/Outbox.swift:1: FIX" "ME"),
