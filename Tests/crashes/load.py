@@ -45,6 +45,8 @@ class Client:
         # HTTP statuses that no rule knows, with what came with them.
         self.strange = []
         self.statuses = {}
+        # Refusals by their codes.
+        self.codes = {}
         self.thread = threading.Thread(target=self.work, name=f"client {number}")
 
     def work(self):
@@ -178,6 +180,8 @@ class Client:
             self.connections[process] = None
             status, body = None, {}
         self.statuses[status] = self.statuses.get(status, 0) + 1
+        if status == 429:
+            self.codes[body.get("code")] = self.codes.get(body.get("code"), 0) + 1
         if status == 503 and body.get("code") == "overloaded":
             # Refused before any work.
             return None, None
@@ -263,9 +267,12 @@ class Load:
     def strange(self):
         return [strange for client in self.clients for strange in client.strange]
 
-    def wait(self, more, status=None, seconds=60):
-        """Until so many more calls were answered, or answered with this status."""
+    def wait(self, more, status=None, seconds=60, code=None):
+        """Until so many more calls were answered, answered with this status or refused with this
+        code."""
         def count():
+            if code is not None:
+                return sum(client.codes.get(code, 0) for client in self.clients)
             return self.answered if status is None else self.statuses.get(status, 0)
         goal, deadline = count() + more, time.monotonic() + seconds
         while count() < goal:

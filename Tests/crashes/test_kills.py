@@ -40,7 +40,7 @@ def real(tmp_path_factory):
         world.load.wait(300)
         # Until the credits have run out. By then every kind of answer was given often: fewer
         # credits, or a daily limit, might end that too early.
-        world.load.wait(1, status=429, seconds=300)
+        world.load.wait(1, code="quota_exceeded", seconds=300)
     return world
 
 

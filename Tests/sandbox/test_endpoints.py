@@ -62,6 +62,11 @@ class World:
         draft = self.draft()
         return self.api.invoices.finalize_invoice(draft, {"auto_advance": False}).id
 
+    def item_of_an_own_invoice(self):
+        customer = self.customers()
+        invoice = self.api.invoices.create({"customer": customer, "currency": "usd"})
+        return {"customer": customer, "invoice": invoice.id, "amount": "500", "currency": "usd"}
+
     def invoiceitems(self):
         made = self.subscription()
         self.api.subscriptions.update(made.id, {"items": [
@@ -126,6 +131,8 @@ BODIES = {
         "customer": w.customers(), "items[0][price]": w.prices()},
     "POST /v1/subscription_schedules": lambda w: {"from_subscription": w.subscriptions()},
     "POST /v1/subscription_schedules/*": lambda w: {"end_behavior": "cancel"},
+    "POST /v1/invoices": lambda w: {"customer": w.customers(), "currency": "usd"},
+    "POST /v1/invoiceitems": lambda w: w.item_of_an_own_invoice(),
     "POST /v1/invoices/create_preview": lambda w: {"subscription": w.subscriptions()},
     "POST /v1/payment_intents": lambda w: {"amount": "500", "currency": "usd"},
     "POST /v1/payment_intents/*/confirm": lambda w: {"payment_method": "pm_card_visa"},
@@ -151,7 +158,7 @@ SUBJECTS = {
     "POST /v1/payment_intents/*/confirm": World.unconfirmed,
     "POST /v1/refunds/*/cancel": World.waiting_refund,
 }
-# A subscription's draft cannot be deleted, and the sandbox makes no others.
+# A subscription's invoice cannot be deleted.
 REFUSED = {"DELETE /v1/invoices/*": 400}
 
 

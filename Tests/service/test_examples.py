@@ -105,7 +105,7 @@ EXAMPLES = list(examples_of_pages())
 
 def test_there_are_examples():
     places = {place.split(",")[0] for place, _ in EXAMPLES}
-    assert {"users adjust", "sandbox.md", "deployment.md"} <= places
+    assert {"sandbox.md", "deployment.md"} <= places
 
 
 def run(service, example):
