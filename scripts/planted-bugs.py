@@ -622,6 +622,18 @@ BUGS = [
         "guard account.context.period.source == .paid else { return nil }",
     ),
     Bug(
+        "a paid period that starts inside the running one rolls over",
+        "Ledger/Commands/PeriodBalance.swift",
+        "guard paid.start >= account.context.period.end else",
+        "guard paid.start >= account.context.period.start else",
+    ),
+    Bug(
+        "what went back before the turn is taken of the rollover again",
+        "Ledger/Commands/PeriodBalance.swift",
+        "guard taken > .zero, !money",
+        "guard taken < .zero, !money",
+    ),
+    Bug(
         "a returned invoice keeps what its period left over",
         "Ledger/Commands/PeriodBalance.swift",
         "        takeBackRollover(snapshot, before: period)\n",

@@ -160,15 +160,25 @@ extension Account {
         }
     }
 
-    /// Writes down which grants have ended by the clock.
+    /// Writes down which grants have ended by the clock: no later decision, by a clock that is
+    /// behind, finds them running.
     ///
     /// - Returns: how many of them had something left.
     mutating func endGrants(at now: Timestamp) -> Int {
         let ended = grants.indices.filter {
             grants[$0].isExpired(at: now) && grants[$0].remaining > .zero
         }
-        for index in ended { grants[index].settle(at: now) }
+        for index in ended { settleGrant(at: index, now) }
         return ended.count
+    }
+
+    /// Brings a grant in line with what is to be taken back of it and with the clock. What that
+    /// writes off ended at the grant's end, whoever notices it and when.
+    mutating func settleGrant(at index: Int, _ now: Timestamp) {
+        let before = grants[index].expired
+        grants[index].settle(at: now)
+        guard grants[index].expired > before, let end = grants[index].expiresAt else { return }
+        context.decidedAt = max(context.decidedAt, end)
     }
 
     mutating func change(_ id: UUID, _ body: (inout StandaloneGrant) -> Void) {

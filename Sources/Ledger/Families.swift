@@ -27,8 +27,7 @@ extension Account {
     /// The calls above a call, as far as they are known.
     func ancestors(of log: UsageLog) -> Set<UUID> {
         var (found, next): (Set<UUID>, UUID?) = ([], log.parentID)
-        while let id = next {
-            found.insert(id)
+        while let id = next, found.insert(id).inserted {
             next = lenders[id]?.parentID
         }
         return found

@@ -28,14 +28,14 @@ extension Account {
         return forfeiture(of: amount, in: ended.number, cause: "rollover", at: now)
     }
 
-    /// What a former pool is given back joins that period's rollover, while it is open and the cap
-    /// allows; else it is forfeited.
+    /// What a former pool is given back joins that period's rollover, while it is open, the cap
+    /// allows and nothing of it went back with its invoice's money; else it is forfeited.
     mutating func giveBack(
         _ credits: Credits, toFormer number: Int64, of usage: UUID, part: Int, at now: Timestamp
     ) {
         let cause = StandaloneGrant.causeOfRollover(of: number)
         guard let index = grants.firstIndex(where: { $0.isOf(cause) && $0.isOpen }),
-            !grants[index].isExpired(at: now)
+            !grants[index].isExpired(at: now), grants[index].takeBackTotal == .zero
         else { return }
         let joining = min(credits, grants[index].room)
         guard joining > .zero else { return }
@@ -56,7 +56,8 @@ extension Account {
     private func end(of count: Int64, from first: BillingPeriod) -> Timestamp {
         guard count > 1 else { return first.end }
         guard first.source == .free else {
-            return max(first.end, first.start.adding(months: count))
+            let months = min(count * Self.months(of: first), Self.maximumPeriods)
+            return max(first.end, first.start.adding(months: months))
         }
         var end = first.end
         for _ in 1..<count {
@@ -66,6 +67,15 @@ extension Account {
                 ).end
         }
         return end
+    }
+
+    /// The whole months of a period that was paid for, at least one.
+    private static func months(of period: BillingPeriod) -> Int64 {
+        var months: Int64 = 1
+        while months < maximumPeriods, period.start.adding(months: months + 1) <= period.end {
+            months += 1
+        }
+        return months
     }
 
     /// Bits of the account and the period: a rule draws no random numbers.

@@ -14,7 +14,7 @@ enum FamilyRows {
             """
             WITH RECURSIVE family (id) AS (
                 SELECT id FROM career_usage_logs WHERE parent_usage_id = ?
-                UNION ALL
+                UNION
                 SELECT l.id FROM career_usage_logs l JOIN family f ON l.parent_usage_id = f.id
             )
             SELECT \(UsageLogRow.columns) FROM career_usage_logs
@@ -41,8 +41,8 @@ enum FamilyRows {
         return users
     }
 
-    /// Adds the parents of the logs: one query, and only if some have a parent that is not among
-    /// them.
+    /// Adds the parents of the logs, and what runs above those, which may lapse with them: one
+    /// query, and only if some have a parent that is not among them.
     static func addParents(
         to logs: inout [LoadedLog], from connection: any DatabaseConnection
     ) throws {
@@ -51,8 +51,24 @@ enum FamilyRows {
         let missing = parents.subtracting(logs.map(\.log.id)).sorted()
         guard !missing.isEmpty else { return }
         let found = try connection.queryBatches([
-            StatementBatch(UsageLogRow.selectByID, missing.map { [.uuid($0)] })
+            StatementBatch(above, missing.map { [.uuid($0)] })
         ])
-        logs += try found[0].flatMap { try $0.map(UsageLogRow.load) }
+        var known = Set(logs.map(\.log.id))
+        for loaded in try found[0].flatMap({ try $0.map(UsageLogRow.load) })
+        where known.insert(loaded.log.id).inserted {
+            logs.append(loaded)
+        }
     }
+
+    /// A call and all above it, up to the first that has ended.
+    private static let above = """
+        WITH RECURSIVE above (id, parent_id, status) AS (
+            SELECT id, parent_usage_id, status FROM career_usage_logs WHERE id = ?
+            UNION
+            SELECT l.id, l.parent_usage_id, l.status
+            FROM above a JOIN career_usage_logs l ON l.id = a.parent_id
+            WHERE a.status = 'PENDING'
+        )
+        SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE id IN (SELECT id FROM above)
+        """
 }

@@ -116,10 +116,21 @@ package final class MemoryEngine: LedgerEngine {
                 held.filter { !$0.isOverdue(at: now) }.map(\.expiresAt).min()
             entries[id]?.account?.keepEarliestExpiry(held.map(\.expiresAt).min())
         }
-        logs += logs.compactMap { $0.parentID.flatMap { find(.id($0)) } }
+        addParents(to: &logs)
         return LedgerBatch(
             entries: entries, logs: logs, knownGrants: grants, counters: tokens, steps: steps,
             families: families)
+    }
+
+    /// Adds the parents of the logs, and all above them up to the first that has ended.
+    private func addParents(to logs: inout [UsageLog]) {
+        var known = Set(logs.map(\.id))
+        var next = logs.compactMap(\.parentID)
+        while !next.isEmpty {
+            let found = next.filter { known.insert($0).inserted }.compactMap { find(.id($0)) }
+            logs += found
+            next = found.compactMap { $0.status == .pending ? $0.parentID : nil }
+        }
     }
 
     private func find(_ subject: LedgerSubject?) -> UsageLog? {

@@ -277,11 +277,11 @@ extension ReferenceModel {
         }
         if let refusal { return refusal }
         if let answer = closed(nil, "", user, place, at: now) {
-            guard case .holdRefused(_, let view) = answer, view.status == .failed else {
-                return answer
-            }
+            guard case .holdRefused(_, let view) = answer,
+                view.status == .failed || view.status == .expired
+            else { return answer }
             Self.cancelAll(below: place, of: user, at: now)
-            return .hold(view, isReplay: true)
+            return view.status == .failed ? .hold(view, isReplay: true) : answer
         }
         Self.cancelAll(below: place, of: user, at: now)
         user.calls[place].ended = .failed

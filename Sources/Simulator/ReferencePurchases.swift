@@ -71,7 +71,16 @@ extension ReferenceModel {
             Self.isOpen(place, of: user), let invoice = account.former?.invoice,
             let paid = snapshot.periods.first(where: { $0.invoiceID == invoice })
         else { return }
-        user.grants[place].takeBack = Self.part(user.grants[place].amount, paid.money)
+        let amount = user.grants[place].amount
+        user.grants[place].takeBack = Self.part(amount, paid.money)
+        // What went back while the period ran was taken out of its pool, and is not left over.
+        guard let own = account.former?.purchases[invoice], own.taken > 0,
+            paid.money.returned < paid.money.paid
+        else { return }
+        let (more, rest) = (Self.part(own.granted, paid.money) - own.taken, own.granted - own.taken)
+        user.grants[place].takeBack =
+            more > 0
+            ? Self.part(amount, BillingSnapshot.Money(paid: rest, returned: more)) : 0
     }
 
     /// - Returns: whether the higher plan was paid for and granted.

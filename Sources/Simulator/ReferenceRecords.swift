@@ -11,12 +11,6 @@ extension ReferenceModel {
         _ command: RecordUsage, _ rules: LedgerRules, at now: Int64, clock: Int64, fresh: UUID?
     ) -> Answer {
         guard let user = users[command.userID] else { return .unknownUser }
-        guard let feature = rules.catalog.features[command.featureKey] else {
-            return .unknownFeature
-        }
-        guard let former = user.account, let plan = rules.catalog.plan(former.planID) else {
-            return .noSubscription
-        }
         if let place = user.placeOfKey[command.key] {
             let call = user.calls[place]
             guard call.feature == command.featureKey else {
@@ -27,6 +21,12 @@ extension ReferenceModel {
                 userID: command.userID, usageID: call.id, result: .success,
                 metrics: command.metrics)
             return .recorded(call.id, self.commit(commit, rules, at: now))
+        }
+        guard let feature = rules.catalog.features[command.featureKey] else {
+            return .unknownFeature
+        }
+        guard let former = user.account, let plan = rules.catalog.plan(former.planID) else {
+            return .noSubscription
         }
         let age = clock - command.ranAt.micros
         guard age <= 86_400_000_000, age >= -300_000_000 else { return .notOfThisDay }

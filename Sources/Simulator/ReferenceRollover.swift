@@ -13,8 +13,15 @@ extension ReferenceModel {
         guard amount > 0 else { return 0 }
         var end = next.end
         if next.isPaid, rule.periods > 1 {
+            // As many steps of as many whole months as the next period has.
+            var months = 1
+            while ReferenceCalendar.boundary(anchor: next.start, months: months + 1) <= next.end {
+                months += 1
+            }
             end = max(
-                end, ReferenceCalendar.boundary(anchor: next.start, months: Int(rule.periods)))
+                end,
+                ReferenceCalendar.boundary(
+                    anchor: next.start, months: Int(rule.periods) * months))
         } else {
             for _ in 1..<max(2, rule.periods) where rule.periods > 1 {
                 end = ReferenceCalendar.month(anchor: account.anchor, containing: end).end
@@ -57,7 +64,7 @@ extension ReferenceModel {
         for draw in held where draw.grant == nil && draw.period != running {
             guard let grant = open.first(where: { user.grants[$0].rolled?.period == draw.period }),
                 let room = user.grants[grant].rolled?.room,
-                instant < user.grants[grant].expiresAt ?? .max
+                instant < user.grants[grant].expiresAt ?? .max, user.grants[grant].takeBack == 0
             else { continue }
             let part = min(draw.held, room)
             user.grants[grant].amount += part

@@ -213,6 +213,7 @@ extension ReferenceModel {
         user.granted.insert("invoice " + paid.invoiceID)
         let isRenewal =
             account.subscriptionID != nil && !paid.isFirst && Self.isBought(account)
+            && paid.start.micros >= account.period.end
         let rule = rules.catalog.plan(account.period.planID)?.pricing.rollover
         Self.turn(
             &account, of: user, at: now,

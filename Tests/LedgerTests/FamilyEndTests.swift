@@ -141,4 +141,80 @@ struct FamilyEndTests: FamilySuite {
         #expect(pool == ["0.00", "7.00"])
         #expect(ledger.brokenInvariants() == [])
     }
+
+    @Test("Canceling a call that has lapsed is refused, and ends what still runs below it")
+    mutating func cancelsLapsed() throws {
+        for isNoted in [false, true] {
+            let run = try hold("run \(isNoted)", "run", seconds: 60)
+            let child = try hold("a \(isNoted)", of: run, seconds: 70)
+            let leaf = try hold("b \(isNoted)", "free", of: child, seconds: 900)
+            #expect(raise(leaf, "1") == "extended")
+            ledger.advance(seconds: 80)
+            if isNoted { settle() }
+            guard case .refused(.alreadyEnded, let state) = cancel(run) else {
+                Issue.record("a call that has lapsed is canceled")
+                return
+            }
+            #expect(state.status == .expired)
+            #expect([status(run), status(child), status(leaf)] == [.expired, .expired, .failed])
+            #expect(pool == ["0.00", "0.00"] && ledger.brokenInvariants() == [])
+        }
+    }
+
+    @Test("A queued commit in time counts though the call and then its parent have lapsed since")
+    mutating func lapsedAbove() throws {
+        for success in [true, false] {
+            let run = try hold("run \(success)", "run", seconds: 120)
+            let child = try hold("a \(success)", of: run, seconds: 60)
+            let accepted = ledger.now.adding(seconds: 30)
+            ledger.advance(seconds: 200)
+            commit(child, success ? "1" : nil, success: success, acceptedAt: accepted)
+            #expect([status(run), status(child)] == [.expired, success ? .success : .failed])
+            #expect(pool == ["0.00", "1.00"] && ledger.brokenInvariants() == [])
+        }
+    }
+
+    @Test("The balances told count what a lapsed child gave back to its parent once")
+    mutating func balances() throws {
+        let run = try hold("run", "run", seconds: 900)
+        let middle = try hold("m", of: run, seconds: 60)
+        _ = try hold("l", "free", of: middle, seconds: 60)
+        let alone = try hold("alone", seconds: 60)
+        ledger.advance(seconds: 60)
+        let next = try hold("next")
+        #expect([status(middle), status(alone)] == [.expired, .expired])
+        #expect(ledger.logs[next]?.balances.before?.decimal == "15.00")
+        settle()
+        commit(run, "10")
+        #expect(ledger.logs[middle]?.balances.after?.decimal == "15.00")
+        #expect(ledger.logs[run]?.balances.after?.decimal == "12.00")
+    }
+
+    @Test("What lapses gives back as far up as its family has lapsed, however much is taken up")
+    mutating func lapsesFarBelow() throws {
+        let run = try hold("run", "run", seconds: 900)
+        let child = try hold("a", of: run, seconds: 120)
+        let leaf = try hold("b", "free", of: child, seconds: 60)
+        #expect(raise(leaf, "1") == "extended")
+        ledger.advance(seconds: 200)
+        let all = try [run, child, leaf].map { try #require(ledger.logs[$0]) }
+        let suite = self
+        let batch = try suite.settled(all, overdue: leaf)
+        #expect(
+            [leaf, child, run].map { batch.logs[$0]?.status } == [.expired, .expired, .pending])
+        #expect(batch.logs[run]?.creditsLent == .zero)
+        #expect(batch.entries[user]?.account?.context.reserved.decimal == "10.00")
+        // Where what runs above is not known, nothing is decided.
+        #expect(throws: LedgerDefect.self) { try suite.settled([all[1], all[2]], overdue: leaf) }
+    }
+
+    /// A batch that loaded these calls and has taken up one of those that are overdue.
+    private func settled(_ logs: [UsageLog], overdue: UUID) throws -> LedgerBatch {
+        var batch = LedgerBatch(
+            entries: [
+                user: .init(user: .active, account: ledger.accounts[user], overdue: [overdue])
+            ], logs: logs, knownGrants: [])
+        _ = try batch.apply(SettleAccount(userID: user), ledger.rules, clock: ledger.now)
+        return batch
+    }
 }

@@ -146,4 +146,35 @@ struct GrantLifeTests {
         }
         #expect(ledger.available(user) == "10.00" && ledger.brokenInvariants() == [])
     }
+
+    @Test("Once an end was written down, no decision by a clock behind is before it")
+    mutating func endedByClockAhead() {
+        let user = ledger.newUser()
+        ledger.give(user, "3", until: 60)
+        let usage = ledger.hold(user, "2")
+        let right = ledger.now
+        ledger.advance(seconds: 61)
+        ledger.apply(SettleAccount(userID: user))
+        let end = ledger.grant(user).expiresAt!
+        #expect(ledger.context(user).decidedAt == end)
+        ledger.now = right
+        _ = ledger.commit(user, usage, success: false)
+        #expect(ledger.parts(user) == ["0.00", "0.00", "0.00", "3.00", "0.00"])
+        #expect(ledger.available(user) == "25.00" && ledger.brokenInvariants() == [])
+    }
+
+    @Test(
+        "So it is with the end of a bought grant that its payment finds", arguments: [false, true])
+    mutating func endedOfPayment(isKnown: Bool) {
+        let user = ledger.newUser()
+        let payment = SettleTopUp(
+            userID: user, cause: "pack", credits: one, validDays: 1, isPaid: true,
+            takenBack: .zero, isFrozen: false, randomness: 1)
+        ledger.apply(payment)
+        let before = ledger.context(user).decidedAt
+        ledger.advance(days: isKnown ? 2 : 0)
+        ledger.apply(payment)
+        let end = ledger.grant(user, "pack").expiresAt!
+        #expect(ledger.context(user).decidedAt == (isKnown ? end : before))
+    }
 }

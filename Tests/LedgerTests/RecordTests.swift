@@ -166,4 +166,18 @@ struct RecordTests {
         #expect(used(user) == ["1.50", "1.00"])
         #expect(ledger.brokenInvariants() == [])
     }
+
+    @Test("A call that is known is judged by its own terms once its feature is gone")
+    mutating func goneFeature() throws {
+        let user = ledger.newUser()
+        _ = ledger.reserve(user)
+        let before = ledger.rules.catalog
+        ledger.rules = LedgerRules(
+            catalog: try Catalog(
+                revision: 1, plans: before.plans,
+                features: before.features.values.filter { $0.featureKey != "match" }),
+            reservationTTL: 900, pastDueGrace: 3 * 86_400)
+        #expect(charged(record(user)) == ["1.00", "0.00"])
+        #expect(record(user, "new") == .unknownFeature)
+    }
 }

@@ -190,4 +190,86 @@ struct RolloverTests {
         }
         #expect(ledger.available(user) == "500.00" && ledger.brokenInvariants() == [])
     }
+
+    /// Plus has been paid for since the first day, of which so much went back before the renewal.
+    private static func renewed(
+        returned: Int64, length: Int64 = 30, from start: Int64 = 30
+    ) -> (TestLedger, UUID, (Int64) -> BillingSnapshot) {
+        var ledger = ledger(free: nil, plus: rollover("300", 2))
+        let user = ledger.newUser()
+        func periods(_ returned: Int64) -> [BillingSnapshot.PaidPeriod] {
+            [
+                BillingSnapshot.PaidPeriod(
+                    invoiceID: "in_1", planID: TestLedger.plus.id, start: Purchases.day(0),
+                    end: Purchases.day(30), isFirst: true,
+                    money: BillingSnapshot.Money(paid: 2000, returned: returned)),
+                BillingSnapshot.PaidPeriod(
+                    invoiceID: "in_2", planID: TestLedger.plus.id, start: Purchases.day(start),
+                    end: Purchases.day(start + length),
+                    money: BillingSnapshot.Money(paid: 2000, returned: 0)),
+            ]
+        }
+        func snapshot(_ periods: [BillingSnapshot.PaidPeriod]) -> BillingSnapshot {
+            BillingSnapshot(
+                customerID: "cus_1", subscriptionID: "sub_1", planID: TestLedger.plus.id,
+                status: .active, cancelAtPeriodEnd: false, canceledAt: nil, endedAt: nil,
+                trialEnd: nil, periods: periods, changes: [])
+        }
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot([periods(returned)[0]])))
+        ledger.advance(days: start)
+        ledger.apply(ApplyBilling(userID: user, snapshot: snapshot(periods(returned))))
+        return (ledger, user, { snapshot(periods($0)) })
+    }
+
+    @Test("What went back before the turn was taken out of the pool, and is not taken again")
+    func returnedBefore() {
+        var (ledger, user, snapshot) = Self.renewed(returned: 1000)
+        // Half of 500 went back; of the other half all is left over.
+        for (returned, left) in [
+            (1000, "250.00"), (1500, "125.00"), (1000, "250.00"), (2000, "0.00"),
+        ] as [(Int64, String)] {
+            for _ in 0..<2 {
+                ledger.apply(ApplyBilling(userID: user, snapshot: snapshot(returned)))
+            }
+            #expect(ledger.parts(user, "rollover 2")[0] == left)
+        }
+        #expect(ledger.brokenInvariants() == [])
+    }
+
+    @Test("A paid period that starts inside the running one rolls nothing over")
+    func inside() {
+        let (ledger, user, _) = Self.renewed(returned: 0, from: 20)
+        #expect(ledger.context(user).period.number == 3 && forfeited(ledger) == [])
+        #expect(ledger.available(user) == "500.00" && ledger.brokenInvariants() == [])
+    }
+
+    @Test("A rollover of two periods lasts two years if a period is a year")
+    func years() {
+        let (ledger, user, _) = Self.renewed(returned: 0, length: 365)
+        #expect(
+            ledger.grant(user, "rollover 2").expiresAt == Purchases.day(30).adding(months: 24))
+    }
+
+    @Test("Nothing joins a rollover of which something went back")
+    func joinedReturned() {
+        var ledger = Self.ledger(free: nil, plus: Self.rollover("300"))
+        let user = ledger.newUser()
+        var purchases = Purchases()
+        ledger.apply(ApplyBilling(userID: user, snapshot: purchases.snapshot))
+        ledger.advance(days: 30, seconds: -60)
+        let (usage, kept) = (ledger.hold(user, "230", "a"), ledger.hold(user, "30", "b"))
+        ledger.advance(seconds: 60)
+        purchases.periods.append(
+            (invoice: "in_2", plan: TestLedger.plus, payment: Purchases.Payment(paid: 2000)))
+        ledger.apply(ApplyBilling(userID: user, snapshot: purchases.snapshot))
+        #expect(ledger.parts(user, "rollover 2")[0] == "240.00")
+        _ = ledger.commit(user, kept, success: false)
+        #expect(ledger.parts(user, "rollover 2")[0] == "270.00")
+        purchases.periods[0].payment.returned = 1000
+        ledger.apply(ApplyBilling(userID: user, snapshot: purchases.snapshot))
+        _ = ledger.commit(user, usage, success: false)
+        #expect(ledger.parts(user, "rollover 2")[0] == "135.00")
+        #expect(ledger.grant(user, "rollover 2").amount.decimal == "270.00")
+        #expect(ledger.brokenInvariants() == [])
+    }
 }

@@ -24,14 +24,30 @@ extension Decision {
         }
     }
 
-    /// What the decision takes out of the balance for calls, but for what has lapsed: negative if
-    /// it gives back.
+    /// What the decision takes out of the balance for calls, but for what has lapsed back to it:
+    /// negative if it gives back.
     private func taken(_ known: [UUID: UsageLog]) -> Credits {
-        logs.reduce(.zero) { sum, log in
-            guard log.status != .expired else { return sum }
+        let lapsed = Set(logs.filter { $0.status == .expired }.map(\.id))
+        return logs.reduce(.zero) { sum, log in
             let was = known[log.id]
+            if lapsed.contains(log.id), !isWithFamily(was, lapsed, known) { return sum }
             let wasOut = (was?.creditsHeld ?? .zero) + (was?.creditsCharged ?? .zero)
             return sum + log.creditsHeld + (log.creditsCharged ?? .zero) - wasOut
         }
+    }
+
+    /// Whether what a call held when it lapsed is with a call above it that has not lapsed.
+    private func isWithFamily(
+        _ log: UsageLog?, _ lapsed: Set<UUID>, _ known: [UUID: UsageLog]
+    ) -> Bool {
+        guard var log, log.status == .pending else { return false }
+        for _ in 0...lapsed.count {
+            guard let parent = log.parentID.flatMap({ known[$0] }), parent.status == .pending,
+                !parent.mayLapse || parent.expiresAt >= log.expiresAt
+            else { return false }
+            if !lapsed.contains(parent.id) { return true }
+            log = parent
+        }
+        return false
     }
 }

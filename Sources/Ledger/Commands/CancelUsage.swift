@@ -3,7 +3,7 @@ import Values
 
 /// The kill switch: the call ends as FAILED, what it holds is given back, and nothing makes it end
 /// otherwise. What was charged in parts stays charged. With it end all calls that run below it, but
-/// for those whose commit was accepted.
+/// for those whose commit was accepted; so they do if the call itself has lapsed.
 public struct CancelUsage: LedgerCommand {
     /// What a canceled call failed of.
     static let failure = UsageLog.Failure(type: .canceled, reason: "The call was canceled.")
@@ -26,15 +26,20 @@ public struct CancelUsage: LedgerCommand {
     ) -> Decision<Outcome> {
         switch OpenHold.find(position, of: userID, request: nil, at: now) {
         case .failure(let settled):
-            // What has failed, or is to, is as good as canceled.
             guard case .refused(.alreadyEnded, let state) = settled.decision.outcome,
-                state.status == .failed
+                [.failed, .expired].contains(state.status), var account = settled.decision.account
             else { return settled.decision }
-            guard var account = position.account else { return settled.decision }
+            var decision = settled.decision
+            // What has failed, or is to, is as good as canceled.
+            if state.status == .failed { decision.outcome = .done(state, isReplay: true) }
+            guard !position.family.isEmpty else { return decision }
+            // What lapsed after it gives back before what still runs does.
+            decision.logs += position.overdue.filter { $0.id != usageID }
+                .map { account.expire($0) }
             let stopped = account.cancel(position.family, at: now)
             if !stopped.isEmpty { account.context.decidedAt = now }
-            var decision = Decision<Outcome>(.done(state, isReplay: true), account: account)
-            decision.logs = stopped
+            decision.logs += stopped
+            decision.account = account
             return decision
         case .success(let hold):
             var account = hold.account

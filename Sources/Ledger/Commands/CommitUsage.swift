@@ -118,12 +118,18 @@ public struct CommitUsage: LedgerCommand {
         var decision = Decision<Outcome>(.unknownUsage, account: nil)
         account.context.decidedAt = now
         note(on: &log, charge, at: now)
+        let wanted = charge.credits(of: log.creditsHeld)
+        let isOverused =
+            result == .success && wanted > log.creditsHeld
+            && rules.terms(of: log)?.feature.overuse == .ifAvailable
+        // What lapsed gives back before this does: it may be the call's parent.
+        if isOverused || log.parentID != nil {
+            decision.logs = position.overdue.filter { $0.id != log.id }
+                .map { account.expire($0) }
+        }
         switch result {
         case .success:
-            let wanted = charge.credits(of: log.creditsHeld)
-            if wanted > log.creditsHeld, rules.terms(of: log)?.feature.overuse == .ifAvailable {
-                decision.logs = position.overdue.filter { $0.id != log.id }
-                    .map { account.expire($0) }
+            if isOverused {
                 decision.grants = account.startFreePeriodIfDue(rules, at: now)
                 let room = account.context.spendingRoom(freed: account.freed, at: now)
                 account.raise(&log, to: wanted, limit: room, rules, at: now)

@@ -2,16 +2,21 @@ import FoundationEssentials
 import Values
 
 extension LedgerBatch {
-    /// The calls that lend to those that a command is about, and those themselves that may be lent
-    /// by: none in a batch without families.
+    /// The calls that lend to those that a command is about, all running ones above them, and those
+    /// themselves that may be lent by: none in a batch without families.
     func lenders<Command: LedgerCommand>(
         of command: Command, _ log: UsageLog?, _ overdue: [UsageLog]
     ) -> [UUID: UsageLog] {
         guard hasFamilies || command.parent != nil else { return [:] }
         var found: [UUID: UsageLog] = [:]
         func add(_ id: UUID?) {
-            guard let id, let log = logs[id], log.key.userID == command.userID else { return }
-            found[id] = log
+            var next = id
+            while let id = next, found[id] == nil, let log = logs[id],
+                log.key.userID == command.userID
+            {
+                found[id] = log
+                next = log.status == .pending ? log.parentID : nil
+            }
         }
         add(command.parent)
         var members = overdue
@@ -31,12 +36,11 @@ extension LedgerBatch {
         let parents = Dictionary(
             members.map { ($0.id, $0.parentID) }, uniquingKeysWith: { first, _ in first })
         func depth(_ id: UUID) -> Int {
-            var (depth, next) = (0, parents[id] ?? nil)
-            while let parent = next {
-                depth += 1
+            var (above, next): (Set<UUID>, UUID?) = ([], parents[id] ?? nil)
+            while let parent = next, above.insert(parent).inserted {
                 next = parents[parent] ?? nil
             }
-            return depth
+            return above.count
         }
         return members.map { (log: $0, depth: depth($0.id)) }
             .sorted { ($1.depth, $0.log.id.text) < ($0.depth, $1.log.id.text) }
@@ -47,8 +51,9 @@ extension LedgerBatch {
     package static func running(below id: UUID, in logs: some Sequence<UsageLog>) -> Set<UUID> {
         let children = Dictionary(
             grouping: logs.filter { $0.parentID != nil }, by: { $0.parentID })
-        var (found, ids): (Set<UUID>, [UUID]) = ([], [id])
+        var (found, seen, ids): (Set<UUID>, Set<UUID>, [UUID]) = ([], [], [id])
         while let next = ids.popLast() {
+            guard seen.insert(next).inserted else { continue }
             for child in children[next] ?? [] {
                 ids.append(child.id)
                 if child.status == .pending { found.insert(child.id) }

@@ -125,13 +125,15 @@ extension BillingChange {
     }
 
     /// By what the running period rolls over into one that was paid for: a renewal alone, and not
-    /// the one that follows a trial.
+    /// the one that follows a trial or starts before the running period's end.
     func rollover(into paid: BillingSnapshot.PaidPeriod) -> Rollover? {
         guard !paid.isFirst, account.isPaidFor else { return nil }
+        guard paid.start >= account.context.period.end else { return nil }
         return rules.catalog.plan(account.context.periodPlanID)?.pricing.rollover
     }
 
-    /// What an invoice of the period before has left over goes back with its money.
+    /// What an invoice of the period before has left over goes back with its money: the share that
+    /// went back since that period's end. What went back before it was taken out of the pool.
     private mutating func takeBackRollover(
         _ snapshot: BillingSnapshot, before period: BillingPeriod
     ) {
@@ -141,10 +143,23 @@ extension BillingChange {
             let own = lines(.plan, in: number).first,
             let paid = snapshot.periods.first(where: { $0.invoiceID == own.cause })
         else { return }
-        let total = account.grants[index].amount.returned(paid.money)
+        let total = share(
+            of: account.grants[index].amount, returnedOf: own, paid.money,
+            since: taken(own.cause, in: number))
         guard total != account.grants[index].takeBackTotal else { return }
         account.grants[index].takeBackTotal = total
         account.grants[index].settle(at: now)
+    }
+
+    /// Of what a period has left over, the share that went back of its grant since some of that had
+    /// been taken.
+    private func share(
+        of amount: Credits, returnedOf own: CreditGrant, _ money: BillingSnapshot.Money,
+        since taken: Credits
+    ) -> Credits {
+        guard taken > .zero, !money.isReturnedInFull else { return amount.returned(money) }
+        let more = max(.zero, own.credits.returned(money) - taken)
+        return amount.shareRoundedUp(more.micros, of: (own.credits - taken).micros)
     }
 
     /// What a grant has paid off of a debt is owed again where the grant's own money went back.

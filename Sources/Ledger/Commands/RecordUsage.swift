@@ -63,6 +63,10 @@ public struct RecordUsage: LedgerCommand {
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
         if position.user == .missing { return Decision(.unknownUser, account: position.account) }
+        // A call that is known has its own terms, whatever the catalog says by now.
+        if let log = position.log, position.account != nil {
+            return commit(log, position, rules, at: now)
+        }
         guard rules.catalog.features[featureKey] != nil else {
             return Decision(.unknownFeature, account: position.account)
         }
@@ -70,7 +74,6 @@ public struct RecordUsage: LedgerCommand {
             let plan = rules.catalog.plan(account.subscription.planID),
             let terms = rules.catalog.terms(of: featureKey, on: plan)
         else { return Decision(.noSubscription, account: position.account) }
-        if let log = position.log { return commit(log, position, rules, at: now) }
         let sooner = position.clock.adding(seconds: -within)
         guard ranAt >= sooner, ranAt <= position.clock.adding(seconds: Self.mostAhead) else {
             return Decision(.notOfThisDay, account: account)

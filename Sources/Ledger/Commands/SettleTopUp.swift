@@ -71,7 +71,7 @@ public struct SettleTopUp: LedgerCommand {
         account.grants[index].isFrozen = isFrozen
         account.grants[index].takeBackTotal = min(
             max(.zero, takenBack), account.grants[index].amount)
-        account.grants[index].settle(at: now)
+        account.settleGrant(at: index, now)
         var decision = Decision<Outcome>(
             .applied(
                 Change(

@@ -12,6 +12,7 @@ enum FamilyChecks {
             LEFT JOIN career_usage_logs p ON p.id = l.parent_usage_id
             LEFT JOIN career_subscription_contexts c ON c.user_id = l.user_id
             WHERE l.parent_usage_id IS NOT NULL AND (p.id IS NULL OR p.id = l.id
+                OR p.parent_usage_id = l.id
                 OR p.user_id <> l.user_id
                 OR p.created_at > l.created_at AND \(AuditSQL.neverReset))
             """

@@ -145,7 +145,7 @@ private struct PeriodSums {
         expect(5, timesAgree, "its rows are not in the order of time")
         if isRunning && self["resets"] == 0 {
             expect(
-                5, self["decided_at"] <= self["newest"],
+                5, self["decided_at"] <= max(self["newest"], self["newest_end"]),
                 "the account lies in the future, after the newest of its rows: "
                     + "see cuebx users reset-clock")
             expect(

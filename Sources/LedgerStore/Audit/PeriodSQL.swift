@@ -19,6 +19,7 @@ enum PeriodSQL {
         ("since_day", "sum(g.day_since) OVER u"),
         ("beyond_day", "sum(g.day_beyond) OVER u"),
         ("newest", "max(g.latest) OVER u"),
+        ("newest_end", "max(g.ended) OVER u"),
         ("resets", "sum(g.reset_lines) OVER u"),
         ("next_plan_at", "lead(g.plan_at) OVER (PARTITION BY g.user_id ORDER BY g.period_number)"),
     ]
@@ -29,7 +30,9 @@ enum PeriodSQL {
         "minute_since", "minute_beyond", "day_since", "day_beyond", "reset_lines",
     ]
     private static let smallest = ["first_log", "first_grant"]
-    private static let largest = ["last_log", "last_grant", "plan_at", "decided_at", "latest"]
+    private static let largest = [
+        "last_log", "last_grant", "plan_at", "decided_at", "latest", "ended",
+    ]
 
     /// Only what may disagree comes back; the last word is ``PeriodSums``'s.
     static func select(_ sql: SQLDialect) -> String {
@@ -84,7 +87,9 @@ enum PeriodSQL {
                 a_accounts > 0 AND (a_used <> a_charged OR a_reserved <> a_held
                     OR a_allocated <> a_granted OR a_used + a_reserved > a_gained
                     OR a_all_plan_grants <> a.period_number OR a_is_free <> a_free_months
-                    OR a_decided_at <> a_newest
+                    OR a_decided_at < a_newest
+                    OR a_decided_at > a_newest
+                        AND a_decided_at > coalesce(a_newest_end, a_newest)
                     OR a_minute_count <> a_since_minute OR a_day_count <> a_since_day)
                 """,
                 "a_plan_at > a_next_plan_at", "a_first_log < a_plan_at",
@@ -149,7 +154,13 @@ enum PeriodSQL {
     )
 
     private static let standaloneGrants: Branch = (
-        "c.user_id, c.period_number", ["latest": "g.created_at"],
+        "c.user_id, c.period_number",
+        [
+            "latest": "g.created_at",
+            // The account has decided until then, once a grant's end was written down; earlier
+            // versions wrote it down without that.
+            "ended": "CASE WHEN g.expired > 0 THEN g.expires_at END",
+        ],
         """
         standalone_grants g JOIN career_subscription_contexts c ON c.user_id = g.account_id
         """
