@@ -3,6 +3,9 @@ import Foundation
 import Stripe
 
 extension CareerBillingService {
+    /// The member of an invoice's metadata that names an automatic purchase.
+    package static let topUpKey = "cuebx_top_up_id"
+
     /// Ends whatever the user pays for and forgets them at Stripe, before the account is erased.
     /// Each subscription is canceled by its own name, in whatever state it is; the customer goes
     /// last, so that a page that is still open can no longer be paid.
@@ -37,15 +40,33 @@ extension CareerBillingService {
         return made
     }
 
-    /// Deletes a customer at Stripe, and ends what they subscribe to. One who is gone stays so.
+    /// Deletes a customer at Stripe, and ends what they subscribe to and what can still be paid of
+    /// their automatic purchases. One who is gone stays so.
     private func forget(customer: String) async throws {
         for subscription in try await listSubscriptions(of: customer) where !subscription.isOver {
             try await end(subscription)
         }
+        try await voidTopUps(of: customer)
         do {
             _ = try await stripe.deleteCustomer(customer)
         } catch {
             guard case .notFound = error.kind else { throw error }
+        }
+    }
+
+    /// A page of an invoice can be paid without its customer. What is paid or voided meanwhile
+    /// refuses to be voided.
+    private func voidTopUps(of customer: String) async throws {
+        let invoices = try await ifKnown { () async throws(StripeError) in
+            try await stripe.listCustomerInvoices(customer)
+        }
+        for invoice in invoices ?? []
+        where invoice.status == .open && invoice.metadata[Self.topUpKey] != nil {
+            do {
+                _ = try await stripe.voidInvoice(invoice.id)
+            } catch {
+                guard error.isRefusal else { throw error }
+            }
         }
     }
 

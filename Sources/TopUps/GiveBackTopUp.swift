@@ -119,7 +119,7 @@ extension TopUpService {
     /// - Throws: ``StripeError`` if that stays unknown; it is done again.
     private func refund(_ going: TopUpReturn, requestID: String?) async throws {
         if going.refundID == nil {
-            let refund: StripeRefund?
+            var refund: StripeRefund?
             do {
                 refund = try await stripe.createRefund(going.paymentIntentID, nil, going.key)
             } catch {
@@ -130,11 +130,14 @@ extension TopUpService {
                 }
                 guard error.isRefusal else { throw error }
                 // Refunded in the dashboard, or charged back: Stripe's word on the payment counts.
-                refund = nil
+                let others = try await stripe.listRefunds(going.paymentIntentID)
+                refund =
+                    others.first { TopUpReturn.isUndecided($0) }
+                    ?? others.first { $0.status == "succeeded" }
             }
-            try await database.write { connection in
-                if let refund {
-                    try TopUpReturns.note(refund.id, of: going.grantID, in: connection)
+            try await database.write { [refundID = refund?.id] connection in
+                if let refundID {
+                    try TopUpReturns.note(refundID, of: going.grantID, in: connection)
                 } else {
                     try TopUpReturns.end(going.grantID, in: connection)
                 }
@@ -147,7 +150,8 @@ extension TopUpService {
         }
     }
 
-    /// Takes up what a process has left that was killed, or that Stripe did not answer.
+    /// Takes up what a process has left that was killed, or that Stripe did not answer. What fails
+    /// again waits, so that the others have their turn.
     func finishReturns() async throws {
         let latest = clock.now().adding(seconds: -TopUpState.lease)
         let left = try await database.read { connection in
@@ -157,10 +161,14 @@ extension TopUpService {
         for going in left where !Task.isCancelled {
             do {
                 try await refund(going, requestID: nil)
-            } catch let error as StripeError {
+            } catch {
                 logger.warning(
                     "a refund was put off",
                     metadata: ["grant_id": "\(going.grantID.text)", "error": "\(error)"])
+                let now = clock.now()
+                try await database.write {
+                    try TopUpReturns.putOff(going.grantID, at: now, in: $0)
+                }
             }
         }
     }

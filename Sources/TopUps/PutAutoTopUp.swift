@@ -45,14 +45,14 @@ package struct PutAutoTopUp: Action {
         let needsProof = TopUpState.needsProof(
             of: consent, isOn: request.isEnabled, after: known)
         if needsProof { try await proof(call, request.currentPassword) }
-        if request.isEnabled, known?.isOn != true {
+        var card: String?
+        if needsProof, known?.isOn != true || known?.outage != nil {
             if known?.isBarred(at: service.clock.now()) == true { throw Problem.cardGivenUp }
-            guard try await service.card(of: caller.userID) != nil else {
-                throw Problem.noPaymentMethod
-            }
+            card = try await service.card(of: caller.userID)
+            if card == nil { throw Problem.noPaymentMethod }
         }
         let kept = try await service.keep(
-            consent, isOn: request.isEnabled, isProven: needsProof, by: caller)
+            consent, isOn: request.isEnabled, isProven: needsProof, card: card, by: caller)
         return Reply(AutoTopUpResponse(kept))
     }
 
@@ -75,10 +75,12 @@ package struct PutAutoTopUp: Action {
 extension TopUpService {
     /// Keeps what the user says, with the mark in the account's row, in one database transaction.
     ///
-    /// - Parameter isProven: whether the user has just proved who they are.
+    /// - Parameters:
+    ///   - isProven: whether the user has just proved who they are.
+    ///   - card: the one that would be charged; `nil` if that was not asked.
     /// - Throws: ``Problem`` 403 if it needs that by now, since something has changed meanwhile.
     func keep(
-        _ consent: TopUpConsent, isOn: Bool, isProven: Bool, by caller: Caller
+        _ consent: TopUpConsent, isOn: Bool, isProven: Bool, card: String?, by caller: Caller
     ) async throws -> TopUpState {
         let user = caller.userID
         let answer = try await ledger.perform(
@@ -98,7 +100,7 @@ extension TopUpService {
                     ?? TopUpState(
                         userID: user, consent: consent,
                         off: TopUpState.Off(reason: .user, at: now))
-                state.set(consent, isOn: isOn, at: now)
+                state.set(consent, isOn: isOn, card: card, at: now)
                 try TopUpRows.save(state, in: connection)
                 try TopUpJournal.note(
                     state, session: caller.sessionID, in: connection, now: now)

@@ -18,7 +18,8 @@ extension TopUpService {
         case over
     }
 
-    /// Tries to have a purchase paid, or finds out what the try came to.
+    /// Tries to have a purchase paid, or finds out what the try came to. That Stripe refuses to
+    /// make its invoice counts as a decline: otherwise it would be asked for ever.
     ///
     /// - Throws: ``StripeError`` if that stays unknown; it is due again.
     func charge(_ purchase: TopUpPurchase) async throws {
@@ -32,7 +33,11 @@ extension TopUpService {
                     return ((), [])
                 }
             }
-            throw error
+            guard error.isRefusal else { throw error }
+            logger.warning(
+                "an automatic top-up was refused",
+                metadata: ["id": "\(purchase.id.text)", "error": "\(error)"])
+            outcome = .declined(code: nil, page: nil)
         }
         let now = clock.now()
         switch outcome {
@@ -72,7 +77,9 @@ extension TopUpService {
         let state = try await database.read { connection in
             try TopUpRows.find(purchase.userID, at: now, in: connection)
         }
-        return state?.isUnderWay(purchase, at: now) ?? false
+        guard let state, state.isUnderWay(purchase, at: now) else { return false }
+        let standing = try await ledger.look(at: AskTopUpStanding(userID: purchase.userID))
+        return standing.mayBuy && standing.available < state.consent.below
     }
 
     private func pay(

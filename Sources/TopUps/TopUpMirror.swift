@@ -121,7 +121,7 @@ extension TopUpService {
                     purchase.userID, at: now, in: connection)
             else { return }
             var state = found.state
-            state.paid(purchase.id, by: invoice.id)
+            state.paid(purchase.id, by: invoice.id, at: now)
             try TopUpRows.note(
                 payment, by: intent, of: purchase.id, grant: change.grant.id, in: connection,
                 now: now)

@@ -30,6 +30,7 @@ extension TopUpState {
             outage ?? Outage(since: tried.triedAt, failedTries: 0, nextTryAt: tried.triedAt)
         failing.failedTries += 1
         failing.nextTryAt = tried.triedAt.adding(seconds: Self.retryPause)
+        failing.card = tried.card
         outage = failing
         let isLast =
             failing.failedTries >= Self.maximumTries
@@ -39,8 +40,10 @@ extension TopUpState {
             dueAt = now
             return [.off(.cardDeclined)]
         }
-        // What was switched off meanwhile is given up.
-        dueAt = isOn ? failing.nextTryAt : now
+        // What was switched off or changed meanwhile is given up.
+        let isWanted =
+            isOn && tried.status == .open && tried.terms.sellsTheSame(as: consent.terms)
+        dueAt = isWanted ? failing.nextTryAt : now
         return isOn && failing.failedTries == 1 ? [.declined] : []
     }
 
@@ -66,20 +69,22 @@ extension TopUpState {
     }
 
     /// Its invoice is paid, by a try or by the user.
-    package mutating func paid(_ id: UUID, by invoiceID: String) {
+    package mutating func paid(_ id: UUID, by invoiceID: String, at now: Timestamp) {
         guard let inFlight, inFlight.id == id else { return }
         outage = nil
+        lastActiveAt = now
         purchase?.status = .paid
         purchase?.isTrying = false
         purchase?.invoiceID = invoiceID
         dueAt = nil
     }
 
-    /// Whether the try may go ahead that was decided on: nothing was switched off, lowered or given
-    /// up meanwhile, and the month is the one in which it counts.
+    /// Whether the try may go ahead that was decided on: nothing was switched off, changed, lowered
+    /// or given up meanwhile, and the month is the one in which it counts.
     package func isUnderWay(_ tried: TopUpPurchase, at now: Timestamp) -> Bool {
         guard isOn, let inFlight, inFlight.id == tried.id, inFlight.status == .open,
-            inFlight.isTrying, inFlight.tries == tried.tries
+            inFlight.isTrying, inFlight.tries == tried.tries,
+            inFlight.terms.sellsTheSame(as: consent.terms)
         else { return false }
         let month = SpendingLimits.Window.month
         return month.start(of: inFlight.triedAt) == month.start(of: now)

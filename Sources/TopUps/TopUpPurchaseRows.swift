@@ -60,13 +60,28 @@ extension TopUpRows {
         ).map(readPurchase)
     }
 
-    static func lastBegun(
-        by user: UUID, in connection: any DatabaseConnection
+    /// When one of a user's was last begun, tried or paid: it is tried where it is begun.
+    static func lastActive(
+        _ user: UUID, in connection: any DatabaseConnection
     ) throws -> Timestamp? {
         let row = try connection.queryOne(
-            "SELECT max(begun_at) FROM top_up_purchases WHERE user_id = ?", [.uuid(user)])
+            "SELECT max(tried_at), max(paid_at) FROM top_up_purchases WHERE user_id = ?",
+            [.uuid(user)])
         guard var reader = row?.reader else { return nil }
-        return try reader.optionalTime()
+        return try [reader.optionalTime(), reader.optionalTime()].compactMap(\.self).max()
+    }
+
+    /// The card of a user's latest try.
+    static func lastCard(
+        of user: UUID, in connection: any DatabaseConnection
+    ) throws -> String? {
+        let row = try connection.queryOne(
+            """
+            SELECT card FROM top_up_purchases WHERE user_id = ?
+            ORDER BY tried_at DESC, id DESC LIMIT 1
+            """, [.uuid(user)])
+        guard var reader = row?.reader else { return nil }
+        return try reader.optionalText()
     }
 
     static func paid(
@@ -75,8 +90,8 @@ extension TopUpRows {
         let row = try connection.queryOne(
             """
             SELECT count(*) FROM top_up_purchases
-            WHERE user_id = ? AND status = 'paid' AND tried_at >= ?
-            """, [.uuid(user), .time(start)])
+            WHERE user_id = ? AND status = 'paid' AND (tried_at >= ? OR paid_at >= ?)
+            """, [.uuid(user), .time(start), .time(start)])
         guard var reader = row?.reader else { return 0 }
         return try reader.count()
     }

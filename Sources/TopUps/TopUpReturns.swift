@@ -15,6 +15,7 @@ struct TopUpReturn: Sendable, Equatable {
     let paymentIntentID: String
     /// Counts from 1: each has idempotency keys of its own.
     var attempt: Int64
+    /// When it was begun, or was put off last.
     let begunAt: Timestamp
     /// `nil` until Stripe has made one.
     var refundID: String?
@@ -26,7 +27,11 @@ struct TopUpReturn: Sendable, Equatable {
         guard let refundID, let refund = refunds.first(where: { $0.id == refundID }) else {
             return true
         }
-        return ["pending", "requires_action"].contains(refund.status)
+        return Self.isUndecided(refund)
+    }
+
+    static func isUndecided(_ refund: StripeRefund) -> Bool {
+        ["pending", "requires_action"].contains(refund.status)
     }
 }
 
@@ -104,6 +109,15 @@ package enum TopUpReturns {
     static func useNewKey(of grant: UUID, in connection: any DatabaseConnection) throws {
         try connection.execute(
             "UPDATE top_up_returns SET attempt = attempt + 1 WHERE grant_id = ?", [.uuid(grant)])
+    }
+
+    /// It is taken up again once it is unanswered for long enough from now on.
+    static func putOff(
+        _ grant: UUID, at now: Timestamp, in connection: any DatabaseConnection
+    ) throws {
+        try connection.execute(
+            "UPDATE top_up_returns SET begun_at = ? WHERE grant_id = ?",
+            [.time(now), .uuid(grant)])
     }
 
     /// Nothing is to be given back.

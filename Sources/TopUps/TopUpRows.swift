@@ -42,14 +42,15 @@ package enum TopUpRows {
         var outage: TopUpState.Outage?
         if let since = try reader.optionalTime() {
             outage = try TopUpState.Outage(
-                since: since, failedTries: reader.count(), nextTryAt: reader.time())
+                since: since, failedTries: reader.count(), nextTryAt: reader.time(),
+                card: lastCard(of: user, in: connection))
         } else {
             _ = (try reader.count(), try reader.optionalTime())
         }
         return try TopUpState(
             userID: user, consent: consent, consentedAt: consentedAt, off: off, outage: outage,
             purchase: inFlight(of: user, in: connection), dueAt: reader.optionalTime(),
-            lastBegunAt: lastBegun(by: user, in: connection),
+            lastActiveAt: lastActive(user, in: connection),
             paidThisMonth: paid(
                 by: user, since: SpendingLimits.Window.month.start(of: now), in: connection))
     }

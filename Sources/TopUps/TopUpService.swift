@@ -17,7 +17,7 @@ package struct TopUpService: Sendable {
     /// Users that are asked for at a time.
     static let maximumUsers = 50
     /// The member of an invoice's metadata that names the purchase.
-    static let purchaseKey = "cuebx_top_up_id"
+    static let purchaseKey = CareerBillingService.topUpKey
 
     let stripe: StripeClient
     package let database: any Database
@@ -65,9 +65,24 @@ package struct TopUpService: Sendable {
                     logger.warning(
                         "an automatic top-up was put off",
                         metadata: ["user_id": "\(user.text)", "error": "\(error)"])
+                    await putOff(user)
                 }
             }
             if !moved { return }
+        }
+    }
+
+    /// Lets the others go first: whoever fails again and again would be looked at first for good.
+    private func putOff(_ user: UUID) async {
+        do {
+            _ = try await change(user) { [clock] state in
+                state.putOff(at: clock.now())
+                return ((), [])
+            }
+        } catch {
+            logger.warning(
+                "an automatic top-up stays due",
+                metadata: ["user_id": "\(user.text)", "error": "\(error)"])
         }
     }
 
@@ -79,7 +94,7 @@ package struct TopUpService: Sendable {
                 try TopUpRows.find(user, at: now, in: $0)
             }), known.dueAt.map({ $0 <= now }) ?? false
         else { return true }
-        let situation = try await situation(of: user, known)
+        let situation = try await situation(of: user, known, at: now)
         let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
         let step = try await change(user) { state in
             state.proceed(situation, id: id, at: now)
@@ -93,13 +108,13 @@ package struct TopUpService: Sendable {
     }
 
     private func situation(
-        of user: UUID, _ known: TopUpState
+        of user: UUID, _ known: TopUpState, at now: Timestamp
     ) async throws -> TopUpState.Situation {
         let standing = try await ledger.look(at: AskTopUpStanding(userID: user))
         let offer = try await offer(of: known.consent.terms.packID)
         let isLow = standing.available < known.consent.below
         // Stripe is asked only if a try may follow.
-        let mayTry = known.isOn && isLow && standing.mayBuy && known.inFlight?.isTrying != true
+        let mayTry = isLow && standing.mayBuy && known.mayTry(at: now)
         return TopUpState.Situation(
             isLow: isLow, mayBuy: standing.mayBuy, offer: offer,
             card: mayTry ? try await card(of: user) : nil)

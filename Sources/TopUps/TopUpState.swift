@@ -9,7 +9,8 @@ package struct TopUpState: Sendable, Equatable {
     package static let maximumTries: Int64 = 4
     /// From a try that failed to the next one, in seconds.
     package static let retryPause: Int64 = 86_400
-    /// From the beginning of a purchase to the beginning of the next one, in seconds.
+    /// From the latest that was begun, tried or paid to the beginning of the next purchase, in
+    /// seconds.
     package static let purchasePause: Int64 = 3_600
     /// For how long after a card was given up the automatic top-up cannot be switched on, in
     /// seconds.
@@ -32,11 +33,13 @@ package struct TopUpState: Sendable, Equatable {
     }
 
     /// A card that pays no more: from its first failed try until something is paid, or the user
-    /// agrees anew.
+    /// agrees anew with another card or after it was given up.
     package struct Outage: Sendable, Equatable {
         package let since: Timestamp
         package internal(set) var failedTries: Int64
         package internal(set) var nextTryAt: Timestamp
+        /// The card of the latest try; `nil`: there was none.
+        package internal(set) var card: String?
     }
 
     /// What is asked for outside of the rules, at the time of a decision.
@@ -83,15 +86,16 @@ package struct TopUpState: Sendable, Equatable {
     package internal(set) var purchase: TopUpPurchase?
     /// When it is to be looked at; `nil`: at the next charge that leaves too little.
     package internal(set) var dueAt: Timestamp?
-    /// When the last purchase was begun.
-    package internal(set) var lastBegunAt: Timestamp?
-    /// Purchases that were paid, by their latest tries, in the UTC month of the decision.
+    /// When a purchase was last begun, tried or paid.
+    package internal(set) var lastActiveAt: Timestamp?
+    /// Paid purchases whose latest try was, or whose payment was heard of, in the UTC month of the
+    /// decision.
     package internal(set) var paidThisMonth: Int64
 
     package init(
         userID: UUID, consent: TopUpConsent, consentedAt: Timestamp? = nil, off: Off? = nil,
         outage: Outage? = nil, purchase: TopUpPurchase? = nil, dueAt: Timestamp? = nil,
-        lastBegunAt: Timestamp? = nil, paidThisMonth: Int64 = 0
+        lastActiveAt: Timestamp? = nil, paidThisMonth: Int64 = 0
     ) {
         self.userID = userID
         self.consent = consent
@@ -100,7 +104,7 @@ package struct TopUpState: Sendable, Equatable {
         self.outage = outage
         self.purchase = purchase
         self.dueAt = dueAt
-        self.lastBegunAt = lastBegunAt
+        self.lastActiveAt = lastActiveAt
         self.paidThisMonth = paidThisMonth
     }
 
@@ -125,10 +129,16 @@ package struct TopUpState: Sendable, Equatable {
     }
 
     /// Keeps what the user says; whether they may was judged before.
-    package mutating func set(_ new: TopUpConsent, isOn: Bool, at now: Timestamp) {
+    ///
+    /// - Parameter card: the one that would be charged; `nil` if that was not asked.
+    package mutating func set(
+        _ new: TopUpConsent, isOn: Bool, card: String? = nil, at now: Timestamp
+    ) {
         if Self.needsProof(of: new, isOn: isOn, after: self) {
             consentedAt = now
-            outage = nil
+            // The same card has only the tries that are left, unless it was given up and barred.
+            let isOtherCard = card != nil && card != outage?.card
+            if isOtherCard || off?.reason == .cardDeclined { outage = nil }
             // What waits for its next try was asked for under what was agreed to before.
             if inFlight != nil, purchase?.isTrying != true { purchase?.status = .givingUp }
         }
@@ -173,7 +183,7 @@ package struct TopUpState: Sendable, Equatable {
             news = [.off(.packChanged)]
         }
         guard let inFlight else { return (begin(situation, id: id, at: now), news) }
-        if isUnderWay(inFlight, at: now) {
+        if isUnderWay(inFlight, at: now), mayCharge(situation) {
             self.dueAt = now.adding(seconds: Self.lease)
             return (.charge(inFlight), news)
         }
@@ -197,18 +207,27 @@ package struct TopUpState: Sendable, Equatable {
     ) -> Step {
         // Nothing that is held back is made up later: the next charge asks anew.
         dueAt = nil
-        let isTooSoon =
-            lastBegunAt.map { now < $0.adding(seconds: Self.purchasePause) } ?? false
-            || outage.map { now < $0.nextTryAt } ?? false
-        guard mayCharge(situation), !isTooSoon else { return .rest }
+        guard mayCharge(situation), !isTooSoon(at: now) else { return .rest }
         purchase = TopUpPurchase(
             id: id, userID: userID, terms: consent.terms, begunAt: now, triedAt: now)
-        lastBegunAt = now
         return tryOnce(situation.card, at: now)
     }
 
+    private func isTooSoon(at now: Timestamp) -> Bool {
+        if let outage, now < outage.nextTryAt { return true }
+        guard inFlight == nil, let lastActiveAt else { return false }
+        return now < lastActiveAt.adding(seconds: Self.purchasePause)
+    }
+
     private func mayCharge(_ situation: Situation) -> Bool {
-        isOn && situation.isLow && situation.mayBuy && paidThisMonth < consent.monthlyMaximum
+        situation.isLow && situation.mayBuy && mayChargeAtAll
+    }
+
+    private var mayChargeAtAll: Bool { isOn && paidThisMonth < consent.monthlyMaximum }
+
+    /// Whether a try may begin now, for all that is known here.
+    func mayTry(at now: Timestamp) -> Bool {
+        mayChargeAtAll && inFlight?.isTrying != true && !isTooSoon(at: now)
     }
 
     private mutating func tryOnce(_ card: String?, at now: Timestamp) -> Step {
@@ -218,6 +237,7 @@ package struct TopUpState: Sendable, Equatable {
         next.isTrying = true
         next.card = card
         purchase = next
+        lastActiveAt = now
         dueAt = now.adding(seconds: Self.lease)
         return .charge(next)
     }
@@ -229,6 +249,11 @@ package struct TopUpState: Sendable, Equatable {
 }
 
 extension TopUpState {
+    /// What has failed is done again later, after what is due of others.
+    mutating func putOff(at now: Timestamp) {
+        if let dueAt, dueAt <= now { self.dueAt = now.adding(seconds: Self.lease) }
+    }
+
     /// The same as it is loaded at another time.
     package mutating func load(dueAt: Timestamp?, paidThisMonth: Int64) {
         self.dueAt = dueAt

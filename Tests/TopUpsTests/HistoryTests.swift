@@ -39,18 +39,31 @@ struct HistoryTests {
         where late < early.adding(seconds: 3_600) {
             faults.append("two were begun within an hour")
         }
-        // By the month of the decision, in the order of the charges.
+        for (early, late) in zip(world.charges, world.charges.dropFirst())
+        where late.maximum != nil && late.at < early.at.adding(seconds: 3_600) {
+            faults.append("two were charged within an hour")
+        }
+        // What the user pays on a page counts too.
         var counts: [Timestamp: Int64] = [:]
         for charge in world.charges {
-            let month = SpendingLimits.Window.month.start(of: charge.decidedAt)
+            let month = SpendingLimits.Window.month.start(of: charge.at)
             counts[month, default: 0] += 1
-            if counts[month, default: 0] > charge.maximum { faults.append("above the cap") }
+            if let maximum = charge.maximum, counts[month, default: 0] > maximum {
+                faults.append("above the cap")
+            }
         }
         for (id, tries) in Dictionary(grouping: world.tries, by: \.purchase) {
             if tries.count > 4 { faults.append("\(id) was tried \(tries.count) times") }
             for (early, late) in zip(tries, tries.dropFirst())
             where late.at < early.at.adding(seconds: 86_400) {
                 faults.append("two tries within a day")
+            }
+        }
+        for (outage, failures) in Dictionary(grouping: world.failures, by: \.outage) {
+            if failures.count > 4 { faults.append("\(failures.count) tries of outage \(outage)") }
+            for (early, late) in zip(failures, failures.dropFirst())
+            where late.at < early.at.adding(seconds: 86_400) {
+                faults.append("two tries of an outage within a day")
             }
         }
         for (outage, mails) in Dictionary(grouping: world.mails.filter(\.isOfCard), by: \.outage)

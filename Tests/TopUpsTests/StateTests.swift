@@ -32,14 +32,15 @@ struct StateTests {
         return nil
     }
 
-    @Test("One is in flight, one an hour, and what was held back is not made up")
+    @Test("One is in flight, one an hour of its payment, and what was held back is not made up")
     func pauses() throws {
         var state = state()
         let first = try #require(due(&state, at: now))
         #expect(due(&state, at: now) == nil)
-        state.paid(first.id, by: "in_1")
-        #expect(due(&state, at: now.adding(seconds: 3_599)) == nil && state.dueAt == nil)
-        #expect(due(&state, at: now.adding(seconds: 3_600)) != nil)
+        let paid = now.adding(seconds: 1_800)
+        state.paid(first.id, by: "in_1", at: paid)
+        #expect(due(&state, at: paid.adding(seconds: 3_599)) == nil && state.dueAt == nil)
+        #expect(due(&state, at: paid.adding(seconds: 3_600)) != nil)
     }
 
     @Test("Nothing is bought while it is off, not low, not allowed, above the maximum")
@@ -121,8 +122,50 @@ struct StateTests {
         }
         #expect(given.id == tried.id)
         // It was paid all the same: it is granted and not charged again.
-        state.paid(tried.id, by: "in_1")
+        state.paid(tried.id, by: "in_1", at: later)
         #expect(state.purchase?.status == .paid && !state.isOn)
+    }
+
+    @Test("A try that is taken up again is judged anew: not low, or not allowed, it is given up")
+    func takenUpAgain() throws {
+        let later = now.adding(seconds: TopUpState.lease)
+        for (isLow, mayBuy) in [(false, true), (true, false)] {
+            var state = state()
+            let tried = try #require(due(&state, at: now))
+            let situation = TopUpState.Situation(
+                isLow: isLow, mayBuy: mayBuy, offer: World.pack, card: nil)
+            let step = state.proceed(situation, id: UUID(), at: later).step
+            guard case .giveUp(let given) = step, given.id == tried.id else {
+                Issue.record("\(isLow), \(mayBuy): \(step)")
+                continue
+            }
+        }
+    }
+
+    @Test("A try for a pack is not paid once another is agreed to")
+    func otherPackMeanwhile() throws {
+        var state = state()
+        let tried = try #require(due(&state, at: now))
+        let other = TopUpConsent(
+            terms: World.other, below: state.consent.below, monthlyMaximum: 3)
+        state.set(other, isOn: true, at: now)
+        #expect(!state.isUnderWay(tried, at: now))
+    }
+
+    @Test("Who withdraws and agrees again has the tries that are left, with another card all")
+    func agreedAnew() throws {
+        for (card, failed) in [("pm_1", 2), ("pm_2", 1)] as [(String, Int64)] {
+            var state = state()
+            let tried = try #require(due(&state, at: now))
+            _ = state.declined(tried.id, try: 1, code: "insufficient_funds", at: now)
+            state.set(state.consent, isOn: false, at: now)
+            state.gaveUp(tried.id)
+            state.set(state.consent, isOn: true, card: card, at: now)
+            let later = now.adding(seconds: TopUpState.retryPause)
+            let next = try #require(due(&state, at: later))
+            _ = state.declined(next.id, try: 1, code: "insufficient_funds", at: later)
+            #expect(state.outage?.failedTries == failed)
+        }
     }
 
     @Test("A second invoice of one purchase is not paid")

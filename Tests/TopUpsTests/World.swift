@@ -15,11 +15,18 @@ struct World {
         var answers: [String: String?] = [:]
     }
 
-    /// A charge that went through.
+    /// Money that went through.
     struct Charge {
         let purchase: UUID
-        let decidedAt: Timestamp
-        let maximum: Int64
+        let at: Timestamp
+        /// What was agreed to then; `nil`: the user paid on the invoice's page.
+        let maximum: Int64?
+    }
+
+    /// A try that failed, as it was counted.
+    struct Failure {
+        let outage: Int
+        let at: Timestamp
     }
 
     /// What was told of a card, and when its outage began.
@@ -46,17 +53,23 @@ struct World {
     var begun: [Timestamp] = []
     var tries: [(purchase: UUID, at: Timestamp, number: Int64)] = []
     var charges: [Charge] = []
+    var failures: [Failure] = []
     var granted: [UUID: Int] = [:]
     var mails: [Mail] = []
     var offers = World.pack
     /// What the card does now: `nil` pays, else the code of the decline.
     var card: String?
+    /// The card that the customer has now, and the one that failed last.
+    var cardName = "pm_1"
+    var failedCard: String?
     var isLow = true
     var mayBuy = true
     /// Paid purchases whose event has not come yet.
     var events: [UUID] = []
-    /// Outages are numbered: a payment, or a new consent, begins the next.
+    /// Outages are numbered: a payment begins the next, or a new consent with another card or after
+    /// the card was given up.
     var outage = 0
+    /// When purchases were tried last or heard to be paid, whatever is later.
     var paid: [UUID: Timestamp] = [:]
     var faults: [String] = []
 
@@ -90,12 +103,11 @@ struct World {
         case 30..<55: work()
         case 55..<65: hear()
         case 65..<75: pass()
-        case 75..<80:
-            card = chance(50) ? nil : ["insufficient_funds", "lost_card"][chance(80) ? 0 : 1]
+        case 75..<80: changeCard()
         case 80..<85: isLow.toggle()
         case 85..<87: mayBuy.toggle()
-        case 87..<88: offers = chance(50) ? World.pack : World.other
-        case 88..<91: payOnPage()
+        case 87..<89: offers = chance(50) ? World.pack : World.other
+        case 89..<91: payOnPage()
         case 91..<93: _ = state.switchOff(.moneyReturned, at: now)
         default:
             isUsers = true
@@ -116,20 +128,27 @@ struct World {
         now = now.adding(seconds: spans.randomElement(using: &random)!)
     }
 
+    private mutating func changeCard() {
+        card = chance(50) ? nil : ["insufficient_funds", "lost_card"][chance(80) ? 0 : 1]
+        if chance(20) { cardName = ["pm_1", "pm_2"].randomElement(using: &random)! }
+    }
+
     private mutating func user() {
         load()
         let isOn = chance(70)
         let consent = TopUpConsent(
-            terms: chance(80) ? state.consent.terms : offers, below: state.consent.below,
+            terms: chance(60) ? state.consent.terms : offers, below: state.consent.below,
             monthlyMaximum: Int64.random(in: 1...4, using: &random))
         if isOn && state.isBarred(at: now) { return }
-        if TopUpState.needsProof(of: consent, isOn: isOn, after: state) { outage += 1 }
-        state.set(consent, isOn: isOn, at: now)
+        let isRestart = failedCard != cardName || state.off?.reason == .cardDeclined
+        if TopUpState.needsProof(of: consent, isOn: isOn, after: state), isRestart { outage += 1 }
+        state.set(consent, isOn: isOn, card: cardName, at: now)
     }
 
     private mutating func payOnPage() {
         guard let open = state.inFlight, invoices[open.id]?.status == .open else { return }
         invoices[open.id]?.status = .paid
+        charges.append(Charge(purchase: open.id, at: now, maximum: nil))
         events.append(open.id)
     }
 
@@ -138,7 +157,7 @@ struct World {
     private mutating func work() {
         load()
         let situation = TopUpState.Situation(
-            isLow: isLow, mayBuy: mayBuy, offer: offers, card: "pm_1")
+            isLow: isLow, mayBuy: mayBuy, offer: offers, card: cardName)
         let before = state.purchase
         let id = UUID.version7(at: now, randomness: .random(in: .min ... .max, using: &random))
         let (step, news) = state.proceed(situation, id: id, at: now)
@@ -171,16 +190,28 @@ struct World {
             invoice.charges += 1
             charges.append(
                 Charge(
-                    purchase: purchase.id, decidedAt: purchase.triedAt,
-                    maximum: state.consent.monthlyMaximum))
+                    purchase: purchase.id, at: now, maximum: state.consent.monthlyMaximum))
             events.append(purchase.id)
+            judge(purchase)
         }
         invoice.answers[key] = .some(answer)
         invoices[purchase.id] = invoice
         // Killed before the answer is kept.
         if chance(15) { return }
         guard let answer else { return settle(purchase.id) }
+        let before = state.outage
         tell(state.declined(purchase.id, try: purchase.tries, code: answer, at: now))
+        guard state.outage != before else { return }
+        failures.append(Failure(outage: outage, at: purchase.triedAt))
+        failedCard = purchase.card
+    }
+
+    /// A card was charged just now, by a try that was decided on a moment or long ago.
+    private mutating func judge(_ purchase: TopUpPurchase) {
+        if !state.isOn || !mayBuy || !isLow { faults.append("a charge that may not be") }
+        if !purchase.terms.sellsTheSame(as: state.consent.terms) {
+            faults.append("a charge for what is agreed to no longer")
+        }
     }
 
     private mutating func found(_ purchase: TopUpPurchase) {
@@ -210,9 +241,10 @@ struct World {
         if granted[id] == nil {
             granted[id] = 1
             outage += 1
-            paid[id] = state.purchase.flatMap { $0.id == id ? $0.triedAt : nil } ?? now
+            failedCard = nil
+            paid[id] = now
         }
-        state.paid(id, by: id.text)
+        state.paid(id, by: id.text, at: now)
     }
 
     private mutating func tell(_ news: [TopUpState.News]) {

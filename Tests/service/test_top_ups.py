@@ -6,7 +6,7 @@ import uuid
 
 from conftest import DAY, PASSWORD, PROVIDER, ROOT, together
 from test_packs import (
-    HUNDRED, LASTING, bought, dispute, give_back, grants, left, opened, subjects)
+    HUNDRED, LASTING, bought, dispute, give_back, grants, left, opened, payment, subjects)
 from test_payments import buy, knob, press, sdk, settle
 from test_payments_provider import requests
 from test_plan_moves import at_stripe
@@ -65,6 +65,11 @@ def early_in_a_month(service):
     now = time.gmtime(service.now)
     days = calendar.monthrange(now.tm_year, now.tm_mon)[1]
     service.advance((days - now.tm_mday + 1) * DAY)
+
+
+def late_in_a_month(service):
+    now = time.gmtime(service.now)
+    service.advance((calendar.monthrange(now.tm_year, now.tm_mon)[1] - now.tm_mday) * DAY)
 
 
 def journal(user):
@@ -195,6 +200,7 @@ def tries(user):
 
 
 def test_a_failed_top_up_can_be_paid_on_its_page_until_it_is_given_up(own_service):
+    late_in_a_month(own_service)
     user = payer(own_service)
     agree(user)
     set_card(user, "authenticate")
@@ -202,9 +208,12 @@ def test_a_failed_top_up_can_be_paid_on_its_page_until_it_is_given_up(own_servic
     assert mails(user) == [DECLINED]
     [invoice] = [invoice for invoice in sdk(own_service).v1.invoices.list().data
                  if invoice.status == "open"]
+    own_service.advance(DAY - int(own_service.now) % DAY)
     assert press(invoice.hosted_invoice_url, "authenticate")[0] == 303
     settle(own_service)
     assert left(user) == "104.00" and mails(user) == [DECLINED, BOUGHT]
+    # It counts in the month in which it is paid.
+    assert user.get(PATH).json["bought_this_month"] == 1
     own_service.advance(2 * DAY)
     assert len(grants(user)) == 1 and mails(user) == [DECLINED, BOUGHT]
 
@@ -320,6 +329,30 @@ def test_a_deletion_takes_all_of_it_along(module_service):
         assert service.rows(f"SELECT 1 FROM {table} WHERE user_id = ?", uuid.UUID(user.id)) == []
 
 
+def test_a_deletion_voids_the_invoice_that_a_card_did_not_pay(module_service):
+    user = payer(module_service)
+    agree(user)
+    set_card(user, "decline")
+    run_low(user)
+    [invoice] = [invoice for invoice in sdk(module_service).v1.invoices.list(
+        {"customer": customer(user)}).data if invoice.status == "open"]
+    assert module_service.call("DELETE", "/auth/me", headers=user.auth).status == 200
+    assert sdk(module_service).v1.invoices.retrieve(invoice.id).status == "void"
+
+
+def test_an_invoice_that_stripe_refuses_to_make_is_a_decline(own_service):
+    for path in ("/v1/invoices", "/v1/invoiceitems"):
+        user = payer(own_service)
+        agree(user)
+        knob(own_service, "/_test/faults", {
+            "method": "POST", "path_prefix": path, "kind": "status", "status": 400, "times": 1})
+        run_low(user)
+        assert mails(user) == [DECLINED] and left(user) == "4.00", path
+        assert user.get(PATH).json["next_try_at"]
+        own_service.advance(DAY)
+        assert mails(user) == [DECLINED, BOUGHT] and left(user) == "104.00", path
+
+
 def give(user, grant):
     return user.post(f"/career/credits/top-ups/{grant['id']}/refund")
 
@@ -373,6 +406,24 @@ def test_what_cannot_be_given_back_is_told_why(own_service):
     service.advance(14 * DAY)
     assert give(user, grants(user)[-1]).code == "too_late"
     assert refunds(service) == []
+
+
+def test_a_pack_whose_refund_is_on_its_way_stays_frozen(own_service):
+    service = own_service
+    user = payer(service)
+    user.adjust("-5")
+    session = bought(service, user)
+    [grant] = grants(user)
+    pending = knob(service, "/_test/refunds", {
+        "payment_intent": payment(service, session), "status": "pending"})
+    # Stripe refuses another: this one counts.
+    assert give(user, grant).json["status"] == "pending"
+    settle(service)
+    assert user.validate().json["code"] == "quota_exceeded"
+    assert give(user, grant).json["status"] == "pending"
+    knob(service, "/_test/refunds", {"refund": pending["id"], "status": "failed"})
+    settle(service)
+    assert left(user) == "100.00"
 
 
 def test_a_refund_that_stripe_does_not_answer_is_finished(own_service):
