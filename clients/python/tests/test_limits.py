@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import cuebx
 import pytest
 from cuebx import limits
-from cuebx.spool_format import todo
+from cuebx.spool_format import Todo, todo
 
 NO_JSON = [float("nan"), float("inf"), "\ud800", {"a": object()}, Decimal("1"), uuid.UUID(int=1)]
 
@@ -61,5 +61,5 @@ def test_a_usages_records_may_lie_in_any_order():
     start = {"r": "open", "usage_id": "a", "user_id": "u"}
     end = {"r": "outcome", "usage_id": "a", "operations": [{"op": "commit"}]}
     done = {"r": "done", "usage_id": "a"}
-    assert todo([start, end]) == todo([end, start]) == [("a", "u", [{"op": "commit"}])]
+    assert todo([start, end]) == todo([end, start]) == [Todo("a", "u", [{"op": "commit"}])]
     assert todo([done, start, end]) == todo([start, done, end]) == todo([end, start, done]) == []

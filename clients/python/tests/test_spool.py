@@ -4,13 +4,14 @@ import json
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from cuebx.errors import SpoolUnavailable
 from cuebx.events import Events
 from cuebx.spool import Spool
-from cuebx.spool_format import HEADER, UnknownVersion, decode, encode, todo
+from cuebx.spool_format import HEADER, Todo, UnknownVersion, decode, encode, todo
 
 VECTORS = json.loads((Path(__file__).resolve().parents[2] / "scenarios/vectors/spool.json").read_text())
 
@@ -22,8 +23,8 @@ def test_what_is_left_to_do_of_a_file(vector):
         with pytest.raises(UnknownVersion):
             decode(data)
     else:
-        found = [{"usage_id": usage, "operations": operations}
-                 for usage, _, operations in todo(decode(data))]
+        found = [{"usage_id": left.usage_id, "operations": left.operations}
+                 for left in todo(decode(data))]
         assert found == vector["todo"]
 
 
@@ -90,7 +91,7 @@ def test_a_file_in_use_is_not_taken_over_and_one_that_was_left_is(make):
     there = threading.Event()
     make(lambda todo: (found.append(todo), there.set()))
     assert there.wait(10)
-    assert found == [("a", "u", None)]
+    assert found == [Todo("a", "u")]
 
 
 def test_a_file_is_removed_once_nothing_in_it_is_left_to_be_told(make, tmp_path):
@@ -155,3 +156,20 @@ def test_many_records_share_a_sync(make, monkeypatch):
     for _ in range(100):
         assert left.acquire(timeout=10)
     assert len(syncs) <= 3
+
+
+def test_a_part_of_an_outcome_ends_no_call_that_runs_on_after_its_client_was_closed(make, tmp_path):
+    spool, found = make(), []
+    assert written(spool, opened("a")) is None
+    spool.close({"a"})
+    part = {"r": "outcome", "usage_id": "a", "operations": [{"op": "record"}]}
+    assert written(spool, {**part, "is_part": True}) is None
+    other = make(found.append, adopt_every=0.01)
+    with other.condition:
+        assert other.condition.wait_for(lambda: other.has_looked, 10)
+    assert found == []
+    assert written(spool, {**part, "operations": [{"op": "last"}]}) is None
+    deadline = time.monotonic() + 10
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert found == [Todo("a", "u", [{"op": "last"}])]

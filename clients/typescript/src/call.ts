@@ -135,13 +135,16 @@ export class Call {
         source: AsyncIterable<Chunk> | Iterable<Chunk>,
     ): AsyncGenerator<Chunk, void, undefined> {
         for await (const chunk of source) {
-            this.produced(chunk);
+            await this.produced(chunk);
             yield chunk;
         }
     }
 
-    /** Counts a chunk that is handed out, for streams that are no iterables. */
-    produced(chunk: unknown): void {
+    /**
+     * Counts a chunk that is handed out, for streams that are no iterables. What it returns, of a call
+     * that runs unasked, is to be awaited before: then the first is on the disk, should this process die.
+     */
+    produced(chunk: unknown): Promise<void> | undefined {
         this.check();
         if (!this.production) {
             this.production = new Production();
@@ -149,7 +152,22 @@ export class Call {
         }
         this.production.add(chunk);
         if (!isPreamble(chunk)) this.production.chunks++;
+        if (this.isJournaled && this.production.chunks === 1 && !isPreamble(chunk)) {
+            return this.noteFirst(this.production);
+        }
         if (this.production.uncaptured >= this.tokensATenth) this.capture(this.production);
+        return undefined;
+    }
+
+    /** Throws SpoolUnavailable: what could not be told after all is not handed out. */
+    private noteFirst(production: Production): Promise<void> {
+        const noted = this.notePart(production, true).catch((error: unknown) => {
+            production.chunks--;
+            throw error;
+        });
+        // Who does not wait for it hands it out all the same.
+        noted.catch(() => undefined);
+        return noted;
     }
 
     /**
@@ -160,6 +178,7 @@ export class Call {
         if (this.hasEnded) throw new CueBXError("The call has ended already.");
         this.hasEnded = true;
         const operations = this.outcome(error);
+        if (operations.length > 0 && !this.isJournaled) this.engine.outage.ran(this.asking, this.userId);
         ended(this.span, operations, this.failure?.type);
         if (operations.length === 0) return this.engine.records.drop(this.usage);
         const written = this.engine.finish(this.usage, operations);
@@ -177,7 +196,7 @@ export class Call {
     }
 
     private capture(production: Production): void {
-        if (this.isJournaled) return this.notePart(production);
+        if (this.isJournaled) return void this.notePart(production, false);
         // Without a model the service would take all that is held.
         if (!this.model || this.usage.isTakenWhole) return;
         if (!this.usage.isOpen || !this.engine.canCapture) return;
@@ -192,9 +211,10 @@ export class Call {
     }
 
     /** Of a call that runs unasked: what it has handed out so far, should this process die. */
-    private notePart(production: Production): void {
+    private async notePart(production: Production, mustSync: boolean): Promise<void> {
         if (production.chunks === 0 || !this.usage.isOpen) return;
-        this.engine.records.notePart(this.usage, this.record(production.metrics(production.total)));
+        const record = this.record(production.metrics(production.total));
+        await this.engine.records.notePart(this.usage, record, mustSync);
     }
 
     /**

@@ -207,8 +207,7 @@ export class Engine {
             else written.set();
         };
         if (isSpooled) {
-            const record = { r: "outcome", usage_id: usage.usageId, operations, at: Date.now() };
-            this.spool.append(record, send);
+            this.spool.append(usage.outcome(operations), send);
         } else {
             send();
         }
@@ -307,7 +306,7 @@ export class Engine {
         }
         this.keep(usage);
         for (const operation of operations) {
-            if (operation.op === "record") this.outage.adopt(usage.usageId, operation);
+            if (operation.op === "record") this.outage.adopt(usage.usageId, operation, left.counted);
         }
         this.sendOutcome(usage, operations, () => undefined);
     }

@@ -34,6 +34,10 @@ export class Entry {
     private isOutage = false;
     /** It runs unasked: what validate may have held, the record of the call commits. */
     private isJournaled = false;
+    /** It ran unasked and ended with nothing to record: what validate may have held is given back. */
+    private isDropped = false;
+    /** What came of the validate. */
+    private result?: Result;
 
     constructor(
         private readonly engine: Engine, private readonly asking: Asking, private readonly span?: Span,
@@ -104,7 +108,7 @@ export class Entry {
         }
         this.isJournaled = true;
         engine.sender.drop(this.operation);
-        const usage = await engine.records.begin(journal);
+        const usage = await engine.records.begin(journal, () => this.dropped());
         const call = new Call(engine, asking, usage, span);
         granted(span, asking.feature, asking.requestId, usage.usageId, usage.creditsReserved);
         if (!abort?.aborted) return call;
@@ -133,7 +137,8 @@ export class Entry {
     }
 
     private answered(result: Result): void {
-        if (this.isJournaled) return;
+        this.result = result;
+        if (this.isJournaled) return this.isDropped ? this.leftOver(result) : undefined;
         if (result instanceof NoAnswer) {
             return this.notAnswered(
                 new Unavailable(`The service could not be asked: ${result.message}.`), result);
@@ -167,6 +172,19 @@ export class Entry {
         this.isOutage = mayOpen && !this.signal.isSet && outage.isOf(this.operation, result, this.askedAt);
         this.resolve(error);
         if (!this.isOutage) this.askOn();
+    }
+
+    /** The call ran unasked, and no record of it commits what validate may have held. */
+    private dropped(): void {
+        this.isDropped = true;
+        if (this.result) this.leftOver(this.result);
+    }
+
+    private leftOver(result: Result): void {
+        if (result instanceof NoAnswer) return this.askOn();
+        const error = this.errorOf(result);
+        if (error instanceof Unavailable) return this.askOn();
+        if (!error) this.engine.giveBack(this.engine.register(result, this.asking.options.holdSeconds));
     }
 
     /**

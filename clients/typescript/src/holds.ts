@@ -23,8 +23,16 @@ export class Usage {
     isBusy = false;
     /** Of a call that runs unasked: what `record` is told of it, but for what it used. */
     journal?: Body;
+    /** Called if such a call ends with nothing to tell. */
+    dropped?: () => void;
 
     constructor(readonly usageId: string, readonly userId: string) {}
+
+    /** As the spool has it; of a call that runs unasked with what it counts, for whoever adopts it. */
+    outcome(operations: SpoolRecord[]): SpoolRecord {
+        const counted = this.journal ? { counted: this.creditsReserved } : {};
+        return { r: "outcome", usage_id: this.usageId, operations, at: Date.now(), ...counted };
+    }
 }
 
 /** An older service: it has no such address, or no such operation of a batch. */

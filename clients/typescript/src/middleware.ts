@@ -76,7 +76,7 @@ function handedOn(call: Call, stream: ReadableStream<unknown>): ReadableStream<u
                     await call.end();
                     return controller.close();
                 }
-                call.produced(value);
+                await call.produced(value);
                 controller.enqueue(value);
             } catch (error) {
                 await call.end(error);

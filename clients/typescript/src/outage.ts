@@ -25,6 +25,8 @@ const OUTAGE_STATUSES = new Set([502, 503]);
 const HOLDS_FILE = "holds.json";
 const MOST_FEATURES = 4_096;
 const JOURNAL = "journal-";
+/** So many of the requests that ran last are known. */
+const MOST_FINISHED = 16_384;
 
 /** Nothing runs while the service cannot be asked. */
 export interface FailClosed {
@@ -99,6 +101,8 @@ interface Held {
 export class Outage {
     private readonly policy?: FailOpenWithJournal;
     private readonly held = new Map<string, Held>();
+    /** Requests that ran, and do not count any more; the oldest is first. */
+    private readonly finished = new Set<string>();
     private readonly holds: Map<string, string>;
     private isChanged = false;
     /** When the first call ran unasked: by the monotonic clock, and in Unix seconds. */
@@ -181,8 +185,8 @@ export class Outage {
 
     /**
      * Undefined if it may not run. Throws InvalidToken if the host says that the token is not good;
-     * AlreadyRunning, AlreadyFinished if the same call ran unasked before. `ranAt`: by the service's
-     * clock, in Unix seconds.
+     * AlreadyRunning, AlreadyFinished if the same call ran before, as far as this process knows.
+     * `ranAt`: by the service's clock, in Unix seconds.
      */
     async open(
         asking: Asking, ranAt: number, isRunning: (usageId: string) => boolean,
@@ -190,8 +194,9 @@ export class Outage {
         const userId = await this.userOf(asking.token.text);
         const hash = String(asking.body.payload_hash);
         const usageId = usageOf(userId, asking.requestId, hash);
-        if (this.held.has(usageId)) {
-            const [kind, code, status] = isRunning(usageId)
+        const isHeld = this.held.has(usageId);
+        if (isHeld || this.finished.has(usageId)) {
+            const [kind, code, status] = isHeld && isRunning(usageId)
                 ? [AlreadyRunning, "replayed", 200] as const
                 : [AlreadyFinished, "request_already_finished", 409] as const;
             throw new kind("This request has run already.", { status, code, usageId });
@@ -255,18 +260,43 @@ export class Outage {
         return [...this.held.values()].reduce((sum, each) => sum + each.micros, 0n);
     }
 
-    /** What a process before this one ran counts until it is told. */
-    adopt(usageId: string, body: Body): void {
+    /**
+     * What a process before this one ran counts until it is told: what it counted there; of an older
+     * client's that is not known.
+     */
+    adopt(usageId: string, body: Body, counted?: unknown): void {
+        const isKnown = typeof counted === "string" && limits.CREDITS.test(counted);
+        const credits = isKnown ? counted : this.holds.get(String(body.feature_key)) ?? "0";
         const ranAt = Date.parse(String(body.ran_at)) / 1000;
         this.held.set(usageId, {
-            userId: String(body.user_id), micros: micros(this.holds.get(String(body.feature_key)) ?? "0"),
+            userId: String(body.user_id), micros: micros(credits),
             ranAt: Number.isNaN(ranAt) ? this.clocks.unix() : ranAt,
         });
     }
 
-    /** It is acknowledged, or has not delivered anything. */
+    /** It has not delivered anything. */
     forget(usageId: string): void {
         this.held.delete(usageId);
+    }
+
+    acknowledged(usageId: string): void {
+        this.held.delete(usageId);
+        this.finish(usageId);
+    }
+
+    /** A call that the service has granted ends: it would not run again. */
+    ran(asking: Asking, userId: string): void {
+        // Only what the host names may be asked for again.
+        if (!this.policy || !asking.options.requestId) return;
+        this.finish(usageOf(userId, asking.requestId, String(asking.body.payload_hash)));
+    }
+
+    private finish(usageId: string): void {
+        this.finished.delete(usageId);
+        this.finished.add(usageId);
+        if (this.finished.size <= MOST_FINISHED) return;
+        const [oldest] = this.finished;
+        if (oldest !== undefined) this.finished.delete(oldest);
     }
 }
 

@@ -11,25 +11,35 @@ export class Records {
     constructor(private readonly engine: Engine) {}
 
     /** Once its beginning is on the disk. Throws SpoolUnavailable. */
-    async begin(journal: Journal): Promise<Usage> {
+    async begin(journal: Journal, dropped: () => void): Promise<Usage> {
         const usage = new Usage(journal.usageId, journal.userId);
         usage.creditsReserved = journal.credits;
         usage.journal = journal.body;
+        usage.dropped = dropped;
         this.engine.keep(usage);
         const open = { r: "open", usage_id: usage.usageId, user_id: usage.userId, at: Date.now() };
-        const failure = await new Promise<Error | undefined>((resolve) => {
-            this.engine.spool.append(open, resolve);
-        });
-        if (!failure) return usage;
-        this.drop(usage);
-        throw new SpoolUnavailable("The spool cannot be written.");
+        try {
+            await this.synced(open);
+        } catch (error) {
+            this.drop(usage);
+            throw error;
+        }
+        return usage;
     }
 
-    /** What a stream has handed out so far, should this process die. */
-    notePart(usage: Usage, record: SpoolRecord): void {
-        this.engine.spool.append({
-            r: "outcome", usage_id: usage.usageId, operations: [record], at: Date.now(),
+    /** What a stream has handed out so far, should this process die; once it is on the disk, if it must be. */
+    notePart(usage: Usage, record: SpoolRecord, mustSync: boolean): Promise<void> {
+        const part = { ...usage.outcome([record]), is_part: true };
+        if (mustSync) return this.synced(part);
+        this.engine.spool.append(part);
+        return Promise.resolve();
+    }
+
+    private async synced(record: SpoolRecord): Promise<void> {
+        const failure = await new Promise<Error | undefined>((resolve) => {
+            this.engine.spool.append(record, resolve);
         });
+        if (failure) throw new SpoolUnavailable("The spool cannot be written.");
     }
 
     /** It has delivered nothing, and costs nothing. */
@@ -37,6 +47,7 @@ export class Records {
         usage.isOpen = false;
         this.engine.outage.forget(usage.usageId);
         this.engine.told(usage, () => undefined);
+        usage.dropped?.();
     }
 
     recorded(usage: Usage, record: SpoolRecord, result: Result, acknowledged: () => void): void {
@@ -52,7 +63,7 @@ export class Records {
             events.tell("record_refused", { usage_id: usage.usageId, status, reason: result.message });
             this.engine.layAside(record, status, answer);
         }
-        outage.forget(usage.usageId);
+        outage.acknowledged(usage.usageId);
         this.engine.told(usage, acknowledged);
     }
 }

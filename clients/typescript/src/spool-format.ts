@@ -16,6 +16,8 @@ export interface Todo {
     usageId: string;
     userId: string;
     operations?: SpoolRecord[];
+    /** Of a call that ran unasked: what it counted against the ceiling, if it is known. */
+    counted?: unknown;
 }
 
 /** Not a file of this format; it is left as it is. */
@@ -85,12 +87,11 @@ export function todo(records: SpoolRecord[]): Todo[] {
         if (done.has(usageId)) continue;
         const known = found.get(usageId);
         if (record.r === "open") {
-            found.set(usageId, {
-                usageId, userId: String(record.user_id), operations: known?.operations,
-            });
+            found.set(usageId, { ...known, usageId, userId: String(record.user_id) });
         } else if (record.r === "outcome") {
             const operations = Array.isArray(record.operations) ? record.operations as SpoolRecord[] : [];
-            found.set(usageId, { usageId, userId: known?.userId ?? "", operations });
+            const counted = record.counted === undefined ? {} : { counted: record.counted };
+            found.set(usageId, { usageId, userId: known?.userId ?? "", operations, ...counted });
         }
     }
     return [...found.values()];

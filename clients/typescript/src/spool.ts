@@ -151,7 +151,7 @@ export class Spool {
             await this.retire();
         }
         for (const { record } of batch) {
-            if (record.r === "outcome" && !failure) this.running.delete(String(record.usage_id));
+            if (record.r === "outcome" && !record.is_part && !failure) this.running.delete(String(record.usage_id));
         }
         if (this.isClosed) await this.letGo();
         for (const { written } of batch) {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { inspect } from "node:util";
 
@@ -7,6 +9,7 @@ import { Asking } from "../dist/esm/asking.js";
 import { Events } from "../dist/esm/events.js";
 import { isJournal, Outage } from "../dist/esm/outage.js";
 import { Sender } from "../dist/esm/sender.js";
+import { decode } from "../dist/esm/spool-format.js";
 import { Answer, NoAnswer, Operation } from "../dist/esm/transport.js";
 import { committed, fakeService, gate, granted, newClient, newFolder, usual } from "./service.mjs";
 
@@ -285,6 +288,8 @@ test("the same request never runs twice unasked, and a process goes on with the 
     await assert.rejects(run("ben", "one"), cuebx.AlreadyRunning);
     outage.forget(first);
     assert.equal(await run("ben", "one"), first);
+    outage.acknowledged(first);
+    await assert.rejects(run("ben", "one"), cuebx.AlreadyFinished);
     clock.now += 11;
     assert.equal(await run("cyd"), "the outage lasts too long");
 });
@@ -302,6 +307,114 @@ test("a token that the host does not vouch for is refused, and a policy that mak
     }
     const outage = cuebx.failOpenWithJournal(1, 1, () => null);
     assert.throws(() => new cuebx.Client({ spool: "memory", outage }), cuebx.CueBXError);
+});
+
+test("what ran before an outage does not run again in it, as long as it is known", async () => {
+    const { outage, run } = outageCase();
+    outage.saw("f", "1.00");
+    const ran = (requestId) => outage.ran(new Asking("f", { user: "ada", requestId }), "ada");
+    ran("one");
+    ran(undefined);
+    await assert.rejects(run("ada", "one"), cuebx.AlreadyFinished);
+    assert.ok(isJournal(await run("ben", "one")));
+    for (let number = 0; number < 16_384; number++) ran(`r${number}`);
+    assert.ok(isJournal(await run("ada", "one")));
+});
+
+test("what is adopted counts what it counted where it ran", () => {
+    const { outage } = outageCase();
+    outage.saw("f", "2.00");
+    for (const [usage, counted] of [["a", "7.00"], ["b", undefined], ["c", "x"], ["d", 5]]) {
+        outage.adopt(`journal-${usage}`, { user_id: "ada", feature_key: "f" }, counted);
+    }
+    assert.equal(outage.total, 13_000_000n);
+});
+
+/** A client that runs calls while the service is away; the feature `f` held so much. */
+async function journalingClient(t, service, held, folder = newFolder(t)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "holds.json"), JSON.stringify({ f: held }));
+    const { client } = newClient(t, service, {
+        spool: folder, validateSeconds: 1, outage: cuebx.failOpenWithJournal("100", 60, (token) => token),
+    });
+    await client.engine.spool.hasLooked.wait(10);
+    return { client, folder };
+}
+
+const away = (t) => fakeService(t, usual, async () => ({ status: 503, body: {} }));
+
+test("what a stream hands out first is on the disk before, with what it counts", async (t) => {
+    const { client, folder } = await journalingClient(t, await away(t), "4.00");
+    const records = () => {
+        const name = readdirSync(folder).find((each) => each.endsWith(".spool"));
+        return decode(readFileSync(join(folder, name)));
+    };
+    let number = 0;
+    for await (const _ of client.stream("f", { user: "ada" }, async () => ["one", "two"])) {
+        if (number++ > 0) continue;
+        const { r, counted, operations: [operation] } = records().at(-1);
+        assert.deepEqual([r, counted, operation.op, operation.user_id], ["outcome", "4.00", "record", "ada"]);
+        assert.equal(operation.counted, undefined);
+        // As a process that died would leave it; meanwhile the feature holds less.
+        const left = join(dirname(folder), "left");
+        cpSync(folder, left, { recursive: true });
+        const { client: next } = await journalingClient(t, await away(t), "1.00", left);
+        assert.equal(next.engine.outage.total, 4_000_000n);
+    }
+    assert.deepEqual(records().map(({ r }) => r), ["open", "outcome", "outcome"]);
+});
+
+test("a chunk that cannot be noted is not handed out", async (t) => {
+    const { client } = await journalingClient(t, await away(t), "4.00");
+    const source = () => {
+        client.engine.spool.writeToDisk = () => Promise.reject(new Error("broken"));
+        return ["one"];
+    };
+    await assert.rejects(async () => {
+        for await (const _ of client.stream("f", { user: "ada" }, source)) assert.fail("It was handed out.");
+    }, cuebx.SpoolUnavailable);
+    assert.equal(client.engine.outage.total, 0n);
+});
+
+test("what a late validate holds is given back if the call delivers nothing", async (t) => {
+    const { held, release } = gate();
+    const service = await fakeService(t, usual, async (verb) => {
+        if (verb === "validate") await held;
+    });
+    const { client } = await journalingClient(t, service, "1.00");
+    const error = new Error("away");
+    await assert.rejects(client.metered("f", { user: "ada" }, (call) => {
+        assert.ok(call.isJournaled);
+        throw error;
+    }), (thrown) => thrown === error);
+    release();
+    assert.ok(await client.flush());
+    const [commit] = service.operations("commit");
+    assert.ok(commit.usage_id.startsWith("usage-") && commit.success === false);
+});
+
+test("what a lost validate may hold is asked for, and given back", async (t) => {
+    let isAway = true;
+    const service = await fakeService(t, usual, async () => (isAway ? { status: 502, body: {} } : undefined));
+    const { client } = await journalingClient(t, service, "1.00");
+    await assert.rejects(client.metered("f", { user: "ada" }, () => {
+        isAway = false;
+        throw new Error("away");
+    }));
+    assert.ok(await client.flush());
+    assert.equal(service.operations("commit")[0].success, false);
+});
+
+test("a call that was granted does not run again in an outage", async (t) => {
+    let isAway = false;
+    const service = await fakeService(t, usual, async () => (isAway ? { status: 503, body: {} } : undefined));
+    const { client } = await journalingClient(t, service, "1.00");
+    const run = (requestId) => client.metered("f", { user: "u", requestId }, (call) => call.isJournaled);
+    assert.equal(await run("one"), false);
+    assert.ok(await client.flush());
+    isAway = true;
+    await assert.rejects(run("one"), cuebx.AlreadyFinished);
+    assert.equal(await run("two"), true);
 });
 
 test("only what says that the service is away is an outage", () => {

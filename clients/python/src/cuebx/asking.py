@@ -29,6 +29,8 @@ class Asking:
     hold_seconds: Optional[int] = None
     parent: Optional[str] = None
     client: Optional[dict[str, str]] = None
+    # Whether the host names the request, and may ask for it again.
+    is_named: bool = False
 
     @classmethod
     def of(
@@ -49,7 +51,7 @@ class Asking:
             limits.text("request_id", request_id, limits.LONGEST_ID) if request_id else new_id(),
             payload_hash(payload), limits.shown(endpoint, limits.LONGEST_ENDPOINT),
             limits.text("method", method, 16), limits.estimate(estimate), hold_seconds, parent,
-            limits.who_called(client))
+            limits.who_called(client), bool(request_id))
 
     def body(self) -> dict[str, Any]:
         optional = {"usage_estimate": self.estimate, "hold_seconds": self.hold_seconds,

@@ -138,6 +138,18 @@ class Call:
         if self._production.uncaptured >= self._tokens_a_tenth:
             self._capture()
 
+    def _first_noted(self) -> Signal | None:
+        """Of a call that runs unasked, before its first chunk is handed out: what it has delivered with
+        it, should this process die. To be waited for."""
+        with self._lock:
+            production, usage = self._production, self._granted
+            if production is None or production.chunks or not self.is_journaled or not usage.is_open:
+                return None
+            noted = Signal()
+            self._engine.records.note_part(
+                usage, self._record(production.metrics(production.total)), noted)
+            return noted
+
     def _handed_out(self) -> None:
         if self._production:
             self._production.chunks += 1
@@ -247,6 +259,8 @@ class Call:
             # No capture begins after its outcome was decided.
             self._granted.is_open = False
             operations = self._outcome(error)
+            if operations and not self.is_journaled:
+                self._engine.outage.ran(self._asking, self.user_id)
         self._describe(telemetry.ended(operations, self._failure[0] if self._failure else None))
         if not operations:
             return self._engine.records.drop(self._granted)

@@ -206,9 +206,7 @@ class Engine:
                 written.set()
 
         if is_spooled:
-            record = {"r": "outcome", "usage_id": usage.usage_id, "operations": operations,
-                      "at": int(time.time() * 1000)}
-            self.spool.append(record, send)
+            self.spool.append(usage.outcome(operations), send)
         else:
             send(None)
         return written
@@ -275,7 +273,7 @@ class Engine:
 
     def take_over(self, left: Todo) -> None:
         """What another process did not get to tell."""
-        usage_id, user_id, operations = left
+        usage_id, user_id, operations, counted = left
         usage = Usage(usage_id, user_id, is_open=False, is_rest=True)
         if operations is None and is_journal(usage_id):
             operations = []  # It ended before it had delivered anything.
@@ -287,7 +285,7 @@ class Engine:
             self.usages[usage_id] = usage
         for operation in operations:
             if operation.get("op") == "record":
-                self.outage.adopt(usage_id, operation)
+                self.outage.adopt(usage_id, operation, counted)
             self.send_outcome(usage, operation, operation is operations[-1], lambda: None)
         if not operations:
             self.told(usage, lambda: None)

@@ -21,7 +21,7 @@ class Entry:
 
     def __init__(self, call: Call) -> None:
         self.call, self.engine, self.asking = call, call._engine, call._asking
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.signal = Signal()
         self.error: Optional[CueBXError] = None
         self.is_abandoned = False
@@ -29,6 +29,10 @@ class Entry:
         self.is_outage = False
         # It runs unasked: what validate may have held, the record of the call commits.
         self.is_journaled = False
+        # It ran unasked and ended with nothing to record: what validate may have held is given back.
+        self.is_dropped = False
+        # What came of the validate.
+        self.result: Optional[Result] = None
         now = self.asked_at = time.monotonic()
         self.deadline = now + self.engine.options.validate_seconds
         left = self.asking.seconds_of_token(self.engine.clock_offset)
@@ -47,8 +51,11 @@ class Entry:
     # On the sender's thread, then on the spool's
 
     def answered(self, result: Result) -> None:
-        if self.is_journaled:
-            return
+        with self.lock:
+            self.result = result
+            is_journaled, is_dropped = self.is_journaled, self.is_dropped
+        if is_journaled:
+            return self.left_over(result) if is_dropped else None
         error = Unavailable(f"The service could not be asked: {result.message}.") \
             if isinstance(result, NoAnswer) else self.error_of(result)
         if isinstance(error, Unavailable):
@@ -59,9 +66,12 @@ class Entry:
         usage = self.engine.register(result, self.asking.hold_seconds)
         self.engine.outage.saw(self.asking.feature, usage.credits_reserved)
         with self.lock:
-            if self.is_journaled:
-                return self.engine.told(usage, lambda: None)
-            self.call._usage, self.call._held = usage, usage.credits_reserved
+            is_journaled = self.is_journaled
+            if not is_journaled:
+                self.call._usage, self.call._held = usage, usage.credits_reserved
+        if is_journaled:
+            self.engine.told(usage, lambda: None)
+            return self.left_over(result) if self.is_dropped else None
         # Until it is on the disk it is not settled, or a client that closes would not wait for it.
         self.engine.sender.count(1)
         self.engine.spool.append(
@@ -77,6 +87,22 @@ class Entry:
         self.resolve(error)
         if not self.is_outage:
             self.ask_on()
+
+    def dropped(self) -> None:
+        """The call ran unasked, and no record of it commits what validate may have held."""
+        with self.lock:
+            self.is_dropped, result = True, self.result
+        if result is not None:
+            self.left_over(result)
+
+    def left_over(self, result: Result) -> None:
+        if isinstance(result, NoAnswer):
+            return self.ask_on()
+        error = self.error_of(result)
+        if isinstance(error, Unavailable):
+            self.ask_on()
+        elif error is None:
+            self.engine.give_back(self.engine.register(result, self.asking.hold_seconds))
 
     def ask_on(self) -> None:
         """If the service may hold something, it is asked on in the background, and what it has granted
@@ -162,7 +188,7 @@ class Entry:
             return self.signal
         self.engine.sender.drop(self.operation)
         begun = Signal()
-        self.call._usage = self.engine.records.begin(journal, begun)
+        self.call._usage = self.engine.records.begin(journal, begun, self.dropped)
         return begun
 
     def closed(self) -> None:

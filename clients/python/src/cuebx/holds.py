@@ -6,6 +6,7 @@ import calendar
 import email.utils
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Optional
@@ -24,6 +25,7 @@ class Usage:
     - beat: of the timer that counts; those before it do nothing.
     - owed: captures that were to charge what the commit has to.
     - journal: of a call that runs unasked: what `record` is told of it, but for what it used.
+    - dropped: called if such a call ends with nothing to tell.
     """
 
     usage_id: str
@@ -40,6 +42,13 @@ class Usage:
     owed: list[dict[str, Any]] = field(default_factory=list)
     is_busy: bool = False
     journal: Optional[dict[str, Any]] = None
+    dropped: Optional[Callable[[], None]] = None
+
+    def outcome(self, operations: list[Record]) -> Record:
+        """As the spool has it; of a call that runs unasked with what it counts, for whoever adopts it."""
+        counted = {} if self.journal is None else {"counted": self.credits_reserved}
+        return {"r": "outcome", "usage_id": self.usage_id, "operations": operations,
+                "at": int(time.time() * 1000), **counted}
 
 
 def is_unknown_verb(answer: Answer) -> bool:

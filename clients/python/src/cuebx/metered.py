@@ -14,7 +14,7 @@ from .call import Call
 from .entry import Entry
 from .errors import Unavailable
 from .signals import Signal
-from .streams import MeteredStream
+from .streams import DISK_SECONDS, MeteredStream
 
 if TYPE_CHECKING:
     from .client import Client
@@ -23,8 +23,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Seconds by which a canceled task is kept until its outcome is on the disk.
 CANCELED_WAITS = 0.05
-# Seconds after which a disk that does not answer is taken for broken.
-DISK_SECONDS = 30.0
 
 
 class Metered:

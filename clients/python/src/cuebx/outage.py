@@ -35,6 +35,8 @@ OUTAGE_STATUSES = (502, 503)
 HOLDS_FILE = "holds.json"
 MOST_FEATURES = 4_096
 JOURNAL = "journal-"
+# So many of the requests that ran last are known.
+MOST_FINISHED = 16_384
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class Outage:
         self.events, self.heard_at = events, heard_at
         self.lock = threading.Lock()
         self.held: dict[str, Held] = {}
+        # Requests that ran, and do not count any more; the oldest is first.
+        self.finished: dict[str, None] = {}
         self.holds: dict[str, str] = self.stored() if self.policy else {}
         self.is_changed = False
         # When the first call ran unasked, by the monotonic clock and by that of the wall.
@@ -180,14 +184,15 @@ class Outage:
         self, asking: Asking, ran_at: float, is_running: Callable[[str], bool],
     ) -> Journal | None:
         """None if it may not run. Raises InvalidToken if the host says that the token is not good;
-        AlreadyRunning, AlreadyFinished if the same call ran unasked before.
+        AlreadyRunning, AlreadyFinished if the same call ran before, as far as this process knows.
 
         - ran_at: by the service's clock, in Unix seconds.
         """
         user_id = self.user_of(asking.token.text)
         usage_id = usage_of(user_id, asking.request_id, asking.payload_hash)
-        if self.is_held(usage_id):
-            kind, code, status = (AlreadyRunning, "replayed", 200) if is_running(usage_id) \
+        is_held = self.is_held(usage_id)
+        if is_held or self.has_finished(usage_id):
+            kind, code, status = (AlreadyRunning, "replayed", 200) if is_held and is_running(usage_id) \
                 else (AlreadyFinished, "request_already_finished", 409)
             raise kind("This request has run already.", status=status, code=code, usage_id=usage_id)
         credits = self.holds.get(asking.feature)
@@ -246,17 +251,46 @@ class Outage:
         with self.lock:
             return usage_id in self.held
 
-    def adopt(self, usage_id: str, body: dict[str, Any]) -> None:
-        """What a process before this one ran counts until it is told."""
-        credits = Decimal(self.holds.get(str(body.get("feature_key")), "0"))
+    def adopt(self, usage_id: str, body: dict[str, Any], counted: object = None) -> None:
+        """What a process before this one ran counts until it is told.
+
+        - counted: what it counted there; of an older client's it is not known.
+        """
+        if not isinstance(counted, str) or not limits.CREDITS.fullmatch(counted):
+            counted = self.holds.get(str(body.get("feature_key")), "0")
+        credits = Decimal(counted)
         with self.lock:
             self.held[usage_id] = Held(
                 str(body.get("user_id")), credits, seconds_of(str(body.get("ran_at"))))
 
     def forget(self, usage_id: str) -> None:
-        """It is acknowledged, or has not delivered anything."""
+        """It has not delivered anything."""
         with self.lock:
             self.held.pop(usage_id, None)
+
+    def acknowledged(self, usage_id: str) -> None:
+        with self.lock:
+            self.held.pop(usage_id, None)
+            self.finish(usage_id)
+
+    def ran(self, asking: Asking, user_id: str) -> None:
+        """A call that the service has granted ends: it would not run again."""
+        if self.policy is None or not asking.is_named:
+            return
+        usage_id = usage_of(user_id, asking.request_id, asking.payload_hash)
+        with self.lock:
+            self.finish(usage_id)
+
+    def finish(self, usage_id: str) -> None:
+        """Under the lock."""
+        self.finished.pop(usage_id, None)
+        self.finished[usage_id] = None
+        if len(self.finished) > MOST_FINISHED:
+            del self.finished[next(iter(self.finished))]
+
+    def has_finished(self, usage_id: str) -> bool:
+        with self.lock:
+            return usage_id in self.finished
 
 
 def usage_of(user_id: str, request_id: str, payload_hash: str) -> str:

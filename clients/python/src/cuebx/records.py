@@ -20,25 +20,24 @@ class Records:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def begin(self, journal: Journal, begun: Signal) -> Usage:
+    def begin(self, journal: Journal, begun: Signal, dropped: Callable[[], None]) -> Usage:
         """- begun: set once its beginning is on the disk; with an error if that failed."""
-        def written(error: Exception | None) -> None:
-            begun.error = error
-            begun.set()
-
         usage = Usage(journal.usage_id, journal.user_id, credits_reserved=journal.credits,
-                      journal=journal.body)
+                      journal=journal.body, dropped=dropped)
         with self.engine.lock:
             self.engine.usages[usage.usage_id] = usage
         self.engine.spool.append(
             {"r": "open", "usage_id": usage.usage_id, "user_id": usage.user_id,
-             "at": int(time.time() * 1000)}, written)
+             "at": int(time.time() * 1000)}, begun.settle)
         return usage
 
-    def note_part(self, usage: Usage, record: Record) -> None:
-        """What a stream has handed out so far, should this process die."""
-        self.engine.spool.append({"r": "outcome", "usage_id": usage.usage_id, "operations": [record],
-                                  "at": int(time.time() * 1000)})
+    def note_part(self, usage: Usage, record: Record, noted: Signal | None = None) -> None:
+        """What a stream has handed out so far, should this process die.
+
+        - noted: set once it is on the disk; with an error if that failed.
+        """
+        self.engine.spool.append(
+            {**usage.outcome([record]), "is_part": True}, noted.settle if noted else None)
 
     def drop(self, usage: Usage) -> Signal:
         """It has delivered nothing, and costs nothing."""
@@ -46,6 +45,8 @@ class Records:
         self.engine.outage.forget(usage.usage_id)
         dropped = Signal()
         self.engine.told(usage, dropped.set)
+        if usage.dropped:
+            usage.dropped()
         return dropped
 
     def recorded(
@@ -61,5 +62,5 @@ class Records:
                 else (0, result.message)
             events.tell("record_refused", usage_id=usage.usage_id, status=status, reason=result.message)
             self.engine.spool.lay_aside(record, status, body)
-        self.engine.outage.forget(usage.usage_id)
+        self.engine.outage.acknowledged(usage.usage_id)
         self.engine.told(usage, acknowledged)

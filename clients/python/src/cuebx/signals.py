@@ -23,6 +23,10 @@ class Signal:
         for callback in callbacks:
             callback()
 
+    def settle(self, error: Exception | None) -> None:
+        self.error = error
+        self.set()
+
     def when_set(self, callback: Callable[[], None]) -> None:
         with self.lock:
             if not self.is_set:

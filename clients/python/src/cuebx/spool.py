@@ -82,7 +82,8 @@ class Spool:
         """The outcome of a call that was running when the client was closed: written for the next
         process, which the call's file, still under this one's lock, is let go for then."""
         with self.late:
-            self.running.discard(str(record["usage_id"]))
+            if not record.get("is_part"):
+                self.running.discard(str(record["usage_id"]))
             if self.folder is None or record["r"] == "done":
                 error: Exception | None = SpoolUnavailable("The spool was closed.")
                 if written:
@@ -178,7 +179,8 @@ class Spool:
             with self.condition:
                 self.retire()
         else:
-            self.running -= {str(record["usage_id"]) for record, _ in batch if record["r"] == "outcome"}
+            self.running -= {str(record["usage_id"]) for record, _ in batch
+                             if record["r"] == "outcome" and not record.get("is_part")}
         for _, written in batch:
             try:
                 if written:
@@ -250,7 +252,7 @@ class Spool:
             self.known_strange.add(name)
             self.events.tell("spool_unknown", file=name)
         left = todo([record for _, records in found.files for record in records])
-        usages = {usage for usage, _, _ in left}
+        usages = {each.usage_id for each in left}
         for file, records in found.files:
             file.usages = usages & {str(record.get("usage_id")) for record in records}
             if not file.usages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from .limits import encoded
 
@@ -21,8 +21,19 @@ class UnknownVersion(Exception):
 
 
 Record = dict[str, Any]
-# What is left to do of one usage: its operations, or None if its process died before the outcome.
-Todo = tuple[str, str, Optional[list[Record]]]
+
+
+class Todo(NamedTuple):
+    """What is left to do of one usage.
+
+    - operations: None if its process died before the outcome.
+    - counted: of a call that ran unasked: what it counted against the ceiling; None if it is not known.
+    """
+
+    usage_id: str
+    user_id: str
+    operations: Optional[list[Record]] = None
+    counted: Optional[str] = None
 
 
 def encode(record: Record) -> bytes:
@@ -59,19 +70,18 @@ def decode(data: bytes) -> list[Record]:
 
 
 def todo(records: list[Record]) -> list[Todo]:
-    """What is left to do: (usage_id, user_id, operations), in the order of the first record of each.
-    The records may be of many files, in any order: an outcome counts wherever it lies, and what is
-    done anywhere is done."""
+    """What is left to do, in the order of the first record of each usage. The records may be of many
+    files, in any order: an outcome counts wherever it lies, and what is done anywhere is done."""
     found: dict[str, Todo] = {}
     done = {str(record.get("usage_id")) for record in records if record.get("r") == "done"}
     for record in records:
         usage = str(record.get("usage_id"))
         if usage in done:
             continue
+        known = found.get(usage, Todo(usage, ""))
         if record.get("r") == "open":
-            _, _, operations = found.get(usage, (usage, "", None))
-            found[usage] = (usage, str(record.get("user_id")), operations)
+            found[usage] = known._replace(user_id=str(record.get("user_id")))
         elif record.get("r") == "outcome":
-            user = found[usage][1] if usage in found else ""
-            found[usage] = (usage, user, list(record.get("operations") or []))
+            found[usage] = known._replace(
+                operations=list(record.get("operations") or []), counted=record.get("counted"))
     return list(found.values())

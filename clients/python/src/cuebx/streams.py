@@ -6,15 +6,24 @@ import inspect
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from .errors import SpoolUnavailable
+from .signals import Signal
+
 if TYPE_CHECKING:
     from .call import Call
     from .metered import Metered
+
+# Seconds after which a disk that does not answer is taken for broken.
+DISK_SECONDS = 30.0
 
 
 def sync_stream(call: Call, source: Any) -> Iterator[Any]:
     try:
         for chunk in source:
             call._produced(chunk)
+            if noted := call._first_noted():
+                noted.wait(DISK_SECONDS)
+                judge(noted)
             call._handed_out()
             yield chunk
     finally:
@@ -27,6 +36,9 @@ async def async_stream(call: Call, source: Any) -> AsyncGenerator[Any, None]:
     try:
         async for chunk in source:
             call._produced(chunk)
+            if noted := call._first_noted():
+                await noted.wait_async(DISK_SECONDS)
+                judge(noted)
             call._handed_out()
             yield chunk
     finally:
@@ -35,6 +47,12 @@ async def async_stream(call: Call, source: Any) -> AsyncGenerator[Any, None]:
             closing = close()
             if inspect.isawaitable(closing):
                 await closing
+
+
+def judge(noted: Signal) -> None:
+    """What could not be told after all is not handed out."""
+    if not noted.is_set or noted.error:
+        raise SpoolUnavailable("The spool cannot be written.")
 
 
 class MeteredStream:

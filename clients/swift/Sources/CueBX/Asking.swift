@@ -14,6 +14,8 @@ struct Asking: Sendable {
     let request: UsageValidateRequest
     let estimate: UsageEstimate?
     let holdSeconds: Int?
+    /// Whether the host names the request, and may ask for it again.
+    let isNamed: Bool
 
     /// Throws `invalidRequest` or `invalidToken` for what the service could not read.
     init(
@@ -25,9 +27,10 @@ struct Asking: Sendable {
         token = Secret(text: text)
         estimate = details.estimate
         holdSeconds = details.holdSeconds
+        let name = details.requestId.flatMap { $0.isEmpty ? nil : $0 }
+        isNamed = name != nil
         var request = UsageValidateRequest(
-            requestId: details.requestId.flatMap { $0.isEmpty ? nil : $0 } ?? newId(),
-            featureKey: feature,
+            requestId: name ?? newId(), featureKey: feature,
             endpoint: details.endpoint, method: details.method, payloadHash: payload.hash,
             holdSeconds: details.holdSeconds, client: details.client,
             usageEstimate: details.estimate)

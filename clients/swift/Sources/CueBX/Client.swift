@@ -161,7 +161,7 @@ final class Core {
         if engine.sender.waiting >= options.mostWaiting {
             throw CueBXError(.overloaded, "Too many calls are waiting to be asked for.")
         }
-        return try await Entry(engine, asking, client: client).call()
+        return try await Entry(engine, asking).call(of: client)
     }
 
     @discardableResult

@@ -21,7 +21,11 @@ final class Engine {
     private let folder: String?
 
     /// - folder: nil: in memory.
-    init(url: String, internalKey: Secret, folder: String?, options: Options, events: Events) {
+    /// - exchange: in place of the network.
+    init(
+        url: String, internalKey: Secret, folder: String?, options: Options, events: Events,
+        exchange: (@ClientActor ([Operation]) async -> [Reply])? = nil
+    ) {
         let transport = Transport(
             url: url, internalKey: internalKey, answerTimeout: options.answerTimeout, events: events
         )
@@ -31,7 +35,7 @@ final class Engine {
         self.events = events
         sender = Sender(
             firstPause: options.firstPause, longestPause: options.longestPause, events: events,
-            exchange: { await transport.send($0) })
+            exchange: exchange ?? { await transport.send($0) })
         outage = Outage(options.outage, events: events)
         sender.heard = { [outage] in outage.heardAt = $0 }
         // What processes before this one have left need not wait for the first call.
@@ -100,6 +104,8 @@ final class Engine {
     func close(within span: Duration) async -> Bool {
         let isEmpty = await flush(within: span)
         isClosed = true
+        // Nobody asks any more; and each holds the other.
+        for usage in usages.values { usage.dropped = nil }
         sender.stop()
         await spool.close(running: Set(usages.values.filter(\.isOpen).map(\.usageId)))
         await transport.close()

@@ -4,7 +4,6 @@
 final class Entry {
     private let engine: Engine
     private let asking: Asking
-    private let client: Client
     private let answered = Signal()
     private let deadline: Instant
     private let askedAt = ContinuousClock.now
@@ -19,11 +18,14 @@ final class Entry {
     private var isOutage = false
     /// It runs unasked: what validate may have held, the record of the call commits.
     private var isJournaled = false
+    /// It ran unasked and ended with nothing to record: what validate may have held is given back.
+    private var isDropped = false
+    /// What came of the validate.
+    private var reply: Reply?
 
-    init(_ engine: Engine, _ asking: Asking, client: Client) {
+    init(_ engine: Engine, _ asking: Asking) {
         self.engine = engine
         self.asking = asking
-        self.client = client
         deadline = .now + engine.options.validateBudget
         // Once it is known that the service is away, nobody waits for the whole budget.
         let left =
@@ -37,9 +39,9 @@ final class Entry {
     }
 
     /// Throws what keeps the call from running; `CancellationError` if the task was canceled.
-    func call() async throws -> Call {
+    func call(of client: Client) async throws -> Call {
         _ = await answered.wait(for: max(.zero, deadline - .now))
-        if let unasked = try await unasked() { return unasked }
+        if let unasked = try await unasked(client) { return unasked }
         guard let outcome else {
             goAway()
             try Task.checkCancellation()
@@ -71,7 +73,7 @@ final class Entry {
 
     /// The call, if it runs all the same: the service is away and the host's policy allows it.
     /// Throws what a service that is there would refuse.
-    private func unasked() async throws -> Call? {
+    private func unasked(_ client: Client) async throws -> Call? {
         if engine.mayOpen, outcome == nil, !Task.isCancelled, let operation {
             isOutage = engine.outage.isOf(operation, nil, askedAt: askedAt)
         }
@@ -86,7 +88,8 @@ final class Entry {
         }
         isJournaled = true
         if let operation { engine.sender.drop(operation) }
-        let call = Call(engine, asking, try await engine.begin(journal), client: client)
+        let usage = try await engine.begin(journal) { self.dropped() }
+        let call = Call(engine, asking, usage, client: client)
         if Task.isCancelled {
             await call.end(CancellationError())
             throw CancellationError()
@@ -116,8 +119,13 @@ final class Entry {
     }
 
     private func answered(_ reply: Reply) {
+        self.reply = reply
         if isJournaled {
+            // Each holds the other.
+            asked = operation
+            asked?.done = { _ in }
             operation = nil
+            if isDropped { leftOver(reply) }
             return
         }
         guard case .success(let answer) = reply else {
@@ -160,6 +168,21 @@ final class Entry {
         if !isOutage { askOn() }
     }
 
+    /// The call ran unasked, and no record of it commits what validate may have held.
+    private func dropped() {
+        isDropped = true
+        if let reply { leftOver(reply) }
+    }
+
+    private func leftOver(_ reply: Reply) {
+        guard case .success(let answer) = reply else { return askOn() }
+        switch error(of: answer)?.kind {
+        case nil: engine.giveBack(engine.register(answer, holdSeconds: asking.holdSeconds))
+        case .unavailable: askOn()
+        default: break
+        }
+    }
+
     /// If the service may hold something, it is asked on in the background, and what it has granted
     /// is given back.
     private func askOn() {
@@ -190,7 +213,7 @@ final class Entry {
     private func error(of answer: Answer) -> CueBXError? {
         let granted = UsageValidateResponse(answer.body)
         if answer.status == 200 && granted.access == .granted {
-            let isOwn = granted.code != .replayed || operation?.isUnsure ?? false
+            let isOwn = granted.code != .replayed || (operation ?? asked)?.isUnsure ?? false
             if isOwn && engine.usages[granted.usageId ?? ""] == nil { return nil }
             var error = refusal(answer, .alreadyRunning, "This request is running already.")
             error.code = UsageDecision.replayed.rawValue

@@ -4,6 +4,8 @@ private let partsOfUsers = 10
 private let outageStatuses: Set = [502, 503]
 private let mostFeatures = 4_096
 private let journalPrefix = "journal-"
+/// So many of the requests that ran last are known, and up to as many before them.
+private let mostFinished = 16_384
 
 /// Whether it names a call that ran unasked: the service has no such usage.
 func isJournal(_ usageId: String) -> Bool {
@@ -42,6 +44,8 @@ final class Outage {
     /// When the service last decided anything; nil: never.
     var heardAt: Instant?
     private var held: [String: Held] = [:]
+    /// Requests that ran, and do not count any more; and those that ran before them.
+    private var (finished, finishedBefore) = (Set<String>(), Set<String>())
     /// What the features held when they were last asked for.
     private var holds: [String: String] = [:]
     private var isChanged = false
@@ -113,7 +117,8 @@ final class Outage {
     // What runs
 
     /// Nil if it may not run. Throws `invalidToken` if the host says that the token is not good;
-    /// `alreadyRunning`, `alreadyFinished` if the same call ran unasked before.
+    /// `alreadyRunning`, `alreadyFinished` if the same call ran before, as far as this process
+    /// knows.
     /// - ranAt: by the service's clock, in Unix seconds.
     func open(
         _ asking: Asking, ranAt: Double, isRunning: (String) -> Bool
@@ -125,8 +130,10 @@ final class Outage {
         let request = asking.request
         let requestId = request.requestId ?? ""
         let usageId = Self.usageId(userId, requestId, request.payloadHash ?? "")
-        if held[usageId] != nil {
-            let kind: CueBXError.Kind = isRunning(usageId) ? .alreadyRunning : .alreadyFinished
+        let isHeld = held[usageId] != nil
+        if isHeld || finished.contains(usageId) || finishedBefore.contains(usageId) {
+            let isRunning = isHeld && isRunning(usageId)
+            let kind: CueBXError.Kind = isRunning ? .alreadyRunning : .alreadyFinished
             var error = CueBXError(kind, "This request has run already.")
             error.status = kind == .alreadyRunning ? 200 : 409
             error.code = kind == .alreadyRunning ? "replayed" : "request_already_finished"
@@ -207,18 +214,40 @@ final class Outage {
     var total: Int { held.values.reduce(0) { $0 + $1.micros } }
 
     /// What a process before this one ran counts until it is told.
-    func adopt(_ usageId: String, _ body: JSONObject) {
+    /// - counted: what it counted there; of an older client's it is not known.
+    func adopt(_ usageId: String, _ body: JSONObject, counted: String? = nil) {
         let ranAt: String? = body.value("ran_at")
         let feature: String? = body.value("feature_key")
+        let known = counted.flatMap { Limits.isAmount($0) ? $0 : nil }
+        let credits = known ?? feature.flatMap { holds[$0] }
         let seconds = ranAt.flatMap(unixSeconds(ofWireInstant:))
         held[usageId] = Held(
             userId: body.value("user_id") ?? "",
-            micros: feature.flatMap { holds[$0] }.map { Micros($0).value } ?? 0,
+            micros: credits.map { Micros($0).value } ?? 0,
             ranAt: seconds.map(Double.init) ?? now().unix)
     }
 
-    /// It is acknowledged, or has not delivered anything.
+    /// It has not delivered anything.
     func forget(_ usageId: String) {
         held[usageId] = nil
+    }
+
+    func acknowledged(_ usageId: String) {
+        held[usageId] = nil
+        finish(usageId)
+    }
+
+    /// A call that the service has granted ends: it would not run again.
+    func ran(_ asking: Asking, _ userId: String) {
+        guard mayOpen, asking.isNamed else { return }
+        let request = asking.request
+        finish(Self.usageId(userId, request.requestId ?? "", request.payloadHash ?? ""))
+    }
+
+    private func finish(_ usageId: String) {
+        finished.insert(usageId)
+        guard finished.count >= mostFinished else { return }
+        finishedBefore = finished
+        finished = []
     }
 }

@@ -48,6 +48,11 @@ final class Production {
         chunks += 1
     }
 
+    /// The last was not handed out after all.
+    func takeBackChunk() {
+        chunks -= 1
+    }
+
     /// What the provider says that it is.
     var model: String? { counts.model }
 

@@ -4,33 +4,39 @@ extension Engine {
     var mayOpen: Bool { outage.mayOpen && spool.hasLooked.isSet }
 
     /// Once its beginning is on the disk. Throws `spoolUnavailable`.
-    func begin(_ journal: Journal) async throws -> Usage {
+    /// - dropped: called if it ends with nothing to tell.
+    func begin(
+        _ journal: Journal, dropped: @escaping @ClientActor () -> Void
+    ) async throws -> Usage {
         let usage = Usage(
             usageId: journal.usageId, userId: journal.userId, creditsReserved: journal.credits,
             journal: journal.body)
+        usage.dropped = dropped
         usages[usage.usageId] = usage
-        let written = Signal()
-        var hasFailed = false
         let open: JSONObject = [
             "r": "open", "usage_id": .string(usage.usageId), "user_id": .string(usage.userId),
             "at": .int(unixMilliseconds()),
         ]
-        spool.append(open) {
+        do {
+            try await sync(open)
+        } catch {
+            drop(usage)
+            throw error
+        }
+        return usage
+    }
+
+    /// Returns once the record is on the disk. Throws `spoolUnavailable`.
+    func sync(_ record: JSONObject) async throws {
+        let written = Signal()
+        var hasFailed = false
+        spool.append(record) {
             hasFailed = $0
             written.set()
         }
         let isThere = await written.wait(for: diskTimeout, heedsCancellation: false)
-        if isThere && !hasFailed { return usage }
-        drop(usage)
+        if isThere && !hasFailed { return }
         throw CueBXError(.spoolUnavailable, "The spool cannot be written.")
-    }
-
-    /// What a stream has handed out so far, should this process die.
-    func notePart(_ usage: Usage, _ record: JSONObject) {
-        spool.append([
-            "r": "outcome", "usage_id": .string(usage.usageId), "operations": [record].wire,
-            "at": .int(unixMilliseconds()),
-        ])
     }
 
     /// It has delivered nothing, and costs nothing.
@@ -38,6 +44,8 @@ extension Engine {
         usage.isOpen = false
         outage.forget(usage.usageId)
         told(usage)
+        usage.dropped?()
+        usage.dropped = nil
     }
 
     func recorded(_ usage: Usage, _ record: JSONObject, _ reply: Reply) {
@@ -54,7 +62,7 @@ extension Engine {
             let answer = reply.answer.map { JSON.object($0.body) } ?? .string(reply.message)
             layAside(record, status: status, answer: answer)
         }
-        outage.forget(usage.usageId)
+        outage.acknowledged(usage.usageId)
         told(usage)
     }
 }
@@ -67,7 +75,27 @@ extension Call {
     @ClientActor
     func notePart(_ production: Production) {
         guard production.chunks > 0, usage.isOpen else { return }
-        engine.notePart(usage, record(production.metrics(production.total)))
+        engine.spool.append(part(production))
+    }
+
+    /// The same before the first chunk is handed out: returns once it is on the disk. Throws
+    /// `spoolUnavailable`: what could not be told after all is not handed out.
+    @ClientActor
+    func noteFirst(_ production: Production) async throws {
+        guard usage.isOpen else { return }
+        do {
+            try await engine.sync(part(production))
+        } catch {
+            production.takeBackChunk()
+            throw error
+        }
+    }
+
+    @ClientActor
+    private func part(_ production: Production) -> JSONObject {
+        var part = usage.outcome([record(production.metrics(production.total))])
+        part["is_part"] = true
+        return part
     }
 
     /// Of a call that ran unasked: what it used, or nothing if it has delivered nothing.

@@ -4,6 +4,7 @@ extension Engine {
     func finish(_ usage: Usage, _ operations: [JSONObject], isSpooled: Bool = true) -> Signal {
         let (written, acknowledged) = (Signal(), Signal())
         usage.isOpen = false
+        usage.dropped = nil
         sender.count(1)
         let send: Spool.Written = { hasFailed in
             if self.isClosed {
@@ -20,11 +21,7 @@ extension Engine {
             if hasFailed { acknowledged.whenSet { written.set() } } else { written.set() }
         }
         if isSpooled {
-            let record: JSONObject = [
-                "r": "outcome", "usage_id": .string(usage.usageId), "operations": operations.wire,
-                "at": .int(unixMilliseconds()),
-            ]
-            spool.append(record, written: send)
+            spool.append(usage.outcome(operations), written: send)
         } else {
             send(false)
         }
@@ -145,7 +142,7 @@ extension Engine {
         }
         usages[usage.usageId] = usage
         for operation in operations where operation["op"] == "record" {
-            outage.adopt(usage.usageId, operation)
+            outage.adopt(usage.usageId, operation, counted: left.counted)
         }
         sendOutcome(of: usage, operations) {}
     }

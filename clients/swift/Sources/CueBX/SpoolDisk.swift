@@ -79,7 +79,7 @@ actor SpoolDisk {
         try file.write(bytes)
         if mustSync { try sync(file.descriptor) }
         forget(records)
-        for record in records where record["r"] == "outcome" {
+        for record in records where record["r"] == "outcome" && record["is_part"] != true {
             running.remove(SpoolFormat.usage(of: record))
         }
         if file.size >= largestFile { retire() }

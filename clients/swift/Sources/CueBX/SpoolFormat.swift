@@ -13,6 +13,8 @@ enum SpoolFormat {
         let usageId: String
         let userId: String
         let operations: [JSONObject]?
+        /// Of a call that ran unasked: what it counted against the ceiling, if it is known.
+        var counted: String?
     }
 
     static func encode(_ record: JSONObject) -> [UInt8] {
@@ -63,11 +65,12 @@ enum SpoolFormat {
             case "open":
                 found[usageId] = Todo(
                     usageId: usageId, userId: record.value("user_id") ?? "",
-                    operations: known?.operations)
+                    operations: known?.operations, counted: known?.counted)
             case "outcome":
                 found[usageId] = Todo(
                     usageId: usageId, userId: known?.userId ?? "",
-                    operations: record.value("operations") ?? [])
+                    operations: record.value("operations") ?? [],
+                    counted: record.value("counted"))
             default: continue
             }
             if known == nil { order.append(usageId) }

@@ -15,20 +15,21 @@ extension Call {
     }
 
     /// Counts a chunk that is handed out, for streams that are no sequences. Throws `holdEnded` as
-    /// `check` does.
+    /// `check` does. The first of a call that runs unasked is on the disk then.
     public func produced(_ chunk: ChunkContent) async throws {
         try check()
-        await add(chunk)
+        try await add(chunk)
     }
 
     @ClientActor
-    private func add(_ chunk: ChunkContent) {
+    private func add(_ chunk: ChunkContent) async throws {
         let production = production ?? Production()
         if self.production == nil {
             self.production = production
             captureLater(production)
         }
         production.add(chunk)
+        if isJournaled && production.chunks == 1 { return try await noteFirst(production) }
         if Double(production.uncaptured) >= tokensOfATenth { capture(production) }
     }
 

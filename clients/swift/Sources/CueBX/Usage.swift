@@ -23,6 +23,8 @@ final class Usage {
     var isBusy = false
     /// Of a call that runs unasked: what `record` is told of it, but for what it used.
     nonisolated let journal: JSONObject?
+    /// Called if such a call ends with nothing to tell.
+    var dropped: (@ClientActor () -> Void)?
 
     nonisolated init(
         usageId: String, userId: String, creditsReserved: String = "0.00",
@@ -41,6 +43,16 @@ final class Usage {
     func noteReserved(of answer: Answer) {
         guard let told: String = answer.body.value("credits_reserved") else { return }
         reserved.withLock { $0 = told }
+    }
+
+    /// As the spool has it; of a call that runs unasked with what it counts, for whoever adopts it.
+    func outcome(_ operations: [JSONObject]) -> JSONObject {
+        var record: JSONObject = [
+            "r": "outcome", "usage_id": .string(usageId), "operations": operations.wire,
+            "at": .int(unixMilliseconds()),
+        ]
+        if journal != nil { record["counted"] = .string(creditsReserved) }
+        return record
     }
 
     func failure(_ type: FailureType, _ reason: String) -> JSONObject {

@@ -105,6 +105,38 @@ struct OutageTests {
         #expect(try await test.run("ben", "one") != first)
         test.outage.forget(first)
         #expect(try await test.run("ada", "one") == first)
+        test.outage.acknowledged(first)
+        let finished = await #expect(throws: CueBXError.self) { try await test.run("ada", "one") }
+        #expect(finished?.kind == .alreadyFinished)
+    }
+
+    @Test func whatRanBeforeAnOutageDoesNotRunAgainInItAsLongAsItIsKnown() async throws {
+        let test = Case()
+        test.outage.saw("f", "1.00")
+        func ran(_ request: String?) throws {
+            let details = CallDetails(requestId: request)
+            let asking = try Asking(feature: "f", user: "ada", payload: "", details: details)
+            test.outage.ran(asking, "ada")
+        }
+        try ran("one")
+        try ran(nil)
+        let error = await #expect(throws: CueBXError.self) { try await test.run("ada", "one") }
+        #expect(error?.kind == .alreadyFinished && error?.status == 409)
+        #expect(isJournal(try await test.run("ben", "one")))
+        for number in 0..<16_384 { try ran("r\(number)") }
+        _ = await #expect(throws: CueBXError.self) { try await test.run("ada", "one") }
+        for number in 0..<16_384 { try ran("s\(number)") }
+        #expect(isJournal(try await test.run("ada", "one")))
+    }
+
+    @Test func whatIsAdoptedCountsWhatItCountedWhereItRan() {
+        let test = Case()
+        test.outage.saw("f", "2.00")
+        let body: JSONObject = ["user_id": "ada", "feature_key": "f"]
+        test.outage.adopt("journal-a", body, counted: "7.00")
+        test.outage.adopt("journal-b", body)
+        test.outage.adopt("journal-c", body, counted: "x")
+        #expect(test.outage.total == 11_000_000)
     }
 
     @Test func aTokenThatTheHostDoesNotVouchForIsRefused() async throws {

@@ -11,7 +11,7 @@ import Testing
 #endif
 
 /// A folder that goes with the test.
-private final class Folder: Sendable {
+final class Folder: Sendable {
     let path: String
 
     init() throws {
@@ -66,6 +66,21 @@ struct SpoolTests {
         try await disk.write([done("a")], mustSync: false)
         await disk.close()
         #expect(folder.names().isEmpty)
+    }
+
+    @Test func aPartOfAnOutcomeEndsNoCallThatRunsOnAfterItsClientWasClosed() async throws {
+        let folder = try Folder()
+        let (first, second) = (SpoolDisk(folder: folder.spool), SpoolDisk(folder: folder.spool))
+        try await first.write([open("a")], mustSync: true)
+        await first.close(running: ["a"])
+        var outcome: JSONObject = ["r": "outcome", "usage_id": "a", "operations": []]
+        outcome["is_part"] = true
+        try await first.write([outcome], mustSync: true)
+        #expect(await second.look().left.isEmpty)
+        outcome["is_part"] = nil
+        try await first.write([outcome], mustSync: true)
+        #expect(await second.look().left.map(\.usageId) == ["a"])
+        await second.close()
     }
 
     @Test func aFileIsTakenOverOnceItsLockIsFree() async throws {
