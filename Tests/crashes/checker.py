@@ -25,6 +25,9 @@ from model import FAILED, PENDING, SUCCESS, Account, Change
 # steps as they have calls.
 MAXIMUM_STEPS = 300_000
 
+# The calls that may go otherwise, or have another effect, once others of the family have ended.
+FAMILY_MATTERS = ("accept", "commit", "capture", "cancel")
+
 
 class Violation(AssertionError):
     """What was observed has no explanation by the rules."""
@@ -248,10 +251,11 @@ class Search:
         as it was answered; none, and the reason."""
         ways, reason = [], None
         for settled in self.settled_before(call):
-            if call.kind != "accept" and any(
+            if call.kind not in FAMILY_MATTERS and any(
                     all(change in settled for change in way) for way, _ in ways):
                 # What needs not be done yet can wait; but what children have given back before an
-                # acceptance is its own.
+                # acceptance is its own, and what they give back once their parent has ended is not
+                # the parent's.
                 continue
             for change in settled:
                 self.account.apply(change)
@@ -272,30 +276,57 @@ class Search:
     def settled_before(self, call):
         """What the worker may have done since the last call that could tell; the least first."""
         yield []
-        keys = [key for key in self.account.accepted if self.may_become(self.settling(key))]
+        keys = [key for key in self.account.accepted
+                if self.may_become(self.settling(key)) or self.has_accepted_children(key)]
         own = call.asked.get("key")
-        if call.kind in ("accept", "commit", "capture"):
-            keys = [key for key in keys if key == own and call.kind == "accept"
-                    or self.account.facts[key].parent == own and self.gives_back(key)]
+        if call.kind in FAMILY_MATTERS:
+            # What gives back to whom depends on which of a family have ended.
+            keys = [key for key in keys if (key != own or call.kind == "accept")
+                    and self.account.root(key) == self.account.root(own)]
         elif call.kind in ("validate", "extend"):
             if call.answer and call.answer.get("code") not in ("reserved", "replayed", "extended"):
                 return
-            keys = [key for key in keys if self.gives_back(key)]
+            keys = [key for key in keys if self.gives_back(key) or self.has_accepted_children(key)]
         elif call.kind != "balance":
             return
         for count in range(1, len(keys) + 1):
             for chosen in combinations(keys, count):
-                if call.kind != "balance" or self.makes_up(chosen, call.answer):
-                    yield self.settlings(chosen)
+                for changes in self.settlements(chosen):
+                    if call.kind != "balance" or self.makes_up(changes, call.answer):
+                        yield changes
+
+    def settlements(self, keys):
+        """The ways in which the worker may have applied these accepted commits. A commit with an
+        amount charges at most what is held when it is applied, and what a child of it gave back
+        before is held, so the order within a family makes a difference."""
+        if not keys:
+            return [[]]
+        alone = next((key for key in keys if not self.is_related(key, keys)), None)
+        ways = []
+        for key in keys if alone is None else [alone]:
+            change = self.settling(key)
+            if self.may_become(change):
+                self.account.apply(change)
+                ways += [[change, *rest]
+                         for rest in self.settlements([other for other in keys if other != key])]
+                self.account.undo(change)
+        return ways
+
+    def is_related(self, key, keys):
+        parent = self.account.facts[key].parent
+        return any(other == parent or self.account.facts[other].parent == key for other in keys)
+
+    def has_accepted_children(self, key):
+        return any(child in self.account.accepted
+                   for child in self.account.children.get(key, ()))
 
     def gives_back(self, key):
         """Whether more can be held once the accepted commit is applied."""
         log = self.account.facts[key]
         return self.account.applied(key).charged - log.charged < self.account.held(key)
 
-    def makes_up(self, keys, balance):
-        """Whether these logs' costs are the difference between what is known and what was told."""
-        changes = self.settlings(keys)
+    def makes_up(self, changes, balance):
+        """Whether these changes are the difference between what is known and what was told."""
         for change in changes:
             self.account.apply(change)
         told = (self.account.used, self.account.reserved)
@@ -303,11 +334,8 @@ class Search:
             self.account.undo(change)
         return told == (balance["credits_used"], balance["credits_reserved"])
 
-    def settlings(self, keys):
-        return self.account.one_by_one(keys, self.account.applied)
-
     def settling(self, key):
-        return self.settlings([key])[0]
+        return Change(key, self.account.facts[key], self.account.applied(key))
 
     def may_become(self, change):
         """A log is never removed, leaves PENDING once and only grows until then, so the stored end
@@ -323,9 +351,14 @@ class Search:
 
     def missing(self):
         """What is stored and has no explanation; what was accepted has been applied by now."""
-        found = {key: as_stored(fact if key not in self.account.accepted
-                                else self.settling(key).new)
-                 for key, fact in self.account.facts.items()}
+        settled = next(iter(self.settlements(list(self.account.accepted))), None)
+        if settled is None:
+            return [f"what is stored of {sorted(self.account.accepted)} is not what was accepted"]
+        for change in settled:
+            self.account.apply(change)
+        found = {key: as_stored(fact) for key, fact in self.account.facts.items()}
+        for change in reversed(settled):
+            self.account.undo(change)
         return [f"{key} is stored as {stored}, the rules say {found.get(key)}"
                 for key, stored in self.facts.items() if found.get(key) != stored]
 

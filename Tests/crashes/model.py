@@ -123,6 +123,11 @@ class Account:
             self.undo(change)
         return changes
 
+    def root(self, key):
+        """The first call of a log's family."""
+        log = self.facts.get(key)
+        return self.root(log.parent) if log and log.parent else key
+
     def running_below(self, key):
         """Logs that run below one and may be canceled, those below another before that."""
         found = []

@@ -183,6 +183,48 @@ def test_an_accepted_child_gives_back_to_its_parent_some_time_later():
     told(1).fails("no order")
 
 
+def test_an_accepted_commit_charges_what_an_accepted_child_of_it_gave_back_before():
+    """The worker applies both some time later, in any order."""
+    def told(*charged):
+        story = Story().reserve("run", "dear").child("a", "run").accept("a", success=False)
+        story.call("accept", {"usage_id": "run", "success": True, "credits": "0.000003"},
+                   {"http": 202, "success": True, "status": "PENDING"})
+        for credits in charged:
+            story.balance(credits, 0)
+        story.stored("run", "SUCCESS", "dear").stored("a", "FAILED").ends(charged[-1], 0)
+        story.logs["run", "p"].charged, story.logs["a", "p"].parent = charged[-1], "run"
+        return story
+
+    told(2).check()
+    told(3).check()
+    told(1).fails("no order")
+    told(2, 3).fails("no order")
+
+
+def test_what_a_child_gives_back_once_the_worker_has_ended_its_parent_is_not_the_parents():
+    """An accepted end that charges nothing shows only by what happens to the child."""
+    def told(end, reserved, charged):
+        story = Story().reserve("run").child("a", "run")
+        story.call("accept", {"usage_id": "run", "success": True, "credits": "0.000001"},
+                   {"http": 202, "success": True, "status": "PENDING"})
+        end(story).balance(0, reserved)
+        story.stored("run", "SUCCESS").stored("a", "FAILED").ends(charged, 0)
+        story.logs["run", "p"].charged, story.logs["a", "p"].parent = charged, "run"
+        return story
+
+    def fail(story):
+        return story.commit("a", success=False)
+
+    def cancel(story):
+        return story.call("cancel", {"usage_id": "a"}, {
+            "http": 200, "success": True, "code": "canceled", "status": "FAILED"})
+
+    for end in (fail, cancel):
+        told(end, reserved=0, charged=0).check()
+        told(end, reserved=1, charged=1).check()
+        told(end, reserved=1, charged=0).fails("no order")
+
+
 def test_a_lost_commit_is_found():
     Story().reserve("a").commit("a").stored("a", "PENDING").ends(0, 1).fails("no order explains")
 

@@ -156,7 +156,8 @@ class World:
         print(f"world {self.seed} failed; its history is kept in {KEPT}", flush=True)
         KEPT.mkdir(parents=True, exist_ok=True)
         self.history.write(KEPT / f"{self.seed}.jsonl")
-        (KEPT / f"{self.seed}.txt").write_text(str(error))
+        read = f"{self.end_state}\n" if hasattr(self, "end_state") else ""
+        (KEPT / f"{self.seed}.txt").write_text(f"{error}\n{read}")
 
     def start(self, number):
         """Starts a process and returns once it answers."""
