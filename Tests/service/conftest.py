@@ -61,6 +61,8 @@ class Databases:
         self.chosen = self.engine = "sqlite"
         self.server = None
         self.made = []
+        # The folder of SQLite's migrated file, made when the first service of this process starts.
+        self.folder = None
 
     @contextlib.contextmanager
     def as_chosen(self):
@@ -82,10 +84,21 @@ class Databases:
         return self.keep(postgresql.new_database(self.server_url))
 
     def migrate_one(self):
-        url = postgresql.new_database(self.server_url)
+        return self.migrate(postgresql.new_database(self.server_url))
+
+    @staticmethod
+    def migrate(url):
         subprocess.run([BINARY, "migrate"], check=True, stdout=subprocess.DEVNULL, env={
             "DATABASE_URL": url, "CATALOG": str(ROOT / "catalog.json")})
         return url
+
+    def copy_file(self, database):
+        """A migrated file where none is yet: to migrate takes a third of what a start computes."""
+        if self.folder is None:
+            self.folder = tempfile.TemporaryDirectory()
+            self.migrate(f"sqlite:{self.folder.name}/cuebx.db")
+        if not database.exists():
+            shutil.copy(f"{self.folder.name}/cuebx.db", database)
 
     def make_other(self, folder):
         """One of the other engine."""
@@ -161,6 +174,8 @@ def pytest_runtest_setup(item):
 def pytest_unconfigure():
     if databases.server:
         databases.server.remove()
+    if databases.folder:
+        databases.folder.cleanup()
 
 
 @pytest.fixture(autouse=True)
@@ -371,6 +386,12 @@ SWIFT = shutil.which("swift")
 BACKTRACES = {"SWIFT_ROOT": str(Path(SWIFT).resolve().parents[1])} if SWIFT else {}
 
 
+def from_sqlite(row):
+    # What else is kept as bytes is longer.
+    return tuple(uuid.UUID(bytes=value) if isinstance(value, bytes) and len(value) == 16 else value
+                 for value in row)
+
+
 class Service:
     """One server process with a database of its own."""
 
@@ -383,7 +404,9 @@ class Service:
         self.folder = Path(folder)
         # On SQLite, the file.
         self.database = self.folder / "cuebx.db"
-        if "DATABASE_URL" not in settings:
+        # A database that a test names is as the test has made it, e.g. not there.
+        self.is_given_database = "DATABASE_URL" in settings
+        if not self.is_given_database:
             settings["DATABASE_URL"] = databases.make(self.folder)
         if settings["DATABASE_URL"].startswith("sqlite:"):
             self.database = Path(settings["DATABASE_URL"].removeprefix("sqlite:"))
@@ -415,6 +438,8 @@ class Service:
         return Service(self.folder, **shared, **settings)
 
     def start(self, *arguments):
+        if self.uses_sqlite and not self.is_given_database:
+            databases.copy_file(self.database)
         self.process = subprocess.Popen(
             [*self.program, "serve", *arguments], env=self.environment, cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=open(self.log, "ab"))
@@ -556,18 +581,26 @@ class Service:
     def rows(self, sql, *arguments):
         """Runs a statement on the database itself, past the service. Ids are `uuid.UUID`, both in
         what is handed over and in what comes back."""
+        with self.connected() as run:
+            return run(sql, *arguments)
+
+    @contextlib.contextmanager
+    def connected(self):
+        """What runs statements as `rows` does, for many of them: each new connection to a file of
+        SQLite's reads the whole schema."""
         if self.uses_sqlite:
             with contextlib.closing(sqlite3.connect(self.database)) as connection, connection:
-                found = connection.execute(sql, [
-                    argument.bytes if isinstance(argument, uuid.UUID) else argument
-                    for argument in arguments]).fetchall()
-            # What else is kept as bytes is longer.
-            return [tuple(
-                uuid.UUID(bytes=value) if isinstance(value, bytes) and len(value) == 16 else value
-                for value in row) for row in found]
+                yield lambda sql, *arguments: [
+                    from_sqlite(row) for row in connection.execute(sql, [
+                        argument.bytes if isinstance(argument, uuid.UUID) else argument
+                        for argument in arguments]).fetchall()]
+            return
         with postgresql.connected(self.environment["DATABASE_URL"]) as connection:
-            cursor = connection.execute(sql.replace("?", "%s"), arguments or None)
-            return cursor.fetchall() if cursor.description else []
+            def run(sql, *arguments):
+                cursor = connection.execute(sql.replace("?", "%s"), arguments or None)
+                return cursor.fetchall() if cursor.description else []
+
+            yield run
 
     def write(self, sql, *arguments):
         """Changes rows beside the running server, as another process may."""
@@ -605,17 +638,23 @@ class Service:
     @property
     def columns(self):
         """The columns of every table that there is."""
-        if self.uses_sqlite:
-            tables = self.rows(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-            return {table: [row[1] for row in self.rows(f"PRAGMA table_info({table})")]
-                    for (table,) in tables}
+        found = self.rows(
+            """SELECT made.name, col.name FROM sqlite_master made, pragma_table_info(made.name) col
+            WHERE made.type = 'table' AND made.name NOT LIKE 'sqlite_%'
+            ORDER BY made.rowid, col.cid""" if self.uses_sqlite else
+            """SELECT table_name, column_name FROM information_schema.columns
+            WHERE table_schema = 'public' ORDER BY table_name, ordinal_position""")
         columns = {}
-        for table, column in self.rows(
-                """SELECT table_name, column_name FROM information_schema.columns
-                WHERE table_schema = 'public' ORDER BY table_name, ordinal_position"""):
+        for table, column in found:
             columns.setdefault(table, []).append(column)
         return columns
+
+    @property
+    def tables(self):
+        """All rows of every table that there is."""
+        columns = self.columns
+        with self.connected() as run:
+            return {table: run(f"SELECT * FROM {table}") for table in columns}
 
     def plan(self, sql):
         """The steps by which the database would find the rows. A small table is read as a whole by

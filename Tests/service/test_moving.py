@@ -109,7 +109,7 @@ def is_empty(service):
     """A database with a schema and nothing in it, or none at all."""
     if is_untouched(service):
         return True
-    filled = [name for name in service.columns if service.rows(f"SELECT 1 FROM {name} LIMIT 1")]
+    filled = [name for name, rows in service.tables.items() if rows]
     mark = service.rows("SELECT import_started_at FROM installation")
     return sorted(filled) == ["installation", "schema_migrations"] and mark == [(None,)]
 

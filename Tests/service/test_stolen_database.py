@@ -46,7 +46,7 @@ class Victims:
 def stolen(service, how):
     """Every value of every table, as it lies in what was stolen."""
     if how == "rows":
-        tables = {table: service.rows(f"SELECT * FROM {table}") for table in service.columns}
+        tables = service.tables
         return [value for rows in tables.values() for row in rows for value in row
                 if value is not None]
     lines = service.command("export").stdout.splitlines()
