@@ -130,12 +130,13 @@ private struct Outgoing: Sendable {
     let token: Secret?
 }
 
-/// The pool of connections.
-private struct Poster: Sendable {
-    let base: String
-    let internalKey: Secret
-    let answerTimeout: Duration
-    let http: HTTPClient
+/// The pool of connections. It is shut down even if nobody closes it, since an `HTTPClient` that is
+/// released without that ends the process of a debug build.
+private final class Poster: Sendable {
+    private let base: String
+    private let internalKey: Secret
+    private let answerTimeout: Duration
+    private let http: HTTPClient
 
     init(url: String, internalKey: Secret, answerTimeout: Duration) {
         base = url.trimmingSlashes() + "/career/internal/usage/"
@@ -150,6 +151,10 @@ private struct Poster: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = mostConnections
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    deinit {
+        Task { [http] in await Self.shutDown(http) }
     }
 
     func post(_ outgoing: Outgoing) async -> Reply {
@@ -200,6 +205,10 @@ private struct Poster: Sendable {
     }
 
     func close() async {
+        await Self.shutDown(http)
+    }
+
+    private static func shutDown(_ http: HTTPClient) async {
         do {
             try await http.shutdown()
         } catch {
