@@ -26,6 +26,8 @@ class Case:
 
     def __init__(self, monkeypatch, folder=None, **policy):
         self.now, self.heard, self.told = 1000.0, float("-inf"), []
+        # The service's usages that run.
+        self.running = set()
         monkeypatch.setattr(outage, "time", SimpleNamespace(
             monotonic=lambda: self.now, time=lambda: 1_800_000_000 + self.now,
             strftime=time.strftime, gmtime=time.gmtime, strptime=time.strptime))
@@ -36,7 +38,9 @@ class Case:
             lambda: self.heard)
 
     def run(self, user="ada", **more):
-        found = self.outage.open(asking(user, **more), 1_800_000_000 + self.now, lambda usage: True)
+        found = self.outage.open(
+            asking(user, **more), 1_800_000_000 + self.now,
+            lambda usage: outage.is_journal(usage) and usage in self.outage.held or usage in self.running)
         return found.usage_id if found else self.told[-1][1]
 
 
@@ -107,12 +111,15 @@ def test_what_ran_before_the_outage_does_not_run_again_in_it(monkeypatch):
     case = Case(monkeypatch)
     case.outage.saw("f", "1.00")
     for number in range(3):
-        case.outage.ran(asking(request_id=f"r{number}"), "ada")
-        case.outage.ran(asking(), "ada")
-    for name in ("r1", "r2"):
-        with pytest.raises(cuebx.AlreadyFinished) as refused:
+        asked = asking(request_id=f"r{number}")
+        case.outage.granted(
+            outage.usage_of("ada", asked.request_id, asked.payload_hash), f"u{number}")
+    case.running = {"u2"}
+    for name, usage, kind, status in (
+            ("r1", "u1", cuebx.AlreadyFinished, 409), ("r2", "u2", cuebx.AlreadyRunning, 200)):
+        with pytest.raises(kind) as refused:
             case.run(request_id=name)
-        assert refused.value.status == 409
+        assert (refused.value.status, refused.value.usage_id) == (status, usage)
     # The oldest is not known any more; and another's request is none of hers.
     assert outage.is_journal(case.run(request_id="r0"))
     assert outage.is_journal(case.run("ben", request_id="r1"))

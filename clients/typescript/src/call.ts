@@ -178,7 +178,6 @@ export class Call {
         if (this.hasEnded) throw new CueBXError("The call has ended already.");
         this.hasEnded = true;
         const operations = this.outcome(error);
-        if (operations.length > 0 && !this.isJournaled) this.engine.outage.ran(this.asking, this.userId);
         ended(this.span, operations, this.failure?.type);
         if (operations.length === 0) return this.engine.records.drop(this.usage);
         const written = this.engine.finish(this.usage, operations);

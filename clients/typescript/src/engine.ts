@@ -37,7 +37,7 @@ export class Engine {
     clockOffset = 0;
     readonly sender: Sender;
     readonly spool: Spool;
-    private readonly usages = new Map<string, Usage>();
+    readonly usages = new Map<string, Usage>();
 
     constructor(
         url: string, internalKey: Secret, folder: string | undefined, fetch: Fetch,

@@ -149,6 +149,8 @@ export class Entry {
         if (error) return this.resolve(error);
         const usage = this.engine.register(result, this.asking.options.holdSeconds);
         this.engine.outage.saw(this.asking.feature, usage.creditsReserved);
+        const ran = this.engine.records.ran(this.asking, usage);
+        if (ran) return this.resolve(ran);
         this.usage = usage;
         // Until it is on the disk it is not settled, or a client that closes would not wait for it.
         this.engine.sender.count(1);
@@ -184,7 +186,9 @@ export class Entry {
         if (result instanceof NoAnswer) return this.askOn();
         const error = this.errorOf(result);
         if (error instanceof Unavailable) return this.askOn();
-        if (!error) this.engine.giveBack(this.engine.register(result, this.asking.options.holdSeconds));
+        if (error) return;
+        const usage = this.engine.register(result, this.asking.options.holdSeconds);
+        if (!this.engine.records.ran(this.asking, usage)) this.engine.giveBack(usage);
     }
 
     /**

@@ -9,6 +9,7 @@ import { join } from "node:path";
 
 import type { Asking } from "./asking.js";
 import { AlreadyFinished, AlreadyRunning, CueBXError, InvalidToken } from "./errors.js";
+import type { Refused } from "./errors.js";
 import type { Events } from "./events.js";
 import * as limits from "./limits.js";
 import { monotonic } from "./time.js";
@@ -101,8 +102,11 @@ interface Held {
 export class Outage {
     private readonly policy?: FailOpenWithJournal;
     private readonly held = new Map<string, Held>();
-    /** Requests that ran, and do not count any more; the oldest is first. */
-    private readonly finished = new Set<string>();
+    /**
+     * Requests that ran, or run by the service's leave, and do not count: by their names, the usage of
+     * each. The oldest is first.
+     */
+    private readonly finished = new Map<string, string>();
     private readonly holds: Map<string, string>;
     private isChanged = false;
     /** When the first call ran unasked: by the monotonic clock, and in Unix seconds. */
@@ -193,14 +197,9 @@ export class Outage {
     ): Promise<Journal | undefined> {
         const userId = await this.userOf(asking.token.text);
         const hash = String(asking.body.payload_hash);
-        const usageId = usageOf(userId, asking.requestId, hash);
-        const isHeld = this.held.has(usageId);
-        if (isHeld || this.finished.has(usageId)) {
-            const [kind, code, status] = isHeld && isRunning(usageId)
-                ? [AlreadyRunning, "replayed", 200] as const
-                : [AlreadyFinished, "request_already_finished", 409] as const;
-            throw new kind("This request has run already.", { status, code, usageId });
-        }
+        const usageId = nameOf(asking, userId);
+        const known = this.knownAs(usageId);
+        if (known !== undefined) throw hasRun(known, isRunning(known));
         const credits = this.holds.get(asking.feature);
         const reason = credits === undefined
             ? "the feature's hold was never seen" : this.reserve(usageId, userId, micros(credits), ranAt);
@@ -274,34 +273,46 @@ export class Outage {
         });
     }
 
-    /** It has not delivered anything. */
+    /** It does not run after all. */
     forget(usageId: string): void {
         this.held.delete(usageId);
     }
 
     acknowledged(usageId: string): void {
         this.held.delete(usageId);
-        this.finish(usageId);
+        this.finish(usageId, usageId);
     }
 
-    /** A call that the service has granted ends: it would not run again. */
-    ran(asking: Asking, userId: string): void {
-        // Only what the host names may be asked for again.
-        if (!this.policy || !asking.options.requestId) return;
-        this.finish(usageOf(userId, asking.requestId, String(asking.body.payload_hash)));
+    /** The service has granted the request of that name, and would not grant it again. */
+    granted(name: string, usageId: string): void {
+        if (this.policy) this.finish(name, usageId);
     }
 
-    private finish(usageId: string): void {
-        this.finished.delete(usageId);
-        this.finished.add(usageId);
+    /** The usage of the request of that name, if it ran or runs, as far as this process knows. */
+    knownAs(name: string): string | undefined {
+        return this.held.has(name) ? name : this.finished.get(name);
+    }
+
+    private finish(name: string, usageId: string): void {
+        this.finished.delete(name);
+        this.finished.set(name, usageId);
         if (this.finished.size <= MOST_FINISHED) return;
-        const [oldest] = this.finished;
+        const [oldest] = this.finished.keys();
         if (oldest !== undefined) this.finished.delete(oldest);
     }
 }
 
-function usageOf(userId: string, requestId: string, payloadHash: string): string {
-    const key = JSON.stringify([userId, requestId, payloadHash]);
+/** What the service would say of a request that ran unasked, were it told already. */
+export function hasRun(usageId: string, isRunning: boolean): Refused {
+    const [kind, code, status] = isRunning
+        ? [AlreadyRunning, "replayed", 200] as const
+        : [AlreadyFinished, "request_already_finished", 409] as const;
+    return new kind("This request has run already.", { status, code, usageId });
+}
+
+/** The usage of a call that runs unasked; the same for the same call. */
+export function nameOf(asking: Asking, userId: string): string {
+    const key = JSON.stringify([userId, asking.requestId, String(asking.body.payload_hash)]);
     return JOURNAL + createHash("sha256").update(key, "utf8").digest("hex").slice(0, 32);
 }
 

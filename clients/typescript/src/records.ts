@@ -1,7 +1,10 @@
 /** Calls that run unasked, while the service is away, and what is told of them afterwards. */
+import type { Asking } from "./asking.js";
 import type { Engine } from "./engine.js";
 import { SpoolUnavailable } from "./errors.js";
+import type { Refused } from "./errors.js";
 import { Usage } from "./holds.js";
+import { hasRun, nameOf } from "./outage.js";
 import type { Journal } from "./outage.js";
 import type { SpoolRecord } from "./spool-format.js";
 import { Answer } from "./transport.js";
@@ -42,10 +45,38 @@ export class Records {
         if (failure) throw new SpoolUnavailable("The spool cannot be written.");
     }
 
+    /**
+     * Refuses a call that the service has granted, if the same request ran unasked and the service does
+     * not know: the hold is given back, unless there will be a record, which commits it. Any other does
+     * not run unasked from now on.
+     */
+    ran(asking: Asking, granted: Usage): Refused | undefined {
+        // Only what the host names may be asked for again.
+        if (!asking.options.requestId) return undefined;
+        const name = nameOf(asking, granted.userId);
+        const known = this.engine.outage.knownAs(name);
+        if (known === undefined) {
+            this.engine.outage.granted(name, granted.usageId);
+            return undefined;
+        }
+        const before = this.engine.usages.get(name);
+        if (!before) {
+            this.engine.giveBack(granted);
+            return hasRun(known, false);
+        }
+        const { dropped } = before;
+        before.dropped = () => {
+            dropped?.();
+            this.engine.giveBack(granted);
+        };
+        this.engine.told(granted, () => undefined);
+        return hasRun(known, before.isOpen);
+    }
+
     /** It has delivered nothing, and costs nothing. */
     drop(usage: Usage): void {
         usage.isOpen = false;
-        this.engine.outage.forget(usage.usageId);
+        this.engine.outage.acknowledged(usage.usageId);
         this.engine.told(usage, () => undefined);
         usage.dropped?.();
     }

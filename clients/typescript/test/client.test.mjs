@@ -7,7 +7,7 @@ import { inspect } from "node:util";
 import * as cuebx from "../dist/esm/index.js";
 import { Asking } from "../dist/esm/asking.js";
 import { Events } from "../dist/esm/events.js";
-import { isJournal, Outage } from "../dist/esm/outage.js";
+import { isJournal, nameOf, Outage } from "../dist/esm/outage.js";
 import { Sender } from "../dist/esm/sender.js";
 import { decode } from "../dist/esm/spool-format.js";
 import { Answer, NoAnswer, Operation } from "../dist/esm/transport.js";
@@ -232,7 +232,7 @@ test("what a spool held takes at most a quarter of a batch, and goes behind live
 
 /** An outage with clocks that are moved by hand. */
 function outageCase(policy = {}) {
-    const clock = { now: 1000, heard: -Infinity };
+    const clock = { now: 1000, heard: -Infinity, isRunning: true };
     const told = [];
     const { most = "100", seconds = 60, verify = (token) => token } = policy;
     const outage = new Outage(
@@ -241,7 +241,7 @@ function outageCase(policy = {}) {
         { monotonic: () => clock.now, unix: () => 1_800_000_000 + clock.now });
     const run = async (user, requestId) => {
         const found = await outage.open(
-            new Asking("f", { user, requestId }), 1_800_000_000 + clock.now, () => true);
+            new Asking("f", { user, requestId }), 1_800_000_000 + clock.now, () => clock.isRunning);
         return found ? found.usageId : told.at(-1);
     };
     return { outage, run, clock };
@@ -289,6 +289,7 @@ test("the same request never runs twice unasked, and a process goes on with the 
     outage.forget(first);
     assert.equal(await run("ben", "one"), first);
     outage.acknowledged(first);
+    clock.isRunning = false;
     await assert.rejects(run("ben", "one"), cuebx.AlreadyFinished);
     clock.now += 11;
     assert.equal(await run("cyd"), "the outage lasts too long");
@@ -310,12 +311,14 @@ test("a token that the host does not vouch for is refused, and a policy that mak
 });
 
 test("what ran before an outage does not run again in it, as long as it is known", async () => {
-    const { outage, run } = outageCase();
+    const { outage, run, clock } = outageCase();
     outage.saw("f", "1.00");
-    const ran = (requestId) => outage.ran(new Asking("f", { user: "ada", requestId }), "ada");
+    const ran = (requestId) => outage.granted(
+        nameOf(new Asking("f", { user: "ada", requestId }), "ada"), "u1");
     ran("one");
-    ran(undefined);
-    await assert.rejects(run("ada", "one"), cuebx.AlreadyFinished);
+    await assert.rejects(run("ada", "one"), { name: "AlreadyRunning", usageId: "u1" });
+    clock.isRunning = false;
+    await assert.rejects(run("ada", "one"), { name: "AlreadyFinished", usageId: "u1" });
     assert.ok(isJournal(await run("ben", "one")));
     for (let number = 0; number < 16_384; number++) ran(`r${number}`);
     assert.ok(isJournal(await run("ada", "one")));

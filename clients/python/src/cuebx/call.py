@@ -259,8 +259,6 @@ class Call:
             # No capture begins after its outcome was decided.
             self._granted.is_open = False
             operations = self._outcome(error)
-            if operations and not self.is_journaled:
-                self._engine.outage.ran(self._asking, self.user_id)
         self._describe(telemetry.ended(operations, self._failure[0] if self._failure else None))
         if not operations:
             return self._engine.records.drop(self._granted)

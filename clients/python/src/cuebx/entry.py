@@ -65,6 +65,8 @@ class Entry:
         assert isinstance(result, Answer)
         usage = self.engine.register(result, self.asking.hold_seconds)
         self.engine.outage.saw(self.asking.feature, usage.credits_reserved)
+        if error := self.engine.records.ran(self.asking, usage):
+            return self.resolve(error)
         with self.lock:
             is_journaled = self.is_journaled
             if not is_journaled:
@@ -102,7 +104,9 @@ class Entry:
         if isinstance(error, Unavailable):
             self.ask_on()
         elif error is None:
-            self.engine.give_back(self.engine.register(result, self.asking.hold_seconds))
+            usage = self.engine.register(result, self.asking.hold_seconds)
+            if self.engine.records.ran(self.asking, usage) is None:
+                self.engine.give_back(usage)
 
     def ask_on(self) -> None:
         """If the service may hold something, it is asked on in the background, and what it has granted

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import limits
-from .errors import AlreadyFinished, AlreadyRunning, InvalidToken
+from .errors import AlreadyFinished, AlreadyRunning, InvalidToken, Refused
 from .events import Events
 from .transport import Answer, NoAnswer, Operation, Result
 
@@ -121,8 +121,9 @@ class Outage:
         self.events, self.heard_at = events, heard_at
         self.lock = threading.Lock()
         self.held: dict[str, Held] = {}
-        # Requests that ran, and do not count any more; the oldest is first.
-        self.finished: dict[str, None] = {}
+        # Requests that ran, or run by the service's leave, and do not count; by their names, the usage of
+        # each. The oldest is first.
+        self.finished: dict[str, str] = {}
         self.holds: dict[str, str] = self.stored() if self.policy else {}
         self.is_changed = False
         # When the first call ran unasked, by the monotonic clock and by that of the wall.
@@ -190,11 +191,8 @@ class Outage:
         """
         user_id = self.user_of(asking.token.text)
         usage_id = usage_of(user_id, asking.request_id, asking.payload_hash)
-        is_held = self.is_held(usage_id)
-        if is_held or self.has_finished(usage_id):
-            kind, code, status = (AlreadyRunning, "replayed", 200) if is_held and is_running(usage_id) \
-                else (AlreadyFinished, "request_already_finished", 409)
-            raise kind("This request has run already.", status=status, code=code, usage_id=usage_id)
+        if known := self.known_as(usage_id):
+            raise has_run(known, is_running(known))
         credits = self.holds.get(asking.feature)
         reason = "the feature's hold was never seen" if credits is None \
             else self.reserve(usage_id, user_id, Decimal(credits), ran_at)
@@ -247,9 +245,14 @@ class Outage:
         with self.lock:
             return sum((each.credits for each in self.held.values()), Decimal(0))
 
-    def is_held(self, usage_id: str) -> bool:
+    def is_held(self, name: str) -> bool:
         with self.lock:
-            return usage_id in self.held
+            return name in self.held
+
+    def known_as(self, name: str) -> str | None:
+        """The usage of the request of that name, if it ran or runs, as far as this process knows."""
+        with self.lock:
+            return name if name in self.held else self.finished.get(name)
 
     def adopt(self, usage_id: str, body: dict[str, Any], counted: object = None) -> None:
         """What a process before this one ran counts until it is told.
@@ -264,33 +267,35 @@ class Outage:
                 str(body.get("user_id")), credits, seconds_of(str(body.get("ran_at"))))
 
     def forget(self, usage_id: str) -> None:
-        """It has not delivered anything."""
+        """It does not run after all."""
         with self.lock:
             self.held.pop(usage_id, None)
 
     def acknowledged(self, usage_id: str) -> None:
         with self.lock:
             self.held.pop(usage_id, None)
-            self.finish(usage_id)
+            self.finish(usage_id, usage_id)
 
-    def ran(self, asking: Asking, user_id: str) -> None:
-        """A call that the service has granted ends: it would not run again."""
-        if self.policy is None or not asking.is_named:
+    def granted(self, name: str, usage_id: str) -> None:
+        """The service has granted the request of that name, and would not grant it again."""
+        if self.policy is None:
             return
-        usage_id = usage_of(user_id, asking.request_id, asking.payload_hash)
         with self.lock:
-            self.finish(usage_id)
+            self.finish(name, usage_id)
 
-    def finish(self, usage_id: str) -> None:
+    def finish(self, name: str, usage_id: str) -> None:
         """Under the lock."""
-        self.finished.pop(usage_id, None)
-        self.finished[usage_id] = None
+        self.finished.pop(name, None)
+        self.finished[name] = usage_id
         if len(self.finished) > MOST_FINISHED:
             del self.finished[next(iter(self.finished))]
 
-    def has_finished(self, usage_id: str) -> bool:
-        with self.lock:
-            return usage_id in self.finished
+
+def has_run(usage_id: str, is_running: bool) -> Refused:
+    """What the service would say of a request that ran unasked, were it told already."""
+    kind, code, status = (AlreadyRunning, "replayed", 200) if is_running \
+        else (AlreadyFinished, "request_already_finished", 409)
+    return kind("This request has run already.", status=status, code=code, usage_id=usage_id)
 
 
 def usage_of(user_id: str, request_id: str, payload_hash: str) -> str:

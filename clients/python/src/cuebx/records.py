@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .errors import Refused
 from .holds import Usage
-from .outage import Journal
+from .outage import Journal, has_run, usage_of
 from .signals import Signal
 from .spool_format import Record
 from .transport import Answer, Result
 
 if TYPE_CHECKING:
+    from .asking import Asking
     from .engine import Engine
 
 
@@ -39,10 +41,40 @@ class Records:
         self.engine.spool.append(
             {**usage.outcome([record]), "is_part": True}, noted.settle if noted else None)
 
+    def ran(self, asking: Asking, granted: Usage) -> Refused | None:
+        """Refuses a call that the service has granted, if the same request ran unasked and the service
+        does not know: the hold is given back, unless there will be a record, which commits it. Any other
+        does not run unasked from now on."""
+        if not asking.is_named:
+            return None
+        engine = self.engine
+        name = usage_of(granted.user_id, asking.request_id, asking.payload_hash)
+        with engine.lock:
+            before, known = engine.usages.get(name), engine.outage.known_as(name)
+            if known is None:
+                engine.outage.granted(name, granted.usage_id)
+                return None
+            if before:
+                before.dropped = self.also_giving_back(granted, before.dropped)
+        if before or engine.outage.is_held(name):
+            engine.told(granted, lambda: None)
+        else:
+            engine.give_back(granted)
+        return has_run(known, before is not None and before.is_open)
+
+    def also_giving_back(
+        self, granted: Usage, dropped: Callable[[], None] | None,
+    ) -> Callable[[], None]:
+        def both() -> None:
+            if dropped:
+                dropped()
+            self.engine.give_back(granted)
+        return both
+
     def drop(self, usage: Usage) -> Signal:
         """It has delivered nothing, and costs nothing."""
         usage.is_open = False
-        self.engine.outage.forget(usage.usage_id)
+        self.engine.outage.acknowledged(usage.usage_id)
         dropped = Signal()
         self.engine.told(usage, dropped.set)
         if usage.dropped:

@@ -114,7 +114,6 @@ public final class Call: Sendable, CustomStringConvertible {
         }
         let operations = isJournaled ? recorded(told) : outcome(told)
         if operations.isEmpty { return engine.drop(usage) }
-        if !isJournaled { engine.outage.ran(asking, userId) }
         let written = engine.finish(usage, operations)
         let patience = Task.isCancelled ? canceledWaits : diskTimeout
         _ = await written.wait(for: patience, heedsCancellation: false)

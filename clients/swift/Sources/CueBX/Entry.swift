@@ -141,6 +141,7 @@ final class Entry {
         let usage = engine.register(answer, holdSeconds: asking.holdSeconds)
         granted = usage
         engine.outage.saw(asking.feature, usage.creditsReserved)
+        if let ran = engine.ran(asking, usage) { return resolve(.failure(ran)) }
         // Until it is on the disk it is not settled, or a client that closes would not wait for it.
         engine.sender.count(1)
         let open: JSONObject = [
@@ -177,7 +178,9 @@ final class Entry {
     private func leftOver(_ reply: Reply) {
         guard case .success(let answer) = reply else { return askOn() }
         switch error(of: answer)?.kind {
-        case nil: engine.giveBack(engine.register(answer, holdSeconds: asking.holdSeconds))
+        case nil:
+            let usage = engine.register(answer, holdSeconds: asking.holdSeconds)
+            if engine.ran(asking, usage) == nil { engine.giveBack(usage) }
         case .unavailable: askOn()
         default: break
         }

@@ -44,8 +44,9 @@ final class Outage {
     /// When the service last decided anything; nil: never.
     var heardAt: Instant?
     private var held: [String: Held] = [:]
-    /// Requests that ran, and do not count any more; and those that ran before them.
-    private var (finished, finishedBefore) = (Set<String>(), Set<String>())
+    /// Requests that ran, or run by the service's leave, and do not count: by their names, the
+    /// usage of each; and those that ran before them.
+    private var (finished, finishedBefore) = ([String: String](), [String: String]())
     /// What the features held when they were last asked for.
     private var holds: [String: String] = [:]
     private var isChanged = false
@@ -129,16 +130,9 @@ final class Outage {
         let userId = try await userId(of: asking.token.text, verify)
         let request = asking.request
         let requestId = request.requestId ?? ""
-        let usageId = Self.usageId(userId, requestId, request.payloadHash ?? "")
-        let isHeld = held[usageId] != nil
-        if isHeld || finished.contains(usageId) || finishedBefore.contains(usageId) {
-            let isRunning = isHeld && isRunning(usageId)
-            let kind: CueBXError.Kind = isRunning ? .alreadyRunning : .alreadyFinished
-            var error = CueBXError(kind, "This request has run already.")
-            error.status = kind == .alreadyRunning ? 200 : 409
-            error.code = kind == .alreadyRunning ? "replayed" : "request_already_finished"
-            error.usageId = usageId
-            throw error
+        let usageId = Self.name(of: asking, userId)
+        if let known = known(as: usageId) {
+            throw CueBXError.hasRun(known, isRunning: isRunning(known))
         }
         let credits = holds[asking.feature]
         let reason =
@@ -178,11 +172,18 @@ final class Outage {
         throw Limits.invalidToken
     }
 
-    private static func usageId(
-        _ userId: String, _ requestId: String, _ payloadHash: String
-    ) -> String {
-        let key: JSON = [.string(userId), .string(requestId), .string(payloadHash)]
+    /// The usage of a call that runs unasked; the same for the same call.
+    static func name(of asking: Asking, _ userId: String) -> String {
+        let request = asking.request
+        let key: JSON = [
+            .string(userId), .string(request.requestId ?? ""), .string(request.payloadHash ?? ""),
+        ]
         return journalPrefix + SHA256.hex(of: key.encoded()).prefix(32)
+    }
+
+    /// The usage of the request of that name, if it ran or runs, as far as this process knows.
+    func known(as name: String) -> String? {
+        held[name] != nil ? name : finished[name] ?? finishedBefore[name]
     }
 
     /// Why it may not run; an empty text: it is counted.
@@ -227,27 +228,37 @@ final class Outage {
             ranAt: seconds.map(Double.init) ?? now().unix)
     }
 
-    /// It has not delivered anything.
+    /// It does not run after all.
     func forget(_ usageId: String) {
         held[usageId] = nil
     }
 
     func acknowledged(_ usageId: String) {
         held[usageId] = nil
-        finish(usageId)
+        finish(usageId, usageId)
     }
 
-    /// A call that the service has granted ends: it would not run again.
-    func ran(_ asking: Asking, _ userId: String) {
-        guard mayOpen, asking.isNamed else { return }
-        let request = asking.request
-        finish(Self.usageId(userId, request.requestId ?? "", request.payloadHash ?? ""))
+    /// The service has granted the request of that name, and would not grant it again.
+    func granted(_ name: String, _ usageId: String) {
+        if mayOpen { finish(name, usageId) }
     }
 
-    private func finish(_ usageId: String) {
-        finished.insert(usageId)
+    private func finish(_ name: String, _ usageId: String) {
+        finished[name] = usageId
         guard finished.count >= mostFinished else { return }
         finishedBefore = finished
-        finished = []
+        finished = [:]
+    }
+}
+
+extension CueBXError {
+    /// What the service would say of a request that ran unasked, were it told already.
+    static func hasRun(_ usageId: String, isRunning: Bool) -> CueBXError {
+        var error = CueBXError(
+            isRunning ? .alreadyRunning : .alreadyFinished, "This request has run already.")
+        error.status = isRunning ? 200 : 409
+        error.code = isRunning ? "replayed" : "request_already_finished"
+        error.usageId = usageId
+        return error
     }
 }

@@ -39,10 +39,35 @@ extension Engine {
         throw CueBXError(.spoolUnavailable, "The spool cannot be written.")
     }
 
+    /// Refuses a call that the service has granted, if the same request ran unasked and the service
+    /// does not know: the hold is given back, unless there will be a record, which commits it. Any
+    /// other does not run unasked from now on.
+    func ran(_ asking: Asking, _ granted: Usage) -> CueBXError? {
+        guard asking.isNamed else { return nil }
+        let name = Outage.name(of: asking, granted.userId)
+        guard let known = outage.known(as: name) else {
+            outage.granted(name, granted.usageId)
+            return nil
+        }
+        guard let before = usages[name] else {
+            giveBack(granted)
+            return .hasRun(known, isRunning: false)
+        }
+        if before.isOpen {
+            let dropped = before.dropped
+            before.dropped = { [self] in
+                dropped?()
+                giveBack(granted)
+            }
+        }
+        told(granted)
+        return .hasRun(known, isRunning: before.isOpen)
+    }
+
     /// It has delivered nothing, and costs nothing.
     func drop(_ usage: Usage) {
         usage.isOpen = false
-        outage.forget(usage.usageId)
+        outage.acknowledged(usage.usageId)
         told(usage)
         usage.dropped?()
         usage.dropped = nil

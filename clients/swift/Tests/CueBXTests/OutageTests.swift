@@ -9,6 +9,8 @@ private final class Case {
     let outage: Outage
     private let told = Told()
     private var clock: Clock
+    /// Whether the usages of which it is asked run.
+    var isRunning = true
 
     final class Clock {
         var moment = Outage.Moment(at: .now, unix: 1_800_000_000)
@@ -43,7 +45,7 @@ private final class Case {
     func run(_ user: String, _ request: String? = nil) async throws -> String {
         let asking = try Asking(
             feature: "f", user: user, payload: "", details: CallDetails(requestId: request))
-        let journal = try await outage.open(asking, ranAt: now.unix) { _ in true }
+        let journal = try await outage.open(asking, ranAt: now.unix) { _ in isRunning }
         return journal?.usageId ?? told.reasons.withLock { $0.last ?? "" }
     }
 }
@@ -106,6 +108,7 @@ struct OutageTests {
         test.outage.forget(first)
         #expect(try await test.run("ada", "one") == first)
         test.outage.acknowledged(first)
+        test.isRunning = false
         let finished = await #expect(throws: CueBXError.self) { try await test.run("ada", "one") }
         #expect(finished?.kind == .alreadyFinished)
     }
@@ -116,10 +119,12 @@ struct OutageTests {
         func ran(_ request: String?) throws {
             let details = CallDetails(requestId: request)
             let asking = try Asking(feature: "f", user: "ada", payload: "", details: details)
-            test.outage.ran(asking, "ada")
+            test.outage.granted(Outage.name(of: asking, "ada"), "u1")
         }
         try ran("one")
-        try ran(nil)
+        let running = await #expect(throws: CueBXError.self) { try await test.run("ada", "one") }
+        #expect(running?.kind == .alreadyRunning && running?.usageId == "u1")
+        test.isRunning = false
         let error = await #expect(throws: CueBXError.self) { try await test.run("ada", "one") }
         #expect(error?.kind == .alreadyFinished && error?.status == 409)
         #expect(isJournal(try await test.run("ben", "one")))
