@@ -25,6 +25,10 @@ let package = Package(
         // Takes the steps of the scenarios that the clients of all languages share.
         .executableTarget(
             name: "driver", dependencies: ["CueBX"], path: "Tests/Driver", swiftSettings: settings),
+        // What the README begins with.
+        .executableTarget(
+            name: "quickstart", dependencies: ["CueBX"], path: "Tests/Quickstart",
+            swiftSettings: settings),
         .testTarget(name: "CueBXTests", dependencies: ["CueBX"], swiftSettings: settings),
     ]
 )

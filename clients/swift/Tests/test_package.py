@@ -22,7 +22,8 @@ def cut(folder, version):
 
 
 def test_what_the_readme_shows_compiles():
-    compiled = bare((PACKAGE / "Tests/CueBXTests/QuickstartTests.swift").read_text())
+    compiled = bare((PACKAGE / "Tests/CueBXTests/QuickstartTests.swift").read_text()
+                    + (PACKAGE / "Tests/Quickstart/main.swift").read_text())
     blocks = [bare(block) for block in re.findall(r"```swift\n(.*?)```", README, re.S)]
     assert len(blocks) > 4
     for block in blocks:
@@ -30,7 +31,7 @@ def test_what_the_readme_shows_compiles():
 
 
 def test_three_lines_are_enough():
-    first = bare(re.search(r"```swift\n(.*?)```", README, re.S)[1])
+    first = bare(re.search(r"## Three lines\n.*?```swift\n(.*?)```", README, re.S)[1])
     assert len([line for line in first if line not in ("}", "try await runModel(body)")]) <= 3
 
 
