@@ -59,19 +59,18 @@ crashes: build .venv
 	@.venv/bin/python Tests/crashes/run.py $(if $(KILLS),--kills $(KILLS)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE))
 
-## make proof    kill clients of Python and Swift 1 000 times and break off streams, NUMBER=… SEED=…;
-##               100 000 histories of automatic top-ups, HISTORIES=…
+## make proof    kill clients of each language 1 000 times, with and without outages, and break off
+##               10 000 streams, NUMBER=… SEED=…; 100 000 histories of automatic top-ups, HISTORIES=…
 proof: build-tests .venv-demo
 	@TOP_UP_HISTORIES=$(or $(HISTORIES),100000) swift test -c release --skip-build --filter TopUpsTests.HistoryTests
-	@.venv-demo/bin/python clients/python/proof.py kills --number $(or $(NUMBER),1000) $(if $(SEED),--seed $(SEED))
-	@.venv-demo/bin/python clients/python/proof.py aborts --number $(or $(NUMBER),10000) \
-		$(if $(SEED),--seed $(SEED))
-	@swift build --package-path clients/swift --product driver -Xswiftc -gnone
-	@for what in kills aborts; do .venv-demo/bin/python clients/python/proof.py $$what \
-		--number $(or $(NUMBER),1000) $(if $(SEED),--seed $(SEED)) \
-		--driver clients/swift/.build/debug/driver || exit; done
+	@node clients/typescript/scripts/build.mjs
+	@for driver in "" "node clients/typescript/test/driver.mjs" clients/swift/.build/debug/driver; do \
+		for what in "kills --number 1000" "kills --outages --number 1000" "aborts --number 10000"; do \
+			.venv-demo/bin/python clients/python/proof.py $$what $(if $(NUMBER),--number $(NUMBER)) \
+				$(if $(SEED),--seed $(SEED)) $${driver:+--driver "$$driver"} || exit; \
+		done; done
 
-## make overhead what a metered call costs beside bare requests, on a machine that does nothing else
+## make overhead what a metered call costs beside bare requests, in processor time and in waiting
 overhead: build .venv-demo
 	@.venv-demo/bin/python clients/python/proof.py overhead --number $(or $(NUMBER),2000)
 

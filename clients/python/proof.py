@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """Proves on the built binary that a client loses and doubles nothing.
 
-    clients/python/proof.py kills --number 1000 [--seed N] [--driver PROGRAM]
+    clients/python/proof.py kills --number 1000 [--outages] [--seed N] [--driver COMMAND]
         kills tool servers at random instants under load, and compares the ledger with what they wrote
-        down themselves
-    clients/python/proof.py aborts --number 10000 [--seed N] [--driver PROGRAM]
+        down themselves; with outages the service goes away again and again, answers are lost, and calls
+        run all the same
+    clients/python/proof.py aborts --number 10000 [--seed N] [--driver COMMAND]
         breaks off streams at random points, by their consumers, their providers and by cancellation, and
         looks for a hold that did not end
 
     clients/python/proof.py overhead --number 2000
-        a call's time by the client beside bare httpx, on a machine that does nothing else
+        what a call costs by the client beside bare httpx
 
-With PROGRAM it is another language's client that is killed and broken off: its driver, which takes
-`serve URL SPOOL RECORD SEED TOKEN…` and `streams URL SPOOL TOKEN NUMBER SEED`. `make test` runs a small
-sample of the first two.
+With COMMAND it is another language's client that is killed and broken off: its driver, which takes
+`serve URL SPOOL RECORD SEED TOKEN…`, with outages `journal …`, and `streams URL SPOOL TOKEN NUMBER SEED`.
+`make test` runs a small sample of the first two.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import asyncio
 import collections
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -34,12 +36,21 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "clients/python/src"), str(ROOT / "clients/scenarios")]
 
 import cuebx  # noqa: E402
-from world import Service, memory_folder  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from world import Service, claims_of, memory_folder  # noqa: E402
 
 FEATURE = "career.job_match"
 USERS, SERVERS, THREADS = 8, 2, 6
 # Seconds that a tool server lives, drawn between these.
 SHORTEST_LIFE, LONGEST_LIFE = 0.02, 0.5
+# The same where the service goes away: a life sees some of both.
+SHORTEST_LIFE_IN_OUTAGES, LONGEST_LIFE_IN_OUTAGES = 0.1, 1.5
+# Seconds for which the service is there, and for which it is not.
+THERE, AWAY = (0.1, 0.5), (0.1, 0.8)
+# Of the measurement of overhead.
+ROUNDS = 12
+# Of what may run unasked: never the reason why a call does not.
+MOST_CREDITS = 10_000_000
 TTL = 900
 RICH = {"plan": {"credits_allocation": "10000000.00"}}
 
@@ -58,10 +69,12 @@ class Record:
         os.write(self.descriptor, (" ".join(words) + "\n").encode())
 
 
-def tool_server(url, spool, record_path, tokens, seed):
+def tool_server(url, spool, record_path, tokens, seed, has_outages):
     """Threads that make calls until they are killed; some ask again for what others asked before."""
     record = Record(record_path)
-    client = cuebx.Client(url, spool=spool, adopt_every=0.2, first_pause=0.01, longest_pause=0.1)
+    options = {"outage": journal(), "validate_seconds": 0.1} if has_outages else {}
+    client = cuebx.Client(
+        url, spool=spool, adopt_every=0.2, first_pause=0.01, longest_pause=0.1, **options)
     draw = random.Random(seed)
     asked = []
 
@@ -86,6 +99,11 @@ def tool_server(url, spool, record_path, tokens, seed):
                 record.write("failure", call.usage_id)
             except (cuebx.AlreadyRunning, cuebx.AlreadyFinished):
                 record.write("known", "-")
+            except cuebx.Unavailable:
+                if not has_outages:
+                    raise
+                record.write("away", "-")
+                time.sleep(0.01)
 
     for number in range(THREADS):
         threading.Thread(target=work, args=(number,), daemon=True).start()
@@ -93,54 +111,97 @@ def tool_server(url, spool, record_path, tokens, seed):
     signal.pause()
 
 
-def fork(*arguments):
+def journal():
+    return cuebx.fail_open_with_journal(MOST_CREDITS, 3600, lambda token: claims_of(token)["sub"])
+
+
+def fork(work, *arguments):
     pid = os.fork()
     if pid == 0:
         try:
-            tool_server(*arguments)
+            work(*arguments)
         finally:
             os._exit(1)
     return pid
 
 
-def launched(driver):
+def launched(driver, url, spool, record, tokens, seed, has_outages):
     """A tool server of another language's client."""
-    def launch(url, spool, record, tokens, seed):
-        return os.posix_spawn(
-            driver, [driver, "serve", url, str(spool), str(record), seed, *tokens], os.environ)
-    return launch
+    command = [*shlex.split(driver), "journal" if has_outages else "serve", url, spool, record, seed, *tokens]
+    return os.posix_spawnp(command[0], list(map(str, command)), os.environ)
 
 
-def prove_kills(number, seed, say=print, driver=None):
-    launch = launched(driver) if driver else fork
+def flapping(service, seed):
+    """(process, address) of what stands before the service: it refuses connections, and loses answers, by
+    turns. A process of its own, since threads and forks do not go together."""
+    read, write = os.pipe()
+
+    def flap():
+        proxy, draw = Proxy((service.host, service.port)), random.Random(seed)
+        os.write(write, str(proxy.port).encode())
+        while True:
+            time.sleep(draw.uniform(*THERE))
+            if draw.random() < 0.3:
+                proxy.add({"kind": "lost"})
+            else:
+                proxy.down()
+                time.sleep(draw.uniform(*AWAY))
+                proxy.heal()
+
+    pid = fork(flap)
+    return pid, f"http://127.0.0.1:{os.read(read, 16).decode()}"
+
+
+def end(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def prove_kills(number, seed, say=print, driver=None, has_outages=False):
     draw = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=memory_folder()))
     service = Service(RICH).start()
+    between, url = None, service.url
+    life = (SHORTEST_LIFE_IN_OUTAGES, LONGEST_LIFE_IN_OUTAGES) if has_outages \
+        else (SHORTEST_LIFE, LONGEST_LIFE)
+    running = {}
     try:
         users = [service.new_user() for _ in range(USERS)]
         tokens = [user.token(86_400) for user in users]
-        running = {}
+        if has_outages:
+            see_the_hold(service, folder / "spool", users[0])
+            between, url = flapping(service, seed)
         for kill in range(number):
             while len(running) < SERVERS:
-                arguments = (service.url, folder / "spool", folder / "record", tokens,
-                             f"{seed}-{draw.getrandbits(32)}")
-                running[launch(*arguments)] = time.monotonic() + draw.uniform(SHORTEST_LIFE, LONGEST_LIFE)
-            victim, end = min(running.items(), key=lambda item: item[1])
-            time.sleep(max(0.0, end - time.monotonic()))
-            os.kill(victim, signal.SIGKILL)
-            os.waitpid(victim, 0)
+                arguments = (url, folder / "spool", folder / "record", tokens,
+                             f"{seed}-{draw.getrandbits(32)}", has_outages)
+                pid = launched(driver, *arguments) if driver else fork(tool_server, *arguments)
+                running[pid] = time.monotonic() + draw.uniform(*life)
+            victim, moment = min(running.items(), key=lambda item: item[1])
+            time.sleep(max(0.0, moment - time.monotonic()))
             del running[victim]
+            end(victim)
             if kill % 100 == 99:
                 say(f"{kill + 1} kills")
-        for pid in running:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        while running:
+            end(running.popitem()[0])
         result = judge_kills(service, users, folder)
+        assert ", 0 unasked" not in result or not has_outages, "nothing ran in an outage"
         say(f"{number} kills, seed {seed}: {result}")
         return result
     finally:
+        for pid in [*running, *([between] if between else [])]:
+            end(pid)
         service.stop()
         shutil.rmtree(folder)
+
+
+def see_the_hold(service, spool, user):
+    """Of a feature that was never asked for nothing would run."""
+    with cuebx.Client(service.url, spool=spool, outage=journal()) as client:
+        with client.metered(FEATURE, user=user.token(), request_id="first") as call:
+            (spool.parent / "record").write_text(f"ran {call.usage_id} 0 first\nsuccess {call.usage_id}\n")
+        assert client.flush(20)
 
 
 def judge_kills(service, users, folder):
@@ -148,42 +209,59 @@ def judge_kills(service, users, folder):
     with cuebx.Client(service.url, spool=folder / "spool") as client:
         assert client.flush(120), "what was in the spool was not acknowledged"
     assert not list((folder / "spool").glob("*.spool")), "a spool is left"
+    assert not list((folder / "spool").glob("refused/*")), "what was told was refused"
     # Granted and never entered: such holds end by themselves.
     service.advance(TTL + 60)
-    logs = {log["id"]: (log, number) for number, user in enumerate(users) for log in user.logs}
-    told, requests = {}, collections.Counter()
-    lines = (folder / "record").read_text().split("\n")
-    for words in (line.split() for line in lines if line):
-        if words[0] == "ran":
-            told.setdefault(words[1], "ran")
-            requests[(words[2], words[3])] += 1
-        elif words[0] != "known":
-            told[words[1]] = words[0]
-    twice = [request for request, number in requests.items() if number > 1]
-    assert not twice, f"ran twice: {twice[:3]}"
-    lost = [usage for usage, how in told.items() if how == "success" and status_of(logs, usage) != "SUCCESS"]
-    assert not lost, f"a result was handed out and not charged: {lost[:3]}"
-    charged = [usage for usage, how in told.items()
-               if how == "failure" and status_of(logs, usage) != "FAILED"]
-    assert not charged, f"a failure was not told: {charged[:3]}"
-    open_ended = [usage for usage, how in told.items() if status_of(logs, usage) not in ("SUCCESS", "FAILED")]
-    assert not open_ended, f"ran, and nothing was told: {open_ended[:3]}"
-    unasked = [usage for usage, (log, _) in logs.items() if log["status"] == "SUCCESS" and usage not in told]
+    logs = [(number, log) for number, user in enumerate(users) for log in user.logs]
+    # A request's call is the one that was charged, if any was.
+    charged = collections.Counter(
+        (number, log["request_id"]) for number, log in logs if log["status"] == "SUCCESS")
+    twice = [request for request, times in charged.items() if times > 1]
+    assert not twice, f"charged twice: {twice[:3]}"
+    failed = {log["id"] for _, log in logs if log["status"] == "FAILED"}
+    runs = read_record(folder / "record")
+    for request, each in runs.items():
+        judge_request(request, each, request in charged, failed)
+    unasked = [request for request in charged if request not in runs]
     assert not unasked, f"charged without a run: {unasked[:3]}"
-    assert not list((folder / "spool").glob("refused/*")), "a commit was refused"
     for number, user in enumerate(users):
-        mine = sum(log["status"] == "SUCCESS" for log, owner in logs.values() if owner == number)
+        mine = sum(owner == number for owner, _ in charged)
         balance = user.balance
         assert float(balance["credits_used"]) == mine, f"{balance['credits_used']} used, {mine} runs"
         assert balance["credits_reserved"] == "0.00"
-    statuses = collections.Counter(log["status"] for log, _ in logs.values())
-    unsure = sum(how == "ran" for how in told.values())
-    return (f"{len(logs)} calls ({dict(statuses)}), {len(told)} ran, {unsure} of them cut off by a kill; "
-            "0 lost, 0 double")
+    statuses = collections.Counter(log["status"] for _, log in logs)
+    told = [run for each in runs.values() for run in each]
+    return (f"{len(logs)} calls ({dict(statuses)}), {len(told)} ran, "
+            f"{sum(is_journal(run) for run in told)} unasked, "
+            f"{sum(run[1] == 'ran' for run in told)} cut off by a kill; 0 lost, 0 double")
 
 
-def status_of(logs, usage):
-    return logs[usage][0]["status"] if usage in logs else "not there"
+def read_record(path):
+    """Of each request its runs, in order: the usage, and how it ended, "ran" if nobody knows."""
+    runs, last = {}, {}
+    for words in (line.split() for line in path.read_text().split("\n") if line):
+        if words[0] == "ran":
+            last[words[1]] = [words[1], "ran"]
+            runs.setdefault((int(words[2]), words[3]), []).append(last[words[1]])
+        elif words[0] in ("success", "failure"):
+            last[words[1]][1] = words[0]
+    return runs
+
+
+def is_journal(run):
+    return run[0].startswith("journal-")
+
+
+def judge_request(request, runs, is_charged, failed):
+    """- failed: the usages that the service knows to have failed."""
+    assert len(runs) == 1, f"ran twice: {request} {runs}"
+    [(usage, how)] = runs
+    if how == "success":
+        assert is_charged, f"a result was handed out and not charged: {request} {runs}"
+    if how == "failure":
+        assert not is_charged, f"a failure was charged: {request} {runs}"
+    if not is_journal(runs[0]) and not is_charged:
+        assert usage in failed, f"ran, and nothing was told: {request} {runs}"
 
 
 # Aborts
@@ -263,8 +341,9 @@ def break_off(url, spool, token, number, seed):
 def breaking_off(driver):
     """The same by another language's client."""
     def run(url, spool, token, number, seed):
-        told = subprocess.run([driver, "streams", url, str(spool), token, str(number), str(seed)],
-                              capture_output=True, text=True, check=True, timeout=600).stdout
+        told = subprocess.run(
+            [*shlex.split(driver), "streams", url, str(spool), token, str(number), str(seed)],
+            capture_output=True, text=True, check=True, timeout=600).stdout
         words = (line.split(" ", 2) for line in told.splitlines())
         return [(usage, how, int(handed)) for usage, handed, how in words]
     return run
@@ -302,53 +381,78 @@ def judge_aborts(user, outcomes):
 
 
 def measure_overhead(number, say=print):
-    """Medians, in milliseconds, of what a caller waits for: bare validate and commit, one after the other;
-    bare validate alone; a metered call, whose commit goes in the background."""
+    """In turns, ROUNDS times: bare validate and commit by httpx, one after the other, then metered calls with
+    the spool in memory, then on the disk. Told are medians of the rounds: this process's processor time a call,
+    of all its threads, which depends little on who else uses the machine; and what a caller waits for, which
+    is validate alone, since a client commits in the background."""
     service = Service(RICH).start()
-    folder = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=memory_folder()))
+    folders = {"bare": None, "in memory": memory_folder(), "on the disk": ROOT / "var"}
+    figures = collections.defaultdict(list)
     try:
         user = service.new_user()
         token = user.token(86_400)
-        validate, commit = bare(service, token, user, number)
-        times = []
-        with cuebx.Client(service.url, spool=folder / "spool") as client:
-            for _ in range(number):
-                start = time.perf_counter()
-                with client.metered(FEATURE, user=token):
-                    pass
-                times.append(time.perf_counter() - start)
-                client.flush()
-        metered = median(times)
-        result = (f"bare validate {validate:.3f}, bare commit {commit:.3f}, metered {metered:.3f}: "
-                  f"{metered - validate:.3f} ms more than validate alone")
-        say(result)
-        return result
+        for round in range(ROUNDS):
+            for how, folder in folders.items():
+                calls = max(1, number // ROUNDS)
+                figures[how].append(
+                    measure_bare(service, user, token, f"{round}", calls) if how == "bare"
+                    else measure_metered(service, token, folder, calls))
     finally:
         service.stop()
-        shutil.rmtree(folder)
+    processor, waited = ({how: median(each[place] for each in rounds) for how, rounds in figures.items()}
+                         for place in (0, 1))
+    result = [f"{what}: bare {told['bare']:.3f} ms" + "".join(
+        f"; with the spool {how} {told[how]:.3f} ({told[how] - told['bare']:+.3f})" for how in list(told)[1:])
+        for what, told in (("processor time a call", processor), ("waited for, p50", waited))]
+    say("\n".join(result))
+    return result
 
 
-def bare(service, token, user, number):
+def measure_bare(service, user, token, prefix, calls):
+    """(milliseconds of the processor a call, of waiting for validate)."""
     import httpx
 
     headers = {"Authorization": f"Bearer {token}", "X-Internal-API-Key": "dev-internal-key"}
-    asked, told = [], []
+    waited = []
     with httpx.Client(base_url=f"{service.url}/career/internal/usage", headers=headers) as client:
-        for each in range(number):
+        begun = time.process_time()
+        for each in range(calls):
             start = time.perf_counter()
             granted = client.post("/validate", json={
-                "request_id": f"bare-{each}", "feature_key": FEATURE, "endpoint": "", "method": "POST",
+                "request_id": f"{prefix}-{each}", "feature_key": FEATURE, "endpoint": "", "method": "POST",
                 "payload_hash": "ab" * 32}).json()
-            between = time.perf_counter()
+            waited.append(time.perf_counter() - start)
             client.post("/commit", json={
                 "user_id": user.id, "usage_id": granted["usage_id"], "success": True})
-            asked.append(between - start)
-            told.append(time.perf_counter() - between)
-    return median(asked), median(told)
+        used = time.process_time() - begun
+    return used / calls * 1000, median(waited) * 1000
 
 
-def median(times):
-    return sorted(times)[len(times) // 2] * 1000
+def measure_metered(service, token, folder, calls):
+    """The same of metered calls, each told before the next, as the bare ones are."""
+    spool = Path(tempfile.mkdtemp(prefix="cuebx-proof-", dir=folder))
+    waited = []
+    try:
+        with cuebx.Client(service.url, spool=spool / "spool") as client:
+            with client.metered(FEATURE, user=token):
+                pass
+            client.flush()
+            begun = time.process_time()
+            for _ in range(calls):
+                start = time.perf_counter()
+                with client.metered(FEATURE, user=token):
+                    pass
+                waited.append(time.perf_counter() - start)
+                client.flush()
+            used = time.process_time() - begun
+    finally:
+        shutil.rmtree(spool)
+    return used / calls * 1000, median(waited) * 1000
+
+
+def median(figures):
+    ordered = sorted(figures)
+    return ordered[len(ordered) // 2]
 
 
 def main():
@@ -357,13 +461,16 @@ def main():
     parser.add_argument("--number", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--driver", help="of another language's client; for kills and aborts")
+    parser.add_argument("--outages", action="store_true", help="the service goes away by turns; for kills")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     if arguments.what == "overhead":
         measure_overhead(arguments.number, say_now)
+    elif arguments.what == "aborts":
+        prove_aborts(arguments.number, arguments.seed, say_now, arguments.driver)
     else:
-        {"kills": prove_kills, "aborts": prove_aborts}[arguments.what](
-            arguments.number, arguments.seed, say_now, arguments.driver)
+        prove_kills(
+            arguments.number, arguments.seed, say_now, arguments.driver, arguments.outages)
 
 
 def say_now(text):

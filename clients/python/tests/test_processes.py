@@ -132,6 +132,10 @@ def test_killed_tool_servers_lose_and_double_nothing():
     proof.prove_kills(8, seed=int(time.time()), say=print)
 
 
+def test_killed_tool_servers_lose_and_double_nothing_in_outages():
+    proof.prove_kills(8, seed=int(time.time()), say=print, has_outages=True)
+
+
 def test_streams_that_are_broken_off_leave_no_hold():
     proof.prove_aborts(150, seed=int(time.time()), say=print)
 

@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline";
 
 import * as cuebx from "../dist/esm/index.js";
+import { serve, streams, userOf } from "./tool-server.mjs";
 
 class RateLimitError extends Error {
     status = 429;
@@ -49,11 +50,6 @@ function told(error) {
         if (error?.[member] !== undefined) result[name] = error[member];
     }
     return { error: result };
-}
-
-/** As a host would, but for the signature. */
-function userOf(token) {
-    return JSON.parse(Buffer.from(token.split(".")[1], "base64url").toString("utf8")).sub;
 }
 
 async function start(step) {
@@ -196,8 +192,15 @@ async function take(step) {
     }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-    const step = JSON.parse(line);
-    await take(step).catch((error) => answer(step.n, told(error)));
+async function takeSteps() {
+    for await (const line of createInterface({ input: process.stdin })) {
+        const step = JSON.parse(line);
+        await take(step).catch((error) => answer(step.n, told(error)));
+    }
+    if (client) await client.close();
 }
-if (client) await client.close();
+
+const [what, ...words] = process.argv.slice(2);
+if (what === "streams") await streams(...words);
+else if (what) await serve(what === "journal", ...words);
+else await takeSteps();

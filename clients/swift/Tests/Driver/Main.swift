@@ -4,16 +4,17 @@ import Synchronization
 
 /// - no argument: takes the steps of scenarios, see clients/scenarios/README.md;
 /// - `serve URL SPOOL RECORD SEED TOKEN…`: a tool server that makes calls until it is killed;
+/// - `journal URL SPOOL RECORD SEED TOKEN…`: the same, with calls that run in outages;
 /// - `streams URL SPOOL TOKEN NUMBER SEED`: streams that are broken off somewhere.
 @main
 struct Main {
     static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch arguments.first {
-        case "serve":
+        case "serve", "journal":
             try await ToolServer(
                 url: arguments[1], spool: arguments[2], record: arguments[3], seed: arguments[4],
-                tokens: Array(arguments[5...])
+                tokens: Array(arguments[5...]), hasOutages: arguments[0] == "journal"
             ).run()
         case "streams":
             try await BrokenStreams(

@@ -20,6 +20,8 @@ struct ToolServer {
     let record: String
     let seed: String
     let tokens: [String]
+    /// Whether calls run while the service is away.
+    let hasOutages: Bool
 
     private final class Asked: Sendable {
         let calls = Mutex<[(user: Int, request: String)]>([])
@@ -30,6 +32,12 @@ struct ToolServer {
         options.adoptEvery = .milliseconds(200)
         options.firstPause = .milliseconds(10)
         options.longestPause = .milliseconds(100)
+        if hasOutages {
+            options.validateBudget = .milliseconds(100)
+            options.outage = .failOpenWithJournal(
+                maxCredits: "10000000", maxDuration: .seconds(3600),
+                verifyToken: { try userId(of: $0) })
+        }
         let client = try Client(url: url, spool: spool, options: options)
         let descriptor = open(record, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         let asked = Asked()
@@ -74,6 +82,9 @@ struct ToolServer {
                 where error.kind == .alreadyRunning || error.kind == .alreadyFinished
             {
                 write("known -", descriptor)
+            } catch let error as CueBXError where hasOutages && error.kind == .unavailable {
+                write("away -", descriptor)
+                try await Task.sleep(for: .milliseconds(10))
             }
         }
     }
