@@ -20,6 +20,7 @@ With COMMAND it is another language's client that is killed and broken off: its 
 import argparse
 import asyncio
 import collections
+import math
 import os
 import random
 import shlex
@@ -41,12 +42,14 @@ from world import Service, claims_of, memory_folder  # noqa: E402
 
 FEATURE = "career.job_match"
 USERS, SERVERS, THREADS = 8, 2, 6
-# Seconds that a tool server lives, drawn between these.
+# Seconds that a tool server lives once it has begun, drawn between these.
 SHORTEST_LIFE, LONGEST_LIFE = 0.02, 0.5
 # The same where the service goes away: a life sees some of both.
 SHORTEST_LIFE_IN_OUTAGES, LONGEST_LIFE_IN_OUTAGES = 0.1, 1.5
 # Seconds for which the service is there, and for which it is not.
 THERE, AWAY = (0.1, 0.5), (0.1, 0.8)
+# Seconds in which a tool server begins.
+BEGINS = 60
 # Of the measurement of overhead.
 ROUNDS = 12
 # Of what may run unasked: never the reason why a call does not.
@@ -72,6 +75,7 @@ class Record:
 def tool_server(url, spool, record_path, tokens, seed, has_outages):
     """Threads that make calls until they are killed; some ask again for what others asked before."""
     record = Record(record_path)
+    record.write("began", "-")
     options = {"outage": journal(), "validate_seconds": 0.1} if has_outages else {}
     client = cuebx.Client(
         url, spool=spool, adopt_every=0.2, first_pause=0.01, longest_pause=0.1, **options)
@@ -152,6 +156,20 @@ def flapping(service, seed):
     return pid, f"http://127.0.0.1:{os.read(read, 16).decode()}"
 
 
+class Beginnings:
+    """Reads the record as it grows, and waits until so many tool servers have begun."""
+
+    def __init__(self, path):
+        self.file, self.seen = open(path, "rb"), 0
+
+    def wait(self, number):
+        deadline = time.monotonic() + BEGINS
+        while self.seen < number:
+            assert time.monotonic() < deadline, "a tool server does not begin"
+            time.sleep(0.002)
+            self.seen += self.file.read().count(b"began ")
+
+
 def end(pid):
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
@@ -168,6 +186,8 @@ def prove_kills(number, seed, say=print, driver=None, has_outages=False):
     try:
         users = [service.new_user() for _ in range(USERS)]
         tokens = [user.token(86_400) for user in users]
+        (folder / "record").touch()
+        beginnings, launches = Beginnings(folder / "record"), 0
         if has_outages:
             see_the_hold(service, folder / "spool", users[0])
             between, url = flapping(service, seed)
@@ -176,6 +196,9 @@ def prove_kills(number, seed, say=print, driver=None, has_outages=False):
                 arguments = (url, folder / "spool", folder / "record", tokens,
                              f"{seed}-{draw.getrandbits(32)}", has_outages)
                 pid = launched(driver, *arguments) if driver else fork(tool_server, *arguments)
+                running[pid] = math.inf
+                launches += 1
+                beginnings.wait(launches)
                 running[pid] = time.monotonic() + draw.uniform(*life)
             victim, moment = min(running.items(), key=lambda item: item[1])
             time.sleep(max(0.0, moment - time.monotonic()))
@@ -381,10 +404,10 @@ def judge_aborts(user, outcomes):
 
 
 def measure_overhead(number, say=print):
-    """In turns, ROUNDS times: bare validate and commit by httpx, one after the other, then metered calls with
-    the spool in memory, then on the disk. Told are medians of the rounds: this process's processor time a call,
-    of all its threads, which depends little on who else uses the machine; and what a caller waits for, which
-    is validate alone, since a client commits in the background."""
+    """In turns, ROUNDS times: bare validate and commit by httpx, one after the other, then metered calls
+    with the spool in memory, then on the disk. Told are medians of the rounds: this process's processor
+    time a call, of all its threads, which depends little on who else uses the machine; and what a caller
+    waits for: of the bare calls validate alone, since a client commits in the background."""
     service = Service(RICH).start()
     folders = {"bare": None, "in memory": memory_folder(), "on the disk": ROOT / "var"}
     figures = collections.defaultdict(list)

@@ -35,6 +35,7 @@ export async function serve(hasOutages, url, spool, record, seed, ...tokens) {
     });
     const file = openSync(record, "a", 0o600);
     const write = (...words) => writeSync(file, `${words.join(" ")}\n`);
+    write("began", "-");
     const asked = [];
     const late = new DOMException("late", "TimeoutError");
 

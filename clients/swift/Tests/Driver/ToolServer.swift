@@ -40,6 +40,7 @@ struct ToolServer {
         }
         let client = try Client(url: url, spool: spool, options: options)
         let descriptor = open(record, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        write("began -", descriptor)
         let asked = Asked()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<tasks {
