@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("CUEBX_BINARY", str(ROOT / ".build/release/cuebx"))
 # Seconds that each of the two may take to answer.
 START_SECONDS = 60
 
@@ -48,7 +49,7 @@ def main():
     processes = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        start(processes, [ROOT / ".build/release/cuebx", "serve"], f"{service}/health",
+        start(processes, [BINARY, "serve"], f"{service}/health",
               PORT=port, CORS_ORIGINS=tools, LOG_LEVEL=os.environ.get("LOG_LEVEL", "warning"))
         start(processes, [sys.executable, "-m", "uvicorn", "tool_server:app", "--port", tools_port,
                           "--app-dir", "Examples/tool-server", "--log-level", "warning"],

@@ -3,10 +3,7 @@
 import asyncio
 import json
 import os
-import signal
-import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import httpx
@@ -163,27 +160,3 @@ def test_the_page_names_the_service(tools, service):
             return (await client.get("/")).text
     text = asyncio.run(main())
     assert f'const service = "{service.url}"' in text and "%SERVICE%" not in text
-
-
-def test_the_demo_starts_both_names_the_pages_and_ends_both(tmp_path):
-    sys.path.append(str(ROOT / "Tests/servers"))
-    from ports import free_ports
-
-    port, _, tools_port = free_ports(3)
-    process = subprocess.Popen(
-        [sys.executable, HERE / "demo.py"], stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "PORT": str(port), "TOOLS_PORT": str(tools_port), "PASSWORD_COST": "4",
-             "DATABASE_URL": f"sqlite:{tmp_path / 'demo.db'}", "STRIPE_API_BASE": "http://127.0.0.1:1"})
-    try:
-        lines = ""
-        while "ends both" not in lines:
-            line = process.stdout.readline()
-            assert line, lines
-            lines += line
-        for url in (f"http://127.0.0.1:{tools_port}/", f"http://127.0.0.1:{port}/dev/mailbox"):
-            assert url in lines
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                assert answer.status == 200
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
