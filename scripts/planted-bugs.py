@@ -636,7 +636,26 @@ BUGS = [
     Bug(
         "a returned invoice keeps what its period left over",
         "Ledger/Commands/PeriodBalance.swift",
-        "        takeBackRollover(snapshot, before: period)\n",
+        "        takeBackRollovers(snapshot)\n",
+        "",
+    ),
+    Bug(
+        "a returned invoice keeps what it left over once a second period has begun",
+        "Ledger/Commands/PeriodBalance.swift",
+        "$0.kind == .plan && $0.cause == paid.invoiceID",
+        "$0.kind == .plan && $0.cause == paid.invoiceID"
+        " && $0.periodNumber >= account.context.period.number - 1",
+    ),
+    Bug(
+        "a refund that fails gives nothing again of what was left over and taken whole",
+        "Ledger/Commands/PeriodBalance.swift",
+        "$0.isOf(cause) && !$0.isExpired(at: now)",
+        "$0.isOf(cause) && $0.isOpen",
+    ),
+    Bug(
+        "what an ended plan left over stays though its money goes back",
+        "Ledger/Commands/BillingDecision.swift",
+        "        takeBackRollovers(snapshot)\n",
         "",
     ),
     Bug(

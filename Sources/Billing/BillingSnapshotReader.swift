@@ -11,6 +11,9 @@ package struct BillingSnapshotReader: Sendable {
     /// The latest paid periods that a snapshot holds: the running one, one that follows it, and the
     /// one before, of which money may still go back.
     static let periods = 3
+    /// How many before them are held too if an event told that money of theirs went back: what they
+    /// left over may be there still.
+    static let earlierPeriods = 24
 
     let stripe: StripeClient
     let database: any Database
@@ -71,10 +74,13 @@ package struct BillingSnapshotReader: Sendable {
                 if plan != nil || ours == nil { paid.add(line, of: invoice, plan: plan) }
             }
         }
-        let periods = paid.latest(Self.periods)
+        let latest = paid.latest(Self.periods)
         let changes = changes(
             billed, waiting, plans, trial: subscription.trial,
-            since: periods.first?.start ?? .max)
+            since: latest.first?.start ?? .max)
+        let earlier = paid.latest(Self.periods + Self.earlierPeriods).dropLast(latest.count)
+        let returned = try await toldOf(Set(earlier.map(\.invoice.id)))
+        let periods = earlier.filter { returned.contains($0.invoice.id) } + latest
         let money = try await money(
             of: Set(periods.map(\.invoice.id) + changes.compactMap(\.invoice?.id)), invoices,
             returns)

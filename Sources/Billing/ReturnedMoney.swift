@@ -83,6 +83,6 @@ extension StripeMirror {
             return "it paid for a change of plan, whose credits went in the same share; the plan "
                 + "stays. \(goesOn)"
         }
-        return "it paid for an earlier period, of which nothing is taken. \(goesOn)"
+        return "it paid for an earlier period, of which only what it left over goes. \(goesOn)"
     }
 }

@@ -10,7 +10,8 @@ package struct LedgerNeeds {
     /// Whose whole subscriptions are wanted.
     var subscriptions: Set<UUID> = []
     var grants: Set<GrantKey> = []
-    /// Whose lines of the running period and of the one before it are wanted.
+    /// Whose rollovers that have not ended are wanted, used up or not, and whose lines of their
+    /// periods, of the running one and of the one before it.
     var lines: Set<UUID> = []
     /// Of whom it is wanted what counts against limits.
     var spending: Set<UUID> = []

@@ -11,7 +11,7 @@ struct LoadedLedger {
 }
 
 /// Loads what a batch of commands touches and writes what was decided: the ledger's only SQL on
-/// its hot path. A batch costs at most nineteen queries and sixteen statements, each run once for
+/// its hot path. A batch costs at most twenty queries and sixteen statements, each run once for
 /// all of its rows, and two statements for each new account; with a server, they take two trips,
 /// and one more for each of four cases: something may be overdue, a user has no account, an
 /// account has grants beside its pool, a call has a parent that no command names.
@@ -38,7 +38,7 @@ enum LedgerTables {
             AccountRow.selectSubscriptions(needs.subscriptions.sorted()),
             subjects.byKey, subjects.byID, CreditGrantRow.select(grants),
             StatementBatch(CatalogStore.selectRevision, [[]]),
-            CreditGrantRow.selectLatest(lines), FencingTable.select(tokens),
+            CreditGrantRow.selectLatest(lines, at: now), FencingTable.select(tokens),
             HoldStepRow.select(steps), FamilyRows.select(families),
         ])
         var entries = try AccountRow.entries(
@@ -60,7 +60,7 @@ enum LedgerTables {
             all: relatives.isEmpty ? needs.overdue : needs.overdue.union(relatives),
             into: &entries, &logs, from: connection, now: now)
         try FamilyRows.addParents(to: &logs, from: connection)
-        try GrantTables.load(needs, into: &entries, &logs, from: connection)
+        try GrantTables.load(needs, into: &entries, &logs, from: connection, now: now)
         let known = zip(grants, found[4]).filter { !$0.1.isEmpty }.map(\.0)
         guard var installation = found[5].first?.first?.reader else {
             throw DatabaseError.decoding("the database belongs to no installation")

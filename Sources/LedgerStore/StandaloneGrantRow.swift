@@ -28,6 +28,16 @@ package enum StandaloneGrantRow {
             causes.map { [.uuid($0.user), .text($0.cause)] })
     }
 
+    /// What periods of each account left over and has not ended, open or not: what was taken back
+    /// of it may be given back.
+    static func selectRollovers(_ users: [UUID], at now: Timestamp) -> StatementBatch {
+        StatementBatch(
+            """
+            SELECT \(made), \(moving) FROM standalone_grants
+            WHERE account_id = ? AND source = 'rollover' AND expires_at > ? ORDER BY id
+            """, users.map { [.uuid($0), .time(now)] })
+    }
+
     /// One of an account's; `nil` if it has no such.
     package static func find(
         _ id: UUID, of user: UUID, in connection: any DatabaseConnection
@@ -194,19 +204,22 @@ enum DrawRow {
 enum GrantTables {
     static func load(
         _ needs: LedgerNeeds, into entries: inout [UUID: LedgerBatch.Entry],
-        _ logs: inout [LoadedLog], from connection: any DatabaseConnection
+        _ logs: inout [LoadedLog], from connection: any DatabaseConnection,
+        now: Timestamp = .epoch
     ) throws {
         let holders = entries.filter { $0.value.account?.context.openGrants ?? 0 > 0 }
             .keys.sorted()
         let causes = needs.grantCauses.filter { entries[$0.user]?.account != nil }
         let drawn = logs.filter(\.hasDraws).map { (user: $0.log.key.userID, usage: $0.log.id) }
-        guard !holders.isEmpty || !causes.isEmpty || !drawn.isEmpty else { return }
+        let billed = needs.lines.filter { entries[$0]?.account != nil }.sorted()
+        guard !holders.isEmpty || !causes.isEmpty || !drawn.isEmpty || !billed.isEmpty
+        else { return }
         let found = try connection.queryBatches([
             StandaloneGrantRow.selectOpen(holders), StandaloneGrantRow.select(causes),
-            DrawRow.select(drawn),
+            DrawRow.select(drawn), StandaloneGrantRow.selectRollovers(billed, at: now),
         ])
         var grants: [UUID: [StandaloneGrant]] = [:]
-        for row in (found[0] + found[1]).joined() {
+        for row in (found[0] + found[1] + found[3]).joined() {
             let grant = try StandaloneGrantRow.read(row)
             if grants[grant.userID]?.contains(where: { $0.id == grant.id }) != true {
                 grants[grant.userID, default: []].append(grant)

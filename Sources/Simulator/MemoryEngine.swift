@@ -92,10 +92,7 @@ package final class MemoryEngine: LedgerEngine {
         let relatives = Set(
             logs.filter { $0.parentID != nil || $0.creditsLent > .zero }.map(\.key.userID))
         for (id, entry) in entries {
-            if looking.contains(id), let number = entry.account?.context.period.number {
-                entries[id]?.grants =
-                    users[id]?.user.grants.filter { $0.periodNumber >= number - 1 } ?? []
-            }
+            if looking.contains(id) { entries[id]?.grants = latestLines(of: id, clock) }
             entries[id]?.laterExpiry = entry.account?.context.earliestExpiry
             if spending.contains(id), let context = entry.account?.context {
                 let rows = users[id]?.user
@@ -120,6 +117,17 @@ package final class MemoryEngine: LedgerEngine {
         return LedgerBatch(
             entries: entries, logs: logs, knownGrants: grants, counters: tokens, steps: steps,
             families: families)
+    }
+
+    /// Those of the running period, of the one before it and of those whose rollovers run.
+    private func latestLines(of id: UUID, _ clock: Timestamp) -> [CreditGrant] {
+        guard let user = users[id]?.user, let number = user.account?.context.period.number
+        else { return [] }
+        let rolled = user.standalone.filter { !$0.isExpired(at: clock) }.map(\.cause)
+        return user.grants.filter {
+            $0.periodNumber >= number - 1
+                || rolled.contains(StandaloneGrant.causeOfRollover(of: $0.periodNumber))
+        }
     }
 
     /// Adds the parents of the logs, and all above them up to the first that has ended.

@@ -82,6 +82,8 @@ extension ReferenceModel {
         let expiresAt: Int64?
         /// Of a rollover: the period that it is of, and what may still join it.
         var rolled: (period: Int, room: Int64)?
+        /// … and the invoice that paid for it, with what had come of that by its end.
+        var leftOverOf: (invoice: String, own: Purchase)?
         var isFrozen = false
         var takeBack: Int64 = 0
     }

@@ -12,9 +12,9 @@ extension ReferenceModel {
         _ snapshot: BillingSnapshot, _ account: inout Account, of user: User,
         _ rules: LedgerRules, at now: Int64
     ) {
+        takeBackRollovers(snapshot, of: user, at: now)
         guard account.period.isPaid else { return }
         returnFormer(snapshot, &account, of: user, at: now)
-        takeBackRollover(snapshot, account, of: user)
         guard let invoice = account.period.invoice,
             let own = snapshot.periods.first(where: { $0.invoiceID == invoice }), !own.isTrial
         else { return }
@@ -60,27 +60,24 @@ extension ReferenceModel {
         }
     }
 
-    /// What an invoice of the period before has left over goes back with its money.
-    private func takeBackRollover(
-        _ snapshot: BillingSnapshot, _ account: Account, of user: User
-    ) {
-        guard
-            let place = user.grants.firstIndex(where: {
-                $0.rolled?.period == account.period.number - 1
-            }),
-            Self.isOpen(place, of: user), let invoice = account.former?.invoice,
-            let paid = snapshot.periods.first(where: { $0.invoiceID == invoice })
-        else { return }
-        let amount = user.grants[place].amount
-        user.grants[place].takeBack = Self.part(amount, paid.money)
-        // What went back while the period ran was taken out of its pool, and is not left over.
-        guard let own = account.former?.purchases[invoice], own.taken > 0,
-            paid.money.returned < paid.money.paid
-        else { return }
-        let (more, rest) = (Self.part(own.granted, paid.money) - own.taken, own.granted - own.taken)
-        user.grants[place].takeBack =
-            more > 0
-            ? Self.part(amount, BillingSnapshot.Money(paid: rest, returned: more)) : 0
+    /// What invoices have left over goes back with their money, until it ends.
+    func takeBackRollovers(_ snapshot: BillingSnapshot, of user: User, at now: Int64) {
+        for place in user.grants.indices {
+            guard now < user.grants[place].expiresAt ?? .max,
+                let (invoice, own) = user.grants[place].leftOverOf,
+                let paid = snapshot.periods.first(where: { $0.invoiceID == invoice })
+            else { continue }
+            let amount = user.grants[place].amount
+            user.grants[place].takeBack = Self.part(amount, paid.money)
+            // What went back while the period ran was taken out of its pool, and is not left over.
+            guard own.taken > 0, paid.money.returned < paid.money.paid else { continue }
+            let more = Self.part(own.granted, paid.money) - own.taken
+            user.grants[place].takeBack =
+                more > 0
+                ? Self.part(
+                    amount,
+                    BillingSnapshot.Money(paid: own.granted - own.taken, returned: more)) : 0
+        }
     }
 
     /// - Returns: whether the higher plan was paid for and granted.

@@ -32,7 +32,10 @@ extension ReferenceModel {
                 cause: "rollover \(account.period.number)",
                 order: (50, isBought(account), account.period.start, ""), amount: amount,
                 expiresAt: end,
-                rolled: (account.period.number, rule.maxCredits.micros - amount)))
+                rolled: (account.period.number, rule.maxCredits.micros - amount),
+                leftOverOf: account.period.invoice.flatMap { invoice in
+                    account.period.purchases[invoice].map { (invoice, $0) }
+                }))
         return amount
     }
 

@@ -142,6 +142,7 @@ extension ReferenceModel {
         guard let user = users[command.userID], var account = user.account else {
             return .noAccount
         }
+        takeBackRollovers(snapshot, of: user, at: now)
         // Two checkouts paid: the first keeps.
         if let linked = account.subscriptionID, linked != snapshot.subscriptionID {
             return .otherSubscription(linked)

@@ -49,7 +49,13 @@ extension StripeWorld {
     /// A payment, in cents.
     struct Charge {
         let paid: Int64
-        var returned: Int64 = 0
+        var returned: Int64 = 0 { didSet { isTold = true } }
+        /// Whether an event told that some of it went back, whatever became of that.
+        private(set) var isTold = false
+
+        init(paid: Int64) {
+            self.paid = paid
+        }
     }
 
     /// A change of plan that is billed.
@@ -67,8 +73,10 @@ extension StripeWorld {
     /// The current object as the mirror reads it.
     func snapshot(_ index: Int) -> BillingSnapshot {
         let subscription = subscriptions[index]
-        let periods = subscription.paid.suffix(3)
-        let first = periods.first?.start ?? .max
+        let latest = subscription.paid.suffix(3)
+        let first = latest.first?.start ?? .max
+        let periods =
+            subscription.paid.dropLast(latest.count).filter { $0.charge.isTold } + latest
         return BillingSnapshot(
             customerID: subscription.customerID, subscriptionID: subscription.id,
             planID: subscription.plan, status: subscription.status,

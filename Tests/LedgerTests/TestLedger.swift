@@ -89,7 +89,12 @@ struct TestLedger {
 
     private func latestGrants(_ user: UUID) -> [CreditGrant] {
         let running = accounts[user]?.context.period.number ?? 1
-        return grants.filter { $0.userID == user && $0.periodNumber >= running - 1 }
+        let rolled = accounts[user]?.grants.filter { !$0.isExpired(at: now) }.map(\.cause) ?? []
+        return grants.filter {
+            $0.userID == user
+                && ($0.periodNumber >= running - 1
+                    || rolled.contains(StandaloneGrant.causeOfRollover(of: $0.periodNumber)))
+        }
     }
 
     private func spending(_ user: UUID) -> Spending? {

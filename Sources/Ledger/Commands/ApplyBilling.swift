@@ -75,21 +75,19 @@ public struct ApplyBilling: LedgerCommand {
         _ position: Position, _ rules: LedgerRules, _ now: Timestamp
     ) -> Decision<Outcome> {
         guard let before = position.account else { return Decision(.noAccount, account: nil) }
+        var change = BillingChange(before, position.grants, rules, now)
         let current = before.subscription.stripeSubscriptionID
         if let current, current != snapshot.subscriptionID {
-            return Decision(.otherSubscription(current: current), account: before)
+            return change.decision(ofStranger: snapshot, .otherSubscription(current: current))
         }
         // Who is on a price of no plan of ours keeps the plan that they have.
         let kept = current == nil ? nil : before.subscription.planID
         guard let plan = (snapshot.planID ?? kept).flatMap({ rules.catalog.plan($0) }) else {
-            return Decision(.notTheirs, account: before)
+            return change.decision(ofStranger: snapshot, .notTheirs)
         }
-        var change = BillingChange(before, position.grants, rules, now)
         guard current != nil || isTakenOver(by: before, wasGranted: position.wasGranted) else {
             change.noteTrial(snapshot)
-            var decision = change.decision(since: before)
-            decision.outcome = .notTheirs
-            return decision
+            return change.decision(ofStranger: snapshot, .notTheirs)
         }
         change.expire(position.overdue)
         change.balance(snapshot)
@@ -106,7 +104,7 @@ public struct ApplyBilling: LedgerCommand {
             change.followTrial(snapshot)
             change.grantUpgradeInTrial(snapshot, to: plan)
         }
-        return change.decision(since: before)
+        return change.decision()
     }
 
     /// Whether a subscription that is new to the account becomes its own. Its end may be told
@@ -122,8 +120,10 @@ public struct ApplyBilling: LedgerCommand {
 
 /// An account on its way to what a snapshot says.
 struct BillingChange {
+    let before: Account
     var account: Account
-    /// The lines of the running period and of the one before it, as they were.
+    /// The lines of the running period, of the one before it and of those that have a rollover
+    /// which has not ended, as they were.
     let known: [CreditGrant]
     let rules: LedgerRules
     let now: Timestamp
@@ -134,6 +134,7 @@ struct BillingChange {
     init(
         _ account: Account, _ known: [CreditGrant], _ rules: LedgerRules, _ now: Timestamp
     ) {
+        before = account
         self.account = account
         self.known = known
         self.rules = rules
@@ -276,25 +277,5 @@ struct BillingChange {
         account.subscription.trialEnd = snapshot.trialEnd
         events.append(snapshot.isRevoked ? .revoked : .ended)
         settleFreeMonth()
-    }
-
-    func decision(since before: Account) -> Decision<ApplyBilling.Outcome> {
-        var account = account
-        let isChanged = account != before || !grants.isEmpty || !logs.isEmpty
-        if isChanged { account.context.decidedAt = now }
-        var events = events
-        if account.subscription != before.subscription { account.subscription.updatedAt = now }
-        // What changes leaves a line or a grant: the account's last decision is one of its rows'.
-        let isTold =
-            !events.isEmpty || !grants.isEmpty && account.subscription == before.subscription
-        if isChanged && !isTold { events = [.updated] }
-        var decision = Decision<ApplyBilling.Outcome>(
-            .applied(account, events), account: account)
-        decision.grants = grants
-        decision.logs = logs
-        decision.history = events.map {
-            SubscriptionChange(event: $0.rawValue, subscription: account.subscription, at: now)
-        }
-        return decision
     }
 }

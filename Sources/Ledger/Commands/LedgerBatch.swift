@@ -11,8 +11,8 @@ public struct LedgerBatch: Sendable {
         public var overdue: [UUID]
         /// A lower bound of the ends of the other reservations; `nil` if there are none.
         public var laterExpiry: Timestamp?
-        /// The lines of the running period and of the one before it, where a command of the batch
-        /// asks for them.
+        /// The lines of the running period, of the one before it and of those that have a rollover
+        /// which has not ended, where a command of the batch asks for them.
         public var grants: [CreditGrant]
         /// What counts against limits, where a command of the batch asks for it.
         public var spending: Spending?

@@ -5,12 +5,13 @@ import Values
 /// changed and returned; what is missing is written as lines, so applying it again changes nothing.
 extension BillingChange {
     /// Brings the running period in line with what was paid for it and what of that went back, and
-    /// takes back what upgrades of the period before were granted where their money went back.
+    /// takes back what upgrades of the period before were granted where their money went back, and
+    /// what earlier periods have left over where theirs did.
     mutating func balance(_ snapshot: BillingSnapshot) {
+        takeBackRollovers(snapshot)
         let period = account.context.period
         guard period.source == .paid else { return }
         returnFormerUpgrades(snapshot, before: period)
-        takeBackRollover(snapshot, before: period)
         // What is billed by another subscription than the one that the period is of changes
         // nothing.
         guard let own = lines(.plan, in: period.number).first,
@@ -132,23 +133,29 @@ extension BillingChange {
         return rules.catalog.plan(account.context.periodPlanID)?.pricing.rollover
     }
 
-    /// What an invoice of the period before has left over goes back with its money: the share that
-    /// went back since that period's end. What went back before it was taken out of the pool.
-    private mutating func takeBackRollover(
-        _ snapshot: BillingSnapshot, before period: BillingPeriod
-    ) {
-        let number = period.number - 1
-        let cause = StandaloneGrant.causeOfRollover(of: number)
-        guard let index = account.grants.firstIndex(where: { $0.isOf(cause) && $0.isOpen }),
-            let own = lines(.plan, in: number).first,
-            let paid = snapshot.periods.first(where: { $0.invoiceID == own.cause })
-        else { return }
-        let total = share(
-            of: account.grants[index].amount, returnedOf: own, paid.money,
-            since: taken(own.cause, in: number))
-        guard total != account.grants[index].takeBackTotal else { return }
-        account.grants[index].takeBackTotal = total
-        account.grants[index].settle(at: now)
+    /// What invoices of earlier periods have left over goes back with their money until it ends,
+    /// whatever the account is on by then: the share that went back since those periods' ends. What
+    /// went back before was taken out of their pools.
+    mutating func takeBackRollovers(_ snapshot: BillingSnapshot) {
+        for paid in snapshot.periods {
+            guard
+                let own = (known + grants).first(where: {
+                    $0.kind == .plan && $0.cause == paid.invoiceID
+                })
+            else { continue }
+            let cause = StandaloneGrant.causeOfRollover(of: own.periodNumber)
+            guard
+                let index = account.grants.firstIndex(where: {
+                    $0.isOf(cause) && !$0.isExpired(at: now)
+                })
+            else { continue }
+            let total = share(
+                of: account.grants[index].amount, returnedOf: own, paid.money,
+                since: taken(own.cause, in: own.periodNumber))
+            guard total != account.grants[index].takeBackTotal else { continue }
+            account.grants[index].takeBackTotal = total
+            account.grants[index].settle(at: now)
+        }
     }
 
     /// Of what a period has left over, the share that went back of its grant since some of that had
