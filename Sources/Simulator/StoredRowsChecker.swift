@@ -183,6 +183,33 @@ struct StoredRowsChecker {
                 throw Disagreement(kind: "invariant: lent", detail: "\(log)")
             }
         }
+        try checkEndedFamilies(stored)
+    }
+
+    /// What a call that has ended has lent is what its children had taken for good by then: all
+    /// that they held, if they ran on. Of two that ended at one instant either may be first.
+    private func checkEndedFamilies(_ stored: StoredUser) throws {
+        func end(_ log: UsageLog) -> Timestamp? {
+            log.status == .expired || log.isLate ? log.expiresAt : log.committedAt
+        }
+        let children = Dictionary(grouping: stored.logs.filter { $0.parentID != nil }) {
+            $0.parentID
+        }
+        for log in stored.logs where log.status != .pending && children[log.id] != nil {
+            var (least, most) = (Int64(0), Int64(0))
+            for child in children[log.id] ?? [] {
+                let kept = (child.creditsCharged?.micros ?? 0) + child.creditsLent.micros
+                let isRunning = child.status == .pending
+                guard let last = end(log), let first = isRunning ? last : end(child) else {
+                    continue
+                }
+                least += isRunning || first > last ? child.creditsReserved.micros : kept
+                most += isRunning || first >= last ? child.creditsReserved.micros : kept
+            }
+            guard least <= log.creditsLent.micros, log.creditsLent.micros <= most else {
+                throw Disagreement(kind: "invariant: lent at the end", detail: "\(log)")
+            }
+        }
     }
 
     /// What was done with holds is remembered once, and the parts are what was charged before the

@@ -93,7 +93,6 @@ INVISIBLE = {
     ("standalone_grants", "priority"): "an operator's word",
     ("standalone_grants", "effective_at"): "an operator's word",
     ("standalone_grants", "expires_at"): "an operator's word",
-    ("standalone_grants", "is_paid"): "whether it was bought is told by it alone",
     ("standalone_grants", "is_frozen"): "the payment provider's word alone",
     ("standalone_grants", "cause"): FREE_TEXT, ("standalone_grants", "reason"): FREE_TEXT,
     ("standalone_grants", "actor"): FREE_TEXT,
@@ -224,14 +223,15 @@ def draw_on_grants(service, user):
 
 
 def lend(user, end):
-    """A call whose children run, have succeeded and failed."""
+    """A call whose children run, have succeeded and failed, the last of them after it."""
     usage = user.validate().json["usage_id"]
     assert user.extend(usage, additional_credits="3").status == 200
     below = [user.validate(parent_usage_id=usage).json["usage_id"] for _ in range(3)]
     assert user.commit(below[0], credits="0.5").status == 200
     assert user.commit(below[1], success=False).status == 200
     if end == "SUCCESS":
-        assert user.commit(usage).status == 200
+        assert user.commit(usage, credits="0.25").status == 200
+        assert user.commit(below[2], success=False).status == 200
 
 
 def grow(user, end, **commit):
@@ -553,6 +553,16 @@ PLANTED = {
         "UPDATE career_usage_logs SET credits_lent = credits_lent + 1, "
         "credits_reserved = credits_reserved + 1 "
         "WHERE status = 'PENDING' AND credits_lent > 0",
+    "a call has lent what it gave back":
+        "UPDATE career_usage_logs SET credits_lent = credits_lent + 1, "
+        "credits_released = credits_released - 1 WHERE status = 'SUCCESS' AND credits_lent > 0",
+    "a call gave back what it has lent":
+        "UPDATE career_usage_logs SET credits_lent = credits_lent - 1, "
+        "credits_released = credits_released + 1 WHERE status = 'SUCCESS' AND credits_lent > 0",
+    "a period left over what it had used": (
+        "UPDATE credit_grants SET credits = credits - 25000000 WHERE kind = 'forfeiture'",
+        "UPDATE standalone_grants SET amount = amount + 25000000, expired = expired + 25000000 "
+        "WHERE source = 'rollover'"),
     "a child has no parent":
         "DELETE FROM career_usage_logs WHERE status = 'SUCCESS' AND credits_lent > 0",
     "a pool forfeited nothing": "DELETE FROM credit_grants WHERE kind = 'forfeiture'",
@@ -569,7 +579,8 @@ PLANTED = {
 
 @pytest.mark.parametrize("what", PLANTED)
 def test_what_is_planted_past_the_schemas_rules_is_named(ledger, what):
-    ledger.break_by_hand(PLANTED[what])
+    planted = PLANTED[what]
+    ledger.break_by_hand(*([planted] if isinstance(planted, str) else planted))
     audit = ledger.audit()
     ledger.whole.restore()
     assert audit.returncode == 1 and audit.stderr == "", audit

@@ -21,14 +21,19 @@ enum FamilyChecks {
         RowCheck("a call has lent otherwise than its children took out of its hold") { _ in
             """
             SELECT p.user_id, p.id FROM career_usage_logs p
+            LEFT JOIN career_subscription_contexts c ON c.user_id = p.user_id
             LEFT JOIN (SELECT l.parent_usage_id AS id,
                     sum(\(AuditSQL.credits(taken, most))) AS credits,
-                    sum(\(AuditSQL.credits("l.credits_reserved", most))) AS most
-                FROM career_usage_logs l WHERE l.parent_usage_id IS NOT NULL
+                    sum(\(AuditSQL.credits("l.credits_reserved", most))) AS most,
+                    sum(\(AuditSQL.credits(atLeast, most))) AS at_least,
+                    sum(\(AuditSQL.credits(atMost, most))) AS at_most
+                FROM career_usage_logs l JOIN career_usage_logs q ON q.id = l.parent_usage_id
                 GROUP BY l.parent_usage_id) s ON s.id = p.id
             WHERE (s.id IS NOT NULL OR p.credits_lent <> 0)
-                AND (p.status <> 'PENDING' AND p.credits_lent NOT BETWEEN coalesce(s.credits, 0)
-                        AND coalesce(s.most, 0)
+                AND (p.status <> 'PENDING' AND (p.credits_lent NOT BETWEEN coalesce(s.credits, 0)
+                            AND coalesce(s.most, 0)
+                        OR p.credits_lent NOT BETWEEN coalesce(s.at_least, 0)
+                            AND coalesce(s.at_most, 0) AND \(AuditSQL.neverReset))
                     OR p.credits_lent <> coalesce(s.credits, 0) AND p.status = 'PENDING')
             """
         },
@@ -38,7 +43,30 @@ enum FamilyChecks {
 
     /// All that a running call ever held, and what one that has ended was charged and has lent.
     private static let taken = """
-        (CASE WHEN l.status = 'PENDING' THEN l.credits_reserved
-            ELSE \(UsageLogRow.charged("l")) + l.credits_lent END)
+        (CASE WHEN l.status = 'PENDING' THEN l.credits_reserved ELSE \(kept) END)
+        """
+
+    private static let kept = "\(UsageLogRow.charged("l")) + l.credits_lent"
+
+    /// When a call's hold ended.
+    private static func end(of log: String) -> String {
+        """
+        (CASE WHEN \(log).status = 'EXPIRED' OR \(log).is_late = 1 THEN \(log).expires_at
+            ELSE \(log).committed_at END)
+        """
+    }
+
+    /// What a child, `l`, had taken for good when its parent, `q`, ended: all that it held if it
+    /// ran on. Of two that ended at one instant either may have been first, and what has lapsed may
+    /// have been noticed after its parent's end.
+    private static let atLeast = """
+        (CASE WHEN l.status = 'PENDING' OR \(end(of: "l")) > \(end(of: "q"))
+            THEN l.credits_reserved ELSE \(kept) END)
+        """
+
+    private static let atMost = """
+        (CASE WHEN l.status IN ('SUCCESS', 'FAILED') AND l.is_late = 0
+                AND \(end(of: "l")) < \(end(of: "q"))
+            THEN \(kept) ELSE l.credits_reserved END)
         """
 }

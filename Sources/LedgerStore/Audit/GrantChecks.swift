@@ -58,6 +58,18 @@ enum GrantChecks {
                 OR g.source <> 'rollover' AND g.room <> 0
             """
         },
+        // What was bought by a pack is judged by its purchase.
+        RowCheck("a grant counts as bought that was not, or a rollover otherwise than its period") {
+            _ in
+            """
+            SELECT g.account_id, g.id FROM standalone_grants g
+            LEFT JOIN credit_grants f ON f.user_id = g.account_id AND f.kind = 'plan'
+                AND g.source = 'rollover' AND g.cause = 'rollover ' || f.period_number
+            WHERE g.source = 'rollover' AND (f.user_id IS NULL
+                    OR (g.is_paid = 1) <> (f.cause <> 'free_month'))
+                OR g.source NOT IN ('rollover', 'top_up') AND g.is_paid <> 0
+            """
+        },
         RowCheck("a period forfeited what is in no rollover") { _ in
             """
             SELECT f.user_id, f.user_id FROM credit_grants f

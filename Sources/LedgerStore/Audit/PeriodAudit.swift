@@ -108,7 +108,10 @@ private struct PeriodSums {
         compare(
             2, "credits_allocated is not the sum of the period's grants", "allocated", "granted")
         // Not what is allocated: a revocation may leave less than what had been used before.
-        let spent = isRunning ? self["used"] + self["reserved"] : self["charged"] + self["held"]
+        // What was left over for the next period is not there to be used.
+        let spent =
+            self["forfeited"]
+            + (isRunning ? self["used"] + self["reserved"] : self["charged"] + self["held"])
         if spent > self["gained"] && (isRunning || self["grants"] > 0) {
             found.append(
                 (

@@ -26,7 +26,7 @@ enum PeriodSQL {
 
     private static let summed = [
         "accounts", "logs", "used", "charged", "reserved", "held", "allocated", "granted", "gained",
-        "grants", "plan_grants", "free_months", "is_free", "minute_count", "day_count",
+        "forfeited", "grants", "plan_grants", "free_months", "is_free", "minute_count", "day_count",
         "minute_since", "minute_beyond", "day_since", "day_beyond", "reset_lines",
     ]
     private static let smallest = ["first_log", "first_grant"]
@@ -82,7 +82,7 @@ enum PeriodSQL {
         return
             (offences + [
                 "a_account_period = 0", "a.period_number < 1", "a.period_number > a_account_period",
-                "a_plan_grants <> 1", "a_charged + a_held > a_gained",
+                "a_plan_grants <> 1", "a_charged + a_held + a_forfeited > a_gained",
                 """
                 a_accounts > 0 AND (a_used <> a_charged OR a_reserved <> a_held
                     OR a_allocated <> a_granted OR a_used + a_reserved > a_gained
@@ -122,6 +122,10 @@ enum PeriodSQL {
             "gained": """
             CASE WHEN g.credits BETWEEN 1 AND \(Credits.maximum.micros) THEN g.credits
                 ELSE 0 END
+            """,
+            "forfeited": """
+            CASE WHEN g.kind = 'forfeiture' AND g.credits BETWEEN \(-Credits.maximum.micros) AND 0
+                THEN -g.credits ELSE 0 END
             """,
             "grants": "1", "plan_grants": "CASE WHEN g.kind = 'plan' THEN 1 ELSE 0 END",
             "free_months": """
