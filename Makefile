@@ -44,8 +44,9 @@ bench: build .venv
 	@.build/release/cuebx-bench metering
 	@.build/release/cuebx-bench metering --batched
 	@.build/release/cuebx-bench webhooks
+	@.build/release/cuebx-bench family
 	@.venv/bin/python Tests/servers/postgresql.py --durable \
-		sh -c 'for bench in metering "metering --batched" processes; do \
+		sh -c 'for bench in metering "metering --batched" family processes; do \
 			.build/release/cuebx-bench $$bench --database "$$CUEBX_TEST_POSTGRESQL" || exit; done'
 
 ## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run
@@ -60,8 +61,11 @@ crashes: build .venv
 		$(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE))
 
 ## make proof    kill clients of each language 1 000 times, with and without outages, and break off
-##               10 000 streams, NUMBER=… SEED=…; 100 000 histories of automatic top-ups, HISTORIES=…
+##               10 000 streams, NUMBER=… SEED=…; 100 000 histories of automatic top-ups, a million
+##               of holds and splits of tokens, HISTORIES=…
 proof: build-tests .venv-demo
+	@CUEBX_HISTORIES=$(or $(HISTORIES),1000000) CUEBX_SPLITS=$(or $(HISTORIES),1000000) \
+		swift test -c release --skip-build --filter 'HoldHistoryTests|SubPeriodTests|TokenPriceTests'
 	@TOP_UP_HISTORIES=$(or $(HISTORIES),100000) swift test -c release --skip-build --filter TopUpsTests.HistoryTests
 	@node clients/typescript/scripts/build.mjs
 	@for driver in "" "node clients/typescript/test/driver.mjs" clients/swift/.build/debug/driver; do \

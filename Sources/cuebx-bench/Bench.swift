@@ -11,7 +11,7 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure against the bare database, one process, a small database.",
         subcommands: [
             Bench.self, BenchWebhooks.self, BenchProcesses.self, BenchGrowth.self,
-            BatchedClient.self,
+            BenchFamily.self, BatchedClient.self,
         ],
         defaultSubcommand: Bench.self)
 }

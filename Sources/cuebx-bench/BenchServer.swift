@@ -33,7 +33,8 @@ final class BenchServer {
         let source =
             ProcessInfo.processInfo.environment["CATALOG"] ?? Settings().catalogPath
         let data = try Data(contentsOf: URL(filePath: source))
-        guard var catalog = try JSONValue.parse(Array(data)).object,
+        let file = try JSONValue.parse(Array(data))
+        guard var catalog = (file["products"]?["career"] ?? file).object,
             var plans = catalog["plans"]?.array, var free = plans.first?.object
         else { throw FriendlyError("\(source) has no plans") }
         free["credits_allocation"] = "1000000000.00"

@@ -6,7 +6,7 @@ import Values
 @Suite("Random histories of holds")
 struct HoldHistoryTests {
     /// `CUEBX_HISTORIES` asks for more of them.
-    private static let histories =
+    static let histories =
         ProcessInfo.processInfo.environment["CUEBX_HISTORIES"].flatMap { Int($0) } ?? 400
 
     @Test("Whatever is done in whatever order, the counters are the sums and nothing is overspent")
@@ -15,7 +15,7 @@ struct HoldHistoryTests {
         var dice = SeededGenerator(seed: seed)
         for run in 0..<Self.histories {
             var ledger = TestLedger()
-            ledger.rules = Self.rules(&dice)
+            ledger.rules = Self.rules(&dice, rolls: .random(using: &dice))
             let user = ledger.newUser()
             var calls: [UUID] = []
             for step in 0..<60 {
@@ -30,7 +30,8 @@ struct HoldHistoryTests {
         }
     }
 
-    private static func rules(_ dice: inout SeededGenerator) -> LedgerRules {
+    /// - Parameter rolls: whether a free month leaves something over for the next.
+    static func rules(_ dice: inout SeededGenerator, rolls: Bool) -> LedgerRules {
         func feature(_ key: String) -> FeatureCostConfig {
             FeatureCostConfig(
                 featureKey: key, productType: "career", internalCost: Credits(decimal: "1")!,
@@ -39,10 +40,25 @@ struct HoldHistoryTests {
                 lateCommitSeconds: Bool.random(using: &dice) ? 0 : 3600)
         }
         let catalog = try! Catalog(
-            revision: 1, plans: [TestLedger.free, TestLedger.plus, TestLedger.pro],
+            revision: 1,
+            plans: [rolls ? rolling : TestLedger.free, TestLedger.plus, TestLedger.pro],
             features: [feature("match"), feature("words")])
         return LedgerRules(catalog: catalog, reservationTTL: 900, pastDueGrace: 0)
     }
+
+    /// Free, of which 7 credits are kept for a month.
+    private static let rolling: Plan = {
+        let free = TestLedger.free
+        return Plan(
+            id: free.id, name: free.name, description: "", price: free.price, displayPrice: "",
+            kind: free.kind, trialDays: 7, isActive: true, rank: free.rank, features: [],
+            lookupKey: nil,
+            pricing: PlanPricingRule(
+                multiplier: free.pricing.multiplier,
+                creditsAllocation: free.pricing.creditsAllocation, rateLimitPerMinute: 10,
+                rateLimitPerDay: 100,
+                rollover: Rollover(maxCredits: Credits(decimal: "7")!, periods: 1)))
+    }()
 
     /// Something happens to a grant beside the pool, or a long time passes.
     private static func grant(
@@ -65,7 +81,7 @@ struct HoldHistoryTests {
         }
     }
 
-    private static func act(
+    static func act(
         _ ledger: inout TestLedger, _ user: UUID, _ calls: inout [UUID],
         _ dice: inout SeededGenerator, _ step: Int
     ) {
@@ -75,10 +91,14 @@ struct HoldHistoryTests {
         let usage = calls.randomElement(using: &dice) ?? UUID()
         switch Int.random(in: 0..<11, using: &dice) {
         case 0, 1:
-            let feature = Bool.random(using: &dice) ? "match" : "words"
-            if case .granted(let grant, _) = ledger.validate(user, "\(step)", feature: feature) {
-                calls.append(grant.usageID)
-            }
+            let isChild = Int.random(in: 0..<3, using: &dice) == 0
+            let outcome = ledger.apply(
+                ValidateUsage(
+                    key: IdempotencyKey(userID: user, requestID: "\(step)", payloadHash: "0"),
+                    featureKey: Bool.random(using: &dice) ? "match" : "words",
+                    call: UsageLog.Call(endpoint: "/", method: "POST"),
+                    parent: isChild ? usage : nil, randomness: ledger.generator.next()))
+            if case .granted(let grant, _) = outcome { calls.append(grant.usageID) }
         case 2:
             ledger.apply(
                 ExtendHold(
