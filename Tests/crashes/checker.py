@@ -60,14 +60,28 @@ class StoredLog:
 
 
 @dataclass
+class StoredGrant:
+    """A row of `standalone_grants`; amounts in micro-credits."""
+    amount: int
+    remaining: int
+    held: int
+    captured: int
+
+
+@dataclass
 class EndState:
-    """What was read when all was at rest: the logs and adjustments of the database, by SQL, and
+    """What was read when all was at rest: the logs, adjustments and grants of the database, by SQL, and
     the balances, as the service told them."""
     logs: list = field(default_factory=list)
     # (account, name) → credits
     adjustments: dict = field(default_factory=dict)
-    # account → the fields of the model's answer
+    # account → the fields of the model's answer, and what is left by source
     balances: dict = field(default_factory=dict)
+    # (account, name) → StoredGrant
+    grants: dict = field(default_factory=dict)
+
+    def grants_of(self, name):
+        return [grant for (account, _), grant in self.grants.items() if account == name]
 
 
 def check(calls, rules, end):
@@ -126,13 +140,28 @@ def check_stored(calls, end):
         if log.status not in (PENDING, SUCCESS, FAILED):
             raise Violation(f"cannot have ended so: {log}")
     for name, balance in end.balances.items():
-        logs = [log for log in end.logs if log.account == name]
-        used = sum(log.charged or 0 for log in logs)
-        reserved = sum(log.held for log in logs)
+        logs, grants = [log for log in end.logs if log.account == name], end.grants_of(name)
+        # Of the pool, as the balance tells them: the rest was drawn from grants.
+        used = sum(log.charged or 0 for log in logs) - sum(grant.captured for grant in grants)
+        reserved = sum(log.held for log in logs) - sum(grant.held for grant in grants)
         if (balance["credits_used"], balance["credits_reserved"]) != (used, reserved):
             raise Violation(f"{name}: {balance}, but its logs say {used} and {reserved}")
         if used + reserved > balance["credits_allocated"]:
             raise Violation(f"{name} is over its budget: {balance}")
+        if any(grant.amount != grant.remaining + grant.held + grant.captured for grant in grants):
+            raise Violation(f"{name} has a grant that is not conserved: {grants}")
+        check_sources(name, balance, sum(grant.remaining for grant in grants))
+
+
+def check_sources(name, balance, given):
+    """What is left is told by source, and sums up to what can be drawn."""
+    sources = balance.get("by_source")
+    if sources is None:
+        return
+    pool = balance["credits_allocated"] - balance["credits_used"] - balance["credits_reserved"]
+    if sources.get("promotion", 0) != given or sources["plan"] != pool \
+            or sum(sources.values()) != balance["credits_remaining"]:
+        raise Violation(f"{name}: {balance}, but {pool} of the pool and {given} of its grants are left")
 
 
 def resolve(call, keys):
@@ -164,7 +193,7 @@ def could_matter(call, reserved, stored):
     if call.kind in ("extend", "capture"):
         name = call.asked["extension_id" if call.kind == "extend" else "capture_id"]
         return bool(log) and (call.kind, name) in log.steps
-    return call.kind == "adjust"
+    return call.kind in ("adjust", "grant")
 
 
 def facts_of(name, end):
@@ -173,9 +202,9 @@ def facts_of(name, end):
     facts = {log.key: (log.feature, log.status, log.reserved, log.charged or 0, log.steps,
                        keys.get(log.parent))
              for log in end.logs if log.account == name}
-    return facts | {("adjust", account, adjustment): credits
-                    for (account, adjustment), credits in end.adjustments.items()
-                    if account == name}
+    given = [("adjust", key, credits) for key, credits in end.adjustments.items()]
+    given += [("grant", key, grant.amount) for key, grant in end.grants.items()]
+    return facts | {(kind, *key): credits for kind, key, credits in given if key[0] == name}
 
 
 def as_stored(fact):
@@ -329,10 +358,12 @@ class Search:
         """Whether these changes are the difference between what is known and what was told."""
         for change in changes:
             self.account.apply(change)
-        told = (self.account.used, self.account.reserved)
+        told = (self.account.used, self.account.reserved, self.account.left)
         for change in reversed(changes):
             self.account.undo(change)
-        return told == (balance["credits_used"], balance["credits_reserved"])
+        if self.account.given:
+            return told[2] == balance["credits_remaining"]
+        return told[:2] == (balance["credits_used"], balance["credits_reserved"])
 
     def settling(self, key):
         return Change(key, self.account.facts[key], self.account.applied(key))

@@ -2,9 +2,10 @@
 call at a time, no batches, no crashes, no storage. It is the yardstick, and so shares nothing with
 the service's code.
 
-Left out is what the crash tests keep from happening: periods do not turn, reservations do not
+Left out is what the crash tests keep from happening: periods do not turn, reservations and grants do not
 expire, plans do not change, a day does not end; prices of tokens; and over-use, so that a call is charged
-at most what it holds.
+at most what it holds. Of an account with grants beside its pool it knows what can be drawn of both together,
+and not which of them a call was drawn from.
 """
 
 from decimal import Decimal
@@ -69,8 +70,8 @@ class Change(NamedTuple):
 
 
 class Account:
-    """Facts are logs, by `("log", account, request_id, payload_hash)`, and adjustments, by
-    `("adjust", account, name)`. The sums over them are kept up beside them."""
+    """Facts are logs, by `("log", account, request_id, payload_hash)`, and adjustments and grants, by
+    `("adjust", account, name)` and `("grant", account, name)`. The sums over them are kept up beside them."""
 
     def __init__(self, name, rules):
         self.name, self.rules = name, rules
@@ -78,6 +79,8 @@ class Account:
         # The keys of logs whose commit was accepted and not yet applied.
         self.accepted = set()
         self.allocated, self.used, self.reserved, self.granted = rules.allocation, 0, 0, 0
+        # In grants beside the pool.
+        self.given = 0
         # Equal for equal facts, in whatever order they came about.
         self.fingerprint = 0
         # The keys of logs by those of their parents.
@@ -165,8 +168,15 @@ class Account:
             self.granted += sign
             self.used += sign * fact.charged
             self.reserved += sign * self.held(key)
+        elif fact is not None and key[0] == "grant":
+            self.given += sign * fact
         elif fact is not None:
             self.allocated += sign * fact
+
+    @property
+    def left(self):
+        """What can be drawn."""
+        return max(0, self.allocated + self.given - self.used - self.reserved)
 
     def validate(self, asked):
         key = ("log", self.name, asked["request_id"], asked["payload_hash"])
@@ -189,7 +199,7 @@ class Account:
             return {"http": 409, "code": "parent_ended", "usage_id": None}, None
         if parent and cost > self.held(parent):
             return {"http": 429, "code": "parent_hold_exceeded", "usage_id": None}, None
-        if not parent and self.used + self.reserved + cost > self.allocated:
+        if not parent and cost > self.left:
             return {"http": 429, "code": "quota_exceeded", "usage_id": None}, None
         answer = {"http": 200, "code": "reserved", "usage_id": key, "status": PENDING,
                   "credits_reserved": cost}
@@ -242,7 +252,7 @@ class Account:
             return {"http": 409, "code": "parent_ended"}
         if log.parent and more > self.held(log.parent):
             return {"http": 429, "code": "parent_hold_exceeded"}
-        if not log.parent and self.used + self.reserved + more > self.allocated:
+        if not log.parent and more > self.left:
             return {"http": 429, "code": "quota_exceeded"}
         return None
 
@@ -302,13 +312,20 @@ class Account:
         return None, key, self.facts[key]
 
     def balance(self, asked):
-        return {"http": 200, "credits_allocated": self.allocated, "credits_used": self.used,
-                "credits_reserved": self.reserved,
-                "credits_remaining": max(0, self.allocated - self.used - self.reserved)}, None
+        told = {"http": 200, "credits_allocated": self.allocated, "credits_remaining": self.left}
+        if not self.given:
+            told |= {"credits_used": self.used, "credits_reserved": self.reserved}
+        return told, None
 
     def adjust(self, asked):
-        """An operator's adjustment is made once by its name."""
-        key = ("adjust", self.name, asked["name"])
+        return self.once("adjust", asked)
+
+    def grant(self, asked):
+        return self.once("grant", asked)
+
+    def once(self, kind, asked):
+        """What an operator gives is given once by its name."""
+        key = (kind, self.name, asked["name"])
         if key in self.facts:
             return {"done": True}, None
         return {"done": True}, Change(key, None, asked["credits"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from checker import EndState, StoredLog, Violation, check
+from checker import EndState, StoredGrant, StoredLog, Violation, check
 from history import Call, History, micro_credits, read
 from model import Rules
 
@@ -18,7 +18,7 @@ class Story:
 
     def __init__(self):
         self.now, self.calls, self.logs, self.adjustments = 0, [], {}, {}
-        self.balances = {}
+        self.balances, self.grants = {}, {}
 
     def call(self, kind, asked, answer, during=None, account=ME, latest=None):
         start, end = during or (self.now + 1, self.now + 2)
@@ -77,7 +77,7 @@ class Story:
 
     def check(self, rules=RULES):
         return check(self.calls, rules, EndState(
-            list(self.logs.values()), self.adjustments, self.balances))
+            list(self.logs.values()), self.adjustments, self.balances, self.grants))
 
     def fails(self, reason, rules=RULES):
         with pytest.raises(Violation, match=reason):
@@ -393,6 +393,45 @@ def test_an_adjustment_that_is_made_twice_is_found():
     story.adjustments[ME, "gift"] = 2
     copy.deepcopy(story).ends(0, 0, allocated=6).check()
     story.ends(0, 0, allocated=8).fails("no order explains")
+
+
+def given(*, left=2, sources=None, **grant):
+    """A grant of 2 beside the pool of 4, of which a call of 3 and one of 1 draw 1 each."""
+    story = Story()
+    for _ in range(2):
+        story.call("grant", {"name": "gift", "credits": 2}, {"done": True})
+    story.reserve("a", "dear").reserve("b").commit("a", 3)
+    story.call("balance", {}, {"http": 200, "credits_allocated": 4, "credits_remaining": 2})
+    story.stored("a", "SUCCESS", "dear").stored("b", "PENDING")
+    story.grants[ME, "gift"] = StoredGrant(**{"amount": 2, "remaining": 0, "held": 1, "captured": 1} | grant)
+    story.balances[ME] = {
+        "http": 200, "credits_allocated": 4, "credits_used": 2, "credits_reserved": 0,
+        "credits_remaining": left, "by_source": sources or {"plan": 2, "promotion": 0}}
+    return story
+
+
+def test_calls_draw_on_the_pool_and_on_what_is_beside_it():
+    given().check()
+    story = given().reserve("c", "cheap").reserve("d").stored("c", "PENDING").stored("d", "PENDING")
+    story.balances[ME] |= {"credits_reserved": 2, "credits_remaining": 0,
+                           "by_source": {"plan": 0, "promotion": 0}}
+    copy.deepcopy(story).refuse("e").check()
+    story.reserve("e").stored("e", "PENDING").fails("but its logs say")
+
+
+def test_a_grant_that_was_made_twice_or_is_gone_is_found():
+    given(amount=4, remaining=2, left=4, sources={"plan": 2, "promotion": 2}).fails("no order explains")
+    story = given()
+    story.grants = {}
+    story.fails("but its logs say")
+
+
+@pytest.mark.parametrize("broken, text", [
+    ({"captured": 0}, "but its logs say"), ({"held": 0}, "but its logs say"),
+    ({"remaining": 1}, "is not conserved"), ({"left": 3}, "of the pool and"),
+    ({"sources": {"plan": 1, "promotion": 1}}, "of the pool and")])
+def test_a_grant_that_was_drawn_on_otherwise_than_calls_say_is_found(broken, text):
+    given(**broken).fails(text)
 
 
 def test_anothers_usage_is_403_and_changes_nothing():

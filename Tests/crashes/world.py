@@ -20,7 +20,7 @@ import psycopg  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: E402
 
 import postgresql  # noqa: E402
-from checker import EndState, StoredLog, check  # noqa: E402
+from checker import EndState, StoredGrant, StoredLog, check  # noqa: E402
 from conftest import BINARY, Service, User  # noqa: E402, F401
 from history import Call, History, micro_credits  # noqa: E402
 from load import Load, Target  # noqa: E402
@@ -40,7 +40,7 @@ class World:
     - accounts: how many the clients share; the first is asked for most often.
     - database: where SQLite's file is to be, if not in the folder.
     - allocation: credits a month, without a daily limit; if not given, drawn, with what else the plan
-      has.
+      has, and an operator gives grants beside the pool.
     - program: the service's command line, if it is not to be run just so.
     """
 
@@ -53,6 +53,7 @@ class World:
         self.folder.mkdir(exist_ok=True)
         self.database = Path(database or self.folder / "cuebx.db")
         catalog = self.draw_catalog(allocation)
+        self.gives = allocation is None
         self.write_keys()
         self.starts = 0
         self.names = [[] for _ in range(processes)]
@@ -213,20 +214,25 @@ class World:
         service.kill()
         self.kills += 1
 
-    def adjust(self):
-        """An operator gives credits, by another process, and perhaps repeats that. Beside a server
-        that writes without a pause SQLite may let it wait for too long; it then says so."""
+    def give(self):
+        """An operator gives credits, by another process, and perhaps repeats that: to the pool, or
+        beside it, before what the pool has or after it. Beside a server that writes without a pause SQLite
+        may let it wait for too long; it then says so."""
         user = self.random.choice(self.users)
         name, credits = f"gift-{uuid.uuid4()}", self.random.randint(1, 5)
+        kind = self.random.choice(["adjust", "grant"]) if self.gives else "adjust"
+        how = ["users", "adjust"] if kind == "adjust" else ["grants", "add"]
+        more = [] if kind == "adjust" else [
+            "--source", "promotion", "--priority", str(self.random.choice([1, 50, 99]))]
         for _ in range(self.random.randint(1, 2)):
             start = time.monotonic_ns()
             done = self.services[0].command(
-                "users", "adjust", user.id, f"{credits}.00", "--reason", "a gift", "--id", name)
+                *how, user.id, f"{credits}.00", "--reason", "a gift", "--id", name, *more)
             end = time.monotonic_ns()
             assert done.returncode == 0 or "unavailable" in done.stderr, done.stderr
             self.history.record_death("operator")
             self.history.add(Call(
-                "adjust", user.id, {"name": name, "credits": credits * 1_000_000}, start, end,
+                kind, user.id, {"name": name, "credits": credits * 1_000_000}, start, end,
                 {"done": True} if done.returncode == 0 else None, [("operator", end)]))
 
     def kill_at_random(self, kills):
@@ -244,7 +250,7 @@ class World:
                     self.start_and_kill(number, self.random.uniform(0, 0.25))
                 self.restart(number)
             if self.random.random() < 0.2:
-                self.adjust()
+                self.give()
 
     def verify(self):
         """Lets the rest come to rest, reads all of it and asks the checker."""
@@ -301,6 +307,10 @@ class World:
         adjustments = {
             (text(user), cause): credits for user, cause, credits in service.rows(
                 "SELECT user_id, cause, credits FROM credit_grants WHERE kind = 'adjustment'")}
+        grants = {
+            (text(user), cause.removeprefix("by_hand ")): StoredGrant(*amounts)
+            for user, cause, *amounts in service.rows(
+                "SELECT account_id, cause, amount, remaining, held, captured FROM standalone_grants")}
         balances = {}
         for user in self.users:
             answer = user.get("/career/usage/")
@@ -308,7 +318,9 @@ class World:
             balances[user.id] = {"http": 200, **{
                 name: micro_credits(value) for name, value in answer.json.items()
                 if name.startswith("credits_")}}
-        return EndState(logs, adjustments, balances)
+            balances[user.id]["by_source"] = {
+                source: micro_credits(value) for source, value in answer.json["by_source"].items()}
+        return EndState(logs, adjustments, balances, grants)
 
 
 @contextlib.contextmanager
