@@ -365,13 +365,21 @@ let package = Package(
                 "HTTPEndpoint", "JSON",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
+        // What products that meter calls share.
+        .sourceTarget(
+            name: "Metering",
+            dependencies: [
+                "HTTPEndpoint", "Ledger", "Values",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         // The product: plans, subscriptions and usage over HTTP.
         .sourceTarget(
             name: "Career",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "History", "JSON", "Ledger", "LedgerStore",
                 "Mail",
-                "Messaging", "Promotions", "Subscriptions", "TopUps", "UsageBatch", "Values",
+                "Messaging", "Metering", "Promotions", "Subscriptions", "TopUps", "UsageBatch",
+                "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -387,7 +395,8 @@ let package = Package(
         .sourceTarget(
             name: "API",
             dependencies: [
-                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Subscriptions",
+                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Metering",
+                "Subscriptions", "UsageBatch", "Values",
             ]),
         // What is around every page; templates, words and style become part of the binary.
         .target(
@@ -409,7 +418,7 @@ let package = Package(
             name: "Pages",
             dependencies: [
                 "Billing", "Career", "HTTPEndpoint", "History", "Identity", "JSON", "Ledger",
-                "LedgerStore",
+                "LedgerStore", "Metering",
                 "PageFrame", "Subscriptions", "TopUps", "Users", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
@@ -508,7 +517,8 @@ let package = Package(
         .sourceTarget(
             name: "Service",
             dependencies: [
-                "API", "Billing", "Career", "CatalogSync", "Console", "Database", "HTTPClient",
+                "API", "APIKeys", "Billing", "Career", "CatalogSync", "Console", "Database",
+                "HTTPClient",
                 "HTTPEndpoint", "HTTPServer",
                 "Identity", "Invitations", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
                 "Telemetry",

@@ -106,6 +106,9 @@ public struct ObjectReader {
         if object != nil { errors.append(FieldError(place, message, type: type)) }
     }
 
+    /// Whether something was found wrong with the object until now.
+    package var hasErrors: Bool { !errors.isEmpty }
+
     /// Whether the object has this member, other than null.
     public func has(_ name: String) -> Bool {
         guard let value = object?[name] else { return false }

@@ -36,6 +36,8 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     /// With less than this left after a charge, the account's automatic top-up is to be looked at;
     /// `nil` for most, which have none. Only a hint: whether one is bought is judged later.
     public internal(set) var topUpBelow: Credits?
+    /// `nil` for an account that is not called by key.
+    public internal(set) var testWindows: TestWindows?
     /// The latest instant at which something was decided here; time never runs backwards for an
     /// account, whatever the clocks of the processes do.
     public internal(set) var decidedAt: Timestamp
@@ -69,6 +71,9 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     /// Takes over the mark that is stored apart.
     public mutating func keepTopUpMark(_ below: Credits?) { topUpBelow = below }
 
+    /// Takes over the windows of test calls that are stored apart.
+    public mutating func keepTestWindows(_ windows: TestWindows) { testWindows = windows }
+
     /// What a reservation may still take. Never shown below zero: a revocation can leave less
     /// allocated than was already used.
     public var remaining: Credits { max(.zero, allocated - used - reserved) }
@@ -84,9 +89,29 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
         clock.adding(seconds: RateWindow.maximumSkew) < now ? clock : now
     }
 
+    /// The windows in which calls are counted, test calls in theirs.
+    func windows(ofTests isTest: Bool) -> [RateWindow] {
+        guard isTest else { return [minuteWindow, dayWindow] }
+        let windows = testWindows ?? .none
+        return [windows.minute, windows.day]
+    }
+
+    /// Counts a call in the windows that are current at `instant`.
+    mutating func countCall(isTest: Bool, at instant: Timestamp) {
+        var counted = windows(ofTests: isTest).map { $0.current(at: instant) }
+        for index in counted.indices { counted[index].countOne() }
+        if isTest {
+            testWindows = TestWindows(minute: counted[0], day: counted[1])
+        } else {
+            (minuteWindow, dayWindow) = (counted[0], counted[1])
+        }
+    }
+
     /// The limits that the rule sets, as they stand at `now`.
-    public func rateLimits(_ rule: PlanPricingRule, at now: Timestamp) -> [RateLimitStanding] {
-        [minuteWindow, dayWindow].compactMap { window in
+    public func rateLimits(
+        _ rule: PlanPricingRule, ofTests isTest: Bool = false, at now: Timestamp
+    ) -> [RateLimitStanding] {
+        windows(ofTests: isTest).compactMap { window in
             guard let limit = rule.limit(window.span) else { return nil }
             let current = window.current(at: now)
             return RateLimitStanding(

@@ -147,6 +147,8 @@ public struct UsageLog: Sendable, Hashable {
     /// What the account could spend right before the hold and right after the call's end; `nil`
     /// where that was not kept, or is still to come. The batch notes it; no rule reads it.
     public internal(set) var balances = Balances()
+    /// `nil` for a call that was made without a key.
+    public internal(set) var caller: KeyedCaller?
 
     public struct Balances: Sendable, Hashable {
         public internal(set) var before: Credits?
@@ -167,7 +169,8 @@ public struct UsageLog: Sendable, Hashable {
         creditsNotCharged: Credits = .zero, isLate: Bool = false,
         commitAcceptedCredits: Credits? = nil, draws: [Draw] = [],
         balances: Balances = Balances(), parentID: UUID? = nil, creditsLent: Credits = .zero,
-        creditsOverused: Credits = .zero, creditsInParts: Credits = .zero
+        creditsOverused: Credits = .zero, creditsInParts: Credits = .zero,
+        caller: KeyedCaller? = nil
     ) {
         self.id = id
         self.key = key
@@ -195,12 +198,20 @@ public struct UsageLog: Sendable, Hashable {
         self.parentID = parentID
         self.creditsLent = creditsLent
         self.creditsOverused = creditsOverused
+        self.caller = caller
     }
 
     /// The same log with the draws that were loaded for it.
     public func with(draws: [Draw]) -> UsageLog {
         var log = self
         log.draws = draws
+        return log
+    }
+
+    /// The same log, made with this key.
+    func with(caller: KeyedCaller) -> UsageLog {
+        var log = self
+        log.caller = caller
         return log
     }
 
@@ -240,15 +251,19 @@ public struct IdempotencyKey: Sendable, Hashable {
     public let requestID: String
     /// 64 lower-case hexadecimal digits.
     public let payloadHash: String
+    /// Test calls are requests apart from the others.
+    public var isTest: Bool
 
-    public init(userID: UUID, requestID: String, payloadHash: String) {
+    public init(userID: UUID, requestID: String, payloadHash: String, isTest: Bool = false) {
         self.userID = userID
         self.requestID = requestID
         self.payloadHash = payloadHash
+        self.isTest = isTest
     }
 
     public static func == (left: IdempotencyKey, right: IdempotencyKey) -> Bool {
-        left.userID == right.userID && left.requestID.utf8.elementsEqual(right.requestID.utf8)
+        left.userID == right.userID && left.isTest == right.isTest
+            && left.requestID.utf8.elementsEqual(right.requestID.utf8)
             && left.payloadHash.utf8.elementsEqual(right.payloadHash.utf8)
     }
 

@@ -9,37 +9,48 @@ enum AccountRow {
     /// Reads the accounts in the order of their keys and, with a lock, keeps others waiting, of
     /// this process and of others, so that no two batches wait for each other. An engine with one
     /// writer has no locks.
-    static func select(_ users: [UUID], lock: String) -> StatementBatch {
-        StatementBatch(selectPosition + lock, users.map { [.uuid($0)] })
+    static func select(
+        _ users: [UUID], of t: ProductTables, lock: String
+    ) -> StatementBatch {
+        StatementBatch(selectPosition[t] + lock, users.map { [.uuid($0)] })
     }
 
-    private static let selectPosition = """
-        SELECT user_id, standing, subscription_id, plan_id, subscription_status,
+    private static let selectPosition = ProductSQL { t in
+        """
+        SELECT \(t.holder), standing, subscription_id, plan_id, subscription_status,
             period_number, period_start, period_end, period_source, period_plan_id,
             period_anchor, credits_allocated, credits_used, credits_reserved, credits_owed,
             former_credits_left, minute_started_at, minute_count, day_started_at, day_count,
-            earliest_expiry, open_grants, decided_at, top_up_below, \(SpendingRow.columns)
-        FROM career_subscription_contexts WHERE user_id = ?
+            earliest_expiry, open_grants, decided_at,
+            \(t.hasKeys ? TestWindowsRow.columns : "top_up_below"), \(SpendingRow.columns)
+        FROM \(t.contexts) WHERE \(t.holder) = ?
         """
+    }
 
-    static func selectSubscriptions(_ users: [UUID]) -> StatementBatch {
-        StatementBatch(
-            """
-            SELECT id, user_id, plan_id, status, stripe_customer_id, stripe_subscription_id,
-                cancel_at_period_end, canceled_at, trial_end, trial_used, created_at, updated_at,
-                cancel_at, scheduled_plan_id, scheduled_at
-            FROM subscriptions WHERE user_id = ?
-            """, users.map { [.uuid($0)] })
+    static func selectSubscriptions(
+        _ users: [UUID], of t: ProductTables
+    ) -> StatementBatch {
+        StatementBatch(selectSubscription[t], users.map { [.uuid($0)] })
+    }
+
+    private static let selectSubscription = ProductSQL { t in
+        """
+        SELECT id, \(t.holder), plan_id, status, stripe_customer_id, stripe_subscription_id,
+            cancel_at_period_end, canceled_at, trial_end, trial_used, created_at, updated_at,
+            cancel_at, scheduled_plan_id, scheduled_at
+        FROM \(t.subscriptions) WHERE \(t.holder) = ?
+        """
     }
 
     /// - Parameter whole: users whose subscriptions were read by themselves.
     /// - Returns: an entry of each user who has an account.
     static func entries(
-        of users: [UUID], _ accounts: [[Row]], _ whole: [UUID], _ subscriptions: [[Row]]
+        of users: [UUID], _ accounts: [[Row]], _ whole: [UUID], _ subscriptions: [[Row]],
+        _ t: ProductTables
     ) throws -> [UUID: LedgerBatch.Entry] {
         var entries: [UUID: LedgerBatch.Entry] = [:]
         for (user, rows) in zip(users, accounts) {
-            if let row = rows.first { entries[user] = try entry(row) }
+            if let row = rows.first { entries[user] = try entry(row, t) }
         }
         for (user, rows) in zip(whole, subscriptions) {
             guard let row = rows.first, let account = entries[user]?.account else { continue }
@@ -49,17 +60,19 @@ enum AccountRow {
         return entries
     }
 
-    /// Whoever has no account is known by their user's row alone. It is locked, so that of two who
-    /// would make the account one waits, and then finds it.
+    /// Whether there is a holder without an account is the product's question. The holder's row is
+    /// locked, so that of two who would make the account one waits, and then finds it.
     static func entriesWithoutAccount(
-        of users: [UUID], lock: String, from connection: any DatabaseConnection
+        of users: [UUID], _ source: LedgerSource, lock: String,
+        from connection: any DatabaseConnection
     ) throws -> [UUID: LedgerBatch.Entry] {
         let found = try connection.queryBatches([
-            StatementBatch(
-                "SELECT is_active FROM users WHERE id = ?" + lock, users.map { [.uuid($0)] }),
-            select(users, lock: lock), selectSubscriptions(users),
+            StatementBatch(source.holderStanding + lock, users.map { [.uuid($0)] }),
+            select(users, of: source.tables, lock: lock),
+            selectSubscriptions(users, of: source.tables),
         ])
-        var entries = try self.entries(of: users, found[1], users, found[2])
+        var entries = try self.entries(
+            of: users, found[1], users, found[2], source.tables)
         for (user, rows) in zip(users, found[0]) where entries[user] == nil {
             guard var reader = rows.first?.reader else { continue }
             entries[user] = LedgerBatch.Entry(
@@ -68,7 +81,7 @@ enum AccountRow {
         return entries
     }
 
-    private static func entry(_ row: Row) throws -> LedgerBatch.Entry {
+    private static func entry(_ row: Row, _ t: ProductTables) throws -> LedgerBatch.Entry {
         var reader = row.reader
         let userID = try reader.uuid()
         let standing = try reader.oneOf(Standing.self)
@@ -87,7 +100,11 @@ enum AccountRow {
             dayWindow: RateWindow(.day, start: reader.time(), count: reader.count()),
             earliestExpiry: reader.optionalTime(), openGrants: reader.count(),
             decidedAt: reader.time())
-        context.keepTopUpMark(try reader.optionalCredits())
+        if t.hasKeys {
+            context.keepTestWindows(try TestWindowsRow.read(&reader))
+        } else {
+            context.keepTopUpMark(try reader.optionalCredits())
+        }
         context.keepBrakes(try SpendingRow.read(&reader))
         return LedgerBatch.Entry(
             user: standing == .active ? .active : .deactivated,

@@ -6,20 +6,25 @@ import Values
 /// All rows of an account.
 package enum AccountRows {
     /// Erases them, children first.
-    package static func erase(_ user: UUID, in connection: any DatabaseConnection) throws {
+    package static func erase(
+        _ user: UUID, of t: ProductTables = .of(.career), in connection: any DatabaseConnection
+    ) throws {
         let id = [SQLValue.uuid(user)]
-        try connection.execute("DELETE FROM usage_draws WHERE account_id = ?", id)
-        try connection.execute("DELETE FROM standalone_grants WHERE account_id = ?", id)
-        try connection.execute("DELETE FROM career_usage_steps WHERE user_id = ?", id)
-        try connection.execute("DELETE FROM career_usage_logs WHERE user_id = ?", id)
-        try connection.execute("DELETE FROM credit_grants WHERE user_id = ?", id)
+        if t.hasKeys {
+            try connection.execute("DELETE FROM api_key_spending WHERE account_id = ?", id)
+        }
+        try connection.execute("DELETE FROM \(t.draws) WHERE account_id = ?", id)
+        try connection.execute("DELETE FROM \(t.grants) WHERE account_id = ?", id)
+        try connection.execute("DELETE FROM \(t.steps) WHERE \(t.holder) = ?", id)
+        try connection.execute("DELETE FROM \(t.logs) WHERE \(t.holder) = ?", id)
+        try connection.execute("DELETE FROM \(t.lines) WHERE \(t.holder) = ?", id)
         try connection.execute(
             """
-            DELETE FROM subscription_changes WHERE subscription_id IN (
-                SELECT id FROM subscriptions WHERE user_id = ?)
+            DELETE FROM \(t.changes) WHERE subscription_id IN (
+                SELECT id FROM \(t.subscriptions) WHERE \(t.holder) = ?)
             """, id)
-        try connection.execute("DELETE FROM career_subscription_contexts WHERE user_id = ?", id)
-        try connection.execute("DELETE FROM subscriptions WHERE user_id = ?", id)
+        try connection.execute("DELETE FROM \(t.contexts) WHERE \(t.holder) = ?", id)
+        try connection.execute("DELETE FROM \(t.subscriptions) WHERE \(t.holder) = ?", id)
     }
 
     /// The user's own limits; `nil` if they have none.

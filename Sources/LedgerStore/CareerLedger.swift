@@ -16,21 +16,25 @@ public final class CareerLedger: Sendable {
     private let lanes: [LedgerLane]
     private let database: any Database
     private let catalog: CatalogStore
+    package let source: LedgerSource
     private let clock: DecisionClock
     package let spans: LedgerSpans
     private let logger: Logger
 
-    public init(
-        database: any Database, catalog: CatalogStore, clock: DecisionClock, spans: LedgerSpans,
+    /// - Parameter source: whose accounts they are; the catalog is the same product's.
+    package init(
+        database: any Database, source: LedgerSource, catalog: CatalogStore,
+        clock: DecisionClock, spans: LedgerSpans,
         metrics: LaneMetrics, logger: Logger
     ) {
         lanes = (0..<(database.dialect == .sqlite ? 1 : Self.lanes)).map { _ in
             LedgerLane(
-                database: database, catalog: catalog, clock: clock, spans: spans,
+                database: database, source: source, catalog: catalog, clock: clock, spans: spans,
                 metrics: metrics, logger: logger)
         }
         self.database = database
         self.catalog = catalog
+        self.source = source
         self.clock = clock
         self.spans = spans
         self.logger = logger
@@ -87,12 +91,12 @@ public final class CareerLedger: Sendable {
     package func look<Command: LedgerCommand>(
         at command: Command
     ) async throws -> Command.Outcome {
-        try await database.read { [catalog, clock, spans] connection in
+        try await database.read { [catalog, clock, source, spans] connection in
             let now = clock.now()
             var needs = LedgerNeeds()
             needs.add(command)
             let loaded = try LedgerTables.load(
-                needs, from: connection, now: now, isSnapshot: true)
+                needs, of: source, from: connection, now: now, isSnapshot: true)
             let rules = try catalog.rules(
                 of: loaded.batch, revision: loaded.catalogRevision, spans, in: connection)
             var batch = loaded.batch
@@ -104,12 +108,13 @@ public final class CareerLedger: Sendable {
     ///
     /// - Returns: `nil` for an account that has limits, or that is none.
     package func countSpending(of userID: UUID) async throws -> CountedSpending? {
-        try await database.read { [clock] connection in
+        try await database.read { [clock, source] connection in
             let loaded = try LedgerTables.load(
-                LedgerNeeds(users: [userID]), from: connection, now: clock.now(),
+                LedgerNeeds(users: [userID]), of: source, from: connection, now: clock.now(),
                 isSnapshot: true)
             guard let account = loaded.batch.entries[userID]?.account else { return nil }
-            return try SpendingRow.count(of: userID, account.context, in: connection)
+            return try SpendingRow.count(
+                of: userID, source.tables, account.context, in: connection)
         }
     }
 

@@ -96,6 +96,9 @@ public final class CatalogStore: Sendable {
             pastDueGrace: spans.pastDueGrace)
     }
 
+    /// Whether there was a catalog when it was last looked for.
+    package var isKnown: Bool { cached.withLock { $0 != nil } }
+
     /// Whether the catalog had the feature when it was last looked at; for judging a request's
     /// shape before it is decided on.
     package func knows(feature: String) -> Bool {

@@ -9,12 +9,13 @@ package enum DirectLedger {
     /// - Parameter decide: decides on the commands, in their order; where it throws, nothing is
     ///   written.
     package static func carryOut<Value>(
-        _ commands: [any LedgerCommand], in connection: any DatabaseConnection, clock: Timestamp,
+        _ commands: [any LedgerCommand], of source: LedgerSource,
+        in connection: any DatabaseConnection, clock: Timestamp,
         decide: (inout LedgerBatch) throws -> Value
     ) throws -> Value {
         var needs = LedgerNeeds()
         for command in commands { needs.add(command) }
-        return try carryOut(needs, in: connection, clock: clock) { batch, _ in
+        return try carryOut(needs, of: source, in: connection, clock: clock) { batch, _ in
             try decide(&batch)
         }
     }
@@ -22,13 +23,15 @@ package enum DirectLedger {
     /// The same, once it is known what the commands need. Whoever decides is told the revision of
     /// the catalog too.
     package static func carryOut<Value>(
-        _ needs: LedgerNeeds, in connection: any DatabaseConnection, clock: Timestamp,
+        _ needs: LedgerNeeds, of source: LedgerSource, in connection: any DatabaseConnection,
+        clock: Timestamp,
         decide: (inout LedgerBatch, _ catalogRevision: Int64) throws -> Value
     ) throws -> Value {
-        let loaded = try LedgerTables.load(needs, from: connection, now: clock)
+        let loaded = try LedgerTables.load(needs, of: source, from: connection, now: clock)
         var batch = loaded.batch
         let value = try decide(&batch, loaded.catalogRevision)
-        try LedgerTables.write(batch, over: loaded.batch, to: connection)
+        try LedgerTables.write(
+            batch, over: loaded.batch, of: source.tables, to: connection)
         return value
     }
 
@@ -42,23 +45,25 @@ package enum DirectLedger {
 
     /// The user's account as it is stored; `nil` where there is no such user.
     package static func entry(
-        of user: UUID, in connection: any DatabaseConnection
+        of user: UUID, _ source: LedgerSource, in connection: any DatabaseConnection
     ) throws -> LedgerBatch.Entry? {
         var needs = LedgerNeeds()
         needs.users = [user]
         needs.subscriptions = [user]
-        return try LedgerTables.load(needs, from: connection, now: .epoch).batch.entries[user]
+        return try LedgerTables.load(needs, of: source, from: connection, now: .epoch)
+            .batch.entries[user]
     }
 
     /// All of the user's logs, in the order of their ids.
     package static func logs(
-        of user: UUID, in connection: any DatabaseConnection
+        of user: UUID, _ t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> [UsageLog] {
-        let sql =
-            "SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE user_id = ? ORDER BY id"
+        let sql = """
+            SELECT \(UsageLogRow.columns(t)) FROM \(t.logs) WHERE \(t.holder) = ? ORDER BY id
+            """
         var entries: [UUID: LedgerBatch.Entry] = [:]
-        var logs = try connection.query(sql, [.uuid(user)]).map(UsageLogRow.load)
-        try GrantTables.load(LedgerNeeds(), into: &entries, &logs, from: connection)
+        var logs = try connection.query(sql, [.uuid(user)]).map { try UsageLogRow.load($0, t) }
+        try GrantTables.load(LedgerNeeds(), t, into: &entries, &logs, from: connection)
         return logs.map(\.log)
     }
 }

@@ -13,14 +13,17 @@ package struct ExpirySweeper: Sendable {
 
     private let database: any Database
     private let ledger: CareerLedger
+    private let tables: ProductTables
     private let clock: DecisionClock
     private let lags: LagMetrics
 
     package init(
-        database: any Database, ledger: CareerLedger, clock: DecisionClock, lags: LagMetrics
+        database: any Database, ledger: CareerLedger, of product: Product = .career,
+        clock: DecisionClock, lags: LagMetrics
     ) {
         self.database = database
         self.ledger = ledger
+        tables = .of(product)
         self.clock = clock
         self.lags = lags
     }
@@ -44,7 +47,7 @@ package struct ExpirySweeper: Sendable {
         return try await settleAll { after in
             try await database.read { connection in
                 try StandaloneGrantRow.accountsToEnd(
-                    at: now, after: after, limit: Self.maximumUsers, in: connection)
+                    tables, at: now, after: after, limit: Self.maximumUsers, in: connection)
             }
         }
     }
@@ -55,7 +58,7 @@ package struct ExpirySweeper: Sendable {
         let expired = try await settleAll { after in
             let overdue = try await database.read { connection in
                 try OverdueHolds.users(
-                    at: now, after: after, limit: Self.maximumUsers, in: connection)
+                    tables, at: now, after: after, limit: Self.maximumUsers, in: connection)
             }
             oldest = (overdue.map(\.since) + [oldest].compactMap { $0 }).min()
             return overdue.map(\.user)

@@ -9,25 +9,30 @@ enum FamilyRows {
     static let maximumRunning = 5000
 
     /// Those that run below each of these, at any depth and also below one that has ended.
-    static func select(_ ids: [UUID]) -> StatementBatch {
-        StatementBatch(
-            """
-            WITH RECURSIVE family (id) AS (
-                SELECT id FROM career_usage_logs WHERE parent_usage_id = ?
-                UNION
-                SELECT l.id FROM career_usage_logs l JOIN family f ON l.parent_usage_id = f.id
-            )
-            SELECT \(UsageLogRow.columns) FROM career_usage_logs
-            WHERE id IN (SELECT id FROM family) AND status = 'PENDING'
-            ORDER BY id LIMIT \(maximumRunning)
-            """, ids.map { [.uuid($0)] })
+    static func select(_ ids: [UUID], of t: ProductTables) -> StatementBatch {
+        StatementBatch(below[t], ids.map { [.uuid($0)] })
     }
 
-    /// The ids of what ``select(_:)`` found, by the calls that it was asked of.
-    static func read(_ ids: [UUID], _ found: [[Row]]) throws -> [UUID: Set<UUID>] {
+    private static let below = ProductSQL { t in
+        """
+        WITH RECURSIVE family (id) AS (
+            SELECT id FROM \(t.logs) WHERE parent_usage_id = ?
+            UNION
+            SELECT l.id FROM \(t.logs) l JOIN family f ON l.parent_usage_id = f.id
+        )
+        SELECT \(UsageLogRow.columns(t)) FROM \(t.logs)
+        WHERE id IN (SELECT id FROM family) AND status = 'PENDING'
+        ORDER BY id LIMIT \(maximumRunning)
+        """
+    }
+
+    /// The ids of what ``select(_:of:)`` found, by the calls that it was asked of.
+    static func read(
+        _ ids: [UUID], _ found: [[Row]], _ t: ProductTables
+    ) throws -> [UUID: Set<UUID>] {
         Dictionary(
             try zip(ids, found).map { id, rows in
-                (id, Set(try rows.map { try UsageLogRow.read($0).id }))
+                (id, Set(try rows.map { try UsageLogRow.read($0, t).id }))
             }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -44,31 +49,33 @@ enum FamilyRows {
     /// Adds the parents of the logs, and what runs above those, which may lapse with them: one
     /// query, and only if some have a parent that is not among them.
     static func addParents(
-        to logs: inout [LoadedLog], from connection: any DatabaseConnection
+        to logs: inout [LoadedLog], _ t: ProductTables, from connection: any DatabaseConnection
     ) throws {
         let parents = Set(logs.compactMap(\.log.parentID))
         guard !parents.isEmpty else { return }
         let missing = parents.subtracting(logs.map(\.log.id)).sorted()
         guard !missing.isEmpty else { return }
         let found = try connection.queryBatches([
-            StatementBatch(above, missing.map { [.uuid($0)] })
+            StatementBatch(above[t], missing.map { [.uuid($0)] })
         ])
         var known = Set(logs.map(\.log.id))
-        for loaded in try found[0].flatMap({ try $0.map(UsageLogRow.load) })
+        for loaded in try found[0].flatMap({ try $0.map { try UsageLogRow.load($0, t) } })
         where known.insert(loaded.log.id).inserted {
             logs.append(loaded)
         }
     }
 
     /// A call and all above it, up to the first that has ended.
-    private static let above = """
+    private static let above = ProductSQL { t in
+        """
         WITH RECURSIVE above (id, parent_id, status) AS (
-            SELECT id, parent_usage_id, status FROM career_usage_logs WHERE id = ?
+            SELECT id, parent_usage_id, status FROM \(t.logs) WHERE id = ?
             UNION
             SELECT l.id, l.parent_usage_id, l.status
-            FROM above a JOIN career_usage_logs l ON l.id = a.parent_id
+            FROM above a JOIN \(t.logs) l ON l.id = a.parent_id
             WHERE a.status = 'PENDING'
         )
-        SELECT \(UsageLogRow.columns) FROM career_usage_logs WHERE id IN (SELECT id FROM above)
+        SELECT \(UsageLogRow.columns(t)) FROM \(t.logs) WHERE id IN (SELECT id FROM above)
         """
+    }
 }

@@ -4,21 +4,32 @@ import Ledger
 
 /// How a step of a hold lies in its table, `career_usage_steps`.
 package enum HoldStepRow {
-    private static let columns = """
-        user_id, usage_id, kind, name, request, credits, credits_reserved, credits_charged,
+    private static func columns(_ t: ProductTables) -> String {
+        """
+        \(t.holder), usage_id, kind, name, request, credits, credits_reserved, credits_charged,
             expires_at, created_at
         """
+    }
 
     /// Finds those of these steps that were taken, each by its user.
-    static func select(_ steps: [(key: HoldStep.Key, user: UUID)]) -> StatementBatch {
+    static func select(
+        _ steps: [(key: HoldStep.Key, user: UUID)], of t: ProductTables
+    ) -> StatementBatch {
         StatementBatch(
-            """
-            SELECT \(columns) FROM career_usage_steps
-            WHERE user_id = ? AND usage_id = ? AND kind = ? AND name = ?
-            """,
+            selectTaken[t],
             steps.map { key, user in
                 [.uuid(user), .uuid(key.usageID), .text(key.kind.rawValue), .text(key.name)]
             })
+    }
+
+    private static let selectTaken = ProductSQL { t in
+        """
+        SELECT \(columns(t)) FROM \(t.steps)
+        WHERE \(t.holder) = ? AND usage_id = ? AND kind = ? AND name = ?
+        """
+    }
+    private static let insert = ProductSQL { t in
+        "INSERT INTO \(t.steps) (\(columns(t))) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     }
 
     static func read(_ row: Row) throws -> HoldStep {
@@ -39,11 +50,11 @@ package enum HoldStepRow {
 
     /// All steps of a user's calls, in the order of time.
     package static func all(
-        of user: UUID, in connection: any DatabaseConnection
+        of user: UUID, _ t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> [HoldStep] {
         try connection.query(
             """
-            SELECT \(columns) FROM career_usage_steps WHERE user_id = ?
+            SELECT \(columns(t)) FROM \(t.steps) WHERE \(t.holder) = ?
             ORDER BY created_at, usage_id, kind, name
             """, [.uuid(user)]
         ).map(read)
@@ -51,11 +62,12 @@ package enum HoldStepRow {
 
     /// The steps of one of a user's calls, in the order of time.
     static func all(
-        of user: UUID, usage: UUID, in connection: any DatabaseConnection
+        of user: UUID, usage: UUID, _ t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
     ) throws -> [HoldStep] {
         try connection.query(
             """
-            SELECT \(columns) FROM career_usage_steps WHERE user_id = ? AND usage_id = ?
+            SELECT \(columns(t)) FROM \(t.steps) WHERE \(t.holder) = ? AND usage_id = ?
             ORDER BY created_at, kind, name
             """, [.uuid(user), .uuid(usage)]
         ).map(read)
@@ -69,9 +81,10 @@ package enum HoldStepRow {
     package static func page(
         of user: UUID, after key: [SQLValue]?, limit: Int64, in connection: any DatabaseConnection
     ) throws -> [HoldStep] {
-        try connection.query(
+        let t = ProductTables.of(.career)
+        return try connection.query(
             """
-            SELECT \(columns) FROM career_usage_steps WHERE user_id = ?
+            SELECT \(columns(t)) FROM \(t.steps) WHERE \(t.holder) = ?
                 \(key == nil ? "" : "AND (usage_id, kind, name) > (?, ?, ?)")
             ORDER BY usage_id, kind, name LIMIT ?
             """, [.uuid(user)] + (key ?? []) + [.integer(limit)]
@@ -83,10 +96,12 @@ package enum HoldStepRow {
         [.uuid(step.key.usageID), .text(step.key.kind.rawValue), .text(step.key.name)]
     }
 
-    static func write(_ steps: [HoldStep], to connection: any DatabaseConnection) throws {
+    static func write(
+        _ steps: [HoldStep], of t: ProductTables, to connection: any DatabaseConnection
+    ) throws {
         guard !steps.isEmpty else { return }
         try connection.enqueueMany(
-            "INSERT INTO career_usage_steps (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            insert[t],
             steps.map { step in
                 [
                     .uuid(step.userID), .uuid(step.key.usageID), .text(step.key.kind.rawValue),

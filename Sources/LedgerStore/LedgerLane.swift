@@ -20,16 +20,19 @@ final class LedgerLane: Sendable {
     private let group: GroupCommit<any LedgerOperation>
     private let database: any Database
     private let catalog: CatalogStore
+    private let source: LedgerSource
     private let clock: DecisionClock
     private let spans: LedgerSpans
     private let metrics: LaneMetrics
 
     init(
-        database: any Database, catalog: CatalogStore, clock: DecisionClock, spans: LedgerSpans,
+        database: any Database, source: LedgerSource, catalog: CatalogStore,
+        clock: DecisionClock, spans: LedgerSpans,
         metrics: LaneMetrics, logger: Logger
     ) {
         self.database = database
         self.catalog = catalog
+        self.source = source
         self.clock = clock
         self.spans = spans
         self.metrics = metrics
@@ -79,7 +82,9 @@ final class LedgerLane: Sendable {
             let now = clock.now()
             var needs = LedgerNeeds()
             for operation in batch { operation.add(to: &needs) }
-            try DirectLedger.carryOut(needs, in: connection, clock: now) { positions, revision in
+            try DirectLedger.carryOut(
+                needs, of: source, in: connection, clock: now
+            ) { positions, revision in
                 let rules = try catalog.rules(
                     of: positions, revision: revision, spans, in: connection)
                 for operation in batch { try operation.judge(in: connection) }

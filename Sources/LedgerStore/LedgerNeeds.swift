@@ -26,6 +26,12 @@ package struct LedgerNeeds {
     var families: Set<UUID> = []
     /// Subscriptions whose fencing counters are wanted.
     var tokens: Set<String> = []
+    /// Hashes of keys that calls were made with.
+    var keyHashes: Set<KeyHash> = []
+    /// Accounts of calls by key.
+    var keyedAccounts: Set<UUID> = []
+    /// Logs whose keys are wanted.
+    var keyedLogs: Set<UUID> = []
 
     package init(
         users: Set<UUID> = [], subjects: Set<LedgerSubject> = [], overdue: Set<UUID> = [],
@@ -59,5 +65,13 @@ package struct LedgerNeeds {
         }
         if let step = command.step { steps[step] = command.userID }
         if let token = command.token { tokens.insert(token.subscriptionID) }
+        if !command.keyHashes.isEmpty {
+            keyHashes.formUnion(command.keyHashes)
+            keyedAccounts.insert(command.userID)
+        }
+        if command.seesKeyOfLog, case .id(let id) = command.subject {
+            keyedLogs.insert(id)
+            keyedAccounts.insert(command.userID)
+        }
     }
 }

@@ -6,7 +6,8 @@ import Values
 extension LedgerTables {
     /// Writes what differs from what was loaded.
     static func write(
-        _ batch: LedgerBatch, over loaded: LedgerBatch, to connection: any DatabaseConnection
+        _ batch: LedgerBatch, over loaded: LedgerBatch, of t: ProductTables,
+        to connection: any DatabaseConnection
     ) throws {
         var newAccounts: [(Account, UserStanding)] = []
         var subscriptions: [[SQLValue]] = []
@@ -14,6 +15,7 @@ extension LedgerTables {
         var counters: [[SQLValue]] = []
         var brakes: [[SQLValue]] = []
         var marks: [[SQLValue]] = []
+        var testWindows: [[SQLValue]] = []
         for (user, entry) in batch.entries {
             guard let account = entry.account else { continue }
             guard let before = loaded.entries[user]?.account else {
@@ -38,37 +40,41 @@ extension LedgerTables {
             if account.context.topUpBelow != before.context.topUpBelow {
                 marks.append([.credits(account.context.topUpBelow), .uuid(user)])
             }
+            if account.context.testWindows != before.context.testWindows {
+                testWindows += [TestWindowsRow.update(account)].compactMap { $0 }
+            }
         }
         for (account, standing) in newAccounts {
-            try insert(account, standing, to: connection)
+            try insert(account, standing, of: t, to: connection)
+            testWindows += [TestWindowsRow.update(account)].compactMap { $0 }
         }
         if !subscriptions.isEmpty {
-            try connection.enqueueMany(updateSubscription, subscriptions)
+            try connection.enqueueMany(updateSubscription[t], subscriptions)
         }
-        if !contexts.isEmpty { try connection.enqueueMany(updateContext, contexts) }
-        if !counters.isEmpty { try connection.enqueueMany(updateCounters, counters) }
-        if !brakes.isEmpty { try connection.enqueueMany(SpendingRow.update, brakes) }
+        if !contexts.isEmpty { try connection.enqueueMany(updateContext[t], contexts) }
+        if !counters.isEmpty { try connection.enqueueMany(updateCounters[t], counters) }
+        if !brakes.isEmpty { try connection.enqueueMany(SpendingRow.update[t], brakes) }
+        if !testWindows.isEmpty {
+            try connection.enqueueMany(TestWindowsRow.update, testWindows)
+        }
         if !marks.isEmpty { try connection.enqueueMany(updateTopUpMark, marks) }
-        try writeLogs(batch, over: loaded, to: connection)
-        try StandaloneGrantRow.write(batch, over: loaded, to: connection)
-        try DrawRow.write(batch, over: loaded, to: connection)
+        try writeLogs(batch, over: loaded, of: t, to: connection)
+        try StandaloneGrantRow.write(batch, over: loaded, of: t, to: connection)
+        try DrawRow.write(batch, over: loaded, of: t, to: connection)
         try HoldStepRow.write(
-            batch.insertedSteps.compactMap { batch.steps[$0] }, to: connection)
-        try writeGrants(batch, to: connection)
+            batch.insertedSteps.compactMap { batch.steps[$0] }, of: t, to: connection)
+        try writeGrants(batch, of: t, to: connection)
+        if t.hasKeys { try KeyTables.write(batch, over: loaded, to: connection) }
         try FencingTable.write(batch, over: loaded, to: connection)
     }
 
     private static func insert(
-        _ account: Account, _ standing: UserStanding, to connection: any DatabaseConnection
+        _ account: Account, _ standing: UserStanding, of t: ProductTables,
+        to connection: any DatabaseConnection
     ) throws {
         let subscription = account.subscription
         try connection.enqueueMany(
-            """
-            INSERT INTO subscriptions (id, user_id, plan_id, status, stripe_customer_id,
-                stripe_subscription_id, cancel_at_period_end, canceled_at, trial_end, trial_used,
-                created_at, updated_at, cancel_at, scheduled_plan_id, scheduled_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
+            insertSubscription[t],
             [
                 [
                     .uuid(subscription.id), .uuid(subscription.userID),
@@ -83,24 +89,39 @@ extension LedgerTables {
                 ]
             ])
         try connection.enqueueMany(
-            """
-            INSERT INTO career_subscription_contexts (standing, plan_id, subscription_status,
-                period_number, period_start, period_end,
-                period_source, period_plan_id, period_anchor, credits_allocated, credits_used,
-                credits_reserved, credits_owed, former_credits_left, minute_started_at,
-                minute_count, day_started_at, day_count, earliest_expiry, open_grants,
-                decided_at, user_id, subscription_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, [update(account, standing) + [.uuid(subscription.id)]])
+            insertContext[t], [update(account, standing) + [.uuid(subscription.id)]])
     }
 
-    private static let updateSubscription = """
-        UPDATE subscriptions SET plan_id = ?, status = ?, stripe_customer_id = ?,
+    private static let insertSubscription = ProductSQL { t in
+        """
+        INSERT INTO \(t.subscriptions) (id, \(t.holder), plan_id, status, stripe_customer_id,
+            stripe_subscription_id, cancel_at_period_end, canceled_at, trial_end, trial_used,
+            created_at, updated_at, cancel_at, scheduled_plan_id, scheduled_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    }
+
+    private static let insertContext = ProductSQL { t in
+        """
+        INSERT INTO \(t.contexts) (standing, plan_id, subscription_status,
+            period_number, period_start, period_end,
+            period_source, period_plan_id, period_anchor, credits_allocated, credits_used,
+            credits_reserved, credits_owed, former_credits_left, minute_started_at,
+            minute_count, day_started_at, day_count, earliest_expiry, open_grants,
+            decided_at, \(t.holder), subscription_id)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    }
+
+    private static let updateSubscription = ProductSQL { t in
+        """
+        UPDATE \(t.subscriptions) SET plan_id = ?, status = ?, stripe_customer_id = ?,
             stripe_subscription_id = ?, cancel_at_period_end = ?, canceled_at = ?, trial_end = ?,
             trial_used = ?, updated_at = ?, cancel_at = ?, scheduled_plan_id = ?,
             scheduled_at = ?
         WHERE id = ?
         """
+    }
 
     private static func update(_ subscription: Subscription) -> [SQLValue] {
         [
@@ -114,16 +135,18 @@ extension LedgerTables {
         ]
     }
 
-    private static let updateContext = """
-        UPDATE career_subscription_contexts SET standing = ?, plan_id = ?,
+    private static let updateContext = ProductSQL { t in
+        """
+        UPDATE \(t.contexts) SET standing = ?, plan_id = ?,
             subscription_status = ?, period_number = ?, period_start = ?,
             period_end = ?, period_source = ?, period_plan_id = ?, period_anchor = ?,
             credits_allocated = ?, credits_used = ?, credits_reserved = ?, credits_owed = ?,
             former_credits_left = ?, minute_started_at = ?, minute_count = ?,
             day_started_at = ?, day_count = ?, earliest_expiry = ?, open_grants = ?,
             decided_at = ?
-        WHERE user_id = ?
+        WHERE \(t.holder) = ?
         """
+    }
 
     private static func update(_ account: Account, _ standing: UserStanding) -> [SQLValue] {
         let context = account.context
@@ -143,12 +166,14 @@ extension LedgerTables {
     }
 
     /// What each decision moves, apart from the period: the many updates are the small ones.
-    private static let updateCounters = """
-        UPDATE career_subscription_contexts SET credits_used = ?, credits_reserved = ?,
+    private static let updateCounters = ProductSQL { t in
+        """
+        UPDATE \(t.contexts) SET credits_used = ?, credits_reserved = ?,
             minute_started_at = ?, minute_count = ?, day_started_at = ?, day_count = ?,
             earliest_expiry = ?, decided_at = ?
-        WHERE user_id = ?
+        WHERE \(t.holder) = ?
         """
+    }
 
     private static let updateTopUpMark =
         "UPDATE career_subscription_contexts SET top_up_below = ? WHERE user_id = ?"
@@ -165,7 +190,8 @@ extension LedgerTables {
     }
 
     private static func writeLogs(
-        _ batch: LedgerBatch, over loaded: LedgerBatch, to connection: any DatabaseConnection
+        _ batch: LedgerBatch, over loaded: LedgerBatch, of t: ProductTables,
+        to connection: any DatabaseConnection
     ) throws {
         var plain: [[SQLValue]] = []
         var whole: [[SQLValue]] = []
@@ -177,33 +203,44 @@ extension LedgerTables {
                 whole.append(values + UsageLogRow.ofSome(log))
             }
         }
-        if !plain.isEmpty { try connection.enqueueMany(UsageLogRow.insert, plain) }
-        if !whole.isEmpty { try connection.enqueueMany(UsageLogRow.insertWhole, whole) }
+        if !plain.isEmpty { try connection.enqueueMany(UsageLogRow.insert[t], plain) }
+        if !whole.isEmpty { try connection.enqueueMany(UsageLogRow.insertWhole[t], whole) }
         // A log that was made and settled in this very batch is written once, as it stands.
         let changed = batch.changedLogs.subtracting(batch.insertedLogs)
             .compactMap { batch.logs[$0] }
         if !changed.isEmpty {
-            try connection.enqueueMany(UsageLogRow.settle, changed.map(UsageLogRow.settlement))
+            try connection.enqueueMany(
+                UsageLogRow.settle[t], changed.map(UsageLogRow.settlement))
         }
         let grown = changed.filter { log in
             loaded.logs[log.id].map { UsageLogRow.hasGrown(log, since: $0) } ?? true
         }
         if !grown.isEmpty {
-            try connection.enqueueMany(UsageLogRow.change, grown.map(UsageLogRow.growth))
+            try connection.enqueueMany(UsageLogRow.change[t], grown.map(UsageLogRow.growth))
         }
     }
 
+    private static let insertLine = ProductSQL { t in
+        """
+        INSERT INTO \(t.lines) (\(t.holder), period_number, kind, cause, credits, reason,
+            created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """
+    }
+    private static let insertChange = ProductSQL { t in
+        """
+        INSERT INTO \(t.changes) (id, subscription_id, event, plan_id, status,
+            stripe_customer_id, stripe_subscription_id, at, reason)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    }
+
     private static func writeGrants(
-        _ batch: LedgerBatch, to connection: any DatabaseConnection
+        _ batch: LedgerBatch, of t: ProductTables, to connection: any DatabaseConnection
     ) throws {
         if !batch.grants.isEmpty {
-            let sql = """
-                INSERT INTO credit_grants (user_id, period_number, kind, cause, credits, reason,
-                    created_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
-                """
             try connection.enqueueMany(
-                sql,
+                insertLine[t],
                 batch.grants.map {
                     [
                         .uuid($0.userID), .integer($0.periodNumber), .text($0.kind.rawValue),
@@ -213,13 +250,8 @@ extension LedgerTables {
                 })
         }
         if !batch.history.isEmpty {
-            let sql = """
-                INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status,
-                    stripe_customer_id, stripe_subscription_id, at, reason)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """
             try connection.enqueueMany(
-                sql,
+                insertChange[t],
                 batch.history.map {
                     let id = UUID.version7(at: $0.at, randomness: .random(in: .min ... .max))
                     return [

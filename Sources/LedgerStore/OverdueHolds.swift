@@ -13,7 +13,8 @@ enum OverdueHolds {
     /// - Parameter all: users of whom those of earlier periods are wanted too. Who holds nothing of
     ///   the running period has none that is overdue, unless limits count those of all periods.
     static func find(
-        of users: [UUID], all: Set<UUID>, into entries: inout [UUID: LedgerBatch.Entry],
+        of users: [UUID], all: Set<UUID>, _ t: ProductTables,
+        into entries: inout [UUID: LedgerBatch.Entry],
         _ logs: inout [LoadedLog], from connection: any DatabaseConnection, now: Timestamp
     ) throws {
         var asked: [[SQLValue]] = []
@@ -28,10 +29,10 @@ enum OverdueHolds {
         }
         guard !holders.isEmpty else { return }
         let found = try connection.queryBatches([
-            StatementBatch(overdue, asked), StatementBatch(nextEnd, asked),
+            StatementBatch(overdue[t], asked), StatementBatch(nextEnd[t], asked),
         ])
         for (index, user) in holders.enumerated() {
-            let loaded = try found[0][index].map(UsageLogRow.load)
+            let loaded = try found[0][index].map { try UsageLogRow.load($0, t) }
             let overdue = loaded.map(\.log)
             logs += loaded
             var next = found[1][index].first?.reader
@@ -46,14 +47,15 @@ enum OverdueHolds {
     /// Users with something overdue at `now` and since when, at most so many, in the order of their
     /// ids, after one.
     static func users(
-        at now: Timestamp, after last: UUID?, limit: Int, in connection: any DatabaseConnection
+        _ t: ProductTables, at now: Timestamp, after last: UUID?, limit: Int,
+        in connection: any DatabaseConnection
     ) throws -> [(user: UUID, since: Timestamp)] {
         try connection.query(
             """
-            SELECT user_id, min(expires_at) FROM career_usage_logs
+            SELECT \(t.holder), min(expires_at) FROM \(t.logs)
             WHERE status = 'PENDING' AND expires_at <= ? AND commit_accepted_at IS NULL
-                \(last == nil ? "" : "AND user_id > ?")
-            GROUP BY user_id ORDER BY user_id LIMIT ?
+                \(last == nil ? "" : "AND \(t.holder) > ?")
+            GROUP BY \(t.holder) ORDER BY \(t.holder) LIMIT ?
             """, [.time(now)] + (last.map { [.uuid($0)] } ?? []) + [.integer(Int64(limit))]
         ).map { row in
             var reader = row.reader
@@ -61,17 +63,21 @@ enum OverdueHolds {
         }
     }
 
-    private static let overdue = """
-        SELECT \(UsageLogRow.columns) FROM career_usage_logs
-        WHERE user_id = ? AND status = 'PENDING' AND expires_at <= ?
+    private static let overdue = ProductSQL { t in
+        """
+        SELECT \(UsageLogRow.columns(t)) FROM \(t.logs)
+        WHERE \(t.holder) = ? AND status = 'PENDING' AND expires_at <= ?
             AND commit_accepted_at IS NULL
         ORDER BY expires_at LIMIT \(LedgerTables.maximumOverduePerUser)
         """
+    }
 
-    private static let nextEnd = """
-        SELECT expires_at FROM career_usage_logs
-        WHERE user_id = ? AND status = 'PENDING' AND expires_at > ?
+    private static let nextEnd = ProductSQL { t in
+        """
+        SELECT expires_at FROM \(t.logs)
+        WHERE \(t.holder) = ? AND status = 'PENDING' AND expires_at > ?
             AND commit_accepted_at IS NULL
         ORDER BY expires_at LIMIT 1
         """
+    }
 }

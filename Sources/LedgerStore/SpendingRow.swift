@@ -33,12 +33,14 @@ enum SpendingRow {
         return areGood ? percents.compactMap { $0 } : nil
     }
 
-    static let update = """
-        UPDATE career_subscription_contexts SET limit_alerts = ?, daily_limit = ?,
+    static let update = ProductSQL { t in
+        """
+        UPDATE \(t.contexts) SET limit_alerts = ?, daily_limit = ?,
             monthly_limit = ?, limits_counted_at = ?, day_captured = ?, month_captured = ?,
             held_in_all = ?
-        WHERE user_id = ?
+        WHERE \(t.holder) = ?
         """
+    }
 
     static func update(_ account: Account) -> [SQLValue] {
         let user = SQLValue.uuid(account.subscription.userID)
@@ -58,52 +60,55 @@ enum SpendingRow {
     /// before and holds still; of the others their row knows it. All that was ever captured is no
     /// later than the account's last decision.
     static func find(
-        of needs: LedgerNeeds, into entries: inout [UUID: LedgerBatch.Entry],
+        of needs: LedgerNeeds, _ t: ProductTables,
+        into entries: inout [UUID: LedgerBatch.Entry],
         from connection: any DatabaseConnection
     ) throws {
         for user in needs.spending.sorted() {
             guard let context = entries[user]?.account?.context else { continue }
             entries[user]?.spending =
                 try context.brakes?.spending
-                ?? known(needs, of: user, context, in: connection)
+                ?? known(needs, of: user, t, context, in: connection)
         }
     }
 
     /// - Returns: `nil` if what was counted before is true no longer.
     private static func known(
-        _ needs: LedgerNeeds, of user: UUID, _ context: CareerSubscriptionContext,
-        in connection: any DatabaseConnection
+        _ needs: LedgerNeeds, of user: UUID, _ t: ProductTables,
+        _ context: CareerSubscriptionContext, in connection: any DatabaseConnection
     ) throws -> Spending? {
         guard let counted = needs.counted[user], !needs.uncounted.contains(user) else {
-            return try sum(of: user, at: context.decidedAt, in: connection)
+            return try sum(of: user, t, at: context.decidedAt, in: connection)
         }
-        let mark = try mark(of: user, context, in: connection)
+        let mark = try mark(of: user, t, context, in: connection)
         return mark == counted.mark ? counted.spending : nil
     }
 
     /// - Returns: `nil` for an account that has limits, whose row knows what counts.
     static func count(
-        of user: UUID, _ context: CareerSubscriptionContext, in connection: any DatabaseConnection
+        of user: UUID, _ t: ProductTables, _ context: CareerSubscriptionContext,
+        in connection: any DatabaseConnection
     ) throws -> CountedSpending? {
         guard context.brakes == nil else { return nil }
         return try CountedSpending(
-            sum(of: user, at: context.decidedAt, in: connection),
-            at: mark(of: user, context, in: connection))
+            sum(of: user, t, at: context.decidedAt, in: connection),
+            at: mark(of: user, t, context, in: connection))
     }
 
     private static func mark(
-        of user: UUID, _ context: CareerSubscriptionContext, in connection: any DatabaseConnection
+        of user: UUID, _ t: ProductTables, _ context: CareerSubscriptionContext,
+        in connection: any DatabaseConnection
     ) throws -> CountedSpending.Mark {
         let rows = try connection.query(
             """
             SELECT l.held, l.calls, g.captured, g.held FROM (
                 SELECT CAST(coalesce(sum(credits_reserved - credits_captured), 0) AS BIGINT)
                     AS held, count(*) AS calls
-                FROM career_usage_logs WHERE user_id = ? AND status = 'PENDING'
+                FROM \(t.logs) WHERE \(t.holder) = ? AND status = 'PENDING'
             ) l CROSS JOIN (
                 SELECT CAST(coalesce(sum(captured), 0) AS BIGINT) AS captured,
                     CAST(coalesce(sum(held), 0) AS BIGINT) AS held
-                FROM standalone_grants WHERE account_id = ?
+                FROM \(t.grants) WHERE account_id = ?
             ) g
             """, [.uuid(user), .uuid(user)])
         var reader = rows[0].reader
@@ -118,19 +123,20 @@ enum SpendingRow {
     /// What counts, from the rows alone: the parts of calls at their times, what a success charged
     /// beside them when it was committed, and all that is held.
     static func sum(
-        of user: UUID, at instant: Timestamp, in connection: any DatabaseConnection
+        of user: UUID, _ t: ProductTables = .of(.career), at instant: Timestamp,
+        in connection: any DatabaseConnection
     ) throws -> Spending {
         let windows = SpendingLimits.Window.allCases.map { SQLValue.time($0.start(of: instant)) }
         let captured = try connection.query(
             """
             SELECT CAST(coalesce(sum(CASE WHEN p.at >= ? THEN p.credits ELSE 0 END), 0) AS BIGINT),
                 CAST(coalesce(sum(CASE WHEN p.at >= ? THEN p.credits ELSE 0 END), 0) AS BIGINT)
-            FROM (\(parts)) p
+            FROM (\(parts[t])) p
             """, windows + [.uuid(user), .uuid(user)])
         let held = try connection.query(
             """
             SELECT CAST(coalesce(sum(\(UsageLogRow.held("l"))), 0) AS BIGINT)
-            FROM career_usage_logs l WHERE l.user_id = ? AND l.status = 'PENDING'
+            FROM \(t.logs) l WHERE l.\(t.holder) = ? AND l.status = 'PENDING'
             """, [.uuid(user)])
         var (sums, rest) = (captured[0].reader, held[0].reader)
         return try Spending(
@@ -138,13 +144,15 @@ enum SpendingRow {
             held: rest.credits())
     }
 
-    private static let parts = """
-        SELECT t.created_at AS at, t.credits AS credits FROM career_usage_steps t
-        WHERE t.user_id = ? AND t.kind = 'capture'
+    private static let parts = ProductSQL { t in
+        """
+        SELECT t.created_at AS at, t.credits AS credits FROM \(t.steps) t
+        WHERE t.\(t.holder) = ? AND t.kind = 'capture'
         UNION ALL
         SELECT l.committed_at, l.credits_charged - coalesce((
-            SELECT sum(t.credits) FROM career_usage_steps t
-            WHERE t.user_id = l.user_id AND t.usage_id = l.id AND t.kind = 'capture'), 0)
-        FROM career_usage_logs l WHERE l.user_id = ? AND l.status = 'SUCCESS'
+            SELECT sum(t.credits) FROM \(t.steps) t
+            WHERE t.\(t.holder) = l.\(t.holder) AND t.usage_id = l.id AND t.kind = 'capture'), 0)
+        FROM \(t.logs) l WHERE l.\(t.holder) = ? AND l.status = 'SUCCESS'
         """
+    }
 }

@@ -13,29 +13,52 @@ package enum StandaloneGrantRow {
         "remaining, held, captured, expired, taken_back, take_back_total, is_frozen, room"
 
     /// Those of each account that are open.
-    static func selectOpen(_ users: [UUID]) -> StatementBatch {
-        StatementBatch(
-            """
-            SELECT \(made), \(moving) FROM standalone_grants
-            WHERE account_id = ? AND (remaining > 0 OR held > 0) ORDER BY id
-            """, users.map { [.uuid($0)] })
+    static func selectOpen(_ users: [UUID], of t: ProductTables) -> StatementBatch {
+        StatementBatch(open[t], users.map { [.uuid($0)] })
     }
 
     /// Those of these causes, open or not.
-    static func select(_ causes: [(user: UUID, cause: String)]) -> StatementBatch {
+    static func select(
+        _ causes: [(user: UUID, cause: String)], of t: ProductTables
+    ) -> StatementBatch {
         StatementBatch(
-            "SELECT \(made), \(moving) FROM standalone_grants WHERE account_id = ? AND cause = ?",
+            ofCause[t],
             causes.map { [.uuid($0.user), .text($0.cause)] })
     }
 
     /// What periods of each account left over and has not ended, open or not: what was taken back
     /// of it may be given back.
-    static func selectRollovers(_ users: [UUID], at now: Timestamp) -> StatementBatch {
-        StatementBatch(
-            """
-            SELECT \(made), \(moving) FROM standalone_grants
-            WHERE account_id = ? AND source = 'rollover' AND expires_at > ? ORDER BY id
-            """, users.map { [.uuid($0), .time(now)] })
+    static func selectRollovers(
+        _ users: [UUID], at now: Timestamp, of t: ProductTables
+    ) -> StatementBatch {
+        StatementBatch(rollovers[t], users.map { [.uuid($0), .time(now)] })
+    }
+
+    private static let open = ProductSQL { t in
+        """
+        SELECT \(made), \(moving) FROM \(t.grants)
+        WHERE account_id = ? AND (remaining > 0 OR held > 0) ORDER BY id
+        """
+    }
+    private static let ofCause = ProductSQL { t in
+        "SELECT \(made), \(moving) FROM \(t.grants) WHERE account_id = ? AND cause = ?"
+    }
+    private static let rollovers = ProductSQL { t in
+        """
+        SELECT \(made), \(moving) FROM \(t.grants)
+        WHERE account_id = ? AND source = 'rollover' AND expires_at > ? ORDER BY id
+        """
+    }
+    private static let insert = ProductSQL { t in
+        let marks = Array(repeating: "?", count: 20).joined(separator: ", ")
+        return "INSERT INTO \(t.grants) (\(made), \(moving)) VALUES (\(marks))"
+    }
+    private static let move = ProductSQL { t in
+        """
+        UPDATE \(t.grants) SET remaining = ?, held = ?, captured = ?, expired = ?,
+            taken_back = ?, take_back_total = ?, is_frozen = ?, room = ?, amount = ?
+        WHERE id = ?
+        """
     }
 
     /// One of an account's; `nil` if it has no such.
@@ -64,11 +87,12 @@ package enum StandaloneGrantRow {
     /// Accounts with something left of a grant that has ended by `now`, at most so many, in the
     /// order of their ids, after one.
     static func accountsToEnd(
-        at now: Timestamp, after last: UUID?, limit: Int, in connection: any DatabaseConnection
+        _ t: ProductTables, at now: Timestamp, after last: UUID?, limit: Int,
+        in connection: any DatabaseConnection
     ) throws -> [UUID] {
         try connection.query(
             """
-            SELECT account_id FROM standalone_grants
+            SELECT account_id FROM \(t.grants)
             WHERE remaining > 0 AND expires_at IS NOT NULL AND expires_at <= ?
                 \(last == nil ? "" : "AND account_id > ?")
             GROUP BY account_id ORDER BY account_id LIMIT ?
@@ -96,7 +120,8 @@ package enum StandaloneGrantRow {
 
     /// Writes what is new of the accounts' grants, and what has changed.
     static func write(
-        _ batch: LedgerBatch, over loaded: LedgerBatch, to connection: any DatabaseConnection
+        _ batch: LedgerBatch, over loaded: LedgerBatch, of t: ProductTables,
+        to connection: any DatabaseConnection
     ) throws {
         var new: [[SQLValue]] = []
         var changed: [[SQLValue]] = []
@@ -112,19 +137,8 @@ package enum StandaloneGrantRow {
                 }
             }
         }
-        if !new.isEmpty {
-            let marks = Array(repeating: "?", count: 20).joined(separator: ", ")
-            try connection.enqueueMany(
-                "INSERT INTO standalone_grants (\(made), \(moving)) VALUES (\(marks))", new)
-        }
-        if !changed.isEmpty {
-            try connection.enqueueMany(
-                """
-                UPDATE standalone_grants SET remaining = ?, held = ?, captured = ?, expired = ?,
-                    taken_back = ?, take_back_total = ?, is_frozen = ?, room = ?, amount = ?
-                WHERE id = ?
-                """, changed)
-        }
+        if !new.isEmpty { try connection.enqueueMany(insert[t], new) }
+        if !changed.isEmpty { try connection.enqueueMany(move[t], changed) }
     }
 
     private static func origin(_ grant: StandaloneGrant) -> [SQLValue] {
@@ -147,12 +161,26 @@ package enum StandaloneGrantRow {
 
 /// How the draws of a call lie in their table, `usage_draws`.
 enum DrawRow {
-    static func select(_ logs: [(user: UUID, usage: UUID)]) -> StatementBatch {
-        StatementBatch(
-            """
-            SELECT grant_id, period_number, held, captured FROM usage_draws
-            WHERE account_id = ? AND usage_id = ? ORDER BY position
-            """, logs.map { [.uuid($0.user), .uuid($0.usage)] })
+    private static let selectAll = ProductSQL { t in
+        """
+        SELECT grant_id, period_number, held, captured FROM \(t.draws)
+        WHERE account_id = ? AND usage_id = ? ORDER BY position
+        """
+    }
+    private static let upsert = ProductSQL { t in
+        """
+        INSERT INTO \(t.draws) (account_id, usage_id, position, grant_id, period_number, held,
+            captured)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (account_id, usage_id, position) DO UPDATE SET
+            held = excluded.held, captured = excluded.captured
+        """
+    }
+
+    static func select(
+        _ logs: [(user: UUID, usage: UUID)], of t: ProductTables
+    ) -> StatementBatch {
+        StatementBatch(selectAll[t], logs.map { [.uuid($0.user), .uuid($0.usage)] })
     }
 
     static func read(_ row: Row) throws -> Draw {
@@ -166,7 +194,8 @@ enum DrawRow {
 
     /// Writes the draws that are new or have moved.
     static func write(
-        _ batch: LedgerBatch, over loaded: LedgerBatch, to connection: any DatabaseConnection
+        _ batch: LedgerBatch, over loaded: LedgerBatch, of t: ProductTables,
+        to connection: any DatabaseConnection
     ) throws {
         var rows: [[SQLValue]] = []
         for id in batch.changedLogs.union(batch.insertedLogs) {
@@ -178,14 +207,7 @@ enum DrawRow {
             }
         }
         guard !rows.isEmpty else { return }
-        try connection.enqueueMany(
-            """
-            INSERT INTO usage_draws (account_id, usage_id, position, grant_id, period_number, held,
-                captured)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (account_id, usage_id, position) DO UPDATE SET
-                held = excluded.held, captured = excluded.captured
-            """, rows)
+        try connection.enqueueMany(upsert[t], rows)
     }
 
     private static func row(_ draw: Draw, _ place: Int64, _ log: UsageLog) -> [SQLValue] {
@@ -203,7 +225,8 @@ enum DrawRow {
 /// none.
 enum GrantTables {
     static func load(
-        _ needs: LedgerNeeds, into entries: inout [UUID: LedgerBatch.Entry],
+        _ needs: LedgerNeeds, _ t: ProductTables,
+        into entries: inout [UUID: LedgerBatch.Entry],
         _ logs: inout [LoadedLog], from connection: any DatabaseConnection,
         now: Timestamp = .epoch
     ) throws {
@@ -215,8 +238,9 @@ enum GrantTables {
         guard !holders.isEmpty || !causes.isEmpty || !drawn.isEmpty || !billed.isEmpty
         else { return }
         let found = try connection.queryBatches([
-            StandaloneGrantRow.selectOpen(holders), StandaloneGrantRow.select(causes),
-            DrawRow.select(drawn), StandaloneGrantRow.selectRollovers(billed, at: now),
+            StandaloneGrantRow.selectOpen(holders, of: t),
+            StandaloneGrantRow.select(causes, of: t), DrawRow.select(drawn, of: t),
+            StandaloneGrantRow.selectRollovers(billed, at: now, of: t),
         ])
         var grants: [UUID: [StandaloneGrant]] = [:]
         for row in (found[0] + found[1] + found[3]).joined() {

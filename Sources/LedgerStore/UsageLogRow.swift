@@ -6,16 +6,21 @@ import Values
 /// How a usage log lies in its table. The columns, what reads them and what writes them stand in
 /// one order, here and nowhere else.
 package enum UsageLogRow {
-    package static let columns = plain + ", " + ofSome
+    package static func columns(_ t: ProductTables) -> String {
+        plain(t) + ", " + ofSome
+    }
 
     /// What every log has.
-    private static let plain = """
-        id, user_id, request_id, payload_hash, subscription_id, period_number, feature_key, \
+    private static func plain(_ t: ProductTables) -> String {
+        """
+        id, \(t.holder), request_id, payload_hash, subscription_id, period_number, feature_key, \
         endpoint, method, client_ip, user_agent, input_chars, max_output_tokens, model, \
         credits_reserved, created_at, expires_at, balance_before, status, credits_charged, \
         committed_at, commit_accepted_at, commit_accepted_as, model_used, input_tokens, \
-        output_tokens, latency_ms, failure_type, failure_reason, balance_after
+        output_tokens, latency_ms, failure_type, failure_reason, balance_after\
+        \(t.hasKeys ? ", api_key_id, key_family_id, is_test" : "")
         """
+    }
 
     /// What only some logs have, and most rows have by their columns' defaults: a call that holds a
     /// fixed amount for a fixed time is written without.
@@ -36,12 +41,14 @@ package enum UsageLogRow {
     }
 
     /// Without its draws.
-    package static func read(_ row: Row) throws -> UsageLog { try load(row).log }
+    package static func read(
+        _ row: Row, _ t: ProductTables = .of(.career)
+    ) throws -> UsageLog { try load(row, t).log }
 
-    static func load(_ row: Row) throws -> LoadedLog {
+    static func load(_ row: Row, _ t: ProductTables) throws -> LoadedLog {
         var reader = row.reader
         let id = try reader.uuid()
-        let key = try IdempotencyKey(
+        var key = try IdempotencyKey(
             userID: reader.uuid(), requestID: reader.text(), payloadHash: reader.text())
         let subscriptionID = try reader.uuid()
         let periodNumber = try reader.count()
@@ -68,6 +75,8 @@ package enum UsageLogRow {
         let reason = try reader.optionalText()
         let balances = UsageLog.Balances(
             before: balanceBefore, after: try reader.optionalCredits())
+        let caller = t.hasKeys ? try caller(&reader) : nil
+        key.isTest = caller?.isTest ?? false
         let failure = failureType.map { UsageLog.Failure(type: $0, reason: reason ?? "") }
         let captured = try reader.credits()
         // What was given back is what was held and not charged.
@@ -91,8 +100,13 @@ package enum UsageLogRow {
             commitAcceptedCredits: acceptedCredits, balances: balances,
             parentID: try reader.optionalUUID(), creditsLent: lent,
             creditsOverused: try reader.credits(),
-            creditsInParts: status == .success ? captured : .zero)
+            creditsInParts: status == .success ? captured : .zero, caller: caller)
         return LoadedLog(log: log, hasDraws: hasDraws)
+    }
+
+    private static func caller(_ reader: inout RowReader) throws -> KeyedCaller {
+        try KeyedCaller(
+            keyID: reader.uuid(), familyID: reader.uuid(), isTest: reader.bool())
     }
 
     private static func pin(_ revision: Int64?, _ plan: UUID?) -> CatalogPin? {
@@ -100,13 +114,18 @@ package enum UsageLogRow {
         return CatalogPin(revision: revision, planID: plan)
     }
 
-    static let selectByID = "SELECT \(columns) FROM career_usage_logs WHERE id = ?"
+    static let selectByID = ProductSQL { t in
+        "SELECT \(columns(t)) FROM \(t.logs) WHERE id = ?"
+    }
 
-    static let insert = "INSERT INTO career_usage_logs (\(plain)) VALUES (\(marks(30)))"
+    static let insert = ProductSQL { t in
+        "INSERT INTO \(t.logs) (\(plain(t))) VALUES (\(marks(t.hasKeys ? 33 : 30)))"
+    }
 
     /// The same for a log that has more than every log.
-    static let insertWhole =
-        "INSERT INTO career_usage_logs (\(columns)) VALUES (\(marks(30 + 13)))"
+    static let insertWhole = ProductSQL { t in
+        "INSERT INTO \(t.logs) (\(columns(t))) VALUES (\(marks(t.hasKeys ? 46 : 43)))"
+    }
 
     private static func marks(_ count: Int) -> String {
         Array(repeating: "?", count: count).joined(separator: ", ")
@@ -121,16 +140,23 @@ package enum UsageLogRow {
             .integer(log.call.maxOutputTokens), .text(log.call.model),
             .credits(log.creditsReserved), .time(log.createdAt), .time(log.expiresAt),
             .credits(log.balances.before),
-        ] + outcome(log)
+        ] + outcome(log) + caller(log)
     }
 
-    static let settle = """
-        UPDATE career_usage_logs SET status = ?, credits_charged = ?, committed_at = ?,
+    private static func caller(_ log: UsageLog) -> [SQLValue] {
+        guard let caller = log.caller else { return [] }
+        return [.uuid(caller.keyID), .uuid(caller.familyID), .bool(caller.isTest)]
+    }
+
+    static let settle = ProductSQL { t in
+        """
+        UPDATE \(t.logs) SET status = ?, credits_charged = ?, committed_at = ?,
             commit_accepted_at = ?, commit_accepted_as = ?, model_used = ?, input_tokens = ?,
             output_tokens = ?, latency_ms = ?, failure_type = ?, failure_reason = ?,
             balance_after = ?
         WHERE id = ?
         """
+    }
 
     static func settlement(_ log: UsageLog) -> [SQLValue] { outcome(log) + [.uuid(log.id)] }
 
@@ -165,14 +191,16 @@ extension UsageLogRow {
             || (!isPlain(log) || !isPlain(before)) && log != before
     }
 
-    static let change = """
-        UPDATE career_usage_logs SET credits_reserved = ?, expires_at = ?, credits_captured = ?,
+    static let change = ProductSQL { t in
+        """
+        UPDATE \(t.logs) SET credits_reserved = ?, expires_at = ?, credits_captured = ?,
             credits_released = ?, credits_not_charged = ?, is_late = ?,
             commit_accepted_credits = ?, cached_input_tokens = ?, reasoning_tokens = ?,
             catalog_revision = ?, pinned_plan_id = ?, has_draws = ?, credits_lent = ?,
             parent_usage_id = ?, credits_overused = ?
         WHERE id = ?
         """
+    }
 
     static func growth(_ log: UsageLog) -> [SQLValue] {
         [.credits(log.creditsReserved), .time(log.expiresAt)] + ofSome(log) + [.uuid(log.id)]

@@ -14,9 +14,10 @@ extension UsageLogRow {
     ///   - featureKey: only logs of this feature.
     package static func page(
         of user: UUID, before id: UUID?, status: (UsageLog.Status, at: Timestamp)? = nil,
-        featureKey: String? = nil, limit: Int64, in connection: any DatabaseConnection
+        featureKey: String? = nil, limit: Int64, _ t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
     ) throws -> [UsageLog] {
-        var conditions = "user_id = ?"
+        var conditions = "\(t.holder) = ?"
         var arguments: [SQLValue] = [.uuid(user)]
         if let id {
             conditions += " AND id < ?"
@@ -33,21 +34,21 @@ extension UsageLogRow {
         }
         return try connection.query(
             """
-            SELECT \(columns) FROM career_usage_logs
+            SELECT \(columns(t)) FROM \(t.logs)
             WHERE \(conditions) ORDER BY id DESC LIMIT ?
             """, arguments + [.integer(limit)]
-        ).map(read)
+        ).map { try read($0, t) }
     }
 
     /// One log with its draws, whoever's it is.
     package static func find(
-        _ id: UUID, in connection: any DatabaseConnection
+        _ id: UUID, _ t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> UsageLog? {
         var logs = try connection.query(
-            selectByID, [.uuid(id)]
-        ).map(load)
+            selectByID[t], [.uuid(id)]
+        ).map { try load($0, t) }
         var entries: [UUID: LedgerBatch.Entry] = [:]
-        try GrantTables.load(LedgerNeeds(), into: &entries, &logs, from: connection)
+        try GrantTables.load(LedgerNeeds(), t, into: &entries, &logs, from: connection)
         return logs.first?.log
     }
 
@@ -69,9 +70,11 @@ package struct UsageSum: Sendable {
     package enum Grouping: Sendable {
         case day
         case feature
+        /// Of calls by key.
+        case key
     }
 
-    /// A UTC date or a feature's key.
+    /// A UTC date, a feature's key or a key's id.
     package let key: String
     package let requests: Int64
     package let succeeded: Int64
@@ -94,17 +97,22 @@ package struct UsageSum: Sendable {
     /// - Parameter to: not covered any more.
     package static func select(
         of user: UUID, from: Timestamp, to: Timestamp, by grouping: Grouping,
-        in connection: any DatabaseConnection
+        _ t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> [UsageSum] {
-        let key = grouping == .day ? "created_at / 86400000000" : "feature_key"
+        let key =
+            switch grouping {
+            case .day: "created_at / 86400000000"
+            case .feature: "feature_key"
+            case .key: "api_key_id"
+            }
         let rows = try connection.query(
             """
             SELECT \(key), count(*),
                 CAST(sum(CASE status WHEN 'SUCCESS' THEN 1 ELSE 0 END) AS BIGINT),
                 CAST(sum(CASE status WHEN 'FAILED' THEN 1 ELSE 0 END) AS BIGINT),
-                CAST(coalesce(sum(\(UsageLogRow.charged("career_usage_logs"))), 0) AS BIGINT)
-            FROM career_usage_logs
-            WHERE user_id = ? AND id >= ? AND id < ?
+                CAST(coalesce(sum(\(UsageLogRow.charged(t.logs))), 0) AS BIGINT)
+            FROM \(t.logs)
+            WHERE \(t.holder) = ? AND id >= ? AND id < ?
             GROUP BY 1 ORDER BY 1
             """,
             [
@@ -115,9 +123,12 @@ package struct UsageSum: Sendable {
             var reader = row.reader
             func day() throws -> Int64 { try reader.integer(in: 0...3_000_000) }
             let name =
-                grouping == .day
-                ? String(Timestamp.epoch.adding(seconds: try day() * 86_400).rfc3339.prefix(10))
-                : try reader.text()
+                switch grouping {
+                case .day:
+                    String(Timestamp.epoch.adding(seconds: try day() * 86_400).rfc3339.prefix(10))
+                case .feature: try reader.text()
+                case .key: try reader.uuid().text
+                }
             return try UsageSum(
                 key: name, requests: reader.integer(), succeeded: reader.integer(),
                 failed: reader.integer(), creditsCharged: reader.credits())

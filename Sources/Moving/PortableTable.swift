@@ -31,6 +31,11 @@ package struct PortableTable: Sendable {
             self.expression = expression ?? name
         }
 
+        fileprivate func named(_ other: String) -> Column {
+            Column(
+                other, kind, in: range, expression: expression == name ? other : expression)
+        }
+
         /// A whole number that is not negative, such as a count.
         package static func count(_ name: String) -> Column {
             Column(name, .integer, in: RowReader.counts)
@@ -60,9 +65,30 @@ package struct PortableTable: Sendable {
     package let columns: [Column]
 
     package init(_ name: String, key: String..., columns: [Column]) {
+        self.init(name, keys: key, columns: columns)
+    }
+
+    private init(_ name: String, keys: [String], columns: [Column]) {
         self.name = name
-        self.key = key
+        self.key = keys
         self.columns = columns
+    }
+
+    /// The same table of another product.
+    ///
+    /// - Parameters:
+    ///   - name: of the other table.
+    ///   - columns: those that have another name there.
+    ///   - more: columns that it has beside.
+    func twin(
+        _ name: String, renaming columns: [String: String], without left: Set<String>,
+        more: [Column]
+    ) -> PortableTable {
+        func renamed(_ column: String) -> String { columns[column] ?? column }
+        return PortableTable(
+            name, keys: key.map(renamed),
+            columns: self.columns.filter { !left.contains($0.name) }
+                .map { $0.named(renamed($0.name)) } + more)
     }
 
     var select: String {
@@ -87,7 +113,7 @@ extension PortableTable {
     /// Every table but `schema_migrations`, which the export's header speaks for. A table stands
     /// after those that it refers to; `installation` is last: its row ends an import.
     package static let all =
-        catalog + identity + ledger + history + billing + operators + workspaces
+        catalog + identity + ledger + apiLedger + history + billing + operators + workspaces
         + [installation]
 
     private static let catalog = [

@@ -2,6 +2,7 @@ import Career
 import HTTPEndpoint
 import JSON
 import Ledger
+import Metering
 import PageFrame
 import Values
 

@@ -45,6 +45,7 @@ public let migrations: [Migration] = [
     Migration("families", families),
     Migration("automatic top-ups", automaticTopUps),
     Migration("former buyers", formerBuyers),
+    Migration("ledger of the API", apiLedger),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

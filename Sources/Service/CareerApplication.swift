@@ -154,7 +154,7 @@ extension CareerApplication {
         [
             PeriodicService(
                 "expiry sweep", pause: ExpirySweeper.pause, logger: core.logger
-            ) { [services] in try await services.sweeper.sweep() },
+            ) { [services] in try await services.sweepLedgers() },
             PeriodicService(
                 "automatic top-ups", pause: TopUpService.pause, logger: core.logger
             ) { [services] in try await services.topUps.sweep() },

@@ -21,6 +21,8 @@ public struct CareerCore: Sendable {
     /// The catalog of the API product, which may not be offered.
     public let apiCatalog = CatalogStore(of: .api)
     public let ledger: CareerLedger
+    /// The ledger of workspaces.
+    public let apiLedger: CareerLedger
     public let laneMetrics: LaneMetrics
     /// The database's own secret.
     let installation: InstallationSecret
@@ -48,7 +50,9 @@ public struct CareerCore: Sendable {
         let core = CareerCore(
             settings, logger, database, developmentClock, clock, catalog,
             InstallationSecret(secret))
+        _ = try await core.apiCatalog.ifOffered(in: database)
         core.ledger.start()
+        core.apiLedger.start()
         return core
     }
 
@@ -71,11 +75,14 @@ public struct CareerCore: Sendable {
         self.catalog = catalog
         self.installation = installation
         laneMetrics = LaneMetrics()
+        let spans = LedgerSpans(
+            reservationTTL: settings.reservationTTL, pastDueGrace: settings.pastDueGrace)
         ledger = CareerLedger(
-            database: database, catalog: catalog, clock: clock,
-            spans: LedgerSpans(
-                reservationTTL: settings.reservationTTL, pastDueGrace: settings.pastDueGrace),
-            metrics: laneMetrics, logger: logger)
+            database: database, source: .career(holderStanding: UserRow.holderStanding),
+            catalog: catalog, clock: clock, spans: spans, metrics: laneMetrics, logger: logger)
+        apiLedger = CareerLedger(
+            database: database, source: .ofWorkspaces, catalog: apiCatalog, clock: clock,
+            spans: spans, metrics: laneMetrics, logger: logger)
     }
 
     /// How long another process's change of the catalog may go unnoticed.
@@ -139,8 +146,14 @@ public struct CareerCore: Sendable {
             "DATABASE_URL", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
     }
 
-    public func close() throws {
+    /// Finishes what the ledgers have taken, and takes nothing more.
+    public func closeLedgers() {
         ledger.close()
+        apiLedger.close()
+    }
+
+    public func close() throws {
+        closeLedgers()
         try database.close()
     }
 }

@@ -1,4 +1,3 @@
-import API
 import Billing
 import Career
 import Database
@@ -78,10 +77,6 @@ public struct CareerServices: Sendable {
         Refunds(
             stripe: prices.stripe, database: core.database, mirror: mirror,
             packs: reconciliation.packs, logger: core.logger)
-    }
-
-    var api: APIParts {
-        APIParts(database: core.database, catalog: core.apiCatalog)
     }
 
     public init(_ core: CareerCore, requests: RequestLog) async throws {

@@ -71,7 +71,7 @@ func developmentRoutes(_ services: CareerServices) -> [Endpoint] {
 /// What moves the development clock; `nil` in production.
 func clockAdvance(_ services: CareerServices) -> AdvanceClock? {
     guard let clock = services.core.developmentClock else { return nil }
-    let (sweeper, worker, topUps) = (services.sweeper, services.worker, services.topUps)
+    let (worker, topUps) = (services.worker, services.topUps)
     let localStripe = services.localStripe
     return AdvanceClock(
         developmentClock: clock, isFixed: services.core.settings.hasRealStripe,
@@ -85,7 +85,7 @@ func clockAdvance(_ services: CareerServices) -> AdvanceClock? {
                 if worker.claimed == worked { break }
                 worked = worker.claimed
             }
-            try await sweeper.sweep()
+            try await services.sweepLedgers()
             try await services.sweepPeople()
         })
 }
@@ -118,6 +118,7 @@ func openAPIDocument(of endpoints: [Endpoint]) -> OpenAPIDocument {
         tags: [
             ("Subscriptions", "Plans, and a user's one Career subscription."),
             ("API subscriptions", "Plans of the API product, for workspaces."),
+            ("API internal", "For AI tool servers that are called by customers' software, by key."),
             ("Usage", "What a user has spent."),
             ("Internal", "For AI tool servers: one call before, one after."),
             ("Identity", "Sign-up, sign-in, sessions."),

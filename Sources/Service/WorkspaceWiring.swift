@@ -1,4 +1,5 @@
 import Identity
+import LedgerStore
 import Mail
 import WorkspaceKeys
 import Workspaces
@@ -9,7 +10,7 @@ extension CareerServices {
             database: core.database, clock: core.clock, secrets: secrets,
             throttle: AuthThrottle(
                 secrets: secrets, exemptsLoopback: core.settings.isDevelopment),
-            outbox: outbox)
+            outbox: outbox, subscribe: { [core] in try await core.subscribeFree($0) })
     }
 
     /// What is done for identity and workspaces now and then.
@@ -24,6 +25,11 @@ extension OtherTraces {
         let mails = WorkspaceMails(outbox: outbox)
         return OtherTraces(
             refusal: { try UsersWorkspaces.refusalToErase($0, in: $1) },
-            erase: { try UsersWorkspaces.erase($0, mails, in: $1, now: $2) })
+            erase: { user, connection, now in
+                if let personal = try WorkspaceRow.personal(of: user.id, in: connection) {
+                    try AccountRows.erase(personal.id, of: .of(.api), in: connection)
+                }
+                try UsersWorkspaces.erase(user, mails, in: connection, now: now)
+            })
     }
 }

@@ -10,6 +10,8 @@ import Values
 /// The ledger's own store over a real database. A fault inside a database transaction rolls it
 /// back; after a crash the database is opened anew.
 package final class DatabaseEngine: LedgerEngine {
+    private static let source = LedgerSource.career(holderStanding: UserRow.holderStanding)
+
     package let name: String
     private let open: () throws -> any Database
     private var database: any Database
@@ -67,7 +69,7 @@ package final class DatabaseEngine: LedgerEngine {
             let command = SetStanding(userID: id, isActive: isActive)
             if let rules {
                 _ = try DirectLedger.carryOut(
-                    [command], in: connection, clock: .epoch
+                    [command], of: Self.source, in: connection, clock: .epoch
                 ) { batch in try batch.apply(command, rules, clock: .epoch) }
             }
             _ = try connection.execute(
@@ -99,7 +101,7 @@ package final class DatabaseEngine: LedgerEngine {
     ) throws -> [Answer] {
         try database.writeBlocking { connection in
             let answers = try DirectLedger.carryOut(
-                operations.map(\.command), in: connection, clock: clock
+                operations.map(\.command), of: Self.source, in: connection, clock: clock
             ) { batch in
                 try fault?.strike(after: 1)
                 return try operations.enumerated().map { index, operation in
@@ -137,7 +139,10 @@ package final class DatabaseEngine: LedgerEngine {
     package func stored(_ user: UUID) throws -> StoredUser? {
         // The store locks what it loads, which only a writing database transaction may.
         try database.writeBlocking { connection in
-            guard let entry = try DirectLedger.entry(of: user, in: connection) else { return nil }
+            guard
+                let entry = try DirectLedger.entry(
+                    of: user, Self.source, in: connection)
+            else { return nil }
             let grants = try connection.query(
                 """
                 SELECT period_number, kind, cause, credits, reason, created_at FROM credit_grants

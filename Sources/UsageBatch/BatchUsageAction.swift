@@ -17,8 +17,9 @@ package func batchEndpoint(
     return Endpoint(.post, path, tag: "Internal", batch, answering: batch.answerSchema)
 }
 
-/// The action behind ``batchEndpoint(_:_:calls:canTake:)``.
-struct BatchUsageCalls: Action {
+/// The action behind ``batchEndpoint(_:_:calls:canTake:)``; a product whose batch is told of in
+/// other words has an action of its own around it.
+package struct BatchUsageCalls: Action {
     static let maximumOperations = 256
 
     private let verbs: UsageVerbs
@@ -30,16 +31,18 @@ struct BatchUsageCalls: Action {
     ///     What they ask the ledger they must ask before they first wait for something, so that
     ///     operations are decided in their order.
     ///   - calls: handles each operation as it handles a request.
+    ///   - prefix: stands before the names of the batch's schemas.
     ///   - canTake: whether the ledger takes so many more commands now.
-    init(
-        verbs: [Endpoint], calls: CallHandler, canTake: @escaping @Sendable (Int) -> Bool
+    package init(
+        verbs: [Endpoint], calls: CallHandler, prefix: String = "",
+        canTake: @escaping @Sendable (Int) -> Bool
     ) {
-        self.verbs = UsageVerbs(verbs)
+        self.verbs = UsageVerbs(verbs, prefix: prefix)
         self.calls = calls
         self.canTake = canTake
     }
 
-    static let about = About(
+    package static let about = About(
         "Many calls of the internal API in one request",
         details: """
             Each operation is a call of its own: it is answered in its place exactly as the single \
@@ -53,15 +56,15 @@ struct BatchUsageCalls: Action {
             """,
         access: .internalKey, refusals: [.invalidInternalKey])
 
-    var answerSchema: Schema { UsageBatchResponse.schema(of: verbs) }
+    package var answerSchema: Schema { UsageBatchResponse.schema(of: verbs) }
 
-    func read(_ input: inout InputReader) -> UsageBatchRequest {
+    package func read(_ input: inout InputReader) -> UsageBatchRequest {
         input.body(UsageBatchRequest.self) { [verbs] reader in
             UsageBatchRequest(&reader, verbs)
         }
     }
 
-    func perform(
+    package func perform(
         _ request: UsageBatchRequest, _ call: Call
     ) async throws -> Reply<UsageBatchResponse> {
         let operations = request.operations

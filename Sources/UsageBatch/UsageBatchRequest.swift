@@ -3,10 +3,14 @@ import HTTPTypes
 import JSON
 
 /// The endpoints that an operation of a batch may name.
-struct UsageVerbs: Sendable {
+package struct UsageVerbs: Sendable {
     let all: [(name: String, endpoint: Endpoint)]
 
-    init(_ endpoints: [Endpoint]) {
+    /// Before the names of the batch's schemas, so that two products may have one.
+    let prefix: String
+
+    package init(_ endpoints: [Endpoint], prefix: String = "") {
+        self.prefix = prefix
         all = endpoints.map { endpoint in
             (String(endpoint.path.split(separator: "/").last ?? ""), endpoint)
         }
@@ -30,7 +34,7 @@ struct UsageVerbs: Sendable {
 }
 
 /// An operation of a batch as it was read. What is wrong with it is told in its place.
-struct UsageOperation: Sendable {
+package struct UsageOperation: Sendable {
     /// What it names; `nil` if that is nothing.
     let endpoint: Endpoint?
     let work: Result<CallHandler.Work, any Error>
@@ -67,16 +71,16 @@ struct UsageOperation: Sendable {
     }
 }
 
-struct UsageBatchRequest: JSONInput {
-    let operations: [UsageOperation]
+package struct UsageBatchRequest: JSONInput {
+    package let operations: [UsageOperation]
 
-    static let about = "Calls of the internal API, to be answered together."
+    package static let about = "Calls of the internal API, to be answered together."
 
-    init(_ reader: inout ObjectReader) {
+    package init(_ reader: inout ObjectReader) {
         self.init(&reader, UsageVerbs([]))
     }
 
-    init(_ reader: inout ObjectReader, _ verbs: UsageVerbs) {
+    package init(_ reader: inout ObjectReader, _ verbs: UsageVerbs) {
         operations = reader.required(
             "operations",
             .list(ofAtMost: BatchUsageCalls.maximumOperations, verbs.operationSchema),
@@ -88,11 +92,11 @@ struct UsageBatchRequest: JSONInput {
 extension UsageVerbs {
     /// The schema of an operation: one of those named after their verbs.
     fileprivate var operationSchema: Schema {
-        .anyOf(all.map { name, endpoint in Self.operationSchema(name, endpoint) })
+        .anyOf(all.map { name, endpoint in operationSchema(name, endpoint) })
     }
 
     /// The single call's body, and what a batch adds to it.
-    private static func operationSchema(_ name: String, _ endpoint: Endpoint) -> Schema {
+    private func operationSchema(_ name: String, _ endpoint: Endpoint) -> Schema {
         let body = endpoint.bodySchema ?? Schema([:])
         let access = endpoint.about.access
         var properties: JSONObject = [
@@ -112,7 +116,7 @@ extension UsageVerbs {
             "type": "object", "properties": .object(properties), "required": ["op"],
         ]
         return .named(
-            "Usage\(name.prefix(1).uppercased())\(name.dropFirst())Operation",
+            "\(prefix)Usage\(name.prefix(1).uppercased())\(name.dropFirst())Operation",
             [
                 "description": .string("The call `\(name)` as an operation of a batch."),
                 "allOf": [.object(body.object), .object(added)],

@@ -3,7 +3,7 @@ import HTTPTypes
 import JSON
 
 /// What one operation of a batch is answered with.
-struct UsageOperationResult: Sendable {
+package struct UsageOperationResult: Sendable {
     /// Why it could not be performed; `nil` if it was, whatever the decision.
     let refusal: Problem?
     private let answer: Answer
@@ -39,12 +39,12 @@ struct UsageOperationResult: Sendable {
     }
 }
 
-struct UsageBatchResponse: JSONOutput {
+package struct UsageBatchResponse: JSONOutput {
     let results: [UsageOperationResult]
 
-    static var schema: Schema { schema(of: UsageVerbs([])) }
+    package static var schema: Schema { schema(of: UsageVerbs([])) }
 
-    func write(to writer: inout JSONWriter) {
+    package func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.key("results")
         writer.beginArray()
@@ -53,10 +53,10 @@ struct UsageBatchResponse: JSONOutput {
         writer.endObject()
     }
 
-    static func schema(of verbs: UsageVerbs) -> Schema {
+    package static func schema(of verbs: UsageVerbs) -> Schema {
         let result = resultSchema(verbs)
         return .named(
-            "UsageBatchResponse",
+            verbs.prefix + "UsageBatchResponse",
             [
                 "type": "object", "description": "The answers to the operations of a batch.",
                 "properties": [
@@ -77,7 +77,7 @@ struct UsageBatchResponse: JSONOutput {
         }
         let body = Schema.anyOf(bodies + [Schema(["$ref": "#/components/schemas/Problem"])])
         return .named(
-            "UsageOperationResult",
+            verbs.prefix + "UsageOperationResult",
             [
                 "type": "object", "description": "What the single call would be answered with.",
                 "properties": [

@@ -39,6 +39,9 @@ package struct UserRow: Sendable, Equatable {
         updatedAt = try reader.time()
     }
 
+    /// Whether a user may act, as the ledger asks of who has no account yet.
+    package static let holderStanding = "SELECT is_active FROM users WHERE id = ?"
+
     package static func find(id: UUID, in connection: any DatabaseConnection) throws -> UserRow? {
         try connection.queryOne("SELECT \(columns) FROM users WHERE id = ?", [.uuid(id)])
             .map(UserRow.init)

@@ -91,6 +91,8 @@ package struct ActivateWorkspace: Action {
             try row.noteCreated(by: call, in: connection, now: now)
             return try WorkspaceResponse.read(row.id, of: user, in: connection)
         }
+        // Where the process ended in between, the next activation does it.
+        try await parts.subscribe(found.membership.workspace.id)
         return Reply(found)
     }
 }

@@ -1,4 +1,5 @@
 import Database
+import FoundationEssentials
 import Identity
 import Mail
 import Users
@@ -11,15 +12,19 @@ package struct WorkspaceParts: Sendable {
     package let secrets: TokenHashSecrets
     package let throttle: AuthThrottle
     package let mails: WorkspaceMails
+    /// Gives a personal workspace the Free plan, unless it has a subscription.
+    package let subscribe: @Sendable (UUID) async throws -> Void
 
     package init(
         database: any Database, clock: DecisionClock, secrets: TokenHashSecrets,
-        throttle: AuthThrottle, outbox: MailOutbox
+        throttle: AuthThrottle, outbox: MailOutbox,
+        subscribe: @escaping @Sendable (UUID) async throws -> Void
     ) {
         self.database = database
         self.clock = clock
         self.secrets = secrets
         self.throttle = throttle
         mails = WorkspaceMails(outbox: outbox)
+        self.subscribe = subscribe
     }
 }

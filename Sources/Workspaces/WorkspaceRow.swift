@@ -124,7 +124,7 @@ package struct WorkspaceRow: Sendable, Equatable {
         try select("id = ?", [.uuid(id)], locked: true, in: connection)
     }
 
-    static func personal(
+    package static func personal(
         of user: UUID, in connection: any DatabaseConnection
     ) throws -> WorkspaceRow? {
         try select("owner_id = ? AND is_personal = 1", [.uuid(user)], in: connection)

@@ -64,7 +64,9 @@ public final class BareLoop {
             let now = core.clock.now()
             var needs = LedgerNeeds()
             needs.add(command)
-            return try DirectLedger.carryOut(needs, in: connection, clock: now) { batch, revision in
+            return try DirectLedger.carryOut(
+                needs, of: core.ledger.source, in: connection, clock: now
+            ) { batch, revision in
                 let rules = try core.catalog.rules(
                     of: batch, revision: revision, spans, in: connection)
                 return try batch.apply(command, rules, clock: now)

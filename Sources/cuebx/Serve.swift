@@ -172,7 +172,7 @@ struct CatalogCommand: AsyncParsableCommand {
             let settings = try await Settings.load()
             let core = try await CareerCore.open(
                 settings, logger: makeLogger(settings), needsCatalog: false)
-            defer { core.ledger.close() }
+            defer { core.closeLedgers() }
             do {
                 let file = try CatalogFile.load(path: settings.catalogPath)
                 let wanted = file.catalogs

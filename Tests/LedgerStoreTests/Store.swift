@@ -11,6 +11,9 @@ import Values
 struct Store: Sendable {
     static let spans = LedgerSpans(reservationTTL: 900, pastDueGrace: 3 * 86_400)
 
+    static let source = LedgerSource.career(
+        holderStanding: "SELECT is_active FROM users WHERE id = ?")
+
     let database: any Database
     let ledger: CareerLedger
     let metrics: LaneMetrics
@@ -39,7 +42,7 @@ struct Store: Sendable {
         self.database = database
         metrics = LaneMetrics()
         ledger = CareerLedger(
-            database: database, catalog: CatalogStore(),
+            database: database, source: Self.source, catalog: CatalogStore(),
             clock: clock, spans: Self.spans, metrics: metrics,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         ledger.start()
@@ -55,7 +58,7 @@ struct Store: Sendable {
     }
 
     func entry(of user: UUID) async throws -> LedgerBatch.Entry? {
-        try await database.write { try DirectLedger.entry(of: user, in: $0) }
+        try await database.write { try DirectLedger.entry(of: user, Self.source, in: $0) }
     }
 
     func logs(of user: UUID) async throws -> [UsageLog] {

@@ -27,7 +27,9 @@ struct StoreTests {
             #expect(throws: Crash.self) {
                 try store.database.writeBlocking { connection in
                     let command = ValidateUsage(user)
-                    try DirectLedger.carryOut([command], in: connection, clock: start) { batch in
+                    try DirectLedger.carryOut(
+                        [command], of: Store.source, in: connection, clock: start
+                    ) { batch in
                         let outcome = try batch.apply(command, rules, clock: start)
                         #expect(outcome.grant != nil)
                         throw Crash()
@@ -46,7 +48,9 @@ struct StoreTests {
             let rules = try rules
             try store.database.writeBlocking { connection in
                 let command = ValidateUsage(user)
-                try DirectLedger.carryOut([command], in: connection, clock: start) { batch in
+                try DirectLedger.carryOut(
+                    [command], of: Store.source, in: connection, clock: start
+                ) { batch in
                     let grant = try #require(
                         try batch.apply(command, rules, clock: start).grant)
                     _ = try batch.apply(
@@ -137,7 +141,9 @@ struct EarliestExpiryTests {
             catalog: try TestCatalog.catalog(), reservationTTL: 900, pastDueGrace: 0)
         let clock = start.adding(seconds: seconds)
         return try store.database.writeBlocking { connection in
-            try DirectLedger.carryOut(commands, in: connection, clock: clock) { batch in
+            try DirectLedger.carryOut(
+                commands, of: Store.source, in: connection, clock: clock
+            ) { batch in
                 for command in commands { _ = try batch.apply(command, rules, clock: clock) }
                 return batch
             }

@@ -17,7 +17,7 @@ enum WorkspaceSamples {
         WorkspaceParts(
             database: database, clock: .wall, secrets: TokenHashSecrets(["one"]),
             throttle: AuthThrottle(secrets: TokenHashSecrets(["one"]), exemptsLoopback: false),
-            outbox: outbox)
+            outbox: outbox, subscribe: { _ in })
     }
 
     static let routes = workspaceRoutes(parts) + invitationRoutes(parts) + workspaceKeyRoutes(parts)

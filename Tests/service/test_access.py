@@ -18,7 +18,7 @@ OPEN = {
 # What may stand for something of a user's, and whose it is in these tests. A plan is nobody's.
 IDS = {"plan_id", "new_plan_id", "session_id", "usage_id", "user_id", "cursor", "request_id",
        "extension_id", "capture_id", "result_id", "pack_id", "workspace_id", "invitation_id", "key_id",
-       "grant_id", "parent_usage_id"}
+       "grant_id", "parent_usage_id", "client_id"}
 
 
 class Operation:

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
+import Metering
 
 /// `POST /career/internal/usage/cancel`: the call is stopped.
 struct CancelUsageCall: Action {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
+import Metering
 import Values
 
 /// `POST /career/internal/usage/capture`: a part of a running call is charged now.
@@ -40,26 +41,6 @@ package struct UsageCaptureRequest: JSONInput {
     package init(_ reader: inout ObjectReader) {
         let userID = reader.required("user_id", .uuid, "Whose call it is.")
         let usageID = reader.required("usage_id", .uuid, "What validate answered.")
-        let captureID = reader.required(
-            "capture_id", .text(1...255), "Names the part; repeat it to repeat the question.")
-        let credits = reader.optional("credits", .someCredits, "What the part costs.")
-        let metrics = reader.optional(
-            "metrics", .object(UsageMetrics.self),
-            "What was measured since the part before: with counts of tokens, in place of `credits`."
-        )
-        let hasTokens = metrics?.metrics.hasTokens ?? false
-        if reader.has("credits") && hasTokens {
-            reader.reject("credits", "must be absent beside counts of tokens", type: "unexpected")
-        }
-        if !reader.has("credits") && !hasTokens
-            && (metrics != nil || !reader.has("metrics"))
-        {
-            reader.reject(
-                nil, "must have credits, or metrics with counts of tokens", type: "too_few_fields")
-        }
-        command = CaptureUsage(
-            userID: userID, usageID: usageID, captureID: captureID,
-            part: credits.map { .credits($0) }
-                ?? .metrics(metrics?.metrics ?? UsageLog.Metrics()))
+        command = CaptureBody(&reader).command(userID, usageID)
     }
 }

@@ -4,6 +4,7 @@ import HTTPTypes
 import History
 import JSON
 import Ledger
+import Metering
 import Values
 
 /// `POST /career/internal/usage/commit`: how the call ended.
@@ -103,111 +104,15 @@ package struct UsageCommitRequest: JSONInput {
     package init(_ reader: inout ObjectReader) {
         let userID = reader.required("user_id", .uuid, "Whose call it was.")
         let usageID = reader.required("usage_id", .uuid, "What validate answered.")
-        let success = reader.required("success", .bool, "Whether the call succeeded.")
-        let metrics = reader.optional(
-            "metrics", .object(UsageMetrics.self), "What was measured.")
-        let credits = reader.optional(
-            "credits", .credits(from: .zero),
-            """
-            What a success charges, at most what is held and beside what was captured; nothing \
-            beside counts of tokens. All that is held if neither is given.
-            """)
-        let failure = reader.optional(
-            "failure", .object(UsageFailure.self),
-            "Why it failed: required when `success` is false, refused when it is true.")
-        if success && reader.has("failure") {
-            reader.reject("failure", "must be absent when success is true", type: "unexpected")
-        }
-        if !success && reader.has("success", .bool) && !reader.has("failure") {
-            reader.reject("failure", "is required when success is false", type: "missing")
-        }
+        let body = CommitBody(&reader)
         let analysis = reader.optional(
             "result", .object(UsageResult.self),
             "What is kept for the user, who finds it under `/career/history`; of a success only.")
         self.analysis = analysis?.content
-        if reader.has("result") && !success && reader.has("success", .bool) {
+        if reader.has("result") && !body.success && reader.has("success", .bool) {
             reader.reject("result", "must be absent when success is false", type: "unexpected")
         }
-        let result: CommitUsage.Result =
-            success
-            ? .success
-            : .failure(
-                failure?.failure ?? UsageLog.Failure(type: .internalError, reason: ""))
-        command = CommitUsage(
-            userID: userID, usageID: usageID, result: result,
-            metrics: metrics?.metrics ?? UsageLog.Metrics(), credits: credits)
-        if reader.has("credits") && !success && reader.has("success", .bool) {
-            reader.reject("credits", "must be absent when success is false", type: "unexpected")
-        }
-        if reader.has("credits") && command.metrics.hasTokens {
-            reader.reject("credits", "must be absent beside counts of tokens", type: "unexpected")
-        }
-    }
-}
-
-extension UsageLog.Metrics {
-    /// Whether any count of tokens was told.
-    var hasTokens: Bool {
-        [inputTokens, outputTokens, cachedInputTokens, reasoningTokens].contains { $0 != nil }
-    }
-}
-
-struct UsageMetrics: JSONInput {
-    /// What a count of tokens may be.
-    static let tokens: ClosedRange<Int64> = 0...2_000_000
-
-    let metrics: UsageLog.Metrics
-
-    static let about = "What the tool server measured."
-
-    init(_ reader: inout ObjectReader) {
-        metrics = UsageLog.Metrics(
-            modelUsed: reader.optional("model_used", .text(1...100), "The model that ran."),
-            inputTokens: reader.optional(
-                "input_tokens", .integer(Self.tokens), "Tokens of input, cached ones among them."),
-            outputTokens: reader.optional(
-                "output_tokens", .integer(Self.tokens),
-                "Tokens of output, those of reasoning among them."),
-            latencyMilliseconds: reader.optional(
-                "latency_ms", .integer(0...3_600_000), "How long it took, in milliseconds."),
-            cachedInputTokens: reader.optional(
-                "cached_input_tokens", .integer(Self.tokens),
-                "Tokens of input that the provider had cached: a part of `input_tokens`."),
-            reasoningTokens: reader.optional(
-                "reasoning_tokens", .integer(Self.tokens),
-                "Tokens of reasoning: a part of `output_tokens`."))
-        Self.refuse(
-            "cached_input_tokens", metrics.cachedInputTokens, beyond: "input_tokens",
-            metrics.inputTokens, &reader)
-        Self.refuse(
-            "reasoning_tokens", metrics.reasoningTokens, beyond: "output_tokens",
-            metrics.outputTokens, &reader)
-    }
-
-    /// A whole that is there and could not be read has its own error.
-    private static func refuse(
-        _ name: String, _ part: Int64?, beyond wholeName: String, _ whole: Int64?,
-        _ reader: inout ObjectReader
-    ) {
-        let isUnread = whole == nil && reader.has(wholeName)
-        guard let part, !isUnread, part > whole ?? 0 else { return }
-        reader.reject(name, "must not be more than \(wholeName)", type: "part_exceeds_whole")
-    }
-}
-
-struct UsageFailure: JSONInput {
-    let failure: UsageLog.Failure
-
-    static let about = "Why a call failed."
-
-    init(_ reader: inout ObjectReader) {
-        failure = UsageLog.Failure(
-            type: reader.required(
-                "failure_type",
-                .oneOf(UsageLog.FailureType.self)
-                    .satisfying("enum", "is told by cancel alone") { $0 != .canceled },
-                "What kind of failure; `canceled` is told by cancel alone."),
-            reason: reader.required("reason", .text(1...1000), "One sentence."))
+        command = body.command(userID, usageID)
     }
 }
 
@@ -252,27 +157,4 @@ struct UsageCommitResponse: JSONObjectOutput {
             $0.isResultKept
         },
     ]
-}
-
-extension Problem {
-    static let usageNotFound = Problem(
-        404, "usage_not_found", "Usage not found", "There is no usage log with this id.")
-    static let usageOfAnotherUser = Problem(
-        403, "usage_of_another_user", "Another user's usage",
-        "This usage log belongs to another user.")
-
-    static func holdTooLong(_ maximum: Int64) -> Problem {
-        .invalid([
-            FieldError(
-                ["body", "hold_seconds"], "must be at most \(maximum) for this feature",
-                type: "hold_too_long")
-        ])
-    }
-
-    static func priceOutOfBounds(_ field: [String]) -> Problem {
-        .invalid([
-            FieldError(
-                ["body"] + field, "costs more than a billion credits", type: "price_out_of_bounds")
-        ])
-    }
 }

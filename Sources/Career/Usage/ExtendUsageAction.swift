@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
+import Metering
 import Values
 
 /// `POST /career/internal/usage/extend`: a running call needs more time, more credits, or both.
@@ -55,31 +56,6 @@ package struct UsageExtendRequest: JSONInput {
     package init(_ reader: inout ObjectReader) {
         let userID = reader.required("user_id", .uuid, "Whose call it is.")
         let usageID = reader.required("usage_id", .uuid, "What validate answered.")
-        let extensionID = reader.required(
-            "extension_id", .text(1...255), "Names the extension; repeat it to repeat the question."
-        )
-        let seconds = reader.optional(
-            "hold_seconds", .holdSeconds, "How long to hold from now on, at least.")
-        let more = reader.optional(
-            "additional_credits", .someCredits, "What to hold beside what is held.")
-        let estimate = reader.optional(
-            "usage_estimate", .object(UsageEstimate.self),
-            "What the whole call is now expected to take, in place of `additional_credits`.")
-        if reader.has("additional_credits") && reader.has("usage_estimate") {
-            reader.reject(
-                "usage_estimate", "must be absent beside additional_credits", type: "unexpected")
-        }
-        let names = ["hold_seconds", "additional_credits", "usage_estimate"]
-        if !names.contains(where: { reader.has($0) }) {
-            reader.reject(nil, "must ask for time or for credits", type: "too_few_fields")
-        }
-        let announced = estimate.map {
-            AnnouncedUsage(
-                model: $0.model, inputTokens: $0.inputTokens, inputChars: $0.inputChars,
-                maxOutputTokens: $0.maxOutputTokens)
-        }
-        command = ExtendHold(
-            userID: userID, usageID: usageID, extensionID: extensionID, holdSeconds: seconds,
-            raise: more.map { .by($0) } ?? announced.map { .to($0) })
+        command = ExtendBody(&reader).command(userID, usageID)
     }
 }

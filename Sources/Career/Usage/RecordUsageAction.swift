@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
+import Metering
 import Values
 
 /// `POST /career/internal/usage/record`: a call ran while the service could not be asked.

@@ -1,5 +1,6 @@
 import HTTPEndpoint
 import Ledger
+import Metering
 import Values
 
 /// `GET /career/usage/limits`: my own brakes, and what counts against them.

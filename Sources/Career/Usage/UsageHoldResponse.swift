@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
+import Metering
 import Values
 
 /// What extend, capture and cancel answer, refusals that are decisions included.
@@ -40,12 +41,7 @@ package struct UsageHoldResponse: JSONObjectOutput {
         case .holdTooLong(let maximum): throw Problem.holdTooLong(maximum)
         case .priceOutOfBounds:
             throw Problem.priceOutOfBounds([done == .extended ? "usage_estimate" : "metrics"])
-        case .notPriced:
-            throw Problem.invalid([
-                FieldError(
-                    ["body", "metrics"], "are no price: the feature has none of tokens",
-                    type: "not_priced")
-            ])
+        case .notPriced: throw Problem.notPriced
         case .done(let state, _, _):
             // A repetition is answered like the first, so that a retry needs no care.
             return Reply(
@@ -65,43 +61,4 @@ package struct UsageHoldResponse: JSONObjectOutput {
     package static let decisions: [(Int, String)] = [
         (409, "`already_ended` or `request_mismatch`; nothing was changed.")
     ]
-}
-
-extension HoldRefusal {
-    fileprivate func told(
-        of state: HoldState
-    ) -> (status: Int, message: String, retryAfter: Int64?) {
-        switch self {
-        case .alreadyEnded:
-            (409, "The call has already ended (\(state.status.rawValue)).", nil)
-        case .requestMismatch: (409, "This id was given to another request of this call.", nil)
-        case .holdExceeded:
-            (409, "The part is larger than what is held (\(state.creditsReserved.decimal)).", nil)
-        case .subscriptionInactive: (402, "The subscription is not active.", nil)
-        case .quotaExceeded(let used, let limit, let needed, let seconds):
-            (
-                429,
-                "Not enough credits: used \(used.decimal) of \(limit.decimal), "
-                    + "needed \(needed.decimal).",
-                seconds.map { max(1, $0) }
-            )
-        case .spendingLimitReached(let refusal): (429, refusal.sentence, refusal.retryAfter)
-        case .parentEnded: (409, "The parent call has ended.", nil)
-        case .parentHoldExceeded(let free, let needed):
-            (429, Self.beyondParent(free, needed), nil)
-        }
-    }
-
-    static func beyondParent(_ free: Credits, _ needed: Credits) -> String {
-        "The parent call has \(free.decimal) credits free, needed \(needed.decimal)."
-    }
-}
-
-extension SpendingRefusal {
-    /// One sentence for a person.
-    var sentence: String {
-        let span = window == .day ? "today" : "this month"
-        return "The user's own limit for \(span) is reached: \(used.decimal) of "
-            + "\(limit.decimal) credits are used or held, needed \(needed.decimal)."
-    }
 }

@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import HTTPTypes
 import Ledger
+import Metering
 import Values
 
 package struct UsageValidateResponse: JSONObjectOutput {
@@ -43,106 +44,18 @@ extension UsageValidateResponse {
                 : "Granted; commit how the call ended.",
             creditsReserved: grant.creditsReserved, status: .pending,
             code: grant.code, expiresAt: grant.expiresAt)
-        return Reply(response, headers: rateLimitHeaders(limits))
+        return Reply(response, headers: RateLimitHeaders.fields(limits))
     }
 
     package static func reply(
         to denial: ValidateUsage.Denial, userID: UUID, _ limits: [RateLimitStanding]
     ) -> Reply<UsageValidateResponse> {
-        var headers = rateLimitHeaders(limits)
-        func refuse(
-            _ status: Int, _ message: String, usageID: UUID? = nil,
-            _ logStatus: UsageLog.Status? = nil
-        ) -> Reply<UsageValidateResponse> {
-            Reply(
-                UsageValidateResponse(
-                    userID: userID, usageID: usageID, message: message, status: logStatus,
-                    code: denial.code),
-                status: status, headers: headers)
-        }
-        switch denial {
-        case .noSubscription:
-            return refuse(402, "The user has no Career subscription.")
-        case .subscriptionInactive:
-            return refuse(402, "The subscription is not active.")
-        case .rateLimited(let seconds):
-            headers[.retryAfter] = String(seconds)
-            return refuse(429, "Too many calls; try again in \(seconds) s.")
-        case .requestAlreadyFinished(let usageID, let status):
-            return refuse(
-                409,
-                "This request has already ended (\(status.rawValue)); send a new request_id.",
-                usageID: usageID, status)
-        case .requestMismatch(let usageID, let status):
-            return refuse(
-                409,
-                "This request_id and payload were sent for another feature or parent.",
-                usageID: usageID, status)
-        case .quotaExceeded(let used, let limit, let needed, let seconds):
-            headers[.retryAfter] = String(max(1, seconds))
-            return refuse(
-                429,
-                "Not enough credits: used \(used.decimal) of \(limit.decimal), "
-                    + "needed \(needed.decimal).")
-        case .spendingLimitReached(let refusal):
-            headers[.retryAfter] = String(refusal.retryAfter)
-            return refuse(429, refusal.sentence)
-        case .parentEnded(let status):
-            return refuse(409, "The parent call has ended (\(status.rawValue)).")
-        case .parentHoldExceeded(let free, let needed):
-            return refuse(429, HoldRefusal.beyondParent(free, needed))
-        }
-    }
-
-    /// `X-RateLimit-{Limit,Remaining,Reset}-{Minute,Day}`, for the windows that have a limit.
-    private static func rateLimitHeaders(_ limits: [RateLimitStanding]) -> HTTPFields {
-        var headers = HTTPFields()
-        for standing in limits {
-            let names =
-                standing.span == .minute ? RateLimitHeaders.minute : RateLimitHeaders.day
-            headers[names.limit] = String(standing.limit)
-            headers[names.remaining] = String(standing.remaining)
-            headers[names.reset] = String(standing.resetAt.seconds)
-        }
-        return headers
-    }
-}
-
-extension UsageValidateResponse {
-    /// What ``rateLimitHeaders(_:)`` writes, for the document.
-    static let documentedHeaders: [AnswerHeader] =
-        documented(.minute, "minute") + documented(.day, "day")
-
-    private static func documented(
-        _ names: RateLimitHeaders, _ window: String
-    ) -> [AnswerHeader] {
-        let decided: Set<Int> = [200, 402, 409, 429]
-        return [
-            AnswerHeader(
-                number: names.limit.rawName, on: decided,
-                "Calls in a UTC calendar \(window), where the plan limits them."),
-            AnswerHeader(
-                number: names.remaining.rawName, on: decided,
-                "Calls that are left in this \(window)."),
-            AnswerHeader(
-                number: names.reset.rawName, on: decided,
-                "When the next \(window) begins, in Unix seconds."),
-        ]
-    }
-}
-
-private struct RateLimitHeaders {
-    let limit: HTTPField.Name
-    let remaining: HTTPField.Name
-    let reset: HTTPField.Name
-
-    static let minute = RateLimitHeaders("Minute")
-    static let day = RateLimitHeaders("Day")
-
-    /// The names are constants of tokens' characters, so they parse.
-    private init(_ window: String) {
-        limit = HTTPField.Name("X-RateLimit-Limit-\(window)")!
-        remaining = HTTPField.Name("X-RateLimit-Remaining-\(window)")!
-        reset = HTTPField.Name("X-RateLimit-Reset-\(window)")!
+        let told = denial.told(
+            noSubscription: "The user has no Career subscription.")
+        return Reply(
+            UsageValidateResponse(
+                userID: userID, usageID: told.usageID, message: told.message,
+                status: told.logStatus, code: denial.code),
+            status: told.status, headers: told.headers(limits))
     }
 }

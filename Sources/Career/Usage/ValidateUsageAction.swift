@@ -1,6 +1,7 @@
 import HTTPEndpoint
 import Ledger
 import LedgerStore
+import Metering
 
 /// `POST /career/internal/usage/validate`: may this user run this feature?
 struct ValidateUsageCall: Action {
@@ -29,8 +30,7 @@ struct ValidateUsageCall: Action {
                 """
             ),
         ],
-        refusals: [.invalidInternalKey, .usageNotFound],
-        headers: UsageValidateResponse.documentedHeaders)
+        refusals: [.invalidInternalKey, .usageNotFound], headers: RateLimitHeaders.documented)
 
     func read(_ input: inout InputReader) -> UsageValidateRequest {
         input.body(UsageValidateRequest.self) { [catalog] reader in

@@ -42,7 +42,7 @@ public struct CaptureUsage: LedgerCommand {
         _ hold: OpenHold, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
         var (log, account) = (hold.log, hold.account)
-        let credits: Credits
+        var credits: Credits
         switch part {
         case .credits(let named): credits = named
         case .metrics(let metrics):
@@ -56,6 +56,8 @@ public struct CaptureUsage: LedgerCommand {
             }
             log.metrics.add(metrics)
         }
+        // A part of a test call costs nothing, whatever it says.
+        if log.key.isTest { credits = .zero }
         guard credits <= log.creditsHeld else {
             return Decision(.refused(.holdExceeded, HoldState(hold.log, at: now)), account: account)
         }

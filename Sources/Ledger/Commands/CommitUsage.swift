@@ -103,6 +103,7 @@ public struct CommitUsage: LedgerCommand {
 
     /// What a success is to be charged. What was accepted for later stands.
     func charge(for log: UsageLog, _ rules: LedgerRules) -> CallCharge {
+        if log.key.isTest { return .credits(.zero) }
         if log.commitAcceptedAs == .success {
             return log.commitAcceptedCredits.map { .credits($0) } ?? .rest
         }

@@ -59,7 +59,7 @@ public struct ExtendHold: LedgerCommand {
             guard position.user == .active else {
                 return Decision(.deactivatedUser, account: account)
             }
-            guard let credits = credits(raise, log, rules) else {
+            guard let credits = log.key.isTest ? .zero : credits(raise, log, rules) else {
                 return Decision(.priceOutOfBounds, account: account)
             }
             decision.logs = position.overdue.map { account.expire($0) }

@@ -72,3 +72,39 @@ extension Account {
         return credits > free ? .parentHoldExceeded(free: free, needed: credits) : nil
     }
 }
+
+extension Position {
+    /// Of an account with grants beside its pool, what is overdue is expired before each decision:
+    /// what it gives back may join a grant that the decision uses up. So it is with families, where
+    /// it may be given back to the very call that the decision is about. The command's own log is
+    /// its own affair, and so is what lapsed after that in a family.
+    mutating func expireAhead(at now: Timestamp) -> [UsageLog] {
+        guard var account, !account.grants.isEmpty || !account.lenders.isEmpty
+        else { return [] }
+        let subject = log?.id
+        var own = overdue.filter { $0.id == subject }
+        var ahead = overdue.filter { $0.id != subject }
+        if !account.lenders.isEmpty {
+            let listed = Set(overdue.map(\.id))
+            ahead += account.lenders.values.filter {
+                $0.isOverdue(at: now) && $0.id != subject && !listed.contains($0.id)
+            }
+            ahead = account.inOrderOfLapse(ahead)
+            if let log, log.isOverdue(at: now) {
+                let above = account.ancestors(of: log)
+                let first = ahead.firstIndex {
+                    $0.expiresAt > log.expiresAt
+                        || $0.expiresAt == log.expiresAt && above.contains($0.id)
+                }
+                own += ahead[(first ?? ahead.endIndex)...]
+                ahead.removeSubrange((first ?? ahead.endIndex)...)
+            }
+        }
+        let expired = ahead.map { account.expire($0) }
+        if let subject, let moved = account.lenders[subject] { log = moved }
+        self.account = account
+        overdue = own
+        expiredAhead = ahead
+        return expired
+    }
+}

@@ -39,6 +39,12 @@ public protocol LedgerCommand: Sendable {
     /// applied writes nothing.
     var token: FencingToken? { get }
 
+    /// Hashes of the key that the call was made with, one of which may be known: the decision is
+    /// told the key.
+    var keyHashes: Set<KeyHash> { get }
+    /// Whether the decision must see the key that its log was made with.
+    var seesKeyOfLog: Bool { get }
+
     /// Says what to do; does nothing itself. `now` is never before the account's last decision.
     func decide(_ position: Position, _ rules: LedgerRules, at now: Timestamp)
         -> Decision<Outcome>
@@ -63,6 +69,8 @@ extension LedgerCommand {
     public var parent: UUID? { nil }
     public var seesFamily: Bool { false }
     public var token: FencingToken? { nil }
+    public var keyHashes: Set<KeyHash> { [] }
+    public var seesKeyOfLog: Bool { false }
 
     /// A command that captures nothing has nothing to tell.
     public static func outcome(
@@ -140,6 +148,10 @@ public struct Position: Sendable {
     public var step: HoldStep?
     /// What counts against limits, where the command asks for it.
     public var spending: Spending?
+    /// The key that the call is made with, or was made with, where the command asks for it.
+    public var key: KeyOfCall?
+    /// What the key's family has spent; `nil` where nothing limits it.
+    public var keySpending: KeySpending?
     /// Reservations that the batch has expired ahead of the decision, as they stood.
     public var expiredAhead: [UsageLog] = []
     /// The calls that run below the log, those that run below another before that; where the
@@ -149,7 +161,8 @@ public struct Position: Sendable {
     public init(
         clock: Timestamp, user: UserStanding, account: Account?, log: UsageLog?,
         overdue: [UsageLog], wasGranted: Bool, grants: [CreditGrant] = [], appliedToken: Int64 = 0,
-        step: HoldStep? = nil, spending: Spending? = nil
+        step: HoldStep? = nil, spending: Spending? = nil, key: KeyOfCall? = nil,
+        keySpending: KeySpending? = nil
     ) {
         self.clock = clock
         self.user = user
@@ -161,6 +174,8 @@ public struct Position: Sendable {
         self.appliedToken = appliedToken
         self.step = step
         self.spending = spending
+        self.key = key
+        self.keySpending = keySpending
     }
 }
 

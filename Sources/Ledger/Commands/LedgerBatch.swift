@@ -40,6 +40,9 @@ public struct LedgerBatch: Sendable {
     public private(set) var history: [SubscriptionChange] = []
     /// By the subscriptions that the batch's tokens are of.
     public private(set) var counters: [String: FencingCounters]
+    private let keys: LoadedKeys
+    /// What limited families of keys have spent, by the families' ids.
+    public private(set) var keySpendings: [UUID: KeySpending]
     private var idsByKey: [IdempotencyKey: UUID]
     private var knownGrants: Set<GrantKey>
     /// Whether one of the logs is a call's that has a parent or children.
@@ -54,10 +57,11 @@ public struct LedgerBatch: Sendable {
     ///   - counters: of the subscriptions that commands' tokens are of.
     ///   - steps: which of the steps that commands name were taken before.
     ///   - families: the calls that run below those that are canceled, at any depth.
+    ///   - keys: those that calls were made with.
     public init(
         entries: [UUID: Entry], logs: [UsageLog], knownGrants: Set<GrantKey>,
         counters: [String: FencingCounters] = [:], steps: [HoldStep] = [],
-        families: [UUID: Set<UUID>] = [:]
+        families: [UUID: Set<UUID>] = [:], keys: LoadedKeys = LoadedKeys()
     ) {
         self.entries = entries
         self.families = families
@@ -65,6 +69,8 @@ public struct LedgerBatch: Sendable {
             steps.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         self.counters = counters
         self.knownGrants = knownGrants
+        self.keys = keys
+        keySpendings = keys.spendings
         self.logs = Dictionary(logs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         hasFamilies = logs.contains { $0.parentID != nil || $0.creditsLent > .zero }
         self.idsByKey = Dictionary(
@@ -79,19 +85,22 @@ public struct LedgerBatch: Sendable {
     ) throws(LedgerDefect) -> Command.Outcome {
         let entry = entries[command.userID] ?? Entry(user: .missing, account: nil, overdue: [])
         let now = max(clock, entry.account?.context.decidedAt ?? clock)
+        let key = keys.isEmpty ? nil : self.key(of: command)
         var position = Position(
-            clock: clock, user: entry.user, account: entry.account, log: log(command.subject),
+            clock: clock, user: entry.user, account: entry.account,
+            log: log(command.subject, isTest: key?.caller.isTest ?? false),
             overdue: entry.overdue.compactMap { logs[$0] }.filter { $0.isOverdue(at: now) },
             wasGranted: command.onceOnly.map { knownGrants.contains($0) } ?? false,
             grants: command.seesGrants ? entry.grants : [],
             appliedToken: command.token.flatMap { counters[$0.subscriptionID]?.applied } ?? 0,
             step: command.step.flatMap { steps[$0] },
-            spending: command.seesSpending ? entry.spending : nil)
+            spending: command.seesSpending ? entry.spending : nil, key: key,
+            keySpending: key.flatMap { keySpendings[$0.caller.familyID] })
         position.account?.lenders = lenders(of: command, position.log, position.overdue)
         if command.seesFamily, let log = position.log {
             position.family = family(of: log.id).map(\.id)
         }
-        let expired = expireAhead(&position, at: now)
+        let expired = position.expireAhead(at: now)
         var decision = command.decide(position, rules, at: now)
         decision.logs = expired + decision.logs
         takeOver(from: &decision)
@@ -126,40 +135,6 @@ public struct LedgerBatch: Sendable {
         return alerts
     }
 
-    /// Of an account with grants beside its pool, what is overdue is expired before each decision:
-    /// what it gives back may join a grant that the decision uses up. So it is with families, where
-    /// it may be given back to the very call that the decision is about. The command's own log is
-    /// its own affair, and so is what lapsed after that in a family.
-    private func expireAhead(_ position: inout Position, at now: Timestamp) -> [UsageLog] {
-        guard var account = position.account, !account.grants.isEmpty || !account.lenders.isEmpty
-        else { return [] }
-        let subject = position.log?.id
-        var own = position.overdue.filter { $0.id == subject }
-        var ahead = position.overdue.filter { $0.id != subject }
-        if !account.lenders.isEmpty {
-            let listed = Set(position.overdue.map(\.id))
-            ahead += account.lenders.values.filter {
-                $0.isOverdue(at: now) && $0.id != subject && !listed.contains($0.id)
-            }
-            ahead = account.inOrderOfLapse(ahead)
-            if let log = position.log, log.isOverdue(at: now) {
-                let above = account.ancestors(of: log)
-                let first = ahead.firstIndex {
-                    $0.expiresAt > log.expiresAt
-                        || $0.expiresAt == log.expiresAt && above.contains($0.id)
-                }
-                own += ahead[(first ?? ahead.endIndex)...]
-                ahead.removeSubrange((first ?? ahead.endIndex)...)
-            }
-        }
-        let expired = ahead.map { account.expire($0) }
-        if let subject, let log = account.lenders[subject] { position.log = log }
-        position.account = account
-        position.overdue = own
-        position.expiredAhead = ahead
-        return expired
-    }
-
     /// Takes over what the decision has moved of grants and of calls that lend, beside what it says
     /// itself.
     private func takeOver<Outcome>(from decision: inout Decision<Outcome>) {
@@ -186,12 +161,22 @@ public struct LedgerBatch: Sendable {
         try DecisionCheck(userID: userID, before: before, known: known).judge(decision)
     }
 
-    private func log(_ subject: LedgerSubject?) -> UsageLog? {
+    /// - Parameter isTest: whether the key that the call is made with is for tests.
+    private func log(_ subject: LedgerSubject?, isTest: Bool) -> UsageLog? {
         switch subject {
-        case .key(let key): idsByKey[key].flatMap { logs[$0] }
-        case .id(let id): logs[id]
-        case nil: nil
+        case .key(var key):
+            if isTest { key.isTest = true }
+            return idsByKey[key].flatMap { logs[$0] }
+        case .id(let id): return logs[id]
+        case nil: return nil
         }
+    }
+
+    private func key(of command: some LedgerCommand) -> KeyOfCall? {
+        if command.seesKeyOfLog {
+            return log(command.subject, isTest: false)?.caller.flatMap { keys.byID[$0.keyID] }
+        }
+        return command.keyHashes.lazy.compactMap { keys.byHash[$0] }.first
     }
 
     private mutating func keep<Outcome>(_ decision: Decision<Outcome>, for userID: UUID) {
@@ -210,6 +195,9 @@ public struct LedgerBatch: Sendable {
         }
         if let standing = decision.standing { entries[userID]?.user = standing }
         for log in decision.logs {
+            if let caller = log.caller, !keySpendings.isEmpty {
+                keySpendings[caller.familyID]?.count(log, was: logs[log.id])
+            }
             if logs[log.id] == nil {
                 insertedLogs.append(log.id)
                 join(log)

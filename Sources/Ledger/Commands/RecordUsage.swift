@@ -128,7 +128,8 @@ public struct RecordUsage: LedgerCommand {
         let room = account.context.spendingRoom(freed: account.freed, at: now) ?? left
         let charged = min(wanted, left, room)
         account.context.decidedAt = now
-        account.context.countCall(at: account.context.windowsAt(now, clock: position.clock))
+        account.context.countCall(
+            isTest: false, at: account.context.windowsAt(now, clock: position.clock))
         var log = UsageLog(
             id: .version7(at: now, randomness: randomness), key: key,
             subscriptionID: account.subscription.id,
@@ -154,15 +155,5 @@ public struct RecordUsage: LedgerCommand {
                 }, notCharged: log.creditsNotCharged))
         decision.account = account
         return decision
-    }
-}
-
-extension CareerSubscriptionContext {
-    /// A call counts towards the limits of its minute and its day.
-    mutating func countCall(at windowsAt: Timestamp) {
-        minuteWindow = minuteWindow.current(at: windowsAt)
-        dayWindow = dayWindow.current(at: windowsAt)
-        minuteWindow.countOne()
-        dayWindow.countOne()
     }
 }

@@ -36,7 +36,7 @@ public struct ValidateUsage: LedgerCommand {
         case deactivatedUser
         /// The feature is not in the catalog.
         case unknownFeature
-        /// There is no such call, or it is another user's.
+        /// There is no such call, or it is another user's, or one of the two calls is a test.
         case unknownParent
         /// A hold of the feature lasts at most so many seconds.
         case holdTooLong(maximum: Int64)
@@ -115,7 +115,9 @@ public struct ValidateUsage: LedgerCommand {
         if let holdSeconds, holdSeconds > maximum {
             return Decision(.holdTooLong(maximum: maximum), account: position.account)
         }
-        if let parent, position.account?.lenders[parent] == nil {
+        let isTest = position.key?.caller.isTest ?? false
+        // To a test a call that is none is as if it were another's, and the other way round.
+        if let parent, position.account?.lenders[parent]?.key.isTest != isTest {
             return Decision(.unknownParent, account: position.account)
         }
         guard var account = position.account else {
@@ -126,8 +128,11 @@ public struct ValidateUsage: LedgerCommand {
         else {
             return Decision(.denied(.subscriptionInactive, []), account: account)
         }
-        guard let cost = terms.isHeldByEstimate ? terms.held(for: call.announced) : terms.minimum
+        guard
+            let price = terms.isHeldByEstimate ? terms.held(for: call.announced) : terms.minimum
         else { return Decision(.priceOutOfBounds, account: account) }
+        // A test call costs nothing.
+        let cost = isTest ? .zero : price
         var decision = Decision<Outcome>(.unknownFeature, account: nil)
         for log in position.overdue { decision.logs.append(account.expire(log)) }
         decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
@@ -138,15 +143,18 @@ public struct ValidateUsage: LedgerCommand {
             account, plan, known: known, cost: cost, rules, position, at: now,
             windowsAt: windowsAt)
         {
-            let limits = account.context.rateLimits(plan.pricing, at: windowsAt)
+            let limits = account.context.rateLimits(
+                plan.pricing, ofTests: isTest, at: windowsAt)
             decision.outcome = .denied(denial, limits)
         } else {
             var log =
-                known ?? reserve(cost, in: &account, rules, at: now, windowsAt: windowsAt)
+                known
+                ?? reserve(
+                    cost, isTest: isTest, in: &account, rules, at: now, windowsAt: windowsAt)
             if known == nil {
                 log.expiresAt = now.adding(
                     seconds: holdSeconds ?? min(maximum, rules.reservationTTL))
-                if terms.areOwn {
+                if terms.areOwn, !isTest {
                     log.pin = CatalogPin(revision: rules.catalog.revision, planID: plan.id)
                 }
                 decision.logs.append(log)
@@ -155,7 +163,7 @@ public struct ValidateUsage: LedgerCommand {
                 usageID: log.id, creditsReserved: log.creditsHeld, expiresAt: log.expiresAt,
                 isReplay: known != nil)
             decision.outcome = .granted(
-                grant, account.context.rateLimits(plan.pricing, at: windowsAt))
+                grant, account.context.rateLimits(plan.pricing, ofTests: isTest, at: windowsAt))
         }
         // Refusals and replays leave the account as it was, so that they cost no write.
         if !decision.grants.isEmpty { account.context.decidedAt = now }
@@ -173,7 +181,8 @@ public struct ValidateUsage: LedgerCommand {
             return .subscriptionInactive
         }
         let context = account.context
-        let full = [context.minuteWindow, context.dayWindow]
+        let isTest = position.key?.caller.isTest ?? false
+        let full = context.windows(ofTests: isTest)
             .map { $0.current(at: windowsAt) }
             .filter { $0.isFull(limit: plan.pricing.limit($0.span)) }
         if let reset = full.map(\.resetAt).max() {
@@ -194,6 +203,8 @@ public struct ValidateUsage: LedgerCommand {
         if let parent = parent.flatMap({ account.lenders[$0] }) {
             return denial(by: parent, cost: cost, at: now)
         }
+        // What costs nothing needs nothing.
+        if isTest { return nil }
         if cost > account.available(at: now, grace: rules.pastDueGrace) {
             let reset = rules.quotaReturns(to: account, at: now)
             return .quotaExceeded(
@@ -218,11 +229,13 @@ public struct ValidateUsage: LedgerCommand {
     }
 
     private func reserve(
-        _ cost: Credits, in account: inout Account, _ rules: LedgerRules, at now: Timestamp,
-        windowsAt: Timestamp
+        _ cost: Credits, isTest: Bool, in account: inout Account, _ rules: LedgerRules,
+        at now: Timestamp, windowsAt: Timestamp
     ) -> UsageLog {
         account.context.decidedAt = now
-        account.context.countCall(at: windowsAt)
+        account.context.countCall(isTest: isTest, at: windowsAt)
+        var key = key
+        key.isTest = isTest
         var log = UsageLog(
             id: .version7(at: now, randomness: randomness), key: key,
             subscriptionID: account.subscription.id,

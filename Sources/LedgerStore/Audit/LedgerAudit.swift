@@ -1,5 +1,6 @@
 import Database
 import FoundationEssentials
+import Ledger
 import Values
 
 /// Checks the ledger's invariants over the whole database, those of every period. It judges stored
@@ -48,49 +49,67 @@ public struct LedgerAudit: Sendable {
                 done += 1
                 progress?(WorkProgress(done, of: Self.checks, .checks))
             }
-            try LedgerAudit.findRepeated(in: connection, &offences, isDone)
-            try PeriodAudit.run(in: connection, &offences)
-            isDone()
-            try connection.forEachRow(LedgerAudit.wrongDebts, []) { row in
-                var reader = row.reader
-                let user = try reader.uuid()
-                offences.add(
-                    2, user, of: user,
-                    "credits_owed is not the sum of its debt lines "
-                        + "(found \(try reader.integer()), expected \(try reader.integer()))",
-                    unlessNamed: true)
+            var (accounts, logs) = (Int64(0), Int64(0))
+            for product in Product.allCases {
+                let tables = ProductConnection(connection, of: .of(product))
+                try LedgerAudit.judge(product, in: tables, &offences, isDone)
+                accounts += try LedgerAudit.count("career_subscription_contexts", tables)
+                logs += try LedgerAudit.count("career_usage_logs", tables)
             }
-            isDone()
-            for check in RowCheck.all {
-                try connection.forEachRow(check.select(connection.dialect), []) { row in
-                    var reader = row.reader
-                    let user = try reader.optionalUUID()
-                    offences.add(
-                        5, try reader.uuid(), of: user, check.problem, unlessNamed: true)
-                }
-                isDone()
-            }
-            try FreeMonths.check(in: connection, &offences)
-            isDone()
-            try LimitChecks.run(in: connection, &offences)
-            isDone()
-            try SaleChecks.run(in: connection, &offences)
-            isDone()
             return Report(
-                accounts: try LedgerAudit.count("career_subscription_contexts", connection),
-                logs: try LedgerAudit.count("career_usage_logs", connection),
-                found: offences.found, findings: offences.findings)
+                accounts: accounts, logs: logs, found: offences.found,
+                findings: offences.findings)
         }
     }
 
-    /// Those of ``run(progress:)``: repetitions, the walk, debts, rows, free months, limits, sales.
-    private static let checks = Int64(Repetition.all.count + RowCheck.all.count + 5)
+    /// Those of ``run(progress:)``, of each product: repetitions, the walk, debts, rows, free
+    /// months, limits, and sales, which only Career has.
+    private static let checks = Product.allCases.reduce(Int64(1)) { sum, product in
+        sum + Int64(Repetition.all(of: product).count + RowCheck.all(of: product).count + 4)
+    }
+
+    /// - Parameter connection: on which the product's tables have the names of Career's.
+    private static func judge(
+        _ product: Product, in connection: ProductConnection, _ offences: inout Offences,
+        _ isDone: () -> Void
+    ) throws {
+        try findRepeated(of: product, in: connection, &offences, isDone)
+        try PeriodAudit.run(of: product, in: connection, &offences)
+        isDone()
+        try connection.forEachRow(wrongDebts, []) { row in
+            var reader = row.reader
+            let user = try reader.uuid()
+            offences.add(
+                2, user, of: user,
+                "credits_owed is not the sum of its debt lines "
+                    + "(found \(try reader.integer()), expected \(try reader.integer()))",
+                unlessNamed: true)
+        }
+        isDone()
+        for check in RowCheck.all(of: product) {
+            try connection.forEachRow(check.select(connection.dialect), []) { row in
+                var reader = row.reader
+                let user = try reader.optionalUUID()
+                offences.add(
+                    5, try reader.uuid(), of: user, check.problem, unlessNamed: true)
+            }
+            isDone()
+        }
+        try FreeMonths.check(in: connection, &offences)
+        isDone()
+        try LimitChecks.run(in: connection, &offences)
+        isDone()
+        guard product == .career else { return }
+        try SaleChecks.run(in: connection, &offences)
+        isDone()
+    }
 
     /// What was granted twice, in one period or in two, and what was asked twice.
     private static func findRepeated(
-        in connection: any DatabaseConnection, _ offences: inout Offences, _ isDone: () -> Void
+        of product: Product, in connection: any DatabaseConnection, _ offences: inout Offences,
+        _ isDone: () -> Void
     ) throws {
-        for (invariant, problem, sql) in Repetition.all {
+        for (invariant, problem, sql) in Repetition.all(of: product) {
             try connection.forEachRow(sql, []) { row in
                 var reader = row.reader
                 let user = try reader.uuid()
@@ -163,7 +182,13 @@ struct Offences {
 /// Rows that may be there once: a grant in its period, an invoice's and an operator's in all of
 /// them, a request.
 private enum Repetition {
-    static let all: [(invariant: Int, problem: String, sql: String)] = [
+    static func all(
+        of product: Product
+    ) -> [(invariant: Int, problem: String, sql: String)] {
+        once + [requests(apartFromTests: product == .api)]
+    }
+
+    private static let once: [(invariant: Int, problem: String, sql: String)] = [
         (
             4, "a period was granted the same twice",
             """
@@ -187,12 +212,19 @@ private enum Repetition {
             WHERE g.kind = 'plan' AND g.cause <> 'free_month' GROUP BY g.user_id
             """
         ),
+    ]
+
+    /// A test of a request's name is another request.
+    private static func requests(
+        apartFromTests isApart: Bool
+    ) -> (invariant: Int, problem: String, sql: String) {
         (
             3, "a request was reserved for more than once",
             """
             SELECT user_id, count(*) FROM career_usage_logs
-            GROUP BY user_id, request_id, payload_hash HAVING count(*) > 1
+            GROUP BY user_id, request_id, payload_hash\(isApart ? ", is_test" : "")
+            HAVING count(*) > 1
             """
-        ),
-    ]
+        )
+    }
 }

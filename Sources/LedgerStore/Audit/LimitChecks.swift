@@ -18,13 +18,12 @@ enum LimitChecks {
             }
             let sums = ["day_captured", "month_captured", "held_in_all"]
                 .map { "c.\($0) NOT BETWEEN 0 AND \(Credits.range.upperBound)" }
-            let mark = ["c.top_up_below NOT BETWEEN 1 AND \(Credits.maximum.micros)"]
             let times = [
                 AuditSQL.isNoTime("c.limits_counted_at"), "c.limits_counted_at > c.decided_at",
             ]
             return """
                 SELECT c.user_id, c.user_id FROM career_subscription_contexts c
-                WHERE \((halves + limits + sums + mark + times).joined(separator: " OR "))
+                WHERE \((halves + limits + sums + times).joined(separator: " OR "))
                 """
         }
     ]

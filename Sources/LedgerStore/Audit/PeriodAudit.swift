@@ -5,11 +5,13 @@ import Values
 
 /// Walks logs, grants and accounts once and judges what they sum up to, by account and period.
 enum PeriodAudit {
-    static func run(in connection: any DatabaseConnection, _ offences: inout Offences) throws {
+    static func run(
+        of product: Product, in connection: any DatabaseConnection, _ offences: inout Offences
+    ) throws {
         // Named after the walk: a row's logs are looked up by other statements.
         var suspects: [(user: UUID, period: Int64, kind: LogOffence)] = []
         var account = AccountFindings()
-        try connection.forEachRow(PeriodSQL.select(connection.dialect), []) { row in
+        try connection.forEachRow(PeriodSQL.select(connection.dialect, of: product), []) { row in
             let sums = try PeriodSums(row)
             if sums.user != account.user {
                 account.flush(into: &offences, &suspects)

@@ -15,23 +15,15 @@ struct RowCheck: Sendable {
         self.select = select
     }
 
-    static let all =
-        orphans + accounts + subscriptions + history + grants + SaleChecks.all
-        + HoldChecks.all + FamilyChecks.all + GrantChecks.all + LimitChecks.all
+    /// What is asked of a product's rows.
+    static func all(of product: Product) -> [RowCheck] {
+        let common =
+            orphans + accounts + subscriptions + history + grants
+            + HoldChecks.all + FamilyChecks.all + GrantChecks.all + LimitChecks.all
+        return common + (product == .career ? ofUsers + SaleChecks.all : KeyChecks.all)
+    }
 
     private static let orphans = [
-        RowCheck("an account has no user") { _ in
-            """
-            SELECT c.user_id, c.user_id FROM career_subscription_contexts c
-            LEFT JOIN users u ON u.id = c.user_id WHERE u.id IS NULL
-            """
-        },
-        RowCheck("a subscription has no user") { _ in
-            """
-            SELECT s.user_id, s.id FROM subscriptions s LEFT JOIN users u ON u.id = s.user_id
-            WHERE u.id IS NULL
-            """
-        },
         RowCheck("a subscription has no account") { _ in
             """
             SELECT s.user_id, s.id FROM subscriptions s
@@ -50,6 +42,28 @@ struct RowCheck: Sendable {
             """
             SELECT NULL, h.id FROM subscription_changes h
             LEFT JOIN subscriptions s ON s.id = h.subscription_id WHERE s.id IS NULL
+            """
+        },
+    ]
+
+    private static let ofUsers = [
+        RowCheck("an account has no user") { _ in
+            """
+            SELECT c.user_id, c.user_id FROM career_subscription_contexts c
+            LEFT JOIN users u ON u.id = c.user_id WHERE u.id IS NULL
+            """
+        },
+        RowCheck("a subscription has no user") { _ in
+            """
+            SELECT s.user_id, s.id FROM subscriptions s LEFT JOIN users u ON u.id = s.user_id
+            WHERE u.id IS NULL
+            """
+        },
+        RowCheck("an account stands otherwise than its user") { _ in
+            """
+            SELECT c.user_id, c.user_id FROM career_subscription_contexts c
+            JOIN users u ON u.id = c.user_id
+            WHERE c.standing <> CASE u.is_active WHEN 1 THEN 'active' ELSE 'deactivated' END
             """
         },
     ]
@@ -95,13 +109,6 @@ struct RowCheck: Sendable {
             SELECT c.user_id, c.user_id FROM career_subscription_contexts c
             JOIN subscriptions s ON s.id = c.subscription_id
             WHERE c.plan_id <> s.plan_id OR c.subscription_status <> s.status
-            """
-        },
-        RowCheck("an account stands otherwise than its user") { _ in
-            """
-            SELECT c.user_id, c.user_id FROM career_subscription_contexts c
-            JOIN users u ON u.id = c.user_id
-            WHERE c.standing <> CASE u.is_active WHEN 1 THEN 'active' ELSE 'deactivated' END
             """
         },
         RowCheck("a period has no time or is of a plan of another kind") { _ in

@@ -56,6 +56,12 @@ enum SaleChecks {
                 OR g.cause NOT LIKE 'code %' AND r.code IS NOT NULL
             """
         },
+        RowCheck("an account is to be topped up below what is no amount") { _ in
+            """
+            SELECT c.user_id, c.user_id FROM career_subscription_contexts c
+            WHERE c.top_up_below NOT BETWEEN 1 AND \(Credits.maximum.micros)
+            """
+        },
         RowCheck("a code was redeemed that there is not, or at no time") { _ in
             """
             SELECT NULL, r.grant_id FROM code_redemptions r

@@ -1,10 +1,10 @@
 /// The preferences that a request names (RFC 7240 §2), without their values and parameters, of
 /// which none means anything here.
-struct Preferences {
+package struct Preferences {
     private let names: Set<String>
 
     /// - Parameter header: the value of `Prefer`, a list; `nil` where it was not sent.
-    init(_ header: String?) {
+    package init(_ header: String?) {
         let entries = (header ?? "").split(separator: ",")
         names = Set(entries.compactMap(Self.name))
     }
@@ -17,5 +17,5 @@ struct Preferences {
     }
 
     /// - Parameter name: in lower case.
-    func contains(_ name: String) -> Bool { names.contains(name) }
+    package func contains(_ name: String) -> Bool { names.contains(name) }
 }

@@ -1,0 +1,56 @@
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Ledger
+import LedgerStore
+import Metering
+import Values
+
+/// Metering by key: asks the ledger of the API product for decisions.
+package struct APIUsageService: Sendable {
+    private let ledger: CareerLedger
+    private let catalog: CatalogStore
+    private let hash: @Sendable (String) -> [[UInt8]]
+    private var queue = GroupCommitQueue.single
+
+    /// - Parameters:
+    ///   - ledger: that of workspaces.
+    ///   - catalog: the API product's.
+    ///   - hash: a key's keyed hashes, one for each secret that may have written it.
+    package init(
+        ledger: CareerLedger, catalog: CatalogStore,
+        hash: @escaping @Sendable (String) -> [[UInt8]]
+    ) {
+        self.ledger = ledger
+        self.catalog = catalog
+        self.hash = hash
+    }
+
+    /// The same for commands of which many come in one request: the ledger takes those of other
+    /// requests first.
+    var inBulk: APIUsageService {
+        var copy = self
+        copy.queue = .bulk
+        return copy
+    }
+
+    /// Whether the ledger takes so many more commands now.
+    func canTake(_ count: Int) -> Bool { ledger.canTake(count, in: queue) }
+
+    func knows(feature: String) -> Bool { catalog.knows(feature: feature) }
+
+    func validate(
+        _ call: ValidateUsage, with key: PresentedKey
+    ) async throws -> ValidateKeyedUsage.Outcome {
+        let hashes = hash(key.text).map { KeyHash($0) }
+        return try await perform(ValidateKeyedUsage(call, keyHashes: Set(hashes)))
+    }
+
+    /// - Throws: ``Problem`` 404 if the product is not offered: then there is no call.
+    func perform<Command: LedgerCommand>(
+        _ command: Command
+    ) async throws -> Command.Outcome {
+        guard catalog.isKnown else { throw Problem.usageNotFound }
+        return try await ledger.perform(command, in: queue)
+    }
+}

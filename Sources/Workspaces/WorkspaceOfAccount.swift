@@ -1,0 +1,13 @@
+/// What the ledger asks of the workspace that holds an account, by the workspace's id.
+package enum WorkspaceOfAccount {
+    /// Whether it may act; no row for one that is closed.
+    package static let standing =
+        "SELECT 1 FROM workspaces WHERE closed_at IS NULL AND id = ?"
+
+    /// 1 if it is frozen, 1 if it is suspended.
+    package static let barrier = """
+        SELECT CASE WHEN frozen_at IS NULL THEN 0 ELSE 1 END,
+            CASE WHEN suspended_at IS NULL THEN 0 ELSE 1 END
+        FROM workspaces WHERE id = ?
+        """
+}
