@@ -379,7 +379,7 @@ let package = Package(
                 "Billing", "Database", "HTTPEndpoint", "History", "JSON", "Ledger", "LedgerStore",
                 "Mail",
                 "Messaging", "Metering", "Promotions", "Subscriptions", "TopUps", "UsageBatch",
-                "Values",
+                "UsageReports", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -419,7 +419,7 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "HTTPEndpoint", "History", "Identity", "JSON", "Ledger",
                 "LedgerStore", "Metering",
-                "PageFrame", "Subscriptions", "TopUps", "Users", "Values",
+                "PageFrame", "Subscriptions", "TopUps", "UsageReports", "Users", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -452,6 +452,10 @@ let package = Package(
             ]),
         // Keys of the API product as rows, below the ledger.
         .sourceTarget(name: "APIKeys", dependencies: ["Database", "Values"]),
+        // What customers of any product are told of what they have spent.
+        .sourceTarget(
+            name: "UsageReports",
+            dependencies: ["Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Values"]),
         // Workspaces of the API product: members, invitations, keys, audit log.
         .sourceTarget(
             name: "Workspaces",
@@ -469,10 +473,18 @@ let package = Package(
             dependencies: [
                 "APIKeys", "Database", "HTTPEndpoint", "JSON", "Users", "Values", "Workspaces",
             ]),
+        // What members see of a workspace's account: subscription, credits, calls.
+        .sourceTarget(
+            name: "WorkspaceAccounts",
+            dependencies: [
+                "API", "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore",
+                "Subscriptions", "UsageReports", "Values", "Workspaces",
+            ]),
         .testTarget(
             name: "WorkspacesTests",
             dependencies: [
-                "Database", "HTTPEndpoint", "Identity", "Invitations", "Mail", "TestFixtures",
+                "APIKeys", "Database", "HTTPEndpoint", "Identity", "Invitations", "Mail",
+                "TestFixtures",
                 "Users", "Values", "WorkspaceKeys", "Workspaces",
             ],
             swiftSettings: settings),
@@ -491,7 +503,8 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "Database", "HTTPEndpoint", "History", "Identity", "JSON",
                 "Ledger",
-                "LedgerStore", "Subscriptions", "TopUps", "Users", "Values", "Workspaces",
+                "LedgerStore", "Subscriptions", "TopUps", "UsageReports", "Users", "Values",
+                "Workspaces",
             ]),
         // Every migration of the database, in one numbered list.
         .sourceTarget(name: "Schema", dependencies: ["Database"]),
@@ -525,10 +538,11 @@ let package = Package(
                 "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ",
                 "Reconciliation", "Refunds",
                 "Schema",
-                "Stripe", "StripeSetup", "Subscriptions", "Tokens", "TopUps", "UserExport",
+                "Stripe", "StripeSetup", "Subscriptions", "Tokens", "TopUps", "UsageReports",
+                "UserExport",
                 "Users",
                 "Values",
-                "Webhooks", "WorkspaceKeys", "Workspaces",
+                "Webhooks", "WorkspaceAccounts", "WorkspaceKeys", "Workspaces",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

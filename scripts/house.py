@@ -33,20 +33,23 @@ ALLOWED = {
     "Metering": "Values Ledger HTTPEndpoint",
     "History": "Values JSON Database HTTPEndpoint",
     "UsageBatch": "JSON HTTPEndpoint",
+    "UsageReports": "Values Ledger Database HTTPEndpoint LedgerStore",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
-              " Metering Subscriptions TopUps Promotions History UsageBatch",
+              " Metering Subscriptions TopUps Promotions History UsageBatch UsageReports",
     "Refunds": "Values Database HTTPEndpoint Stripe LedgerStore Billing",
     "API": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions Metering"
            " UsageBatch",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
     "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys",
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
+    "WorkspaceAccounts": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
+                         " UsageReports API Workspaces",
     "Invitations": "Values JSON Database HTTPEndpoint Users Workspaces",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions TopUps Identity"
-             " Metering Career PageFrame History",
+             " Metering UsageReports Career PageFrame History",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
-                  " TopUps Identity Career History Workspaces",
+                  " TopUps UsageReports Identity Career History Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore CatalogSync Users Mail Billing"
                " Reconciliation Webhooks Identity Career Refunds Operators PageFrame Workspaces",
     "Schema": "Database",
@@ -55,7 +58,7 @@ ALLOWED = {
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
                " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
                " Operators PageFrame Pages UserExport Console Schema Moving Workspaces WorkspaceKeys"
-               " Invitations APIKeys",
+               " WorkspaceAccounts UsageReports Invitations APIKeys",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",

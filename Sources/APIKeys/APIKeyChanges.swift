@@ -21,6 +21,19 @@ extension APIKeyRow {
             ])
     }
 
+    /// Notes when keys were last used; no use is moved back.
+    ///
+    /// - Parameter uses: by the keys' keyed hashes; of a hash that no row has nothing is noted.
+    static func noteUses(
+        _ uses: [(hash: [UInt8], at: Timestamp)], in connection: any DatabaseConnection
+    ) throws {
+        try connection.executeMany(
+            """
+            UPDATE workspace_api_keys SET last_used_at = ?
+            WHERE key_hash = ? AND (last_used_at IS NULL OR last_used_at < ?)
+            """, uses.map { [.time($0.at), .blob($0.hash), .time($0.at)] })
+    }
+
     /// Whether its end is so near when it is made that nobody needs a mail of it.
     private var isShort: Bool {
         expiresAt.map { $0 <= createdAt.adding(seconds: Self.noticeSeconds) } ?? false

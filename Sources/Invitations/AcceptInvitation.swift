@@ -66,33 +66,33 @@ package struct AcceptInvitation: Action {
     ) async throws -> Reply<WorkspaceResponse> {
         let (user, now) = (try call.user().userID, parts.clock.now())
         let hashes = parts.secrets.hashes(.invitation, request.token)
-        return Reply(
-            try await parts.database.write { [mails = parts.mails] connection in
-                guard let row = try UserRow.findLocked(id: user, in: connection) else {
-                    throw Problem.unauthorized
-                }
-                guard row.emailVerifiedAt != nil else { throw Problem.emailNotVerified }
-                // It is read again under the workspace's lock: somebody may have used it.
-                guard
-                    let known = try InvitationRow.find(token: hashes, in: connection, now: now),
-                    let workspace = try WorkspaceRow.findLocked(
-                        known.workspaceID, in: connection),
-                    let invitation = try InvitationRow.find(
-                        token: hashes, in: connection, now: now)
-                else { throw Problem.invitationNotFound }
-                guard row.email?.lowercased() == invitation.emailKey else {
-                    throw Problem.invitationForAnother
-                }
-                let member = try Self.join(row, workspace, invitation, connection, now)
-                let decision = WorkspaceDecision(
-                    connection: connection,
-                    membership: Membership(
-                        workspace: workspace, member: member, isEmailVerified: true),
-                    call: call, now: now)
-                try decision.note(.memberJoined, user, after: member.told)
-                try mails.accepted(row, decision)
-                return try WorkspaceResponse.read(workspace.id, of: user, in: connection)
-            })
+        let joined = try await parts.database.write { [mails = parts.mails] connection in
+            guard let row = try UserRow.findLocked(id: user, in: connection) else {
+                throw Problem.unauthorized
+            }
+            guard row.emailVerifiedAt != nil else { throw Problem.emailNotVerified }
+            // It is read again under the workspace's lock: somebody may have used it.
+            guard
+                let known = try InvitationRow.find(token: hashes, in: connection, now: now),
+                let workspace = try WorkspaceRow.findLocked(
+                    known.workspaceID, in: connection),
+                let invitation = try InvitationRow.find(
+                    token: hashes, in: connection, now: now)
+            else { throw Problem.invitationNotFound }
+            guard row.email?.lowercased() == invitation.emailKey else {
+                throw Problem.invitationForAnother
+            }
+            let member = try Self.join(row, workspace, invitation, connection, now)
+            let decision = WorkspaceDecision(
+                connection: connection,
+                membership: Membership(
+                    workspace: workspace, member: member, isEmailVerified: true),
+                call: call, now: now)
+            try decision.note(.memberJoined, user, after: member.told)
+            try mails.accepted(row, decision)
+            return try WorkspaceResponse.read(workspace.id, of: user, in: connection)
+        }
+        return Reply(try await parts.told(joined))
     }
 
     private static func join(

@@ -50,8 +50,9 @@ final class LedgerLane: Sendable {
                 answer: { operation, error in
                     if let error { operation.fail(with: error) } else { operation.succeed() }
                 },
-                record: { [metrics] batch, elapsed in
-                    metrics.record(batch.lazy.compactMap(\.name), elapsed: elapsed)
+                record: { [metrics, product = source.tables.product] batch, elapsed in
+                    metrics.record(
+                        batch.lazy.compactMap(\.name), of: product, elapsed: elapsed)
                 }))
     }
 

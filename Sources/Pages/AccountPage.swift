@@ -5,6 +5,7 @@ import JSON
 import Ledger
 import LedgerStore
 import PageFrame
+import UsageReports
 import Values
 
 /// What is left, when it resets, what is charged next, and what was used.
@@ -60,7 +61,7 @@ struct AccountPage: Page {
         let tomorrow = now.adding(seconds: 86_400 - now.seconds % 86_400)
         let from = tomorrow.adding(seconds: -Self.days * 86_400)
         func sums(_ by: SummarizeUsage.Grouping) async throws -> [UsageSum] {
-            let query = SummarizeUsage.Query(from: from, to: tomorrow, by: by)
+            let query = SummarizeUsage.Query(UsageSpan(from: from, to: tomorrow), by: by)
             let reply = try await parts.career.summarizeUsage.perform(query, visit.call)
             return reply.output?.items.map(\.sum) ?? []
         }

@@ -5,6 +5,7 @@ import JSON
 import Ledger
 import LedgerStore
 import PageFrame
+import UsageReports
 import Values
 
 /// What a list of calls is narrowed down to.

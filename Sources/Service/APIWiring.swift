@@ -4,6 +4,7 @@ import FoundationEssentials
 import Ledger
 import LedgerStore
 import Telemetry
+import UsageReports
 import Values
 import Workspaces
 
@@ -28,6 +29,17 @@ extension CareerCore {
                 subscriptionID: .version7(
                     at: clock.now(), randomness: .random(in: .min ... .max)), former: nil))
     }
+
+    /// The credits of a workspace; `nil` without a subscription.
+    func credits(of workspace: UUID) async throws -> WorkspaceCredits? {
+        guard try await apiCatalog.ifOffered(in: database) != nil,
+            let standing = try await apiLedger.standing(of: workspace, by: clock)
+        else { return nil }
+        let context = standing.account.context
+        return WorkspaceCredits(
+            allocated: context.allocated, used: context.used, reserved: context.reserved,
+            remaining: BalanceBySource(standing).sum)
+    }
 }
 
 extension CareerServices {
@@ -36,7 +48,8 @@ extension CareerServices {
             database: core.database, catalog: core.apiCatalog,
             usage: APIUsageService(
                 ledger: core.apiLedger, catalog: core.apiCatalog,
-                hash: { [secrets] in secrets.hashes(.apiKey, $0) }),
+                hash: { [secrets] in secrets.hashes(.apiKey, $0) },
+                used: { [keyUses, clock = core.clock] in keyUses.note($0, at: clock.now()) }),
             calls: calls)
     }
 
@@ -47,5 +60,6 @@ extension CareerServices {
             database: core.database, ledger: core.apiLedger, of: .api, clock: core.clock,
             lags: LagMetrics())
         try await workspaces.sweep()
+        try await keyUses.write(to: core.database)
     }
 }

@@ -1,3 +1,4 @@
+import APIKeys
 import Billing
 import Career
 import Database
@@ -34,6 +35,8 @@ public struct CareerServices: Sendable {
     let identity: IdentityServices
     let outbox: MailOutbox
     let secrets: TokenHashSecrets
+    /// When API keys were last used, until that is written.
+    let keyUses = KeyUses()
     let receiver: ReceiveStripeEvent
     let localStripe: LocalStripe
     let former: FormerAccounts

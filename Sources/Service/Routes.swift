@@ -7,6 +7,7 @@ import JSON
 import UserExport
 import Values
 import Webhooks
+import WorkspaceAccounts
 import WorkspaceKeys
 import Workspaces
 
@@ -20,6 +21,7 @@ func routes(_ services: CareerServices) -> [Endpoint] {
                 .get, "/auth/me/export", tag: "Identity", ExportMe(identity: services.identity)))
         + workspaceRoutes(services.workspaces) + invitationRoutes(services.workspaces)
         + workspaceKeyRoutes(services.workspaces)
+        + workspaceAccountRoutes(services.workspaceAccounts)
         + webhookRoutes(services.receiver)
         + operationRoutes(services)
 }

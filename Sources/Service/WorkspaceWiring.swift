@@ -1,6 +1,7 @@
 import Identity
 import LedgerStore
 import Mail
+import WorkspaceAccounts
 import WorkspaceKeys
 import Workspaces
 
@@ -10,7 +11,13 @@ extension CareerServices {
             database: core.database, clock: core.clock, secrets: secrets,
             throttle: AuthThrottle(
                 secrets: secrets, exemptsLoopback: core.settings.isDevelopment),
-            outbox: outbox, subscribe: { [core] in try await core.subscribeFree($0) })
+            outbox: outbox, subscribe: { [core] in try await core.subscribeFree($0) },
+            balance: { [core] in try await core.credits(of: $0) })
+    }
+
+    var workspaceAccounts: WorkspaceAccountParts {
+        WorkspaceAccountParts(
+            workspaces: workspaces, ledger: core.apiLedger, catalog: core.apiCatalog)
     }
 
     /// What is done for identity and workspaces now and then.

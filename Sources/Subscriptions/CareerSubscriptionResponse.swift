@@ -12,6 +12,9 @@ public struct CareerSubscriptionResponse: JSONObjectOutput {
         self.plan = plan
     }
 
+    /// Whose it is.
+    package var accountID: UUID { account.subscription.userID }
+
     public static let about = "A user's one Career subscription."
     public static let fields: [OutputField<CareerSubscriptionResponse>] = [
         OutputField("id", .uuid, "Never changes.") { $0.account.subscription.id },

@@ -7,6 +7,7 @@ import Identity
 import Ledger
 import Subscriptions
 import TopUps
+import UsageReports
 import Values
 import Workspaces
 

@@ -93,7 +93,7 @@ package struct ActivateWorkspace: Action {
         }
         // Where the process ended in between, the next activation does it.
         try await parts.subscribe(found.membership.workspace.id)
-        return Reply(found)
+        return Reply(try await parts.told(found))
     }
 }
 

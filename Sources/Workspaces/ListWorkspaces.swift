@@ -25,7 +25,9 @@ package struct ListWorkspaces: Action {
                 of: user, before: page.cursor, limit: page.rows, in: connection
             ).map { try WorkspaceResponse.read($0.id, of: user, in: connection) }
         }
-        return Reply(WorkspacePage(found, page, id: { $0.membership.workspace.id }) { $0 })
+        var told: [WorkspaceResponse] = []
+        for workspace in found { told.append(try await parts.told(workspace)) }
+        return Reply(WorkspacePage(told, page, id: { $0.membership.workspace.id }) { $0 })
     }
 }
 
@@ -39,9 +41,9 @@ package struct GetWorkspace: Action {
     package func read(_ input: inout InputReader) -> UUID { input.workspace() }
 
     package func perform(_ id: UUID, _ call: Call) async throws -> Reply<WorkspaceResponse> {
-        Reply(
-            try await parts.look(at: id, by: call) {
-                try WorkspaceResponse.read($0, in: $1)
-            })
+        let found = try await parts.look(at: id, by: call) {
+            try WorkspaceResponse.read($0, in: $1)
+        }
+        return Reply(try await parts.told(found))
     }
 }

@@ -28,28 +28,28 @@ package struct ReactivateMembers: Action {
     ) async throws -> Reply<WorkspaceResponse> {
         let (id, request) = input
         let mails = parts.mails
-        return Reply(
-            try await parts.decide(Self.self, on: id, by: call) { decision in
-                try decision.requireTeam()
-                let wanted = Set(request.users).union([decision.workspace.ownerID])
-                guard wanted.count <= Int(decision.workspace.subscription.capacity) else {
-                    throw Problem.noSeatLeft
+        let changed = try await parts.decide(Self.self, on: id, by: call) { decision in
+            try decision.requireTeam()
+            let wanted = Set(request.users).union([decision.workspace.ownerID])
+            guard wanted.count <= Int(decision.workspace.subscription.capacity) else {
+                throw Problem.noSeatLeft
+            }
+            let enabled = try MemberRow.enabledIDs(of: id, in: decision.connection)
+            for user in enabled.subtracting(wanted) {
+                try decision.set(.disabled, of: decision.member(user), mails)
+            }
+            for user in wanted.subtracting(enabled) {
+                guard let member = try MemberRow.find(user, of: id, in: decision.connection)
+                else {
+                    throw Problem.notAMember.with(
+                        detail: "Who is to have a seat must be a member of this workspace.")
                 }
-                let enabled = try MemberRow.enabledIDs(of: id, in: decision.connection)
-                for user in enabled.subtracting(wanted) {
-                    try decision.set(.disabled, of: decision.member(user), mails)
-                }
-                for user in wanted.subtracting(enabled) {
-                    guard let member = try MemberRow.find(user, of: id, in: decision.connection)
-                    else {
-                        throw Problem.notAMember.with(
-                            detail: "Who is to have a seat must be a member of this workspace.")
-                    }
-                    try decision.set(.enabled, of: member, mails)
-                }
-                return try WorkspaceResponse.read(
-                    id, of: decision.caller, in: decision.connection)
-            })
+                try decision.set(.enabled, of: member, mails)
+            }
+            return try WorkspaceResponse.read(
+                id, of: decision.caller, in: decision.connection)
+        }
+        return Reply(try await parts.told(changed))
     }
 }
 

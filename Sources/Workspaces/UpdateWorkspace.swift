@@ -22,23 +22,23 @@ package struct UpdateWorkspace: Action {
         _ input: (UUID, WorkspaceChangeRequest), _ call: Call
     ) async throws -> Reply<WorkspaceResponse> {
         let (id, request) = input
-        return Reply(
-            try await parts.decide(Self.self, on: id, by: call) { decision in
-                let (row, connection) = (decision.workspace, decision.connection)
-                let slug = request.slug ?? row.slug
-                if slug != row.slug, try WorkspaceRow.isTaken(slug, in: connection) {
-                    throw Problem.slugTaken
-                }
-                try Self.set(request, slug, of: decision)
-                let changed = try WorkspaceResponse.read(
-                    row.id, of: decision.caller, in: connection)
-                if changed.membership.workspace.profile != row.profile {
-                    try decision.note(
-                        .updated, row.id, before: row.profile,
-                        after: changed.membership.workspace.profile)
-                }
-                return changed
-            })
+        let changed = try await parts.decide(Self.self, on: id, by: call) { decision in
+            let (row, connection) = (decision.workspace, decision.connection)
+            let slug = request.slug ?? row.slug
+            if slug != row.slug, try WorkspaceRow.isTaken(slug, in: connection) {
+                throw Problem.slugTaken
+            }
+            try Self.set(request, slug, of: decision)
+            let changed = try WorkspaceResponse.read(
+                row.id, of: decision.caller, in: connection)
+            if changed.membership.workspace.profile != row.profile {
+                try decision.note(
+                    .updated, row.id, before: row.profile,
+                    after: changed.membership.workspace.profile)
+            }
+            return changed
+        }
+        return Reply(try await parts.told(changed))
     }
 
     private static func set(

@@ -58,16 +58,21 @@ extension WorkspaceRow {
     }
 }
 
+/// Made at each use: the optimizer reads a constant of another module that has an existential
+/// inside before it is there.
 extension Access {
-    package static let workspaceMember = user(guardedBy: WorkspaceGuard(role: .member))
-    package static let workspaceMemberEvenDisabled = user(
-        guardedBy: WorkspaceGuard(role: .member, admitsDisabled: true))
-    package static let workspaceAdmin = user(guardedBy: WorkspaceGuard(role: .admin))
-    package static let activeWorkspaceAdmin = user(
-        guardedBy: WorkspaceGuard(role: .admin, needsActive: true))
-    static let activeWorkspaceOwner = user(
-        guardedBy: WorkspaceGuard(role: .owner, needsActive: true))
-    package static let workspaceOwner = user(guardedBy: WorkspaceGuard(role: .owner))
+    package static var workspaceMember: Access { user(guardedBy: WorkspaceGuard(role: .member)) }
+    package static var workspaceMemberEvenDisabled: Access {
+        user(guardedBy: WorkspaceGuard(role: .member, admitsDisabled: true))
+    }
+    package static var workspaceAdmin: Access { user(guardedBy: WorkspaceGuard(role: .admin)) }
+    package static var activeWorkspaceAdmin: Access {
+        user(guardedBy: WorkspaceGuard(role: .admin, needsActive: true))
+    }
+    static var activeWorkspaceOwner: Access {
+        user(guardedBy: WorkspaceGuard(role: .owner, needsActive: true))
+    }
+    package static var workspaceOwner: Access { user(guardedBy: WorkspaceGuard(role: .owner)) }
 }
 
 /// A user in a workspace.

@@ -7,6 +7,7 @@ import Values
 package struct WorkspaceResponse: JSONObjectOutput {
     let membership: Membership
     let enabled: Int64
+    var credits = WorkspaceCredits.none
 
     private var workspace: WorkspaceRow { membership.workspace }
 
@@ -63,6 +64,9 @@ package struct WorkspaceResponse: JSONObjectOutput {
         OutputField(
             "pending_seat_count", .nullable(.integer), "Fewer seats from the next period on."
         ) { $0.workspace.subscription.pendingSeatCount },
+        OutputField("credits", .object, "What it has to spend; nothing without a subscription.") {
+            $0.credits
+        },
         OutputField("created_at", .time, "When it was made.") { $0.workspace.createdAt },
     ]
 }

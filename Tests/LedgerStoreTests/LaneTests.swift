@@ -98,7 +98,8 @@ struct LaneTests {
             let lines = "SELECT count(*) FROM credit_grants WHERE cause = 'broken'"
             #expect(try await store.database.integer(lines) == 0)
             let counted =
-                "cuebx_ledger_decisions_total{operation=\"other\",code=\"defect\"} 1"
+                "cuebx_ledger_decisions_total{operation=\"other\",code=\"defect\","
+                + "product=\"career\"} 1"
             #expect(store.metrics.lines().contains(counted))
         }
     }

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from conftest import KEY
+from conftest import KEY, together
 
 AT = "/api/internal/usage"
 HASH = "ab" * 32
@@ -59,6 +59,23 @@ def secret(key):
 
 def tell(service, verb, body, headers=KEY):
     return service.call("POST", f"{AT}/{verb}", body, headers=headers)
+
+
+def meters_as_one(space, processes):
+    """Asked by a test that has three processes over one database."""
+    keys = [space.key(str(n)) for n in range(10)]
+    run = space.validate(keys[0]).json["usage_id"]
+    assert space.settle("extend", run, extension_id="e", additional_credits="98").status == 200
+    # One credit is left.
+    answers = together(10, lambda n: tell(processes[n % 3], "validate", space.body(keys[n])))
+    assert sorted(answer.status for answer in answers) == [200] + [429] * 9, answers
+    assert space.counters == (100_000_000, 0, 100_000_000)
+    assert space.commit(run, credits="2").status == 200
+    together(4, lambda n: space.revoke(keys[0]) if n == 0
+             else tell(processes[n - 1], "validate", space.body(keys[0])))
+    for process in processes:
+        answer = tell(process, "validate", space.body(keys[0]))
+        assert (answer.status, answer.code) == (401, "invalid_api_key"), answer
 
 
 @pytest.fixture(scope="session")
@@ -261,12 +278,15 @@ def test_a_batch_answers_each_call_by_key_in_its_place(service):
 def test_a_key_is_nowhere_in_clear_and_its_row_is_left_alone(own_service):
     space = Workspace(own_service)
     key = space.key()
-    before = own_service.rows("SELECT * FROM workspace_api_keys")
+    row = ("SELECT id, workspace_id, family_id, name, key_hash, is_test, credit_limit, created_at, "
+           "expires_at, expiry_told_at, revoked_at FROM workspace_api_keys")
+    before = own_service.rows(row)
     usage = space.validate(key).json["usage_id"]
     space.validate(key, payload_hash="x")
     space.commit(usage)
-    # Every call of a workspace would wait for the row of its key.
-    assert own_service.rows("SELECT * FROM workspace_api_keys") == before
+    # Every call of a workspace would wait for the row of its key: only when it was last used is
+    # told there, by nobody who waits.
+    assert own_service.rows(row) == before
     assert secret(key)[9:] not in own_service.log.read_text()
     exported = own_service.command("export", "-")
     assert exported.returncode == 0 and secret(key)[9:] not in exported.stdout

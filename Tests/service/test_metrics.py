@@ -34,8 +34,8 @@ def numbers(service):
     return samples
 
 
-def decisions(service, operation, code):
-    name = f'cuebx_ledger_decisions_total{{operation="{operation}",code="{code}"}}'
+def decisions(service, operation, code, product="career"):
+    name = f'cuebx_ledger_decisions_total{{operation="{operation}",code="{code}",product="{product}"}}'
     return numbers(service).get(name, 0)
 
 
@@ -165,7 +165,7 @@ def test_a_worker_tells_its_own_metrics_where_it_is_given_a_port(worker):
     usage = user.validate().json["usage_id"]
     assert user.commit(usage, headers={"Prefer": "respond-async"}).status == 202
     # The decision is the worker's: it counts there and not at the server.
-    counted = '\ncuebx_ledger_decisions_total{operation="commit",code="success"} 1\n'
+    counted = '\ncuebx_ledger_decisions_total{operation="commit",code="success",product="career"} 1\n'
     deadline = time.monotonic() + 30
     while counted not in fetch("/metrics") and time.monotonic() < deadline:
         time.sleep(0.01)

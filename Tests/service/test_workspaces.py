@@ -6,6 +6,7 @@ import pytest
 
 from conftest import together
 from teams import SPACES, Team
+from test_calls_by_key import Workspace, meters_as_one
 
 
 @pytest.fixture(scope="module")
@@ -510,6 +511,7 @@ def test_three_processes_decide_as_one(own_service):
         user = own_service.sign_up()
         made = at_once([(user, "POST", SPACES + "/activate")] * 6)
         assert len({answer.json["id"] for answer in made}) == 1
+        meters_as_one(Workspace(own_service), processes)
         team = Team(own_service, seats=9)
         users = [own_service.sign_up() for _ in range(3)]
         for invited in users:

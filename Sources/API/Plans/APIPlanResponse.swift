@@ -3,11 +3,13 @@ import HTTPEndpoint
 import Ledger
 import Subscriptions
 
-struct APIPlanResponse: JSONObjectOutput {
+package struct APIPlanResponse: JSONObjectOutput {
     let plan: Plan
 
-    static let about = "A plan of the API product."
-    static let fields: [OutputField<APIPlanResponse>] = [
+    package init(plan: Plan) { self.plan = plan }
+
+    package static let about = "A plan of the API product."
+    package static let fields: [OutputField<APIPlanResponse>] = [
         OutputField("id", .uuid, "The plan's id.") { $0.plan.id },
         OutputField("name", .text, "The plan's name.") { $0.plan.name },
         OutputField("description", .text, "What it is for.") { $0.plan.description },

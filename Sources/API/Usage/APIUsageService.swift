@@ -11,19 +11,23 @@ package struct APIUsageService: Sendable {
     private let ledger: CareerLedger
     private let catalog: CatalogStore
     private let hash: @Sendable (String) -> [[UInt8]]
+    private let used: @Sendable ([[UInt8]]) -> Void
     private var queue = GroupCommitQueue.single
 
     /// - Parameters:
     ///   - ledger: that of workspaces.
     ///   - catalog: the API product's.
     ///   - hash: a key's keyed hashes, one for each secret that may have written it.
+    ///   - used: is told the hashes of a key that was found good; it waits for nothing.
     package init(
         ledger: CareerLedger, catalog: CatalogStore,
-        hash: @escaping @Sendable (String) -> [[UInt8]]
+        hash: @escaping @Sendable (String) -> [[UInt8]],
+        used: @escaping @Sendable ([[UInt8]]) -> Void
     ) {
         self.ledger = ledger
         self.catalog = catalog
         self.hash = hash
+        self.used = used
     }
 
     /// The same for commands of which many come in one request: the ledger takes those of other
@@ -42,8 +46,14 @@ package struct APIUsageService: Sendable {
     func validate(
         _ call: ValidateUsage, with key: PresentedKey
     ) async throws -> ValidateKeyedUsage.Outcome {
-        let hashes = hash(key.text).map { KeyHash($0) }
-        return try await perform(ValidateKeyedUsage(call, keyHashes: Set(hashes)))
+        let hashes = hash(key.text)
+        let outcome = try await perform(
+            ValidateKeyedUsage(call, keyHashes: Set(hashes.map { KeyHash($0) })))
+        switch outcome {
+        case .invalidKey, .foreignKey: break
+        case .barred, .keyLimitReached, .judged: used(hashes)
+        }
+        return outcome
     }
 
     /// - Throws: ``Problem`` 404 if the product is not offered: then there is no call.

@@ -3,6 +3,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import Ledger
 import LedgerStore
+import UsageReports
 import Values
 
 /// `GET /career/credits`: the running period's pool and the grants beside it. Those that are open

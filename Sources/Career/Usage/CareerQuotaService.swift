@@ -6,6 +6,7 @@ import LedgerStore
 import Mail
 import Messaging
 import TopUps
+import UsageReports
 import Values
 
 /// Metering: asks the ledger for decisions and reads what was decided.
@@ -166,20 +167,12 @@ public struct CareerQuotaService: Sendable {
 
     /// The rule of the plan that the account is on.
     func pricing(of account: Account) async throws -> PlanPricingRule {
-        guard
-            let plan = try await catalog.current(in: database).plan(account.subscription.planID)
-        else { throw DatabaseError.decoding("a subscription's plan is not in the catalog") }
-        return plan.pricing
+        try await catalog.pricing(of: account, in: database)
     }
 
     /// The user's account, brought up to now; `nil` without a Career subscription.
     func standing(of userID: UUID) async throws -> AccountStanding? {
-        let settled = try await ledger.look(at: SettleAccount(userID: userID))
-        return settled.account.map {
-            AccountStanding(
-                account: $0, begun: settled.begun, now: max(clock.now(), $0.context.decidedAt),
-                grace: ledger.spans.pastDueGrace)
-        }
+        try await ledger.standing(of: userID, by: clock)
     }
 
     /// How the user's own limits stand.
@@ -204,14 +197,4 @@ public struct CareerQuotaService: Sendable {
     func instant(of userID: UUID) async throws -> Timestamp {
         try await standing(of: userID)?.now ?? clock.now()
     }
-}
-
-/// An account as a decision at `now` would find it.
-struct AccountStanding: Sendable {
-    let account: Account
-    /// The lines of a free month that was due, which the next decision writes.
-    let begun: [CreditGrant]
-    let now: Timestamp
-    /// How long after a paid period its remainder stays usable, in seconds.
-    let grace: Int64
 }

@@ -3,6 +3,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import Ledger
 import LedgerStore
+import UsageReports
 import Values
 
 /// `GET /career/usage/logs/{usage_id}`: why was I charged?

@@ -1,0 +1,67 @@
+import API
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import Ledger
+import LedgerStore
+import Subscriptions
+import UsageReports
+import Workspaces
+
+/// `GET /api/subscriptions/workspaces/{workspace_id}`
+package struct GetWorkspaceSubscription: Action {
+    let parts: WorkspaceAccountParts
+
+    package static let about = About(
+        "A workspace's subscription",
+        details: "For its members, whatever its status; `null` where there is none.",
+        access: .workspaceMember)
+
+    package func read(_ input: inout InputReader) -> UUID { input.workspace() }
+
+    package func perform(
+        _ id: UUID, _ call: Call
+    ) async throws -> Reply<APISubscriptionResponse?> {
+        let workspace = try await parts.workspaces.look(at: id, by: call) { membership, _ in
+            membership.workspace
+        }
+        guard let account = try await parts.standing(of: id)?.account else { return Reply(nil) }
+        let catalog = try await parts.catalog.current(in: parts.workspaces.database)
+        guard let plan = catalog.plan(account.subscription.planID) else {
+            throw DatabaseError.decoding("a subscription's plan is not in the catalog")
+        }
+        return Reply(
+            APISubscriptionResponse(
+                told: CareerSubscriptionResponse(account: account, plan: plan),
+                plan: plan, seats: workspace.subscription))
+    }
+}
+
+package struct APISubscriptionResponse: JSONObjectOutput {
+    /// What it has as a user's subscription has it.
+    let told: CareerSubscriptionResponse
+    let plan: Plan
+    let seats: WorkspaceSubscription
+
+    package static let about = "A workspace's one subscription."
+    package static let fields: [OutputField<APISubscriptionResponse>] =
+        [
+            OutputField("workspace_id", .uuid, "Whose it is.") {
+                (answer: APISubscriptionResponse) in answer.told.accountID
+            },
+            OutputField("seat_count", .integer, "What is paid for; 0 without a live one.") {
+                $0.seats.seatCount
+            },
+            OutputField(
+                "pending_seat_count", .nullable(.integer), "Fewer seats from the next period on."
+            ) { $0.seats.pendingSeatCount },
+        ]
+        + CareerSubscriptionResponse.fields
+        .filter { !["user_id", "plan"].contains($0.name) }
+        .map { $0.of { (answer: APISubscriptionResponse) in answer.told } }
+        + [
+            OutputField("plan", .object, "The plan.") {
+                (answer: APISubscriptionResponse) in APIPlanResponse(plan: answer.plan)
+            }
+        ]
+}

@@ -1,0 +1,56 @@
+import FoundationEssentials
+import HTTPEndpoint
+import LedgerStore
+import UsageReports
+import Workspaces
+
+/// `GET /api/workspaces/{workspace_id}/usage/summary`
+package struct SummarizeWorkspaceUsage: Action {
+    let parts: WorkspaceAccountParts
+
+    package enum Grouping: String, CaseIterable, Sendable, NamedEnumeration {
+        case day
+        case feature
+        case key
+
+        package static let schemaName = "WorkspaceUsageGrouping"
+
+        fileprivate var sums: UsageSum.Grouping {
+            switch self {
+            case .day: .day
+            case .feature: .feature
+            case .key: .key
+            }
+        }
+    }
+
+    package struct Query: Sendable {
+        let workspace: UUID
+        let span: UsageSpan
+        let by: Grouping
+    }
+
+    package static let about = About(
+        "A workspace's usage, summed up by day, by feature or by key",
+        details: """
+            For its members. \(UsageSpan.about) A key is named by its id. Calls with test keys \
+            are counted and cost nothing.
+            """,
+        access: .workspaceMember, isLarge: true)
+
+    package func read(_ input: inout InputReader) -> Query {
+        Query(
+            workspace: input.workspace(),
+            span: UsageSpan(&input, now: parts.workspaces.clock.now()),
+            by: input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day)
+    }
+
+    package func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {
+        let sums = try await parts.workspaces.look(at: query.workspace, by: call) { _, connection in
+            try UsageSum.select(
+                of: query.workspace, from: query.span.from, to: query.span.to, by: query.by.sums,
+                .of(.api), in: connection)
+        }
+        return Reply(UsageSummaryResponse(sums))
+    }
+}

@@ -1,0 +1,43 @@
+import FoundationEssentials
+import HTTPEndpoint
+import LedgerStore
+import UsageReports
+import Workspaces
+
+/// What the answers on a workspace's account are made of.
+package struct WorkspaceAccountParts: Sendable {
+    let workspaces: WorkspaceParts
+    let ledger: CareerLedger
+    let catalog: CatalogStore
+
+    /// - Parameters:
+    ///   - ledger: that of workspaces.
+    ///   - catalog: the API product's.
+    package init(workspaces: WorkspaceParts, ledger: CareerLedger, catalog: CatalogStore) {
+        self.workspaces = workspaces
+        self.ledger = ledger
+        self.catalog = catalog
+    }
+}
+
+/// The addresses of what a workspace has: its subscription, and what it has spent.
+package func workspaceAccountRoutes(_ parts: WorkspaceAccountParts) -> [Endpoint] {
+    let (tag, usage) = ("Workspaces", "/api/workspaces/{workspace_id}/usage")
+    return [
+        Endpoint(
+            .get, "/api/subscriptions/workspaces/{workspace_id}", tag: "API subscriptions",
+            GetWorkspaceSubscription(parts: parts)),
+        Endpoint(.get, usage, tag: tag, GetWorkspaceUsage(parts: parts)),
+        Endpoint(.get, usage + "/logs", tag: tag, ListWorkspaceUsageLogs(parts: parts)),
+        Endpoint(.get, usage + "/summary", tag: tag, SummarizeWorkspaceUsage(parts: parts)),
+    ]
+}
+
+extension WorkspaceAccountParts {
+    /// The account that a workspace holds, as a decision now would find it; `nil` without a
+    /// subscription, and where the API product is not offered.
+    func standing(of workspace: UUID) async throws -> AccountStanding? {
+        guard try await catalog.ifOffered(in: workspaces.database) != nil else { return nil }
+        return try await ledger.standing(of: workspace, by: workspaces.clock)
+    }
+}
