@@ -5,7 +5,7 @@ extension PortableTable {
         ledger.map { table in
             table.twin(
                 apiNames[table.name] ?? "api_" + table.name, renaming: ["user_id": "workspace_id"],
-                without: ["top_up_below"], more: ofKeys[table.name] ?? [])
+                without: ofCareer, more: ofKeys[table.name] ?? [])
         } + [
             PortableTable(
                 "api_key_spending", key: "family_id",
@@ -14,6 +14,12 @@ extension PortableTable {
                     .credits("used"), .credits("held"),
                 ])
         ]
+
+    /// What is sold to users alone: automatic top-ups, and plans by the year.
+    private static let ofCareer: Set<String> = [
+        "top_up_below", "year_invoice_id", "year_start", "year_end", "year_plan_id",
+        "year_withheld", "year_told_id",
+    ]
 
     private static let apiNames = [
         "career_subscription_contexts": "api_subscription_contexts",

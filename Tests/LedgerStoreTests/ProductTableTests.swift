@@ -24,8 +24,11 @@ struct ProductTableTests {
         ("career_usage_steps", "api_usage_steps", []),
     ]
 
-    /// What only Career sells.
-    private static let ofCareer: Set<String> = ["top_up_below"]
+    /// What is sold to users alone: automatic top-ups, and plans by the year.
+    private static let ofCareer: Set<String> = [
+        "top_up_below", "year_invoice_id", "year_start", "year_end", "year_plan_id",
+        "year_withheld", "year_told_id",
+    ]
 
     private func columns(
         _ table: String, _ database: any Database
