@@ -173,22 +173,32 @@ def test_our_own_tokens_have_no_leeway(service):
     assert service.call("GET", "/auth/me", headers=bearer(exp=now - 1)).status == 401
 
 
-@pytest.mark.parametrize("kind,written,used,status", [
+ALGORITHMS = [
     ("EdDSA", written, used, 200) for written in ("-", "EdDSA", "Ed25519")
     for used in ("EdDSA", "Ed25519")] + [
     ("EdDSA", "Ed448", "EdDSA", 401), ("EdDSA", "ES256", "EdDSA", 401),
     ("RS256", "-", "RS256", 200), ("RS256", "RS256", "RS256", 200),
     ("RS256", "RS512", "RS256", 401), ("RS256", "-", "PS256", 401),
     ("ES256", "-", "ES256", 200), ("ES256", "ES256", "ES256", 200),
-    ("ES256", "-", "EdDSA", 401), ("EdDSA", "-", "Ed448", 401)])
-def test_an_algorithm_has_the_names_of_rfc_9864_and_those_before(
-        tmp_path, kind, written, used, status):
-    key = Key(kind, alg=written)
-    service = serve(tmp_path, key.document)
-    answer = me(service, key.token(algorithm=used))
-    # A set with no usable key is none: the provider is asked again.
-    assert answer.status == status or status == 401 and answer.status == 503
+    ("ES256", "-", "EdDSA", 401), ("EdDSA", "-", "Ed448", 401)]
+
+
+@pytest.fixture(scope="module")
+def differently_written(tmp_path_factory):
+    """A service that has keys of every kind, written in every way."""
+    keys = {(kind, written): Key(kind, alg=written) for kind, written, _, _ in ALGORITHMS}
+    service = serve(
+        tmp_path_factory.mktemp("written"), *(key.document for key in keys.values()))
+    service.keys = keys
+    yield service
     service.stop()
+
+
+@pytest.mark.parametrize("kind,written,used,status", ALGORITHMS)
+def test_an_algorithm_has_the_names_of_rfc_9864_and_those_before(
+        differently_written, kind, written, used, status):
+    key = differently_written.keys[kind, written]
+    assert me(differently_written, key.token(algorithm=used)).status == status
 
 
 @functools.cache
@@ -228,17 +238,25 @@ def usable():
     return Key("RS256"), Key("RS256")
 
 
-@pytest.mark.parametrize("case", unusable())
-def test_an_unusable_key_takes_no_provider_down(tmp_path, case):
-    """Nor the keys that stand before it and after it."""
-    (before, after), bad = usable(), unusable()[case]
-    service = serve(tmp_path, before.document, bad, after.document)
-    for key in (before, after):
-        assert me(service, key.token()).status == 200
-        # A token that names the unusable one is refused, and nothing worse.
-        if isinstance(bad, dict) and isinstance(bad.get("kid"), str):
-            assert me(service, key.token(header={"kid": bad["kid"]})).status == 401
+def harm(folder, *keys):
+    """What is not as it must be with these keys in the set: a token of the key that stands before
+    them, and of the one after them, is taken; one that names a key of these is refused."""
+    before, after = usable()
+    service = serve(folder, before.document, *keys, after.document)
+    heads = [{}, *({"kid": key["kid"]} for key in keys
+                   if isinstance(key, dict) and isinstance(key.get("kid"), str))]
+    found = [(head, status) for key in (before, after) for head in heads
+             if (status := me(service, key.token(header=head)).status) != (401 if head else 200)]
     service.stop()
+    return found
+
+
+def test_an_unusable_key_takes_no_provider_down(tmp_path):
+    """All in one set, each of a name of its own; if something is wrong, each is asked alone."""
+    keys = {case: {**key, "kid": case} if isinstance(key, dict) and isinstance(key.get("kid"), str)
+            else key for case, key in unusable().items()}
+    together = harm(tmp_path, *keys.values())
+    assert not together, {case: harm(tmp_path, key) for case, key in keys.items()}
 
 
 def test_odd_key_sets_have_their_good_key_all_the_same(tmp_path):
@@ -258,6 +276,24 @@ def test_odd_key_sets_have_their_good_key_all_the_same(tmp_path):
         service.stop()
 
 
+@pytest.fixture(scope="module")
+def with_claim(tmp_path_factory):
+    """A service of two audiences that reads them from this claim."""
+    made = {}
+
+    def of(claim):
+        if claim not in made:
+            more = {"AUTH_AUDIENCE_CLAIM": claim} if claim else {}
+            made[claim] = serve(
+                tmp_path_factory.mktemp("claim"), KEY.document,
+                AUTH_AUDIENCE="https://app.example.test, client-2", **more)
+        return made[claim]
+
+    yield of
+    for service in made.values():
+        service.stop()
+
+
 @pytest.mark.parametrize("claim,claims,status", [
     # Clerk's session tokens name the front end, Amazon Cognito's access tokens the client.
     ("azp", {"aud": "-", "azp": "https://app.example.test"}, 200),
@@ -274,12 +310,8 @@ def test_odd_key_sets_have_their_good_key_all_the_same(tmp_path):
     (None, {"aud": "client-2"}, 200), (None, {"aud": "https://app.example.test"}, 200),
     (None, {"aud": "client-2,https://app.example.test"}, 401)])
 def test_a_provider_that_puts_no_aud_into_its_tokens_has_a_setting(
-        tmp_path, claim, claims, status):
-    more = {"AUTH_AUDIENCE_CLAIM": claim} if claim else {}
-    service = serve(
-        tmp_path, KEY.document, AUTH_AUDIENCE="https://app.example.test, client-2", **more)
-    assert me(service, KEY.token(**claims)).status == status
-    service.stop()
+        with_claim, claim, claims, status):
+    assert me(with_claim(claim), KEY.token(**claims)).status == status
 
 
 def test_a_claim_that_cannot_name_an_audience_stops_the_start(tmp_path):
