@@ -18,7 +18,15 @@ extension LedgerTables {
         var testWindows: [[SQLValue]] = []
         for (user, entry) in batch.entries {
             guard let account = entry.account else { continue }
-            guard let before = loaded.entries[user]?.account else {
+            let known = loaded.entries[user]?.account
+            // Of a new account too, whose row is inserted without them.
+            if account.context.brakes != known?.context.brakes {
+                brakes.append(SpendingRow.update(account))
+            }
+            if account.context.topUpBelow != known?.context.topUpBelow {
+                marks.append([.credits(account.context.topUpBelow), .uuid(user)])
+            }
+            guard let before = known else {
                 newAccounts.append((account, entry.user))
                 continue
             }
@@ -33,12 +41,6 @@ extension LedgerTables {
                 contexts.append(update(account, entry.user))
             } else if account.context != before.context {
                 counters.append(count(account))
-            }
-            if account.context.brakes != before.context.brakes {
-                brakes.append(SpendingRow.update(account))
-            }
-            if account.context.topUpBelow != before.context.topUpBelow {
-                marks.append([.credits(account.context.topUpBelow), .uuid(user)])
             }
             if account.context.testWindows != before.context.testWindows {
                 testWindows += [TestWindowsRow.update(account)].compactMap { $0 }

@@ -186,25 +186,25 @@ struct StoredRowsChecker {
         try checkEndedFamilies(stored)
     }
 
-    /// What a call that has ended has lent is what its children had taken for good by then: all
-    /// that they held, if they ran on. Of two that ended at one instant either may be first.
+    /// What a call that was committed has lent is what its children had taken for good by then: all
+    /// that they held, if they ran on. Of two that ended at one instant either may be first; what
+    /// has lapsed ended later if a commit of it was accepted and withdrawn.
     private func checkEndedFamilies(_ stored: StoredUser) throws {
-        func end(_ log: UsageLog) -> Timestamp? {
-            log.status == .expired || log.isLate ? log.expiresAt : log.committedAt
-        }
         let children = Dictionary(grouping: stored.logs.filter { $0.parentID != nil }) {
             $0.parentID
         }
-        for log in stored.logs where log.status != .pending && children[log.id] != nil {
+        for log in stored.logs where log.status == .success || log.status == .failed {
+            guard let own = children[log.id], let last = log.committedAt, !log.isLate else {
+                continue
+            }
             var (least, most) = (Int64(0), Int64(0))
-            for child in children[log.id] ?? [] {
+            for child in own {
                 let kept = (child.creditsCharged?.micros ?? 0) + child.creditsLent.micros
-                let isRunning = child.status == .pending
-                guard let last = end(log), let first = isRunning ? last : end(child) else {
-                    continue
-                }
-                least += isRunning || first > last ? child.creditsReserved.micros : kept
-                most += isRunning || first >= last ? child.creditsReserved.micros : kept
+                let hasLapsed = child.status == .expired || child.isLate
+                let end = hasLapsed ? child.expiresAt : child.committedAt
+                let isRunning = child.status == .pending || (end ?? last) > last
+                least += isRunning ? child.creditsReserved.micros : kept
+                most += isRunning || hasLapsed || end == last ? child.creditsReserved.micros : kept
             }
             guard least <= log.creditsLent.micros, log.creditsLent.micros <= most else {
                 throw Disagreement(kind: "invariant: lent at the end", detail: "\(log)")

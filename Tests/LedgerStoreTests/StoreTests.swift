@@ -67,6 +67,31 @@ struct StoreTests {
         }
     }
 
+    @Test("Limits and a mark that are set in the batch in which an account is made are kept")
+    func limitsOfNew() async throws {
+        try await Store.run { store in
+            let user = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1))
+            try await store.database.insertUser(user, at: start)
+            let rules = try rules
+            let new = ActivateFreeSubscription(userID: user, subscriptionID: user, former: nil)
+            let limits = SpendingLimits(daily: Credits(decimal: "2"), monthly: nil, alertAt: [50])
+            let limit = SetSpendingLimits(userID: user, limits: limits)
+            let mark = SetTopUpMark(userID: user, below: Credits(decimal: "1"))
+            try store.database.writeBlocking { connection in
+                try DirectLedger.carryOut(
+                    [new, limit, mark], of: Store.source, in: connection, clock: start
+                ) { batch in
+                    _ = try batch.apply(new, rules, clock: start)
+                    _ = try batch.apply(limit, rules, clock: start)
+                    _ = try batch.apply(mark, rules, clock: start)
+                }
+            }
+            let context = try await store.entry(of: user)?.account?.context
+            #expect(context?.brakes?.limits == limits)
+            #expect(context?.topUpBelow?.decimal == "1.00")
+        }
+    }
+
     @Test("Who is no user gets neither an account nor a log, whatever is asked for them")
     func nobody() async throws {
         try await Store.run { store in

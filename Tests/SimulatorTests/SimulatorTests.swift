@@ -48,9 +48,11 @@ struct SimulatorTests {
         }
     }
 
-    /// A commit whose answer was lost, and two whose process has a clock that is behind.
+    /// A commit whose answer was lost, two whose process has a clock that is behind, and limits
+    /// that are set in the batch in which the account is made.
     @Test(
-        "In runs that once failed on the database's store", arguments: [UInt64(4205), 5125, 6874],
+        "In runs that once failed on the database's store",
+        arguments: [UInt64(4205), 5125, 6874, 943_639_685],
         [Engine.sqlite, .postgresql])
     func mendedSeeds(seed: UInt64, engine: Engine) async throws {
         try await engine.withEngine { makeEngine in

@@ -32,8 +32,9 @@ enum FamilyChecks {
             WHERE (s.id IS NOT NULL OR p.credits_lent <> 0)
                 AND (p.status <> 'PENDING' AND (p.credits_lent NOT BETWEEN coalesce(s.credits, 0)
                             AND coalesce(s.most, 0)
-                        OR p.credits_lent NOT BETWEEN coalesce(s.at_least, 0)
-                            AND coalesce(s.at_most, 0) AND \(AuditSQL.neverReset))
+                        OR p.status <> 'EXPIRED' AND p.is_late = 0
+                            AND p.credits_lent NOT BETWEEN coalesce(s.at_least, 0)
+                                AND coalesce(s.at_most, 0) AND \(AuditSQL.neverReset))
                     OR p.credits_lent <> coalesce(s.credits, 0) AND p.status = 'PENDING')
             """
         },
@@ -48,25 +49,19 @@ enum FamilyChecks {
 
     private static let kept = "\(UsageLogRow.charged("l")) + l.credits_lent"
 
-    /// When a call's hold ended.
-    private static func end(of log: String) -> String {
-        """
-        (CASE WHEN \(log).status = 'EXPIRED' OR \(log).is_late = 1 THEN \(log).expires_at
-            ELSE \(log).committed_at END)
-        """
-    }
-
-    /// What a child, `l`, had taken for good when its parent, `q`, ended: all that it held if it
-    /// ran on. Of two that ended at one instant either may have been first, and what has lapsed may
-    /// have been noticed after its parent's end.
+    /// What a child, `l`, had taken for good when its parent, `q`, was committed: all that it held
+    /// if it ran on. Of two that ended at one instant either may have been first. What has lapsed
+    /// ended no earlier than that, and later if a commit of it was accepted and withdrawn.
     private static let atLeast = """
-        (CASE WHEN l.status = 'PENDING' OR \(end(of: "l")) > \(end(of: "q"))
+        (CASE WHEN l.status = 'PENDING' OR q.committed_at <
+                CASE WHEN l.status = 'EXPIRED' OR l.is_late = 1 THEN l.expires_at
+                    ELSE l.committed_at END
             THEN l.credits_reserved ELSE \(kept) END)
         """
 
     private static let atMost = """
         (CASE WHEN l.status IN ('SUCCESS', 'FAILED') AND l.is_late = 0
-                AND \(end(of: "l")) < \(end(of: "q"))
+                AND l.committed_at < q.committed_at
             THEN \(kept) ELSE l.credits_reserved END)
         """
 }
