@@ -61,7 +61,7 @@ package struct BillingMails: Sendable {
         case .upgraded: .planUpgraded(plan, account)
         case .cancellationRequested:
             .planCanceled(
-                plan, endsAt: account.subscription.cancelAt ?? account.context.period.end)
+                plan, endsAt: account.subscription.cancelAt ?? account.context.paidUntil)
         case .ended: .planEnded(plan)
         case .revoked: .paymentReturned(plan)
         case .returnedInPart: .paymentReturnedInPart(plan, account)

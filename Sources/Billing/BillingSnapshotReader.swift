@@ -252,8 +252,9 @@ private struct PaidLines {
         if periods[same].end < period.end { periods[same] = period }
     }
 
+    /// Those that began last: a month may take the place of a year that would end later.
     func latest(_ count: Int) -> [Period] {
-        Array(periods.sorted { ($0.end, $0.start) < ($1.end, $1.start) }.suffix(count))
+        Array(periods.sorted { ($0.start, $0.end) < ($1.start, $1.end) }.suffix(count))
     }
 }
 

@@ -22,7 +22,7 @@ package struct SpokenPrice: Sendable {
         guard let price = item?.price, let money = price.money?.times(item?.quantity ?? 1) else {
             return plan.spokenPrice
         }
-        if money == plan.price && price.isMonthly { return plan.spokenPrice }
+        if money == plan.price && price.isPaid(each: plan.interval) { return plan.spokenPrice }
         let count = price.intervalCount ?? 1
         let interval = price.interval ?? "month"
         return "\(money.spoken) / " + (count == 1 ? interval : "\(count) \(interval)s")
@@ -31,7 +31,9 @@ package struct SpokenPrice: Sendable {
 
 extension Plan {
     /// The catalog's words if they name the plan's price, else the price itself.
-    package var spokenPrice: String { namesItsPrice ? displayPrice : "\(price.spoken) / month" }
+    package var spokenPrice: String {
+        namesItsPrice ? displayPrice : "\(price.spoken) / \(interval.rawValue)"
+    }
 
     /// Whether a number in `display_price` is the price, e.g. 20 in `$20 / month`. A text without a
     /// number, such as `Free`, names a price of nothing.

@@ -67,14 +67,14 @@ public struct StripePrices: Sendable {
 }
 
 extension StripePrice {
-    /// Whether it costs a month what the catalog says.
+    /// Whether it costs, each interval of the plan, what the catalog says.
     package func sells(_ plan: Plan) -> Bool {
-        money == plan.price && isMonthly
+        money == plan.price && isPaid(each: plan.interval)
     }
 
     /// Whether it costs a month what a seat of the plan costs.
     package func sellsSeat(of plan: Plan) -> Bool {
-        money == plan.seats?.price && isMonthly
+        money == plan.seats?.price && isPaid(each: .month)
     }
 
     /// Whether it costs once what the catalog says.
@@ -83,7 +83,9 @@ extension StripePrice {
     /// `nil` for a price that is no whole number of its currency's unit, or has tiers.
     package var money: Money? { unitAmount.flatMap { Money(amount: $0, currency: currency) } }
 
-    var isMonthly: Bool { interval == "month" && intervalCount == 1 }
+    func isPaid(each interval: Plan.Interval) -> Bool {
+        self.interval == interval.rawValue && intervalCount == 1
+    }
 }
 
 /// A plan or a pack is sold here that Stripe has no price for, or one of another amount:

@@ -86,8 +86,10 @@ extension StripeMirror {
         if let quantity = item.quantity, quantity != 1 {
             oddities.append("has the quantity \(quantity): its plan is granted once")
         }
+        let catalog = try await reader.prices.catalog.current(in: reader.database)
+        let plan = reading.snapshot.planID.flatMap { catalog.plan($0) }
         if let interval = item.price.interval,
-            interval != "month" || item.price.intervalCount ?? 1 != 1
+            !item.price.isPaid(each: plan?.interval ?? .month)
         {
             oddities.append(
                 "is billed every \(item.price.intervalCount ?? 1) \(interval): its plan is granted "

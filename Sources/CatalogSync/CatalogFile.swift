@@ -19,7 +19,9 @@ public enum CatalogFile {
                 description: reader.text(plan, "description"),
                 price: reader.price(plan),
                 displayPrice: reader.text(plan, "display_price"),
-                kind: reader.kind(plan, "type"), trialDays: reader.integer(plan, "trial_days"),
+                kind: reader.kind(plan, "type"),
+                interval: reader.optional(plan, "interval") { $2.interval($0, $1) } ?? .month,
+                trialDays: reader.integer(plan, "trial_days"),
                 isActive: reader.bool(plan, "is_active"), rank: reader.integer(plan, "rank"),
                 features: reader.list(plan, "features") { feature, reader in
                     PlanFeature(
@@ -83,6 +85,12 @@ private struct CatalogReader {
     mutating func kind(_ json: JSONValue, _ name: String) -> Plan.Kind {
         value(json, name, "free or paid", or: .free) {
             $0.string.flatMap { Plan.Kind(rawValue: $0) }
+        }
+    }
+
+    mutating func interval(_ json: JSONValue, _ name: String) -> Plan.Interval {
+        value(json, name, "month or year", or: .month) {
+            $0.string.flatMap { Plan.Interval(rawValue: $0) }
         }
     }
 

@@ -144,6 +144,10 @@ public struct CatalogSync: Sendable {
             guard plan.product == before.product else {
                 return "plan \(plan.name) must stay a plan of \(before.product)"
             }
+            guard plan.interval == before.interval else {
+                return "plan \(plan.name) must stay one by the \(before.interval): "
+                    + "another interval needs another plan"
+            }
             let kept = [
                 (before.lookupKey, plan.lookupKey),
                 (before.seats?.lookupKey, plan.seats?.lookupKey),

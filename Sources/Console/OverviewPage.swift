@@ -62,8 +62,8 @@ struct OverviewPage: ConsolePage {
     private func money(_ counts: [Standings.Count], _ catalog: Catalog) -> ConsoleSection {
         var monthly: [Currency: Int64] = [:]
         for count in counts where count.isLinked && count.status == .active {
-            guard let price = catalog.plan(count.planID)?.price else { continue }
-            monthly[price.currency, default: 0] += price.amount * count.users
+            guard let plan = catalog.plan(count.planID) else { continue }
+            monthly[plan.price.currency, default: 0] += plan.monthly(of: count.users)
         }
         let revenue = monthly.sorted { $0.key.code < $1.key.code }.compactMap {
             Money(amount: $0.value, currency: $0.key)?.spoken

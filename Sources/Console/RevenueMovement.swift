@@ -59,12 +59,12 @@ struct RevenueMovement: Sendable {
         sums[kind] = sum
     }
 
-    /// What it brings in a month; `nil` if it brings nothing.
+    /// What it brings in a month, of a year's price a twelfth; `nil` if it brings nothing.
     static func monthly(_ standing: PlanMovement.Standing?, _ catalog: Catalog) -> Money? {
         guard let standing, standing.isLinked, standing.status == .active,
-            let price = catalog.plan(standing.planID)?.price, price.amount > 0
+            let plan = catalog.plan(standing.planID), plan.price.amount > 0
         else { return nil }
-        return price
+        return Money(amount: plan.monthly(of: 1), currency: plan.price.currency)
     }
 
     var total: [Currency: Int64] {

@@ -38,6 +38,8 @@ public struct CareerSubscriptionContext: Sendable, Hashable {
     public internal(set) var topUpBelow: Credits?
     /// `nil` for an account that is not called by key.
     public internal(set) var testWindows: TestWindows?
+    /// The year that the running period is a month of; `nil` for most, which pay by the month.
+    public internal(set) var year: PaidYear?
     /// The latest instant at which something was decided here; time never runs backwards for an
     /// account, whatever the clocks of the processes do.
     public internal(set) var decidedAt: Timestamp
@@ -178,7 +180,8 @@ public struct Account: Sendable, Hashable {
 
     /// Starts a period with the plan's grant, less what is owed. What the period before had left
     /// becomes a grant as far as `rollover` says, and is gone beyond that; what its reservations
-    /// hold is its own affair. What is overdue must have been expired.
+    /// hold is its own affair. A month of a paid year has what went back of the year's money taken
+    /// of it. What is overdue must have been expired.
     mutating func start(
         _ period: BillingPeriod, on plan: Plan, cause: String, rolling rollover: Rollover? = nil,
         at now: Timestamp
@@ -191,8 +194,12 @@ public struct Account: Sendable, Hashable {
         context.used = .zero
         context.reserved = .zero
         let granted = grant(.plan, plan.pricing.creditsAllocation, cause: cause, at: now)
-        let lines = [forfeited, granted].compactMap { $0 }
-        let paidOff = min(context.owed, granted.credits)
+        var lines = [forfeited, granted].compactMap { $0 }
+        let withheld = min(context.year?.withheld ?? .zero, granted.credits)
+        if withheld > .zero, let year = context.year {
+            lines.append(grant(.revocation, -withheld, cause: year.invoiceID, at: now))
+        }
+        let paidOff = min(context.owed, granted.credits - withheld)
         guard paidOff > .zero else { return lines }
         context.owed -= paidOff
         return lines + [grant(.revocation, -paidOff, cause: CreditGrant.debt, at: now)]

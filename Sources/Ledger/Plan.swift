@@ -10,14 +10,24 @@ public struct Plan: Sendable, Hashable {
 
     public let id: UUID
     public let product: Product
+    /// How long one payment lasts. Credits are granted by the month either way.
+    public enum Interval: String, Sendable, Hashable, CaseIterable {
+        case month
+        case year
+
+        /// Calendar months.
+        public var months: Int64 { self == .year ? 12 : 1 }
+    }
+
     /// Unique among the product's plans.
     public let name: String
     public let description: String
-    /// The price a month.
+    /// The price of an interval.
     public let price: Money
     /// The price as a person reads it, e.g. `$20 / month`.
     public let displayPrice: String
     public let kind: Kind
+    public let interval: Interval
     public let trialDays: Int64
     public let isActive: Bool
     /// The order of plans: an upgrade goes to a higher rank.
@@ -32,7 +42,7 @@ public struct Plan: Sendable, Hashable {
     public init(
         id: UUID, product: Product = .career, name: String, description: String, price: Money,
         displayPrice: String,
-        kind: Kind, trialDays: Int64, isActive: Bool, rank: Int64,
+        kind: Kind, interval: Interval = .month, trialDays: Int64, isActive: Bool, rank: Int64,
         features: [PlanFeature], lookupKey: String?, pricing: PlanPricingRule,
         seats: SeatTerms? = nil
     ) {
@@ -43,6 +53,7 @@ public struct Plan: Sendable, Hashable {
         self.price = price
         self.displayPrice = displayPrice
         self.kind = kind
+        self.interval = interval
         self.trialDays = trialDays
         self.isActive = isActive
         self.rank = rank
@@ -56,6 +67,18 @@ public struct Plan: Sendable, Hashable {
 extension Plan {
     /// Where Stripe's prices of the plan and of a seat of it are found.
     public var lookupKeys: [String] { [lookupKey, seats?.lookupKey].compactMap { $0 } }
+
+    /// What so many subscriptions bring in a month, in the currency's minor unit, rounded down.
+    package func monthly(of subscriptions: Int64) -> Int64 {
+        price.amount * subscriptions / interval.months
+    }
+
+    /// Free months are counted from the account's start, and seats are sold by the month.
+    fileprivate var intervalFlaw: String? {
+        guard interval == .year else { return nil }
+        if kind == .free { return "\(name): a free plan's interval must be month" }
+        return product.sellsSeats ? "\(name): \(product) has plans by the month alone" : nil
+    }
 }
 
 /// A line of what a plan offers, for the page that sells it. No rule reads it.
@@ -76,7 +99,7 @@ public struct PlanFeature: Sendable, Hashable {
 /// What a plan grants and charges.
 public struct PlanPricingRule: Sendable, Hashable {
     public let multiplier: Multiplier
-    /// Granted at the start of each period.
+    /// Granted at the start of each period, of a year's plan at the start of each month.
     public let creditsAllocation: Credits
     /// Reservations in a UTC calendar minute; `nil` is unlimited.
     public let rateLimitPerMinute: Int64?
@@ -152,6 +175,7 @@ public struct Catalog: Sendable {
             flaws.append("\(what) must be unique")
         }
         flaws += plans.compactMap { SeatTerms.flaw(of: $0) }
+        flaws += plans.compactMap(\.intervalFlaw)
         flaws += Self.strangers(to: product, plans, features, packs)
         flaws += Self.flawedPrices(of: features, on: plans)
         guard flaws.isEmpty, let freePlan = free.first else { throw CatalogError(flaws: flaws) }

@@ -55,6 +55,7 @@ extension Account {
     /// The end of the `count`-th period, `first` being the first one.
     private func end(of count: Int64, from first: BillingPeriod) -> Timestamp {
         guard count > 1 else { return first.end }
+        if let year = context.year { return year.end(of: count, from: first) }
         guard first.source == .free else {
             let months = min(count * Self.months(of: first), Self.maximumPeriods)
             return max(first.end, first.start.adding(months: months))

@@ -2,11 +2,12 @@
 public enum PlanMove: Sendable, Hashable, CaseIterable {
     /// To a higher rank: at once, prorated and charged.
     case upgrade
-    /// To a lower rank: at the end of what is paid, at no charge.
+    /// To a lower rank, or from a year to the month: at the end of what is paid, at no charge.
     case downgrade
 
     public init(from plan: Plan, to new: Plan) {
-        self = new.rank < plan.rank ? .downgrade : .upgrade
+        let isShorter = new.interval.months < plan.interval.months
+        self = new.rank < plan.rank || isShorter ? .downgrade : .upgrade
     }
 }
 

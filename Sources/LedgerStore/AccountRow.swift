@@ -22,7 +22,8 @@ enum AccountRow {
             period_anchor, credits_allocated, credits_used, credits_reserved, credits_owed,
             former_credits_left, minute_started_at, minute_count, day_started_at, day_count,
             earliest_expiry, open_grants, decided_at,
-            \(t.hasKeys ? TestWindowsRow.columns : "top_up_below"), \(SpendingRow.columns)
+            \(t.hasKeys ? TestWindowsRow.columns : "top_up_below, " + YearRow.columns),
+            \(SpendingRow.columns)
         FROM \(t.contexts) WHERE \(t.holder) = ?
         """
     }
@@ -104,6 +105,7 @@ enum AccountRow {
             context.keepTestWindows(try TestWindowsRow.read(&reader))
         } else {
             context.keepTopUpMark(try reader.optionalCredits())
+            context.keepYear(try YearRow.read(&reader))
         }
         context.keepBrakes(try SpendingRow.read(&reader))
         return LedgerBatch.Entry(

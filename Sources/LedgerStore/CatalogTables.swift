@@ -67,7 +67,8 @@ package enum CatalogTables {
                 p.type, p.trial_days, p.is_active, p.rank, p.features, p.lookup_key,
                 r.multiplier, r.credits_allocation, r.rate_limit_per_minute,
                 r.rate_limit_per_day, r.rollover_max_credits, r.rollover_periods,
-                p.product, p.seat_price_minor, p.min_seats, p.max_seats, p.seat_lookup_key
+                p.product, p.seat_price_minor, p.min_seats, p.max_seats, p.seat_lookup_key,
+                p.billing_interval
             FROM plans p JOIN plan_pricing_rules r ON r.plan_id = p.id
             """
         ).map(PlanRow.read)

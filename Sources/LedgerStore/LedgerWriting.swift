@@ -16,6 +16,7 @@ extension LedgerTables {
         var brakes: [[SQLValue]] = []
         var marks: [[SQLValue]] = []
         var testWindows: [[SQLValue]] = []
+        var years: [[SQLValue]] = []
         for (user, entry) in batch.entries {
             guard let account = entry.account else { continue }
             let known = loaded.entries[user]?.account
@@ -45,6 +46,7 @@ extension LedgerTables {
             if account.context.testWindows != before.context.testWindows {
                 testWindows += [TestWindowsRow.update(account)].compactMap { $0 }
             }
+            if account.context.year != before.context.year { years.append(YearRow.update(account)) }
         }
         for (account, standing) in newAccounts {
             try insert(account, standing, of: t, to: connection)
@@ -60,6 +62,7 @@ extension LedgerTables {
             try connection.enqueueMany(TestWindowsRow.update, testWindows)
         }
         if !marks.isEmpty { try connection.enqueueMany(updateTopUpMark, marks) }
+        if !years.isEmpty { try connection.enqueueMany(YearRow.update, years) }
         try writeLogs(batch, over: loaded, of: t, to: connection)
         try StandaloneGrantRow.write(batch, over: loaded, of: t, to: connection)
         try DrawRow.write(batch, over: loaded, of: t, to: connection)

@@ -95,6 +95,7 @@ package struct MirroredAccount: Sendable {
     package let cancelAt: Timestamp?
     package let scheduled: ScheduledPlan?
     package let periodStart: Timestamp
+    /// Of a month of a year that is paid for, the year's.
     package let periodEnd: Timestamp
     package let isPeriodPaid: Bool
 
@@ -125,7 +126,7 @@ package struct MirroredAccount: Sendable {
             """
             SELECT s.user_id, s.stripe_customer_id, s.stripe_subscription_id, s.plan_id, s.status,
                 s.cancel_at_period_end, s.cancel_at, s.scheduled_plan_id, s.scheduled_at,
-                c.period_start, c.period_end, c.period_source
+                c.period_start, coalesce(c.year_end, c.period_end), c.period_source
             FROM subscriptions s
             JOIN career_subscription_contexts c ON c.subscription_id = s.id
             WHERE s.stripe_customer_id IS NOT NULL AND \(filter)

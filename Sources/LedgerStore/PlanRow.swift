@@ -37,11 +37,13 @@ enum PlanRow {
             rateLimitPerMinute: reader.optionalCount(), rateLimitPerDay: reader.optionalCount(),
             rollover: rollover(&reader))
         let product = try reader.oneOf(Product.self)
+        let seats = try seats(&reader, price.currency)
         return try Plan(
             id: id, product: product, name: name(storedName, of: product),
             description: description, price: price, displayPrice: displayPrice, kind: kind,
-            trialDays: trialDays, isActive: isActive, rank: rank, features: features,
-            lookupKey: lookupKey, pricing: pricing, seats: seats(&reader, price.currency))
+            interval: reader.oneOf(Plan.Interval.self), trialDays: trialDays, isActive: isActive,
+            rank: rank, features: features,
+            lookupKey: lookupKey, pricing: pricing, seats: seats)
     }
 
     /// - Parameter currency: the plan's own.
@@ -89,8 +91,8 @@ enum PlanRow {
             """
             INSERT INTO plans (id, name, description, price_minor, currency, display_price, type,
                 trial_days, is_active, rank, features, lookup_key, updated_at, product,
-                seat_price_minor, min_seats, max_seats, seat_lookup_key)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                seat_price_minor, min_seats, max_seats, seat_lookup_key, billing_interval)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET name = excluded.name,
                 description = excluded.description, price_minor = excluded.price_minor,
                 currency = excluded.currency, display_price = excluded.display_price,
@@ -99,7 +101,8 @@ enum PlanRow {
                 features = excluded.features, lookup_key = excluded.lookup_key,
                 updated_at = excluded.updated_at, seat_price_minor = excluded.seat_price_minor,
                 min_seats = excluded.min_seats, max_seats = excluded.max_seats,
-                seat_lookup_key = excluded.seat_lookup_key
+                seat_lookup_key = excluded.seat_lookup_key,
+                billing_interval = excluded.billing_interval
             """,
             [
                 .uuid(plan.id), .text(storedName(plan.name, of: plan.product)),
@@ -111,6 +114,7 @@ enum PlanRow {
                 .text(plan.lookupKey), .time(now), .text(plan.product.rawValue),
                 .integer(plan.seats?.price.amount), .integer(plan.seats?.minimum),
                 .integer(plan.seats?.maximum), .text(plan.seats?.lookupKey),
+                .text(plan.interval.rawValue),
             ])
         try connection.execute(
             """

@@ -6,7 +6,7 @@ import Values
 package struct MailContent: Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case signUpCode, alreadyRegistered, passwordReset, passwordChanged
-        case planActivated, planUpgraded, planCanceled, planEnded, planScheduled
+        case planActivated, planUpgraded, planCanceled, planEnded, planScheduled, planRenews
         case paymentReturned
         case paymentReturnedInPart
         case paymentFailed, paymentNeedsAction, trialEnds
@@ -69,6 +69,8 @@ extension MailContent {
                 "credits": account.context.allocated.decimal,
                 "periodEnd": account.context.period.end.day,
                 "trialEnd": isTrial ? account.subscription.trialEnd?.day : nil,
+                "yearEnd": account.context.year?.end.day,
+                "isMonthly": isTrial || account.context.year != nil ? nil : "yes",
             ])
     }
 
@@ -83,6 +85,11 @@ extension MailContent {
 
     package static func planCanceled(_ plan: Plan, endsAt: Timestamp) -> MailContent {
         MailContent(.planCanceled, ["plan": plan.name, "periodEnd": endsAt.day])
+    }
+
+    /// - Parameter price: what is charged then, in words.
+    package static func planRenews(_ plan: Plan, price: String, at end: Timestamp) -> MailContent {
+        MailContent(.planRenews, ["plan": plan.name, "price": price, "periodEnd": end.day])
     }
 
     /// - Parameters:

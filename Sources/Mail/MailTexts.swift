@@ -79,7 +79,9 @@ extension MailText {
                 """),
         .planActivated: MailText(
             subject: "Your {{plan}} plan is active",
-            values: ["plan", "price", "credits", "periodEnd", "trialEnd"],
+            values: [
+                "plan", "price", "credits", "periodEnd", "trialEnd", "yearEnd", "isMonthly",
+            ],
             body: """
                 {{>greeting}}
 
@@ -89,9 +91,13 @@ extension MailText {
                 Your trial ends on {{trialEnd}}. Then {{price}} is charged, unless you cancel
                 before.
                 {{/trialEnd}}
-                {{^trialEnd}}
+                {{#yearEnd}}
+                New credits come each month. The year that you have paid for ends on {{yearEnd}};
+                then {{price}} is charged, unless you cancel before.
+                {{/yearEnd}}
+                {{#isMonthly}}
                 Then the plan renews with new credits, unless you cancel before.
-                {{/trialEnd}}
+                {{/isMonthly}}
                 """),
         .planUpgraded: MailText(
             subject: "You are now on {{plan}}",
@@ -124,6 +130,17 @@ extension MailText {
                 nothing is charged.
 
                 If you change your mind, take the change back before that day.
+                """),
+        .planRenews: MailText(
+            subject: "Your plan renews on {{periodEnd}}",
+            values: ["plan", "price", "periodEnd"],
+            body: """
+                {{>greeting}}
+
+                The year of {{plan}} that you have paid for ends on {{periodEnd}}. Then it renews,
+                and {{price}} is charged.
+
+                If you do not want that, cancel the plan before that day: you keep it until then.
                 """),
         .planEnded: MailText(
             subject: "Your paid plan has ended",

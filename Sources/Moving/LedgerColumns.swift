@@ -5,6 +5,11 @@ extension PortableTable {
         .time("limits_counted_at"), .credits("day_captured"), .credits("month_captured"),
         .credits("held_in_all"), .credits("top_up_below"),
     ]
+    /// The year that an account's period is a month of.
+    static let yearColumns: [Column] = [
+        .text("year_invoice_id"), .time("year_start"), .time("year_end"), .uuid("year_plan_id"),
+        .credits("year_withheld"), .text("year_told_id"),
+    ]
     /// What an account could spend before and after a call.
     static let balanceColumns: [Column] = [.credits("balance_before"), .credits("balance_after")]
     /// Out of whose hold a call's was taken, what it has lent itself and what it took beyond.

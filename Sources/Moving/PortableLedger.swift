@@ -28,7 +28,7 @@ extension PortableTable {
                 .credits("former_credits_left"), .time("minute_started_at"), .count("minute_count"),
                 .time("day_started_at"), .count("day_count"), .time("earliest_expiry"),
                 .count("open_grants"), .time("decided_at"),
-            ] + limitColumns),
+            ] + limitColumns + yearColumns),
         PortableTable(
             "credit_grants", key: "user_id", "period_number", "kind", "cause",
             columns: [

@@ -126,7 +126,7 @@ extension PortableTable {
                 .flag("is_active"), .number("rank", in: CatalogTables.integers), .text("features"),
                 .text("lookup_key"), .time("updated_at"), .text("product"),
                 .count("seat_price_minor"), .count("min_seats"), .count("max_seats"),
-                .text("seat_lookup_key"),
+                .text("seat_lookup_key"), .text("billing_interval"),
             ]),
         PortableTable(
             "plan_pricing_rules", key: "plan_id",

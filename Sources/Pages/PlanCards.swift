@@ -59,7 +59,7 @@ struct PlanCards: Sendable {
             plan: current, isBilled: subscription.stripeSubscriptionID != nil,
             status: subscription.status, cancelAtPeriodEnd: subscription.cancelAtPeriodEnd)
         switch standing.refusal(of: plan, by: nil) {
-        case nil where plan.rank < current.rank:
+        case nil where PlanMove(from: current, to: plan) == .downgrade:
             let page = plan.kind == .free ? "cancel" : "downgrade?plan_id=\(plan.id.text)"
             return [
                 "action": link(

@@ -193,7 +193,7 @@ struct CancelPage: FormPage {
             words, "cancel", action: "/account/plan/cancel", back: "/account/plan")
         let end =
             account.subscription.trialEnd.flatMap { $0 > now ? $0 : nil }
-            ?? account.context.period.end
+            ?? account.context.paidUntil
         step.values = [
             "plan": plan.name, "when": Spoken(words: words, zone: visit.zone).day(end, now: now),
         ]

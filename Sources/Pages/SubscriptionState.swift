@@ -25,7 +25,7 @@ package struct SubscriptionState: Sendable {
     /// - Parameter grace: seconds that an unpaid period's remainder stays usable.
     package init(_ account: Account, now: Timestamp, grace: Int64) {
         let subscription = account.subscription
-        let end = account.context.period.end
+        let end = account.context.paidUntil
         let isBilled = subscription.stripeSubscriptionID != nil
         let ending = subscription.cancelAt ?? end
         let change = subscription.scheduled?.startsAt

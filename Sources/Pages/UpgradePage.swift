@@ -52,6 +52,7 @@ struct UpgradePage: MovePage {
         let isFree = preview.due.amount == 0
         let found = try await parts.career.subscription(of: visit.call.user().userID)
         let isTrial = found?.account.subscription.status == .trialing
+        let isNewYear = preview.currentPlan.interval != new.interval && !isTrial
         let until = Timestamp(seconds: preview.prorationDate + UpgradePreviews.lifetime) ?? now
         return [
             "plan_id": .string(new.id.text), "shown_at": .int(preview.prorationDate),
@@ -62,9 +63,12 @@ struct UpgradePage: MovePage {
                     ["price": new.price.spoken, "when": end])),
             "credits_html": .string(
                 words.html(
-                    "upgrade.credits.text", ["credits": new.pricing.creditsAllocation.spoken])),
+                    isNewYear ? "upgrade.credits.year" : "upgrade.credits.text",
+                    ["credits": new.pricing.creditsAllocation.spoken])),
             "explain_html": .string(
-                words.html("upgrade.explain", ["current": preview.currentPlan.name, "when": end])),
+                words.html(
+                    isNewYear ? "upgrade.explain.year" : "upgrade.explain",
+                    ["current": preview.currentPlan.name, "when": end])),
             "coupons": .array(
                 preview.discounts.map { .string($0.sentence(spoken, now: now)) }),
             "button_html": .string(

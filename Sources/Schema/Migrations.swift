@@ -46,6 +46,7 @@ public let migrations: [Migration] = [
     Migration("automatic top-ups", automaticTopUps),
     Migration("former buyers", formerBuyers),
     Migration("ledger of the API", apiLedger),
+    Migration("yearly plans", yearlyPlans),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

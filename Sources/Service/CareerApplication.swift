@@ -161,6 +161,9 @@ extension CareerApplication {
             PeriodicService(
                 "identity sweep", pause: IdentitySweeper.pause, logger: core.logger
             ) { [services] in try await services.sweepPeople() },
+            PeriodicService(
+                "renewals", pause: RenewalNotices.pause, logger: core.logger
+            ) { [services] in try await services.renewals.sweep() },
         ]
     }
 

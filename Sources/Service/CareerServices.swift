@@ -82,6 +82,12 @@ public struct CareerServices: Sendable {
             packs: reconciliation.packs, logger: core.logger)
     }
 
+    var renewals: RenewalNotices {
+        RenewalNotices(
+            stripe: prices.stripe, database: core.database, outbox: outbox, catalog: core.catalog,
+            clock: core.clock, logger: core.logger)
+    }
+
     public init(_ core: CareerCore, requests: RequestLog) async throws {
         let (database, clock, settings) = (core.database, core.clock, core.settings)
         let (broker, relay) = try Self.broker(core)

@@ -89,6 +89,7 @@ func clockAdvance(_ services: CareerServices) -> AdvanceClock? {
             }
             try await services.sweepLedgers()
             try await services.sweepPeople()
+            try await services.renewals.sweep()
         })
 }
 

@@ -33,7 +33,7 @@ extension StripeClient {
             form.add("product", new.productID)
             form.add("currency", new.currency)
             form.add("unit_amount", new.unitAmount)
-            if new.isMonthly { form.add("recurring[interval]", "month") }
+            form.add("recurring[interval]", new.interval)
             form.add("lookup_key", new.lookupKey)
             form.add("transfer_lookup_key", true)
             form.add("metadata", new.metadata)

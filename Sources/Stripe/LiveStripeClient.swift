@@ -211,6 +211,7 @@ extension StripePriceChange {
         form.add("proration_behavior", "always_invoice")
         form.add("payment_behavior", "pending_if_incomplete")
         form.add("proration_date", prorationDate)
+        if startsCycle { form.add("billing_cycle_anchor[type]", "now") }
         return form
     }
 
@@ -222,6 +223,7 @@ extension StripePriceChange {
         form.add("subscription_details[items][0][price]", priceID)
         form.add("subscription_details[proration_behavior]", "always_invoice")
         form.add("subscription_details[proration_date]", prorationDate)
+        if startsCycle { form.add("subscription_details[billing_cycle_anchor][type]", "now") }
         return form
     }
 }

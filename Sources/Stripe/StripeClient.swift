@@ -207,15 +207,15 @@ public struct NewStripePrice: Sendable, Equatable {
     public var unitAmount: Int64
     /// ISO 4217, lower case.
     public var currency: String
-    /// Paid each month; else once.
-    public var isMonthly: Bool
+    /// `month` or `year`; nil for what is paid once.
+    public var interval: String?
     public var metadata: [String: String]
 
     public init(
         productID: String, lookupKey: String, unitAmount: Int64, currency: String,
-        isMonthly: Bool = true, metadata: [String: String] = [:]
+        interval: String? = "month", metadata: [String: String] = [:]
     ) {
-        self.isMonthly = isMonthly
+        self.interval = interval
         self.productID = productID
         self.lookupKey = lookupKey
         self.unitAmount = unitAmount
@@ -272,11 +272,15 @@ public struct StripePriceChange: Sendable, Equatable {
     public var priceID: String
     /// Unix seconds. Preview and change must name the same instant to come to the same amount.
     public var prorationDate: Int64
+    /// Whether a new cycle begins at once: what is left of the old one is credited, and the first
+    /// interval of the price charged.
+    public var startsCycle: Bool
 
     public init(
         customerID: String, subscriptionID: String, itemID: String, priceID: String,
-        prorationDate: Int64
+        prorationDate: Int64, startsCycle: Bool = false
     ) {
+        self.startsCycle = startsCycle
         self.customerID = customerID
         self.subscriptionID = subscriptionID
         self.itemID = itemID

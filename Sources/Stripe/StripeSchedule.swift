@@ -35,6 +35,8 @@ public struct StripeSubscriptionSchedule: Sendable, Equatable {
         public var description: String?
         public var collectionMethod: String?
         public var hasAutomaticTax: Bool?
+        /// Whether the billing cycle begins anew with the phase.
+        public var startsCycle = false
     }
 
     public let id: String
@@ -98,7 +100,11 @@ extension StripeSubscriptionSchedule.Phase {
         description = try wire.optionalString("description")
         collectionMethod = try wire.optionalString("collection_method")
         hasAutomaticTax = try wire.optionalObject("automatic_tax")?.optionalBool("enabled")
+        startsCycle = try wire.optionalString("billing_cycle_anchor") == Self.atItsStart
     }
+
+    /// Stripe's word for a cycle that begins anew with a phase.
+    static let atItsStart = "phase_start"
 }
 
 /// What is to become of a subscription that has a schedule. After the last phase it goes on without
@@ -166,6 +172,7 @@ extension StripeSubscriptionSchedule.Phase {
         }
         form.add("\(name)[trial_end]", trialEnd)
         form.add("\(name)[proration_behavior]", "none")
+        if startsCycle { form.add("\(name)[billing_cycle_anchor]", Self.atItsStart) }
         form.add("\(name)[default_payment_method]", paymentMethodID)
         form.add("\(name)[description]", description)
         form.add("\(name)[collection_method]", collectionMethod)

@@ -90,12 +90,13 @@ extension StripePrices {
         let currency: String
         /// E.g. `20.00 usd`.
         let price: String
-        let isMonthly: Bool
+        /// In which it is paid again; `nil`: once.
+        let interval: Plan.Interval?
         let metadata: [String: String]
         let isSold: (_ by: StripePrice) -> Bool
 
         init(_ plan: Plan, key: String) {
-            (name, self.key, isMonthly) = (plan.name, key, true)
+            (name, self.key, interval) = (plan.name, key, plan.interval)
             (unitAmount, currency) = (plan.price.amount, plan.price.currency.code)
             price = plan.price.named
             metadata = [PlanOfPrice.metadataKey: plan.id.text]
@@ -105,7 +106,7 @@ extension StripePrices {
         /// `nil` for a plan whose seats nobody pays for.
         init?(seatOf plan: Plan) {
             guard let seats = plan.seats, let key = seats.lookupKey else { return nil }
-            (name, self.key, isMonthly) = ("\(plan.name), a seat", key, true)
+            (name, self.key, interval) = ("\(plan.name), a seat", key, .month)
             (unitAmount, currency) = (seats.price.amount, seats.price.currency.code)
             price = seats.price.named
             metadata = [
@@ -118,7 +119,7 @@ extension StripePrices {
         }
 
         init(_ pack: CreditPack) {
-            (name, key, isMonthly) = (pack.name, pack.lookupKey, false)
+            (name, key, interval) = (pack.name, pack.lookupKey, nil)
             (unitAmount, currency) = (pack.price.amount, pack.price.currency.code)
             price = pack.price.named
             metadata = [PlanOfPrice.metadataKey: PlanOfPrice.noPlan]
@@ -144,7 +145,7 @@ extension StripePrices {
         }
         let price = NewStripePrice(
             productID: productID, lookupKey: key, unitAmount: offer.unitAmount,
-            currency: offer.currency, isMonthly: offer.isMonthly, metadata: metadata)
+            currency: offer.currency, interval: offer.interval?.rawValue, metadata: metadata)
         let made = try await create(price, before: before)
         report.made.append(
             before.flatMap { before in

@@ -69,7 +69,7 @@ extension StripePrices {
         }
         guard holder.sells(plan) else {
             return "\(holder.id) costs \(holder.spoken), the catalog says "
-                + "\(plan.price.named) a month: run cuebx catalog sync --stripe"
+                + "\(plan.price.named) a \(plan.interval): run cuebx catalog sync --stripe"
         }
         guard rule.byItself(holder) == .plan(plan.id) else {
             return "\(holder.id) has the plan's lookup key, and its metadata "

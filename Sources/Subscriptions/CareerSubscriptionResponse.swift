@@ -23,11 +23,15 @@ public struct CareerSubscriptionResponse: JSONObjectOutput {
         OutputField("status", .oneOf, "Stripe's statuses; `active` for the Free plan.") {
             $0.account.subscription.status
         },
-        OutputField("current_period_start", .time, "When the running period started.") {
-            $0.account.context.period.start
+        OutputField(
+            "current_period_start", .time, "When what is paid for began: the month or the year."
+        ) {
+            $0.account.context.paidFrom
         },
-        OutputField("current_period_end", .time, "When the running period ends.") {
-            $0.account.context.period.end
+        OutputField(
+            "current_period_end", .time, "When what is paid for ends: the month or the year."
+        ) {
+            $0.account.context.paidUntil
         },
         OutputField(
             "cancel_at_period_end", .bool,

@@ -15,13 +15,17 @@ public struct PlanResponse: JSONObjectOutput {
         OutputField("id", .uuid, "The plan's id.") { $0.plan.id },
         OutputField("name", .text, "The plan's name.") { $0.plan.name },
         OutputField("description", .text, "What it is for.") { $0.plan.description },
-        OutputField("price", .text, "The price a month, a decimal string.") {
+        OutputField("price", .text, "The price of an interval, a decimal string.") {
             $0.plan.price.decimal
         },
         OutputField("display_price", .text, "The price as a person reads it.") {
             $0.plan.displayPrice
         },
         OutputField("type", .oneOf, "Whether it must be paid for.") { $0.plan.kind },
+        OutputField("interval", .oneOf, "How long one payment lasts.") { $0.plan.interval },
+        OutputField("credits_cadence", .oneOf, "How often its credits are granted.") { _ in
+            Plan.Interval.month
+        },
         OutputField("trial_days", .integer, "Days of the free trial; 0 where there is none.") {
             $0.plan.trialDays
         },
@@ -29,7 +33,7 @@ public struct PlanResponse: JSONObjectOutput {
         OutputField("features", .array(.object), "What it offers.") {
             $0.plan.features.map(PlanFeatureResponse.init)
         },
-        OutputField("credits_allocation", .credits, "Credits granted a period.") {
+        OutputField("credits_allocation", .credits, "Credits granted a month.") {
             $0.plan.pricing.creditsAllocation
         },
         OutputField(

@@ -17,7 +17,20 @@ package struct PlannedUpgrade: Sendable {
     func change(_ prorationDate: Int64) -> StripePriceChange {
         StripePriceChange(
             customerID: subscription.customerID, subscriptionID: subscription.id,
-            itemID: item.id, priceID: price.id, prorationDate: prorationDate)
+            itemID: item.id, priceID: price.id, prorationDate: prorationDate,
+            startsCycle: startsCycle)
+    }
+
+    /// Whether a year begins at once in place of the month that runs. A trial goes on to its end.
+    var startsCycle: Bool {
+        price.interval != item.price.interval && subscription.status != .trialing
+    }
+
+    /// When what is paid for ends then.
+    func periodEnd(_ now: Int64) -> Timestamp {
+        startsCycle
+            ? Timestamp(ofStripe: now).adding(months: new.interval.months)
+            : Timestamp(ofStripe: item.currentPeriodEnd)
     }
 }
 

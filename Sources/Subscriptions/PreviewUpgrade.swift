@@ -16,7 +16,8 @@ package struct PreviewUpgrade: Action {
         "What a change of plan would cost now",
         details: """
             Changes nothing. An upgrade to the same plan within ten minutes is charged just this. \
-            A lower plan costs nothing now and begins at `effective_at`.
+            A lower plan, and a plan by the month after one by the year, costs nothing now and \
+            begins at `effective_at`.
             """,
         access: .user, refusals: moveRefusals + [.addressRequired])
 
@@ -68,7 +69,7 @@ package struct PreviewUpgrade: Action {
             proration: try money(invoice.total), due: try money(invoice.amountDue),
             subtotal: try money(invoice.subtotal), tax: try money(invoice.tax),
             discounts: discounts,
-            billingPeriodEnd: Timestamp(ofStripe: upgrade.item.currentPeriodEnd),
+            billingPeriodEnd: upgrade.periodEnd(prorationDate),
             effectiveAt: Timestamp(ofStripe: prorationDate), prorationDate: prorationDate)
     }
 }
@@ -101,7 +102,7 @@ package struct CareerUpgradePreviewResponse: JSONObjectOutput {
     package let prorationDate: Int64
 
     /// Whether the plan is a lower one, which begins later.
-    package var isLower: Bool { newPlan.rank < currentPlan.rank }
+    package var isLower: Bool { PlanMove(from: currentPlan, to: newPlan) == .downgrade }
 
     package static let about = "What a change of plan would cost."
     package static let fields: [OutputField<CareerUpgradePreviewResponse>] = [
@@ -129,6 +130,9 @@ package struct CareerUpgradePreviewResponse: JSONObjectOutput {
             "effective_at", .time,
             "When the plan begins: now for a higher one, when what is paid ends for a lower one."
         ) { $0.effectiveAt },
-        OutputField("billing_period_end", .time, "Stays as it is.") { $0.billingPeriodEnd },
+        OutputField(
+            "billing_period_end", .time,
+            "When what is paid for ends: as before, unless a year begins in place of a month."
+        ) { $0.billingPeriodEnd },
     ]
 }

@@ -230,6 +230,9 @@ extension StripeSubscriptionSchedule.Phase {
         next.start = end
         next.end = .after(interval: price.interval ?? "month", count: price.intervalCount ?? 1)
         next.trialEnd = nil
+        // Left to the billing mode, another interval would be counted from the old anchor or not.
+        next.startsCycle =
+            price.interval != old.interval || price.intervalCount != old.intervalCount
         next.items = items.map { item in
             item.priceID == old.id
                 ? StripeSubscriptionSchedule.Item(priceID: price.id, quantity: item.quantity)

@@ -25,13 +25,14 @@ extension LedgerRules {
 struct CatalogTests {
     private static func plan(
         _ number: UInt8, _ name: String, _ kind: Plan.Kind, isActive: Bool = true,
-        rank: Int64? = nil, lookupKey: String? = nil, multiplier: String = "1"
+        rank: Int64? = nil, lookupKey: String? = nil, multiplier: String = "1",
+        interval: Plan.Interval = .month
     ) -> Plan {
         let model = TestLedger.plan(
             number, name, kind, price: 0, credits: "1", minute: 1, day: 1, multiplier: multiplier)
         return Plan(
             id: model.id, name: name, description: "", price: .zero(.usd),
-            displayPrice: "", kind: kind, trialDays: 0, isActive: isActive,
+            displayPrice: "", kind: kind, interval: interval, trialDays: 0, isActive: isActive,
             rank: rank ?? Int64(number), features: [], lookupKey: lookupKey,
             pricing: model.pricing)
     }
@@ -64,6 +65,9 @@ struct CatalogTests {
                 plan(1, "A", .free), plan(2, "B", .paid, lookupKey: "x"),
                 plan(3, "C", .paid, lookupKey: "x"),
             ], []
+        ),
+        (
+            "A: a free plan's interval must be month", [plan(1, "A", .free, interval: .year)], []
         ),
         ("feature_key must be unique", [plan(1, "A", .free)], [feature("f"), feature("f")]),
         (

@@ -140,7 +140,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         ) { client throws(StripeError) in
             let new = NewStripePrice(
                 productID: "prod_1", lookupKey: "career_pack_100", unitAmount: 500,
-                currency: "usd", isMonthly: false)
+                currency: "usd", interval: nil)
             _ = try await client.createPrice(new, "k")
         },
     ]

@@ -44,7 +44,8 @@ LONG = ("test_several_processes", "test_rabbitmq", "test_payments_orders", "test
         "test_integers", "test_encrypted", "test_hashing", "test_clocks", "test_stripe_states")
 # A migrated database that each service is given a copy of; set for the processes of one run.
 MIGRATED = "CUEBX_TEST_MIGRATED"
-FREE, PLUS, PRO = (f"0198c0de-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
+FREE, PLUS, PRO, PLUS_YEARLY, PRO_YEARLY = (
+    f"0198c0de-0000-7000-8000-00000000000{n}" for n in range(1, 6))
 
 
 def pytest_addoption(parser):

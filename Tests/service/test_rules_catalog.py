@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from conftest import FREE, PLUS, PRO, ROOT
+from conftest import FREE, PLUS, PLUS_YEARLY, PRO, PRO_YEARLY, ROOT
 from test_payments import buy, checkout
 from test_payments_queue import until
 
@@ -117,7 +117,7 @@ def test_a_plan_that_is_no_longer_offered_stays_with_those_who_are_on_it(module_
     synced = sync(without_plus)
     assert "plan Plus is no longer offered" in synced.stdout
     names = [plan["name"] for plan in module_service.call("GET", PLANS).json["plans"]]
-    assert names == ["Free", "Pro"]
+    assert names == ["Free", "Pro", "Plus yearly", "Pro yearly"]
     assert module_service.call("GET", f"{PLANS}/{PLUS}").json["is_active"] is False
     assert user.subscription["plan"]["name"] == "Plus"
     assert user.balance["credits_allocated"] == "500.00"
@@ -252,14 +252,15 @@ def test_a_plan_of_another_id_takes_no_stored_plans_name_or_key(own_service, app
 
 def test_plans_may_take_over_each_others_names(own_service, apply):
     def swapped(catalog):
-        plus, pro = catalog["plans"][1:]
+        plus, pro = catalog["plans"][1:3]
         plus["name"], pro["name"] = pro["name"], plus["name"]
 
     dry = apply(swapped, "--dry-run")
     assert dry.returncode == 0 and "2 changes would be applied" in dry.stdout
     assert apply(swapped).returncode == 0
     plans = own_service.call("GET", PLANS).json["plans"]
-    assert {plan["id"]: plan["name"] for plan in plans} == {FREE: "Free", PLUS: "Pro", PRO: "Plus"}
+    names = {plan["id"]: plan["name"] for plan in plans if plan["interval"] == "month"}
+    assert names == {FREE: "Free", PLUS: "Pro", PRO: "Plus"}
 
 
 def test_a_currency_has_three_letters(own_service, apply):
@@ -274,11 +275,14 @@ def test_the_shipped_plans_are_these(service):
     plans = service.call("GET", PLANS).json["plans"]
     shown = [tuple(plan[name] for name in (
         "id", "name", "type", "price", "currency", "trial_days", "credits_allocation",
-        "rate_limit_per_minute", "rate_limit_per_day")) for plan in plans]
+        "rate_limit_per_minute", "rate_limit_per_day", "interval", "rank")) for plan in plans]
     assert shown == [
-        (FREE, "Free", "free", "0.00", "usd", 0, "25.00", 10, 100),
-        (PLUS, "Plus", "paid", "20.00", "usd", 7, "500.00", 30, 1000),
-        (PRO, "Pro", "paid", "40.00", "usd", 7, "2000.00", 60, None)]
+        (FREE, "Free", "free", "0.00", "usd", 0, "25.00", 10, 100, "month", 0),
+        (PLUS, "Plus", "paid", "20.00", "usd", 7, "500.00", 30, 1000, "month", 1),
+        (PRO, "Pro", "paid", "40.00", "usd", 7, "2000.00", 60, None, "month", 3),
+        (PLUS_YEARLY, "Plus yearly", "paid", "200.00", "usd", 7, "500.00", 30, 1000, "year", 2),
+        (PRO_YEARLY, "Pro yearly", "paid", "400.00", "usd", 7, "2000.00", 60, None, "year", 4)]
+    assert {plan["credits_cadence"] for plan in plans} == {"month"}
     assert service.rows("SELECT DISTINCT multiplier FROM plan_pricing_rules") == [(1_000_000,)]
 
 

@@ -302,7 +302,7 @@ def test_ten_processes_start_at_once_on_an_empty_database(tmp_path, database_url
     migrations = cluster[0].rows("SELECT version FROM schema_migrations ORDER BY version")
     assert migrations == [(number,) for number in range(1, len(migrations) + 1)]
     assert cluster[0].rows("SELECT count(*), max(catalog_revision) FROM installation") == [(1, 1)]
-    assert len(cluster[0].call("GET", "/career/subscriptions/plans").json["plans"]) == 3
+    assert len(cluster[0].call("GET", "/career/subscriptions/plans").json["plans"]) == 5
     # All hash under the one secret: a code that one has mailed is good at another.
     email = "ten@example.test"
     body = {"email": email, "password": "Passw0rd-x"}

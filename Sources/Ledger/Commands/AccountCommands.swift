@@ -122,10 +122,7 @@ public struct SettleAccount: LedgerCommand {
             return Decision(Outcome(account: nil, expired: 0, begun: []), account: nil)
         }
         let expired = position.overdue.map { account.expire($0) }
-        var grants: [CreditGrant] = []
-        if let plan = rules.catalog.plan(account.subscription.planID) {
-            grants = account.startFreePeriodIfDue(plan: plan, at: now)
-        }
+        let grants = account.startPeriodIfDue(rules, at: now)
         if !grants.isEmpty { account.context.decidedAt = now }
         let ended = account.endGrants(at: now)
         var decision = Decision(
@@ -180,10 +177,7 @@ public struct AdjustCredits: LedgerCommand {
         if position.wasGranted { return Decision(.alreadyAdjusted, account: account) }
         // What has lapsed is there to be taken away.
         let expired = position.overdue.map { account.expire($0) }
-        var grants: [CreditGrant] = []
-        if let plan = rules.catalog.plan(account.subscription.planID) {
-            grants = account.startFreePeriodIfDue(plan: plan, at: now)
-        }
+        var grants = account.startPeriodIfDue(rules, at: now)
         let allocated = account.context.allocated
         guard credits >= .zero || account.context.remaining + credits >= .zero else {
             return Decision(.wouldBeNegative, account: position.account)
@@ -228,8 +222,7 @@ public struct EraseAccount: LedgerCommand {
     ) -> FormerAccount? {
         guard var account = position.account else { return nil }
         let free = rules.catalog.freePlan
-        let plan = rules.catalog.plan(account.subscription.planID) ?? free
-        _ = account.startFreePeriodIfDue(plan: plan, at: now)
+        _ = account.startPeriodIfDue(rules, at: now)
         for log in position.overdue { _ = account.expire(log) }
         let context = account.context
         // Reservations count as used: whoever still holds one can no longer commit it.

@@ -90,12 +90,13 @@ public struct ApplyBilling: LedgerCommand {
             return change.decision(ofStranger: snapshot, .notTheirs)
         }
         change.expire(position.overdue)
+        change.settleYear(snapshot)
         change.balance(snapshot)
         if change.isDue(snapshot, wasGranted: position.wasGranted) {
             change.startPaidPeriod(snapshot, fallback: plan)
             change.balance(snapshot)
         } else {
-            change.settleFreeMonth()
+            change.settleMonth()
         }
         if snapshot.isOver {
             change.end(snapshot)
@@ -146,11 +147,6 @@ struct BillingChange {
         logs = overdue.map { account.expire($0) }
     }
 
-    mutating func settleFreeMonth() {
-        guard let plan = rules.catalog.plan(account.subscription.planID) else { return }
-        grants += account.startFreePeriodIfDue(plan: plan, at: now)
-    }
-
     /// Whether a period that was paid for has yet to start: once for each invoice. Within a
     /// subscription it must be later than the running one, and may be over by now: the grace is
     /// counted from its end however late it is heard of. What takes the place of a free month, or
@@ -173,9 +169,8 @@ struct BillingChange {
         let isFirst = account.subscription.stripeSubscriptionID == nil
         let running = account.context.period
         grants += account.start(
-            BillingPeriod(
-                number: running.number + 1, start: paid.start, end: paid.end, source: .paid),
-            on: plan, cause: paid.invoiceID, rolling: isFirst ? nil : rollover(into: paid), at: now)
+            begin(paid, on: plan, number: running.number + 1), on: plan, cause: paid.invoiceID,
+            rolling: isFirst ? nil : rollover(into: paid), at: now)
         // What was granted to the period before is gone with it, and nobody needs to hear of it.
         events = []
         // A subscription may be known before its first payment is: the plan is activated by the
@@ -189,7 +184,8 @@ struct BillingChange {
     mutating func followTrial(_ snapshot: BillingSnapshot) {
         let period = account.context.period
         guard snapshot.status == .trialing, period.source == .paid,
-            let end = snapshot.trialEnd, end > period.start, isPaid(by: snapshot)
+            let end = snapshot.trialEnd, end > period.start, isPaid(by: snapshot),
+            account.context.year == nil
         else { return }
         account.context.period = BillingPeriod(
             number: period.number, start: period.start, end: end, source: .paid)
@@ -267,6 +263,7 @@ struct BillingChange {
             account.context.anchor = endedAt
         }
         noteTrial(snapshot)
+        account.context.year = nil
         account.subscription.planID = free.id
         account.subscription.status = .active
         account.subscription.stripeSubscriptionID = nil
@@ -276,6 +273,6 @@ struct BillingChange {
         account.subscription.canceledAt = snapshot.canceledAt
         account.subscription.trialEnd = snapshot.trialEnd
         events.append(snapshot.isRevoked ? .revoked : .ended)
-        settleFreeMonth()
+        settleMonth()
     }
 }

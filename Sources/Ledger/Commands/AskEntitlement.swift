@@ -17,9 +17,9 @@ public struct AskEntitlement: LedgerCommand {
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
         guard position.user == .active, var account = position.account,
-            let plan = rules.catalog.plan(account.subscription.planID)
+            rules.catalog.plan(account.subscription.planID) != nil
         else { return Decision(false, account: position.account) }
-        _ = account.startFreePeriodIfDue(plan: plan, at: now)
+        _ = account.startPeriodIfDue(rules, at: now)
         return Decision(
             account.isEntitled(at: now, grace: rules.pastDueGrace), account: position.account)
     }

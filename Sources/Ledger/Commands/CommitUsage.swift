@@ -131,7 +131,7 @@ public struct CommitUsage: LedgerCommand {
         switch result {
         case .success:
             if isOverused {
-                decision.grants = account.startFreePeriodIfDue(rules, at: now)
+                decision.grants = account.startPeriodIfDue(rules, at: now)
                 let room = account.context.spendingRoom(freed: account.freed, at: now)
                 account.raise(&log, to: wanted, limit: room, rules, at: now)
             }

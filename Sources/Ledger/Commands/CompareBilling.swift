@@ -23,6 +23,10 @@ public struct CompareBilling: LedgerCommand {
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
-        Decision(apply.decide(position, rules, at: now).grants, account: position.account)
+        // A month that has yet to begin is granted when it does.
+        var account = position.account
+        let begun = account?.startPeriodIfDue(rules, at: now) ?? []
+        let missing = apply.decide(position, rules, at: now).grants.filter { !begun.contains($0) }
+        return Decision(missing, account: position.account)
     }
 }

@@ -63,7 +63,7 @@ public struct ExtendHold: LedgerCommand {
                 return Decision(.priceOutOfBounds, account: account)
             }
             decision.logs = position.overdue.map { account.expire($0) }
-            decision.grants = account.startFreePeriodIfDue(rules, at: now)
+            decision.grants = account.startPeriodIfDue(rules, at: now)
             if let refusal = refusal(of: credits, log, account, rules, position, at: now) {
                 if !decision.grants.isEmpty { account.context.decidedAt = now }
                 decision.outcome = .refused(refusal, HoldState(log, at: now))

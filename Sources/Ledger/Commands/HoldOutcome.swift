@@ -112,17 +112,6 @@ struct OpenHold {
     }
 }
 
-extension Account {
-    /// Starts the free month that is due, of whichever plan the account has, before something more
-    /// is held or charged.
-    mutating func startFreePeriodIfDue(
-        _ rules: LedgerRules, at now: Timestamp
-    ) -> [CreditGrant] {
-        guard let plan = rules.catalog.plan(subscription.planID) else { return [] }
-        return startFreePeriodIfDue(plan: plan, at: now)
-    }
-}
-
 extension HoldOutcome {
     /// The outcome, which is to tell this of its charge, too.
     func telling(_ news: ChargeNews, of context: CareerSubscriptionContext) -> HoldOutcome {

@@ -26,7 +26,7 @@ struct LateCommit {
         if mayBeLate(log, rules) {
             decision.logs = position.overdue.filter { $0.id != log.id }
                 .map { account.expire($0) }
-            decision.grants = account.startFreePeriodIfDue(rules, at: now)
+            decision.grants = account.startPeriodIfDue(rules, at: now)
         }
         if isInTime(log, account, rules, at: now) {
             let charge = commit.charge(for: log, rules)

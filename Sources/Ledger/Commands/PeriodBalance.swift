@@ -15,15 +15,16 @@ extension BillingChange {
         // What is billed by another subscription than the one that the period is of changes
         // nothing.
         guard let own = lines(.plan, in: period.number).first,
-            let paid = snapshot.periods.first(where: { $0.invoiceID == own.cause }),
+            let paid = snapshot.periods.first(where: { own.isOf($0.invoiceID) }),
             !paid.isTrial
         else { return }
-        // What went back in full ends the plan, see ``end(_:)``.
-        let returned = paid.money.isReturnedInFull ? .zero : own.credits.returned(paid.money)
-        if take(returned, of: own.cause, in: period.number) { events.append(.returnedInPart) }
+        catchUp(snapshot, paid)
+        let returned = returned(snapshot, of: own.credits, paid, before: period.start)
+        if take(returned, of: paid.invoiceID, in: period.number) { events.append(.returnedInPart) }
+        defer { withhold(snapshot, paid) }
         // What higher plans cost that was not granted. A lower plan gives that back first.
         var ungranted = Credits.zero
-        for change in snapshot.changes where change.isOf(period) {
+        for change in snapshot.changes where change.isOf(period, until: account.context.paidUntil) {
             let difference = allocation(change.to) - allocation(change.from)
             // What was granted as an upgrade stays one, whatever the catalog says by then.
             if grant(for: change) != nil || difference > .zero && !change.givesBack {
@@ -39,10 +40,10 @@ extension BillingChange {
     /// Whether the running period was paid for by an invoice of this subscription.
     func isPaid(by snapshot: BillingSnapshot) -> Bool {
         let own = lines(.plan, in: account.context.period.number).first
-        return snapshot.periods.contains { $0.invoiceID == own?.cause }
+        return snapshot.periods.contains { own?.isOf($0.invoiceID) ?? false }
     }
 
-    private func allocation(_ plan: UUID?) -> Credits {
+    func allocation(_ plan: UUID?) -> Credits {
         plan.flatMap { rules.catalog.plan($0) }?.pricing.creditsAllocation ?? .zero
     }
 
@@ -64,7 +65,13 @@ extension BillingChange {
         var granted = grant(for: change)
         if granted == nil {
             guard change.isPaid else { return false }
-            if change.money.isReturnedInFull { return true }
+            if change.money.isReturnedInFull {
+                // Of the coming months of a year it is withheld.
+                if let plan = change.to, account.context.year != nil {
+                    account.context.periodPlanID = plan
+                }
+                return true
+            }
             guard mayGrant else { return false }
             let grant = account.grant(
                 .upgrade, share(of: difference, from: change.at), cause: change.id, at: now)
@@ -114,7 +121,9 @@ extension BillingChange {
         _ snapshot: BillingSnapshot, before period: BillingPeriod
     ) {
         var isChanged = false
-        for change in snapshot.changes where change.at < period.start {
+        // The months of a year that are over stay.
+        let past = account.context.year?.start ?? period.start
+        for change in snapshot.changes where change.at < past {
             let number = period.number - 1
             guard let granted = lines(.upgrade, change.id, in: number).first else { continue }
             let share = granted.credits.returned(change.money)
@@ -135,27 +144,32 @@ extension BillingChange {
 
     /// What invoices of earlier periods have left over goes back with their money until it ends,
     /// whatever the account is on by then: the share that went back since those periods' ends. What
-    /// went back before was taken out of their pools.
+    /// went back before was taken out of their pools. The months of a year stay, unless all of its
+    /// money went back.
     mutating func takeBackRollovers(_ snapshot: BillingSnapshot) {
-        for paid in snapshot.periods {
-            guard
-                let own = (known + grants).first(where: {
-                    $0.kind == .plan && $0.cause == paid.invoiceID
-                })
-            else { continue }
-            let cause = StandaloneGrant.causeOfRollover(of: own.periodNumber)
-            guard
-                let index = account.grants.firstIndex(where: {
-                    $0.isOf(cause) && !$0.isExpired(at: now)
-                })
-            else { continue }
-            let total = share(
-                of: account.grants[index].amount, returnedOf: own, paid.money,
-                since: taken(own.cause, in: own.periodNumber))
-            guard total != account.grants[index].takeBackTotal else { continue }
-            account.grants[index].takeBackTotal = total
-            account.grants[index].settle(at: now)
+        returnYear(snapshot)
+        for paid in snapshot.periods where !isYear(paid) || paid.money.isReturnedInFull {
+            for own in known + grants where own.kind == .plan && own.isOf(paid.invoiceID) {
+                takeBackRollover(of: own, paid)
+            }
         }
+    }
+
+    private mutating func takeBackRollover(
+        of own: CreditGrant, _ paid: BillingSnapshot.PaidPeriod
+    ) {
+        let cause = StandaloneGrant.causeOfRollover(of: own.periodNumber)
+        guard
+            let index = account.grants.firstIndex(where: {
+                $0.isOf(cause) && !$0.isExpired(at: now)
+            })
+        else { return }
+        let total = share(
+            of: account.grants[index].amount, returnedOf: own, paid.money,
+            since: taken(paid.invoiceID, in: own.periodNumber))
+        guard total != account.grants[index].takeBackTotal else { return }
+        account.grants[index].takeBackTotal = total
+        account.grants[index].settle(at: now)
     }
 
     /// Of what a period has left over, the share that went back of its grant since some of that had
@@ -172,7 +186,8 @@ extension BillingChange {
     /// What a grant has paid off of a debt is owed again where the grant's own money went back.
     mutating func reopenDebt(paidOffBy invoiceID: String?) {
         let number = account.context.period.number
-        guard let own = lines(.plan, in: number).first, own.cause == invoiceID else { return }
+        guard let own = lines(.plan, in: number).first, let invoiceID, own.isOf(invoiceID)
+        else { return }
         payOff(lines(.revocation, CreditGrant.debt, in: number).reduce(.zero) { $0 + $1.credits })
     }
 
@@ -182,7 +197,7 @@ extension BillingChange {
     /// What was used or is reserved of it becomes a debt.
     ///
     /// - Returns: whether something was taken.
-    private mutating func take(_ share: Credits, of cause: String, in number: Int64) -> Bool {
+    mutating func take(_ share: Credits, of cause: String, in number: Int64) -> Bool {
         let missing = share - taken(cause, in: number)
         guard missing != .zero else { return false }
         let isRunning = number == account.context.period.number
@@ -232,7 +247,7 @@ extension BillingChange {
 
     /// The lines of a period, those of this decision included, in their order: of a kind, and of a
     /// cause if one is named.
-    private func lines(
+    func lines(
         _ kind: CreditGrant.Kind, _ cause: String? = nil, in number: Int64
     ) -> [CreditGrant] {
         (known + grants).filter { line in
@@ -244,7 +259,7 @@ extension BillingChange {
 
 extension CreditGrant {
     /// Whether it is a line of this cause: the first has its name, the others a number behind it.
-    fileprivate func isOf(_ cause: String) -> Bool {
+    func isOf(_ cause: String) -> Bool {
         if self.cause == cause { return true }
         guard self.cause.hasPrefix(cause + " ") else { return false }
         return Int(self.cause.dropFirst(cause.utf8.count + 1)) != nil
@@ -252,17 +267,18 @@ extension CreditGrant {
 }
 
 extension BillingSnapshot.PlanChange {
-    /// Whether it bills the rest of this period. What starts a period anew gives back the rest of
-    /// the one before at the same instant.
-    fileprivate func isOf(_ period: BillingPeriod) -> Bool {
-        period.contains(at) && (end == period.end || at > period.start)
+    /// Whether it bills the rest of this period, or of the year that the period is a month of and
+    /// that goes on until `paidUntil`. What starts a period anew gives back the rest of the one
+    /// before at the same instant.
+    fileprivate func isOf(_ period: BillingPeriod, until paidUntil: Timestamp) -> Bool {
+        period.contains(at) && (end == paidUntil || at > period.start)
     }
 }
 
 extension Credits {
     /// The part of this grant that was returned with its money: all of it or, of a part, its share,
     /// rounded up to the hundredth.
-    fileprivate func returned(_ money: BillingSnapshot.Money) -> Credits {
+    func returned(_ money: BillingSnapshot.Money) -> Credits {
         guard self > .zero, money.returned > 0 else { return .zero }
         return shareRoundedUp(money.returned, of: money.paid)
     }

@@ -122,7 +122,7 @@ public struct RecordUsage: LedgerCommand {
         guard var account = position.account else { return Decision(.noSubscription, account: nil) }
         var decision = Decision<Outcome>(.noSubscription, account: nil)
         decision.logs = position.overdue.map { account.expire($0) }
-        decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
+        decision.grants = account.startPeriodIfDue(rules, at: now)
         let isOpen = account.isEntitled(at: now, grace: rules.pastDueGrace)
         let left = isOpen ? account.available(at: now, grace: rules.pastDueGrace) : .zero
         let room = account.context.spendingRoom(freed: account.freed, at: now) ?? left

@@ -39,7 +39,7 @@ public struct ResetClock: LedgerCommand {
         account.context.minuteWindow = Self.window(account.context.minuteWindow, at: clock)
         account.context.dayWindow = Self.window(account.context.dayWindow, at: clock)
         account.context.brakes?.spending.takeBack(to: clock)
-        Self.takeBackFreeMonth(of: &account, to: clock)
+        Self.takeBackMonth(of: &account, to: clock)
         account.subscription.updatedAt = clock
         var decision = Decision<Outcome>(.reset(from: stoodAt, account), account: account)
         decision.history = [
@@ -54,12 +54,16 @@ public struct ResetClock: LedgerCommand {
         return window.start > clock ? empty : window.current(at: clock)
     }
 
-    /// A free month that was begun too early becomes the one in which the clock stands, with what
-    /// it was granted and what is used of it: a further one would be credits for nothing. A paid
-    /// period is Stripe's.
-    private static func takeBackFreeMonth(of account: inout Account, to clock: Timestamp) {
+    /// A free month, or a month of a paid year, that was begun too early becomes the one in which
+    /// the clock stands, with what it was granted and what is used of it: a further one would be
+    /// credits for nothing. Another paid period is Stripe's.
+    private static func takeBackMonth(of account: inout Account, to clock: Timestamp) {
         let period = account.context.period
-        guard period.source == .free, clock < period.start else { return }
+        guard clock < period.start else { return }
+        if let year = account.context.year {
+            account.context.period = year.month(containing: clock, number: period.number)
+        }
+        guard period.source == .free else { return }
         account.context.anchor = min(account.context.anchor, clock)
         account.context.period = BillingPeriod.month(
             containing: clock, anchor: account.context.anchor, number: period.number)

@@ -52,7 +52,7 @@ public struct AskTopUpStanding: LedgerCommand {
             return Decision(Outcome(available: .zero, mayBuy: false), account: nil)
         }
         var settled = account
-        _ = settled.startFreePeriodIfDue(rules, at: now)
+        _ = settled.startPeriodIfDue(rules, at: now)
         let mayBuy =
             position.user == .active && settled.subscription.status != .pastDue
             && settled.isEntitled(at: now, grace: rules.pastDueGrace)

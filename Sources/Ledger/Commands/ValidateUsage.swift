@@ -135,7 +135,7 @@ public struct ValidateUsage: LedgerCommand {
         let cost = isTest ? .zero : price
         var decision = Decision<Outcome>(.unknownFeature, account: nil)
         for log in position.overdue { decision.logs.append(account.expire(log)) }
-        decision.grants = account.startFreePeriodIfDue(plan: plan, at: now)
+        decision.grants = account.startPeriodIfDue(rules, at: now)
         let known = position.log.map { log in decision.logs.first { $0.id == log.id } ?? log }
 
         let windowsAt = account.context.windowsAt(now, clock: position.clock)

@@ -100,6 +100,7 @@ public struct LedgerAudit: Sendable {
         try LimitChecks.run(in: connection, &offences)
         isDone()
         guard product == .career else { return }
+        try PaidMonths.check(in: connection, &offences)
         try SaleChecks.run(in: connection, &offences)
         isDone()
     }

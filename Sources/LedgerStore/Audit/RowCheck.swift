@@ -20,7 +20,8 @@ struct RowCheck: Sendable {
         let common =
             orphans + accounts + subscriptions + history + grants
             + HoldChecks.all + FamilyChecks.all + GrantChecks.all + LimitChecks.all
-        return common + (product == .career ? ofUsers + SaleChecks.all : KeyChecks.all)
+        let ofCareer = ofUsers + SaleChecks.all + PaidMonths.all
+        return common + (product == .career ? ofCareer : KeyChecks.all)
     }
 
     private static let orphans = [

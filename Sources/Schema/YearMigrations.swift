@@ -1,0 +1,31 @@
+import Database
+
+/// Plans that are paid by the year, and the year that an account's period is a month of.
+func yearlyPlans(_ sql: SQLDialect) -> [String] {
+    let account = "ALTER TABLE career_subscription_contexts ADD COLUMN"
+    let ofYear = "IS NULL) = (year_invoice_id IS NULL)"
+    return [
+        """
+        ALTER TABLE plans ADD COLUMN billing_interval TEXT NOT NULL DEFAULT 'month'
+            CHECK (billing_interval = 'month'
+                OR billing_interval = 'year' AND type = 'paid')
+        """,
+        "\(account) year_invoice_id TEXT",
+        "\(account) year_start \(sql.bigint) CHECK ((year_start \(ofYear))",
+        """
+        \(account) year_end \(sql.bigint)
+            CHECK ((year_end \(ofYear))
+        """,
+        "\(account) year_plan_id \(sql.uuid) CHECK ((year_plan_id \(ofYear))",
+        """
+        \(account) year_withheld \(sql.bigint)
+            CHECK ((year_withheld \(ofYear) AND (year_withheld IS NULL OR year_withheld >= 0))
+        """,
+        // The invoice of the year of whose end the user was told.
+        "\(account) year_told_id TEXT",
+        """
+        CREATE INDEX contexts_by_year ON career_subscription_contexts (year_end)
+        WHERE year_end IS NOT NULL
+        """,
+    ]
+}
