@@ -8,9 +8,27 @@ import GRDBSQLite
 final class SQLiteConnection: DatabaseConnection {
     let dialect = SQLDialect.sqlite
     private let database: GRDB.Database
+    /// On a connection that has some of its own, in front of GRDB's.
+    private let statements: SQLiteStatements?
 
-    init(_ database: GRDB.Database) {
+    init(_ database: GRDB.Database, statements: SQLiteStatements? = nil) {
         self.database = database
+        self.statements = statements
+    }
+
+    /// Carries out the body in a database transaction of its own. GRDB's would prepare its two
+    /// statements each time.
+    func inTransaction<Value>(_ body: (any DatabaseConnection) throws -> Value) throws -> Value {
+        _ = try execute("BEGIN IMMEDIATE TRANSACTION", [])
+        do {
+            let value = try body(self)
+            _ = try execute("COMMIT TRANSACTION", [])
+            return value
+        } catch {
+            // SQLite has undone it already after some errors; GRDB looks. What went wrong first is told.
+            _ = Result { try database.rollback() }
+            throw error
+        }
     }
 
     func query(_ sql: String, _ arguments: [SQLValue]) throws -> [Row] {
@@ -31,6 +49,8 @@ final class SQLiteConnection: DatabaseConnection {
     }
 
     func queryMany(_ sql: String, _ arguments: [[SQLValue]]) throws -> [[Row]] {
+        // Most of what a batch could ask for it does not.
+        if arguments.isEmpty { return [] }
         let statement = try statement(sql)
         return try arguments.map { values in
             var rows: [Row] = []
@@ -48,7 +68,8 @@ final class SQLiteConnection: DatabaseConnection {
     }
 
     private func statement(_ sql: String) throws -> OpaquePointer {
-        try database.cachedStatement(sql: sql).sqliteStatement
+        try statements?.statement(sql, of: database)
+            ?? database.cachedStatement(sql: sql).sqliteStatement
     }
 
     private func run(

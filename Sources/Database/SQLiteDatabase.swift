@@ -24,6 +24,8 @@ public final class SQLiteDatabase: Database {
 
     public let dialect = SQLDialect.sqlite
     private let pool: DatabasePool
+    /// The writer's.
+    private let statements = SQLiteStatements()
 
     /// Opens the file, making it and its folder where they are missing; nobody but its owner may
     /// read it, whatever the umask.
@@ -115,7 +117,9 @@ public final class SQLiteDatabase: Database {
         _ body: (any DatabaseConnection) throws -> Value
     ) throws -> Value {
         do {
-            return try pool.write { try body(SQLiteConnection($0)) }
+            return try pool.writeWithoutTransaction {
+                try SQLiteConnection($0, statements: statements).inTransaction(body)
+            }
         } catch let error as GRDB.DatabaseError {
             throw DatabaseError(error)
         }
@@ -132,6 +136,7 @@ public final class SQLiteDatabase: Database {
     }
 
     public func close() throws {
+        pool.writeWithoutTransaction { _ in statements.forget() }
         try pool.close()
     }
 

@@ -103,4 +103,71 @@ struct TransactionTests {
             #expect(try await test.integer("SELECT n FROM t") == 61)
         }
     }
+
+    @Test(
+        "A blocking write that throws, is refused or cannot commit leaves nothing, and the next goes through",
+        arguments: Engine.all)
+    func blocking(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            _ = try await test.database.write {
+                try $0.execute(
+                    """
+                    CREATE TABLE child (
+                        parent \($0.dialect.bigint) REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)
+                    """)
+            }
+            let failures: [@Sendable (any DatabaseConnection) throws -> Void] = [
+                { _ in throw CancellationError() },
+                { _ = try $0.execute("INSERT INTO t (id) VALUES (1)") },
+                { _ = try $0.execute("INSERT INTO child (parent) VALUES (7)") },
+            ]
+            for failure in failures {
+                #expect(throws: (any Error).self) {
+                    try test.database.writeBlocking {
+                        _ = try $0.execute("INSERT INTO t (id) VALUES (1)")
+                        try failure($0)
+                    }
+                }
+                #expect(try await test.integer("SELECT count(*) FROM t") == 0)
+            }
+            try test.database.writeBlocking { _ = try $0.execute("INSERT INTO t (id) VALUES (1)") }
+            #expect(try await test.integer("SELECT count(*) FROM t") == 1)
+        }
+    }
+
+    @Test("Each of many texts is answered as it says, and so is a known one", arguments: Engine.all)
+    func texts(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            try await test.createTable()
+            try await test.insert(1...1)
+            let known = "SELECT count(*) + 1000 FROM t"
+            for number in 1...300 {
+                let answers = try test.database.writeBlocking { connection in
+                    try ["SELECT \(number) + count(*) FROM t", known].map {
+                        try connection.query($0)[0].values
+                    }
+                }
+                #expect(answers == [[.integer(Int64(number) + 1)], [.integer(1001)]])
+            }
+        }
+    }
+
+    @Test("A known statement sees a column that was added", arguments: [Engine.sqlite])
+    func columns(engine: Engine) async throws {
+        try await engine.withDatabase { test in
+            _ = try await test.database.write { try $0.execute("CREATE TABLE some (id integer)") }
+            let widths = try ["", "ALTER TABLE some ADD COLUMN other integer"].map { change in
+                if !change.isEmpty {
+                    _ = try test.database.writeBlocking { try $0.execute(change) }
+                }
+                return try test.database.writeBlocking { connection in
+                    _ = try connection.execute("DELETE FROM some WHERE id IS NOT NULL")
+                    _ = try connection.execute("INSERT INTO some (id) VALUES (1)")
+                    return try connection.query("SELECT * FROM some WHERE id = 1")[0].values.count
+                }
+            }
+            #expect(widths == [1, 2])
+        }
+    }
 }
