@@ -100,15 +100,32 @@ public struct UsageLog: Sendable, Hashable {
         }
     }
 
-    public let id: UUID
-    public let key: IdempotencyKey
-    public let subscriptionID: UUID
-    public let periodNumber: Int64
-    public let featureKey: String
-    public let call: Call
+    /// What is fixed once the call is validated.
+    private struct Facts: Sendable, Hashable {
+        let id: UUID
+        let key: IdempotencyKey
+        let subscriptionID: UUID
+        let periodNumber: Int64
+        let featureKey: String
+        let call: Call
+        let createdAt: Timestamp
+        let parentID: UUID?
+    }
+
+    /// A decision copies a log some twenty times: copies have one box of its facts.
+    private let facts: Shared<Facts>
+
+    public var id: UUID { facts.value.id }
+    public var key: IdempotencyKey { facts.value.key }
+    public var subscriptionID: UUID { facts.value.subscriptionID }
+    public var periodNumber: Int64 { facts.value.periodNumber }
+    public var featureKey: String { facts.value.featureKey }
+    public var call: Call { facts.value.call }
+    public var createdAt: Timestamp { facts.value.createdAt }
+    /// The call out of whose hold this one's was taken; `nil` for a call of its own.
+    public var parentID: UUID? { facts.value.parentID }
     /// All that was ever held: at first, by raises, and by over-use that the account had.
     public internal(set) var creditsReserved: Credits
-    public let createdAt: Timestamp
     public internal(set) var expiresAt: Timestamp
     /// By which catalog and plan the call is charged and its hold is bounded, for good; `nil` for a
     /// feature with a fixed price and no terms of its own.
@@ -140,8 +157,6 @@ public struct UsageLog: Sendable, Hashable {
     public internal(set) var failure: Failure?
     /// What was drawn for it, in its order; empty if that was the pool of its own period alone.
     public internal(set) var draws: [Draw]
-    /// The call out of whose hold this one's was taken; `nil` for a call of its own.
-    public let parentID: UUID?
     /// What calls that took their holds out of this one's hold or were charged; frozen at its end.
     public internal(set) var creditsLent: Credits
     /// What the account could spend right before the hold and right after the call's end; `nil`
@@ -172,14 +187,11 @@ public struct UsageLog: Sendable, Hashable {
         creditsOverused: Credits = .zero, creditsInParts: Credits = .zero,
         caller: KeyedCaller? = nil
     ) {
-        self.id = id
-        self.key = key
-        self.subscriptionID = subscriptionID
-        self.periodNumber = periodNumber
-        self.featureKey = featureKey
-        self.call = call
+        facts = Shared(
+            Facts(
+                id: id, key: key, subscriptionID: subscriptionID, periodNumber: periodNumber,
+                featureKey: featureKey, call: call, createdAt: createdAt, parentID: parentID))
         self.creditsReserved = creditsReserved
-        self.createdAt = createdAt
         self.expiresAt = expiresAt
         self.status = status
         self.creditsCharged = creditsCharged
@@ -195,7 +207,6 @@ public struct UsageLog: Sendable, Hashable {
         self.commitAcceptedCredits = commitAcceptedCredits
         self.draws = draws
         self.balances = balances
-        self.parentID = parentID
         self.creditsLent = creditsLent
         self.creditsOverused = creditsOverused
         self.caller = caller
