@@ -22,6 +22,8 @@ if [ "${1:-}" = tests ]; then
     packages+=(chromium chromium-driver fonts-liberation)
     # The manual is read as people read it.
     packages+=(groff-base)
+    # What a metering cycle costs is counted in instructions.
+    packages+=(valgrind)
 fi
 # The Debian package: which packages have the libraries that the binary names.
 if [ "${1:-}" = tests ] || [ "${1:-}" = package ]; then packages+=(dpkg-dev binutils); fi

@@ -59,8 +59,8 @@ suite swift swift test -c release --skip-build
 # as well, with every statement that they lead to, but not from each state, each price and each shape
 # that Stripe may answer with.
 not_on_postgresql=()
-for name in audit_mutations chromium deploy docs encrypted examples hashing integers kept_connections lazy_statics \
-    money package parsers rabbitmq settings shell sqlite_files stripe_prices stripe_setup stripe_shapes stripe_states \
+for name in audit_mutations chromium deploy docs encrypted examples hashing hot_path integers kept_connections \
+    lazy_statics money package parsers rabbitmq settings shell sqlite_files stripe_prices stripe_setup stripe_shapes stripe_states \
     threats tidy waiting wire; do
     not_on_postgresql+=(--ignore "Tests/service/test_$name.py")
 done
