@@ -78,6 +78,10 @@ proof: build-tests .venv-demo
 overhead: build .venv-demo
 	@.venv-demo/bin/python clients/python/proof.py overhead --number $(or $(NUMBER),2000)
 
+## make page-times  what each page weighs and how long the server takes for it at LOGS=1000000
+page-times: build .venv
+	@.venv/bin/python Tests/service/page_times.py --logs $(or $(LOGS),1000000)
+
 ## make package  a Debian package in var/package: binary, units, sample settings, completions, manual
 package: build
 	@scripts/install.sh package
@@ -126,6 +130,6 @@ build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@swift build --package-path clients/swift --build-tests -Xswiftc -gnone
 
-.PHONY: help run test tour tour-pay tour-moves demo fuzz bench sim crashes proof overhead package lint \
+.PHONY: help run test tour tour-pay tour-moves demo fuzz bench sim crashes proof overhead page-times package lint \
 	format openapi clean install \
 	install-tests build build-tests

@@ -63,12 +63,14 @@ def settled_logs(service, user, logs, days_apart=0, start=1_700_000_000):
         f"VALUES ({', '.join('?' * 16)})", rows)
 
 
-def fill(database, logs, seed=1, has_overdue=True):
-    """Makes a database of so many logs; returns the number of accounts."""
+def fill(database, logs, seed=1, has_overdue=True, until=END):
+    """Makes a database of so many logs, the newest of them just before `until`, in microseconds since
+    1970; returns the number of accounts."""
     subprocess.run([BINARY, "catalog", "sync"], env=environment(database), check=True,
                    capture_output=True)
     dice = random.Random(seed)
-    start = STARTS[0]
+    starts = [begun + until - END for begun in STARTS]
+    start = starts[0]
     accounts = max(1, logs // LOGS_AN_ACCOUNT)
     users = [uuid7(start, dice) for _ in range(accounts)]
     subscriptions = [uuid7(start, dice) for _ in range(accounts)]
@@ -76,7 +78,7 @@ def fill(database, logs, seed=1, has_overdue=True):
     # When the first of what is held lapses.
     lapses = [None] * accounts
     # An account's last decision is the newest of its rows.
-    decided = [STARTS[-1]] * accounts
+    decided = [starts[-1]] * accounts
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA foreign_keys = OFF")
@@ -87,11 +89,11 @@ def fill(database, logs, seed=1, has_overdue=True):
         "failure_reason")
     insert = (f"INSERT INTO career_usage_logs ({columns}) "
               f"VALUES ({', '.join('?' * (columns.count(',') + 1))})")
-    step = (END - start) // logs
+    step = (until - start) // logs
     rows = []
     for number in range(logs):
         at = start + number * step
-        period = sum(begun <= at for begun in STARTS)
+        period = sum(begun <= at for begun in starts)
         account = dice.randrange(accounts)
         cost = dice.choice([CREDIT // 2, CREDIT, 2 * CREDIT])
         status = dice.choices(["SUCCESS", "FAILED", "EXPIRED", "PENDING"], [85, 9, 4, 2])[0]
@@ -132,13 +134,13 @@ def fill(database, logs, seed=1, has_overdue=True):
             "credits_allocated, credits_used, credits_reserved, minute_started_at, minute_count, "
             "day_started_at, day_count, decided_at) "
             "VALUES (?, ?, ?, 'active', ?, ?, ?, ?, 'free', ?, ?, ?, ?, ?, 0, 0, 0, 0, ?)",
-            (user, subscription, FREE, lapses[number], PERIODS, STARTS[-1], END, FREE, start,
+            (user, subscription, FREE, lapses[number], PERIODS, starts[-1], until, FREE, start,
              allocation, used[number], held[number], decided[number]))
         connection.execute(
             "INSERT INTO subscription_changes (id, subscription_id, event, plan_id, status, at) "
             "VALUES (?, ?, 'activated', ?, 'active', ?)",
             (uuid7(start, dice), subscription, FREE, start))
-        for period, begun in enumerate(STARTS, 1):
+        for period, begun in enumerate(starts, 1):
             connection.execute(
                 "INSERT INTO credit_grants (user_id, period_number, kind, cause, credits, created_at) "
                 "VALUES (?, ?, 'plan', 'free_month', ?, ?)",
