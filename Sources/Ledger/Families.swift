@@ -59,13 +59,15 @@ extension Account {
     }
 
     /// What a call may hold beside what it holds: of a child what its parent has free, else what
-    /// the account has and the user's limits leave.
+    /// the account has and the user's limits leave; of either no more than its key's limit leaves.
     func room(
-        for log: UsageLog, limit: Credits?, at now: Timestamp, grace: Int64
+        for log: UsageLog, limit: Credits?, ofKey keyRoom: Credits?, at now: Timestamp,
+        grace: Int64
     ) -> Credits {
-        guard log.parentID == nil else { return lendable(to: log, at: now) }
-        let left = available(at: now, grace: grace)
-        return min(left, limit ?? left)
+        let left =
+            log.parentID == nil ? available(at: now, grace: grace) : lendable(to: log, at: now)
+        let room = log.parentID == nil ? min(left, limit ?? left) : left
+        return min(room, keyRoom ?? room)
     }
 
     /// Takes credits out of the free part of the call's parent, which must have them, from its

@@ -100,6 +100,30 @@ public struct KeySpending: Sendable, Hashable {
     }
 }
 
+/// When a decision on a call must see the key that the call was made with.
+public enum KeyOfLogNeed: Sendable, Hashable {
+    /// A clock may tell of a hold's end a little later than the one by which the call was loaded.
+    private static let margin: Int64 = 60
+
+    case never
+    case always
+    /// Only if more may be charged than is held: the commit names an amount or tokens that have
+    /// prices, or the hold has lapsed.
+    case ofCommit(namesCredits: Bool, namesTokens: Bool)
+
+    /// - Parameter now: by which the decision is made, as far as is known.
+    public func isNeeded(of log: UsageLog, at now: Timestamp) -> Bool {
+        switch self {
+        case .never: false
+        case .always: true
+        case .ofCommit(let namesCredits, let namesTokens):
+            !log.key.isTest
+                && (namesCredits || namesTokens && log.pin != nil
+                    || log.status(at: now.adding(seconds: Self.margin)) == .expired)
+        }
+    }
+}
+
 /// A call would spend more than its key's limit lets the family spend in a period.
 public struct KeyLimitRefusal: Sendable, Hashable {
     /// Used and held in the period.

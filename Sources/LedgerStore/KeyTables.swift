@@ -4,7 +4,8 @@ import Ledger
 import Values
 
 /// Loads the API keys that calls were made with, and keeps what limited keys have spent, in
-/// `api_key_spending`. A key costs no trip of its own; only a limit, and a raise, ask once more.
+/// `api_key_spending`. A key costs no trip of its own; only a limit, a raise, and a commit that may
+/// charge more than is held ask once more.
 enum KeyTables {
     /// - Parameters:
     ///   - found: what was found of each hash.
@@ -13,7 +14,7 @@ enum KeyTables {
         _ needs: LedgerNeeds, _ source: LedgerSource, _ found: Zip2Sequence<[KeyHash], [[Row]]>,
         _ standing: Zip2Sequence<[UUID], [[Row]]>,
         _ entries: [UUID: LedgerBatch.Entry], _ logs: [LoadedLog],
-        from connection: any DatabaseConnection
+        from connection: any DatabaseConnection, now: Timestamp
     ) throws -> LoadedKeys {
         guard source.keys != nil else { return LoadedKeys() }
         var barriers: [UUID: KeyOfCall.Barrier] = [:]
@@ -25,7 +26,12 @@ enum KeyTables {
             if let row = rows.first { byHash[hash] = try key(row, barriers) }
         }
         var byID: [UUID: KeyOfCall] = [:]
-        let callers = logs.filter { needs.keyedLogs.contains($0.log.id) }.compactMap(\.log.caller)
+        let callers = logs.map(\.log).filter { log in
+            let decided = entries[log.key.userID]?.account?.context.decidedAt ?? now
+            return needs.keyedLogs[log.id, default: []].contains {
+                $0.isNeeded(of: log, at: max(now, decided))
+            }
+        }.compactMap(\.caller)
         if let queries = source.keys, !callers.isEmpty {
             let ids = Set(callers.map(\.keyID)).sorted()
             let rows = try connection.queryBatches([

@@ -30,8 +30,8 @@ package struct LedgerNeeds {
     var keyHashes: Set<KeyHash> = []
     /// Accounts of calls by key.
     var keyedAccounts: Set<UUID> = []
-    /// Logs whose keys are wanted.
-    var keyedLogs: Set<UUID> = []
+    /// Logs whose keys are wanted, or may be.
+    var keyedLogs: [UUID: [KeyOfLogNeed]] = [:]
 
     package init(
         users: Set<UUID> = [], subjects: Set<LedgerSubject> = [], overdue: Set<UUID> = [],
@@ -69,9 +69,9 @@ package struct LedgerNeeds {
             keyHashes.formUnion(command.keyHashes)
             keyedAccounts.insert(command.userID)
         }
-        if command.seesKeyOfLog, case .id(let id) = command.subject {
-            keyedLogs.insert(id)
-            keyedAccounts.insert(command.userID)
+        if command.keyOfLog != .never, case .id(let id) = command.subject {
+            keyedLogs[id, default: []].append(command.keyOfLog)
+            if command.keyOfLog == .always { keyedAccounts.insert(command.userID) }
         }
     }
 }

@@ -70,7 +70,7 @@ enum LedgerTables {
         try GrantTables.load(needs, t, into: &entries, &logs, from: connection, now: now)
         let keys = try KeyTables.load(
             needs, source, zip(hashes, t.hasKeys ? found[10] : []),
-            zip(keyed, t.hasKeys ? found[11] : []), entries, logs, from: connection)
+            zip(keyed, t.hasKeys ? found[11] : []), entries, logs, from: connection, now: now)
         let known = zip(grants, found[4]).filter { !$0.1.isEmpty }.map(\.0)
         guard var installation = found[5].first?.first?.reader else {
             throw DatabaseError.decoding("the database belongs to no installation")

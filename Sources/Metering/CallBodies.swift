@@ -95,10 +95,12 @@ package struct CommitBody: Sendable {
         }
     }
 
-    package func command(_ accountID: UUID, _ usageID: UUID) -> CommitUsage {
+    package func command(
+        _ accountID: UUID, _ usageID: UUID, isByKey: Bool = false
+    ) -> CommitUsage {
         CommitUsage(
             userID: accountID, usageID: usageID, result: result, metrics: metrics,
-            credits: credits)
+            credits: credits, isByKey: isByKey)
     }
 }
 

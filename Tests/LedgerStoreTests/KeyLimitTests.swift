@@ -155,6 +155,29 @@ struct KeyLimitTests {
         }
     }
 
+    @Test("What a commit charges beyond the hold, of over-use or late, stays within the limit")
+    func beyondTheHold() async throws {
+        try await KeyedStore.run(KeyedStore.catalog(overuse: .ifAvailable, late: 60)) { store in
+            let workspace = try await store.newWorkspace(1)
+            try await store.newKey(11, of: workspace, limit: "2")
+            try await store.newKey(12, of: workspace, limit: "1")
+            let first = try #require(try await store.grant(workspace, key: 11, "a"))
+            _ = try await store.commit(workspace, first.usageID, credits: "5")
+            #expect(try await store.context(of: workspace)?.used.decimal == "2.00")
+            let lapsed = try #require(try await store.grant(workspace, key: 12, "b"))
+            store.advance(seconds: Store.spans.reservationTTL)
+            #expect(try await store.grant(workspace, key: 12, "c") != nil)
+            _ = try await store.commit(workspace, lapsed.usageID)
+            #expect(try await store.context(of: workspace)?.used.decimal == "2.00")
+            // The refusal by a limit leaves what has lapsed written off.
+            store.advance(seconds: Store.spans.reservationTTL)
+            #expect(
+                try await store.validate(workspace, key: 11, "d").limitRefusal?.used.decimal
+                    == "2.00")
+            #expect(try await store.context(of: workspace)?.reserved == .zero)
+        }
+    }
+
     @Test("What is kept of a family's spending is found out by the audit if it is not so")
     func audited() async throws {
         try await KeyedStore.run { store in

@@ -21,7 +21,8 @@ final class KeyedStore: Sendable {
     /// Ten credits a month, and a call costs one.
     static let basic = SeatTerms(price: .zero(.usd), minimum: 1, maximum: 1, lookupKey: nil)
     static func catalog(
-        credits: String = "10", perMinute: Int64? = nil, costs: String = "1"
+        credits: String = "10", perMinute: Int64? = nil, costs: String = "1",
+        overuse: FeatureCostConfig.Overuse = .cap, late: Int64 = 0
     ) throws -> Catalog {
         let plan = Plan(
             id: id(200), product: .api, name: "Free", description: "", price: .zero(.usd),
@@ -35,7 +36,8 @@ final class KeyedStore: Sendable {
             features: [
                 FeatureCostConfig(
                     featureKey: "api.match", productType: "api",
-                    internalCost: Credits(decimal: costs)!)
+                    internalCost: Credits(decimal: costs)!, overuse: overuse,
+                    lateCommitSeconds: late)
             ])
     }
 
@@ -172,7 +174,7 @@ final class KeyedStore: Sendable {
         try await ledger.perform(
             CommitUsage(
                 userID: workspace, usageID: usage, result: result, metrics: UsageLog.Metrics(),
-                credits: credits.flatMap { Credits(decimal: $0) }))
+                credits: credits.flatMap { Credits(decimal: $0) }, isByKey: true))
     }
 
     func context(of workspace: UUID) async throws -> CareerSubscriptionContext? {

@@ -17,6 +17,7 @@ struct TestLedger {
     var steps: [HoldStep.Key: HoldStep] = [:]
     var counters: [String: FencingCounters] = [:]
     var history: [SubscriptionChange] = []
+    var keys: [KeyHash: KeyOfCall] = [:]
     /// What a test may change, as an operator changes the catalog or the settings.
     var rules = Self.rules
     var generator = SeededGenerator(seed: 1)
@@ -66,7 +67,7 @@ struct TestLedger {
             knownGrants: Set(
                 grants.map { GrantKey(userID: $0.userID, kind: $0.kind, cause: $0.cause) }),
             counters: counters, steps: Array(steps.values),
-            families: families(command.subject))
+            families: families(command.subject), keys: loadedKeys)
         let outcome: Command.Outcome
         do {
             outcome = try batch.apply(command, rules, clock: now)

@@ -56,7 +56,7 @@ struct APIUsageCommitRequest: JSONInput {
 
     init(_ reader: inout ObjectReader) {
         let (workspace, usage) = (reader.client(), reader.usage())
-        command = CommitBody(&reader).command(workspace, usage)
+        command = CommitBody(&reader).command(workspace, usage, isByKey: true)
     }
 }
 

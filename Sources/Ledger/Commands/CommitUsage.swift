@@ -22,10 +22,13 @@ public struct CommitUsage: LedgerCommand {
     /// When the commit was accepted, where that was before it is decided: a commit from a queue
     /// is judged by this time.
     public let acceptedAt: Timestamp?
+    /// Whether the call was made with a key, whose limit then bounds what is charged beyond the
+    /// hold.
+    public let isByKey: Bool
 
     public init(
         userID: UUID, usageID: UUID, result: Result, metrics: UsageLog.Metrics,
-        credits: Credits? = nil, acceptedAt: Timestamp? = nil
+        credits: Credits? = nil, acceptedAt: Timestamp? = nil, isByKey: Bool = false
     ) {
         self.userID = userID
         self.usageID = usageID
@@ -33,10 +36,15 @@ public struct CommitUsage: LedgerCommand {
         self.metrics = metrics
         self.credits = credits
         self.acceptedAt = acceptedAt
+        self.isByKey = isByKey
     }
 
     public var subject: LedgerSubject? { .id(usageID) }
     public var seesSubscription: Bool { false }
+    public var keyOfLog: KeyOfLogNeed {
+        guard isByKey, result == .success else { return .never }
+        return .ofCommit(namesCredits: credits != nil, namesTokens: metrics.usedTokens != nil)
+    }
 
     public enum Outcome: Sendable, Equatable {
         case unknownUsage
@@ -133,7 +141,9 @@ public struct CommitUsage: LedgerCommand {
             if isOverused {
                 decision.grants = account.startPeriodIfDue(rules, at: now)
                 let room = account.context.spendingRoom(freed: account.freed, at: now)
-                account.raise(&log, to: wanted, limit: room, rules, at: now)
+                account.raise(
+                    &log, to: wanted, limit: room,
+                    ofKey: position.keyRoom(for: log, in: account), rules, at: now)
             }
             let charged = min(wanted, log.creditsHeld)
             log.creditsInParts = log.creditsCharged ?? .zero
@@ -189,12 +199,12 @@ extension UsageLog {
 extension Account {
     /// Holds what a call took beyond its hold, as far as the account, or its parent, has it.
     fileprivate mutating func raise(
-        _ log: inout UsageLog, to wanted: Credits, limit: Credits?, _ rules: LedgerRules,
-        at now: Timestamp
+        _ log: inout UsageLog, to wanted: Credits, limit: Credits?, ofKey keyRoom: Credits?,
+        _ rules: LedgerRules, at now: Timestamp
     ) {
         let grace = rules.pastDueGrace
         guard isEntitled(at: now, grace: grace) else { return }
-        let room = room(for: log, limit: limit, at: now, grace: grace)
+        let room = room(for: log, limit: limit, ofKey: keyRoom, at: now, grace: grace)
         let more = min(wanted - log.creditsHeld, room)
         take(more, for: &log, at: now, grace: grace)
         log.creditsReserved += more

@@ -15,7 +15,7 @@ public struct ExtendKeyedHold: LedgerCommand {
     public var subject: LedgerSubject? { extend.subject }
     public var seesSubscription: Bool { false }
     public var step: HoldStep.Key? { extend.step }
-    public var seesKeyOfLog: Bool { extend.raise != nil }
+    public var keyOfLog: KeyOfLogNeed { extend.raise != nil ? .always : .never }
 
     public enum Outcome: Sendable, Equatable {
         case invalidKey

@@ -76,10 +76,12 @@ extension Account {
 extension Position {
     /// Of an account with grants beside its pool, what is overdue is expired before each decision:
     /// what it gives back may join a grant that the decision uses up. So it is with families, where
-    /// it may be given back to the very call that the decision is about. The command's own log is
-    /// its own affair, and so is what lapsed after that in a family.
+    /// it may be given back to the very call that the decision is about; and so with a key's limit,
+    /// which counts nothing that has lapsed. The command's own log is its own affair, and so is
+    /// what lapsed after that in a family.
     mutating func expireAhead(at now: Timestamp) -> [UsageLog] {
-        guard var account, !account.grants.isEmpty || !account.lenders.isEmpty
+        guard var account,
+            !account.grants.isEmpty || !account.lenders.isEmpty || keySpending != nil
         else { return [] }
         let subject = log?.id
         var own = overdue.filter { $0.id == subject }
@@ -102,9 +104,23 @@ extension Position {
         }
         let expired = ahead.map { account.expire($0) }
         if let subject, let moved = account.lenders[subject] { log = moved }
+        countForKey(expired, ahead, from: self.account?.lenders ?? [:], to: account.lenders)
         self.account = account
         overdue = own
         expiredAhead = ahead
         return expired
+    }
+
+    /// Counts what has lapsed, and what that gave back to calls above it, for the key's family.
+    private mutating func countForKey(
+        _ expired: [UsageLog], _ lapsed: [UsageLog], from before: [UUID: UsageLog],
+        to after: [UUID: UsageLog]
+    ) {
+        guard let family = key?.caller.familyID, keySpending != nil else { return }
+        let known = before.merging(lapsed.map { ($0.id, $0) }) { _, stood in stood }
+        let changed = after.merging(expired.map { ($0.id, $0) }) { _, ended in ended }
+        for log in changed.values where log.caller?.familyID == family {
+            keySpending?.count(log, was: known[log.id])
+        }
     }
 }

@@ -34,7 +34,9 @@ struct LateCommit {
                 return Decision(.priceOutOfBounds, account: position.account)
             }
             let room = account.context.spendingRoom(freed: account.freed, at: now)
-            settle(&log, charge, in: &account, limit: room, rules, at: now)
+            settle(
+                &log, charge, in: &account, limit: room,
+                ofKey: position.keyRoom(for: log, in: account), rules, at: now)
             decision.logs.append(log)
             decision.outcome = .applied(
                 .success, charged: log.creditsCharged ?? .zero, isReplay: false,
@@ -64,13 +66,14 @@ struct LateCommit {
 
     private func settle(
         _ log: inout UsageLog, _ charge: CallCharge, in account: inout Account,
-        limit: Credits?, _ rules: LedgerRules, at now: Timestamp
+        limit: Credits?, ofKey keyRoom: Credits?, _ rules: LedgerRules, at now: Timestamp
     ) {
         let grace = rules.pastDueGrace
         let held = log.creditsKept
         let wanted = charge.credits(of: held)
         let charged = min(
-            wanted, held, account.room(for: log, limit: limit, at: now, grace: grace))
+            wanted, held,
+            account.room(for: log, limit: limit, ofKey: keyRoom, at: now, grace: grace))
         account.context.decidedAt = now
         log.creditsInParts = log.creditsCharged ?? .zero
         account.take(charged, for: &log, at: now, grace: grace)

@@ -43,7 +43,7 @@ public protocol LedgerCommand: Sendable {
     /// told the key.
     var keyHashes: Set<KeyHash> { get }
     /// Whether the decision must see the key that its log was made with.
-    var seesKeyOfLog: Bool { get }
+    var keyOfLog: KeyOfLogNeed { get }
 
     /// Says what to do; does nothing itself. `now` is never before the account's last decision.
     func decide(_ position: Position, _ rules: LedgerRules, at now: Timestamp)
@@ -70,7 +70,7 @@ extension LedgerCommand {
     public var seesFamily: Bool { false }
     public var token: FencingToken? { nil }
     public var keyHashes: Set<KeyHash> { [] }
-    public var seesKeyOfLog: Bool { false }
+    public var keyOfLog: KeyOfLogNeed { .never }
 
     /// A command that captures nothing has nothing to tell.
     public static func outcome(

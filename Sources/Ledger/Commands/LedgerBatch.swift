@@ -173,7 +173,7 @@ public struct LedgerBatch: Sendable {
     }
 
     private func key(of command: some LedgerCommand) -> KeyOfCall? {
-        if command.seesKeyOfLog {
+        if command.keyOfLog != .never {
             return log(command.subject, isTest: false)?.caller.flatMap { keys.byID[$0.keyID] }
         }
         return command.keyHashes.lazy.compactMap { keys.byHash[$0] }.first

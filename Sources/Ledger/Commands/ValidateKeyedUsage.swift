@@ -51,7 +51,7 @@ public struct ValidateKeyedUsage: LedgerCommand {
                 grant.creditsReserved, by: key, position.keySpending, of: account,
                 clock: position.clock)
         {
-            // Nothing is kept: what had lapsed, and a month that was due, the next decision finds.
+            // Nothing but what had lapsed is kept: a month that was due the next decision finds.
             return Decision(
                 .keyLimitReached(refusal, limits.map { $0.withOneMore() }),
                 account: position.account)
@@ -99,5 +99,20 @@ extension Position {
     func isJudged(for key: KeyOfCall, with parent: UUID?) -> Bool {
         guard let parent, let caller = account?.lenders[parent]?.caller else { return false }
         return caller.familyID == key.caller.familyID
+    }
+
+    /// What the key's limit leaves for a call beside what that holds; `nil` if no limit binds it.
+    ///
+    /// - Parameters:
+    ///   - log: the call as the decision has moved it: what its hold gave back by lapsing is free.
+    ///   - account: as the decision leaves it.
+    func keyRoom(for log: UsageLog, in account: Account) -> Credits? {
+        guard let key, let limit = key.creditLimit, !key.caller.isTest,
+            !isJudged(for: key, with: log.parentID)
+        else { return nil }
+        let period = account.context.period.number
+        let freed = log.status == .expired && log.periodNumber == period ? self.log : nil
+        let spent = keySpending?.total(inPeriod: period) ?? .zero
+        return max(.zero, limit - (spent - (freed?.creditsHeld ?? .zero)))
     }
 }
