@@ -66,7 +66,7 @@ package struct AcceptInvitation: Action {
     ) async throws -> Reply<WorkspaceResponse> {
         let (user, now) = (try call.user().userID, parts.clock.now())
         let hashes = parts.secrets.hashes(.invitation, request.token)
-        let joined = try await parts.database.write { [mails = parts.mails] connection in
+        let joined = try await parts.database.write { [parts] connection in
             guard let row = try UserRow.findLocked(id: user, in: connection) else {
                 throw Problem.unauthorized
             }
@@ -89,10 +89,11 @@ package struct AcceptInvitation: Action {
                     workspace: workspace, member: member, isEmailVerified: true),
                 call: call, now: now)
             try decision.note(.memberJoined, user, after: member.told)
-            try mails.accepted(row, decision)
-            return try WorkspaceResponse.read(workspace.id, of: user, in: connection)
+            try parts.mails.accepted(row, decision)
+            return try parts.told(
+                WorkspaceResponse.read(workspace.id, of: user, in: connection), in: connection)
         }
-        return Reply(try await parts.told(joined))
+        return Reply(joined)
     }
 
     private static func join(

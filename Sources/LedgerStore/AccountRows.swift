@@ -5,11 +5,22 @@ import Values
 
 /// All rows of an account.
 package enum AccountRows {
-    /// Erases them, children first.
+    /// Keeps others from deciding on the account until this database transaction ends.
+    package static func lock(
+        _ user: UUID, of t: ProductTables, in connection: any DatabaseConnection
+    ) throws {
+        _ = try connection.query(
+            "SELECT 1 FROM \(t.contexts) WHERE \(t.holder) = ?" + connection.dialect.lockRows,
+            [.uuid(user)])
+    }
+
+    /// Erases them, children first. What is decided at the same time was done before, or finds no
+    /// account.
     package static func erase(
         _ user: UUID, of t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws {
         let id = [SQLValue.uuid(user)]
+        try lock(user, of: t, in: connection)
         if t.hasKeys {
             try connection.execute("DELETE FROM api_key_spending WHERE account_id = ?", id)
         }

@@ -91,17 +91,24 @@ public final class CareerLedger: Sendable {
     package func look<Command: LedgerCommand>(
         at command: Command
     ) async throws -> Command.Outcome {
-        try await database.read { [catalog, clock, source, spans] connection in
-            let now = clock.now()
-            var needs = LedgerNeeds()
-            needs.add(command)
-            let loaded = try LedgerTables.load(
-                needs, of: source, from: connection, now: now, isSnapshot: true)
-            let rules = try catalog.rules(
-                of: loaded.batch, revision: loaded.catalogRevision, spans, in: connection)
-            var batch = loaded.batch
-            return try batch.apply(command, rules, clock: now)
+        try await database.read { [self] connection in
+            try look(at: [command], in: connection)[0]
         }
+    }
+
+    /// The same for many at once, for a caller who holds the connection.
+    package func look<Command: LedgerCommand>(
+        at commands: [Command], in connection: any DatabaseConnection
+    ) throws -> [Command.Outcome] {
+        let now = clock.now()
+        var needs = LedgerNeeds()
+        for command in commands { needs.add(command) }
+        let loaded = try LedgerTables.load(
+            needs, of: source, from: connection, now: now, isSnapshot: true)
+        let rules = try catalog.rules(
+            of: loaded.batch, revision: loaded.catalogRevision, spans, in: connection)
+        var batch = loaded.batch
+        return try commands.map { try batch.apply($0, rules, clock: now) }
     }
 
     /// Adds up, on a snapshot and while nobody waits, what counts against limits.

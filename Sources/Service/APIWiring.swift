@@ -1,10 +1,12 @@
 import API
 import APIKeys
+import Database
 import FoundationEssentials
 import Ledger
 import LedgerStore
 import Telemetry
 import UsageReports
+import Users
 import Values
 import Workspaces
 
@@ -21,24 +23,45 @@ extension LedgerSource {
 
 extension CareerCore {
     /// Gives a workspace the Free plan of the API product, where the product is offered.
-    func subscribeFree(_ workspace: UUID) async throws {
+    ///
+    /// - Parameter formers: what is remembered of an earlier account of its owner.
+    func subscribeFree(_ workspace: UUID, _ formers: FormerAccounts) async throws {
         guard try await apiCatalog.ifOffered(in: database) != nil else { return }
+        let former = try await database.read { connection in
+            try WorkspaceRow.find(workspace, in: connection)
+                .flatMap { try UserRow.find(id: $0.ownerID, in: connection) }
+                .flatMap { try formers.find(formers.key(of: $0, .api), in: connection)?.account }
+        }
         _ = try await apiLedger.perform(
             ActivateFreeSubscription(
                 userID: workspace,
                 subscriptionID: .version7(
-                    at: clock.now(), randomness: .random(in: .min ... .max)), former: nil))
+                    at: clock.now(), randomness: .random(in: .min ... .max)), former: former))
     }
 
-    /// The credits of a workspace; `nil` without a subscription.
-    func credits(of workspace: UUID) async throws -> WorkspaceCredits? {
-        guard try await apiCatalog.ifOffered(in: database) != nil,
-            let standing = try await apiLedger.standing(of: workspace, by: clock)
-        else { return nil }
-        let context = standing.account.context
-        return WorkspaceCredits(
-            allocated: context.allocated, used: context.used, reserved: context.reserved,
-            remaining: BalanceBySource(standing).sum)
+    /// What is to be remembered of a workspace's account, which is locked; `nil` without one.
+    func former(
+        of workspace: UUID, in connection: any DatabaseConnection
+    ) throws -> FormerAccount? {
+        guard try apiCatalog.ifOffered(in: connection) != nil else { return nil }
+        return try apiLedger.look(at: [EraseAccount(userID: workspace)], in: connection)[0]
+    }
+
+    /// The credits of workspaces, each in its place; `nil` without a subscription.
+    func credits(
+        of workspaces: [UUID], in connection: any DatabaseConnection
+    ) throws -> [WorkspaceCredits?] {
+        guard try apiCatalog.ifOffered(in: connection) != nil else {
+            return workspaces.map { _ in nil }
+        }
+        return try apiLedger.standings(of: workspaces, by: clock, in: connection).map {
+            $0.map { standing in
+                let context = standing.account.context
+                return WorkspaceCredits(
+                    allocated: context.allocated, used: context.used,
+                    reserved: context.reserved, remaining: BalanceBySource(standing).sum)
+            }
+        }
     }
 }
 
@@ -56,10 +79,16 @@ extension CareerServices {
     /// Brings what has lapsed up to now, of both products.
     func sweepLedgers() async throws {
         try await sweeper.sweep()
+        try await sweepWorkspaces()
+        try await writeKeyUses()
+    }
+
+    func sweepWorkspaces() async throws {
         let workspaces = ExpirySweeper(
             database: core.database, ledger: core.apiLedger, of: .api, clock: core.clock,
             lags: LagMetrics())
         try await workspaces.sweep()
-        try await keyUses.write(to: core.database)
     }
+
+    func writeKeyUses() async throws { try await keyUses.write(to: core.database) }
 }

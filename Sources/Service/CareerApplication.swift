@@ -18,6 +18,7 @@ import ServiceLifecycle
 import Stripe
 import TopUps
 import Values
+import WorkspaceAccounts
 
 /// The one wiring of the service, for production and for tests.
 public struct CareerApplication: Sendable {
@@ -151,16 +152,29 @@ extension CareerApplication {
     }
 
     private var sweepers: [any Service] {
-        [
+        let plans = MissingPlans(parts: services.workspaceAccounts)
+        return [
             PeriodicService(
                 "expiry sweep", pause: ExpirySweeper.pause, logger: core.logger
-            ) { [services] in try await services.sweepLedgers() },
+            ) { [services] in try await services.sweeper.sweep() },
+            PeriodicService(
+                "expiry sweep of workspaces", pause: ExpirySweeper.pause, logger: core.logger
+            ) { [services] in try await services.sweepWorkspaces() },
+            PeriodicService(
+                "writing when keys were used", pause: ExpirySweeper.pause, logger: core.logger
+            ) { [services] in try await services.writeKeyUses() },
             PeriodicService(
                 "automatic top-ups", pause: TopUpService.pause, logger: core.logger
             ) { [services] in try await services.topUps.sweep() },
             PeriodicService(
                 "identity sweep", pause: IdentitySweeper.pause, logger: core.logger
-            ) { [services] in try await services.sweepPeople() },
+            ) { [services] in try await services.identitySweeper.sweep() },
+            PeriodicService(
+                "notices of keys", pause: IdentitySweeper.pause, logger: core.logger
+            ) { [services] in try await services.tellKeysEnds() },
+            PeriodicService(
+                "Free plans that are missing", pause: IdentitySweeper.pause, logger: core.logger
+            ) { try await plans.give() },
             PeriodicService(
                 "renewals", pause: RenewalNotices.pause, logger: core.logger
             ) { [services] in try await services.renewals.sweep() },

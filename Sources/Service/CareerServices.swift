@@ -155,7 +155,7 @@ public struct CareerServices: Sendable {
         identity = try await IdentityServices(
             settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
-            outbox: outbox, erasedCustomers: billing.erased, otherTraces: .ofWorkspaces(outbox)
+            outbox: outbox, erasedCustomers: billing.erased, otherTraces: .of(core, former, outbox)
         ) { try await billing.forget(user: $0) }
     }
 

@@ -19,8 +19,21 @@ extension CareerLedger {
     package func standing(
         of accountID: UUID, by clock: DecisionClock
     ) async throws -> AccountStanding? {
-        let settled = try await look(at: SettleAccount(userID: accountID))
-        return settled.account.map {
+        standing(by: clock, of: try await look(at: SettleAccount(userID: accountID)))
+    }
+
+    /// The same of many accounts, each in its place, for a caller who holds the connection.
+    package func standings(
+        of accountIDs: [UUID], by clock: DecisionClock, in connection: any DatabaseConnection
+    ) throws -> [AccountStanding?] {
+        try look(at: accountIDs.map { SettleAccount(userID: $0) }, in: connection)
+            .map { standing(by: clock, of: $0) }
+    }
+
+    private func standing(
+        by clock: DecisionClock, of settled: SettleAccount.Outcome
+    ) -> AccountStanding? {
+        settled.account.map {
             AccountStanding(
                 account: $0, begun: settled.begun, now: max(clock.now(), $0.context.decidedAt),
                 grace: spans.pastDueGrace)

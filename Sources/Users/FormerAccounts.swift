@@ -29,25 +29,33 @@ package struct FormerAccounts: Sendable {
         self.installation = installation
     }
 
-    package func key(of user: UserRow) -> Key {
+    /// - Parameter product: whose account it was: what is kept of one product's is apart from
+    ///   what is kept of another's.
+    package func key(of user: UserRow, _ product: Product = .career) -> Key {
         if let issuer = user.issuer, let subject = user.subject {
-            return key(issuer: issuer, subject: subject)
+            return key(issuer: issuer, subject: subject, product)
         }
-        return key(emailKey: user.emailKey ?? "")
+        return key(emailKey: user.emailKey ?? "", product)
     }
 
     package func key(email: EmailAddress) -> Key { key(emailKey: email.key) }
 
-    private func key(emailKey: String) -> Key {
-        Key(
-            secrets.hashes(.formerAccount, "email", emailKey),
-            installation: installation.hash("former email", emailKey))
+    private func key(emailKey: String, _ product: Product = .career) -> Key {
+        let kind = Self.kind("email", product)
+        return Key(
+            secrets.hashes(.formerAccount, kind, emailKey),
+            installation: installation.hash("former \(kind)", emailKey))
     }
 
-    package func key(issuer: String, subject: String) -> Key {
-        Key(
-            secrets.hashes(.formerAccount, "subject", issuer, subject),
-            installation: installation.hash("former subject", issuer, subject))
+    package func key(issuer: String, subject: String, _ product: Product = .career) -> Key {
+        let kind = Self.kind("subject", product)
+        return Key(
+            secrets.hashes(.formerAccount, kind, issuer, subject),
+            installation: installation.hash("former \(kind)", issuer, subject))
+    }
+
+    private static func kind(_ name: String, _ product: Product) -> String {
+        product == .career ? name : "\(product.rawValue) \(name)"
     }
 
     /// - Returns: what was left, and when the account was deleted.

@@ -93,7 +93,8 @@ package struct ActivateWorkspace: Action {
         }
         // Where the process ended in between, the next activation does it.
         try await parts.subscribe(found.membership.workspace.id)
-        return Reply(try await parts.told(found))
+        return Reply(
+            try await parts.database.read { [parts] in try parts.told(found, in: $0) })
     }
 }
 

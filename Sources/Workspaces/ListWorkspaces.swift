@@ -20,13 +20,12 @@ package struct ListWorkspaces: Action {
         _ page: ListQuery, _ call: Call
     ) async throws -> Reply<WorkspacePage<WorkspaceResponse>> {
         let user = try call.user().userID
-        let found = try await parts.database.read { connection in
-            try WorkspaceRow.page(
+        let told = try await parts.database.read { [parts] connection in
+            let found = try WorkspaceRow.page(
                 of: user, before: page.cursor, limit: page.rows, in: connection
             ).map { try WorkspaceResponse.read($0.id, of: user, in: connection) }
+            return try parts.told(found, in: connection)
         }
-        var told: [WorkspaceResponse] = []
-        for workspace in found { told.append(try await parts.told(workspace)) }
         return Reply(WorkspacePage(told, page, id: { $0.membership.workspace.id }) { $0 })
     }
 }
@@ -41,9 +40,9 @@ package struct GetWorkspace: Action {
     package func read(_ input: inout InputReader) -> UUID { input.workspace() }
 
     package func perform(_ id: UUID, _ call: Call) async throws -> Reply<WorkspaceResponse> {
-        let found = try await parts.look(at: id, by: call) {
-            try WorkspaceResponse.read($0, in: $1)
+        let found = try await parts.look(at: id, by: call) { [parts] in
+            try parts.told(WorkspaceResponse.read($0, in: $1), in: $1)
         }
-        return Reply(try await parts.told(found))
+        return Reply(found)
     }
 }

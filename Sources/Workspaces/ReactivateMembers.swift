@@ -28,7 +28,7 @@ package struct ReactivateMembers: Action {
     ) async throws -> Reply<WorkspaceResponse> {
         let (id, request) = input
         let mails = parts.mails
-        let changed = try await parts.decide(Self.self, on: id, by: call) { decision in
+        let changed = try await parts.decide(Self.self, on: id, by: call) { [parts] decision in
             try decision.requireTeam()
             let wanted = Set(request.users).union([decision.workspace.ownerID])
             guard wanted.count <= Int(decision.workspace.subscription.capacity) else {
@@ -46,10 +46,11 @@ package struct ReactivateMembers: Action {
                 }
                 try decision.set(.enabled, of: member, mails)
             }
-            return try WorkspaceResponse.read(
-                id, of: decision.caller, in: decision.connection)
+            return try parts.told(
+                WorkspaceResponse.read(id, of: decision.caller, in: decision.connection),
+                in: decision.connection)
         }
-        return Reply(try await parts.told(changed))
+        return Reply(changed)
     }
 }
 

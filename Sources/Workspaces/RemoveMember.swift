@@ -88,17 +88,18 @@ package struct TransferWorkspace: Action {
     ) async throws -> Reply<WorkspaceResponse> {
         let (id, request) = input
         let mails = parts.mails
-        let changed = try await parts.decide(Self.self, on: id, by: call) { decision in
+        let changed = try await parts.decide(Self.self, on: id, by: call) { [parts] decision in
             try decision.requireTeam()
             if request.user != decision.caller {
                 try decision.workspace.give(
                     to: request.user, actor: decision.caller.text, requestID: call.id,
                     mails, in: decision.connection, now: decision.now)
             }
-            return try WorkspaceResponse.read(
-                id, of: decision.caller, in: decision.connection)
+            return try parts.told(
+                WorkspaceResponse.read(id, of: decision.caller, in: decision.connection),
+                in: decision.connection)
         }
-        return Reply(try await parts.told(changed))
+        return Reply(changed)
     }
 }
 

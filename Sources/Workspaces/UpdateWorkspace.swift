@@ -22,7 +22,7 @@ package struct UpdateWorkspace: Action {
         _ input: (UUID, WorkspaceChangeRequest), _ call: Call
     ) async throws -> Reply<WorkspaceResponse> {
         let (id, request) = input
-        let changed = try await parts.decide(Self.self, on: id, by: call) { decision in
+        let changed = try await parts.decide(Self.self, on: id, by: call) { [parts] decision in
             let (row, connection) = (decision.workspace, decision.connection)
             let slug = request.slug ?? row.slug
             if slug != row.slug, try WorkspaceRow.isTaken(slug, in: connection) {
@@ -36,9 +36,9 @@ package struct UpdateWorkspace: Action {
                     .updated, row.id, before: row.profile,
                     after: changed.membership.workspace.profile)
             }
-            return changed
+            return try parts.told(changed, in: connection)
         }
-        return Reply(try await parts.told(changed))
+        return Reply(changed)
     }
 
     private static func set(

@@ -36,9 +36,7 @@ package enum UsersWorkspaces {
         _ user: UserRow, _ mails: WorkspaceMails, in connection: any DatabaseConnection,
         now: Timestamp
     ) throws {
-        for member in try MemberRow.all(of: user.id, in: connection) {
-            _ = try WorkspaceRow.findLocked(member.workspaceID, in: connection)
-        }
+        try lock(of: user.id, in: connection)
         try WorkspaceRow.erasePersonal(of: user.id, in: connection)
         for member in try MemberRow.all(of: user.id, in: connection) {
             try end(member, mails, in: connection, now: now)
@@ -47,6 +45,13 @@ package enum UsersWorkspaces {
             user.id, emailKey: ownEmailKey(of: user, in: connection), in: connection)
         try APIKeyRow.forgetMaker(user.id, in: connection)
         try AuditLine.forget(user.id, in: connection)
+    }
+
+    /// Locks the workspaces that the user is a member of, by their ids.
+    package static func lock(of user: UUID, in connection: any DatabaseConnection) throws {
+        for member in try MemberRow.all(of: user, in: connection) {
+            _ = try WorkspaceRow.findLocked(member.workspaceID, in: connection)
+        }
     }
 
     private static func end(

@@ -76,6 +76,13 @@ public struct WorkspaceAudit: Sendable {
             """
         ),
         (
+            "there is none, and it has an account",
+            """
+            SELECT c.workspace_id FROM api_subscription_contexts c
+            LEFT JOIN workspaces w ON w.id = c.workspace_id WHERE w.id IS NULL
+            """
+        ),
+        (
             "it is closed, and has members or invitations",
             """
             SELECT w.id FROM workspaces w WHERE w.closed_at IS NOT NULL AND (

@@ -14,14 +14,15 @@ package struct WorkspaceParts: Sendable {
     package let mails: WorkspaceMails
     /// Gives a personal workspace the Free plan, unless it has a subscription.
     package let subscribe: @Sendable (UUID) async throws -> Void
-    /// A workspace's credits; `nil` without a subscription.
-    let balance: @Sendable (UUID) async throws -> WorkspaceCredits?
+    /// The credits of workspaces, each in its place; `nil` without a subscription.
+    let balance: @Sendable ([UUID], any DatabaseConnection) throws -> [WorkspaceCredits?]
 
     package init(
         database: any Database, clock: DecisionClock, secrets: TokenHashSecrets,
         throttle: AuthThrottle, outbox: MailOutbox,
         subscribe: @escaping @Sendable (UUID) async throws -> Void,
-        balance: @escaping @Sendable (UUID) async throws -> WorkspaceCredits?
+        balance:
+            @escaping @Sendable ([UUID], any DatabaseConnection) throws -> [WorkspaceCredits?]
     ) {
         self.database = database
         self.clock = clock
@@ -34,10 +35,22 @@ package struct WorkspaceParts: Sendable {
 }
 
 extension WorkspaceParts {
-    /// The workspace with what its ledger says of its credits now.
-    package func told(_ workspace: WorkspaceResponse) async throws -> WorkspaceResponse {
-        var told = workspace
-        told.credits = try await balance(workspace.membership.workspace.id) ?? .none
-        return told
+    /// The workspace with what its ledger says of its credits now. It is told before a change is
+    /// durable: a change that was made is not answered as an error.
+    package func told(
+        _ workspace: WorkspaceResponse, in connection: any DatabaseConnection
+    ) throws -> WorkspaceResponse {
+        try told([workspace], in: connection)[0]
+    }
+
+    func told(
+        _ workspaces: [WorkspaceResponse], in connection: any DatabaseConnection
+    ) throws -> [WorkspaceResponse] {
+        let credits = try balance(workspaces.map(\.membership.workspace.id), connection)
+        return zip(workspaces, credits).map { workspace, credits in
+            var told = workspace
+            told.credits = credits ?? .none
+            return told
+        }
     }
 }

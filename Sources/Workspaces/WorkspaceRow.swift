@@ -171,6 +171,22 @@ package struct WorkspaceRow: Sendable, Equatable {
         ).map(WorkspaceRow.init)
     }
 
+    /// Personal workspaces in the order of their ids.
+    package static func personalIDs(
+        after id: UUID?, limit: Int64, in connection: any DatabaseConnection
+    ) throws -> [UUID] {
+        try connection.query(
+            """
+            SELECT id FROM workspaces
+            WHERE is_personal = 1 AND closed_at IS NULL \(id == nil ? "" : "AND id > ?")
+            ORDER BY id LIMIT ?
+            """, (id.map { [.uuid($0)] } ?? []) + [.integer(limit)]
+        ).map { row in
+            var reader = row.reader
+            return try reader.uuid()
+        }
+    }
+
     /// The teams that a user owns, the oldest first.
     package static func teams(
         ownedBy user: UUID, in connection: any DatabaseConnection

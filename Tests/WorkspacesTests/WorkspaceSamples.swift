@@ -17,7 +17,7 @@ enum WorkspaceSamples {
         WorkspaceParts(
             database: database, clock: .wall, secrets: TokenHashSecrets(["one"]),
             throttle: AuthThrottle(secrets: TokenHashSecrets(["one"]), exemptsLoopback: false),
-            outbox: outbox, subscribe: { _ in }, balance: { _ in nil })
+            outbox: outbox, subscribe: { _ in }, balance: { ids, _ in ids.map { _ in nil } })
     }
 
     static let routes = workspaceRoutes(parts) + invitationRoutes(parts) + workspaceKeyRoutes(parts)

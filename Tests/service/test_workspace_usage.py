@@ -1,5 +1,6 @@
 """What members of a workspace see of what its keys have spent."""
 
+import time
 import uuid
 
 import pytest
@@ -53,6 +54,20 @@ def test_without_a_subscription_there_is_nothing_to_tell(service):
         name: "0.00" for name in ("allocated", "used", "reserved", "remaining")}
     assert team.owner.get(f"/api/workspaces/{team.id}/usage/logs").json["items"] == []
     assert team.owner.get(f"/api/workspaces/{team.id}/usage/summary").json["items"] == []
+
+
+def test_a_personal_workspace_from_before_the_plan_is_given_it(own_service):
+    space = Workspace(own_service)
+    own_service.stop()
+    own_service.write("DELETE FROM api_subscription_changes")
+    for table in ("api_credit_grants", "api_subscription_contexts", "api_subscriptions"):
+        own_service.write(f"DELETE FROM {table}")
+    own_service.start()
+    end = time.monotonic() + 20
+    while told(space)[0] != "100.00":
+        assert time.monotonic() < end, told(space)
+    assert space.validate(space.key()).status == 200
+    assert own_service.audit().returncode == 0
 
 
 def test_the_subscription_is_told_whatever_there_is(service, spent):

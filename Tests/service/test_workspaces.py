@@ -440,6 +440,45 @@ def test_of_a_deletion_and_what_the_same_user_decides_at_once_one_comes_first(se
         assert set(makers) <= {(None,)} and gone.id not in team.get("/audit-log").bytes.decode()
 
 
+def test_a_personal_workspaces_free_period_outlives_its_users_account(service):
+    space = Workspace(service)
+    usage = space.validate(space.key()).json["usage_id"]
+    assert space.commit(usage).status == 200
+    left = space.owner.get(f"{SPACES}/{space.id}").json["credits"]["remaining"]
+    assert left != "100.00"
+    assert service.call("DELETE", "/auth/me", headers=space.owner.auth).status == 200
+    again = service.sign_up(space.owner.email).post(SPACES + "/activate")
+    assert again.status == 200 and again.json["id"] != space.id
+    assert again.json["credits"]["remaining"] == left
+
+
+def test_of_a_deletion_and_what_the_personal_workspace_spends_at_once_nothing_is_left(service):
+    for _ in range(4):
+        space = Workspace(service)
+        key = space.key()
+        usage = space.validate(key).json["usage_id"]
+        answers = together(4, lambda n: (
+            lambda: service.call("DELETE", "/auth/me", headers=space.owner.auth),
+            lambda: space.commit(usage),
+            lambda: space.validate(key),
+            lambda: space.settle("extend", usage, extension_id="e", hold_seconds=60))[n]())
+        assert answers[0].status == 200 and all(answer.status < 500 for answer in answers), answers
+        for table in ("api_subscription_contexts", "api_usage_logs", "api_usage_steps"):
+            assert service.rows(
+                f"SELECT 1 FROM {table} WHERE workspace_id = ?", uuid.UUID(space.id)) == [], table
+
+
+def test_of_a_deletion_and_an_activation_at_once_no_account_is_left_alone(service):
+    for _ in range(4):
+        user = service.sign_up()
+        made, deleted = together(2, lambda n: service.call(
+            "DELETE", "/auth/me", headers=user.auth) if n else user.post(SPACES + "/activate"))
+        assert made.status in (200, 401) and deleted.status == 200, (made, deleted)
+    assert service.rows(
+        "SELECT 1 FROM api_subscription_contexts WHERE workspace_id NOT IN (SELECT id FROM workspaces)"
+    ) == []
+
+
 # Operators
 
 
@@ -496,6 +535,12 @@ def test_the_audit_finds_what_must_not_be(own_service):
         audit = own_service.audit()
         assert audit.returncode == 1 and problem in audit.stdout and team.id in audit.stdout, problem
         own_service.write(statement, *mended)
+    personal, other = uuid.UUID(Workspace(own_service).id), uuid.uuid4()
+    move = "UPDATE api_subscription_contexts SET workspace_id = ? WHERE workspace_id = ?"
+    own_service.write(move, other, personal)
+    audit = own_service.audit()
+    assert audit.returncode == 1 and f"{other}: there is none, and it has an account" in audit.stdout
+    own_service.write(move, personal, other)
     assert own_service.audit().returncode == 0
 
 
