@@ -42,6 +42,11 @@ package struct UserRow: Sendable, Equatable {
     /// Whether a user may act, as the ledger asks of who has no account yet.
     package static let holderStanding = "SELECT is_active FROM users WHERE id = ?"
 
+    /// Whether the user whom the column names may act: 1 or 0, in a statement of another's.
+    package static func mayAct(_ column: String) -> String {
+        "(SELECT is_active FROM users WHERE id = \(column))"
+    }
+
     package static func find(id: UUID, in connection: any DatabaseConnection) throws -> UserRow? {
         try connection.queryOne("SELECT \(columns) FROM users WHERE id = ?", [.uuid(id)])
             .map(UserRow.init)

@@ -255,6 +255,20 @@ def test_a_suspended_workspace_spends_nothing_and_settles_all(service):
     assert space.validate(key, "new").status == 200
 
 
+def test_a_deactivated_users_personal_workspace_spends_nothing_and_settles_all(service):
+    space = Workspace(service)
+    key = space.key()
+    held = space.validate(key).json["usage_id"]
+    assert service.command("users", "deactivate", space.owner.id).returncode == 0
+    answer = space.validate(key)
+    assert (answer.status, answer.json["code"]) == (402, "workspace_suspended"), answer
+    raised = space.settle("extend", held, extension_id="e", additional_credits="1")
+    assert (raised.status, raised.json["code"]) == (402, "workspace_suspended"), raised
+    assert space.commit(held).status == 200
+    assert service.command("users", "reactivate", space.owner.id).returncode == 0
+    assert space.validate(key).status == 200
+
+
 def test_a_batch_answers_each_call_by_key_in_its_place(service):
     space = Workspace(service)
     key, limited = space.key(), space.key(credit_limit="1")
