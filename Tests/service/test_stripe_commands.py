@@ -158,12 +158,14 @@ def test_a_catalog_sync_makes_what_stripe_lacks_once(own_service):
     assert dry.returncode == 0 and sdk(own_service).v1.prices.list().data == []
     made = stripe(own_service, "catalog", "sync", "--stripe")
     assert made.returncode == 0, made
-    assert made.stdout.count("created") == 8
+    assert made.stdout.count("created") == 10
     prices = {item.lookup_key: (item.unit_amount, item.currency,
                                 item.recurring and item.recurring.interval)
               for item in sdk(own_service).v1.prices.list().data}
     assert prices == {"career_plus_monthly": (2000, "usd", "month"),
                       "career_pro_monthly": (4000, "usd", "month"),
+                      "career_plus_yearly": (20000, "usd", "year"),
+                      "career_pro_yearly": (40000, "usd", "year"),
                       "career_pack_100": (500, "usd", None),
                       "career_pack_500": (2000, "usd", None),
                       "api_basic_monthly": (1900, "usd", "month"),
@@ -172,8 +174,8 @@ def test_a_catalog_sync_makes_what_stripe_lacks_once(own_service):
                       "api_professional_seat_monthly": (500, "usd", "month")}
     again = stripe(own_service, "catalog", "sync", "--stripe")
     assert again.returncode == 0 and "created" not in again.stdout
-    assert len(sdk(own_service).v1.prices.list().data) == 8
-    assert len(sdk(own_service).v1.products.list().data) == 8
+    assert len(sdk(own_service).v1.prices.list().data) == 10
+    assert len(sdk(own_service).v1.products.list().data) == 10
     user = own_service.new_user()
     assert buy(own_service, user)["plan"]["name"] == "Plus"
 
@@ -214,7 +216,7 @@ def test_another_price_is_for_new_subscribers_and_the_old_ones_keep_their_plan(
     client = sdk(own_service)
     assert new != old and client.v1.prices.retrieve(new).unit_amount == 2500
     assert client.v1.prices.retrieve(old).active
-    assert len(client.v1.products.list().data) == 8  # the packs' and the seats' too
+    assert len(client.v1.products.list().data) == 10  # the packs' and the seats' too
     again = stripe(own_service, "catalog", "sync", "--stripe", CATALOG=catalog)
     assert again.stdout.strip() == "Nothing differs."
 
