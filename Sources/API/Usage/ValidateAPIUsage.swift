@@ -145,7 +145,8 @@ struct APIUsageValidateResponse: JSONObjectOutput {
         case granted
         case denied
 
-        static let schemaName = "APIUsageAccess"
+        /// As Career's list is called: it is the same.
+        static let schemaName = "UsageAccess"
     }
 
     let access: Access
