@@ -107,11 +107,14 @@ enum KeyTables {
     }
 
     /// Ids are in the order of time, so that the index of an account's ids finds the period. A log
-    /// of the period is not older than its start.
+    /// of the period is not older than its start, nor older than the first key of the family, whose
+    /// id the family's is: of a new key there is nothing to read.
     private static func sum(
         of family: UUID, _ account: UUID, _ period: BillingPeriod,
         from connection: any DatabaseConnection
     ) throws -> KeySpending {
+        let made = family.version7Instant?.adding(seconds: -RateWindow.maximumSkew)
+        let first = max(period.start, made ?? .epoch)
         let row = try connection.query(
             """
             SELECT CAST(coalesce(sum(coalesce(credits_charged, credits_captured)), 0) AS BIGINT),
@@ -121,7 +124,7 @@ enum KeyTables {
             WHERE workspace_id = ? AND id >= ? AND key_family_id = ? AND period_number = ?
             """,
             [
-                .uuid(account), .uuid(.version7(at: period.start, randomness: 0)), .uuid(family),
+                .uuid(account), .uuid(.version7(at: first, randomness: 0)), .uuid(family),
                 .integer(period.number),
             ])[0]
         var reader = row.reader

@@ -24,6 +24,13 @@ extension UUID {
             ))
     }
 
+    /// The millisecond of a UUID of version 7; `nil` of another version.
+    public var version7Instant: Timestamp? {
+        guard uuid.6 >> 4 == 7 else { return nil }
+        let bytes = [uuid.0, uuid.1, uuid.2, uuid.3, uuid.4, uuid.5]
+        return Timestamp(clamping: bytes.reduce(0) { $0 << 8 | Int64($1) } * 1000)
+    }
+
     /// Reads the text of RFC 9562 §4, in either case. Foundation's parser is lenient about the
     /// length and goes through C's formatted input.
     public init?(text: String) {

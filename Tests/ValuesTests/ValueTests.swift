@@ -119,8 +119,11 @@ struct ValueTests {
                 randomness: random.next())
             #expect(id.text > last && id.text == id.uuidString.lowercased())
             #expect(id.uuid.6 >> 4 == 7 && id.uuid.8 >> 6 == 2)
+            let milliseconds = 1_800_000_000_000 + Int64(micros / 1000)
+            #expect(id.version7Instant == Timestamp(clamping: milliseconds * 1000))
             last = id.text
         }
+        #expect(UUID(text: "00000000-0000-4000-8000-000000000000")?.version7Instant == nil)
     }
 }
 
