@@ -6,7 +6,7 @@ extension CareerLedger {
     /// Takes an account back that lies in the future, as ``ResetClock`` does, and lets its
     /// reservations of the future lapse as long after now as any other.
     public func resetClock(of userID: UUID, reason: String) async throws -> ResetClock.Outcome {
-        let ttl = spans.reservationTTL
+        let (ttl, t) = (spans.reservationTTL, source.tables)
         return try await perform(
             ResetClock(userID: userID, reason: reason),
             alongside: { connection, outcome in
@@ -14,13 +14,13 @@ extension CareerLedger {
                 let end = SQLValue.time(account.context.decidedAt.adding(seconds: ttl))
                 try connection.execute(
                     """
-                    UPDATE career_usage_logs SET expires_at = ?
-                    WHERE user_id = ? AND status = 'PENDING' AND expires_at > ?
+                    UPDATE \(t.logs) SET expires_at = ?
+                    WHERE \(t.holder) = ? AND status = 'PENDING' AND expires_at > ?
                     """, [end, .uuid(userID), end])
                 try connection.execute(
                     """
-                    UPDATE career_subscription_contexts SET earliest_expiry = ?
-                    WHERE user_id = ? AND earliest_expiry > ?
+                    UPDATE \(t.contexts) SET earliest_expiry = ?
+                    WHERE \(t.holder) = ? AND earliest_expiry > ?
                     """, [end, .uuid(userID), end])
             })
     }

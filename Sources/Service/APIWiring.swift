@@ -39,6 +39,20 @@ extension CareerCore {
                     at: clock.now(), randomness: .random(in: .min ... .max)), former: former))
     }
 
+    /// Takes the account of a user's personal workspace back that lies in the future.
+    ///
+    /// - Returns: `nil` if the user has no personal workspace.
+    public func resetClockOfWorkspace(
+        of user: UUID, reason: String
+    ) async throws -> ResetClock.Outcome? {
+        let personal = try await database.read { connection in
+            try apiCatalog.ifOffered(in: connection)
+                .flatMap { _ in try WorkspaceRow.personal(of: user, in: connection)?.id }
+        }
+        guard let personal else { return nil }
+        return try await apiLedger.resetClock(of: personal, reason: reason)
+    }
+
     /// What is to be remembered of a workspace's account, which is locked; `nil` without one.
     func former(
         of workspace: UUID, in connection: any DatabaseConnection

@@ -14,7 +14,8 @@ extension Users {
             discussion: """
                 A process whose clock was ahead leaves an account in the future: its limits and \
                 its month then last until the clocks get there. Set the clocks right first. What \
-                was granted and used stays.
+                was granted and used stays. The account of the user's personal workspace comes \
+                back with it.
 
                 Examples:
                   cuebx users reset-clock ada@example.com --reason "A clock was a day ahead"
@@ -34,19 +35,32 @@ extension Users {
             }
             try await withAdministration { administration, core in
                 let found = try await administration.require(user)
-                switch try await core.ledger.resetClock(of: found.id, reason: reason) {
-                case .noSubscription: throw FriendlyError("the user has no subscription")
-                case .notInTheFuture:
-                    answer.tell(
-                        Answer(["reset": false], ["the account does not lie in the future"]))
-                case .reset(let from, let account):
-                    let to = account.context.decidedAt.rfc3339
-                    answer.tell(
-                        Answer(
-                            ["reset": true, "from": .string(from.rfc3339), "to": .string(to)],
-                            ["back from \(from.rfc3339) to \(to)"]))
-                }
+                let own = try await core.ledger.resetClock(of: found.id, reason: reason)
+                let workspace = try await core.resetClockOfWorkspace(of: found.id, reason: reason)
+                answer.tell(try Self.told(own, workspace))
             }
+        }
+
+        private static func told(
+            _ own: Ledger.ResetClock.Outcome, _ workspace: Ledger.ResetClock.Outcome?
+        ) throws -> Answer {
+            var (told, lines): (JSONObject, [String]) = (["reset": false], [])
+            if case .reset(let from, let account) = own {
+                let to = account.context.decidedAt.rfc3339
+                told = ["reset": true, "from": .string(from.rfc3339), "to": .string(to)]
+                lines.append("back from \(from.rfc3339) to \(to)")
+            }
+            if case .reset(let from, let account) = workspace {
+                let to = account.context.decidedAt.rfc3339
+                told["workspace_from"] = .string(from.rfc3339)
+                told["workspace_to"] = .string(to)
+                lines.append("personal workspace: back from \(from.rfc3339) to \(to)")
+            }
+            if lines.isEmpty, own == .noSubscription {
+                throw FriendlyError("the user has no subscription")
+            }
+            return Answer(
+                told, lines.isEmpty ? ["the account does not lie in the future"] : lines)
         }
     }
 }

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from conftest import DAY
+from test_calls_by_key import Workspace
 
 YEAR = 366 * DAY
 
@@ -52,6 +53,19 @@ def test_an_account_that_a_clock_ahead_decided_on_is_brought_back_by_its_operato
     assert user.get("/auth/me/export").json["subscription_history"][-1]["reason"] \
         == "a clock was ahead"
     assert own_service.audit().returncode == 0, own_service.audit().stdout
+
+
+def test_the_account_of_a_personal_workspace_comes_back_with_its_users(own_service):
+    space = Workspace(own_service)
+    key = space.key()
+    ahead(own_service, 2 * DAY)
+    held = space.validate(key).json["usage_id"]
+    back(own_service)
+    mended = own_service.command("users", "reset-clock", space.owner.email, "--reason", "x")
+    assert mended.returncode == 0 and "personal workspace: back from " in mended.stdout, mended
+    again = own_service.command("users", "reset-clock", space.owner.email, "--reason", "x")
+    assert again.stdout == "the account does not lie in the future\n"
+    assert space.validate(key).status == 200 and space.commit(held).status == 200
 
 
 def test_a_reservation_of_a_clock_ahead_lapses_like_any_other_after_a_reset(own_service):

@@ -38,6 +38,10 @@ public struct ResetClock: LedgerCommand {
         account.context.decidedAt = clock
         account.context.minuteWindow = Self.window(account.context.minuteWindow, at: clock)
         account.context.dayWindow = Self.window(account.context.dayWindow, at: clock)
+        account.context.testWindows = account.context.testWindows.map {
+            TestWindows(
+                minute: Self.window($0.minute, at: clock), day: Self.window($0.day, at: clock))
+        }
         account.context.brakes?.spending.takeBack(to: clock)
         Self.takeBackMonth(of: &account, to: clock)
         account.subscription.updatedAt = clock
