@@ -81,6 +81,22 @@ struct ClockAheadTests {
         #expect(refusal(ledger.validate(user, "then")) == nil)
     }
 
+    @Test("The windows of test calls come back with the account", arguments: leaps)
+    func testWindows(leap: Int64) {
+        var ledger = ledger("2026-01-31T12:00:00Z", minute: 2, day: nil)
+        let user = ledger.newUser()
+        ledger.newKey(1, of: user, limit: nil, isTest: true)
+        let right = ledger.now
+        ledger.now = right.adding(seconds: leap)
+        #expect(ledger.call(user, key: 1, "a").usage != nil)
+        #expect(ledger.call(user, key: 1, "b").usage != nil)
+        ledger.now = right.adding(seconds: -1)
+        ledger.apply(ResetClock(userID: user, reason: "a clock"))
+        #expect(ledger.context(user).testWindows?.minute.start ?? .epoch <= ledger.now)
+        #expect(ledger.call(user, key: 1, "c").usage != nil)
+        #expect(ledger.brokenInvariants() == [])
+    }
+
     @Test(
         "A reset brings the account back to the clock and keeps what was granted and used",
         arguments: leaps)

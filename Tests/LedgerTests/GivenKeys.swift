@@ -25,10 +25,12 @@ extension TestLedger {
     }
 
     /// A key that is a family of its own.
-    mutating func newKey(_ number: UInt8, of account: UUID, limit: String?) {
+    mutating func newKey(
+        _ number: UInt8, of account: UUID, limit: String?, isTest: Bool = false
+    ) {
         let id = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, number))
         keys[KeyHash([number])] = KeyOfCall(
-            caller: KeyedCaller(keyID: id, familyID: id, isTest: false), accountID: account,
+            caller: KeyedCaller(keyID: id, familyID: id, isTest: isTest), accountID: account,
             isRevoked: false, expiresAt: nil, creditLimit: limit.map { Credits(decimal: $0)! },
             barrier: nil)
     }
