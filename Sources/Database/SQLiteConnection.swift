@@ -25,7 +25,8 @@ final class SQLiteConnection: DatabaseConnection {
             _ = try execute("COMMIT TRANSACTION", [])
             return value
         } catch {
-            // SQLite has undone it already after some errors; GRDB looks. What went wrong first is told.
+            // SQLite has undone it already after some errors; GRDB looks. What went wrong first is
+            // told.
             _ = Result { try database.rollback() }
             throw error
         }

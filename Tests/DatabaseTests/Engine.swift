@@ -91,6 +91,17 @@ struct TestDatabase: Sendable {
         }
     }
 
+    /// Writes as the ledger's lane does, on a thread that may wait.
+    func writeBlocking<Value: Sendable>(
+        _ body: @escaping @Sendable (any DatabaseConnection) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread {
+                continuation.resume(with: Result { try database.writeBlocking(body) })
+            }.start()
+        }
+    }
+
     func integer(_ sql: String) async throws -> Int64 {
         try await database.read { connection in
             var reader = try connection.query(sql)[0].reader
