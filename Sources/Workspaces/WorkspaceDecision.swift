@@ -80,14 +80,15 @@ extension WorkspaceParts {
         guard let needed = A.about.access.resource as? WorkspaceGuard else {
             throw Problem.internalError
         }
-        let (user, now) = (try call.user().userID, clock.now())
-        return try await database.write { connection in
+        let user = try call.user().userID
+        return try await database.write { [clock] connection in
             let found = try Membership.find(of: user, in: id, locked: true, connection)
             if let refusal = needed.refusal(of: found) { throw refusal }
             guard let found else { throw Problem.workspaceNotFound }
+            // Under the lock: who waited for it decides later than who held it.
             return try body(
                 WorkspaceDecision(
-                    connection: connection, membership: found, call: call, now: now))
+                    connection: connection, membership: found, call: call, now: clock.now()))
         }
     }
 

@@ -278,18 +278,14 @@ def test_odd_key_sets_have_their_good_key_all_the_same(tmp_path):
 
 @pytest.fixture(scope="module")
 def with_claim(tmp_path_factory):
-    """A service of two audiences that reads them from this claim."""
+    """Services of two audiences, by the claim from which they read them."""
     made = {}
-
-    def of(claim):
-        if claim not in made:
-            more = {"AUTH_AUDIENCE_CLAIM": claim} if claim else {}
-            made[claim] = serve(
-                tmp_path_factory.mktemp("claim"), KEY.document,
-                AUTH_AUDIENCE="https://app.example.test, client-2", **more)
-        return made[claim]
-
-    yield of
+    for claim in ("azp", "client_id", None):
+        more = {"AUTH_AUDIENCE_CLAIM": claim} if claim else {}
+        made[claim] = serve(
+            tmp_path_factory.mktemp("claim"), KEY.document,
+            AUTH_AUDIENCE="https://app.example.test, client-2", **more)
+    yield made
     for service in made.values():
         service.stop()
 
@@ -311,7 +307,7 @@ def with_claim(tmp_path_factory):
     (None, {"aud": "client-2,https://app.example.test"}, 401)])
 def test_a_provider_that_puts_no_aud_into_its_tokens_has_a_setting(
         with_claim, claim, claims, status):
-    assert me(with_claim(claim), KEY.token(**claims)).status == status
+    assert me(with_claim[claim], KEY.token(**claims)).status == status
 
 
 def test_a_claim_that_cannot_name_an_audience_stops_the_start(tmp_path):

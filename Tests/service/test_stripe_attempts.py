@@ -86,7 +86,7 @@ def test_commands_of_an_operator_succeed_after_a_failure_that_stripe_repeats(wor
     assert sorted(keys) == [
         "api_basic_monthly", "api_basic_seat_monthly", "api_professional_monthly",
         "api_professional_seat_monthly", "career_pack_100", "career_pack_500",
-        "career_plus_monthly", "career_pro_monthly"]
+        "career_plus_monthly", "career_plus_yearly", "career_pro_monthly", "career_pro_yearly"]
 
 
 LOST = {"customer": "/v1/customers", "page": "/v1/checkout/sessions"}
