@@ -39,10 +39,11 @@ package struct SummarizeWorkspaceUsage: Action {
         access: .workspaceMember, isLarge: true)
 
     package func read(_ input: inout InputReader) -> Query {
-        Query(
-            workspace: input.workspace(),
-            span: UsageSpan(&input, now: parts.workspaces.clock.now()),
-            by: input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day)
+        let workspace = input.workspace()
+        let by = input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day
+        return Query(
+            workspace: workspace, span: UsageSpan(&input, now: parts.workspaces.clock.now()),
+            by: by)
     }
 
     package func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {

@@ -31,9 +31,8 @@ package struct SummarizeUsage: Action {
         access: .user, isLarge: true)
 
     package func read(_ input: inout InputReader) -> Query {
-        let span = UsageSpan(&input, now: clock.now())
-        return Query(
-            span, by: input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day)
+        let by = input.query("by", .oneOf(Grouping.self), "`day` if not given.") ?? .day
+        return Query(UsageSpan(&input, now: clock.now()), by: by)
     }
 
     package func perform(_ query: Query, _ call: Call) async throws -> Reply<UsageSummaryResponse> {
