@@ -95,6 +95,11 @@ extension StripeMirror {
                 "is billed every \(item.price.intervalCount ?? 1) \(interval): its plan is granted "
                     + "once for each period that is paid")
         }
+        if let end = reading.endWithoutYear(catalog) {
+            oddities.append(
+                "is on a plan by the year, and no year is paid for: nothing is granted after "
+                    + "\(end.rfc3339) until an invoice of a whole year is paid")
+        }
         if let pause = subscription.pauseBehavior {
             oddities.append(
                 "is not charged while its collection is paused (\(pause)): nothing is granted "

@@ -7,8 +7,8 @@ import Stripe
 /// another customer there: keys of another account or mode, a restored database.
 extension StripeMirror {
     /// Puts the account that has the subscription on Free, as if the subscription had ended with
-    /// its period: what was paid for stays until then, and the user can buy again. The operator is
-    /// told.
+    /// its period: what was granted stays until then, and the user can buy again. The coming months
+    /// of a year follow once Stripe knows the subscription again. The operator is told.
     func endUnknown(
         _ subscriptionID: String, under token: Int64, requestID: String?
     ) async throws {
@@ -20,7 +20,8 @@ extension StripeMirror {
         try await notices.add(
             "unknown_subscription", subject: subscriptionID,
             "\(subscriptionID) of user \(owner.text) is not known to Stripe as theirs: the user is "
-                + "on Free and keeps the period. Is the key that of the account that sold it?")
+                + "on Free and keeps the running period; of a year the coming months begin again "
+                + "when Stripe knows it. Is the key that of the account that sold it?")
         let ended = BillingSnapshot(
             customerID: subscription.stripeCustomerID ?? "", subscriptionID: subscriptionID,
             planID: subscription.planID, status: .canceled, cancelAtPeriodEnd: false,

@@ -3,6 +3,7 @@ import Foundation
 import Ledger
 import Stripe
 import Users
+import Values
 
 /// Nobody is to pay for what they can neither use nor cancel: a payment of somebody who is locked
 /// out is told to the operator, once for each period.
@@ -13,7 +14,7 @@ extension StripeMirror {
         guard case .applied(let account, let events) = outcome, !subscription.isOver else {
             return
         }
-        guard events.contains(.activated) || events.contains(.renewed),
+        guard !Set(events).isDisjoint(with: [.activated, .renewed, .upgraded]),
             try await isDeactivated(owner)
         else { return }
         try await notices.add(
@@ -25,5 +26,19 @@ extension StripeMirror {
 
     private func isDeactivated(_ user: UUID) async throws -> Bool {
         try await database.read { try UserRow.find(id: user, in: $0)?.isActive == false }
+    }
+}
+
+extension BillingSnapshotReader.Reading {
+    /// When the month ends that is paid for, where the plan was made one by the year within it
+    /// and no year is; `nil` for all others.
+    package func endWithoutYear(_ catalog: Catalog) -> Timestamp? {
+        guard snapshot.status == .active, let item, let paid = snapshot.paid,
+            snapshot.planID.flatMap({ catalog.plan($0) })?.interval == .year,
+            paid.planID.flatMap({ catalog.plan($0) })?.interval == .month,
+            // What begins when the month is over has its own invoice, be it a draft still.
+            Timestamp(ofStripe: item.currentPeriodStart) < paid.end
+        else { return nil }
+        return paid.end
     }
 }

@@ -13,10 +13,12 @@ package struct EndingYear: Sendable {
     /// - Parameters:
     ///   - now: years that are over by then are too late to be told of.
     ///   - end: those that end later are not soon.
+    ///   - last: those that stand before it, and it, were looked at.
     /// - Returns: the first to end first. Of who has canceled, does not pay, or changes the plan at
     ///   the end, nothing renews.
     package static func untold(
-        at now: Timestamp, until end: Timestamp, limit: Int64, in connection: any DatabaseConnection
+        at now: Timestamp, until end: Timestamp, after last: EndingYear?, limit: Int64,
+        in connection: any DatabaseConnection
     ) throws -> [EndingYear] {
         try connection.query(
             """
@@ -26,8 +28,14 @@ package struct EndingYear: Sendable {
                 AND (c.year_told_id IS NULL OR c.year_told_id <> c.year_invoice_id)
                 AND s.status = 'active' AND s.stripe_subscription_id IS NOT NULL
                 AND s.cancel_at_period_end = 0 AND s.scheduled_at IS NULL
+                AND (c.year_end > ? OR c.year_end = ? AND c.user_id > ?)
             ORDER BY c.year_end, c.user_id LIMIT ?
-            """, [.time(now), .time(end), .integer(limit)]
+            """,
+            [
+                .time(now), .time(end), .time(last?.end ?? now), .time(last?.end ?? now),
+                .uuid(last?.userID ?? UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))),
+                .integer(limit),
+            ]
         ).map { row in
             var reader = row.reader
             return try EndingYear(

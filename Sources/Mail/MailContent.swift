@@ -80,6 +80,7 @@ extension MailContent {
             [
                 "plan": plan.name, "credits": account.context.allocated.decimal,
                 "periodEnd": account.context.period.end.day,
+                "yearEnd": account.context.year?.end.day,
             ])
     }
 
@@ -122,6 +123,7 @@ extension MailContent {
             [
                 "plan": plan.name, "credits": account.context.allocated.decimal,
                 "periodEnd": account.context.period.end.day,
+                "yearEnd": account.context.year?.end.day,
             ])
     }
 

@@ -101,12 +101,16 @@ extension MailText {
                 """),
         .planUpgraded: MailText(
             subject: "You are now on {{plan}}",
-            values: ["plan", "credits", "periodEnd"],
+            values: ["plan", "credits", "periodEnd", "yearEnd"],
             body: """
                 {{>greeting}}
 
-                Your upgrade to {{plan}} is done, and the additional credits are ready: this period
-                has {{credits}} now, until {{periodEnd}}.
+                Your upgrade to {{plan}} is done, and its credits are ready: this period has
+                {{credits}} now, until {{periodEnd}}.
+
+                {{#yearEnd}}
+                New credits come each month. The year that you have paid for ends on {{yearEnd}}.
+                {{/yearEnd}}
                 """),
         .planCanceled: MailText(
             subject: "Your plan ends on {{periodEnd}}",
@@ -126,7 +130,7 @@ extension MailText {
                 {{>greeting}}
 
                 On {{start}} your plan changes from {{plan}} to {{nextPlan}}: {{price}}, with
-                {{credits}} credits a period. Until then you keep {{plan}} and its credits, and
+                {{credits}} credits a month. Until then you keep {{plan}} and its credits, and
                 nothing is charged.
 
                 If you change your mind, take the change back before that day.
@@ -162,13 +166,18 @@ extension MailText {
                 """),
         .paymentReturnedInPart: MailText(
             subject: "A part of your payment was returned",
-            values: ["plan", "credits", "periodEnd"],
+            values: ["plan", "credits", "periodEnd", "yearEnd"],
             body: """
                 {{>greeting}}
 
                 A part of your payment for {{plan}} was returned, and the same part of its credits
                 with it: the period until {{periodEnd}} has {{credits}} credits now. Your plan goes
                 on.
+
+                {{#yearEnd}}
+                Each month that is still to come of the year until {{yearEnd}} has that part less,
+                too.
+                {{/yearEnd}}
                 """),
         .paymentFailed: MailText(
             subject: "Your payment failed",

@@ -81,14 +81,15 @@ struct AccountPage: Page {
     ) -> String {
         let end = account.context.period.end
         let when = spoken.day(end, now: now)
-        let isWithinYear = end < account.context.paidUntil
+        // Who has canceled, or has yet to pay, gets the months of a paid year all the same.
+        if end < account.context.paidUntil && end < state.at {
+            return words.html("account.reset.month", ["when": when])
+        }
         switch state.kind {
         case .free:
             return words.html(
                 "account.reset.free",
                 ["credits": plan.pricing.creditsAllocation.spoken, "when": when])
-        case .active where isWithinYear, .lowering where isWithinYear:
-            return words.html("account.reset.month", ["when": when])
         case .active, .trial, .lowering, .trialLowering:
             return words.html("account.reset.paid", ["when": when])
         default: return words.html("account.reset.ends", ["when": spoken.day(state.at, now: now)])

@@ -184,6 +184,14 @@ public struct StripeReconciliation: Sendable {
             found.append(Drift(theirs.id, "is to change its plan otherwise \(place)"))
         }
         found += try await strangers(account, theirs)
+        let catalog = try await mirror.reader.prices.catalog.current(in: database)
+        if let end = reading.endWithoutYear(catalog) {
+            found.append(
+                Drift(
+                    theirs.id,
+                    "is on a plan by the year, and no year is paid for: nothing is "
+                        + "granted after \(end.rfc3339)"))
+        }
         if snapshot.planID == nil {
             if try await !mirror.notices.haveTold(of: "\(theirs.id) unknown price") {
                 found.append(Drift(theirs.id, "has a price of no plan of ours at Stripe"))

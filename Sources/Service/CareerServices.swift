@@ -85,7 +85,7 @@ public struct CareerServices: Sendable {
     var renewals: RenewalNotices {
         RenewalNotices(
             stripe: prices.stripe, database: core.database, outbox: outbox, catalog: core.catalog,
-            clock: core.clock, logger: core.logger)
+            notices: notices, clock: core.clock, logger: core.logger)
     }
 
     public init(_ core: CareerCore, requests: RequestLog) async throws {

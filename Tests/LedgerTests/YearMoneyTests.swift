@@ -121,4 +121,78 @@ struct YearMoneyTests: YearLife {
             #expect(test.granted.count <= 12 && test.ledger.brokenInvariants() == [])
         }
     }
+
+    // MARK: Upgrades within the year
+
+    @Test("The money of an upgrade that was heard of late takes what it added, the year's the rest")
+    mutating func lateUpgrade() {
+        pay()
+        stripe.upgrade(at: month(1).adding(seconds: 86_400))
+        go(to: month(2).adding(seconds: 86_400))
+        see()
+        #expect(allocated == "2000.00")
+        stripe.giveBackUpgrade(500)
+        see()
+        #expect(allocated == "1250.00")
+        stripe.giveBackUpgrade(1000)
+        see()
+        #expect(allocated == "500.00")
+        stripe.giveBack(10_000)
+        see()
+        #expect(allocated == "250.00")
+        go(to: month(3))
+        see()
+        #expect(allocated == "250.00")
+    }
+
+    @Test("An upgrade that was returned before it was heard of leaves what the year has granted")
+    mutating func returnedUpgrade() {
+        pay()
+        stripe.upgrade(at: month(1).adding(seconds: 86_400))
+        stripe.giveBackUpgrade(1000)
+        go(to: month(2))
+        see()
+        #expect(allocated == "500.00" && owed == "0.00")
+        stripe.giveBack(5000)
+        see()
+        #expect(allocated == "375.00")
+    }
+
+    @Test(
+        "Up and down again, each coming month is the year's alone",
+        arguments: [false, true])
+    mutating func upAndDown(isHeardLate: Bool) {
+        pay()
+        go(to: month(2).adding(seconds: 86_400))
+        stripe.upgrade(at: ledger.now)
+        see()
+        go(to: month(4).adding(seconds: 86_400))
+        let down = ledger.now
+        if isHeardLate { go(to: month(5)) }
+        stripe.lower(at: down)
+        see()
+        if !isHeardLate { go(to: month(5)) }
+        see()
+        #expect(allocated == "500.00")
+        stripe.giveBack(10_000)
+        see()
+        #expect(allocated == "250.00")
+        go(to: month(6))
+        see()
+        #expect(allocated == "250.00")
+        // Of the upgrade nothing is left that could go with its money.
+        stripe.giveBackUpgrade(1000)
+        see()
+        #expect(allocated == "250.00")
+    }
+
+    @Test("What nobody has paid for of an upgrade takes nothing of the year's credits")
+    mutating func unpaidUpgrade() {
+        pay()
+        stripe.upgrade(at: month(1), isPaid: false)
+        go(to: month(2))
+        stripe.giveBack(10_000)
+        see()
+        #expect(allocated == "250.00")
+    }
 }

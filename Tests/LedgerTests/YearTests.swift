@@ -182,6 +182,11 @@ struct YearTests: YearLife {
         use(used)
         ledger.advance(days: 15)
         stripe.takeYear(Years.proYearly, "in_1", at: ledger.now)
+        let outcome = ledger.apply(ApplyBilling(userID: user, snapshot: stripe.snapshot))
+        guard case .applied(_, [.upgraded]) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
         see()
         #expect(allocated == first && owed == "0.00")
         let year = ledger.now

@@ -86,6 +86,20 @@ struct Years {
             money: BillingSnapshot.Money(paid: 1000, returned: returned))
     }
 
+    /// The lower plan again, by which money goes back.
+    mutating func lower(_ id: String = "ii_2", at: Timestamp) {
+        plan = Self.plusYearly
+        changes.append(
+            BillingSnapshot.PlanChange(
+                id: id, at: at, end: periods.last!.end, from: Self.proYearly.id,
+                to: Self.plusYearly.id, isPaid: true, givesBack: true))
+    }
+
+    /// So much of the 20 000 of the first period goes back.
+    mutating func giveBack(_ returned: Int64) {
+        periods[0].money = BillingSnapshot.Money(paid: 20_000, returned: returned)
+    }
+
     /// A year takes the place of the month that runs, whose rest goes back.
     mutating func takeYear(_ plan: Plan, _ invoice: String, at: Timestamp) {
         let month = periods.last!

@@ -6,10 +6,11 @@ import uuid
 
 import pytest
 
-from conftest import DAY, PLUS, PLUS_YEARLY, PRO, PRO_YEARLY, ROOT
+from browser import Browser
+from conftest import DAY, PASSWORD, PLUS, PLUS_YEARLY, PRO, PRO_YEARLY, ROOT
 from test_payments import buy, knob, sdk, settle
 from test_payments_queue import until
-from test_plan_moves import act, at_stripe, follows, invoices, paid, reconcile
+from test_plan_moves import act, at_stripe, follows, invoices, paid, price, reconcile
 
 HOUR = 3600
 # What no month of a paid year is.
@@ -28,6 +29,10 @@ def span(answer, kind="current_period"):
 def latest_invoice(service):
     [latest] = sdk(service).v1.invoices.list({"limit": 1}).data
     return latest
+
+
+def words(mail):
+    return " ".join(mail["text"].split())
 
 
 def give_back(service, invoice, amount=None):
@@ -78,6 +83,8 @@ def test_a_year_is_paid_once_granted_by_the_month_and_told_of_before_it_renews(o
     # Its money goes back in part: this month and the coming ones have a quarter less.
     give_back(service, latest_invoice(service), 5000)
     until(lambda: user.balance["credits_allocated"] == "375.00")
+    [told] = [mail for mail in service.mail(user.email) if "was returned" in mail["subject"]]
+    assert "has that part less" in words(told)
     service.advance(32 * DAY)
     assert user.balance["credits_allocated"] == "375.00"
     assert reconcile(service).returncode == 0
@@ -107,6 +114,9 @@ def test_a_year_takes_the_place_of_a_month_at_once_and_a_month_that_of_a_year_at
     # What is left of the month went back with its money; nothing beyond it was used.
     assert user.balance["credits_allocated"] == "2000.00"
     assert subscription["current_period_end"][:10] == shown["billing_period_end"][:10]
+    [mail] = [mail for mail in service.mail(user.email) if mail["subject"].startswith("You are now")]
+    assert mail["subject"] == "You are now on Pro yearly" and "2000.00" in mail["text"]
+    assert f"ends on {subscription['current_period_end'][:10]}" in words(mail)
     anchor = at_stripe(service, user).billing_cycle_anchor
     assert abs(anchor - service.now) < DAY
     assert reconcile(service).returncode == 0
@@ -168,6 +178,48 @@ def test_a_declined_card_leaves_the_month_as_it_was_and_a_trial_goes_on(own_serv
     assert (user.subscription, user.balance) == before
     assert at_stripe(service, user)["items"].data[0].price.recurring.interval == "month"
     assert reconcile(service).returncode == 0
+
+
+def test_a_year_goes_on_when_stripe_knows_its_subscription_again(own_service):
+    service = own_service
+    user = service.sign_up()
+    buy(service, user, PLUS_YEARLY)
+    service.advance(8 * DAY)
+    user.spend()
+    before = user.subscription
+    service.rows("UPDATE subscriptions SET stripe_subscription_id = 'sub_gone'")
+    mended = reconcile(service, "--repair")
+    assert mended.returncode == 0 and "sub_gone is over at Stripe" in mended.stdout, mended
+    assert user.subscription["plan"]["name"] == "Plus yearly"
+    assert user.subscription["current_period_end"] == before["current_period_end"]
+    assert float(user.balance["credits_used"]) > 0
+    service.advance(32 * DAY)
+    assert (user.balance["credits_allocated"], user.balance["credits_used"]) == ("500.00", "0.00")
+    assert reconcile(service).returncode == 0
+    # Who has canceled gets the coming months all the same, and is told when.
+    assert user.post("/career/subscriptions/cancel").status == 200
+    settle(service)
+    browser = Browser(service)
+    browser.sign_in(user.email, PASSWORD)
+    account = browser.get("/account").text
+    assert "Your next credits come on" in account and "What is left can be used" not in account
+
+
+def test_a_year_that_no_invoice_pays_for_is_told_and_found(own_service):
+    service = own_service
+    user = paid(service, PLUS)
+    there = at_stripe(service, user)
+    # As Stripe's dashboard does it: prorated, and without a cycle that begins now.
+    sdk(service).v1.subscriptions.update(there.id, {
+        "items": [{
+            "id": there["items"].data[0].id, "price": price(service, "career_plus_yearly")}],
+        "proration_behavior": "always_invoice"})
+    settle(service)
+    until(lambda: user.subscription["plan"]["name"] == "Plus yearly")
+    notices = service.command("stripe", "notices", STRIPE_API_BASE=service.sandbox).stdout
+    assert "no year is paid for" in notices
+    found = reconcile(service)
+    assert found.returncode == 1 and "no year is paid for" in found.stdout, found
 
 
 @pytest.mark.parametrize("change,words", [

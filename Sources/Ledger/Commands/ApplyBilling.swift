@@ -91,6 +91,7 @@ public struct ApplyBilling: LedgerCommand {
         }
         change.expire(position.overdue)
         change.settleYear(snapshot)
+        if current == nil { change.resumeYear(snapshot, wasGranted: position.wasGranted) }
         change.balance(snapshot)
         if change.isDue(snapshot, wasGranted: position.wasGranted) {
             change.startPaidPeriod(snapshot, fallback: plan)
@@ -168,6 +169,7 @@ struct BillingChange {
         else { return }
         let isFirst = account.subscription.stripeSubscriptionID == nil
         let running = account.context.period
+        let former = rules.catalog.plan(account.context.periodPlanID)
         grants += account.start(
             begin(paid, on: plan, number: running.number + 1), on: plan, cause: paid.invoiceID,
             rolling: isFirst ? nil : rollover(into: paid), at: now)
@@ -176,7 +178,12 @@ struct BillingChange {
         // A subscription may be known before its first payment is: the plan is activated by the
         // payment, whichever refresh sees it.
         let isActivation = isFirst || running.source == .free || paid.isFirst
-        if !snapshot.isOver { events.append(isActivation ? .activated : .renewed) }
+        // A higher plan by the year takes the place of a month that has not ended.
+        let isUpgrade =
+            paid.start < running.end && plan.interval == .year && former?.interval == .month
+            && plan.rank > (former?.rank ?? plan.rank)
+        guard !snapshot.isOver else { return }
+        events.append(isActivation ? .activated : isUpgrade ? .upgraded : .renewed)
     }
 
     /// A trial whose end is moved moves the end of its period. It grants nothing more: all of a

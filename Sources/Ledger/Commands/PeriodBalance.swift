@@ -19,7 +19,7 @@ extension BillingChange {
             !paid.isTrial
         else { return }
         catchUp(snapshot, paid)
-        let returned = returned(snapshot, of: own.credits, paid, before: period.start)
+        let returned = returned(snapshot, of: own, paid)
         if take(returned, of: paid.invoiceID, in: period.number) { events.append(.returnedInPart) }
         defer { withhold(snapshot, paid) }
         // What higher plans cost that was not granted. A lower plan gives that back first.

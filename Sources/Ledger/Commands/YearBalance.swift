@@ -84,32 +84,123 @@ extension BillingChange {
 
     /// What each coming month is granted less.
     mutating func withhold(_ snapshot: BillingSnapshot, _ paid: BillingSnapshot.PaidPeriod) {
+        let plan = account.context.periodPlanID
         guard account.context.year != nil else { return }
-        let granted = allocation(account.context.periodPlanID)
-        let withheld = returned(snapshot, of: granted, paid, before: nil)
+        let parts = upgradeParts(snapshot, of: plan, before: nil)
+        let withheld = returned(of: allocation(plan), parts, paid)
         account.context.year?.withheld = withheld
     }
 
-    /// Of what a period was granted at its start, what its money went back for. Of a month of a
-    /// year, the part that each upgrade before it has added goes with that upgrade's money.
-    ///
-    /// - Parameter start: changes from then on count for themselves; `nil`: none do.
+    /// Of what the running period was granted at its start, what its money went back for. Of a
+    /// month of a year, what is left of the part that an upgrade before it has added goes with that
+    /// upgrade's money. What such a change has added or taken since it was heard of counts.
     func returned(
-        _ snapshot: BillingSnapshot, of granted: Credits, _ paid: BillingSnapshot.PaidPeriod,
-        before start: Timestamp?
+        _ snapshot: BillingSnapshot, of own: CreditGrant, _ paid: BillingSnapshot.PaidPeriod
+    ) -> Credits {
+        guard let year = account.context.year else { return returned(of: own.credits, [], paid) }
+        let period = account.context.period
+        var granted = own.credits
+        for change in snapshot.changes where year.start <= change.at && change.at < period.start {
+            let caughtUp =
+                lines(.upgrade, change.id, in: period.number)
+                + lines(.revocation, change.id, in: period.number)
+            granted += caughtUp.reduce(.zero) { $0 + $1.credits }
+        }
+        let parts = upgradeParts(snapshot, of: year.planID, before: period.start)
+        return returned(of: granted, parts, paid)
+    }
+
+    private func returned(
+        of granted: Credits, _ parts: [UpgradePart], _ paid: BillingSnapshot.PaidPeriod
     ) -> Credits {
         var (rest, sum) = (granted, Credits.zero)
-        if let year = account.context.year {
-            for change in snapshot.changes where change.at >= year.start && change.isPaid {
-                if let start, change.at >= start { continue }
-                let added = allocation(change.to) - allocation(change.from)
-                guard added > .zero, !change.givesBack else { continue }
-                let part = min(rest, added)
-                rest -= part
-                sum += part.returned(change.money)
-            }
+        for part in parts {
+            let credits = min(rest, part.credits)
+            rest -= credits
+            sum += credits.returned(part.money)
         }
         // What went back in full ends the plan, see ``end(_:)``.
         return paid.money.isReturnedInFull ? sum : sum + rest.returned(paid.money)
     }
+
+    /// What upgrades within the year have added to a month that is granted by `planID`: a lower
+    /// plan since takes the latest away first.
+    ///
+    /// - Parameter start: changes from then on count for themselves; `nil`: none do.
+    private func upgradeParts(
+        _ snapshot: BillingSnapshot, of planID: UUID, before start: Timestamp?
+    ) -> [UpgradePart] {
+        guard let year = account.context.year else { return [] }
+        var parts: [UpgradePart] = []
+        var reached: [UpgradePart] = []
+        for change in snapshot.changes where year.start <= change.at {
+            if let start, change.at >= start { continue }
+            guard let new = change.to else { continue }
+            let (before, after) = (allocation(change.from), allocation(new))
+            if after > before && !change.givesBack {
+                guard change.isPaid else { continue }
+                parts.append(UpgradePart(credits: after - before, money: change.money))
+            } else {
+                guard change.givesBack else { continue }
+                var less = max(.zero, before - after)
+                while less > .zero, let last = parts.popLast() {
+                    if last.credits > less {
+                        parts.append(UpgradePart(credits: last.credits - less, money: last.money))
+                    }
+                    less -= min(less, last.credits)
+                }
+            }
+            // What follows may be known and not granted yet.
+            if new == planID { reached = parts }
+        }
+        return reached
+    }
+
+    // MARK: A subscription that Stripe knows again
+
+    /// The year of a subscription that the account had, lost and has again goes on: its invoice
+    /// begins no other one. The running month stays if it is of the year, else the month begins in
+    /// which the subscription is seen. The months between are not granted.
+    mutating func resumeYear(_ snapshot: BillingSnapshot, wasGranted: Bool) {
+        guard account.context.year == nil, wasGranted, !snapshot.isOver,
+            let paid = snapshot.paid, isYear(paid), paid.start <= now, now < paid.end,
+            let plan = paid.planID.flatMap({ rules.catalog.plan($0) })
+        else { return }
+        let running = account.context.period
+        var year = PaidYear(
+            invoiceID: paid.invoiceID, start: paid.start, end: paid.end, planID: plan.id)
+        if running.source == .paid, isPaid(by: paid) {
+            year.planID = planAtStart(of: running, snapshot)
+            account.context.year = year
+            grants += account.startMonthIfDue(rules, containing: now, at: now)
+            return
+        }
+        let month = year.month(containing: now, number: running.number + 1)
+        let wasBegun = known.contains {
+            $0.kind == .plan && $0.isOf(paid.invoiceID) && $0.createdAt >= month.start
+        }
+        guard !wasBegun else { return }
+        account.context.year = year
+        grants += account.start(month, on: plan, cause: year.cause(of: month), at: now)
+    }
+
+    private func isPaid(by paid: BillingSnapshot.PaidPeriod) -> Bool {
+        lines(.plan, in: account.context.period.number).first?.isOf(paid.invoiceID) ?? false
+    }
+
+    /// The plan by which the running month was granted, before what was changed within it.
+    private func planAtStart(of period: BillingPeriod, _ snapshot: BillingSnapshot) -> UUID {
+        let first = snapshot.changes.first { change in
+            period.contains(change.at)
+                && !(lines(.upgrade, change.id, in: period.number)
+                    + lines(.revocation, change.id, in: period.number)).isEmpty
+        }
+        return first?.from ?? account.context.periodPlanID
+    }
+}
+
+/// What an upgrade has added to a month, and what became of its money.
+private struct UpgradePart {
+    let credits: Credits
+    let money: BillingSnapshot.Money
 }
