@@ -96,7 +96,7 @@ class Direction:
 
 class CountingWire:
     """Passes bytes on between a service and its PostgreSQL, and counts of each connection that has ever
-    named the usage logs: executed statements, and round trips (the service's turns to speak)."""
+    named the usage logs: executed statements, and round trips (each ends with a Sync)."""
 
     def __init__(self, host, port):
         self.server = (host, port)
@@ -114,22 +114,20 @@ class CountingWire:
             server = socket.create_connection(self.server)
             counts = Counter()
             self.connections.append(counts)
-            turn = {"last": "server"}
             for source, target, name in ((client, server, "client"), (server, client, "server")):
                 source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self.pass_on, args=(source, target, name, counts, turn),
+                threading.Thread(target=self.pass_on, args=(source, target, name, counts),
                                  daemon=True).start()
 
-    def pass_on(self, source, target, name, counts, turn):
+    def pass_on(self, source, target, name, counts):
         direction = Direction()
         try:
             while data := source.recv(65536):
                 if name == "client":
-                    counts["trips"] += turn["last"] == "server"
                     for kind, message in direction.messages(data):
+                        counts["trips"] += kind in ("S", "Q")
                         counts["statements"] += kind in ("E", "Q")
                         counts["is_metering"] |= b"career_usage_logs" in message
-                turn["last"] = name
                 target.sendall(data)
         except OSError:
             pass
