@@ -56,7 +56,8 @@ class Proxy:
         self.held, self.released = 0, 0
         self.connections = set()
         self.port = 0
-        self.listener = None
+        # The listening socket; while it is down, the one that keeps its port.
+        self.listener = self.place = None
         self.up()
 
     # What a scenario asks for
@@ -65,22 +66,29 @@ class Proxy:
         """Takes connections, on the same port as before."""
         if self.listener:
             return
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
+        listener, self.place = self.place or self.bound(), None
         listener.listen(128)
         self.port = listener.getsockname()[1]
         self.listener = listener
         threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
 
+    def bound(self):
+        """Who connects to a port that is bound and not listened on is refused."""
+        place = socket.socket()
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind(("127.0.0.1", self.port))
+        return place
+
     def down(self):
-        """Refuses connections; those that were open end."""
+        """Refuses connections; those that were open end. The port stays taken: else the proxy of another
+        scenario might get it, and what this one's client still sends."""
         listener, self.listener = self.listener, None
         if listener:
             # Closing alone would leave the thread in `accept`, and the port open.
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+            self.place = self.bound()
         for connection in list(self.connections):
             # A thread that reads from it would otherwise go on reading.
             with contextlib.suppress(OSError):
@@ -109,6 +117,7 @@ class Proxy:
     def close(self):
         self.down()
         self.release()
+        self.place.close()
 
     # Connections
 
