@@ -113,7 +113,7 @@ package struct MailOutbox: Sendable {
         _ content: MailContent, to recipient: MailRecipient, of user: UUID?, id: UUID? = nil,
         requestID: String?, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        let mail = templates.render(content, to: recipient)
+        let mail = try templates.render(content, to: recipient)
         let id = id ?? .version7(at: now, randomness: .random(in: .min ... .max))
         let sealed = try content.code.map { try secrets.seal($0, for: id.text) }
         let added = try connection.execute(

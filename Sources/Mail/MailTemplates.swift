@@ -1,18 +1,33 @@
 import Mustache
 
-/// Fills the words of MailTexts.swift with values. All templates are compiled once, at the start.
+/// Fills the words of MailTexts.swift with values. All templates are compiled when the first mail
+/// is written, since many a process writes none; they come with the program, whose tests compile
+/// them.
 package struct MailTemplates: Sendable {
     /// A template that cannot be used.
     struct Flaw: Error, CustomStringConvertible {
         let description: String
     }
 
+    private static let writers = Result { try MailWriters() }
+
+    package init() {}
+
+    /// - Throws: ``Flaw`` where a mail has no words, or they cannot be read, or name a value or a
+    ///   partial that there is not.
+    package func check() throws { _ = try Self.writers.get() }
+
+    /// - Throws: ``Flaw``, of whichever mail.
+    package func render(_ content: MailContent, to recipient: MailRecipient) throws -> Mail {
+        try Self.writers.get().render(content, to: recipient)
+    }
+}
+
+private struct MailWriters: Sendable {
     private let text: MailWriter
     private let html: MailWriter
 
-    /// - Throws: ``Flaw`` where a mail has no words, or they cannot be read, or name a value or a
-    ///   partial that there is not; so that it is found at the start and not at sending.
-    package init() throws {
+    init() throws {
         text = try MailWriter(.text, pragma: "{{% CONTENT_TYPE: TEXT}}\n")
         html = try MailWriter(.html, pragma: "")
         for (kind, words) in MailText.all {
@@ -26,13 +41,14 @@ package struct MailTemplates: Sendable {
                     _ = writer.page(of: kind, subject: "", values)
                 }
                 if let unknown = values.unknown.first {
-                    throw Flaw(description: "the mail \(kind) has no value {{\(unknown)}}")
+                    throw MailTemplates.Flaw(
+                        description: "the mail \(kind) has no value {{\(unknown)}}")
                 }
             }
         }
     }
 
-    package func render(_ content: MailContent, to recipient: MailRecipient) -> Mail {
+    func render(_ content: MailContent, to recipient: MailRecipient) -> Mail {
         let values = MailValues(content.values, name: recipient.name)
         // Subjects are plain text, in the HTML's head too, where the layout escapes them.
         let subject = text.subject(of: content.kind, values)

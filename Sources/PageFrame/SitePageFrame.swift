@@ -23,7 +23,7 @@ package struct SitePageFrame: PageFrame {
     private let translate: @Sendable (any Error) -> Problem?
     private let logger: Logger
 
-    /// - Throws: what is wrong with the words or the templates.
+    /// - Throws: what is wrong with the words.
     package init(
         identity: IdentityServices, site: Site, isDevelopment: Bool, logger: Logger,
         translate: @escaping @Sendable (any Error) -> Problem?
@@ -36,7 +36,7 @@ package struct SitePageFrame: PageFrame {
         self.logger = logger
         let words = try Words(language: "en", EmbeddedTemplates.english)
         renderer = PageRenderer(
-            site, try Templates(words), isDevelopment: isDevelopment, realm: realm)
+            site, Templates(words), isDevelopment: isDevelopment, realm: realm)
     }
 
     private init(_ other: SitePageFrame, _ realm: Realm) {

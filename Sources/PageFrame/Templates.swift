@@ -1,27 +1,38 @@
 import JSON
 import Mustache
 
-/// The templates of all pages in one language, compiled once, at the start: `[[key]]` in a template
-/// is a text of the words.
+/// The templates of all pages in one language: `[[key]]` in a template is a text of the words.
+/// They are compiled when the first page is shown, since that takes a sixth of a start, and many a
+/// process shows none; they come with the program, and its tests compile them all.
 package struct Templates: Sendable {
     let words: Words
-    private let library: MustacheLibrary
+    private let library: Once<Result<MustacheLibrary, PageFlaw>>
+
+    package init(_ words: Words, _ files: [String: String] = EmbeddedTemplates.all) {
+        self.words = words
+        library = Once { Self.compile(files, words) }
+    }
 
     /// - Throws: ``PageFlaw`` where a template cannot be read, or asks for words or a partial that
-    ///   there are not; so that it is found at the start and not at showing.
-    package init(_ words: Words, _ files: [String: String] = EmbeddedTemplates.all) throws {
-        self.words = words
+    ///   there are not.
+    package func check() throws { _ = try library.value.get() }
+
+    private static func compile(
+        _ files: [String: String], _ words: Words
+    ) -> Result<MustacheLibrary, PageFlaw> {
         let names = Set(files.keys)
-        library = MustacheLibrary(
-            templates: try Dictionary(
-                uniqueKeysWithValues: files.map { name, text in
-                    (name, try Self.compile(text, of: name, words, names))
-                }))
+        return Result { () throws(PageFlaw) in
+            var templates: [String: MustacheTemplate] = [:]
+            for (name, text) in files {
+                templates[name] = try compile(text, of: name, words, names)
+            }
+            return MustacheLibrary(templates: templates)
+        }
     }
 
     private static func compile(
         _ text: String, of name: String, _ words: Words, _ names: Set<String>
-    ) throws -> MustacheTemplate {
+    ) throws(PageFlaw) -> MustacheTemplate {
         let word = /\[\[([\w.]+)\]\]/
         for match in text.matches(of: word) where !words.has(String(match.1)) {
             throw PageFlaw(description: "the template \(name) has no words for \(match.1)")
@@ -37,9 +48,9 @@ package struct Templates: Sendable {
         }
     }
 
-    /// - Throws: ``PageFlaw`` for a template that there is not.
+    /// - Throws: ``PageFlaw`` for a template that there is not, or a flaw of any of them.
     package func render(_ name: String, _ values: JSONObject) throws -> String {
-        guard let html = library.render(values.plain, withTemplate: name) else {
+        guard let html = try library.value.get().render(values.plain, withTemplate: name) else {
             throw PageFlaw(description: "there is no template \(name)")
         }
         return html

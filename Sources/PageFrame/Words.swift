@@ -11,6 +11,7 @@ package struct Words: Sendable {
     /// The language as HTML names it, e.g. `en`.
     let language: String
     private let texts: [String: String]
+    /// Of the texts that put something in; the others are HTML as they stand.
     private let templates: [String: MustacheTemplate]
 
     /// - Throws: ``PageFlaw`` for a line that cannot be read, or a key that is there twice.
@@ -26,6 +27,7 @@ package struct Words: Sendable {
             guard texts.updateValue(text, forKey: key) == nil else {
                 throw PageFlaw(description: "the words \(language) have \(key) twice")
             }
+            guard text.utf8.contains(UInt8(ascii: "{")) else { continue }
             do {
                 templates[key] = try MustacheTemplate(string: text)
             } catch {
@@ -44,7 +46,7 @@ package struct Words: Sendable {
 
     /// The text as HTML. A key that there is not is shown as itself, so that it is noticed.
     package func html(_ key: String, _ values: [String: String] = [:]) -> String {
-        templates[key]?.render(values) ?? key
+        templates[key]?.render(values) ?? texts[key] ?? key
     }
 }
 

@@ -138,10 +138,13 @@ extension CareerApplication {
     /// Runs the services until a shutdown is asked for, and closes the database. They are shut
     /// down from the last to the first: a server finishes its requests before what they need stops.
     private func run(_ services: [any Service]) async throws {
+        var logger = core.logger
+        // Below that each service is spelled out by reflection, which takes a tenth of a start.
+        logger.logLevel = max(logger.logLevel, .info)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: core.logger))
+                logger: logger))
         do {
             try await group.run()
         } catch {

@@ -88,14 +88,19 @@ public struct CareerServices: Sendable {
             notices: notices, clock: core.clock, logger: core.logger)
     }
 
-    public init(_ core: CareerCore, requests: RequestLog) async throws {
+    /// For a command, which serves nothing.
+    public init(_ core: CareerCore) async throws {
+        try await self.init(core, requests: RequestLog(logger: core.logger))
+    }
+
+    init(_ core: CareerCore, requests: RequestLog) async throws {
         let (database, clock, settings) = (core.database, core.clock, core.settings)
         let (broker, relay) = try Self.broker(core)
         (self.core, self.relay) = (core, relay)
         readiness = CheckReadiness(database: database, broker: broker, logger: core.logger)
         secrets = TokenHashSecrets(settings.tokenHashSecrets)
         outbox = MailOutbox(
-            broker: settings.smtpURL == nil ? nil : broker, templates: try MailTemplates(),
+            broker: settings.smtpURL == nil ? nil : broker, templates: MailTemplates(),
             secrets: secrets)
         let (stripe, lags) = try (settings.stripeClient(), LagMetrics())
         subscriptions = CareerSubscriptionService(

@@ -4,6 +4,7 @@ import HTTPEndpoint
 import Identity
 import Invitations
 import JSON
+import PageFrame
 import UserExport
 import Values
 import Webhooks

@@ -54,6 +54,9 @@ public struct StripeSandbox: Service {
         try await sandbox.transaction { try $0.configureEndpoints(endpoints) }
         let configuration = configuration
         let sandbox = sandbox
+        var logger = configuration.logger
+        // Below that each of its services is spelled out by reflection, a tenth of a start.
+        logger.logLevel = max(logger.logLevel, .info)
         var application = Application(
             responder: Responder(sandbox: sandbox),
             configuration: ApplicationConfiguration(
@@ -62,7 +65,7 @@ public struct StripeSandbox: Service {
                 let port = channel.localAddress?.port ?? configuration.port
                 sandbox.setPort(port, host: configuration.host)
                 configuration.onListening(port)
-            }, logger: configuration.logger)
+            }, logger: logger)
         application.addServices(Ticker(sandbox: sandbox), Deliveries(sandbox: sandbox))
         try await application.run()
     }

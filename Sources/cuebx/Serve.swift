@@ -190,7 +190,7 @@ struct CatalogCommand: AsyncParsableCommand {
                 guard stripe && !dryRun else { return tell(changes, made: nil) }
                 let reports: [StripePrices.Report]
                 do {
-                    let services = try await CareerApplication(core).services
+                    let services = try await CareerServices(core)
                     reports = [
                         try await services.prices.bringCatalog(),
                         try await services.apiPrices.bringCatalog(),

@@ -32,7 +32,7 @@ struct StripeCommand: AsyncParsableCommand {
 
         func run() async throws {
             let core = try await CareerCore.openFromEnvironment()
-            let reconciliation = try await CareerApplication(core).services.reconciliation
+            let reconciliation = try await CareerServices(core).reconciliation
             let report = try await ProgressBar.show("reconcile") { progress in
                 try await reconciliation.run(repair: repair, progress: progress)
             }
@@ -101,7 +101,7 @@ struct StripeCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try await Settings.load()
             let core = try await CareerCore.openFromEnvironment()
-            let services = try await CareerApplication(core).services
+            let services = try await CareerServices(core)
             var findings = try await settings.portalSetup().check()
             findings += try await services.prices.check()
             findings += try await services.apiPrices.check()

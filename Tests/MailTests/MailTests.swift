@@ -15,7 +15,9 @@ struct MailTemplatesTests {
     ) throws -> Mail {
         let words = try #require(MailText.all[kind])
         let values = Dictionary(uniqueKeysWithValues: words.values.map { ($0, value) })
-        return try MailTemplates().render(
+        let templates = MailTemplates()
+        try templates.check()
+        return try templates.render(
             MailContent(kind, values, code: code),
             to: MailRecipient(address: "ada@example.test", name: name))
     }

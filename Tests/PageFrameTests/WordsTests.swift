@@ -11,13 +11,15 @@ struct WordsTests {
 
     @Test("All templates compile with the words of English")
     func compile() throws {
-        _ = try Templates(try words())
+        try Templates(try words()).check()
     }
 
-    @Test("A template that asks for words or a partial that there are not stops the start")
+    @Test("A template that asks for words or a partial that there are not is a flaw")
     func missing() throws {
         for text in ["[[no.such.words]]", "{{>no_such_partial}}", "{{#open}}"] {
-            #expect(throws: PageFlaw.self) { try Templates(try words(), ["a": text]) }
+            #expect(throws: PageFlaw.self) {
+                try Templates(try words(), ["a": text]).check()
+            }
         }
     }
 

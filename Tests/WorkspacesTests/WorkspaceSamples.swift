@@ -26,7 +26,7 @@ enum WorkspaceSamples {
     private static let outbox: MailOutbox = {
         do {
             return MailOutbox(
-                broker: nil, templates: try MailTemplates(), secrets: TokenHashSecrets(["one"]))
+                broker: nil, templates: MailTemplates(), secrets: TokenHashSecrets(["one"]))
         } catch { preconditionFailure("\(error)") }
     }()
 

@@ -2,7 +2,7 @@ import Workspaces
 
 extension CareerCore {
     public func workspaceAdministration() async throws -> WorkspaceAdministration {
-        let services = try await CareerServices(self, requests: RequestLog(logger: logger))
+        let services = try await CareerServices(self)
         return WorkspaceAdministration(services.workspaces)
     }
 }
