@@ -73,7 +73,10 @@ extension Account {
         let total = Money.spoken(session["amount_total"]?.int ?? 0, currency)
         var rows = ""
         for item in try lineItems(ofSession: id)["data"]?.array ?? [] {
-            let name = HTML.escape(item["description"]?.string ?? "")
+            let quantity = item["quantity"]?.int ?? 1
+            let name =
+                (quantity == 1 ? "" : "\(quantity) × ")
+                + HTML.escape(item["description"]?.string ?? "")
             let isOnce = item.at("price", "type") == "one_time"
             let price =
                 isOnce

@@ -123,13 +123,15 @@ struct OlderShapes {
         _ subscription: inout JSONValue, from original: JSONValue
     ) {
         guard subscription["current_period_end"] == nil,
-            let item = original.at("items", "data")?.array?.first
+            let items = original.at("items", "data")?.array, let item = items.first
         else { return }
         for name in ["current_period_start", "current_period_end"] {
             subscription.set(name, to: item[name] ?? .null)
         }
-        subscription.set("plan", to: item["plan"] ?? .null)
-        subscription.set("quantity", to: item["quantity"] ?? 1)
+        // Of several items neither is the subscription's own.
+        let isOne = items.count == 1
+        subscription.set("plan", to: isOne ? item["plan"] ?? .null : .null)
+        subscription.set("quantity", to: isOne ? item["quantity"] ?? 1 : .null)
         subscription.set("discount", to: .null)
     }
 

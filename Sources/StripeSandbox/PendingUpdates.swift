@@ -127,6 +127,7 @@ extension Account {
         try save(subscription)
         try emit("customer.subscription.pending_update_applied", subscription)
         try emit("customer.subscription.updated", subscription, previous: old)
+        try splitPhase(of: subscription, changedFrom: old)
         try scheduleBilling(of: subscription)
     }
 

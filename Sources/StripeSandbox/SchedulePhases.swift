@@ -112,19 +112,7 @@ extension Account {
         _ phase: JSONValue, at start: Int64, to subscription: inout JSONValue,
         _ items: inout [SubscriptionItem]
     ) throws {
-        var left = items
-        items = try (phase["items"]?.array ?? []).map { wanted in
-            let price = try get(.price, wanted["price"]?.string ?? "")
-            let quantity = wanted["quantity"]?.int ?? 1
-            guard !left.isEmpty else {
-                return SubscriptionItem(
-                    id: newID("si"), price: price, quantity: quantity, periodStart: start,
-                    periodEnd: start, created: now)
-            }
-            var item = left.removeFirst()
-            (item.price, item.quantity, item.periodEnd) = (price, quantity, start)
-            return item
-        }
+        items = try self.items(of: phase, at: start, after: items)
         if phase["billing_cycle_anchor"] == "phase_start" {
             subscription.set("billing_cycle_anchor", to: .int(start))
         }
@@ -142,6 +130,55 @@ extension Account {
             }
         }
         try giveDiscounts(of: phase, to: &subscription)
+    }
+
+    /// A price keeps its item in whatever order the phase names it; another price takes the first
+    /// item whose price the phase does not name.
+    private func items(
+        of phase: JSONValue, at start: Int64, after old: [SubscriptionItem]
+    ) throws -> [SubscriptionItem] {
+        let wanted = phase["items"]?.array ?? []
+        let named = Set(wanted.compactMap { $0["price"]?.string })
+        var replaced = old.filter { !named.contains($0.price["id"]?.string ?? "") }
+        return try wanted.map { wanted in
+            let id = wanted["price"]?.string ?? ""
+            let (price, quantity) = (try get(.price, id), wanted["quantity"]?.int ?? 1)
+            let kept = old.first { $0.price["id"]?.string == id }
+            guard var item = kept ?? (replaced.isEmpty ? nil : replaced.removeFirst()) else {
+                return SubscriptionItem(
+                    id: newID("si"), price: price, quantity: quantity, periodStart: start,
+                    periodEnd: start, created: now)
+            }
+            (item.price, item.quantity, item.periodEnd) = (price, quantity, start)
+            return item
+        }
+    }
+
+    /// A change of items beside a schedule ends the running phase and begins one with what the
+    /// subscription has now, until the phase that follows.
+    func splitPhase(of subscription: JSONValue, changedFrom old: JSONValue) throws {
+        guard let id = subscription["schedule"]?.string,
+            Self.pairs(of: subscription.at("items", "data"))
+                != Self.pairs(of: old.at("items", "data"))
+        else { return }
+        let before = try get(.subscriptionSchedule, id)
+        var phases = before["phases"]?.array ?? []
+        let start = before.at("current_phase", "start_date")
+        guard let place = phases.firstIndex(where: { $0["start_date"] == start }) else { return }
+        var running = phases[place]
+        running.set("items", to: Self.phaseItems(of: SubscriptionItem.all(of: subscription)))
+        if start?.int == now {
+            phases[place] = running
+        } else {
+            running.set("start_date", to: .int(now))
+            phases[place].set("end_date", to: .int(now))
+            phases.insert(running, at: place + 1)
+        }
+        var schedule = before
+        schedule.set("phases", to: .array(phases))
+        schedule.set("current_phase", to: Self.span(of: running))
+        try save(schedule)
+        try emit("subscription_schedule.updated", schedule, previous: before)
     }
 
     /// A coupon that the subscription has already goes on as it was given.

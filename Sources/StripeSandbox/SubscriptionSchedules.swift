@@ -59,8 +59,7 @@ extension Account {
                 "currency": subscription["currency"] ?? "usd",
                 "start_date": .int(items.map(\.periodStart).min() ?? now),
                 "end_date": .int(items.map(\.periodEnd).min() ?? now),
-                "items": .array(
-                    items.map { Self.phaseItem(of: $0.price, quantity: $0.quantity) }),
+                "items": Self.phaseItems(of: items),
                 "default_payment_method": subscription["default_payment_method"] ?? .null,
                 "description": subscription["description"] ?? .null,
             ])
@@ -71,6 +70,10 @@ extension Account {
             .compactMap { try find(.discount, $0)?.at("source", "coupon")?.string }
         phase.set("discounts", to: .array(given.map(Self.phaseDiscount)))
         return phase
+    }
+
+    static func phaseItems(of items: [SubscriptionItem]) -> JSONValue {
+        .array(items.map { phaseItem(of: $0.price, quantity: $0.quantity) })
     }
 
     private static func phaseItem(of price: JSONValue, quantity: Int64) -> JSONValue {
@@ -85,7 +88,7 @@ extension Account {
         ["coupon": .string(coupon), "discount": .null, "promotion_code": .null]
     }
 
-    private static func span(of phase: JSONValue) -> JSONValue {
+    static func span(of phase: JSONValue) -> JSONValue {
         ["start_date": phase["start_date"] ?? 0, "end_date": phase["end_date"] ?? 0]
     }
 
@@ -151,7 +154,7 @@ extension Account {
     }
 
     /// What a phase or a subscription consists of.
-    private static func pairs(of items: JSONValue?) -> [String] {
+    static func pairs(of items: JSONValue?) -> [String] {
         (items?.array ?? []).map { item in
             let price = item["price"]?.string ?? item.at("price", "id")?.string ?? ""
             return "\(price) \(item["quantity"]?.int ?? 1)"

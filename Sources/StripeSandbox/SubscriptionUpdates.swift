@@ -44,6 +44,7 @@ extension Account {
         try save(subscription)
         if subscription != old {
             try emit("customer.subscription.updated", subscription, previous: old)
+            try splitPhase(of: subscription, changedFrom: old)
             try scheduleBilling(of: subscription)
         }
         return subscription
