@@ -4,7 +4,8 @@
     clients/wire_types.py            write them anew
     clients/wire_types.py --check    fail if they are not equal to the document; `make lint` does this
 
-What a client needs is what the addresses under /career/internal/usage take and answer.
+What a client needs is what the addresses under /career/internal/usage take and answer, and those under
+/api/internal/usage of customers' calls by key.
 """
 
 import json
@@ -13,7 +14,7 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PREFIX = "/career/internal/usage/"
+PREFIXES = ("/career/internal/usage/", "/api/internal/usage/")
 PYTHON = ROOT / "clients/python/src/cuebx/wire.py"
 TYPESCRIPT = ROOT / "clients/typescript/src/wire.ts"
 SWIFT = ROOT / "clients/swift/Sources/CueBX/Wire.swift"
@@ -38,9 +39,10 @@ def schemas_in_use(document):
             for each in value:
                 visit(each)
 
-    for path in sorted(document["paths"]):
-        if path.startswith(PREFIX):
-            visit(document["paths"][path])
+    for prefix in PREFIXES:
+        for path in sorted(document["paths"]):
+            if path.startswith(prefix):
+                visit(document["paths"][path])
     return found
 
 
@@ -223,8 +225,11 @@ def swift_comment(sentence, indent):
 def swift_enum(name, schema):
     lines = [f"public struct {name}: WireText {{", "    public let rawValue: String", "",
              "    public init(rawValue: String) {", "        self.rawValue = rawValue", "    }", ""]
-    return [*lines, *[f'    public static let {swift_name(value)} = {name}(rawValue: "{value}")'
-                      for value in schema["enum"] if value is not None], "}"]
+    for value in schema["enum"]:
+        if value is not None:
+            head, raw = f"    public static let {swift_name(value)} = {name}(", f'rawValue: "{value}")'
+            lines += [head + raw] if len(head + raw) <= 100 else [head, f"        {raw}"]
+    return [*lines, "}"]
 
 
 def swift_text(document):

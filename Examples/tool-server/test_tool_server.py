@@ -14,7 +14,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "clients/python/src"), str(ROOT / "clients/scenarios")]
 
 import analysis  # noqa: E402
-from world import Service  # noqa: E402
+from world import Customer, Service  # noqa: E402
 
 RESUME = """Ada Example, ada@example.test
 - Led a team of 6 and reduced build times by 40% with Swift and CI/CD, 2021 to 2024
@@ -117,6 +117,19 @@ def test_each_tool_is_charged_once(path, body, feature, ask, tools, user):
     assert ask(path, body, **{"Idempotency-Key": "one"}).status_code == 409
     [log] = user.logs
     assert (log["status"], log["feature_key"], log["endpoint"]) == ("SUCCESS", feature, path)
+
+
+def test_a_customers_software_asks_by_key_and_a_test_is_canned_and_free(ask, tools, service):
+    acme = Customer(service)
+    acme.make_key("test", is_test_key=True)
+    live, test = ({"Authorization": f"Bearer {key}", "X-Client-ID": acme.client_id} for key in acme.secrets)
+    body = {"resume": RESUME, "job": JOB}
+    assert ask("/v1/api/job-match", body, **live).json() == analysis.job_match(RESUME, JOB)
+    assert ask("/v1/api/job-match", body, **test).json()["score"] == 100
+    assert tools.career.flush(20) and acme.balance["credits_used"] == "1.00"
+    acme.revoke("live")
+    refused = ask("/v1/api/job-match", body, **live)
+    assert (refused.status_code, refused.json()["code"]) == (401, "invalid_api_key")
 
 
 def test_many_jobs_are_a_line_each(ask):

@@ -16,7 +16,7 @@ from typing import Annotated
 import analysis
 import cuebx
 import cuebx.fastapi
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -39,6 +39,15 @@ cuebx.fastapi.install(app)
 
 def metered(feature: str):
     return Annotated[cuebx.Metered, Depends(cuebx.fastapi.metered(career, feature))]
+
+
+def customer_of(request: Request):
+    """A company whose software asks: its workspace, and its key."""
+    return cuebx.Customer(request.headers.get("x-client-id"), request.headers.get("authorization"))
+
+
+def metered_by_key(feature: str):
+    return Annotated[cuebx.Metered, Depends(cuebx.fastapi.metered(career, feature, customer=customer_of))]
 
 
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
@@ -70,6 +79,15 @@ async def extract_keywords(question: Resume, metered: metered("career.extract_ke
 async def job_match(question: Match, metered: metered("career.job_match")):
     """How well résumé and job fit, and what is missing."""
     async with metered:
+        return await asyncio.to_thread(analysis.job_match, question.resume, question.job)
+
+
+@app.post("/v1/api/job-match")
+async def job_match_by_key(question: Match, metered: metered_by_key("api.job_match")):
+    """The same for customers' software, by key; what a test key asks for is made up, and free."""
+    async with metered as call:
+        if call.is_test_key:
+            return analysis.job_match("A résumé: Python.", "Python is required.")
         return await asyncio.to_thread(analysis.job_match, question.resume, question.job)
 
 

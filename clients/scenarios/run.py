@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from proxy import Proxy  # noqa: E402
-from world import KEY, ROOT, Service, memory_folder  # noqa: E402
+from world import KEY, ROOT, Customer, Service, memory_folder  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent
 # Seconds that a driver may take for one step.
@@ -36,6 +36,9 @@ OPTIONS = {"validate_seconds": 25, "first_pause": 0.02, "longest_pause": 0.2, "a
 # What a scenario may need, and the address by which the service shows that it has it.
 OF_SERVICE = {name: f"/career/internal/usage/{name}"
               for name in ("batch", "extend", "capture", "cancel", "record")}
+OF_SERVICE["keys"] = "/api/internal/usage/validate"
+# What a customer may send in place of a key of theirs.
+NO_KEYS = {"unknown": "cbx_live_" + "A" * 43, "malformed": "no-key-at-all", "no_header": "\u00e9\n\u6f22"}
 
 
 def scenarios():
@@ -166,6 +169,7 @@ class Run:
                     raise NotRun(f"the service has no {need}")
             self.users = {name: self.new_user(options)
                           for name, options in self.scenario.get("users", {"ada": {}}).items()}
+            self.customers = {name: Customer(self.service) for name in self.scenario.get("customers", [])}
             self.do_start({})
             for number, step in enumerate(self.scenario["steps"], 1):
                 try:
@@ -200,9 +204,12 @@ class Run:
         mine = getattr(self, "do_" + step["do"], None)
         if mine:
             return mine(step)
-        line = {name: value for name, value in step.items() if name not in ("expect", "await", "token")}
+        line = {name: value for name, value in step.items()
+                if name not in ("expect", "await", "token", "customer", "key", "of")}
         if "user" in step:
             line["user"] = self.token(step)
+        if "customer" in step:
+            line |= self.key(step)
         number = self.driver.send(line)
         if step.get("await") is False:
             self.awaited[step["call"]] = number
@@ -217,8 +224,35 @@ class Run:
                     "ends_soon": lambda: self.users[step["user"]].token(2)}[kind]()
         return self.users[step["user"]].token()
 
+    def key(self, step):
+        """Of the customer, as the step names it; `of` another customer's client_id, or what is none."""
+        name = step.get("key", "live")
+        found = NO_KEYS.get(name) or self.customers[step["customer"]].keys[name]["api_key"]
+        of = step.get("of", step["customer"])
+        return {"client_id": self.customers[of].client_id if of in self.customers else of, "api_key": found}
+
+    def do_key(self, step):
+        """Makes a key of a customer's (`more` of it), or revokes it."""
+        customer = self.customers[step["customer"]]
+        if step["how"] == "revoke":
+            customer.revoke(step["key"])
+        else:
+            customer.make_key(step["key"], **step.get("more", {}))
+
+    def no_secret(self, told):
+        """No customer's key stands in what a client told."""
+        found = [key for customer in self.customers.values() for key in customer.secrets if key in told]
+        assert not found, "a customer's key was told"
+
+    def do_secrets(self, _):
+        """Nor in what lies on the disk."""
+        for path in (self.folder / "spool").rglob("*"):
+            if path.is_file():
+                self.no_secret(path.read_bytes().decode(errors="replace"))
+
     def expect(self, step, result):
         """Of what is expected, each member must be there; a text that begins with "~" is contained."""
+        self.no_secret(json.dumps(result))
         difference = unlike(step.get("expect", {}), result)
         assert not difference, f"{difference}; the driver says {json.dumps(result)}"
         assert "expect" in step or "error" not in result, f"the driver says {json.dumps(result)}"
@@ -273,7 +307,7 @@ class Run:
 
     def do_operator(self, step):
         """A command of the binary; {name} stands for a user's id."""
-        ids = {name: user.id for name, user in self.users.items()}
+        ids = {name: each.id for name, each in {**self.users, **self.customers}.items()}
         self.service.command(*(word.format(**ids) for word in step["arguments"]))
 
     def do_wait_wire(self, step):
@@ -330,7 +364,7 @@ class Run:
     def judge(self):
         ledger = self.scenario.get("ledger", {})
         for name, expected in ledger.items():
-            user = self.users[name]
+            user = self.users.get(name) or self.customers[name]
             wait_for(lambda: self.ledger_of(user, expected) == expected,
                      lambda: f"{name}'s ledger is {json.dumps(self.ledger_of(user, expected))}, "
                              f"not {json.dumps(expected)}")

@@ -66,6 +66,44 @@ class User:
                              f"{float(credits) - left:.2f}")
 
 
+class Customer:
+    """A customer of the API product: a personal workspace on the Free plan, and its keys by their names;
+    `live` is there from the beginning."""
+
+    def __init__(self, service):
+        self.service, self.owner = service, service.new_user()
+        status, workspace = service.call("POST", "/api/workspaces/activate", {}, self.owner.token())
+        assert status == 200, workspace
+        self.id, self.client_id = workspace["id"], workspace["client_id"]
+        self.keys = {}
+        self.make_key("live")
+
+    def at(self, method, path, body=None):
+        path = f"/api/workspaces/{self.id}{path}"
+        status, answer = self.service.call(method, path, body, self.owner.token())
+        assert status < 300, answer
+        return answer
+
+    def make_key(self, name, **more):
+        self.keys[name] = self.at("POST", "/api-keys", {"name": name, "is_test_key": False, **more})
+
+    def revoke(self, name):
+        self.at("DELETE", f"/api-keys/{self.keys[name]['id']}")
+
+    @property
+    def secrets(self):
+        return [key["api_key"] for key in self.keys.values()]
+
+    @property
+    def balance(self):
+        return self.at("GET", "/usage")
+
+    @property
+    def logs(self):
+        """Newest first."""
+        return self.at("GET", "/usage/logs?limit=100")["items"]
+
+
 class Service:
     """- catalog: what the Free plan has in place of the shipped one, e.g. `rate_limit_per_day`.
     - settings: of the environment, beside a scenario's own.
@@ -85,11 +123,12 @@ class Service:
         self.process = None
 
     def write_catalog(self, changes):
-        catalog = json.loads((ROOT / "catalog.json").read_text())["products"]["career"]
-        catalog["plans"][0] |= {
-            "rate_limit_per_minute": None, "rate_limit_per_day": None, **changes.get("plan", {})}
-        for feature in catalog["features"]:
-            feature |= changes.get("features", {}).get(feature["feature_key"], {})
+        catalog = json.loads((ROOT / "catalog.json").read_text())
+        for product in catalog["products"].values():
+            product["plans"][0] |= {
+                "rate_limit_per_minute": None, "rate_limit_per_day": None, **changes.get("plan", {})}
+            for feature in product["features"]:
+                feature |= changes.get("features", {}).get(feature["feature_key"], {})
         path = self.folder / "catalog.json"
         path.write_text(json.dumps(catalog))
         return path

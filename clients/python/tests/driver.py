@@ -74,14 +74,17 @@ class Driver:
 
     def metered(self, step):
         return self.client.metered(
-            step["feature"], user=step["user"], payload=step.get("payload", ""),
+            step["feature"], user=step.get("user"),
+            customer=cuebx.Customer(step["client_id"], step["api_key"]) if "api_key" in step else None,
+            payload=step.get("payload", ""),
             request_id=step.get("request_id"), endpoint="/v1/tool", estimate=step.get("estimate"),
             hold_seconds=step.get("hold_seconds"),
             parent=self.calls[step["parent"]].call if "parent" in step else None)
 
     @staticmethod
     def entered(call):
-        return {"entered": True, "usage_id": call.usage_id, "credits_reserved": call.credits_reserved}
+        return {"entered": True, "usage_id": call.usage_id, "credits_reserved": call.credits_reserved,
+                "is_test_key": call.is_test_key}
 
     @staticmethod
     def settle(call, step):

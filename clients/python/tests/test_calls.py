@@ -10,6 +10,7 @@ import cuebx.spool
 import pytest
 from cuebx.chunks import Counts, read_chunk
 from cuebx.production import Production
+from world import Customer
 
 FEATURE = "career.job_match"
 
@@ -238,6 +239,31 @@ def test_no_token_key_or_payload_is_in_logs_events_representations_errors_or_fil
     shown += f"{refused.value!r} {invalid.value!r} {heard!r} {caplog.text}"
     for hidden in (secret, token, token[:-5], "the salary"):
         assert hidden not in shown
+
+
+def test_a_customers_key_is_sent_once_and_told_to_nobody(service, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    heard, acme = [], Customer(service)
+    acme.make_key("live")
+    [key] = acme.secrets
+    customer = cuebx.Customer(acme.client_id, key)
+
+    @cuebx.Client(service.url, spool=tmp_path, on_event=heard.append).metered(
+        "api.job_match", customer=lambda name: customer, payload=lambda name: name)
+    def greet(name, metered_call):
+        assert (metered_call.client_id, metered_call.user_id) == (acme.client_id, "")
+        assert not metered_call.is_test_key
+        told = [metered_call._usage, metered_call._asking, metered_call, customer]
+        return "".join(map(repr, told)) + "".join(
+            path.read_bytes().decode("latin-1") for path in tmp_path.glob("*.spool"))
+
+    shown = greet("Ada")
+    acme.revoke("live")
+    with pytest.raises(cuebx.InvalidApiKey) as refused:
+        greet("Ben")
+    shown += f"{refused.value!r} {refused.value.__dict__!r} {heard!r} {caplog.text}"
+    assert "Secret" in shown and acme.client_id in shown
+    assert key not in shown and key[9:] not in shown
 
 
 def test_a_key_of_development_is_for_this_machine_only():

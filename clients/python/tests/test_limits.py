@@ -44,6 +44,31 @@ def test_a_token_that_no_header_carries_is_refused_at_once(career, user):
         career.metered("career.job_match", user=user).__enter__()
 
 
+ANY_KEY, ANY_CLIENT = "cbx_live_" + "k" * 43, "ws_" + "0a" * 16
+
+
+@pytest.mark.parametrize("key", ["", "é", "a\nb", "a b", "x" * 256, "Bearer ", None, 5], ids=repr)
+def test_a_key_that_no_service_reads_is_refused_at_once(career, key):
+    with pytest.raises(cuebx.MalformedApiKey) as refused:
+        career.metered("api.job_match", customer=cuebx.Customer(ANY_CLIENT, key)).__enter__()
+    assert (refused.value.status, refused.value.code) == (400, "malformed_api_key")
+
+
+@pytest.mark.parametrize("client_id", [
+    "", "ws_", "ws_" + "A" * 32, "ws_" + "a" * 31, ANY_CLIENT + "0", ANY_CLIENT + "\n", None, 5], ids=repr)
+def test_a_client_id_that_is_none_is_refused_at_once(career, client_id):
+    with pytest.raises(cuebx.KeyOfAnotherWorkspace) as refused:
+        career.metered("api.job_match", customer=cuebx.Customer(client_id, ANY_KEY)).__enter__()
+    assert (refused.value.status, refused.value.code) == (403, "key_of_another_workspace")
+
+
+def test_a_call_is_a_users_or_a_customers(career, user):
+    customer = cuebx.Customer(ANY_CLIENT, f"Bearer {ANY_KEY}")
+    assert customer.api_key.text == ANY_KEY
+    with pytest.raises(TypeError):
+        career.metered("api.job_match", user=user.token(), customer=customer).__enter__()
+
+
 @pytest.mark.parametrize("more", [
     {"estimate": {"model": "\ud800"}}, {"estimate": {"input_chars": float("nan")}}, {"estimate": {}},
     {"estimate": {"nested": [[]]}}, {"request_id": "x" * 256}, {"request_id": "a\0"}, {"hold_seconds": 0},

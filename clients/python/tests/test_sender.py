@@ -156,6 +156,13 @@ def test_a_decision_on_validate_is_final(sender, transport, status):
     assert Asked(sender, 1, "validate").wait() is told
 
 
+@pytest.mark.parametrize("code, status", [("invalid_api_key", 401), ("invalid_internal_key", 200)])
+def test_a_raise_whose_answer_was_lost_ends_by_what_is_said_of_the_customers_key(
+        sender, transport, code, status):
+    transport.answers["raise"] = [Answer(401, {}, {"code": code}), Answer(200, {}, {"message": "Extended."})]
+    assert Asked(sender, "raise", "extend", is_unsure=True).wait().status == status
+
+
 def test_a_retry_after_beyond_the_deadline_ends_it_at_once(sender, transport):
     told = Answer(503, {"retry-after": "3600"}, {})
     transport.answers = {1: [told]}

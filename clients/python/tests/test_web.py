@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from fastmcp import Client, FastMCP
 from fastmcp.client.transports import StreamableHttpTransport
 from pydantic import BaseModel
+from world import Customer
 
 FEATURE = "career.job_match"
 
@@ -27,6 +28,15 @@ def app_of(career, runs):
     app = FastAPI()
     cuebx_fastapi.install(app)
     JobMatch = Annotated[Metered, Depends(cuebx_fastapi.metered(career, FEATURE))]
+    ByKey = Annotated[Metered, Depends(cuebx_fastapi.metered(
+        career, "api.job_match", customer=lambda request: cuebx.Customer(
+            request.headers.get("x-client-id"), request.headers.get("authorization"))))]
+
+    @app.post("/by-key")
+    async def by_key(question: Question, metered: ByKey):
+        async with metered as call:
+            runs.append(call.usage_id)
+            return {"text": "canned" if call.is_test_key else question.text}
 
     @app.post("/dependency")
     async def dependency(question: Question, metered: JobMatch):
@@ -112,6 +122,25 @@ def test_without_credits_the_answer_is_the_services_sentence(path, post, user, r
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_a_customer_is_who_the_host_reads_from_the_request(post, career, service, runs):
+    acme = Customer(service)
+    acme.make_key("test", is_test_key=True)
+    live, test = acme.secrets
+    for key, text in ((live, "hello"), (test, "canned")):
+        answer = post("/by-key", token=key, **{"x-client-id": acme.client_id})
+        assert answer.status_code == 200 and answer.json() == {"text": text}
+    assert career.flush(20) and acme.balance["credits_used"] == "1.00"
+    for key, name, status, code in (
+            ("cbx_live_" + "x" * 43, acme.client_id, 401, "invalid_api_key"),
+            ("none", acme.client_id, 401, "malformed_api_key"),
+            (live, "none", 403, "key_of_another_workspace")):
+        answer = post("/by-key", token=key, **{"x-client-id": name})
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert key not in answer.text and ("www-authenticate" in answer.headers) == (status == 401)
+    assert post("/by-key", authorization="", **{"x-client-id": acme.client_id}).status_code == 401
+    assert len(runs) == 2
+
+
 @BOTH
 @pytest.mark.parametrize("authorization", ["", "Basic x", "Bearer"])
 def test_without_a_bearer_token_it_is_401(path, authorization, post, runs):
@@ -188,6 +217,13 @@ def test_who_goes_away_before_asking_is_not_asked_for(career, user):
     (cuebx.ServiceError("x", 500, "internal_error", None), 503, "metering_unavailable"),
     (cuebx.InvalidInternalKey("x", status=401, code="invalid_internal_key"), 500, "metering_misconfigured"),
     (cuebx.InvalidRequest("x", status=422, code="validation_error"), 500, "metering_misconfigured"),
+    (cuebx.InvalidApiKey("x", status=401, code="invalid_api_key"), 401, "invalid_api_key"),
+    (cuebx.MalformedApiKey("x", status=400, code="malformed_api_key"), 401, "malformed_api_key"),
+    (cuebx.KeyOfAnotherWorkspace("x", status=403, code="key_of_another_workspace"), 403,
+     "key_of_another_workspace"),
+    (cuebx.WorkspaceFrozen("x", status=402, code="workspace_frozen"), 402, "workspace_frozen"),
+    (cuebx.KeyLimitReached("x", status=429, code="key_limit_reached", retry_after=9), 429,
+     "key_limit_reached"),
     (cuebx.AlreadyRunning("x", status=200, code="replayed"), 409, "replayed"),
     (cuebx.PaymentRequired("x", status=402, code="no_subscription"), 402, "no_subscription"),
     (cuebx.Refused("x", status=429, code="something_new", retry_after=0.2), 429, "something_new"),
@@ -198,6 +234,7 @@ def test_what_each_error_is_answered_with(error, status, code):
     found, headers, body = problem_of(error)
     assert (found, body["code"]) == (status, code)
     assert ("Retry-After" in headers) == (status in (503, 429))
+    assert ("WWW-Authenticate" in headers) == (status == 401)
     assert (str(error) in body["detail"]) == (status not in (500, 503)) or body["detail"] == str(error)
 
 

@@ -15,9 +15,19 @@ export interface Estimate {
     model?: string;
 }
 
-export interface MeterOptions {
-    /** The user's access token, with or without "Bearer ". */
-    user: string;
+/** A customer of the API product, as their software names itself to the tool server. */
+export interface Customer {
+    /** Of their workspace, `ws_` and 32 hexadecimal digits; no secret. */
+    clientId: string;
+    /**
+     * With or without "Bearer ". It is sent with the one call that asks, and shown, written or logged
+     * nowhere.
+     */
+    apiKey: string;
+}
+
+/** What may be said of a call beside whose it is. */
+export interface CallOptions {
     /**
      * What the call is about: bytes or a text as they came, else a JSON value. Together with the
      * request id it says which calls are the same one.
@@ -39,19 +49,53 @@ export interface MeterOptions {
     signal?: AbortSignal;
 }
 
+/** Whose call it is. */
+export interface Caller {
+    /** The user's access token, with or without "Bearer ". */
+    user?: string;
+    /**
+     * In place of a user, a customer of the API product, whose software calls by key; the feature is one
+     * of `api.`. It never runs unasked.
+     */
+    customer?: Customer;
+}
+
+export type MeterOptions = CallOptions
+    & ({ user: string; customer?: undefined } | { user?: undefined; customer: Customer });
+
+/** A customer's call is no user's, whatever the request's `Authorization` says. */
+export function callOf({ user, customer, ...options }: CallOptions & Caller): MeterOptions {
+    return customer ? { ...options, customer } : { ...options, user: user ?? "" };
+}
+
 export class Asking {
-    readonly token: Secret;
+    /** The user's; undefined if a customer asks. */
+    readonly token?: Secret;
+    /** The customer's. */
+    readonly apiKey?: Secret;
+    readonly clientId?: string;
     readonly requestId: string;
     /** Without what is secret or large. */
-    readonly options: Omit<MeterOptions, "user" | "payload">;
+    readonly options: Omit<CallOptions, "payload">;
     /** The request's body, judged. */
     readonly body: Body;
 
-    /** Throws InvalidRequest or InvalidToken for what the service could not read. */
+    /**
+     * Throws InvalidRequest, InvalidToken, MalformedApiKey or KeyOfAnotherWorkspace for what the service
+     * could not read; TypeError for a call that would be a user's and a customer's.
+     */
     constructor(readonly feature: string, options: MeterOptions) {
-        const { user, payload, ...rest } = options;
+        const { user, customer, payload, ...rest } = options;
         this.options = rest;
-        this.token = new Secret(limits.token(user));
+        if (user !== undefined && customer) {
+            throw new TypeError("A call is a user's or a customer's: give one of both.");
+        }
+        if (customer) {
+            this.apiKey = new Secret(limits.apiKey(customer.apiKey));
+            this.clientId = limits.clientId(customer.clientId);
+        } else {
+            this.token = new Secret(limits.token(user));
+        }
         this.requestId = options.requestId
             ? limits.text("request_id", options.requestId, limits.LONGEST_ID) : newId();
         this.body = this.judged(payloadHash(payload ?? ""));
@@ -73,6 +117,7 @@ export class Asking {
             client: limits.whoCalled(client && { ip: client.ip, user_agent: client.userAgent }),
         };
         return {
+            ...(this.clientId === undefined ? {} : { client_id: this.clientId }),
             request_id: this.requestId,
             feature_key: limits.text("feature_key", this.feature, limits.LONGEST_ID),
             endpoint: limits.endpoint(this.options.endpoint ?? ""),
@@ -86,6 +131,7 @@ export class Asking {
      * judged: that is the service's.
      */
     secondsOfToken(clockOffset: number): number | undefined {
+        if (!this.token) return undefined;
         try {
             const part = this.token.text.split(".")[1] ?? "";
             const text = Buffer.from(part, "base64url").toString("utf8");

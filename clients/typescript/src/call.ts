@@ -74,6 +74,16 @@ export class Call {
         return this.usage.userId;
     }
 
+    /** Of a customer's call, whose `userId` is empty; else empty. */
+    get clientId(): string {
+        return this.usage.clientId;
+    }
+
+    /** Whether a customer asked with a test key: it costs nothing; answer canned data. */
+    get isTestKey(): boolean {
+        return this.usage.isTest;
+    }
+
     get creditsReserved(): string {
         return this.usage.creditsReserved;
     }
@@ -263,7 +273,7 @@ export class Call {
         const metrics = Object.fromEntries(Object.entries(part).filter(([name, value]) => (
             value !== 0 || name === "input_tokens" || name === "output_tokens")));
         return {
-            user_id: this.userId, usage_id: this.usageId, capture_id: captureId,
+            ...this.usage.named, capture_id: captureId,
             metrics: { ...metrics, ...model },
         };
     }
@@ -349,7 +359,7 @@ export class Call {
     private commit(settled: Body, failure?: Body): SpoolRecord {
         const { credits, ...metrics } = settled;
         return defined({
-            op: "commit", user_id: this.userId, usage_id: this.usageId, success: !failure,
+            op: "commit", ...this.usage.named, success: !failure,
             metrics: { ...metrics, latency_ms: this.latency }, failure,
             credits: failure ? undefined : credits,
         });

@@ -83,8 +83,8 @@ export class Captures {
         if (!("metrics" in body) || !isPositive(held)) return false;
         usage.isTakenWhole = true;
         this.outcomeCapture(usage, {
-            user_id: usage.userId, usage_id: usage.usageId,
-            capture_id: `${String(body.capture_id)}-whole`, credits: held,
+            ...usage.named, capture_id: `${String(body.capture_id)}-whole`,
+            credits: held,
         });
         return true;
     }

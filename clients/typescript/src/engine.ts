@@ -1,4 +1,5 @@
 /** What a client runs on: the sender, the spool, and the usages that are open. */
+import type { Asking } from "./asking.js";
 import { Captures } from "./captures.js";
 import { SpoolUnavailable } from "./errors.js";
 import type { Events } from "./events.js";
@@ -64,8 +65,11 @@ export class Engine {
 
     // Holds
 
-    register(answer: Answer, holdSeconds: number | undefined): Usage {
-        const usage = new Usage(String(answer.body.usage_id), String(answer.body.user_id));
+    register(answer: Answer, asking: Asking): Usage {
+        const { clientId, options: { holdSeconds } } = asking;
+        const { usage_id: usageId, user_id: userId } = answer.body;
+        const usage = new Usage(String(usageId), clientId ? "" : String(userId), clientId);
+        usage.isTest = answer.body.is_test_key === true;
         usage.creditsReserved = String(answer.body.credits_reserved ?? "0.00");
         usage.holdEnds = holdEnds(answer);
         if (usage.holdEnds !== undefined) {
@@ -167,7 +171,7 @@ export class Engine {
                 this.events.tell(
                     "extend_refused", { ...facts, status: result.status, code: result.code });
                 // A gateway's, or a key that is being changed: nothing was decided.
-                const isDecided = result.isOwn && result.status !== 401;
+                const isDecided = result.isOwn && (result.status !== 401 || result.isCustomers);
                 return isDecided ? onRefused() : this.keepAlive(usage, onRefused);
             }
             usage.holdEnds = holdEnds(result);
@@ -175,9 +179,7 @@ export class Engine {
             this.events.tell("extended", { usage_id: usage.usageId });
             this.keepAlive(usage, onRefused);
         };
-        const body = {
-            user_id: usage.userId, usage_id: usage.usageId, extension_id: newId(), ...asked,
-        };
+        const body = { ...usage.named, extension_id: newId(), ...asked };
         this.inOrder(usage, new Operation("extend", body, done, { deadline: usage.holdEnds }));
     }
 
@@ -294,7 +296,7 @@ export class Engine {
     /** What another process did not get to tell. */
     private takeOver(left: Todo): void {
         if (this.usages.has(left.usageId)) return;
-        const usage = new Usage(left.usageId, left.userId);
+        const usage = new Usage(left.usageId, left.userId, left.clientId);
         usage.isOpen = false;
         usage.isRest = true;
         // One that ran unasked and has no outcome ended before it had delivered anything.

@@ -48,7 +48,7 @@ export class Entry {
         const left = engine.outage.isOn ? 0 : asking.secondsOfToken(engine.clockOffset);
         this.operation = new Operation(
             "validate", asking.body, (result) => this.answered(result), {
-                token: asking.token, deadline: this.deadline,
+                token: asking.token, apiKey: asking.apiKey, deadline: this.deadline,
                 retryUntil: left === undefined ? undefined : now + left,
             });
         engine.sender.submit(this.operation);
@@ -82,6 +82,11 @@ export class Entry {
         return call;
     }
 
+    /** Whether it may run unasked: only a user's call can be recorded afterwards. */
+    private get mayOpen(): boolean {
+        return this.asking.clientId === undefined && this.engine.mayOpen;
+    }
+
     /** What comes from now on is given back. */
     private goAway(): void {
         this.isAbandoned = true;
@@ -94,7 +99,7 @@ export class Entry {
      */
     private async unasked(abort: AbortSignal | undefined): Promise<Call | undefined> {
         const { asking, engine, span } = this;
-        if (engine.mayOpen && !this.signal.isSet && !abort?.aborted) {
+        if (this.mayOpen && !this.signal.isSet && !abort?.aborted) {
             this.isOutage = engine.outage.isOf(this.operation, undefined, this.askedAt);
         }
         if (!this.isOutage) return undefined;
@@ -147,17 +152,14 @@ export class Entry {
         const error = this.errorOf(result);
         if (error instanceof Unavailable) return this.notAnswered(error, result);
         if (error) return this.resolve(error);
-        const usage = this.engine.register(result, this.asking.options.holdSeconds);
-        this.engine.outage.saw(this.asking.feature, usage.creditsReserved);
+        const usage = this.engine.register(result, this.asking);
+        if (!this.asking.clientId) this.engine.outage.saw(this.asking.feature, usage.creditsReserved);
         const ran = this.engine.records.ran(this.asking, usage);
         if (ran) return this.resolve(ran);
         this.usage = usage;
         // Until it is on the disk it is not settled, or a client that closes would not wait for it.
         this.engine.sender.count(1);
-        const open = {
-            r: "open", usage_id: usage.usageId, user_id: usage.userId, at: Date.now(),
-        };
-        this.engine.spool.append(open, (failure) => {
+        this.engine.spool.append(usage.opened(), (failure) => {
             if (failure) {
                 this.engine.giveBack(usage);
                 this.resolve(new SpoolUnavailable("The spool cannot be written."));
@@ -170,8 +172,8 @@ export class Entry {
 
     /** The budget is over. Whoever waits decides whether the call runs all the same. */
     private notAnswered(error: CueBXError, result: Result): void {
-        const { outage, mayOpen } = this.engine;
-        this.isOutage = mayOpen && !this.signal.isSet && outage.isOf(this.operation, result, this.askedAt);
+        this.isOutage = this.mayOpen && !this.signal.isSet
+            && this.engine.outage.isOf(this.operation, result, this.askedAt);
         this.resolve(error);
         if (!this.isOutage) this.askOn();
     }
@@ -187,7 +189,7 @@ export class Entry {
         const error = this.errorOf(result);
         if (error instanceof Unavailable) return this.askOn();
         if (error) return;
-        const usage = this.engine.register(result, this.asking.options.holdSeconds);
+        const usage = this.engine.register(result, this.asking);
         if (!this.engine.records.ran(this.asking, usage)) this.engine.giveBack(usage);
     }
 
@@ -200,8 +202,8 @@ export class Entry {
         this.isAbandoned = true;
         const asked = this.operation;
         this.operation = new Operation("validate", asked.body, (result) => this.answered(result), {
-            token: asked.token, deadline: monotonic() + ASKED_IN_THE_BACKGROUND,
-            retryUntil: asked.retryUntil,
+            token: asked.token, apiKey: asked.apiKey, retryUntil: asked.retryUntil,
+            deadline: monotonic() + ASKED_IN_THE_BACKGROUND,
         });
         this.operation.isUnsure = true;
         this.operation.isAbandoned = true;

@@ -91,8 +91,12 @@ export class RateLimited extends Refused {}
 export class SpendingLimit extends Refused {}
 /** 429 `parent_hold_exceeded`: the parent's hold has not enough left for this child. */
 export class ParentHoldExceeded extends Refused {}
+/** 429 `key_limit_reached`: the customer's own limit of this key. */
+export class KeyLimitReached extends Refused {}
 /** 402: no subscription, or one that is not active. */
 export class PaymentRequired extends Refused {}
+/** 402 `workspace_frozen`: the customer's paid plan has ended. */
+export class WorkspaceFrozen extends PaymentRequired {}
 /** The same request was granted before and is still open; it must not run twice. */
 export class AlreadyRunning extends Refused {}
 /** 409 `request_already_finished`: `usageStatus` says how. A new call needs a new request id. */
@@ -105,6 +109,12 @@ export class ParentEnded extends Refused {}
 export class TokenExpired extends Refused {}
 /** 401: the user's access token is not good. */
 export class InvalidToken extends Refused {}
+/** 401 `invalid_api_key`: the customer's key is unknown, revoked or expired. */
+export class InvalidApiKey extends Refused {}
+/** 400 `malformed_api_key`: what the customer sent is no API key. */
+export class MalformedApiKey extends Refused {}
+/** 403 `key_of_another_workspace`: the customer's key is not one of their `client_id`. */
+export class KeyOfAnotherWorkspace extends Refused {}
 /** 401 `invalid_internal_key`: a mistake in the tool server's own settings. */
 export class InvalidInternalKey extends Refused {}
 /** 403 `account_deactivated`: an operator has locked the user out. */
@@ -119,14 +129,19 @@ export const BY_CODE: Readonly<Record<string, RefusalClass | undefined>> = {
     rate_limited: RateLimited,
     spending_limit_reached: SpendingLimit,
     parent_hold_exceeded: ParentHoldExceeded,
+    key_limit_reached: KeyLimitReached,
     no_subscription: PaymentRequired,
     subscription_inactive: PaymentRequired,
+    workspace_frozen: WorkspaceFrozen,
     replayed: AlreadyRunning,
     request_already_finished: AlreadyFinished,
     request_mismatch: RequestMismatch,
     parent_ended: ParentEnded,
     invalid_token: InvalidToken,
     unauthorized: InvalidToken,
+    invalid_api_key: InvalidApiKey,
+    malformed_api_key: MalformedApiKey,
+    key_of_another_workspace: KeyOfAnotherWorkspace,
     invalid_internal_key: InvalidInternalKey,
     account_deactivated: AccountDeactivated,
     validation_error: InvalidRequest,

@@ -4,7 +4,8 @@ import type { Client } from "./client.js";
 import { CueBXError } from "./errors.js";
 import { lackOf, problemOf } from "./handlers.js";
 import type { Told } from "./handlers.js";
-import type { MeterOptions } from "./asking.js";
+import { callOf } from "./asking.js";
+import type { Caller, CallOptions } from "./asking.js";
 import type { Payload } from "./hashing.js";
 
 /** What is used of a request. `rawBody` (bytes as they came) is hashed rather than `body`. */
@@ -30,9 +31,10 @@ export interface ExpressResponse {
 /** What a handler returns is sent as JSON, once the outcome is on the disk; or it writes by itself. */
 export type ExpressHandler<Asked, Answer> = (request: Asked, response: Answer, call: Call) => unknown;
 
-export interface ExpressOptions<Asked> extends Partial<Omit<MeterOptions, "payload" | "requestId" | "signal">> {
+export interface ExpressOptions<Asked>
+    extends Caller, Omit<CallOptions, "payload" | "requestId" | "signal"> {
     /** Makes more of what is asked of the request. */
-    of?: (request: Asked) => Partial<MeterOptions>;
+    of?: (request: Asked) => CallOptions & Caller;
 }
 
 /**
@@ -50,13 +52,13 @@ export function meteredExpress<Asked extends ExpressRequest, Answer extends Expr
         response.on("close", () => {
             if (!response.writableEnded) gone.abort(new DOMException("The caller went away.", "AbortError"));
         });
-        const asked: MeterOptions = {
+        const asked = callOf({
             user: headerOf(request, "authorization") ?? "",
             payload: request.rawBody ?? request.body as Payload ?? "",
             requestId: headerOf(request, "idempotency-key") || undefined, method: request.method ?? "POST",
             endpoint: (request.originalUrl ?? request.url ?? "").split("?")[0] ?? "",
             signal: gone.signal, ...fixed, ...of?.(request),
-        };
+        });
         const lack = lackOf(asked);
         if (lack) return write(response, lack);
         try {

@@ -1,9 +1,11 @@
 /** Around a handler of the shape `(Request) => Response`: Fetch's, and so Hono's, Next's, Deno's, Bun's. */
-import type { MeterOptions } from "./asking.js";
+import { callOf } from "./asking.js";
+import type { Caller, CallOptions, MeterOptions } from "./asking.js";
 import type { Call } from "./call.js";
 import type { Client } from "./client.js";
 import {
-    CueBXError, InvalidInternalKey, InvalidRequest, InvalidToken, Refused, TokenExpired, Unavailable,
+    CueBXError, InvalidApiKey, InvalidInternalKey, InvalidRequest, InvalidToken, MalformedApiKey, Refused,
+    TokenExpired, Unavailable,
 } from "./errors.js";
 import { isText, LONGEST_ID } from "./limits.js";
 
@@ -20,9 +22,9 @@ export interface Told {
 /** A handler that has the call, too. */
 export type Handler = (request: Request, call: Call) => Response | PromiseLike<Response>;
 
-export interface HandlerOptions extends Partial<Omit<MeterOptions, "payload" | "requestId" | "signal">> {
+export interface HandlerOptions extends Caller, Omit<CallOptions, "payload" | "requestId" | "signal"> {
     /** Makes more of what is asked of the request and its body. */
-    of?: (request: Request, body: Uint8Array) => Partial<MeterOptions>;
+    of?: (request: Request, body: Uint8Array) => CallOptions & Caller;
 }
 
 /**
@@ -36,13 +38,13 @@ export function meteredHandler(
     const { of, ...fixed } = options;
     return async (request) => {
         const body = new Uint8Array(await request.clone().arrayBuffer());
-        const asked: MeterOptions = {
+        const asked = callOf({
             user: request.headers.get("authorization") ?? "", payload: body,
             // An empty one names nothing.
             requestId: request.headers.get("idempotency-key") || undefined,
             endpoint: new URL(request.url).pathname, method: request.method, signal: request.signal,
             ...fixed, ...of?.(request, body),
-        };
+        });
         const lack = lackOf(asked);
         if (lack) return responseOf(lack);
         try {
@@ -75,17 +77,19 @@ export function problemOf(error: CueBXError): Told {
             isMistake ? {} : { "Retry-After": seconds(retryAfter ?? RETRY_AFTER) });
     }
     const headers: Record<string, string> = {};
+    // Whose request is this one's has presented no good credential, whatever is wrong with it.
+    const isUnknown = [InvalidToken, TokenExpired, InvalidApiKey, MalformedApiKey]
+        .some((kind) => error instanceof kind);
     if (error.retryAfter !== undefined) headers["Retry-After"] = seconds(error.retryAfter);
-    if (error instanceof InvalidToken || error instanceof TokenExpired) {
-        headers["WWW-Authenticate"] = "Bearer";
-    }
+    if (isUnknown) headers["WWW-Authenticate"] = "Bearer";
     // A call that runs already is refused, though the service has answered 200.
-    return told(error.status >= 400 ? error.status : 409, error.code, error.name, error.message, headers);
+    const status = isUnknown ? 401 : error.status >= 400 ? error.status : 409;
+    return told(status, error.code, error.name, error.message, headers);
 }
 
 /** What a request lacks before anybody is asked: a token, or a key that names a request. */
 export function lackOf(asked: MeterOptions): Told | undefined {
-    if (!asked.user) {
+    if (!asked.user && !asked.customer) {
         return told(401, "unauthorized", "Unauthorized", "A bearer token is required.", {
             "WWW-Authenticate": "Bearer",
         });

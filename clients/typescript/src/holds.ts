@@ -26,7 +26,22 @@ export class Usage {
     /** Called if such a call ends with nothing to tell. */
     dropped?: () => void;
 
-    constructor(readonly usageId: string, readonly userId: string) {}
+    /** Asked for with a test key: canned data is to be answered. */
+    isTest = false;
+
+    /** `userId`: whose it is; of a customer's call, `clientId` is there in its place. */
+    constructor(readonly usageId: string, readonly userId: string, readonly clientId = "") {}
+
+    /** As the wire and the spool name it. */
+    get named(): Body {
+        const holder: Body = this.clientId ? { client_id: this.clientId } : { user_id: this.userId };
+        return { ...holder, usage_id: this.usageId };
+    }
+
+    /** As the spool has it before its body runs. */
+    opened(): SpoolRecord {
+        return { r: "open", ...this.named, at: Date.now() };
+    }
 
     /** As the spool has it; of a call that runs unasked with what it counts, for whoever adopts it. */
     outcome(operations: SpoolRecord[]): SpoolRecord {
@@ -69,7 +84,7 @@ export function withPart(commit: Body, part: Body): Body {
 
 export function failureOf(usage: Usage, kind: string, reason: string): SpoolRecord {
     return {
-        op: "commit", user_id: usage.userId, usage_id: usage.usageId, success: false,
+        op: "commit", ...usage.named, success: false,
         failure: { failure_type: kind, reason },
     };
 }

@@ -2,7 +2,7 @@
  * What a host may say, judged where it enters: what JSON or the service cannot take is refused for its
  * own call, before it is in a batch or a spool that others share.
  */
-import { InvalidRequest, InvalidToken } from "./errors.js";
+import { InvalidRequest, InvalidToken, KeyOfAnotherWorkspace, MalformedApiKey } from "./errors.js";
 import type { Body } from "./transport.js";
 
 // The service's own bounds (openapi.json).
@@ -20,6 +20,7 @@ const MOST_TOKENS_OF_A_CALL = 1_000_000_000;
 export const CREDITS = /^[0-9]{1,12}(\.[0-9]{1,6})?$/;
 /** What may stand in a header behind "Bearer". */
 const TOKEN = /^[\x21-\x7e]+$/;
+const CLIENT_ID = /^ws_[0-9a-f]{32}$/;
 // eslint-disable-next-line no-control-regex
 const NO_TEXT = /[\x00-\x1f\x7f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const ALL_NO_TEXT = new RegExp(NO_TEXT, "g");
@@ -72,11 +73,36 @@ export function shown(value: unknown, most: number): string {
 
 /** The user's token without "Bearer ". Throws InvalidToken for what is no header's value. */
 export function token(user: unknown): string {
-    const text = typeof user === "string" ? user.replace(/^bearer\s+/i, "").trim() : "";
+    const text = withoutScheme(user);
     if (!TOKEN.test(text)) {
         throw new InvalidToken("The access token is not valid.", { status: 401, code: "invalid_token" });
     }
     return text;
+}
+
+/** What a header carries behind "Bearer "; an empty text for what is none. */
+export function withoutScheme(credential: unknown): string {
+    return typeof credential === "string" ? credential.replace(/^bearer\s+/i, "").trim() : "";
+}
+
+/** Without "Bearer ". Throws MalformedApiKey; the service's own judgement is stricter. */
+export function apiKey(key: unknown): string {
+    const text = withoutScheme(key);
+    if (text.length > LONGEST_ID || !TOKEN.test(text)) {
+        throw new MalformedApiKey(
+            "The api_key is not written as an API key is.", { status: 400, code: "malformed_api_key" });
+    }
+    return text;
+}
+
+/** Throws KeyOfAnotherWorkspace: the service says no more of a workspace that there is not. */
+export function clientId(name: unknown): string {
+    if (typeof name !== "string" || !CLIENT_ID.test(name)) {
+        throw new KeyOfAnotherWorkspace(
+            "The api_key is not a key of this client_id.",
+            { status: 403, code: "key_of_another_workspace" });
+    }
+    return name;
 }
 
 export function endpoint(value: unknown): string {

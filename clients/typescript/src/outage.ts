@@ -195,7 +195,7 @@ export class Outage {
     async open(
         asking: Asking, ranAt: number, isRunning: (usageId: string) => boolean,
     ): Promise<Journal | undefined> {
-        const userId = await this.userOf(asking.token.text);
+        const userId = await this.userOf(asking.token?.text ?? "");
         const hash = String(asking.body.payload_hash);
         const usageId = nameOf(asking, userId);
         const known = this.knownAs(usageId);

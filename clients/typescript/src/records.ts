@@ -20,9 +20,8 @@ export class Records {
         usage.journal = journal.body;
         usage.dropped = dropped;
         this.engine.keep(usage);
-        const open = { r: "open", usage_id: usage.usageId, user_id: usage.userId, at: Date.now() };
         try {
-            await this.synced(open);
+            await this.synced(usage.opened());
         } catch (error) {
             this.drop(usage);
             throw error;
@@ -52,7 +51,7 @@ export class Records {
      */
     ran(asking: Asking, granted: Usage): Refused | undefined {
         // Only what the host names may be asked for again.
-        if (!asking.options.requestId) return undefined;
+        if (!asking.options.requestId || asking.clientId) return undefined;
         const name = nameOf(asking, granted.userId);
         const known = this.engine.outage.knownAs(name);
         if (known === undefined) {

@@ -16,7 +16,7 @@ export const ASKED_IN_THE_BACKGROUND = 60;
 const LONGEST_RETRY_AFTER = 3600;
 /** What a commit, or another operation on an open usage, is told for good. */
 const FINAL = new Set([200, 202, 400, 409, 413, 415, 422]);
-const FINAL_CODES = new Set(["usage_not_found", "usage_of_another_user"]);
+const FINAL_CODES = new Set(["usage_not_found", "usage_of_another_user", "usage_of_another_workspace"]);
 /** What says that somebody else answers for the service. */
 const AWAY = new Set([502, 503, 504]);
 /** What a call that ran unasked is told for good, by the service itself. */
@@ -236,7 +236,7 @@ function isFinal(operation: Operation, result: Result): boolean {
     }
     // An older service has no such verb.
     if (operation.name !== "commit" && result.isNoAddress) return true;
-    const isDecided = result.isOwn && result.status !== 401 && result.status !== 429;
+    const isDecided = result.isOwn && (![401, 429].includes(result.status) || result.isCustomers);
     // It may have been carried out before: who did not judge it cannot say that it was not.
     if (!operation.mustBeTold && operation.isUnsure && !isDecided) return false;
     // A refused raise is an answer, and what waits behind it must not wait for it.

@@ -14,7 +14,9 @@ export type SpoolRecord = { [name: string]: unknown };
  */
 export interface Todo {
     usageId: string;
+    /** Whose it is: the user's, or the customer's `clientId`. */
     userId: string;
+    clientId?: string;
     operations?: SpoolRecord[];
     /** Of a call that ran unasked: what it counted against the ceiling, if it is known. */
     counted?: unknown;
@@ -87,11 +89,13 @@ export function todo(records: SpoolRecord[]): Todo[] {
         if (done.has(usageId)) continue;
         const known = found.get(usageId);
         if (record.r === "open") {
-            found.set(usageId, { ...known, usageId, userId: String(record.user_id) });
+            const { user_id: userId, client_id: clientId } = record;
+            const customer = typeof clientId === "string" ? { clientId } : {};
+            found.set(usageId, { ...known, usageId, userId: String(userId ?? ""), ...customer });
         } else if (record.r === "outcome") {
             const operations = Array.isArray(record.operations) ? record.operations as SpoolRecord[] : [];
             const counted = record.counted === undefined ? {} : { counted: record.counted };
-            found.set(usageId, { usageId, userId: known?.userId ?? "", operations, ...counted });
+            found.set(usageId, { userId: "", ...known, usageId, operations, ...counted });
         }
     }
     return [...found.values()];

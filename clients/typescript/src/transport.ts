@@ -9,6 +9,9 @@ export const MOST_OPERATIONS = 256;
 export const MOST_BYTES = (1 << 20) - 16_384;
 /** A service that had no `/batch` is asked for it again after so many seconds. */
 const BATCH_ASKED_AGAIN = 600;
+/** Where each product's calls are told: those of users, and those of customers by key. */
+const PATHS = { career: "/career/internal/usage", api: "/api/internal/usage" } as const;
+type Product = keyof typeof PATHS;
 /** Answers to a batch that would be each operation's own: the key is wrong, or it is to be tried later. */
 const OF_ALL = new Set([401, 408, 429]);
 
@@ -68,6 +71,11 @@ export class Answer {
         return this.code !== "" || "message" in this.body;
     }
 
+    /** Whether a 401 is a decision on the customer's key; any other is about the tool server's own. */
+    get isCustomers(): boolean {
+        return this.code === "invalid_api_key";
+    }
+
     /**
      * The service's own 404 of an address that it does not have; not a gateway's, nor that of a usage
      * that it does not know.
@@ -90,7 +98,10 @@ export type Result = Answer | NoAnswer;
 
 /** What is known of an operation at first. */
 export interface OperationFacts {
+    /** The user's. Neither it nor `apiKey` is ever a part of the body. */
     token?: Secret;
+    /** The customer's. */
+    apiKey?: Secret;
     /** By the monotonic clock: nobody waits for it after that. */
     deadline?: number;
     /** No further try begins after it. */
@@ -103,6 +114,7 @@ export interface OperationFacts {
 
 export class Operation {
     readonly token?: Secret;
+    readonly apiKey?: Secret;
     deadline?: number;
     readonly retryUntil?: number;
     readonly isRest: boolean;
@@ -121,6 +133,7 @@ export class Operation {
         facts: OperationFacts = {},
     ) {
         this.token = facts.token;
+        this.apiKey = facts.apiKey;
         this.deadline = facts.deadline;
         this.retryUntil = facts.retryUntil;
         this.isRest = facts.isRest ?? false;
@@ -136,10 +149,20 @@ export class Operation {
         this.encoded = undefined;
     }
 
+    /** By its body, as the spool has it, too. */
+    get product(): Product {
+        return "client_id" in this.members ? "api" : "career";
+    }
+
+    /** The body as the service gets it. */
+    get sent(): Body {
+        return this.apiKey ? { ...this.members, api_key: this.apiKey.text } : this.members;
+    }
+
     /** As a batch has it; the same text at each try. */
     element(): string {
         this.encoded ??= JSON.stringify({
-            op: this.name, ...(this.token ? { token: this.token.text } : {}), ...this.members,
+            op: this.name, ...(this.token ? { token: this.token.text } : {}), ...this.sent,
         });
         return this.encoded;
     }
@@ -147,19 +170,29 @@ export class Operation {
 
 export class Transport {
     private readonly base: string;
-    private batchFrom = 0;
+    private readonly batchFrom: Record<Product, number> = { career: 0, api: 0 };
 
     constructor(
         url: string, private readonly internalKey: Secret, private readonly events: Events,
         private readonly answerSeconds: number, private readonly fetch: Fetch,
     ) {
-        this.base = url.replace(/\/+$/, "") + "/career/internal/usage";
+        this.base = url.replace(/\/+$/, "");
     }
 
     /** What came of each, in order. Throws nothing. */
     async send(operations: Operation[]): Promise<Result[]> {
+        const users = operations.filter((each) => each.product === "career");
+        const customers = operations.filter((each) => each.product === "api");
+        if (users.length === 0 || customers.length === 0) return this.sendPart(operations);
+        // A batch has the calls of one product; neither waits for the other's.
+        const parts = await Promise.all([this.sendPart(users), this.sendPart(customers)]);
+        return operations.map((each) => parts[each.product === "career" ? 0 : 1]!.shift()!);
+    }
+
+    /** Of one product. */
+    private async sendPart(operations: Operation[]): Promise<Result[]> {
         if (operations.length === 1) return [await this.call(operations[0]!)];
-        if (monotonic() >= this.batchFrom) {
+        if (monotonic() >= this.batchFrom[operations[0]!.product]) {
             const results = await this.batch(operations);
             if (results) return results;
         }
@@ -182,7 +215,8 @@ export class Transport {
     private async call(operation: Operation): Promise<Result> {
         const headers: Record<string, string> = {};
         if (operation.token) headers["Authorization"] = `Bearer ${operation.token.text}`;
-        return this.post(`${this.base}/${operation.name}`, JSON.stringify(operation.body), headers);
+        const address = `${this.base}${PATHS[operation.product]}/${operation.name}`;
+        return this.post(address, JSON.stringify(operation.sent), headers);
     }
 
     /**
@@ -191,10 +225,11 @@ export class Transport {
      */
     private async batch(operations: Operation[]): Promise<Result[] | undefined> {
         const body = `{"operations":[${operations.map((each) => each.element()).join(",")}]}`;
-        const whole = await this.post(`${this.base}/batch`, body, {});
+        const { product } = operations[0]!;
+        const whole = await this.post(`${this.base}${PATHS[product]}/batch`, body, {});
         if (whole instanceof NoAnswer) return operations.map(() => whole);
         if (whole.isNoAddress) {
-            this.batchFrom = monotonic() + BATCH_ASKED_AGAIN;
+            this.batchFrom[product] = monotonic() + BATCH_ASKED_AGAIN;
             this.events.tell("batch_unsupported");
             return undefined;
         }

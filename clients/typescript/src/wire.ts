@@ -199,3 +199,124 @@ export interface UsageOperationResult {
 export interface UsageBatchResponse {
     results: UsageOperationResult[];
 }
+
+/** Asks whether a call with the key may run a feature now. */
+export interface APIUsageValidateRequest {
+    client_id: string;
+    api_key: string;
+    request_id: string;
+    feature_key: string;
+    endpoint: string;
+    method: string;
+    payload_hash: string;
+    hold_seconds?: number | null;
+    parent_usage_id?: string | null;
+    client?: UsageClient | null;
+    usage_estimate?: UsageEstimate | null;
+}
+
+/** The call `validate` as an operation of a batch. */
+export type APIUsageValidateOperation = APIUsageValidateRequest & { op: "validate"; };
+
+/** Asks to hold longer, or more. */
+export interface APIUsageExtendRequest {
+    client_id: string;
+    usage_id: string;
+    extension_id: string;
+    hold_seconds?: number | null;
+    additional_credits?: string | null;
+    usage_estimate?: UsageEstimate | null;
+}
+
+/** The call `extend` as an operation of a batch. */
+export type APIUsageExtendOperation = APIUsageExtendRequest & { op: "extend"; };
+
+/** Charges a part of what is held. */
+export interface APIUsageCaptureRequest {
+    client_id: string;
+    usage_id: string;
+    capture_id: string;
+    credits?: string | null;
+    metrics?: UsageMetrics | null;
+}
+
+/** The call `capture` as an operation of a batch. */
+export type APIUsageCaptureOperation = APIUsageCaptureRequest & { op: "capture"; };
+
+/** Tells how a call by key ended. */
+export interface APIUsageCommitRequest {
+    client_id: string;
+    usage_id: string;
+    success: boolean;
+    metrics?: UsageMetrics | null;
+    credits?: string | null;
+    failure?: UsageFailure | null;
+}
+
+/** The call `commit` as an operation of a batch. */
+export type APIUsageCommitOperation = APIUsageCommitRequest & { op: "commit"; };
+
+/** Stops a call. */
+export interface APIUsageCancelRequest {
+    client_id: string;
+    usage_id: string;
+}
+
+/** The call `cancel` as an operation of a batch. */
+export type APIUsageCancelOperation = APIUsageCancelRequest & { op: "cancel"; };
+
+/** Calls by key of the internal API, to be answered together. */
+export interface APIUsageBatchRequest {
+    operations: (APIUsageValidateOperation | APIUsageExtendOperation | APIUsageCaptureOperation | APIUsageCommitOperation | APIUsageCancelOperation)[];
+}
+
+export type APIUsageDecision = "reserved" | "replayed" | "workspace_frozen" | "workspace_suspended" | "no_subscription" | "subscription_inactive" | "rate_limited" | "request_already_finished" | "request_mismatch" | "quota_exceeded" | "spending_limit_reached" | "key_limit_reached" | "parent_ended" | "parent_hold_exceeded";
+
+/** The decision on a call by key. */
+export interface APIUsageValidateResponse {
+    access: UsageAccess;
+    workspace_id: string;
+    is_test_key: boolean;
+    usage_id: string | null;
+    message: string;
+    credits_reserved: string;
+    status: UsageStatus | null;
+    code: APIUsageDecision;
+    expires_at: string | null;
+}
+
+export type APIHoldDecision = "extended" | "captured" | "canceled" | "already_ended" | "request_mismatch" | "hold_exceeded" | "workspace_frozen" | "workspace_suspended" | "subscription_inactive" | "quota_exceeded" | "spending_limit_reached" | "key_limit_reached" | "parent_ended" | "parent_hold_exceeded";
+
+/** What became of a hold of a call by key. */
+export interface APIUsageHoldResponse {
+    success: boolean;
+    code: APIHoldDecision;
+    message: string;
+    status: UsageStatus;
+    usage_id: string;
+    credits_reserved: string;
+    credits_charged: string;
+    expires_at: string;
+}
+
+/** What became of a commit of a call by key. */
+export interface APIUsageCommitResponse {
+    success: boolean;
+    message: string;
+    status: UsageStatus;
+    credits_charged: string;
+    credits_not_charged: string;
+    is_late: boolean;
+}
+
+/** What the single call would be answered with. */
+export interface APIUsageOperationResult {
+    status: number;
+    headers?: Record<string, string>;
+    body: APIUsageValidateResponse | APIUsageHoldResponse | APIUsageCommitResponse | Problem;
+}
+
+/** The answers to the operations of a batch. */
+export interface APIUsageBatchResponse {
+    results: APIUsageOperationResult[];
+}

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { test } from "node:test";
+import { inspect } from "node:util";
 
 import * as browser from "../dist/esm/browser.js";
 import * as cuebx from "../dist/esm/index.js";
@@ -51,6 +52,47 @@ test("a handler is metered by its request, and a refusal is the caller's answer"
     assert.equal((await ask("twice")).status, 409);
     refusal = { status: 401, body: { code: "invalid_token", detail: "No." } };
     assert.equal((await ask("other")).headers.get("www-authenticate"), "Bearer");
+});
+
+test("a customer is who the host reads from the request, and their key is told to nobody", async (t) => {
+    let refusal;
+    const service = await fakeService(t, (operation) => (operation.op === "validate" && refusal) || {
+        ...usual(operation), body: { ...usual(operation).body, is_test_key: true },
+    });
+    const { client, events } = newClient(t, service);
+    const key = "cbx_test_secret-key";
+    const handle = cuebx.meteredHandler(client, "api.f", (request, call) => Response.json(
+        { client: call.clientId, user: call.userId, test: call.isTestKey, shown: inspect(call, { depth: 9 }) }), {
+        of: (request) => ({
+            customer: { clientId: request.headers.get("x-client-id"), apiKey: request.headers.get("authorization") },
+        }),
+    });
+    const clientId = "ws_" + "0a".repeat(16);
+    const ask = async (name = clientId, apiKey = key) => {
+        const headers = { "X-Client-ID": name, Authorization: `Bearer ${apiKey}` };
+        const answer = await handle(new Request("http://tool.example/x", { method: "POST", body: "b", headers }));
+        return [answer.status, await answer.json(), answer.headers.get("www-authenticate")];
+    };
+    const [status, { shown, ...told }] = await ask();
+    assert.deepEqual([status, told], [200, { client: clientId, user: "", test: true }]);
+    const [validate] = service.operations("validate");
+    assert.deepEqual([validate.api_key, validate.client_id], [key, clientId]);
+    assert.equal(service.requests[0].headers.authorization, undefined);
+    for (const [answered, code, expected, challenge] of [
+        [401, "invalid_api_key", 401, "Bearer"], [400, "malformed_api_key", 401, "Bearer"],
+        [403, "key_of_another_workspace", 403, null], [402, "workspace_frozen", 402, null],
+        [429, "key_limit_reached", 429, null]]) {
+        refusal = { status: answered, body: { code, detail: "No." } };
+        const [refused, body, asked] = await ask();
+        assert.deepEqual([refused, body.code, asked], [expected, code, challenge]);
+    }
+    assert.equal((await ask("nobody"))[1].code, "key_of_another_workspace");
+    assert.equal((await ask(clientId, "a b"))[1].code, "malformed_api_key");
+    assert.ok(await client.flush());
+    const [commit] = service.operations("commit");
+    assert.deepEqual([commit.client_id, "user_id" in commit], [clientId, false]);
+    assert.ok(!JSON.stringify([shown, events, service.operations("commit")]).includes("secret-key"));
+    await assert.rejects(client.begin("f", { user: "u", customer: { clientId, apiKey: key } }), TypeError);
 });
 
 test("what no call can be made of is refused before the service is asked", async (t) => {

@@ -96,7 +96,9 @@ function meterOptions(step, signal) {
         maxOutputTokens: step.estimate.max_output_tokens, model: step.estimate.model,
     };
     return {
-        user: step.user, payload: step.payload ?? "", requestId: step.request_id, endpoint: "/v1/tool",
+        user: step.user, customer: step.api_key === undefined
+            ? undefined : { clientId: step.client_id, apiKey: step.api_key },
+        payload: step.payload ?? "", requestId: step.request_id, endpoint: "/v1/tool",
         estimate, holdSeconds: step.hold_seconds,
         parent: "parent" in step ? calls.get(step.parent).call : undefined, signal,
     };
@@ -144,6 +146,7 @@ async function body(begin, running) {
             running.call = call;
             answer(begin.n, {
                 entered: true, usage_id: call.usageId, credits_reserved: call.creditsReserved,
+                is_test_key: call.isTestKey,
             });
             running.last = begin.stream
                 ? await consume(call, running, signal) : await running.steps.next(signal);

@@ -8,11 +8,13 @@ nothing, whatever breaks.
 
 from .call import Call
 from .client import Client
+from .customers import Customer
 from .errors import (
-    AccountDeactivated, AlreadyFinished, AlreadyRunning, CueBXError, HoldEnded, InvalidInternalKey,
-    InvalidRequest, InvalidToken, OutOfCredits, Overloaded, ParentEnded, ParentHoldExceeded,
-    PaymentRequired, RateLimited, Refused, RequestMismatch, ServiceError, SpendingLimit,
-    SpoolUnavailable, TokenExpired, Unavailable)
+    AccountDeactivated, AlreadyFinished, AlreadyRunning, CueBXError, HoldEnded, InvalidApiKey,
+    InvalidInternalKey, InvalidRequest, InvalidToken, KeyLimitReached, KeyOfAnotherWorkspace,
+    MalformedApiKey, OutOfCredits, Overloaded, ParentEnded, ParentHoldExceeded, PaymentRequired,
+    RateLimited, Refused, RequestMismatch, ServiceError, SpendingLimit, SpoolUnavailable, TokenExpired,
+    Unavailable, WorkspaceFrozen)
 from .events import Event
 from .failures import failure_type
 from .hashing import canonical_json, payload_hash
@@ -23,10 +25,11 @@ from .outage import FailClosed, FailOpenWithJournal, fail_closed, fail_open_with
 __version__ = "0.1.0"
 
 __all__ = [
-    "AccountDeactivated", "AlreadyFinished", "AlreadyRunning", "Call", "Client", "CueBXError", "Event",
-    "FailClosed", "FailOpenWithJournal", "HoldEnded", "InvalidInternalKey", "InvalidRequest",
-    "InvalidToken", "Metered", "Options", "OutOfCredits", "Overloaded", "ParentEnded",
+    "AccountDeactivated", "AlreadyFinished", "AlreadyRunning", "Call", "Client", "CueBXError",
+    "Customer", "Event", "FailClosed", "FailOpenWithJournal", "HoldEnded", "InvalidApiKey",
+    "InvalidInternalKey", "InvalidRequest", "InvalidToken", "KeyLimitReached", "KeyOfAnotherWorkspace",
+    "MalformedApiKey", "Metered", "Options", "OutOfCredits", "Overloaded", "ParentEnded",
     "ParentHoldExceeded", "PaymentRequired", "RateLimited", "Refused", "RequestMismatch", "ServiceError",
-    "SpendingLimit", "SpoolUnavailable", "TokenExpired", "Unavailable", "canonical_json", "fail_closed",
-    "fail_open_with_journal", "failure_type", "payload_hash",
+    "SpendingLimit", "SpoolUnavailable", "TokenExpired", "Unavailable", "WorkspaceFrozen",
+    "canonical_json", "fail_closed", "fail_open_with_journal", "failure_type", "payload_hash",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from . import limits
+from .customers import Customer
 from .hashing import Payload, payload_hash
 from .ids import new_id
 from .outage import is_journal
@@ -17,10 +18,13 @@ from .transport import Secret
 
 @dataclass
 class Asking:
-    """- seconds_of_token: None if the token does not say when it ends."""
+    """- token: of the user; None if a customer asks.
+    - seconds_of_token: None if there is no token, or it does not say when it ends.
+    """
 
     feature: str
-    token: Secret
+    token: Optional[Secret]
+    customer: Optional[Customer]
     request_id: str
     payload_hash: str
     endpoint: str
@@ -36,9 +40,12 @@ class Asking:
     def of(
         cls, feature: str, user: Any, payload: Payload, *, request_id: Any, endpoint: str,
         method: str, estimate: dict[str, Any] | None, hold_seconds: int | None, parent: Any,
-        client: dict[str, str] | None,
+        client: dict[str, str] | None, customer: Customer | None = None,
     ) -> Asking:
-        """Raises InvalidRequest or InvalidToken for what the service could not read."""
+        """Raises InvalidRequest, InvalidToken, MalformedApiKey or KeyOfAnotherWorkspace for what the
+        service could not read; TypeError for a call that would be a user's and a customer's."""
+        if user is not None and customer is not None:
+            raise TypeError("A call is a user's or a customer's: give one of both.")
         if hold_seconds is not None:
             hold_seconds = limits.whole("hold_seconds", hold_seconds, limits.LONGEST_HOLD, 1)
         parent = getattr(parent, "usage_id", parent)
@@ -47,22 +54,30 @@ class Asking:
         if parent is not None:
             parent = limits.text("parent_usage_id", parent, limits.LONGEST_ID)
         return cls(
-            limits.text("feature_key", feature, limits.LONGEST_ID), Secret(limits.token(user)),
+            limits.text("feature_key", feature, limits.LONGEST_ID),
+            None if customer else Secret(limits.token(user)), customer.judged() if customer else None,
             limits.text("request_id", request_id, limits.LONGEST_ID) if request_id else new_id(),
             payload_hash(payload), limits.shown(endpoint, limits.LONGEST_ENDPOINT),
             limits.text("method", method, 16), limits.estimate(estimate), hold_seconds, parent,
             limits.who_called(client), bool(request_id))
 
+    @property
+    def api_key(self) -> Optional[Secret]:
+        return self.customer.api_key if self.customer else None
+
     def body(self) -> dict[str, Any]:
         optional = {"usage_estimate": self.estimate, "hold_seconds": self.hold_seconds,
                     "parent_usage_id": self.parent, "client": self.client}
-        return {"request_id": self.request_id, "feature_key": self.feature,
+        whose = {"client_id": self.customer.client_id} if self.customer else {}
+        return {**whose, "request_id": self.request_id, "feature_key": self.feature,
                 "endpoint": self.endpoint, "method": self.method, "payload_hash": self.payload_hash,
                 **{name: value for name, value in optional.items() if value is not None}}
 
     def seconds_of_token(self, clock_offset: float) -> float | None:
         """How long the token is good by the service's clock. It is read, not judged: that is the
         service's."""
+        if self.token is None:
+            return None
         try:
             part = self.token.text.split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))

@@ -34,6 +34,7 @@ class Call:
 
     - usage_id, user_id, credits_reserved: what validate has answered; of a call that runs unasked, in
       an outage, a name that the service does not know, and what its feature last held.
+    - client_id: of a customer's call, whose `user_id` is empty; else empty.
     - request_id: the call's name; the same request id and payload never run twice.
     """
 
@@ -64,6 +65,15 @@ class Call:
     @property
     def user_id(self) -> str:
         return self._granted.user_id
+
+    @property
+    def client_id(self) -> str:
+        return self._granted.client_id
+
+    @property
+    def is_test_key(self) -> bool:
+        """Whether a customer asked with a test key: it costs nothing; answer canned data."""
+        return self._granted.is_test
 
     @property
     def credits_reserved(self) -> str:
@@ -237,8 +247,8 @@ class Call:
 
     def _capture_body(self, part: dict[str, Any], production: Production) -> dict[str, Any]:
         model = {"model_used": self._model} if self._model else {}
-        return {"user_id": self.user_id, "usage_id": self.usage_id,
-                "capture_id": f"c{production.captures + 1}-{new_id()}", "metrics": {**part, **model}}
+        return {**self._granted.named, "capture_id": f"c{production.captures + 1}-{new_id()}",
+                "metrics": {**part, **model}}
 
     @property
     def _latency(self) -> int:
@@ -308,8 +318,8 @@ class Call:
         """More tokens than a commit may tell are captured before it."""
         if self._model and "model_used" not in part:
             part = {**part, "model_used": self._model}
-        return {"op": "capture", "user_id": self.user_id, "usage_id": self.usage_id,
-                "capture_id": f"s{number + 1}-{new_id()}", "metrics": part}
+        return {"op": "capture", **self._granted.named, "capture_id": f"s{number + 1}-{new_id()}",
+                "metrics": part}
 
     def _released(self, kind: FailureType, reason: str) -> list[Record]:
         """What was produced is captured, the rest goes back."""
@@ -327,8 +337,8 @@ class Call:
     def _commit(self, settled: dict[str, Any], failure: dict[str, str] | None = None) -> Record:
         metrics = {name: value for name, value in settled.items() if name != "credits"}
         record: Record = {
-            "op": "commit", "user_id": self.user_id, "usage_id": self.usage_id,
-            "success": failure is None, "metrics": {**metrics, "latency_ms": self._latency}}
+            "op": "commit", **self._granted.named, "success": failure is None,
+            "metrics": {**metrics, "latency_ms": self._latency}}
         if failure:
             record["failure"] = failure
         elif "credits" in settled:

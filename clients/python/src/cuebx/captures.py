@@ -92,8 +92,7 @@ class Captures:
         if "metrics" not in body or not is_positive(held):
             return False
         usage.is_taken_whole = True
-        whole = {"user_id": usage.user_id, "usage_id": usage.usage_id,
-                 "capture_id": f"{body['capture_id']}-whole", "credits": held}
+        whole = {**usage.named, "capture_id": f"{body['capture_id']}-whole", "credits": held}
         self.outcome_capture(usage, whole)
         return True
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from .asking import Asking
 from .call import Call
+from .customers import Customer
 from .engine import Engine
 from .entry import Entry
 from .errors import CueBXError, Overloaded
@@ -70,7 +71,8 @@ class Client:
         return f"<cuebx.Client {address.scheme}://{address.hostname}:{address.port or ''}>"
 
     def metered(
-        self, feature: str, *, user: str | Callable[..., str], payload: PayloadOf = b"",
+        self, feature: str, *, user: str | Callable[..., str] | None = None,
+        customer: Customer | Callable[..., Customer] | None = None, payload: PayloadOf = b"",
         request_id: str | Callable[..., str | None] | None = None, endpoint: str = "",
         method: str = "POST", estimate: dict[str, Any] | None = None,
         hold_seconds: int | None = None, parent: Call | str | None = None,
@@ -80,6 +82,8 @@ class Client:
 
         - feature: its key in the catalog.
         - user: the user's access token, with or without "Bearer ".
+        - customer: in place of a user, a customer of the API product, whose software calls by key; the
+          feature is one of `api.`. It never runs unasked.
         - payload: what the call is about: bytes or a text as they came, else a JSON value. Together
           with the request id it says which calls are the same one.
         - request_id: the host's Idempotency-Key; else a new one.
@@ -93,9 +97,9 @@ class Client:
         Entering raises what `cuebx.errors` lists: `OutOfCredits`, `RateLimited`, `Unavailable` …
         """
         return Metered(self, feature, {
-            "user": user, "payload": payload, "request_id": request_id, "endpoint": endpoint,
-            "method": method, "estimate": estimate, "hold_seconds": hold_seconds, "parent": parent,
-            "client": client})
+            "user": user, "customer": customer, "payload": payload, "request_id": request_id,
+            "endpoint": endpoint, "method": method, "estimate": estimate, "hold_seconds": hold_seconds,
+            "parent": parent, "client": client})
 
     def flush(self, seconds: float = 10.0) -> bool:
         """Whether the service has acknowledged everything within the seconds."""

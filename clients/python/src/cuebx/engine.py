@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .captures import Captures
 from .errors import SpoolUnavailable
@@ -21,6 +21,9 @@ from .signals import Signal
 from .spool import Spool
 from .spool_format import Record, Todo
 from .transport import Answer, NoAnswer, Operation, Result, Secret, Transport
+
+if TYPE_CHECKING:
+    from .asking import Asking
 
 # A hold is prolonged when so much of what was left is over.
 EXTEND_AT = 0.5
@@ -65,10 +68,12 @@ class Engine:
 
     # Holds
 
-    def register(self, answer: Answer, hold_seconds: int | None) -> Usage:
-        body = answer.body
-        usage = Usage(str(body["usage_id"]), str(body["user_id"]),
-                      credits_reserved=str(body.get("credits_reserved", "0.00")))
+    def register(self, answer: Answer, asking: Asking) -> Usage:
+        body, customer, hold_seconds = answer.body, asking.customer, asking.hold_seconds
+        usage = Usage(
+            str(body["usage_id"]), "" if customer else str(body["user_id"]),
+            customer.client_id if customer else "", is_test=body.get("is_test_key") is True,
+            credits_reserved=str(body.get("credits_reserved", "0.00")))
         with self.lock:
             self.usages[usage.usage_id] = usage
         self.note_time(answer)
@@ -169,7 +174,7 @@ class Engine:
             if result.status != 200:
                 self.events.tell("extend_refused", usage_id=usage.usage_id, status=result.status,
                                  code=result.code, reason=result.message)
-                if not result.is_own or result.status == 401:
+                if not result.is_own or result.status == 401 and not result.is_customers:
                     # A gateway's, or a key that is being changed: nothing was decided.
                     return self.keep_alive(usage, on_refused)
                 return on_refused()
@@ -178,7 +183,7 @@ class Engine:
             self.events.tell("extended", usage_id=usage.usage_id)
             self.keep_alive(usage, on_refused)
 
-        body = {"user_id": usage.user_id, "usage_id": usage.usage_id, "extension_id": new_id(), **asked}
+        body = {**usage.named, "extension_id": new_id(), **asked}
         self.in_order(usage, Operation("extend", body, done, deadline=usage.hold_ends))
 
     # Ends
@@ -273,8 +278,8 @@ class Engine:
 
     def take_over(self, left: Todo) -> None:
         """What another process did not get to tell."""
-        usage_id, user_id, operations, counted = left
-        usage = Usage(usage_id, user_id, is_open=False, is_rest=True)
+        usage_id, user_id, operations, counted, client_id = left
+        usage = Usage(usage_id, user_id, client_id, is_open=False, is_rest=True)
         if operations is None and is_journal(usage_id):
             operations = []  # It ended before it had delivered anything.
         elif operations is None:

@@ -41,12 +41,18 @@ class Entry:
             left = 0.0
         self.operation = Operation(
             "validate", self.asking.body(), self.answered, token=self.asking.token,
-            deadline=self.deadline, retry_until=None if left is None else now + left)
+            api_key=self.asking.api_key, deadline=self.deadline,
+            retry_until=None if left is None else now + left)
         self.engine.sender.submit(self.operation)
 
     @property
     def seconds_left(self) -> float:
         return max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def may_open(self) -> bool:
+        """Whether it may run unasked: only a user's call can be recorded afterwards."""
+        return self.asking.customer is None and self.engine.may_open
 
     # On the sender's thread, then on the spool's
 
@@ -63,8 +69,9 @@ class Entry:
         if error:
             return self.resolve(error)
         assert isinstance(result, Answer)
-        usage = self.engine.register(result, self.asking.hold_seconds)
-        self.engine.outage.saw(self.asking.feature, usage.credits_reserved)
+        usage = self.engine.register(result, self.asking)
+        if not self.asking.customer:
+            self.engine.outage.saw(self.asking.feature, usage.credits_reserved)
         if error := self.engine.records.ran(self.asking, usage):
             return self.resolve(error)
         with self.lock:
@@ -76,13 +83,11 @@ class Entry:
             return self.left_over(result) if self.is_dropped else None
         # Until it is on the disk it is not settled, or a client that closes would not wait for it.
         self.engine.sender.count(1)
-        self.engine.spool.append(
-            {"r": "open", "usage_id": usage.usage_id, "user_id": usage.user_id,
-             "at": int(time.time() * 1000)}, self.opened)
+        self.engine.spool.append(usage.opened(), self.opened)
 
     def not_answered(self, error: CueBXError, result: Result) -> None:
         """The budget is over."""
-        is_outage = self.engine.may_open and self.engine.outage.is_of(self.operation, result, self.asked_at)
+        is_outage = self.may_open and self.engine.outage.is_of(self.operation, result, self.asked_at)
         with self.lock:
             # Whoever waits decides whether the call runs all the same.
             self.is_outage = is_outage and not self.signal.is_set
@@ -104,7 +109,7 @@ class Entry:
         if isinstance(error, Unavailable):
             self.ask_on()
         elif error is None:
-            usage = self.engine.register(result, self.asking.hold_seconds)
+            usage = self.engine.register(result, self.asking)
             if self.engine.records.ran(self.asking, usage) is None:
                 self.engine.give_back(usage)
 
@@ -117,8 +122,8 @@ class Entry:
         if is_asked_on:
             asked = self.operation
             self.operation = Operation(
-                "validate", asked.body, self.answered, token=asked.token, is_unsure=True,
-                is_abandoned=True, deadline=time.monotonic() + ASKED_IN_THE_BACKGROUND,
+                "validate", asked.body, self.answered, token=asked.token, api_key=asked.api_key,
+                is_unsure=True, is_abandoned=True, deadline=time.monotonic() + ASKED_IN_THE_BACKGROUND,
                 retry_until=asked.retry_until)
             self.engine.sender.submit(self.operation)
 
@@ -173,7 +178,7 @@ class Entry:
         is to be waited for then. Raises what a service that is there would refuse."""
         outage = self.engine.outage
         with self.lock:
-            if self.engine.may_open and not self.signal.is_set:
+            if self.may_open and not self.signal.is_set:
                 self.is_outage = outage.is_of(self.operation, None, self.asked_at)
         if not self.is_outage:
             return None

@@ -92,8 +92,16 @@ class ParentHoldExceeded(Refused):
     """429 `parent_hold_exceeded`: the parent's hold has not enough left for this child."""
 
 
+class KeyLimitReached(Refused):
+    """429 `key_limit_reached`: the customer's own limit of this key."""
+
+
 class PaymentRequired(Refused):
     """402: no subscription, or one that is not active."""
+
+
+class WorkspaceFrozen(PaymentRequired):
+    """402 `workspace_frozen`: the customer's paid plan has ended."""
 
 
 class AlreadyRunning(Refused):
@@ -120,6 +128,18 @@ class InvalidToken(Refused):
     """401: the user's access token is not good."""
 
 
+class InvalidApiKey(Refused):
+    """401 `invalid_api_key`: the customer's key is unknown, revoked or expired."""
+
+
+class MalformedApiKey(Refused):
+    """400 `malformed_api_key`: what the customer sent is no API key."""
+
+
+class KeyOfAnotherWorkspace(Refused):
+    """403 `key_of_another_workspace`: the customer's key is not one of their `client_id`."""
+
+
 class InvalidInternalKey(Refused):
     """401 `invalid_internal_key`: a mistake in the tool server's own settings."""
 
@@ -137,14 +157,19 @@ BY_CODE: Mapping[str, type[Refused]] = {
     "rate_limited": RateLimited,
     "spending_limit_reached": SpendingLimit,
     "parent_hold_exceeded": ParentHoldExceeded,
+    "key_limit_reached": KeyLimitReached,
     "no_subscription": PaymentRequired,
     "subscription_inactive": PaymentRequired,
+    "workspace_frozen": WorkspaceFrozen,
     "replayed": AlreadyRunning,
     "request_already_finished": AlreadyFinished,
     "request_mismatch": RequestMismatch,
     "parent_ended": ParentEnded,
     "invalid_token": InvalidToken,
     "unauthorized": InvalidToken,
+    "invalid_api_key": InvalidApiKey,
+    "malformed_api_key": MalformedApiKey,
+    "key_of_another_workspace": KeyOfAnotherWorkspace,
     "invalid_internal_key": InvalidInternalKey,
     "account_deactivated": AccountDeactivated,
     "validation_error": InvalidRequest,

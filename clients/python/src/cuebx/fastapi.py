@@ -21,17 +21,23 @@ from fastapi.responses import JSONResponse
 
 from .asgi import bearer
 from .client import Client
+from .customers import Customer
 from .errors import CueBXError
 from .metered import Metered
 from .problems import key_of, missing_token, problem_of, wrong_key
 
 
-def metered(client: Client, feature: str, **options: Any) -> Callable[[Request], Awaitable[Metered]]:
+def metered(
+    client: Client, feature: str, *, customer: Callable[[Request], Customer] | None = None, **options: Any,
+) -> Callable[[Request], Awaitable[Metered]]:
     """A dependency: the user is the bearer token, the payload the raw body, the request id the caller's
-    Idempotency-Key, if there is one. Options are those of `Client.metered`."""
+    Idempotency-Key, if there is one. Options are those of `Client.metered`.
+
+    - customer: reads from the request who calls by key; then there is no user.
+    """
     async def dependency(request: Request) -> Metered:
         token = bearer(request.headers.get("authorization"))
-        if token is None:
+        if token is None and customer is None:
             status, headers, body = missing_token()
             raise HTTPException(status, body["detail"], {"WWW-Authenticate": headers["WWW-Authenticate"]})
         try:
@@ -40,7 +46,8 @@ def metered(client: Client, feature: str, **options: Any) -> Callable[[Request],
             status, _, body = wrong_key(error)
             raise HTTPException(status, body["detail"]) from None
         given = {
-            "user": token, "payload": await request.body(),
+            **({"customer": customer(request)} if customer else {"user": token}),
+            "payload": await request.body(),
             "request_id": key, "endpoint": request.url.path,
             "method": request.method,
             "client": {"ip": request.client.host} if request.client else None, **options}

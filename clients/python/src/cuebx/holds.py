@@ -20,6 +20,8 @@ from .transport import Answer, Operation, Result
 class Usage:
     """An open hold. Its operations go one after the other.
 
+    - user_id: whose it is; of a customer's call, `client_id` is there in its place.
+    - is_test: asked for with a test key: canned data is to be answered.
     - hold_ends: monotonic seconds; None if the service has not said.
     - hold_seconds: how long the first hold was, and so each that follows.
     - beat: of the timer that counts; those before it do nothing.
@@ -29,7 +31,9 @@ class Usage:
     """
 
     usage_id: str
-    user_id: str
+    user_id: str = ""
+    client_id: str = ""
+    is_test: bool = False
     credits_reserved: str = "0.00"
     is_open: bool = True
     is_rest: bool = False
@@ -43,6 +47,19 @@ class Usage:
     is_busy: bool = False
     journal: Optional[dict[str, Any]] = None
     dropped: Optional[Callable[[], None]] = None
+
+    @property
+    def holder(self) -> Record:
+        """As the wire and the spool name it."""
+        return {"client_id": self.client_id} if self.client_id else {"user_id": self.user_id}
+
+    @property
+    def named(self) -> Record:
+        return {**self.holder, "usage_id": self.usage_id}
+
+    def opened(self) -> Record:
+        """As the spool has it before its body runs."""
+        return {"r": "open", **self.named, "at": int(time.time() * 1000)}
 
     def outcome(self, operations: list[Record]) -> Record:
         """As the spool has it; of a call that runs unasked with what it counts, for whoever adopts it."""
@@ -86,7 +103,7 @@ def with_part(commit: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 
 def failure_of(usage: Usage, kind: str, reason: str) -> Record:
-    return {"op": "commit", "user_id": usage.user_id, "usage_id": usage.usage_id, "success": False,
+    return {"op": "commit", **usage.named, "success": False,
             "failure": {"failure_type": kind, "reason": reason}}
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
 
-from .errors import InvalidRequest, InvalidToken
+from .errors import InvalidRequest, InvalidToken, KeyOfAnotherWorkspace, MalformedApiKey
 
 # The service's own bounds (openapi.json).
 MOST_TOKENS = 2_000_000
@@ -27,6 +27,7 @@ CREDITS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 MOST_CREDITS = Decimal(1_000_000_000)
 # What may stand in a header behind "Bearer".
 TOKEN = re.compile(r"[\x21-\x7e]+")
+CLIENT_ID = re.compile("ws_[0-9a-f]{32}")
 NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 ESTIMATES = {"input_chars": MOST_CHARACTERS, "input_tokens": MOST_TOKENS, "max_output_tokens": MOST_TOKENS}
 
@@ -86,13 +87,32 @@ def shown(value: Any, most: int) -> str:
 
 def token(user: Any) -> str:
     """The user's token without "Bearer ". Raises InvalidToken for what is no header's value."""
-    if isinstance(user, bytes):
-        user = user.decode("latin-1")
-    if isinstance(user, str) and user[:7].lower() == "bearer ":
-        user = user[7:].strip()
-    if not isinstance(user, str) or not TOKEN.fullmatch(user):
+    text = without_scheme(user)
+    if not TOKEN.fullmatch(text):
         raise InvalidToken("The access token is not valid.", status=401, code="invalid_token")
-    return user
+    return text
+
+
+def without_scheme(credential: Any) -> str:
+    """What a header carries behind "Bearer "; an empty text for what is none."""
+    if isinstance(credential, bytes):
+        credential = credential.decode("latin-1")
+    text = credential if isinstance(credential, str) else ""
+    return text[7:].strip() if text[:7].lower() == "bearer " else text
+
+
+def api_key(key: str) -> None:
+    """Raises MalformedApiKey; the service's own judgement is stricter."""
+    if len(key) > LONGEST_ID or not TOKEN.fullmatch(key):
+        raise MalformedApiKey(
+            "The api_key is not written as an API key is.", status=400, code="malformed_api_key")
+
+
+def client_id(name: Any) -> None:
+    """Raises KeyOfAnotherWorkspace: the service says no more of a workspace that there is not."""
+    if not isinstance(name, str) or not CLIENT_ID.fullmatch(name):
+        raise KeyOfAnotherWorkspace(
+            "The api_key is not a key of this client_id.", status=403, code="key_of_another_workspace")
 
 
 def estimate(given: Any) -> dict[str, Any] | None:

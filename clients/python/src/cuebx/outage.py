@@ -189,6 +189,7 @@ class Outage:
 
         - ran_at: by the service's clock, in Unix seconds.
         """
+        assert asking.token is not None, "only a user's call runs unasked"
         user_id = self.user_of(asking.token.text)
         usage_id = usage_of(user_id, asking.request_id, asking.payload_hash)
         if known := self.known_as(usage_id):

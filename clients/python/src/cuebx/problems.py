@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from .errors import (
-    CueBXError, InvalidInternalKey, InvalidRequest, InvalidToken, Refused, TokenExpired)
+    CueBXError, InvalidApiKey, InvalidInternalKey, InvalidRequest, InvalidToken, MalformedApiKey, Refused,
+    TokenExpired)
 from .limits import LONGEST_ID, NO_TEXT
 
 # Of what is no decision: nothing ran, and it may be tried again.
@@ -27,8 +28,9 @@ def problem_of(error: CueBXError) -> tuple[int, dict[str, str], dict[str, Any]]:
         status, code, detail = error.status if error.status >= 400 else 409, error.code, str(error)
         if error.retry_after is not None:
             headers["Retry-After"] = seconds(error.retry_after)
-        if isinstance(error, (TokenExpired, InvalidToken)):
-            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, (TokenExpired, InvalidToken, InvalidApiKey, MalformedApiKey)):
+            # Whose request is this one's has presented no good credential, whatever is wrong with it.
+            status, headers["WWW-Authenticate"] = 401, "Bearer"
     body: dict[str, Any] = {
         "type": f"urn:cuebx:problem:{code}", "title": type(error).__name__, "status": status,
         "detail": detail, "code": code}

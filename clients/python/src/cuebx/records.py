@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,13 +23,11 @@ class Records:
 
     def begin(self, journal: Journal, begun: Signal, dropped: Callable[[], None]) -> Usage:
         """- begun: set once its beginning is on the disk; with an error if that failed."""
-        usage = Usage(journal.usage_id, journal.user_id, credits_reserved=journal.credits,
+        usage = Usage(journal.usage_id, user_id=journal.user_id, credits_reserved=journal.credits,
                       journal=journal.body, dropped=dropped)
         with self.engine.lock:
             self.engine.usages[usage.usage_id] = usage
-        self.engine.spool.append(
-            {"r": "open", "usage_id": usage.usage_id, "user_id": usage.user_id,
-             "at": int(time.time() * 1000)}, begun.settle)
+        self.engine.spool.append(usage.opened(), begun.settle)
         return usage
 
     def note_part(self, usage: Usage, record: Record, noted: Signal | None = None) -> None:
@@ -45,7 +42,7 @@ class Records:
         """Refuses a call that the service has granted, if the same request ran unasked and the service
         does not know: the hold is given back, unless there will be a record, which commits it. Any other
         does not run unasked from now on."""
-        if not asking.is_named:
+        if not asking.is_named or asking.customer:
             return None
         engine = self.engine
         name = usage_of(granted.user_id, asking.request_id, asking.payload_hash)

@@ -25,7 +25,7 @@ ASKED_IN_THE_BACKGROUND = 60.0
 LONGEST_RETRY_AFTER = 3600.0
 # What a commit, or another operation on an open usage, is told for good.
 FINAL = {200, 202, 400, 409, 413, 415, 422}
-FINAL_CODES = {"usage_not_found", "usage_of_another_user"}
+FINAL_CODES = {"usage_not_found", "usage_of_another_user", "usage_of_another_workspace"}
 # What says that somebody else answers for the service.
 AWAY = {502, 503, 504}
 # What a call that ran unasked is told for good, by the service itself.
@@ -229,7 +229,7 @@ def is_final(operation: Operation, result: Result) -> bool:
     if operation.name != "commit" and result.is_no_address:
         return True  # An older service: it has no such verb.
     is_outcome = operation.must_be_told or operation.name == "commit"
-    is_decided = result.is_own and result.status not in (401, 429)
+    is_decided = result.is_own and (result.status not in (401, 429) or result.is_customers)
     if not is_outcome and operation.is_unsure and not is_decided:
         return False  # It may have been carried out before: who did not judge it cannot say that it was not.
     if not is_outcome and 400 <= result.status < 500 and result.status != 408:

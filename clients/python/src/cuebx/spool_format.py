@@ -26,6 +26,7 @@ Record = dict[str, Any]
 class Todo(NamedTuple):
     """What is left to do of one usage.
 
+    - user_id, client_id: whose it is: one of both.
     - operations: None if its process died before the outcome.
     - counted: of a call that ran unasked: what it counted against the ceiling; None if it is not known.
     """
@@ -34,6 +35,7 @@ class Todo(NamedTuple):
     user_id: str
     operations: Optional[list[Record]] = None
     counted: Optional[str] = None
+    client_id: str = ""
 
 
 def encode(record: Record) -> bytes:
@@ -80,7 +82,8 @@ def todo(records: list[Record]) -> list[Todo]:
             continue
         known = found.get(usage, Todo(usage, ""))
         if record.get("r") == "open":
-            found[usage] = known._replace(user_id=str(record.get("user_id")))
+            found[usage] = known._replace(
+                user_id=str(record.get("user_id") or ""), client_id=str(record.get("client_id") or ""))
         elif record.get("r") == "outcome":
             found[usage] = known._replace(
                 operations=list(record.get("operations") or []), counted=record.get("counted"))

@@ -21,6 +21,8 @@ MOST_OPERATIONS, MOST_BYTES = 256, (1 << 20) - 16_384
 # A service that had no `/batch` is asked for it again after so many seconds.
 BATCH_ASKED_AGAIN = 600.0
 CONNECT_SECONDS = 5.0
+# Where each product's calls are told: those of users, and those of customers by key.
+PATHS = {"career": "/career/internal/usage", "api": "/api/internal/usage"}
 # Answers to a batch that would be each operation's own: the key is wrong, or it is to be tried later.
 OF_ALL = frozenset({401, 408, 429})
 
@@ -63,6 +65,11 @@ class Answer:
             return None
 
     @property
+    def is_customers(self) -> bool:
+        """Whether a 401 is a decision on the customer's key; any other is about the tool server's own."""
+        return self.code == "invalid_api_key"
+
+    @property
     def is_own(self) -> bool:
         """Whether the service has said it, not a gateway before it: each of its refusals has a code,
         each of its decisions a message."""
@@ -91,7 +98,8 @@ Result = Union[Answer, NoAnswer]
 
 @dataclass
 class Operation:
-    """- done: called once, on the sender's thread, with what came of it.
+    """- token: the user's; api_key: the customer's. Neither is ever a part of the body.
+    - done: called once, on the sender's thread, with what came of it.
     - deadline: monotonic seconds, after which nobody waits for it; None: never.
     - retry_until: no further try begins after it.
     - must_be_told: a part of an outcome, as a commit is: sent until the service has judged it,
@@ -103,6 +111,7 @@ class Operation:
     body: dict[str, Any]
     done: Callable[[Result], None]
     token: Optional[Secret] = None
+    api_key: Optional[Secret] = None
     deadline: Optional[float] = None
     retry_until: Optional[float] = None
     is_rest: bool = False
@@ -117,11 +126,21 @@ class Operation:
     def replace(self, body: dict[str, Any]) -> None:
         self.body, self.encoded = body, b""
 
+    @property
+    def product(self) -> str:
+        """By its body, as the spool has it, too."""
+        return "api" if "client_id" in self.body else "career"
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The body as the service gets it."""
+        return {**self.body, "api_key": self.api_key.text} if self.api_key else self.body
+
     def element(self) -> bytes:
         """As a batch has it; the same bytes at each try."""
         if not self.encoded:
             head = {"op": self.name, **({"token": self.token.text} if self.token else {})}
-            self.encoded = encoded({**head, **self.body})
+            self.encoded = encoded({**head, **self.sent})
         return self.encoded
 
 
@@ -132,46 +151,62 @@ class Transport:
         self, url: str, internal_key: Secret, events: Events, answer_seconds: float,
     ) -> None:
         self.url, self.internal_key, self.events = url.rstrip("/"), internal_key, events
-        self.base = f"{self.url}/career/internal/usage"
         self.http = httpx.Client(
             timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
             limits=httpx.Limits(
                 max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
             headers={"User-Agent": "cuebx-python"}, follow_redirects=False)
-        self.batch_from = 0.0
+        self.batch_from = dict.fromkeys(PATHS, 0.0)
         self.one_by_one: ThreadPoolExecutor | None = None
 
     def send(self, operations: list[Operation]) -> list[Result]:
         """What came of each, in order. Raises nothing."""
+        parts = [[each for each in operations if each.product == product] for product in PATHS]
+        users, customers = parts
+        if not users or not customers:
+            return self.send_part(users or customers)
+        # A batch has the calls of one product; neither waits for the other's.
+        of_customers = self.threads.submit(self.send_part, customers)
+        found = {"career": iter(self.send_part(users)), "api": iter(of_customers.result())}
+        return [next(found[each.product]) for each in operations]
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        if self.one_by_one is None:
+            # One more, for a part that waits for its calls.
+            self.one_by_one = ThreadPoolExecutor(MOST_CONNECTIONS + 1, thread_name_prefix="cuebx-call")
+        return self.one_by_one
+
+    def send_part(self, operations: list[Operation]) -> list[Result]:
+        """Of one product."""
         if len(operations) == 1:
             return [self.call(operations[0])]
-        if time.monotonic() >= self.batch_from:
+        if time.monotonic() >= self.batch_from[operations[0].product]:
             results = self.batch(operations)
             if results is not None:
                 return results
-        if self.one_by_one is None:
-            self.one_by_one = ThreadPoolExecutor(MOST_CONNECTIONS, thread_name_prefix="cuebx-call")
-        return list(self.one_by_one.map(self.call, operations))
+        return list(self.threads.map(self.call, operations))
 
     def call(self, operation: Operation) -> Result:
         headers = {}
         if operation.token:
             headers["Authorization"] = f"Bearer {operation.token.text}"
         try:
-            body = encoded(operation.body)
+            body = encoded(operation.sent)
         except ValueError as error:
             return NoAnswer(f"the operation is {error}", False)
-        return self.post(f"{self.base}/{operation.name}", body, headers)
+        return self.post(f"{self.url}{PATHS[operation.product]}/{operation.name}", body, headers)
 
     def batch(self, operations: list[Operation]) -> list[Result] | None:
         """None: it is to be sent one by one, since the service has no `/batch`, or would not take
         the whole: what is wrong with one operation must not be the others' answer."""
         body = b'{"operations":[' + b",".join(each.element() for each in operations) + b"]}"
-        whole = self.post(f"{self.base}/batch", body, {})
+        product = operations[0].product
+        whole = self.post(f"{self.url}{PATHS[product]}/batch", body, {})
         if isinstance(whole, NoAnswer):
             return [whole] * len(operations)
         if whole.is_no_address:
-            self.batch_from = time.monotonic() + BATCH_ASKED_AGAIN
+            self.batch_from[product] = time.monotonic() + BATCH_ASKED_AGAIN
             self.events.tell("batch_unsupported")
             return None
         if whole.status in OF_ALL or whole.status >= 500:

@@ -325,3 +325,205 @@ class _UsageBatchResponse(TypedDict):
 
 class UsageBatchResponse(_UsageBatchResponse, total=False):
     """The answers to the operations of a batch."""
+
+
+class _APIUsageValidateRequest(TypedDict):
+    client_id: str
+    api_key: str
+    request_id: str
+    feature_key: str
+    endpoint: str
+    method: str
+    payload_hash: str
+
+
+class APIUsageValidateRequest(_APIUsageValidateRequest, total=False):
+    """Asks whether a call with the key may run a feature now."""
+
+    hold_seconds: Union[int, None]
+    parent_usage_id: Union[str, None]
+    client: Union["UsageClient", None]
+    usage_estimate: Union["UsageEstimate", None]
+
+
+APIUsageValidateOperation = Union["APIUsageValidateRequest", Dict[str, Any]]
+
+
+class _APIUsageExtendRequest(TypedDict):
+    client_id: str
+    usage_id: str
+    extension_id: str
+
+
+class APIUsageExtendRequest(_APIUsageExtendRequest, total=False):
+    """Asks to hold longer, or more."""
+
+    hold_seconds: Union[int, None]
+    additional_credits: Union[str, None]
+    usage_estimate: Union["UsageEstimate", None]
+
+
+APIUsageExtendOperation = Union["APIUsageExtendRequest", Dict[str, Any]]
+
+
+class _APIUsageCaptureRequest(TypedDict):
+    client_id: str
+    usage_id: str
+    capture_id: str
+
+
+class APIUsageCaptureRequest(_APIUsageCaptureRequest, total=False):
+    """Charges a part of what is held."""
+
+    credits: Union[str, None]
+    metrics: Union["UsageMetrics", None]
+
+
+APIUsageCaptureOperation = Union["APIUsageCaptureRequest", Dict[str, Any]]
+
+
+class _APIUsageCommitRequest(TypedDict):
+    client_id: str
+    usage_id: str
+    success: bool
+
+
+class APIUsageCommitRequest(_APIUsageCommitRequest, total=False):
+    """Tells how a call by key ended."""
+
+    metrics: Union["UsageMetrics", None]
+    credits: Union[str, None]
+    failure: Union["UsageFailure", None]
+
+
+APIUsageCommitOperation = Union["APIUsageCommitRequest", Dict[str, Any]]
+
+
+class _APIUsageCancelRequest(TypedDict):
+    client_id: str
+    usage_id: str
+
+
+class APIUsageCancelRequest(_APIUsageCancelRequest, total=False):
+    """Stops a call."""
+
+
+APIUsageCancelOperation = Union["APIUsageCancelRequest", Dict[str, Any]]
+
+
+class _APIUsageBatchRequest(TypedDict):
+    operations: List[Union[
+        "APIUsageValidateOperation",
+        "APIUsageExtendOperation",
+        "APIUsageCaptureOperation",
+        "APIUsageCommitOperation",
+        "APIUsageCancelOperation",
+    ]]
+
+
+class APIUsageBatchRequest(_APIUsageBatchRequest, total=False):
+    """Calls by key of the internal API, to be answered together."""
+
+
+APIUsageDecision = Literal[
+    "reserved",
+    "replayed",
+    "workspace_frozen",
+    "workspace_suspended",
+    "no_subscription",
+    "subscription_inactive",
+    "rate_limited",
+    "request_already_finished",
+    "request_mismatch",
+    "quota_exceeded",
+    "spending_limit_reached",
+    "key_limit_reached",
+    "parent_ended",
+    "parent_hold_exceeded",
+]
+
+
+class _APIUsageValidateResponse(TypedDict):
+    access: "UsageAccess"
+    workspace_id: str
+    is_test_key: bool
+    usage_id: Union[str, None]
+    message: str
+    credits_reserved: str
+    status: Union["UsageStatus", None]
+    code: "APIUsageDecision"
+    expires_at: Union[str, None]
+
+
+class APIUsageValidateResponse(_APIUsageValidateResponse, total=False):
+    """The decision on a call by key."""
+
+
+APIHoldDecision = Literal[
+    "extended",
+    "captured",
+    "canceled",
+    "already_ended",
+    "request_mismatch",
+    "hold_exceeded",
+    "workspace_frozen",
+    "workspace_suspended",
+    "subscription_inactive",
+    "quota_exceeded",
+    "spending_limit_reached",
+    "key_limit_reached",
+    "parent_ended",
+    "parent_hold_exceeded",
+]
+
+
+class _APIUsageHoldResponse(TypedDict):
+    success: bool
+    code: "APIHoldDecision"
+    message: str
+    status: "UsageStatus"
+    usage_id: str
+    credits_reserved: str
+    credits_charged: str
+    expires_at: str
+
+
+class APIUsageHoldResponse(_APIUsageHoldResponse, total=False):
+    """What became of a hold of a call by key."""
+
+
+class _APIUsageCommitResponse(TypedDict):
+    success: bool
+    message: str
+    status: "UsageStatus"
+    credits_charged: str
+    credits_not_charged: str
+    is_late: bool
+
+
+class APIUsageCommitResponse(_APIUsageCommitResponse, total=False):
+    """What became of a commit of a call by key."""
+
+
+class _APIUsageOperationResult(TypedDict):
+    status: int
+    body: Union[
+        "APIUsageValidateResponse",
+        "APIUsageHoldResponse",
+        "APIUsageCommitResponse",
+        "Problem",
+    ]
+
+
+class APIUsageOperationResult(_APIUsageOperationResult, total=False):
+    """What the single call would be answered with."""
+
+    headers: Dict[str, Any]
+
+
+class _APIUsageBatchResponse(TypedDict):
+    results: List["APIUsageOperationResult"]
+
+
+class APIUsageBatchResponse(_APIUsageBatchResponse, total=False):
+    """The answers to the operations of a batch."""

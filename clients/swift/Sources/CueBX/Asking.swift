@@ -10,7 +10,9 @@ struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConvertible, 
 /// What is asked before a call.
 struct Asking: Sendable {
     let feature: String
-    let token: Secret
+    /// Of the user; nil if a customer asks.
+    let token: Secret?
+    let customer: Customer?
     let request: UsageValidateRequest
     let estimate: UsageEstimate?
     let holdSeconds: Int?
@@ -18,13 +20,31 @@ struct Asking: Sendable {
     let isNamed: Bool
 
     /// Throws `invalidRequest` or `invalidToken` for what the service could not read.
+    /// - user: an access token, with or without "Bearer ".
     init(
         feature: String, user: String, payload: Payload, details: CallDetails
     ) throws(CueBXError) {
-        self.feature = feature
-        let text = Self.withoutScheme(user)
+        let text = withoutScheme(user)
         try Limits.token(text)
-        token = Secret(text: text)
+        try self.init(feature, Secret(text: text), nil, payload, details)
+    }
+
+    /// Throws `invalidRequest`, `malformedApiKey` or `keyOfAnotherWorkspace` likewise.
+    init(
+        feature: String, customer: Customer, payload: Payload, details: CallDetails
+    ) throws(CueBXError) {
+        try Limits.apiKey(customer.apiKey.text)
+        try Limits.clientId(customer.clientId)
+        try self.init(feature, nil, customer, payload, details)
+    }
+
+    private init(
+        _ feature: String, _ token: Secret?, _ customer: Customer?, _ payload: Payload,
+        _ details: CallDetails
+    ) throws(CueBXError) {
+        self.feature = feature
+        self.token = token
+        self.customer = customer
         estimate = details.estimate
         holdSeconds = details.holdSeconds
         let name = details.requestId.flatMap { $0.isEmpty ? nil : $0 }
@@ -37,18 +57,15 @@ struct Asking: Sendable {
         // The service does not know a call that ran unasked: its child is charged by itself.
         let parent = details.parentUsageId.flatMap { isJournal($0) ? nil : $0 }
         request.json.set("parent_usage_id", parent)
+        request.json.set("client_id", customer?.clientId)
         self.request = try Limits.judged(request)
-    }
-
-    private static func withoutScheme(_ user: String) -> String {
-        let words = user.split(separator: " ")
-        return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : user
     }
 
     /// How long the token is good by the service's clock; nil if it does not say. It is read, not
     /// judged: that is the service's.
     /// - clockOffset: the service's clock less ours, in seconds.
     func secondsOfToken(clockOffset: Double) -> Double? {
+        guard let token else { return nil }
         let parts = token.text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count > 1, let bytes = bytes(ofBase64URL: parts[1]) else { return nil }
         do {

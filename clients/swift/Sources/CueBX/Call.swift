@@ -42,7 +42,12 @@ public final class Call: Sendable, CustomStringConvertible {
     public var description: String { "Call(\(asking.feature), \(usageId))" }
 
     public var usageId: String { usage.usageId }
+    /// Empty of a customer's call.
     public var userId: String { usage.userId }
+    /// Of a customer's call; else empty.
+    public var clientId: String { usage.clientId }
+    /// Whether a customer asked with a test key: it costs nothing; answer canned data.
+    public var isTestKey: Bool { usage.isTest }
     /// A decimal text: what is held now.
     public var creditsReserved: String { usage.creditsReserved }
     /// The call's name; the same request id and payload never run twice.

@@ -73,10 +73,10 @@ extension Engine {
         let part = UsageCaptureRequest(body)
         outcomeCapture(
             usage,
-            UsageCaptureRequest(
-                userId: usage.userId, usageId: usage.usageId,
-                captureId: "\(part.captureId ?? "")-whole", credits: held
-            ).json)
+            usage.named.merging(
+                UsageCaptureRequest(
+                    captureId: "\(part.captureId ?? "")-whole", credits: held
+                ).json))
         return true
     }
 

@@ -64,7 +64,14 @@ public final class Client: Sendable, CustomStringConvertible {
         _ details: CallDetails = CallDetails(), isolation: isolated (any Actor)? = #isolation,
         body: (Call) async throws -> Value
     ) async throws -> Value {
-        let call = try await begin(feature, user: user, payload: payload, details)
+        let asking = try Asking(feature: feature, user: user, payload: payload, details: details)
+        return try await metered(asking, isolation: isolation, body: body)
+    }
+
+    func metered<Value>(
+        _ asking: Asking, isolation: isolated (any Actor)?, body: (Call) async throws -> Value
+    ) async throws -> Value {
+        let call = try await core.begin(asking, client: self)
         let value: Value
         do {
             value = try await body(call)
@@ -86,7 +93,16 @@ public final class Client: Sendable, CustomStringConvertible {
         reading: @escaping @Sendable (Source.Element) -> ChunkContent,
         source: (Call) async throws -> Source
     ) async throws -> MeteredStream<Source> {
-        let call = try await begin(feature, user: user, payload: payload, details)
+        let asking = try Asking(feature: feature, user: user, payload: payload, details: details)
+        return try await stream(asking, isolation: isolation, reading: reading, source: source)
+    }
+
+    func stream<Source: AsyncSequence>(
+        _ asking: Asking, isolation: isolated (any Actor)?,
+        reading: @escaping @Sendable (Source.Element) -> ChunkContent,
+        source: (Call) async throws -> Source
+    ) async throws -> MeteredStream<Source> {
+        let call = try await core.begin(asking, client: self)
         do {
             return MeteredStream(call.stream(try await source(call), reading: reading))
         } catch {

@@ -10,6 +10,10 @@ public struct CueBXError: Error, Sendable, CustomStringConvertible {
         case spendingLimit = "SpendingLimit"
         /// 429 `parent_hold_exceeded`: the parent's hold has not enough left for this child.
         case parentHoldExceeded = "ParentHoldExceeded"
+        /// 429 `key_limit_reached`: the customer's own limit of this key.
+        case keyLimitReached = "KeyLimitReached"
+        /// 402 `workspace_frozen`: the customer's paid plan has ended.
+        case workspaceFrozen = "WorkspaceFrozen"
         /// 402: no subscription, or one that is not active.
         case paymentRequired = "PaymentRequired"
         /// The same request was granted before and is still open; it must not run twice.
@@ -25,6 +29,12 @@ public struct CueBXError: Error, Sendable, CustomStringConvertible {
         case tokenExpired = "TokenExpired"
         /// 401: the user's access token is not good.
         case invalidToken = "InvalidToken"
+        /// 401 `invalid_api_key`: the customer's key is unknown, revoked or expired.
+        case invalidApiKey = "InvalidApiKey"
+        /// 400 `malformed_api_key`: what the customer sent is no API key.
+        case malformedApiKey = "MalformedApiKey"
+        /// 403 `key_of_another_workspace`: the customer's key is not one of their `client_id`.
+        case keyOfAnotherWorkspace = "KeyOfAnotherWorkspace"
         /// 401 `invalid_internal_key`: a mistake in the tool server's own settings.
         case invalidInternalKey = "InvalidInternalKey"
         /// 403 `account_deactivated`: an operator has locked the user out.
@@ -84,14 +94,19 @@ public struct CueBXError: Error, Sendable, CustomStringConvertible {
         "rate_limited": .rateLimited,
         "spending_limit_reached": .spendingLimit,
         "parent_hold_exceeded": .parentHoldExceeded,
+        "key_limit_reached": .keyLimitReached,
         "no_subscription": .paymentRequired,
         "subscription_inactive": .paymentRequired,
+        "workspace_frozen": .workspaceFrozen,
         "replayed": .alreadyRunning,
         "request_already_finished": .alreadyFinished,
         "request_mismatch": .requestMismatch,
         "parent_ended": .parentEnded,
         "invalid_token": .invalidToken,
         "unauthorized": .invalidToken,
+        "invalid_api_key": .invalidApiKey,
+        "malformed_api_key": .malformedApiKey,
+        "key_of_another_workspace": .keyOfAnotherWorkspace,
         "invalid_internal_key": .invalidInternalKey,
         "account_deactivated": .accountDeactivated,
         "validation_error": .invalidRequest,

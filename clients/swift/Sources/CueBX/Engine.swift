@@ -53,14 +53,17 @@ final class Engine {
         captureFrom = .now + askedAgain
     }
 
-    func register(_ answer: Answer, holdSeconds: Int?) -> Usage {
+    func register(_ answer: Answer, _ asking: Asking) -> Usage {
         let granted = UsageValidateResponse(answer.body)
         let usage = Usage(
-            usageId: granted.usageId ?? "", userId: granted.userId ?? "",
+            usageId: granted.usageId ?? "",
+            userId: asking.customer == nil ? granted.userId ?? "" : "",
+            clientId: asking.customer?.clientId ?? "",
+            isTest: answer.body["is_test_key"] == true,
             creditsReserved: granted.creditsReserved ?? "0.00")
         usage.holdEnds = answer.holdEnds
         if let ends = usage.holdEnds {
-            usage.holdSeconds = holdSeconds ?? max(1, Int((ends - answer.received).seconds))
+            usage.holdSeconds = asking.holdSeconds ?? max(1, Int((ends - answer.received).seconds))
         }
         usages[usage.usageId] = usage
         noteTime(answer)

@@ -31,7 +31,8 @@ final class Entry {
         let left =
             engine.outage.isOn ? 0 : asking.secondsOfToken(clockOffset: engine.clockOffset)
         let operation = Operation(
-            "validate", asking.request.json, token: asking.token, deadline: deadline,
+            "validate", asking.request.json, token: asking.token,
+            apiKey: asking.customer?.apiKey, deadline: deadline,
             retryUntil: left.map { .now + .seconds(max(-1, min($0, 1e9))) }
         ) { self.answered($0) }
         self.operation = operation
@@ -65,6 +66,9 @@ final class Entry {
         }
     }
 
+    /// Whether it may run unasked: only a user's call can be recorded afterwards.
+    private var mayOpen: Bool { asking.customer == nil && engine.mayOpen }
+
     /// What comes from now on is given back.
     private func goAway() {
         isAbandoned = true
@@ -74,7 +78,7 @@ final class Entry {
     /// The call, if it runs all the same: the service is away and the host's policy allows it.
     /// Throws what a service that is there would refuse.
     private func unasked(_ client: Client) async throws -> Call? {
-        if engine.mayOpen, outcome == nil, !Task.isCancelled, let operation {
+        if mayOpen, outcome == nil, !Task.isCancelled, let operation {
             isOutage = engine.outage.isOf(operation, nil, askedAt: askedAt)
         }
         guard isOutage, let journal = try await journal() else { return nil }
@@ -138,17 +142,13 @@ final class Entry {
             return error.kind == .unavailable
                 ? notAnswered(error, reply) : resolve(.failure(error))
         }
-        let usage = engine.register(answer, holdSeconds: asking.holdSeconds)
+        let usage = engine.register(answer, asking)
         granted = usage
-        engine.outage.saw(asking.feature, usage.creditsReserved)
+        if asking.customer == nil { engine.outage.saw(asking.feature, usage.creditsReserved) }
         if let ran = engine.ran(asking, usage) { return resolve(.failure(ran)) }
         // Until it is on the disk it is not settled, or a client that closes would not wait for it.
         engine.sender.count(1)
-        let open: JSONObject = [
-            "r": "open", "usage_id": .string(usage.usageId), "user_id": .string(usage.userId),
-            "at": .int(unixMilliseconds()),
-        ]
-        engine.spool.append(open) { hasFailed in
+        engine.spool.append(usage.opened()) { hasFailed in
             if hasFailed {
                 self.engine.giveBack(usage)
                 self.resolve(
@@ -162,7 +162,7 @@ final class Entry {
 
     /// The budget is over. Whoever waits decides whether the call runs all the same.
     private func notAnswered(_ error: CueBXError, _ reply: Reply) {
-        if engine.mayOpen, outcome == nil, let operation {
+        if mayOpen, outcome == nil, let operation {
             isOutage = engine.outage.isOf(operation, reply, askedAt: askedAt)
         }
         resolve(.failure(error))
@@ -179,7 +179,7 @@ final class Entry {
         guard case .success(let answer) = reply else { return askOn() }
         switch error(of: answer)?.kind {
         case nil:
-            let usage = engine.register(answer, holdSeconds: asking.holdSeconds)
+            let usage = engine.register(answer, asking)
             if engine.ran(asking, usage) == nil { engine.giveBack(usage) }
         case .unavailable: askOn()
         default: break
@@ -192,8 +192,8 @@ final class Entry {
         guard let asked, asked.isUnsure, !isAbandoned else { return }
         isAbandoned = true
         let again = Operation(
-            "validate", asked.body, token: asked.token, deadline: .now + askedInTheBackground,
-            retryUntil: asked.retryUntil
+            "validate", asked.body, token: asked.token, apiKey: asked.apiKey,
+            deadline: .now + askedInTheBackground, retryUntil: asked.retryUntil
         ) { self.answered($0) }
         again.isUnsure = true
         again.isAbandoned = true

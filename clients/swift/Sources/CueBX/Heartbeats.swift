@@ -26,10 +26,7 @@ extension Engine {
         onRefused: @escaping @ClientActor () -> Void
     ) {
         guard usage.isOpen, canExtend, usage.journal == nil else { return }
-        let body: JSONObject = [
-            "user_id": .string(usage.userId), "usage_id": .string(usage.usageId),
-            "extension_id": .string(newId()),
-        ]
+        let body = usage.named.merging(["extension_id": .string(newId())])
         let operation = Operation("extend", body.merging(asked), deadline: usage.holdEnds) {
             self.extended(usage, asked, tries, $0, onRefused)
         }
@@ -63,7 +60,7 @@ extension Engine {
             facts["code"] = answer.code
             events.tell("extend_refused", facts)
             // A gateway's, or a key that is being changed: nothing was decided.
-            let isDecided = answer.isOwn && answer.status != 401
+            let isDecided = answer.isOwn && (answer.status != 401 || answer.isCustomers)
             return isDecided ? onRefused() : keepAlive(usage, onRefused: onRefused)
         }
         usage.holdEnds = answer.holdEnds

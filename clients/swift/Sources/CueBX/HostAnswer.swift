@@ -27,7 +27,10 @@ extension CueBXError {
             headers["Retry-After"] = String(
                 max(1, retryAfter.map { Int($0.seconds.rounded(.up)) } ?? retryAfterSeconds))
         }
-        if kind == .tokenExpired || kind == .invalidToken {
+        if [.tokenExpired, .invalidToken, .invalidApiKey, .malformedApiKey].contains(kind) {
+            // Whose request is this one's has presented no good credential, whatever is wrong with
+            // it.
+            answered.status = 401
             headers["WWW-Authenticate"] = "Bearer"
         }
         var body: JSONObject = [

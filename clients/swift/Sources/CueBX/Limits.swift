@@ -100,6 +100,32 @@ enum Limits {
         throw invalidToken
     }
 
+    /// Throws `malformedApiKey`; the service's own judgement is stricter.
+    static func apiKey(_ text: String) throws(CueBXError) {
+        let isShown = text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
+        if isShown && (1...longestId).contains(text.utf8.count) { return }
+        var error = CueBXError(
+            .malformedApiKey, "The api_key is not written as an API key is.")
+        error.status = 400
+        error.code = "malformed_api_key"
+        throw error
+    }
+
+    /// Throws `keyOfAnotherWorkspace`: the service says no more of a workspace that there is not.
+    static func clientId(_ text: String) throws(CueBXError) {
+        let digits = text.utf8.dropFirst(3)
+        let areDigits = digits.allSatisfy {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+        }
+        if text.hasPrefix("ws_") && digits.count == 32 && areDigits { return }
+        var error = CueBXError(
+            .keyOfAnotherWorkspace, "The api_key is not a key of this client_id.")
+        error.status = 403
+        error.code = "key_of_another_workspace"
+        throw error
+    }
+
     static func estimate(_ told: UsageEstimate?) throws(CueBXError) {
         guard let told else { return }
         try whole("usage_estimate.input_chars", told.inputChars, mostCharacters)

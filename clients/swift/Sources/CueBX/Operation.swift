@@ -26,6 +26,9 @@ struct Answer: Sendable {
     /// each of its decisions a message.
     var isOwn: Bool { !code.isEmpty || body["message"] != nil }
 
+    /// Whether a 401 is a decision on the customer's key; any other is about the tool server's own.
+    var isCustomers: Bool { code == "invalid_api_key" }
+
     /// The service's own 404 of an address that it does not have; not a gateway's, nor that of a
     /// usage that it does not know.
     var isNoAddress: Bool {
@@ -74,12 +77,21 @@ extension Reply {
     }
 }
 
+/// Where calls are told: those of users, and those of customers by key.
+enum Product: String, Sendable {
+    case career = "/career/internal/usage/"
+    case api = "/api/internal/usage/"
+}
+
 /// One call of the internal API, sent until its answer is final.
 @ClientActor
 final class Operation {
     let name: String
     var body: JSONObject { didSet { encoded = nil } }
+    /// The user's. Neither it nor `apiKey` is ever a part of the body.
     let token: Secret?
+    /// The customer's.
+    let apiKey: Secret?
     /// Nobody waits for it after that; nil: forever.
     var deadline: Instant?
     /// No further try begins after it.
@@ -99,13 +111,15 @@ final class Operation {
     private var encoded: [UInt8]?
 
     init(
-        _ name: String, _ body: JSONObject, token: Secret? = nil, deadline: Instant?,
-        retryUntil: Instant? = nil, isRest: Bool = false, mustBeTold: Bool? = nil,
+        _ name: String, _ body: JSONObject, token: Secret? = nil, apiKey: Secret? = nil,
+        deadline: Instant?, retryUntil: Instant? = nil, isRest: Bool = false,
+        mustBeTold: Bool? = nil,
         done: @escaping @ClientActor (Reply) -> Void
     ) {
         self.name = name
         self.body = body
         self.token = token
+        self.apiKey = apiKey
         self.deadline = deadline
         self.retryUntil = retryUntil
         self.isRest = isRest
@@ -113,10 +127,19 @@ final class Operation {
         self.done = done
     }
 
+    /// By its body, as the spool has it, too.
+    var product: Product { body["client_id"] == nil ? .career : .api }
+
+    /// The body as the service gets it.
+    var sent: JSONObject {
+        guard let apiKey else { return body }
+        return body.merging(["api_key": .string(apiKey.text)])
+    }
+
     /// As a batch has it; the same bytes at each try.
     var element: [UInt8] {
         if let encoded { return encoded }
-        var operation = JSONObject.operation(name, body)
+        var operation = JSONObject.operation(name, sent)
         if let token { operation["token"] = .string(token.text) }
         let bytes = JSON.object(operation).encoded()
         encoded = bytes

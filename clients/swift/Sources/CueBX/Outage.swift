@@ -127,7 +127,7 @@ final class Outage {
         guard case .failOpenWithJournal(let most, let duration, let verify) = policy else {
             return nil
         }
-        let userId = try await userId(of: asking.token.text, verify)
+        let userId = try await userId(of: asking.token?.text ?? "", verify)
         let request = asking.request
         let requestId = request.requestId ?? ""
         let usageId = Self.name(of: asking, userId)

@@ -60,8 +60,8 @@ extension Call {
         metrics.json["credits"] = nil
         metrics.latencyMs = latency
         let commit = UsageCommitRequest(
-            userId: userId, usageId: usageId, success: failure == nil, metrics: metrics,
+            success: failure == nil, metrics: metrics,
             credits: failure == nil ? credits : nil, failure: failure)
-        return .operation("commit", commit.json)
+        return .operation("commit", usage.named.merging(commit.json))
     }
 }

@@ -13,12 +13,8 @@ extension Engine {
             journal: journal.body)
         usage.dropped = dropped
         usages[usage.usageId] = usage
-        let open: JSONObject = [
-            "r": "open", "usage_id": .string(usage.usageId), "user_id": .string(usage.userId),
-            "at": .int(unixMilliseconds()),
-        ]
         do {
-            try await sync(open)
+            try await sync(usage.opened())
         } catch {
             drop(usage)
             throw error
@@ -43,7 +39,7 @@ extension Engine {
     /// does not know: the hold is given back, unless there will be a record, which commits it. Any
     /// other does not run unasked from now on.
     func ran(_ asking: Asking, _ granted: Usage) -> CueBXError? {
-        guard asking.isNamed else { return nil }
+        guard asking.isNamed, asking.customer == nil else { return nil }
         let name = Outage.name(of: asking, granted.userId)
         guard let known = outage.known(as: name) else {
             outage.granted(name, granted.usageId)

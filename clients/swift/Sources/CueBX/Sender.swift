@@ -6,7 +6,9 @@ let askedInTheBackground = Duration.seconds(60)
 private let longestRetryAfter = Duration.seconds(3600)
 /// What a commit, or another operation on an open usage, is told for good.
 private let finalStatuses: Set = [200, 202, 400, 409, 413, 415, 422]
-private let finalCodes: Set = ["usage_not_found", "usage_of_another_user"]
+private let finalCodes: Set = [
+    "usage_not_found", "usage_of_another_user", "usage_of_another_workspace",
+]
 /// What says that somebody else answers for the service.
 private let away: Set = [502, 503, 504]
 /// What a call that ran unasked is told for good, by the service itself.
@@ -206,7 +208,8 @@ final class Sender {
         }
         // An older service has no such verb.
         if operation.name != "commit" && answer.isNoAddress { return true }
-        let isDecided = answer.isOwn && ![401, 429].contains(answer.status)
+        let isDecided =
+            answer.isOwn && (![401, 429].contains(answer.status) || answer.isCustomers)
         // It may have been carried out before: who did not judge it cannot say that it was not.
         if !operation.mustBeTold && operation.isUnsure && !isDecided { return false }
         // A refused raise is an answer, and what waits behind it must not wait for it.

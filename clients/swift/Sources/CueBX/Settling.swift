@@ -130,7 +130,8 @@ extension Engine {
     /// What another process did not get to tell.
     func takeOver(_ left: SpoolFormat.Todo) {
         if usages[left.usageId] != nil { return }
-        let usage = Usage(usageId: left.usageId, userId: left.userId, isRest: true)
+        let usage = Usage(
+            usageId: left.usageId, userId: left.userId, clientId: left.clientId, isRest: true)
         usage.isOpen = false
         // One that ran unasked and has no outcome ended before it had delivered anything.
         let unheard =

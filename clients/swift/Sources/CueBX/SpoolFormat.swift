@@ -11,10 +11,12 @@ enum SpoolFormat {
     /// outcome.
     struct Todo: Sendable, Hashable {
         let usageId: String
+        /// Whose it is: the user's, or the customer's `clientId`.
         let userId: String
         let operations: [JSONObject]?
         /// Of a call that ran unasked: what it counted against the ceiling, if it is known.
         var counted: String?
+        var clientId = ""
     }
 
     static func encode(_ record: JSONObject) -> [UInt8] {
@@ -65,12 +67,13 @@ enum SpoolFormat {
             case "open":
                 found[usageId] = Todo(
                     usageId: usageId, userId: record.value("user_id") ?? "",
-                    operations: known?.operations, counted: known?.counted)
+                    operations: known?.operations, counted: known?.counted,
+                    clientId: record.value("client_id") ?? "")
             case "outcome":
                 found[usageId] = Todo(
                     usageId: usageId, userId: known?.userId ?? "",
                     operations: record.value("operations") ?? [],
-                    counted: record.value("counted"))
+                    counted: record.value("counted"), clientId: known?.clientId ?? "")
             default: continue
             }
             if known == nil { order.append(usageId) }

@@ -97,9 +97,8 @@ extension Call {
     func captureBody(_ part: UsageMetrics, _ name: String) -> JSONObject {
         var metrics = part
         metrics.modelUsed = part.modelUsed ?? model
-        return UsageCaptureRequest(
-            userId: userId, usageId: usageId, captureId: "\(name)-\(newId())", metrics: metrics
-        ).json
+        return usage.named.merging(
+            UsageCaptureRequest(captureId: "\(name)-\(newId())", metrics: metrics).json)
     }
 }
 

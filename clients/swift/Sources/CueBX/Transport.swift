@@ -28,7 +28,7 @@ private let largestAnswer = 8 << 20
 final class Transport {
     private let poster: Poster
     private let events: Events
-    private var batchFrom = ContinuousClock.now
+    private var batchFrom: [Product: Instant] = [:]
 
     nonisolated init(url: String, internalKey: Secret, answerTimeout: Duration, events: Events) {
         poster = Poster(url: url, internalKey: internalKey, answerTimeout: answerTimeout)
@@ -37,12 +37,28 @@ final class Transport {
 
     /// What came of each, in order.
     func send(_ operations: [Operation]) async -> [Reply] {
-        if operations.count > 1, ContinuousClock.now >= batchFrom {
-            if let replies = await batch(operations) { return replies }
+        let users = operations.filter { $0.product == .career }
+        let customers = operations.filter { $0.product == .api }
+        if users.isEmpty { return await send(customers, of: .api) }
+        if customers.isEmpty { return await send(users, of: .career) }
+        // A batch has the calls of one product; neither waits for the other's.
+        async let ofCustomers = send(customers, of: .api)
+        var replies = (await send(users, of: .career))[...]
+        var others = (await ofCustomers)[...]
+        return operations.map {
+            $0.product == .career ? replies.removeFirst() : others.removeFirst()
+        }
+    }
+
+    private func send(_ operations: [Operation], of product: Product) async -> [Reply] {
+        if operations.count > 1, batchFrom[product].map({ $0 <= .now }) ?? true {
+            if let replies = await batch(operations, of: product) { return replies }
         }
         return await oneByOne(
             operations.map {
-                Outgoing(verb: $0.name, body: JSON.object($0.body).encoded(), token: $0.token)
+                Outgoing(
+                    path: product.rawValue + $0.name, body: JSON.object($0.sent).encoded(),
+                    token: $0.token)
             })
     }
 
@@ -68,17 +84,18 @@ final class Transport {
 
     /// Nil: it is to be sent one by one, since the service has no `/batch`, or would not take the
     /// whole: what is wrong with one operation must not be the others' answer.
-    private func batch(_ operations: [Operation]) async -> [Reply]? {
+    private func batch(_ operations: [Operation], of product: Product) async -> [Reply]? {
         var body = Array(#"{"operations":["#.utf8)
         for (index, operation) in operations.enumerated() {
             if index > 0 { body.append(UInt8(ascii: ",")) }
             body += operation.element
         }
         body += "]}".utf8
-        let reply = await poster.post(Outgoing(verb: "batch", body: body, token: nil))
+        let reply = await poster.post(
+            Outgoing(path: product.rawValue + "batch", body: body, token: nil))
         guard case .success(let whole) = reply else { return operations.map { _ in reply } }
         if whole.isNoAddress {
-            batchFrom = .now + batchAskedAgain
+            batchFrom[product] = .now + batchAskedAgain
             events.tell("batch_unsupported")
             return nil
         }
@@ -125,7 +142,7 @@ private let unreached: [HTTPClientError] = [
 private let late: [HTTPClientError] = [.deadlineExceeded, .readTimeout]
 
 private struct Outgoing: Sendable {
-    let verb: String
+    let path: String
     let body: [UInt8]
     let token: Secret?
 }
@@ -139,7 +156,7 @@ private final class Poster: Sendable {
     private let http: HTTPClient
 
     init(url: String, internalKey: Secret, answerTimeout: Duration) {
-        base = url.trimmingSlashes() + "/career/internal/usage/"
+        base = url.trimmingSlashes()
         self.internalKey = internalKey
         self.answerTimeout = answerTimeout
         var configuration = HTTPClient.Configuration()
@@ -158,7 +175,7 @@ private final class Poster: Sendable {
     }
 
     func post(_ outgoing: Outgoing) async -> Reply {
-        var request = HTTPClientRequest(url: base + outgoing.verb)
+        var request = HTTPClientRequest(url: base + outgoing.path)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
         request.headers.add(name: "User-Agent", value: "cuebx-swift")

@@ -4,7 +4,11 @@ import Synchronization
 @ClientActor
 final class Usage {
     nonisolated let usageId: String
+    /// Whose it is; of a customer's call, `clientId` is there in its place.
     nonisolated let userId: String
+    nonisolated let clientId: String
+    /// Asked for with a test key: canned data is to be answered.
+    nonisolated let isTest: Bool
     private nonisolated let reserved: Mutex<String>
     var isOpen = true
     /// Left by another process.
@@ -27,12 +31,15 @@ final class Usage {
     var dropped: (@ClientActor () -> Void)?
 
     nonisolated init(
-        usageId: String, userId: String, creditsReserved: String = "0.00",
+        usageId: String, userId: String, clientId: String = "", isTest: Bool = false,
+        creditsReserved: String = "0.00",
         isRest: Bool = false, journal: JSONObject? = nil
     ) {
         self.journal = journal
         self.usageId = usageId
         self.userId = userId
+        self.clientId = clientId
+        self.isTest = isTest
         reserved = Mutex(creditsReserved)
         self.isRest = isRest
     }
@@ -43,6 +50,19 @@ final class Usage {
     func noteReserved(of answer: Answer) {
         guard let told: String = answer.body.value("credits_reserved") else { return }
         reserved.withLock { $0 = told }
+    }
+
+    /// As the wire and the spool name it.
+    nonisolated var named: JSONObject {
+        var named: JSONObject = ["usage_id": .string(usageId)]
+        named[clientId.isEmpty ? "user_id" : "client_id"] =
+            .string(clientId.isEmpty ? userId : clientId)
+        return named
+    }
+
+    /// As the spool has it before its body runs.
+    func opened() -> JSONObject {
+        named.merging(["r": "open", "at": .int(unixMilliseconds())])
     }
 
     /// As the spool has it; of a call that runs unasked with what it counts, for whoever adopts it.
@@ -57,9 +77,8 @@ final class Usage {
 
     func failure(_ type: FailureType, _ reason: String) -> JSONObject {
         let commit = UsageCommitRequest(
-            userId: userId, usageId: usageId, success: false,
-            failure: UsageFailure(failureType: type, reason: reason))
-        return .operation("commit", commit.json)
+            success: false, failure: UsageFailure(failureType: type, reason: reason))
+        return .operation("commit", named.merging(commit.json))
     }
 }
 

@@ -34,9 +34,30 @@ struct LimitsTests {
             CallDetails(
                 requestId: "", endpoint: String(repeating: "é\n", count: 2000),
                 client: UsageClient(ip: "127.0.0.1", userAgent: "a\0")))
-        #expect(shown.token.text == "t" && shown.request.requestId?.count == 36)
+        #expect(shown.token?.text == "t" && shown.request.requestId?.count == 36)
         #expect(shown.request.endpoint?.unicodeScalars.count == 2048)
         #expect(shown.request.client?.userAgent == "a\u{fffd}")
+    }
+
+    @Test func aCustomersKeyIsJudgedAndShownNowhere() throws {
+        func asked(_ name: String, _ key: String) throws -> Asking {
+            try Asking(
+                feature: "f", customer: Customer(clientId: name, apiKey: key), payload: "",
+                details: CallDetails())
+        }
+        let (name, key) = ("ws_" + String(repeating: "0a", count: 16), "cbx_live_secret")
+        for wrong in ["", "é", "a\nb", "a b c", String(repeating: "x", count: 256)] {
+            let error = #expect(throws: CueBXError.self) { try asked(name, wrong) }
+            #expect(error?.kind == .malformedApiKey && error?.hostAnswer.status == 401)
+        }
+        for wrong in ["", "ws_", name + "0", name.uppercased(), "xx_" + name.dropFirst(3)] {
+            let error = #expect(throws: CueBXError.self) { try asked(wrong, key) }
+            #expect(error?.kind == .keyOfAnotherWorkspace && error?.hostAnswer.status == 403)
+        }
+        let asking = try asked(name, "Bearer \(key)")
+        #expect(asking.customer?.apiKey.text == key && asking.token == nil)
+        #expect(asking.request.json["client_id"] == .string(name))
+        #expect(!"\(asking) \(Customer(clientId: name, apiKey: key))".contains(key))
     }
 
     @Test func aSettlementThatTheServiceCouldNotTakeIsRefused() throws {

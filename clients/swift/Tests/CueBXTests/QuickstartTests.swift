@@ -10,6 +10,15 @@ func quickstart(token: String, body: [UInt8]) async throws -> ModelAnswer {
     }
 }
 
+func byKey(_ career: Client, headers: [String: String], body: [UInt8]) async throws
+    -> ModelAnswer
+{
+    let customer = Customer(clientId: headers["x-client-id"], apiKey: headers["authorization"])
+    return try await career.metered("api.job_match", customer: customer, payload: .bytes(body)) {
+        call in call.isTestKey ? ModelAnswer() : try await runModel(body)
+    }
+}
+
 func settled(_ career: Client, token: String, body: [UInt8], idempotencyKey: String?) async throws
     -> ModelAnswer
 {

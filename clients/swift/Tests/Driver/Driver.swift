@@ -175,16 +175,14 @@ actor Driver {
     private func body(_ begin: JSON, _ running: Running) async -> Bool {
         guard let client else { return false }
         do {
-            try await client.metered(
-                begin["feature"].text ?? "", user: begin["user"].text ?? "",
-                payload: .text(begin["payload"].text ?? ""), details(begin)
-            ) { call in
+            try await metered(begin, by: client) { call in
                 running.call.withLock { $0 = call }
                 answer(
                     begin,
                     [
                         "entered": true, "usage_id": .string(call.usageId),
                         "credits_reserved": .string(call.creditsReserved),
+                        "is_test_key": .bool(call.isTestKey),
                     ])
                 try await run(call, begin, running)
             }
@@ -201,6 +199,21 @@ actor Driver {
             answer(last, isRaised ? ["ended": true, "raised": true] : told(error))
             return false
         }
+    }
+
+    private func metered(
+        _ begin: JSON, by client: Client, body: (Call) async throws -> Void
+    ) async throws {
+        let feature = begin["feature"].text ?? ""
+        let payload = Payload.text(begin["payload"].text ?? "")
+        guard let key = begin["api_key"].text else {
+            let user = begin["user"].text ?? ""
+            return try await client.metered(
+                feature, user: user, payload: payload, details(begin), body: body)
+        }
+        let customer = Customer(clientId: begin["client_id"].text ?? "", apiKey: key)
+        try await client.metered(
+            feature, customer: customer, payload: payload, details(begin), body: body)
     }
 
     private func details(_ begin: JSON) -> CallDetails {

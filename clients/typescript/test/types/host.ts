@@ -19,6 +19,9 @@ export async function host(token: string, body: Uint8Array): Promise<number> {
 
 // @ts-expect-error A user is asked for.
 void career.metered("f", {}, () => 1);
+// @ts-expect-error A call is a user's or a customer's.
+void career.metered("f", { user: "t", customer: { clientId: "ws", apiKey: "k" } }, () => 1);
+void career.metered("f", { customer: { clientId: "ws", apiKey: "k" } }, (call) => call.isTestKey);
 // @ts-expect-error There is no such failure.
 void career.metered("f", { user: "t" }, (call) => call.fail("nonsense", "x"));
 
