@@ -452,6 +452,8 @@ let package = Package(
             ]),
         // Keys of the API product as rows, below the ledger.
         .sourceTarget(name: "APIKeys", dependencies: ["Database", "Values"]),
+        // Where the bills of a workspace go, as rows.
+        .sourceTarget(name: "BillingEmails", dependencies: ["Database", "Users", "Values"]),
         // What customers of any product are told of what they have spent.
         .sourceTarget(
             name: "UsageReports",
@@ -460,9 +462,14 @@ let package = Package(
         .sourceTarget(
             name: "Workspaces",
             dependencies: [
-                "APIKeys", "Database", "HTTPEndpoint", "Identity", "JSON", "Mail", "Users",
+                "APIKeys", "BillingEmails", "Database", "HTTPEndpoint", "Identity", "JSON", "Mail",
+                "Users",
                 "Values",
             ]),
+        // What an operator does with workspaces by a command.
+        .sourceTarget(
+            name: "WorkspaceCommands",
+            dependencies: ["Database", "HTTPEndpoint", "JSON", "Users", "Values", "Workspaces"]),
         // Who is invited to a workspace, and comes.
         .sourceTarget(
             name: "Invitations",
@@ -483,9 +490,10 @@ let package = Package(
         .testTarget(
             name: "WorkspacesTests",
             dependencies: [
-                "APIKeys", "Database", "HTTPEndpoint", "Identity", "Invitations", "Mail",
+                "APIKeys", "BillingEmails", "Database", "HTTPEndpoint", "Identity", "Invitations",
+                "Mail",
                 "TestFixtures",
-                "Users", "Values", "WorkspaceKeys", "Workspaces",
+                "Users", "Values", "WorkspaceCommands", "WorkspaceKeys", "Workspaces",
             ],
             swiftSettings: settings),
         // The operators' pages.
@@ -501,7 +509,8 @@ let package = Package(
         .sourceTarget(
             name: "UserExport",
             dependencies: [
-                "Billing", "Career", "Database", "HTTPEndpoint", "History", "Identity", "JSON",
+                "APIKeys", "Billing", "BillingEmails", "Career", "Database", "HTTPEndpoint",
+                "History", "Identity", "JSON",
                 "Ledger",
                 "LedgerStore", "Subscriptions", "TopUps", "UsageReports", "Users", "Values",
                 "Workspaces",
@@ -542,7 +551,7 @@ let package = Package(
                 "UserExport",
                 "Users",
                 "Values",
-                "Webhooks", "WorkspaceAccounts", "WorkspaceKeys", "Workspaces",
+                "Webhooks", "WorkspaceAccounts", "WorkspaceCommands", "WorkspaceKeys", "Workspaces",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -585,7 +594,7 @@ let package = Package(
                 "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
                 "LedgerStore", "Messaging", "Moving", "Operators", "Promotions", "Service",
                 "Shell", "StripeSandbox",
-                "StripeSetup", "Subscriptions", "Values", "Workspaces",
+                "StripeSetup", "Subscriptions", "Values", "WorkspaceCommands", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

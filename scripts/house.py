@@ -40,7 +40,9 @@ ALLOWED = {
     "API": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions Metering"
            " UsageBatch",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
-    "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys",
+    "BillingEmails": "Values Database Users",
+    "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys BillingEmails",
+    "WorkspaceCommands": "Values JSON Database HTTPEndpoint Users Workspaces",
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
     "WorkspaceAccounts": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
                          " UsageReports API Workspaces",
@@ -49,7 +51,7 @@ ALLOWED = {
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions TopUps Identity"
              " Metering UsageReports Career PageFrame History",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
-                  " TopUps UsageReports Identity Career History Workspaces",
+                  " TopUps UsageReports Identity Career History APIKeys BillingEmails Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore CatalogSync Users Mail Billing"
                " Reconciliation Webhooks Identity Career Refunds Operators PageFrame Workspaces",
     "Schema": "Database",
@@ -58,14 +60,15 @@ ALLOWED = {
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
                " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
                " Operators PageFrame Pages UserExport Console Schema Moving Workspaces WorkspaceKeys"
-               " WorkspaceAccounts UsageReports Invitations APIKeys",
+               " WorkspaceAccounts WorkspaceCommands UsageReports Invitations APIKeys"
+               " BillingEmails",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
     "cuebx": "Values JSON Shell Ledger Database HTTPClient Messaging LedgerStore CatalogSync Billing"
              " StripeSetup Promotions Subscriptions Career Operators Moving Service StripeSandbox"
-             " Workspaces",
+             " Workspaces WorkspaceCommands",
     "cuebx-bench": "Values JSON Shell Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks"
                    " Service",
     "cuebx-sim": "Values Shell Simulator SimulationRuns SimulatorDatabase",
@@ -144,6 +147,7 @@ OWNERS = {
     "workspace_invitations": "Workspaces",
     "workspace_audit": "Workspaces",
     "workspace_api_keys": "APIKeys",
+    "workspace_billing_emails": "BillingEmails",
 }
 
 # Targets whose work is every table, see docs/decisions/0017-one-owner-a-table.md, and the local

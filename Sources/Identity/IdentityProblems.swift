@@ -6,7 +6,7 @@ extension Problem {
     static let wrongCredentials = Problem(
         401, "invalid_credentials", "Invalid credentials",
         "Email and password do not match a verified account.")
-    static let wrongCode = Problem(
+    package static let wrongCode = Problem(
         400, "invalid_code", "Invalid code", "The code is wrong or has expired.")
     static let invalidRefreshToken = Problem(
         401, "invalid_refresh_token", "Invalid refresh token",

@@ -10,7 +10,7 @@ import Values
 /// without an account too.
 package struct OneTimeCodes: Sendable {
     static let digits = 6
-    static let lifetimeSeconds: Int64 = 10 * 60
+    package static let lifetimeSeconds: Int64 = 10 * 60
     /// Codes of one purpose that a user may have running, each asked for from another network. More
     /// would make guessing easier.
     static let maximumRunning = 3
@@ -26,16 +26,21 @@ package struct OneTimeCodes: Sendable {
         self.secrets = secrets
     }
 
-    /// Makes a code out of the system's cryptographic generator and keeps its hash.
+    /// A code out of the system's cryptographic generator.
+    package static func make() -> String {
+        var generator = SystemRandomNumberGenerator()
+        let number = String(Int.random(in: 0..<1_000_000, using: &generator))
+        return String(repeating: "0", count: digits - number.count) + number
+    }
+
+    /// Makes a code and keeps its hash.
     ///
     /// - Parameter address: of who asks for it.
     package func issue(
         _ purpose: Purpose, for userID: UUID, askedFrom address: String,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws -> String {
-        var generator = SystemRandomNumberGenerator()
-        let number = String(Int.random(in: 0..<1_000_000, using: &generator))
-        let code = String(repeating: "0", count: Self.digits - number.count) + number
+        let code = Self.make()
         let network = secrets.hash(.code, "network", AuthThrottle.network(of: address))
         let hash = secrets.hash(.code, purpose.rawValue, userID.text, code)
         try connection.execute(
@@ -110,7 +115,7 @@ package struct OneTimeCodes: Sendable {
 
 extension InputKind where Value == String {
     /// A code out of a mail.
-    static var otpCode: InputKind<String> {
+    package static var otpCode: InputKind<String> {
         .characters(
             OneTimeCodes.digits, outOf: "0123456789", pattern: "^[0-9]{6}$",
             "must be the 6 digits of the mail")

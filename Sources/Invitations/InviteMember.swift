@@ -96,27 +96,6 @@ package struct CreateWorkspaceInvitation: Action {
     }
 }
 
-extension WorkspaceParts {
-    /// Mails that a workspace may cause within an hour.
-    static let mailsPerWorkspace: Int64 = 20
-    /// Mails that an address may get within a day, of whatever workspaces.
-    static let mailsPerAddress: Int64 = 3
-
-    /// Counts a mail; with what is thrown the count is undone, too.
-    /// - Throws: ``Problem`` 429 `too_many_attempts`.
-    func countMail(to email: EmailAddress, of decision: WorkspaceDecision) throws {
-        let buckets = [
-            throttle.bucket(
-                "workspace mail", of: decision.workspace.id.text,
-                limit: Self.mailsPerWorkspace, seconds: 3600),
-            throttle.bucket(
-                "invited mail", of: email.key, limit: Self.mailsPerAddress, seconds: 86_400),
-        ]
-        let refusal = try throttle.begin(buckets, in: decision.connection, now: decision.now)
-        if let refusal { throw refusal }
-    }
-}
-
 /// The secret of an invitation: 32 random bytes in 43 URL-safe characters.
 enum InvitationToken {
     static func make() -> String {

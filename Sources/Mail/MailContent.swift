@@ -15,7 +15,7 @@ package struct MailContent: Sendable {
         case workspaceInvitation, workspaceJoined, workspaceLeft, workspaceSeatLost
         case workspaceRole, workspaceOwnership, workspaceKeysOfFormerAdmin
         case workspaceKeyCreated, workspaceKeyRevoked, workspaceKeyExpires
-        case workspaceFrozen, workspaceUnfrozen, workspaceSeats
+        case workspaceFrozen, workspaceUnfrozen, workspaceSeats, workspaceBillingCode
         case topUpBought, topUpDeclined, topUpOff
     }
 

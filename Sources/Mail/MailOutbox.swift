@@ -99,14 +99,15 @@ package struct MailOutbox: Sendable {
 
     /// To an address whose owner may have no account. If they have one, the mail is theirs.
     package func enqueue(
-        _ content: MailContent, to email: EmailAddress, requestID: String?,
+        _ content: MailContent, to email: EmailAddress, id: UUID? = nil, requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         let user = try UserRow.find(emailKey: email.key, in: connection)
         let isThere = try user.map { try UserRow.findLocked(id: $0.id, in: connection) != nil }
         try enqueue(
             content, to: MailRecipient(address: email.text, name: nil),
-            of: isThere == true ? user?.id : nil, requestID: requestID, in: connection, now: now)
+            of: isThere == true ? user?.id : nil, id: id, requestID: requestID, in: connection,
+            now: now)
     }
 
     private func enqueue(

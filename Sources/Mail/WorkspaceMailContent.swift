@@ -70,6 +70,13 @@ extension MailContent {
         MailContent(.workspaceUnfrozen, ["workspace": workspace, "seats": "\(seats)"])
     }
 
+    package static func workspaceBillingCode(
+        _ code: String, of workspace: String, minutes: Int64
+    ) -> MailContent {
+        MailContent(
+            .workspaceBillingCode, ["workspace": workspace, "minutes": "\(minutes)"], code: code)
+    }
+
     /// - Parameter later: how many seats there are from the next period on; `nil`: as many.
     package static func workspaceSeats(
         _ workspace: String, seats: Int64, later: Int64?

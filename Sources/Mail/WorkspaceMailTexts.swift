@@ -106,7 +106,8 @@ extension MailText {
                 The subscription of the workspace {{workspace}} has ended, and the workspace is
                 frozen: its members are disabled, and its keys let no call in. Nothing is deleted.
 
-                If you subscribe again, it is active at once, and you can enable its members anew.
+                If it is subscribed again, it is active at once, and its owner can enable its
+                members anew.
                 """),
         .workspaceUnfrozen: MailText(
             subject: "{{workspace}} is active again",
@@ -115,7 +116,7 @@ extension MailText {
                 {{>greeting}}
 
                 The workspace {{workspace}} has a subscription again, with {{seats}} seats, of which
-                one is yours. Its other members are disabled until you enable them.
+                one is its owner's. Its other members are disabled until the owner enables them.
                 """),
         .workspaceSeats: MailText(
             subject: "The seats of {{workspace}} were changed",
@@ -127,6 +128,18 @@ extension MailText {
                 {{#later}}
                 From the next period on it has {{later}}.
                 {{/later}}
+                """),
+        .workspaceBillingCode: MailText(
+            subject: "The code for the bills of {{workspace}}",
+            values: ["code", "workspace", "minutes"],
+            body: """
+                The owner of the workspace {{workspace}} of CueBX API wants its bills to go to this
+                address. If that is right, tell the owner this code:
+
+                {{>code}}
+
+                It is good for {{minutes}} minutes. If you know nothing of it, ignore this mail and
+                give the code to nobody.
                 """),
     ]
 }

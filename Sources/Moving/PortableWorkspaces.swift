@@ -34,6 +34,13 @@ extension PortableTable {
                 .time("revoked_at"),
             ]),
         PortableTable(
+            "workspace_billing_emails", key: "workspace_id",
+            columns: [
+                .uuid("workspace_id"), .text("email"), .text("email_key"),
+                .text("pending_email"), .text("pending_key"), .bytes("code_hash"),
+                .time("code_expires_at"), .count("wrong_tries"),
+            ]),
+        PortableTable(
             "workspace_audit", key: "id",
             columns: [
                 .uuid("id"), .uuid("workspace_id"), .time("at"), .text("actor"),

@@ -47,6 +47,7 @@ public let migrations: [Migration] = [
     Migration("former buyers", formerBuyers),
     Migration("ledger of the API", apiLedger),
     Migration("yearly plans", yearlyPlans),
+    Migration("billing emails", billingEmails),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

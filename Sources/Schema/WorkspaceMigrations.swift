@@ -125,3 +125,28 @@ private func auditTables(_ sql: SQLDialect) -> [String] {
         "CREATE INDEX workspace_audit_by_target ON workspace_audit (target)",
     ]
 }
+
+/// Where the bills of a workspace go, if not to its owner: an address that was proven, and one that
+/// waits for its code.
+func billingEmails(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE workspace_billing_emails (
+            workspace_id \(sql.uuid) PRIMARY KEY REFERENCES workspaces (id) ON DELETE CASCADE,
+            email TEXT,
+            email_key TEXT,
+            pending_email TEXT,
+            pending_key TEXT,
+            code_hash \(sql.blob),
+            code_expires_at \(sql.bigint),
+            wrong_tries \(sql.bigint) NOT NULL CHECK (wrong_tries >= 0),
+            CHECK ((email IS NULL) = (email_key IS NULL)),
+            CHECK ((pending_email IS NULL) = (pending_key IS NULL)),
+            CHECK ((pending_email IS NULL) = (code_hash IS NULL)),
+            CHECK ((pending_email IS NULL) = (code_expires_at IS NULL))
+        )\(sql.keyedTableOptions)
+        """,
+        "CREATE INDEX billing_emails_by_key ON workspace_billing_emails (email_key)",
+        "CREATE INDEX billing_emails_that_wait ON workspace_billing_emails (pending_key)",
+    ]
+}

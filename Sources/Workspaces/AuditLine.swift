@@ -20,6 +20,8 @@ package enum WorkspaceAct: String, Sendable, CaseIterable {
     case keyRevoked = "key_revoked"
     case frozen, unfrozen
     case seatsChanged = "seats_changed"
+    case billingEmailAsked = "billing_email_asked"
+    case billingEmailChanged = "billing_email_changed"
 }
 
 /// A line of a workspace's audit log: who did what to what, and when. It names users by their ids

@@ -107,7 +107,7 @@ extension WorkspaceRow {
     /// Makes an enabled member the owner. The workspace's row is locked.
     ///
     /// - Throws: ``Problem`` 409 `not_a_member`.
-    func give(
+    package func give(
         to user: UUID, actor: String, requestID: String?, _ mails: WorkspaceMails,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {

@@ -63,11 +63,9 @@ package struct TakeSubscription: Sendable {
             requestID: change.requestID
         ).insert(in: change.connection)
         // Of seats that a frozen team cannot use nobody is told before it is active.
-        guard !new.isPersonal, act != .seatsChanged || new.frozenAt == nil,
-            let owner = try UserRow.find(id: new.ownerID, in: change.connection)
-        else { return }
+        guard !new.isPersonal, act != .seatsChanged || new.frozenAt == nil else { return }
         try mails.subscription(
-            act, new, to: owner, change.requestID, in: change.connection, now: change.now)
+            act, new, change.requestID, in: change.connection, now: change.now)
     }
 
     private func disableNewest(_ change: Change) throws {

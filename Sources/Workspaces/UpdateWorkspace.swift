@@ -3,6 +3,7 @@ import Database
 import FoundationEssentials
 import HTTPEndpoint
 import JSON
+import Users
 import Values
 
 /// `PATCH /api/workspaces/{workspace_id}`
@@ -10,9 +11,13 @@ package struct UpdateWorkspace: Action {
     let parts: WorkspaceParts
 
     package static let about = About(
-        "Change a workspace's name, slug or description",
-        details: "For admins. What is left out stays; a null description removes it.",
-        access: .workspaceAdmin, refusals: [.slugTaken])
+        "Change a workspace's name, slug, description or billing email",
+        details: """
+            For admins, the billing email for the owner alone. What is left out stays; a null \
+            description removes it. A billing email is used once the code that is mailed to it \
+            was told to `/billing-email/verify`; null, or the owner's own, is used at once.
+            """,
+        access: .workspaceAdmin, refusals: [.slugTaken, .tooManyAttempts])
 
     package func read(_ input: inout InputReader) -> (UUID, WorkspaceChangeRequest) {
         (input.workspace(), input.body(WorkspaceChangeRequest.self))
@@ -29,6 +34,9 @@ package struct UpdateWorkspace: Action {
                 throw Problem.slugTaken
             }
             try Self.set(request, slug, of: decision)
+            if request.changesBillingEmail {
+                try parts.setBillingEmail(request.billingEmail, of: decision)
+            }
             let changed = try WorkspaceResponse.read(
                 row.id, of: decision.caller, in: connection)
             if changed.membership.workspace.profile != row.profile {
@@ -64,6 +72,8 @@ package struct WorkspaceChangeRequest: JSONInput {
     let slug: String?
     let changesDescription: Bool
     let description: String?
+    let changesBillingEmail: Bool
+    let billingEmail: EmailAddress?
 
     package static let schemaName = "WorkspaceChange"
     package static let about = "What is to change; what is left out stays."
@@ -73,6 +83,9 @@ package struct WorkspaceChangeRequest: JSONInput {
         slug = reader.optional("slug", .slug, "Its name in addresses.")
         description = reader.optional("description", .text(0...500), "null removes it.")
         changesDescription = reader.mentions("description")
+        billingEmail = reader.optional(
+            "billing_email", .email, "Where bills go; null for the owner's address.")
+        changesBillingEmail = reader.mentions("billing_email")
     }
 }
 

@@ -1,4 +1,5 @@
 import APIKeys
+import BillingEmails
 import Database
 import FoundationEssentials
 import HTTPEndpoint
@@ -41,8 +42,9 @@ package enum UsersWorkspaces {
         for member in try MemberRow.all(of: user.id, in: connection) {
             try end(member, mails, in: connection, now: now)
         }
-        try InvitationRow.forget(
-            user.id, emailKey: ownEmailKey(of: user, in: connection), in: connection)
+        let key = try ownEmailKey(of: user, in: connection)
+        try InvitationRow.forget(user.id, emailKey: key, in: connection)
+        if let key { try forgetBilling(key, in: connection, now: now) }
         try APIKeyRow.forgetMaker(user.id, in: connection)
         try AuditLine.forget(user.id, in: connection)
     }
@@ -51,6 +53,19 @@ package enum UsersWorkspaces {
     package static func lock(of user: UUID, in connection: any DatabaseConnection) throws {
         for member in try MemberRow.all(of: user, in: connection) {
             _ = try WorkspaceRow.findLocked(member.workspaceID, in: connection)
+        }
+    }
+
+    /// Bills that went to the address go to the owner.
+    private static func forgetBilling(
+        _ key: String, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        for workspace in try BillingEmail.forget(emailKey: key, in: connection) {
+            try AuditLine(
+                workspaceID: workspace, at: now, actor: AuditLine.erased,
+                act: .billingEmailChanged, target: workspace.text, before: nil,
+                after: ["billing_email": "the owner's"], requestID: nil
+            ).insert(in: connection)
         }
     }
 

@@ -83,11 +83,13 @@ public struct WorkspaceAudit: Sendable {
             """
         ),
         (
-            "it is closed, and has members or invitations",
+            "it is closed, and has members, invitations or an address for bills",
             """
             SELECT w.id FROM workspaces w WHERE w.closed_at IS NOT NULL AND (
                 EXISTS (SELECT 1 FROM workspace_members m WHERE m.workspace_id = w.id)
-                OR EXISTS (SELECT 1 FROM workspace_invitations i WHERE i.workspace_id = w.id))
+                OR EXISTS (SELECT 1 FROM workspace_invitations i WHERE i.workspace_id = w.id)
+                OR EXISTS (
+                    SELECT 1 FROM workspace_billing_emails b WHERE b.workspace_id = w.id))
             """
         ),
     ]

@@ -1,3 +1,4 @@
+import BillingEmails
 import Database
 import FoundationEssentials
 import Values
@@ -66,7 +67,7 @@ extension WorkspaceRow {
     }
 
     /// - Parameter reason: the operator's; `nil` lifts the suspension.
-    func setSuspended(
+    package func setSuspended(
         _ reason: String?, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         try connection.execute(
@@ -82,6 +83,7 @@ extension WorkspaceRow {
             "DELETE FROM workspace_members WHERE workspace_id = ?", [.uuid(id)])
         try connection.execute(
             "DELETE FROM workspace_invitations WHERE workspace_id = ?", [.uuid(id)])
+        try BillingEmail.remove(of: id, in: connection)
         try connection.execute(
             """
             UPDATE workspaces SET owner_id = NULL, slug = NULL, description = NULL,

@@ -92,7 +92,7 @@ package struct Membership: Sendable {
     /// - Parameter locked: whether the workspace's row is locked until the database transaction
     ///   ends.
     /// - Returns: `nil` for who is no member, whatever there is.
-    static func find(
+    package static func find(
         of user: UUID, in id: UUID, locked: Bool, _ connection: any DatabaseConnection
     ) throws -> Membership? {
         let found =

@@ -1,6 +1,8 @@
 import APIKeys
+import BillingEmails
 import Database
 import FoundationEssentials
+import Identity
 import Mail
 import Users
 import Values
@@ -51,9 +53,37 @@ package struct WorkspaceMails: Sendable {
             in: connection, now: now)
     }
 
+    /// To the address that bills are to go to; the code is sealed until the mail is sent.
+    func proveBilling(
+        _ email: EmailAddress, code: String, _ decision: WorkspaceDecision
+    ) throws {
+        try outbox.enqueue(
+            .workspaceBillingCode(
+                code, of: decision.workspace.displayName,
+                minutes: OneTimeCodes.lifetimeSeconds / 60),
+            to: email, requestID: decision.call.id, in: decision.connection, now: decision.now)
+    }
+
+    /// To where the workspace's bills go.
+    ///
+    /// - Parameter id: the mail's own, where its reason may be worked off twice.
+    package func tellPayer(
+        _ content: MailContent, of workspace: WorkspaceRow, id: UUID? = nil, requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        let billing = try BillingEmail.find(workspace.id, in: connection)
+        if let email = billing.address.flatMap({ EmailAddress($0) }) {
+            return try outbox.enqueue(
+                content, to: email, id: id, requestID: requestID, in: connection, now: now)
+        }
+        guard let owner = try UserRow.find(id: workspace.ownerID, in: connection) else { return }
+        try outbox.enqueue(
+            content, to: owner, id: id, requestID: requestID, in: connection, now: now)
+    }
+
     /// - Parameter act: what the change of the subscription did.
     func subscription(
-        _ act: WorkspaceAct, _ workspace: WorkspaceRow, to owner: UserRow, _ requestID: String?,
+        _ act: WorkspaceAct, _ workspace: WorkspaceRow, _ requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         let name = workspace.displayName
@@ -64,8 +94,8 @@ package struct WorkspaceMails: Sendable {
             content = .workspaceUnfrozen(name, seats: workspace.subscription.seatCount)
         default: content = .workspaceSeats(name, workspace.subscription)
         }
-        try outbox.enqueue(
-            content, to: owner, requestID: requestID, in: connection, now: now)
+        try tellPayer(
+            content, of: workspace, requestID: requestID, in: connection, now: now)
     }
 
     func roleChanged(_ member: MemberRow, _ decision: WorkspaceDecision) throws {

@@ -1,12 +1,17 @@
+import BillingEmails
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import Users
 import Values
 
 /// A workspace as one of its members sees it.
 package struct WorkspaceResponse: JSONObjectOutput {
     let membership: Membership
     let enabled: Int64
+    /// Told to owner and admins.
+    let billing: BillingEmail?
+    let ownersEmail: String?
     var credits = WorkspaceCredits.none
 
     private var workspace: WorkspaceRow { membership.workspace }
@@ -14,9 +19,14 @@ package struct WorkspaceResponse: JSONObjectOutput {
     static func read(
         _ membership: Membership, in connection: any DatabaseConnection
     ) throws -> WorkspaceResponse {
-        WorkspaceResponse(
+        let workspace = membership.workspace
+        let billing =
+            membership.role < .admin ? nil : try BillingEmail.find(workspace.id, in: connection)
+        return WorkspaceResponse(
             membership: membership,
-            enabled: try MemberRow.enabled(of: membership.workspace.id, in: connection))
+            enabled: try MemberRow.enabled(of: workspace.id, in: connection), billing: billing,
+            ownersEmail: billing != nil && billing?.address == nil
+                ? try UserRow.find(id: workspace.ownerID, in: connection)?.email : nil)
     }
 
     /// The workspace as a user sees it after a decision.
@@ -64,6 +74,14 @@ package struct WorkspaceResponse: JSONObjectOutput {
         OutputField(
             "pending_seat_count", .nullable(.integer), "Fewer seats from the next period on."
         ) { $0.workspace.subscription.pendingSeatCount },
+        OutputField(
+            "billing_email", .nullable(.text),
+            "Where its bills go, the owner's unless another was proven; for owner and admins."
+        ) { $0.billing?.address ?? $0.ownersEmail },
+        OutputField(
+            "pending_billing_email", .nullable(.text),
+            "An address that waits for its code; for owner and admins."
+        ) { $0.billing?.pending },
         OutputField("credits", .object, "What it has to spend; nothing without a subscription.") {
             $0.credits
         },

@@ -11,6 +11,8 @@ package func workspaceRoutes(_ parts: WorkspaceParts) -> [Endpoint] {
         Endpoint(.get, own, tag: tag, GetWorkspace(parts: parts)),
         Endpoint(.patch, own, tag: tag, UpdateWorkspace(parts: parts)),
         Endpoint(.delete, own, tag: tag, DeleteWorkspace(parts: parts)),
+        Endpoint(
+            .post, own + "/billing-email/verify", tag: tag, VerifyBillingEmail(parts: parts)),
         Endpoint(.post, own + "/leave", tag: tag, LeaveWorkspace(parts: parts)),
         Endpoint(
             .post, own + "/transfer-ownership", tag: tag, TransferWorkspace(parts: parts)),

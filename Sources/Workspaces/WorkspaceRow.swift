@@ -109,6 +109,22 @@ package struct WorkspaceRow: Sendable, Equatable {
     /// What the AI server names it by; no secret.
     package var clientID: String { "ws_" + id.text.replacing("-", with: "") }
 
+    /// The id that a client id tells; `nil` for what is none.
+    package static func id(ofClient text: String) -> UUID? {
+        let pattern = /ws_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})/
+        guard let (_, a, b, c, d, e) = text.wholeMatch(of: pattern)?.output else { return nil }
+        return UUID(text: [a, b, c, d, e].joined(separator: "-"))
+    }
+
+    package static func id(
+        ofSlug slug: String, in connection: any DatabaseConnection
+    ) throws -> UUID? {
+        let row = try connection.queryOne(
+            "SELECT id FROM workspaces WHERE slug = ?", [.text(slug)])
+        guard var reader = row?.reader else { return nil }
+        return try reader.uuid()
+    }
+
     /// A closed workspace is found by nobody.
     package static func find(
         _ id: UUID, in connection: any DatabaseConnection

@@ -9,7 +9,7 @@ import Service
 import Shell
 import StripeSetup
 import Values
-import Workspaces
+import WorkspaceCommands
 
 /// The one binary: the service and everything that its operator needs.
 @main

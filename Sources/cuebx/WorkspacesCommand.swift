@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import Service
 import Shell
-import Workspaces
+import WorkspaceCommands
 
 /// What an operator does with workspaces of the API product.
 struct WorkspacesCommand: AsyncParsableCommand {

@@ -1,8 +1,11 @@
+import BillingEmails
 import Database
 import Foundation
 import TestFixtures
 import Testing
+import Users
 import Values
+import WorkspaceCommands
 import Workspaces
 
 /// What a change of its subscription does to a workspace, on a database.
@@ -72,6 +75,32 @@ struct TakeSubscriptionTests {
             let mails = try await database.texts("SELECT subject FROM mails ORDER BY id")
             #expect(mails.filter { $0.contains("frozen") }.count == 1)
             #expect(mails.filter { $0.contains("disabled") }.count == 2)
+        }
+    }
+
+    @Test(
+        "mails of the subscription go to the address for bills once it is proven",
+        arguments: [false, true])
+    func billing(isProven: Bool) async throws {
+        try await withTeam(members: 1, seats: 3) { database, team, _ in
+            let email = try #require(EmailAddress("bills@example.test"))
+            try await database.write { connection in
+                try BillingEmail.propose(
+                    email, of: team.id, codeHash: [1], until: .epoch.adding(seconds: 9),
+                    in: connection)
+                guard isProven else { return }
+                let isGood = try BillingEmail.confirm(
+                    of: team.id, in: connection, now: .epoch
+                ) { _ in [[1]] }
+                #expect(isGood)
+            }
+            _ = try await take(.live, 5, of: team.id, in: database)
+            _ = try await take(.none, 0, of: team.id, in: database)
+            _ = try await take(.live, 5, of: team.id, in: database)
+            let mails = try await database.texts(
+                "SELECT recipient FROM mails WHERE subject NOT LIKE '%disabled%'")
+            let owner = "\(team.ownerID.text)@example.test"
+            #expect(mails == [String](repeating: isProven ? email.text : owner, count: 3))
         }
     }
 

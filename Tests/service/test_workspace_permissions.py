@@ -40,6 +40,7 @@ class Route:
 MATRIX = {
     "GetWorkspace": Route("member", 200),
     "UpdateWorkspace": Route("admin", 422),
+    "VerifyBillingEmail": Route("owner", 422),
     "LeaveWorkspace": Route("member", 204, even_disabled=True, does=True),
     "TransferWorkspace": Route("owner", 422),
     "ReactivateMembers": Route("owner", 422, adds=True),

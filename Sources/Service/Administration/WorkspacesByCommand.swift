@@ -1,4 +1,4 @@
-import Workspaces
+import WorkspaceCommands
 
 extension CareerCore {
     public func workspaceAdministration() async throws -> WorkspaceAdministration {

@@ -4,6 +4,7 @@ import HTTPEndpoint
 import JSON
 import Users
 import Values
+import Workspaces
 
 /// What an operator does with workspaces by a command.
 public struct WorkspaceAdministration: Sendable {
@@ -137,23 +138,5 @@ public struct WorkspaceAdministration: Sendable {
         }
         guard let row else { throw Refusal(description: "no workspace \(name)") }
         return row
-    }
-}
-
-extension WorkspaceRow {
-    /// The id that a client id tells; `nil` for what is none.
-    package static func id(ofClient text: String) -> UUID? {
-        let pattern = /ws_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})/
-        guard let (_, a, b, c, d, e) = text.wholeMatch(of: pattern)?.output else { return nil }
-        return UUID(text: [a, b, c, d, e].joined(separator: "-"))
-    }
-
-    fileprivate static func id(
-        ofSlug slug: String, in connection: any DatabaseConnection
-    ) throws -> UUID? {
-        let row = try connection.queryOne(
-            "SELECT id FROM workspaces WHERE slug = ?", [.text(slug)])
-        guard var reader = row?.reader else { return nil }
-        return try reader.uuid()
     }
 }

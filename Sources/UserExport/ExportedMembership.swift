@@ -1,12 +1,15 @@
 import APIKeys
+import BillingEmails
 import Database
 import FoundationEssentials
 import HTTPEndpoint
 import Values
+import Workspaces
 
 /// A membership as the export of its user has it.
 package struct ExportedMembership: JSONObjectOutput {
     let membership: Membership
+    let billing: BillingEmail
 
     package static let about = "A workspace that the user is a member of."
     package static let fields: [OutputField<ExportedMembership>] = [
@@ -20,6 +23,13 @@ package struct ExportedMembership: JSONObjectOutput {
             $0.membership.member.status
         },
         OutputField("joined_at", .time, "Since when.") { $0.membership.member.joinedAt },
+        OutputField(
+            "billing_email", .nullable(.text),
+            "Where its bills go, if not to the owner; told to the owner alone."
+        ) { $0.billing.address },
+        OutputField(
+            "pending_billing_email", .nullable(.text), "The address that waits for its code."
+        ) { $0.billing.pending },
     ]
 
     /// All of a user, in the order of the workspaces' ids.
@@ -27,8 +37,15 @@ package struct ExportedMembership: JSONObjectOutput {
         of user: UUID, in connection: any DatabaseConnection
     ) throws -> [ExportedMembership] {
         try MemberRow.all(of: user, in: connection).compactMap {
-            try Membership.find(of: user, in: $0.workspaceID, locked: false, connection)
-                .map(ExportedMembership.init)
+            let found = try Membership.find(
+                of: user, in: $0.workspaceID, locked: false, connection)
+            return try found.map { membership in
+                let workspace = membership.workspace
+                return ExportedMembership(
+                    membership: membership,
+                    billing: workspace.ownerID == user
+                        ? try .find(workspace.id, in: connection) : .owners)
+            }
         }
     }
 }
