@@ -466,6 +466,11 @@ let package = Package(
                 "Users",
                 "Values",
             ]),
+        // How many seats a workspace pays for.
+        .sourceTarget(name: "WorkspaceSeats", dependencies: ["Ledger"]),
+        .testTarget(
+            name: "WorkspaceSeatsTests", dependencies: ["Ledger", "Values", "WorkspaceSeats"],
+            swiftSettings: settings),
         // What an operator does with workspaces by a command.
         .sourceTarget(
             name: "WorkspaceCommands",

@@ -43,6 +43,7 @@ ALLOWED = {
     "BillingEmails": "Values Database Users",
     "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys BillingEmails",
     "WorkspaceCommands": "Values JSON Database HTTPEndpoint Users Workspaces",
+    "WorkspaceSeats": "Ledger",
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
     "WorkspaceAccounts": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
                          " UsageReports API Workspaces",
@@ -60,7 +61,7 @@ ALLOWED = {
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
                " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
                " Operators PageFrame Pages UserExport Console Schema Moving Workspaces WorkspaceKeys"
-               " WorkspaceAccounts WorkspaceCommands UsageReports Invitations APIKeys"
+               " WorkspaceAccounts WorkspaceCommands WorkspaceSeats UsageReports Invitations APIKeys"
                " BillingEmails",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",

@@ -206,8 +206,7 @@ extension StripeAPI {
 extension StripePriceChange {
     fileprivate var updateForm: StripeForm {
         var form = StripeForm()
-        form.add("items[0][id]", itemID)
-        form.add("items[0][price]", priceID)
+        addItems(to: &form, "items")
         form.add("proration_behavior", "always_invoice")
         form.add("payment_behavior", "pending_if_incomplete")
         form.add("proration_date", prorationDate)
@@ -219,12 +218,19 @@ extension StripePriceChange {
         var form = StripeForm()
         form.add("customer", customerID)
         form.add("subscription", subscriptionID)
-        form.add("subscription_details[items][0][id]", itemID)
-        form.add("subscription_details[items][0][price]", priceID)
+        addItems(to: &form, "subscription_details[items]")
         form.add("subscription_details[proration_behavior]", "always_invoice")
         form.add("subscription_details[proration_date]", prorationDate)
         if startsCycle { form.add("subscription_details[billing_cycle_anchor][type]", "now") }
         return form
+    }
+
+    private func addItems(to form: inout StripeForm, _ name: String) {
+        for (place, item) in items.enumerated() {
+            form.add("\(name)[\(place)][id]", item.id)
+            form.add("\(name)[\(place)][price]", item.priceID)
+            form.add("\(name)[\(place)][quantity]", item.quantity)
+        }
     }
 }
 

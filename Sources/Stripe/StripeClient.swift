@@ -263,32 +263,6 @@ public struct NewStripeCheckoutSession: Sendable, Equatable {
     }
 }
 
-/// A change of a subscription's only item to another price.
-public struct StripePriceChange: Sendable, Equatable {
-    public var customerID: String
-    public var subscriptionID: String
-    /// The item to change. Without it Stripe would add a second one.
-    public var itemID: String
-    public var priceID: String
-    /// Unix seconds. Preview and change must name the same instant to come to the same amount.
-    public var prorationDate: Int64
-    /// Whether a new cycle begins at once: what is left of the old one is credited, and the first
-    /// interval of the price charged.
-    public var startsCycle: Bool
-
-    public init(
-        customerID: String, subscriptionID: String, itemID: String, priceID: String,
-        prorationDate: Int64, startsCycle: Bool = false
-    ) {
-        self.startsCycle = startsCycle
-        self.customerID = customerID
-        self.subscriptionID = subscriptionID
-        self.itemID = itemID
-        self.priceID = priceID
-        self.prorationDate = prorationDate
-    }
-}
-
 /// Which invoice payments to list.
 public enum StripePaymentFilter: Sendable, Equatable {
     case invoice(String)

@@ -31,7 +31,9 @@ public struct StripeSubscription: Sendable, Equatable {
     public struct PendingUpdate: Sendable, Equatable {
         /// Unix seconds; then it is dropped.
         public let expiresAt: Int64
-        /// The prices that the items have afterwards.
+        /// What the subscription consists of afterwards; empty if the items stay.
+        public let items: [StripeSubscriptionSchedule.Item]
+        /// The prices of these items.
         public let prices: [StripePrice]
     }
 
@@ -102,11 +104,15 @@ public struct StripeSubscription: Sendable, Equatable {
 extension StripeSubscription.PendingUpdate {
     init(_ wire: WireObject) throws(StripeDecodingError) {
         expiresAt = try wire.seconds("expires_at")
-        var prices: [StripePrice] = []
+        var (items, prices): ([StripeSubscriptionSchedule.Item], [StripePrice]) = ([], [])
         for item in try wire.optionalElements("subscription_items") {
-            prices.append(try StripePrice(item.object("price")))
+            let price = try StripePrice(item.object("price"))
+            prices.append(price)
+            items.append(
+                StripeSubscriptionSchedule.Item(
+                    priceID: price.id, quantity: try item.optionalInt("quantity")))
         }
-        self.prices = prices
+        (self.items, self.prices) = (items, prices)
     }
 }
 

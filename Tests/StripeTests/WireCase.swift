@@ -34,7 +34,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
     static let schedulePlan = StripeSchedulePlan(
         phases: Fixture.phases, metadata: ["cuebx_from_plan": "p"])
 
-    static let all = customers + catalog + checkout + subscriptions + invoices
+    static let all = customers + catalog + checkout + subscriptions + invoices + seats
 
     static let customers = [
         WireCase(
