@@ -244,11 +244,14 @@ class Run:
         found = [key for customer in self.customers.values() for key in customer.secrets if key in told]
         assert not found, "a customer's key was told"
 
-    def do_secrets(self, _):
-        """Nor in what lies on the disk."""
+    def do_secrets(self, step):
+        """Nor in what lies on the disk; nor do these texts."""
         for path in (self.folder / "spool").rglob("*"):
             if path.is_file():
-                self.no_secret(path.read_bytes().decode(errors="replace"))
+                told = path.read_bytes().decode(errors="replace")
+                self.no_secret(told)
+                found = [text for text in step.get("texts", []) if text in told]
+                assert not found, f"{found} is in {path.name}"
 
     def expect(self, step, result):
         """Of what is expected, each member must be there; a text that begins with "~" is contained."""
@@ -382,7 +385,7 @@ class Run:
         found = {"used": balance["credits_used"], "reserved": balance["credits_reserved"],
                  "remaining": balance["credits_remaining"],
                  "logs": [text_of(log) for log in reversed(logs)],
-                 "counts": {}}
+                 "counts": {}, "history": user.history if "history" in expected else None}
         for log in found["logs"]:
             found["counts"][log] = found["counts"].get(log, 0) + 1
         return {name: found[name] for name in expected}

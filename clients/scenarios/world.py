@@ -59,6 +59,11 @@ class User:
             cursor = page["next_cursor"]
         return found
 
+    @property
+    def history(self):
+        """Titles, oldest first."""
+        return [item["title"] for item in reversed(self.get("/career/history?limit=100")[1]["items"])]
+
     def leave(self, credits):
         """Adjusts the balance so that just so many credits are left."""
         left = float(self.balance["credits_remaining"])

@@ -33,7 +33,7 @@ ERRORS = {
     "invalid_response": json.JSONDecodeError("no", "", 0), "validation": ValidationError(),
     "client": ClientDisconnect(), "internal": KeyError("x")}
 OPTIONS = ("validate_seconds", "commit_seconds", "answer_seconds", "first_pause", "longest_pause",
-           "adopt_every", "capture_every")
+           "adopt_every", "capture_every", "spool_results")
 
 
 def told(error):
@@ -90,6 +90,8 @@ class Driver:
     def settle(call, step):
         if "settle" in step:
             call.settle(**step["settle"])
+        if "result" in step:
+            call.keep_result(**step["result"])
         if "fail" in step:
             call.fail(**step["fail"])
         if "raise" in step:

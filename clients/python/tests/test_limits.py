@@ -82,6 +82,28 @@ def test_what_the_service_could_not_read_is_refused_for_its_own_call(career, use
     assert career.flush(20) and [log["status"] for log in user.logs] == ["SUCCESS"]
 
 
+def nested(depth):
+    return [nested(depth - 1)] if depth > 1 else []
+
+
+@pytest.mark.parametrize("title, data", [
+    ("", 7), ("x" * 256, 7), ("a\0", 7), (None, 7), ("t", {1, 2}), ("t", float("nan")), ("t", "\ud800"),
+    ("t", nested(21)), ("t", {"a": nested(20)}), ("t", "x" * (256 * 1024 - 1)), ("t", ["é"] * 60_000)],
+    ids=lambda value: repr(value)[:20])
+def test_a_result_that_the_service_could_not_take_is_refused_at_once(title, data):
+    with pytest.raises(cuebx.InvalidRequest):
+        limits.result(title, data)
+
+
+def test_a_result_is_a_copy_as_large_and_as_deep_as_may_be():
+    data = {"a": [1, None, "é"]}
+    kept = limits.result("t", data)
+    data["a"].append(2)
+    assert kept == {"title": "t", "data": {"a": [1, None, "é"]}}
+    for most in (nested(20), "x" * (256 * 1024 - 2), None, 1.5):
+        assert limits.result("t", most)["data"] == most
+
+
 def test_a_usages_records_may_lie_in_any_order():
     start = {"r": "open", "usage_id": "a", "user_id": "u"}
     end = {"r": "outcome", "usage_id": "a", "operations": [{"op": "commit"}]}

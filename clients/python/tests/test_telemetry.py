@@ -48,6 +48,14 @@ def test_a_call_that_may_not_run_says_why_and_nothing_of_the_token(career, user,
     assert token not in str(refused) and "secret" not in str(refused) and "cuebx.usage_id" not in refused
 
 
+def test_a_call_that_was_not_answered_in_time_says_so(service, user, spans, tmp_path):
+    with cuebx.Client(service.url, spool=tmp_path, validate_seconds=0.000_001) as client:
+        with spans.tracer.start_as_current_span("late"), pytest.raises(cuebx.Unavailable):
+            client.metered(FEATURE, user=user.token()).__enter__()
+    [told] = attributes(spans)
+    assert (told["cuebx.outcome"], told["error.type"]) == ("not_run", "Unavailable")
+
+
 def test_without_a_span_nothing_is_described(career, user, spans):
     with career.metered(FEATURE, user=user.token()):
         pass

@@ -45,6 +45,7 @@ export class Call {
     /** The call's name; the same request id and payload never run twice. */
     readonly requestId: string;
     private settled?: Body;
+    private result?: Body;
     private failure?: { type: FailureType; reason: string };
     private production?: Production;
     private mustStop = false;
@@ -120,6 +121,18 @@ export class Call {
             limits.refuse("failure.failure_type", `must be one of ${[...FAILURE_TYPES].join(", ")}`);
         }
         this.failure = { type, reason };
+    }
+
+    /**
+     * What the user finds in their history, if the call succeeds; the last word before the end counts. It
+     * is told with the outcome, and lies in no spool unless `spoolResults` says so. Throws InvalidRequest
+     * for what the service would not take. A customer's call has no history, nor has one that runs unasked.
+     *
+     * `title`: 1 to 255 characters; `data`: any JSON, at most 256 KiB, nested at most 20 deep.
+     */
+    keepResult(title: string, data: unknown): void {
+        if (this.clientId) limits.refuse("result", "is kept for users alone");
+        this.result = limits.result(title, data);
     }
 
     /** Throws HoldEnded if the hold could not be prolonged and the client is to stop then. */
@@ -361,7 +374,7 @@ export class Call {
         return defined({
             op: "commit", ...this.usage.named, success: !failure,
             metrics: { ...metrics, latency_ms: this.latency }, failure,
-            credits: failure ? undefined : credits,
+            credits: failure ? undefined : credits, result: failure ? undefined : this.result,
         });
     }
 }

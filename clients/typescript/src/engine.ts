@@ -4,7 +4,7 @@ import { Captures } from "./captures.js";
 import { SpoolUnavailable } from "./errors.js";
 import type { Events } from "./events.js";
 import {
-    chargesWhole, dateOf, failureOf, hasAmounts, holdEnds, isUnknownVerb, Usage,
+    chargesWhole, dateOf, failureOf, hasAmounts, holdEnds, isUnknownVerb, Usage, withoutResult,
 } from "./holds.js";
 import { newId } from "./ids.js";
 import type { Options } from "./options.js";
@@ -209,11 +209,16 @@ export class Engine {
             else written.set();
         };
         if (isSpooled) {
-            this.spool.append(usage.outcome(operations), send);
+            this.spool.append(usage.outcome(operations.map((each) => this.spooled(each))), send);
         } else {
             send();
         }
         return written;
+    }
+
+    /** As it may lie on the disk. */
+    private spooled(record: SpoolRecord): SpoolRecord {
+        return this.options.spoolResults ? record : withoutResult(record);
     }
 
     /** The hold of a call that nobody waited for any more. */
@@ -236,9 +241,8 @@ export class Engine {
             if (op === "capture") return this.captures.judgeOutcome(usage, body, result);
             if (op === "record") return this.records.recorded(usage, record, result, acknowledged);
             const told = { op: "commit", ...operation.body };
-            if (this.isChargedWhole(usage, told, result)) {
-                return this.sendOne(usage, chargesWhole(told), isLast, acknowledged);
-            }
+            const again = this.toldAgain(usage, told, result);
+            if (again) return this.sendOne(usage, again, isLast, acknowledged);
             this.settled(usage, told, result);
             if (isLast) this.told(usage, acknowledged);
         };
@@ -257,16 +261,17 @@ export class Engine {
     }
 
     /**
-     * Whether a success is told again without its amounts, which the service cannot take: then all that
-     * is held is charged. Else the call would be free.
+     * A success without what the service cannot take of it: first its result, then its amounts, when all
+     * that is held is charged. Else the call would be free.
      */
-    private isChargedWhole(usage: Usage, record: SpoolRecord, result: Result): boolean {
-        if (result instanceof NoAnswer || ![400, 413, 422].includes(result.status)) return false;
-        if (!result.isOwn || !hasAmounts(record)) return false;
-        this.events.tell("settle_refused", {
+    private toldAgain(usage: Usage, record: SpoolRecord, result: Result): SpoolRecord | undefined {
+        if (result instanceof NoAnswer || ![400, 413, 422].includes(result.status)) return undefined;
+        const hasResult = "result" in record;
+        if (!result.isOwn || !hasResult && !hasAmounts(record)) return undefined;
+        this.events.tell(hasResult ? "result_refused" : "settle_refused", {
             usage_id: usage.usageId, status: result.status, code: result.code, reason: result.message,
         });
-        return true;
+        return hasResult ? withoutResult(record) : chargesWhole(record);
     }
 
     private settled(usage: Usage, record: SpoolRecord, result: Result): void {
@@ -275,6 +280,8 @@ export class Engine {
             this.events.tell("commit_given_up", { usage_id: usageId, reason: result.message });
             return this.layAside(record, 0, result.message);
         }
+        // The user's results take as much as they may.
+        if (result.body.result_kept === false) this.events.tell("result_not_kept", { usage_id: usageId });
         if (result.status === 200 || result.status === 202) {
             return this.events.tell("settled", {
                 usage_id: usageId, status: String(result.body.status),
@@ -290,7 +297,7 @@ export class Engine {
 
     layAside(record: SpoolRecord, status: number, answer: unknown): void {
         this.sender.count(1);
-        void this.spool.layAside(record, status, answer).finally(() => this.sender.count(-1));
+        void this.spool.layAside(this.spooled(record), status, answer).finally(() => this.sender.count(-1));
     }
 
     /** What another process did not get to tell. */

@@ -63,7 +63,9 @@ export class Entry {
         if (!this.signal.isSet) {
             this.goAway();
             if (abort?.aborted) throw abort.reason;
-            throw new Unavailable("The service did not answer within the budget.");
+            const late = new Unavailable("The service did not answer within the budget.");
+            notGranted(this.span, this.asking.feature, this.asking.requestId, late);
+            throw late;
         }
         const { asking, engine, usage, error, span } = this;
         if (error) notGranted(span, asking.feature, asking.requestId, error);

@@ -15,6 +15,8 @@ const LEVELS: Readonly<Record<string, EventLevel>> = {
     batch_unsupported: "info",
     settle_left_out: "warn",
     settle_refused: "error",
+    result_refused: "error",
+    result_not_kept: "warn",
     hold_given_back: "info",
     commit_refused: "error",
     commit_given_up: "error",

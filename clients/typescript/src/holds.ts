@@ -114,6 +114,11 @@ export function hasAmounts(commit: Body): boolean {
         && ("credits" in commit || names.some((name) => name.endsWith("_tokens")));
 }
 
+export function withoutResult(record: SpoolRecord): SpoolRecord {
+    const { result: _, ...rest } = record;
+    return rest;
+}
+
 /** The same commit without amounts: all that is held is charged. */
 export function chargesWhole(commit: Body): Body {
     const { credits: _, metrics, ...rest } = commit;

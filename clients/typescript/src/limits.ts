@@ -15,6 +15,8 @@ const LONGEST_USER_AGENT = 1024;
 const LONGEST_IP = 64;
 const LONGEST_HOLD = 1_000_000_000;
 const MOST_CREDITS = 1_000_000_000;
+const LARGEST_RESULT = 256 << 10;
+const DEEPEST_RESULT = 20;
 /** A call's total: more than the service takes at once is told in parts. */
 const MOST_TOKENS_OF_A_CALL = 1_000_000_000;
 export const CREDITS = /^[0-9]{1,12}(\.[0-9]{1,6})?$/;
@@ -133,6 +135,31 @@ export function whoCalled(given: Body | undefined): Body | undefined {
         if (given[name] !== undefined && given[name] !== null) told[name] = shown(given[name], most);
     }
     return told;
+}
+
+/** What is kept for the user: a copy, which the host may change no more. */
+export function result(title: unknown, data: unknown): Body {
+    let written: string | undefined;
+    try {
+        written = JSON.stringify(data);
+    } catch {
+        // What holds itself, or a BigInt.
+    }
+    if (written === undefined) refuse("result.data", "must be what JSON can write");
+    if (new TextEncoder().encode(written).length > LARGEST_RESULT) {
+        refuse("result.data", `must have at most ${LARGEST_RESULT} bytes without white space`);
+    }
+    const copy: unknown = JSON.parse(written);
+    if (isNested(copy, DEEPEST_RESULT)) {
+        refuse("result.data", `must be nested at most ${DEEPEST_RESULT} deep`);
+    }
+    return { title: text("result.title", title, LONGEST_ID), data: copy };
+}
+
+/** Whether arrays and objects are nested deeper. */
+function isNested(value: unknown, depth: number): boolean {
+    return typeof value === "object" && value !== null
+        && (depth === 0 || Object.values(value).some((each) => isNested(each, depth - 1)));
 }
 
 /** What a call used, in total, by the names of the wire. */

@@ -23,6 +23,11 @@ export interface Options {
     closeSeconds: number;
     /** `"stop"`: the next chunk of a stream, or `call.check()`, throws `HoldEnded` ("go_on"). */
     ifExtensionRefused: "go_on" | "stop";
+    /**
+     * What `call.keepResult` names is written to the spool with the outcome. Else it is told from memory
+     * alone, and not kept for the user if this process ends before (false).
+     */
+    spoolResults: boolean;
     /** `failClosed()`, or `failOpenWithJournal(…)` (`failClosed()`). */
     outage: OutagePolicy;
 }
@@ -38,5 +43,6 @@ export const DEFAULTS: Readonly<Options> = {
     mostWaiting: 4_096,
     closeSeconds: 5,
     ifExtensionRefused: "go_on",
+    spoolResults: false,
     outage: failClosed(),
 };

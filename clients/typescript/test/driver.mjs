@@ -28,7 +28,7 @@ const ERRORS = {
 const OPTIONS = {
     validate_seconds: "validateSeconds", commit_seconds: "commitSeconds", answer_seconds: "answerSeconds",
     first_pause: "firstPause", longest_pause: "longestPause", adopt_every: "adoptEvery",
-    capture_every: "captureEvery",
+    capture_every: "captureEvery", spool_results: "spoolResults",
 };
 const FACTS = {
     status: "status", code: "code", retry_after: "retryAfter", usage_id: "usageId",
@@ -113,6 +113,7 @@ function settle(call, step) {
             model: used.model, credits: used.credits,
         });
     }
+    if (step.result) call.keepResult(step.result.title, step.result.data);
     if (step.fail) call.fail(step.fail.failure_type, step.fail.reason);
     if (step.raise) throw ERRORS[step.raise];
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { canonicalJSON, failureType, InvalidRequest, InvalidToken, payloadHash } from "../dist/esm/index.js";
+import * as limits from "../dist/esm/limits.js";
 import { readChunk } from "../dist/esm/chunks.js";
 import { crc32, decode, encode, HEADER, todo, UnknownVersion } from "../dist/esm/spool-format.js";
 import { fakeService, newClient, newFolder } from "./service.mjs";
@@ -192,6 +193,25 @@ test("what a host says is judged where it enters", async (t) => {
     assert.ok(await client.flush());
     assert.equal(service.operations("validate")[0].endpoint, "/\ufffd");
     assert.equal(service.operations("commit")[0].credits, "3");
+});
+
+test("a result is a copy, as large and as deep as may be", () => {
+    const nested = (depth) => (depth > 1 ? [nested(depth - 1)] : []);
+    const loop = {};
+    loop.loop = loop;
+    for (const [title, data] of [
+        ["", 7], ["x".repeat(256), 7], ["a\0", 7], [undefined, 7], ["t", undefined], ["t", () => 1], ["t", 1n],
+        ["t", loop], ["t", nested(21)], ["t", { a: nested(20) }], ["t", "x".repeat(256 * 1024 - 1)],
+        ["t", "é".repeat(128 * 1024)]]) {
+        assert.throws(() => limits.result(title, data), InvalidRequest);
+    }
+    const data = { a: [1, null, "é"] };
+    const kept = limits.result("t", data);
+    data.a.push(2);
+    assert.deepEqual(kept, { title: "t", data: { a: [1, null, "é"] } });
+    for (const most of [nested(20), "x".repeat(256 * 1024 - 2), null, 1.5]) {
+        assert.deepEqual(limits.result("t", most).data, most);
+    }
 });
 
 test("a usage's records may lie in any order", () => {

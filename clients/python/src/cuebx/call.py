@@ -43,6 +43,7 @@ class Call:
         self._usage: Usage | None = None
         self._settled: dict[str, Any] | None = None
         self._failure: tuple[FailureType, str] | None = None
+        self._result: dict[str, Any] | None = None
         self._production: Production | None = None
         self._must_stop = False
         self._start = time.monotonic()
@@ -112,6 +113,19 @@ class Call:
         if failure_type not in FAILURE_TYPES:
             limits.refuse("failure.failure_type", f"must be one of {', '.join(sorted(FAILURE_TYPES))}")
         self._failure = (failure_type, limits.shown(reason, LONGEST_REASON))
+
+    def keep_result(self, title: str, data: Any) -> None:
+        """What the user finds in their history, if the call succeeds; the last word before the end counts.
+        It is told with the outcome, and lies in no spool unless `spool_results` says so. Raises
+        InvalidRequest for what the service would not take. A customer's call has no history, nor has one
+        that runs unasked.
+
+        - title: 1 to 255 characters.
+        - data: any JSON, at most 256 KiB, nested at most 20 deep.
+        """
+        if self.client_id:
+            limits.refuse("result", "is kept for users alone")
+        self._result = limits.result(title, data)
 
     def check(self) -> None:
         """Raises HoldEnded if the hold could not be prolonged and the client is to stop then."""
@@ -343,6 +357,8 @@ class Call:
             record["failure"] = failure
         elif "credits" in settled:
             record["credits"] = settled["credits"]
+        if self._result and not failure:
+            record["result"] = self._result
         return record
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .captures import Captures
 from .errors import SpoolUnavailable
 from .events import Events
-from .holds import Usage, charges_whole, date_of, failure_of, has_amounts, hold_ends, is_unknown_verb
+from .holds import (
+    Usage, charges_whole, date_of, failure_of, has_amounts, hold_ends, is_unknown_verb, without_result)
 from .ids import new_id
 from .options import Options
 from .outage import Outage, is_journal
@@ -211,10 +212,14 @@ class Engine:
                 written.set()
 
         if is_spooled:
-            self.spool.append(usage.outcome(operations), send)
+            self.spool.append(usage.outcome([self.spooled(each) for each in operations]), send)
         else:
             send(None)
         return written
+
+    def spooled(self, record: Record) -> Record:
+        """As it may lie on the disk."""
+        return record if self.options.spool_results else without_result(record)
 
     def give_back(self, usage: Usage) -> None:
         """The hold of a call that nobody waited for any more."""
@@ -233,8 +238,8 @@ class Engine:
             if record["op"] == "record":
                 return self.records.recorded(usage, record, result, acknowledged)
             told = {"op": "commit", **operation.body}
-            if self.is_charged_whole(usage, told, result):
-                return self.send_outcome(usage, charges_whole(told), is_last, acknowledged)
+            if again := self.told_again(usage, told, result):
+                return self.send_outcome(usage, again, is_last, acknowledged)
             self.settled(usage, told, result)
             if is_last:
                 self.told(usage, acknowledged)
@@ -252,21 +257,29 @@ class Engine:
         self.spool.append({"r": "done", "usage_id": usage.usage_id})
         acknowledged()
 
-    def is_charged_whole(self, usage: Usage, record: Record, result: Result) -> bool:
-        """Whether a success is told again without its amounts, which the service cannot take: then
+    def told_again(self, usage: Usage, record: Record, result: Result) -> Record | None:
+        """A success without what the service cannot take of it: first its result, then its amounts, when
         all that is held is charged. Else the call would be free."""
         if not isinstance(result, Answer) or result.status not in (400, 413, 422) or not result.is_own:
-            return False
-        if not has_amounts(record):
-            return False
-        self.events.tell("settle_refused", usage_id=usage.usage_id, status=result.status,
-                         code=result.code, reason=result.message)
-        return True
+            return None
+        if "result" in record:
+            name, again = "result_refused", without_result(record)
+        elif has_amounts(record):
+            name, again = "settle_refused", charges_whole(record)
+        else:
+            return None
+        self.events.tell(name, usage_id=usage.usage_id, status=result.status, code=result.code,
+                         reason=result.message)
+        return again
 
     def settled(self, usage: Usage, record: Record, result: Result) -> None:
         if isinstance(result, NoAnswer):
             self.events.tell("commit_given_up", usage_id=usage.usage_id, reason=result.message)
-            return self.spool.lay_aside(record, 0, result.message)
+            return self.spool.lay_aside(self.spooled(record), 0, result.message)
+        if result.body.get("result_kept") is False:
+            # The user's results take as much as they may.
+            self.events.tell("result_not_kept", usage_id=usage.usage_id)
+        record = self.spooled(record)
         if result.status in (200, 202):
             return self.events.tell("settled", usage_id=usage.usage_id,
                                     status=str(result.body.get("status")),

@@ -22,6 +22,8 @@ LEVELS: Mapping[str, int] = {
     "batch_unsupported": logging.INFO,
     "settle_left_out": logging.WARNING,
     "settle_refused": logging.ERROR,
+    "result_refused": logging.ERROR,
+    "result_not_kept": logging.WARNING,
     "hold_given_back": logging.INFO,
     "commit_refused": logging.ERROR,
     "commit_given_up": logging.ERROR,

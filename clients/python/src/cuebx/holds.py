@@ -131,6 +131,10 @@ def has_amounts(commit: Record) -> bool:
         "credits" in commit or any(name.endswith("_tokens") for name in commit.get("metrics", {})))
 
 
+def without_result(record: Record) -> Record:
+    return {name: value for name, value in record.items() if name != "result"}
+
+
 def charges_whole(commit: Record) -> Record:
     """The same commit without amounts: all that is held is charged."""
     latency = {name: value for name, value in commit.get("metrics", {}).items() if name == "latency_ms"}

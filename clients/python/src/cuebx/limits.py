@@ -25,6 +25,7 @@ MOST_TOKENS_OF_A_CALL = 1_000_000_000
 LONGEST_HOLD = 1_000_000_000
 CREDITS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 MOST_CREDITS = Decimal(1_000_000_000)
+LARGEST_RESULT, DEEPEST_RESULT = 256 << 10, 20
 # What may stand in a header behind "Bearer".
 TOKEN = re.compile(r"[\x21-\x7e]+")
 CLIENT_ID = re.compile("ws_[0-9a-f]{32}")
@@ -143,6 +144,27 @@ def who_called(given: Any) -> dict[str, str] | None:
     bounds = {"ip": LONGEST_IP, "user_agent": LONGEST_USER_AGENT}
     return {name: shown(given[name], most) for name, most in bounds.items()
             if given.get(name) is not None}
+
+
+def result(title: Any, data: Any) -> dict[str, Any]:
+    """What is kept for the user: a copy, which the host may change no more."""
+    title = text("result.title", title, LONGEST_ID)
+    try:
+        written = encoded(data)
+    except ValueError:
+        refuse("result.data", "must be what JSON can write")
+    copy = json.loads(written)
+    if len(written) > LARGEST_RESULT:
+        refuse("result.data", f"must have at most {LARGEST_RESULT} bytes without white space")
+    if is_nested(copy, DEEPEST_RESULT):
+        refuse("result.data", f"must be nested at most {DEEPEST_RESULT} deep")
+    return {"title": title, "data": copy}
+
+
+def is_nested(value: Any, depth: int) -> bool:
+    """Whether arrays and objects are nested deeper."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return inner is not None and (depth == 0 or any(is_nested(each, depth - 1) for each in inner))
 
 
 def settlement(told: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
+from . import telemetry
 from .asking import Asking
 from .call import Call
 from .entry import Entry
@@ -121,7 +122,9 @@ def enter(entry: Entry, is_there: bool, begun: Signal | None) -> Call:
     if begun and entry.is_journaled:
         return entry.enter_unasked(begun)
     if not is_there and entry.abandon():
-        raise Unavailable("The service did not answer within the budget.")
+        late = Unavailable("The service did not answer within the budget.")
+        entry.call._describe(telemetry.not_granted(late))
+        raise late
     return entry.enter()
 
 

@@ -21,6 +21,8 @@ class Options:
     - close_seconds: how long `close` waits for the service.
     - if_extension_refused: "go_on" (with an event), or "stop": the next chunk of a stream, or
       `call.check()`, raises `HoldEnded`.
+    - spool_results: what `call.keep_result` names is written to the spool with the outcome. Else it is told
+      from memory alone, and not kept for the user if this process ends before.
     - outage: `fail_closed()`, or `fail_open_with_journal(…)`.
     """
 
@@ -34,4 +36,5 @@ class Options:
     most_waiting: int = 4_096
     close_seconds: float = 5.0
     if_extension_refused: Literal["go_on", "stop"] = "go_on"
+    spool_results: bool = False
     outage: OutagePolicy = FailClosed()

@@ -18,6 +18,8 @@ struct Asking: Sendable {
     let holdSeconds: Int?
     /// Whether the host names the request, and may ask for it again.
     let isNamed: Bool
+    /// In which the call is made.
+    var span: (any CallSpan)?
 
     /// Throws `invalidRequest` or `invalidToken` for what the service could not read.
     /// - user: an access token, with or without "Bearer ".

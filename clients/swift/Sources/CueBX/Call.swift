@@ -11,6 +11,7 @@ public final class Call: Sendable, CustomStringConvertible {
     struct Told: Sendable {
         var settled: JSONObject?
         var failure: UsageFailure?
+        var result: UsageResult?
         var mustStop = false
     }
 
@@ -79,6 +80,22 @@ public final class Call: Sendable, CustomStringConvertible {
         told.withLock { $0.failure = UsageFailure(failureType: type, reason: reason) }
     }
 
+    /// What the user finds in their history, if the call succeeds; the last word before the end
+    /// counts. It is told with the outcome, and lies in no spool unless `spoolResults` says so.
+    /// Throws `invalidRequest` for what the service would not take. A customer's call has no
+    /// history, nor has one that runs unasked.
+    /// - title: 1 to 255 characters.
+    /// - data: at most 256 KiB, nested at most 20 deep.
+    public func keepResult(title: String, data: JSON) throws(CueBXError) {
+        if !clientId.isEmpty { throw Limits.refusal("result", "is kept for users alone") }
+        try Limits.result(title: title, data: data)
+        var result = UsageResult([:])
+        result.json["title"] = .string(title)
+        result.json["data"] = data
+        let kept = result
+        told.withLock { $0.result = kept }
+    }
+
     /// Throws `holdEnded` if the hold could not be prolonged and the client is to stop then.
     public func check() throws {
         if told.withLock({ $0.mustStop }) {
@@ -118,6 +135,7 @@ public final class Call: Sendable, CustomStringConvertible {
             told.failure = UsageFailure(failureType: known, reason: "\(Swift.type(of: error))")
         }
         let operations = isJournaled ? recorded(told) : outcome(told)
+        asking.ended(operations, told.failure?.failureType)
         if operations.isEmpty { return engine.drop(usage) }
         let written = engine.finish(usage, operations)
         let patience = Task.isCancelled ? canceledWaits : diskTimeout

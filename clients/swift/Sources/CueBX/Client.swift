@@ -23,11 +23,13 @@ public final class Client: Sendable, CustomStringConvertible {
     /// - spool: a folder for what must outlive this process; `CUEBX_SPOOL`, else `var/cuebx-spool`.
     ///   "memory" keeps it nowhere: a process that is killed then loses the outcomes not yet told,
     ///   whose holds end by themselves and cost nothing.
+    /// - activeSpan: the span in which a call is made; it is asked in the task that calls.
     /// - onEvent: called with each event, on any thread; it should return at once. Throws `misused`
     ///   if the key is missing.
     public init(
         url: String? = nil, internalKey: String? = nil, spool: String? = nil,
-        options: Options = Options(), onEvent: (@Sendable (Event) -> Void)? = nil
+        options: Options = Options(), activeSpan: (@Sendable () -> (any CallSpan)?)? = nil,
+        onEvent: (@Sendable (Event) -> Void)? = nil
     ) throws {
         let url = url ?? setting("CUEBX_URL") ?? defaultURL
         guard let key = internalKey ?? setting("CUEBX_INTERNAL_KEY") ?? keyOfDevelopment(url) else {
@@ -41,7 +43,8 @@ public final class Client: Sendable, CustomStringConvertible {
         self.options = options
         core = Core(
             url: url, internalKey: Secret(text: key),
-            folder: folder == memory ? nil : absolute(folder), options: options, events: events)
+            folder: folder == memory ? nil : absolute(folder), options: options, events: events,
+            activeSpan: activeSpan)
         let core = core
         // What processes before this one have left need not wait for the first call.
         Task { @ClientActor in _ = core.engine() }
@@ -148,13 +151,16 @@ public final class Client: Sendable, CustomStringConvertible {
 final class Core {
     private let make: @ClientActor () -> Engine
     private let options: Options
+    private let activeSpan: (@Sendable () -> (any CallSpan)?)?
     private var running: Engine?
     private var closing: Task<Bool, Never>?
 
     nonisolated init(
-        url: String, internalKey: Secret, folder: String?, options: Options, events: Events
+        url: String, internalKey: Secret, folder: String?, options: Options, events: Events,
+        activeSpan: (@Sendable () -> (any CallSpan)?)?
     ) {
         self.options = options
+        self.activeSpan = activeSpan
         make = {
             Engine(
                 url: url, internalKey: internalKey, folder: folder, options: options, events: events
@@ -172,6 +178,8 @@ final class Core {
 
     func begin(_ asking: Asking, client: Client) async throws -> Call {
         guard let engine = engine() else { throw CueBXError(.misused, "The client was closed.") }
+        var asking = asking
+        asking.span = activeSpan?()
         try await engine.spool.ensure()
         try Task.checkCancellation()
         if engine.sender.waiting >= options.mostWaiting {

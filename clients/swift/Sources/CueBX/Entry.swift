@@ -46,10 +46,13 @@ final class Entry {
         guard let outcome else {
             goAway()
             try Task.checkCancellation()
-            throw CueBXError(.unavailable, "The service did not answer within the budget.")
+            let late = CueBXError(.unavailable, "The service did not answer within the budget.")
+            asking.notGranted(late)
+            throw late
         }
         switch outcome {
         case .failure(let error):
+            asking.notGranted(error)
             if error.isRefusal {
                 engine.events.tell(
                     "refused", ["feature": asking.feature, "code": error.code ?? ""])
@@ -57,6 +60,7 @@ final class Entry {
             throw error
         case .success(let usage):
             let call = Call(engine, asking, usage, client: client)
+            asking.granted(usage)
             if Task.isCancelled {
                 await call.end(CancellationError())
                 throw CancellationError()
@@ -94,6 +98,7 @@ final class Entry {
         if let operation { engine.sender.drop(operation) }
         let usage = try await engine.begin(journal) { self.dropped() }
         let call = Call(engine, asking, usage, client: client)
+        asking.granted(usage)
         if Task.isCancelled {
             await call.end(CancellationError())
             throw CancellationError()

@@ -23,6 +23,8 @@ public struct Event: Sendable, Hashable {
         "batch_unsupported": .info,
         "settle_left_out": .warning,
         "settle_refused": .error,
+        "result_refused": .error,
+        "result_not_kept": .warning,
         "hold_given_back": .info,
         "commit_refused": .error,
         "commit_given_up": .error,

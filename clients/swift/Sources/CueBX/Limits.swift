@@ -13,6 +13,8 @@ enum Limits {
     private static let longestWhole = 12
     private static let mostDecimals = 6
     private static let mostCredits = 1_000_000_000
+    private static let largestResult = 256 << 10
+    private static let deepestResult = 20
     /// A call's total: more than the service takes at once is told in parts.
     private static let mostTokensOfACall = 1_000_000_000
 
@@ -165,6 +167,17 @@ enum Limits {
         return request
     }
 
+    static func result(title: String, data: JSON) throws(CueBXError) {
+        try text("result.title", title)
+        if data.isNested(deeperThan: deepestResult) {
+            throw refusal("result.data", "must be nested at most \(deepestResult) deep")
+        }
+        if data.encoded().count > largestResult {
+            throw refusal(
+                "result.data", "must have at most \(largestResult) bytes without white space")
+        }
+    }
+
     /// What a call used, in total.
     static func settlement(_ used: UsageMetrics, credits: String?) throws(CueBXError) {
         try whole("input_tokens", used.inputTokens, mostTokensOfACall)
@@ -181,6 +194,15 @@ enum Limits {
         if credits != nil && used.hasTokens {
             throw refusal("credits", "must be absent beside counts of tokens")
         }
+    }
+}
+
+extension JSON {
+    /// Arrays and objects.
+    fileprivate func isNested(deeperThan depth: Int) -> Bool {
+        let inner = array ?? object?.members.map(\.value)
+        guard let inner else { return false }
+        return depth == 0 || inner.contains { $0.isNested(deeperThan: depth - 1) }
     }
 }
 

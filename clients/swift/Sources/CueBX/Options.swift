@@ -21,6 +21,10 @@ public struct Options: Sendable {
     /// What happens once the service refuses to prolong a hold.
     public var ifExtensionRefused = IfExtensionRefused.goOn
 
+    /// What `call.keepResult` names is written to the spool with the outcome. Else it is told from
+    /// memory alone, and not kept for the user if this process ends before.
+    public var spoolResults = false
+
     /// What happens to calls while the service cannot be asked.
     public var outage = OutagePolicy.failClosed
 

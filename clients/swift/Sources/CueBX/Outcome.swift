@@ -23,7 +23,7 @@ extension Call {
         // More tokens than a commit may tell are captured before it.
         var parts = UsageMetrics(settled ?? [:]).parts
         let last = parts.removeLast()
-        return captures(of: parts) + [commit(last.json)]
+        return captures(of: parts) + [commit(last.json, result: told.result)]
     }
 
     /// What was produced is captured, the rest goes back.
@@ -54,14 +54,16 @@ extension Call {
     }
 
     @ClientActor
-    private func commit(_ settled: JSONObject, _ failure: UsageFailure? = nil) -> JSONObject {
+    private func commit(
+        _ settled: JSONObject, _ failure: UsageFailure? = nil, result: UsageResult? = nil
+    ) -> JSONObject {
         var metrics = UsageMetrics(settled)
         let credits: String? = settled.value("credits")
         metrics.json["credits"] = nil
         metrics.latencyMs = latency
         let commit = UsageCommitRequest(
             success: failure == nil, metrics: metrics,
-            credits: failure == nil ? credits : nil, failure: failure)
+            credits: failure == nil ? credits : nil, failure: failure, result: result)
         return .operation("commit", usage.named.merging(commit.json))
     }
 }

@@ -21,11 +21,16 @@ extension Engine {
             if hasFailed { acknowledged.whenSet { written.set() } } else { written.set() }
         }
         if isSpooled {
-            spool.append(usage.outcome(operations), written: send)
+            spool.append(usage.outcome(operations.map(spooled)), written: send)
         } else {
             send(false)
         }
         return written
+    }
+
+    /// As it may lie on the disk.
+    private func spooled(_ record: JSONObject) -> JSONObject {
+        options.spoolResults ? record : record.without("result")
     }
 
     /// The hold of a call that nobody waited for any more.
@@ -62,10 +67,9 @@ extension Engine {
                 self.recorded(usage, record, $0)
                 return acknowledged()
             }
-            if self.isChargedWhole(usage, UsageCommitRequest(told), $0) {
-                let whole = UsageCommitRequest(told).chargingWhole.json
+            if let again = self.toldAgain(usage, UsageCommitRequest(told), $0) {
                 return self.send(
-                    usage, .operation("commit", whole), isLast: isLast, acknowledged)
+                    usage, .operation("commit", again.json), isLast: isLast, acknowledged)
             }
             self.settled(usage, .operation("commit", told), $0)
             guard isLast else { return }
@@ -82,21 +86,23 @@ extension Engine {
         spool.append(["r": "done", "usage_id": .string(usage.usageId)])
     }
 
-    /// Whether a success is told again without its amounts, which the service cannot take: then all
-    /// that is held is charged. Else the call would be free.
-    private func isChargedWhole(
+    /// A success without what the service cannot take of it: first its result, then its amounts,
+    /// when all that is held is charged. Else the call would be free.
+    private func toldAgain(
         _ usage: Usage, _ commit: UsageCommitRequest, _ reply: Reply
-    ) -> Bool {
+    ) -> UsageCommitRequest? {
+        let hasResult = commit.result != nil
         guard let answer = reply.answer, [400, 413, 422].contains(answer.status), answer.isOwn,
-            commit.hasAmounts
-        else { return false }
+            hasResult || commit.hasAmounts
+        else { return nil }
         events.tell(
-            "settle_refused",
+            hasResult ? "result_refused" : "settle_refused",
             [
                 "usage_id": usage.usageId, "status": String(answer.status), "code": answer.code,
                 "reason": answer.message,
             ])
-        return true
+        if !hasResult { return commit.chargingWhole }
+        return UsageCommitRequest(commit.json.without("result"))
     }
 
     private func settled(_ usage: Usage, _ record: JSONObject, _ reply: Reply) {
@@ -106,6 +112,8 @@ extension Engine {
             return layAside(record, status: 0, answer: .string(reply.message))
         }
         let told = UsageCommitResponse(answer.body)
+        // The user's results take as much as they may.
+        if told.resultKept == false { events.tell("result_not_kept", facts) }
         if answer.status == 200 || answer.status == 202 {
             facts["status"] = told.status?.rawValue
             facts["credits_charged"] = told.creditsCharged
@@ -122,7 +130,7 @@ extension Engine {
     func layAside(_ record: JSONObject, status: Int, answer: JSON) {
         sender.count(1)
         Task { @ClientActor in
-            await spool.layAside(record, status: status, answer: answer)
+            await spool.layAside(spooled(record), status: status, answer: answer)
             sender.count(-1)
         }
     }

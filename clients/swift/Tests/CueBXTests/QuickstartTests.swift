@@ -61,6 +61,31 @@ func told() async throws {
     await career.close()
 }
 
+func described() async throws {
+    struct Described: CallSpan {
+        let span: any Tracing
+
+        func setAttributes(_ attributes: [String: SpanValue]) {
+            for (name, value) in attributes {
+                switch value {
+                case .text(let text): span.set(name, text)
+                case .number(let number): span.set(name, number)
+                }
+            }
+        }
+    }
+    let career = try Client(activeSpan: { currentSpan().map { Described(span: $0) } })
+    await career.close()
+}
+
+/// As a tracer's span is.
+protocol Tracing: Sendable {
+    func set(_ name: String, _ text: String)
+    func set(_ name: String, _ number: Int)
+}
+
+func currentSpan() -> (any Tracing)? { nil }
+
 struct ModelAnswer: Sendable {
     let inputTokens = 1
     let outputTokens = 1

@@ -141,6 +141,7 @@ actor Driver {
         for (name, path) in spans {
             if let seconds = told[name].double { options[keyPath: path] = .seconds(seconds) }
         }
+        options.spoolResults = told["spool_results"].bool ?? false
         if let most = told["outage"]["max_credits"].text {
             options.outage = .failOpenWithJournal(
                 maxCredits: most,
@@ -245,6 +246,9 @@ actor Driver {
                 cachedInputTokens: used["cached_input_tokens"].int,
                 reasoningTokens: used["reasoning_tokens"].int, model: used["model"].text,
                 credits: used["credits"].text)
+        }
+        if let title = last["result"]["title"].text {
+            try call.keepResult(title: title, data: last["result"]["data"])
         }
         if let type = last["fail"]["failure_type"].text {
             try call.fail(FailureType(rawValue: type), last["fail"]["reason"].text ?? "")
