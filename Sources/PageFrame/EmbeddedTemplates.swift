@@ -41,6 +41,7 @@ package enum EmbeddedTemplates {
         "pack_card": text(PackageResources.pack_card_mustache),
         "plan": text(PackageResources.plan_mustache),
         "plan_card": text(PackageResources.plan_card_mustache),
+        "plan_group": text(PackageResources.plan_group_mustache),
         "pricing": text(PackageResources.pricing_mustache),
         "problem": text(PackageResources.problem_mustache),
         "profile": text(PackageResources.profile_mustache),

@@ -19,8 +19,20 @@ struct PlanCards: Sendable {
         case user(Account, Plan)
     }
 
+    /// The plans that are paid alike stand together, with a heading if there are several kinds.
     func values(_ plans: [Plan], _ standing: Standing) -> JSONValue {
-        .array(plans.map { .object(card($0, standing)) })
+        let groups = Plan.Interval.allCases.compactMap { interval in
+            let alike = plans.filter { $0.interval == interval }
+            return alike.isEmpty ? nil : (interval, alike)
+        }
+        return .array(
+            groups.map { interval, plans in
+                [
+                    "heading_html": groups.count > 1
+                        ? .string(words.html("plans.\(interval.rawValue)")) : .null,
+                    "cards": .array(plans.map { .object(card($0, standing)) }),
+                ]
+            })
     }
 
     private func card(_ plan: Plan, _ standing: Standing) -> JSONObject {

@@ -34,7 +34,9 @@ struct PlanOverview: Sendable {
         let now = parts.now
         let catalog = try await parts.career.currentCatalog()
         let plans = catalog.plans.filter(\.isActive)
-        let form = PageForm(words, []).values(visit)
+        let form = PageForm(words, []).values(visit).with([
+            "is_of_one_kind": .bool(Set(plans.map(\.interval)).count == 1)
+        ])
         guard
             let (account, plan) = try await parts.career.subscription(of: visit.call.user().userID)
         else {

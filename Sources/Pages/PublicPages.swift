@@ -41,18 +41,43 @@ struct PricingPage: Page {
         let catalog = try await parts.career.currentCatalog()
         let plans = catalog.plans.filter(\.isActive)
         let packs = PackCards(words: words).values(catalog, canBuy: false)
+        let columns = columns(plans, catalog)
         let features = catalog.features.keys.sorted().map { key -> JSONValue in
             [
                 "name": .string(FeatureName.spoken(key)),
                 "costs": .array(
-                    plans.map { .string(catalog.cost(of: key, on: $0)?.spoken ?? "–") }),
+                    columns.map { column in
+                        [
+                            "cost": .string(catalog.cost(of: key, on: column.plan)?.spoken ?? "–"),
+                            "plans_html": .string(column.heading),
+                        ]
+                    }),
             ]
         }
         return PageView([
             "plans": try await Self.plans(parts, words, visit),
-            "names": .array(plans.map { .string($0.name) }), "features": .array(features),
+            "names": .array(columns.map { .string($0.heading) }), "features": .array(features),
             "has_packs": .bool(!packs.isEmpty), "packs": .array(packs),
         ])
+    }
+
+    /// One column for the plans on which every call costs the same.
+    private func columns(_ plans: [Plan], _ catalog: Catalog) -> [(heading: String, plan: Plan)] {
+        var groups: [(costs: [Credits?], plans: [Plan])] = []
+        for plan in plans {
+            let costs = catalog.features.keys.sorted().map { catalog.cost(of: $0, on: plan) }
+            if let place = groups.firstIndex(where: { $0.costs == costs }) {
+                groups[place].plans.append(plan)
+            } else {
+                groups.append((costs, [plan]))
+            }
+        }
+        return groups.map { group in
+            let names = group.plans.map(\.name).joined(separator: ", ").escapedForHTML
+            return (
+                groups.count == 1 ? words.html("pricing.costs.alike") : names, group.plans[0]
+            )
+        }
     }
 
     /// The active plans as cards, for whoever looks.
