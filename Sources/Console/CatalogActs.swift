@@ -24,12 +24,13 @@ struct CatalogForm: ActForm {
         confirmation = Confirmation(&reader)
     }
 
+    /// Browsers end the lines of a form by CR LF.
+    var fileText: String { text.replacing("\r\n", with: "\n") }
+
     /// - Throws: ``Problem`` 422 with every flaw.
     func contents() throws -> CatalogFile.Contents {
         do {
-            // Browsers end the lines of a form by CR LF.
-            return try CatalogFile.Contents(
-                text: text.replacing("\r\n", with: "\n"), name: "the text")
+            return try CatalogFile.Contents(text: fileText, name: "the text")
         } catch let error as CatalogError {
             throw Problem.catalogRefused(error)
         }
@@ -74,30 +75,26 @@ extension CatalogAct {
     }
 }
 
-/// What an edited catalog would cost whom: the calls of the last 30 days by it and by the one in
-/// force, from one snapshot, while nobody waits.
+/// What an edited catalog would cost whom; a worker reckons it while nobody waits.
 struct TryCatalogPage: CatalogAct {
     let console: ConsoleParts
 
     static let act = OperatorAct.tryCatalog
     static let name = "try"
     static let goesOn = true
-    static let days: Int64 = 30
 
     func carryOut(
         _ form: CatalogForm, _ input: Void, _ desk: Desk, line: UUID
     ) async throws -> Submitted {
-        guard let wanted = try form.contents().catalogs.first(where: { $0.product == .career })
-        else { throw Problem.notFound }
+        guard try form.contents().catalogs.contains(where: { $0.product == .career }) else {
+            throw Problem.notFound
+        }
         try await keepDraft(form, desk)
-        let inForce = try await console.career.currentCatalog()
-        let database = console.database
-        let since = console.now.adding(seconds: -Self.days * 86_400)
-        try await console.background.begin(.tryCatalog, line, console.operators.journal) {
-            let repricing = try await database.read {
-                try Repricing.run(wanted, instead: inForce, since: since, in: $0)
-            }
-            return RepricingText(repricing, inForce: inForce, wanted: wanted).text
+        let (now, broker) = (console.now, console.broker)
+        try await console.database.write { connection in
+            try CatalogTrial.enqueue(
+                form.fileText, line, requestID: desk.visit.call.id, to: broker, in: connection,
+                now: now)
         }
         return Submitted("/console/catalog", notice: "console_begun")
     }

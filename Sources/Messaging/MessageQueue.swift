@@ -6,6 +6,8 @@ public enum MessageQueue: String, Sendable, CaseIterable {
     case paymentFailed = "stripe_payment_failed"
     case usageCommits = "career_usage_commits"
     case emails = "career_emails"
+    /// What operators have begun and do not wait for.
+    case operatorWork = "operator_work"
 
     /// Tries before a message is dead.
     public var maximumAttempts: Int64 { isStripe ? 5 : 3 }
@@ -20,13 +22,14 @@ public enum MessageQueue: String, Sendable, CaseIterable {
         case .checkoutCompleted, .subscriptionUpdated, .subscriptionDeleted, .paymentFailed: 4
         case .usageCommits: 8
         case .emails: 4
+        case .operatorWork: 1
         }
     }
 
     private var isStripe: Bool {
         switch self {
         case .checkoutCompleted, .subscriptionUpdated, .subscriptionDeleted, .paymentFailed: true
-        case .usageCommits, .emails: false
+        case .usageCommits, .emails, .operatorWork: false
         }
     }
 }

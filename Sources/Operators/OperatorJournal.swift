@@ -62,7 +62,7 @@ package struct OperatorJournal: Sendable {
     private let database: any Database
     private let clock: DecisionClock
 
-    init(database: any Database, clock: DecisionClock) {
+    package init(database: any Database, clock: DecisionClock) {
         self.database = database
         self.clock = clock
     }

@@ -1,6 +1,7 @@
 import APIKeys
 import Billing
 import Career
+import Console
 import Database
 import Foundation
 import HTTPClient
@@ -146,13 +147,7 @@ public struct CareerServices: Sendable {
             notices: notices, mails: mails, forgetErased: { try await billing.forgetErased($0) },
             takeUp: { try await billing.takeUp($0, requestID: $1) }, clock: clock
         ).all
-        all[.usageCommits] = QueuedCommits(quota: quota).handle
-        if let url = settings.smtpURL {
-            all[.emails] = try MailDelivery(
-                url: url, from: settings.mailFrom, database: database, secrets: secrets,
-                clock: clock
-            ).handle
-        }
+        all.merge(try Self.handlers(core, quota, secrets)) { $1 }
         let traced = TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all)
         worker = MessageWorker(
             broker: broker, handlers: traced, now: clock.now, logger: core.logger,
@@ -162,6 +157,25 @@ public struct CareerServices: Sendable {
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
             outbox: outbox, erasedCustomers: billing.erased, otherTraces: .of(core, former, outbox)
         ) { try await billing.forget(user: $0) }
+    }
+
+    /// What is done for messages that are not Stripe's.
+    private static func handlers(
+        _ core: CareerCore, _ quota: CareerQuotaService, _ secrets: TokenHashSecrets
+    ) throws -> [MessageQueue: MessageWorker.Handler] {
+        var all: [MessageQueue: MessageWorker.Handler] = [
+            .usageCommits: QueuedCommits(quota: quota).handle,
+            .operatorWork: CatalogTrial(
+                database: core.database, catalog: core.catalog, clock: core.clock
+            ).handle,
+        ]
+        if let url = core.settings.smtpURL {
+            all[.emails] = try MailDelivery(
+                url: url, from: core.settings.mailFrom, database: core.database,
+                secrets: secrets, clock: core.clock
+            ).handle
+        }
+        return all
     }
 
     private static func packs(

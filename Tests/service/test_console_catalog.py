@@ -70,6 +70,11 @@ def test_what_if_tells_who_would_pay_more_and_less_and_changes_nothing(own_servi
     assert page.path == "/console/catalog" and "Begun" in page.notice, page.text
     outcome, told = answer(own_service, who, 0)
     assert outcome == "done"
+    [request] = own_service.rows(
+        "SELECT request_id FROM operator_actions WHERE action = 'try_catalog'")
+    until(lambda: re.search(
+        rf"queue=operator_work .*request_id={request[0]} .*message handled",
+        own_service.log.read_text()))
     assert told.startswith("4 calls of 2 people: more credits for 2, fewer for 0; 4.00 become 6.00")
     assert f"{user.id}: 3.00 becomes 4.50" in told and user.email not in told
     assert told.index(user.id) < told.index(other.id), "the largest difference first"

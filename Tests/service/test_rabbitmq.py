@@ -26,7 +26,7 @@ ENGINE = "sqlite"
 QUEUES = {
     "stripe_checkout_completed": 60_000, "stripe_subscription_updated": 60_000,
     "stripe_subscription_deleted": 60_000, "stripe_payment_failed": 60_000,
-    "career_usage_commits": 30_000, "career_emails": 30_000,
+    "career_usage_commits": 30_000, "career_emails": 30_000, "operator_work": 30_000,
 }
 COMMITS = "career_usage_commits"
 

@@ -33,7 +33,7 @@ struct TracedHandlers: Sendable {
         case .checkoutCompleted, .subscriptionUpdated, .subscriptionDeleted, .paymentFailed:
             let waited = clock.now().micros - message.enqueuedAt.micros
             lags.webhookApplied(secondsSinceReceived: Double(waited) / 1e6)
-        case .usageCommits, .emails: break
+        case .usageCommits, .emails, .operatorWork: break
         }
     }
 
