@@ -123,6 +123,7 @@ OWNERS = {
     "operator_notices": "Billing",
     "revoked_invoices": "Billing",
     "stripe_tickets": "LedgerStore",
+    "credit_refusals": "LedgerStore",
     "api_subscriptions": "LedgerStore",
     "api_subscription_changes": "LedgerStore",
     "api_subscription_contexts": "LedgerStore",

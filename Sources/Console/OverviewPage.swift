@@ -17,11 +17,12 @@ struct OverviewPage: ConsolePage {
     func view(_ input: Void, _ desk: Desk) async throws -> PageView {
         let catalog = try await console.career.currentCatalog()
         let now = console.now
-        let (counts, latest, movement) = try await console.database.read { connection in
+        let since = now.adding(seconds: -RevenueMovement.seconds)
+        let (counts, latest, movement, refusals) = try await console.database.read { connection in
             (
                 try Standings.counts(in: connection), try Standings.latest(in: connection),
-                try PlanMovement.read(
-                    since: now.adding(seconds: -RevenueMovement.seconds), in: connection)
+                try PlanMovement.read(since: since, in: connection),
+                try RefusalsSummary.read(since: since, in: connection)
             )
         }
         var usage = ConsoleSection("overview.usage")
@@ -54,9 +55,34 @@ struct OverviewPage: ConsolePage {
             [
                 money(counts, catalog),
                 RevenueMovement(movement, catalog).section(words, now: now),
-                plans(counts, catalog), usage, queues,
+                plans(counts, catalog), usage, self.refusals(refusals, catalog), queues,
                 await you(desk),
             ])
+    }
+
+    /// Who was refused for want of credits, and went to a higher plan within a week.
+    private func refusals(_ summary: RefusalsSummary, _ catalog: Catalog) -> ConsoleSection {
+        var upgraded: [String: Int64] = [:]
+        for move in summary.moves {
+            guard let from = catalog.plan(move.from), let to = catalog.plan(move.to),
+                from.rank < to.rank
+            else { continue }
+            upgraded[move.featureKey, default: 0] += move.count
+        }
+        let features = Set(summary.refused.keys).union(upgraded.keys)
+            .sorted { (summary.refused[$1] ?? 0, $0) < (summary.refused[$0] ?? 0, $1) }
+        var section = ConsoleSection("overview.refusals")
+        section.text = words.html("console.overview.refusals.text")
+        section.table = ConsoleTable(
+            [
+                .init("feature"), .init("refused", isNumber: true),
+                .init("upgraded", isNumber: true),
+            ],
+            features.map {
+                [.text($0), .number(summary.refused[$0] ?? 0), .number(upgraded[$0] ?? 0)]
+            }
+        ).values(words, now: console.now)
+        return section
     }
 
     private func money(_ counts: [Standings.Count], _ catalog: Catalog) -> ConsoleSection {

@@ -37,6 +37,12 @@ extension PortableTable {
                 .time("expires_at"), .text("customer_key"),
             ]),
         PortableTable(
+            "credit_refusals", key: "subscription_id", "plan_id",
+            columns: [
+                .uuid("subscription_id"), .uuid("plan_id"), .text("feature_key"),
+                .time("refused_at"),
+            ]),
+        PortableTable(
             "upgrade_previews", key: "user_id",
             columns: [
                 .uuid("user_id"), .text("stripe_subscription_id"), .uuid("plan_id"),

@@ -48,6 +48,7 @@ public let migrations: [Migration] = [
     Migration("ledger of the API", apiLedger),
     Migration("yearly plans", yearlyPlans),
     Migration("billing emails", billingEmails),
+    Migration("refusals", creditRefusals),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

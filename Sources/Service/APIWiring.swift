@@ -95,6 +95,7 @@ extension CareerServices {
         try await sweeper.sweep()
         try await sweepWorkspaces()
         try await writeKeyUses()
+        try await refusals.write(to: core.database)
     }
 
     func sweepWorkspaces() async throws {

@@ -167,6 +167,9 @@ extension CareerApplication {
                 "writing when keys were used", pause: ExpirySweeper.pause, logger: core.logger
             ) { [services] in try await services.writeKeyUses() },
             PeriodicService(
+                "writing who was refused", pause: ExpirySweeper.pause, logger: core.logger
+            ) { [services] in try await services.refusals.write(to: services.core.database) },
+            PeriodicService(
                 "automatic top-ups", pause: TopUpService.pause, logger: core.logger
             ) { [services] in try await services.topUps.sweep() },
             PeriodicService(

@@ -38,6 +38,8 @@ public struct CareerServices: Sendable {
     let secrets: TokenHashSecrets
     /// When API keys were last used, until that is written.
     let keyUses = KeyUses()
+    /// Who was refused for want of credits, until that is written.
+    let refusals = CreditRefusals()
     let receiver: ReceiveStripeEvent
     let localStripe: LocalStripe
     let former: FormerAccounts
@@ -108,7 +110,7 @@ public struct CareerServices: Sendable {
             database: database, ledger: core.ledger, catalog: core.catalog, clock: clock)
         quota = CareerQuotaService(
             database: database, ledger: core.ledger, catalog: core.catalog, broker: broker,
-            mails: CreditMails(outbox: outbox), clock: clock)
+            mails: CreditMails(outbox: outbox), clock: clock, refusals: refusals)
         sweeper = ExpirySweeper(database: database, ledger: core.ledger, clock: clock, lags: lags)
         identitySweeper = IdentitySweeper(
             database: database, clock: clock, keepsMails: settings.isDevelopment)

@@ -258,12 +258,25 @@ def test_a_plan_whose_payment_goes_back_whole_ends_and_revenue_tells_each_move(o
         facts = [fact.text for fact in section.all("dd")]
         return facts, {row[0]: row[1:] for row in rows}
 
+    def refused():
+        [section] = [part for part in who.get("/console").all("section")
+                     if part["aria-labelledby"] == "overview.refusals"]
+        return [[cell.text for cell in row.all("td")] for row in section.all("tr")[1:]]
+
     nothing = ["0", "–"]
+    assert refused() == [] and user.adjust("-25").returncode == 0
+    other = own_service.new_user()
+    assert other.adjust("-25").returncode == 0
+    for _ in range(2):
+        assert user.validate().status == other.validate().status == 429
+    own_service.advance(0)
+    assert refused() == [["career.job_match", "2", "0"]]
     assert moved() == (["0 / 0", "–"], {
         "Pay now": nothing, "To a dearer plan": nothing, "To a cheaper plan": nothing,
         "Pay no longer": nothing})
     buy(own_service, user)
     assert moved()[0] == ["0 / 0", "–"], "a trial brings nothing yet"
+    assert refused() == [["career.job_match", "2", "1"]], "one went to a higher plan"
     own_service.advance(8 * DAY)
     plus = "$20.00"
     assert moved() == (["1 / 1", "+" + plus], {
@@ -282,6 +295,7 @@ def test_a_plan_whose_payment_goes_back_whole_ends_and_revenue_tells_each_move(o
     facts, rows = moved()
     assert rows["Pay no longer"][0] == "1" and facts[1] == "–", (facts, rows)
     assert_past_due_is_no_move(own_service, moved)
+    assert refused() == [["career.job_match", "2", "1"]]
     # What lies further back than thirty days is told no more.
     own_service.advance(31 * DAY)
-    assert moved()[0] == ["0 / 0", "–"]
+    assert moved()[0] == ["0 / 0", "–"] and refused() == []

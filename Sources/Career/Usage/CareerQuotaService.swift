@@ -21,12 +21,15 @@ public struct CareerQuotaService: Sendable {
     private let broker: any MessageBroker
     private let mails: CreditMails
     private let clock: DecisionClock
+    private let refusals: CreditRefusals
     private var queue = GroupCommitQueue.single
 
     package init(
         database: any Database, ledger: CareerLedger, catalog: CatalogStore,
-        broker: any MessageBroker, mails: CreditMails, clock: DecisionClock
+        broker: any MessageBroker, mails: CreditMails, clock: DecisionClock,
+        refusals: CreditRefusals
     ) {
+        self.refusals = refusals
         self.broker = broker
         self.mails = mails
         self.clock = clock
@@ -50,12 +53,16 @@ public struct CareerQuotaService: Sendable {
         _ key: IdempotencyKey, featureKey: String, call: UsageLog.Call, holdSeconds: Int64? = nil,
         parent: UUID? = nil
     ) async throws -> ValidateUsage.Outcome {
-        try await ledger.perform(
+        let outcome = try await ledger.perform(
             ValidateUsage(
                 key: key, featureKey: featureKey, call: call, holdSeconds: holdSeconds,
                 parent: parent,
                 randomness: .random(in: .min ... .max)),
             in: queue)
+        if case .denied(.quotaExceeded, _) = outcome {
+            refusals.note(key.userID, featureKey, at: clock.now())
+        }
+        return outcome
     }
 
     /// - Parameters:
