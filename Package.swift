@@ -428,6 +428,14 @@ let package = Package(
                 "Ledger", "PageFrame", "Pages", "TestFixtures", "Values",
             ],
             swiftSettings: settings),
+        // The pages of workspaces.
+        .sourceTarget(
+            name: "WorkspacePages",
+            dependencies: [
+                "APIKeys", "Database", "HTTPEndpoint", "Invitations", "JSON", "Ledger",
+                "LedgerStore", "PageFrame", "Pages", "UsageReports", "Values", "WorkspaceAccounts",
+                "WorkspaceKeys", "Workspaces",
+            ]),
         // Who runs the service: their list, their sign-in, their journal.
         .sourceTarget(
             name: "Operators",
@@ -556,7 +564,8 @@ let package = Package(
                 "UserExport",
                 "Users",
                 "Values",
-                "Webhooks", "WorkspaceAccounts", "WorkspaceCommands", "WorkspaceKeys", "Workspaces",
+                "Webhooks", "WorkspaceAccounts", "WorkspaceCommands", "WorkspaceKeys",
+                "WorkspacePages", "Workspaces",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -51,6 +51,8 @@ ALLOWED = {
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions TopUps Identity"
              " Metering UsageReports Career PageFrame History",
+    "WorkspacePages": "Values JSON Ledger Database HTTPEndpoint LedgerStore APIKeys UsageReports"
+                      " Workspaces WorkspaceKeys WorkspaceAccounts Invitations PageFrame Pages",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " TopUps UsageReports Identity Career History APIKeys BillingEmails Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore CatalogSync Users Mail Billing"
@@ -62,7 +64,7 @@ ALLOWED = {
                " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
                " Operators PageFrame Pages UserExport Console Schema Moving Workspaces WorkspaceKeys"
                " WorkspaceAccounts WorkspaceCommands WorkspaceSeats UsageReports Invitations APIKeys"
-               " BillingEmails",
+               " BillingEmails WorkspacePages",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",

@@ -66,6 +66,13 @@ package struct AboutPage: Sendable {
         self.isEmbeddable = isEmbeddable
         self.side = side
     }
+
+    /// The same page by another template.
+    package func showing(_ template: String?) -> AboutPage {
+        AboutPage(
+            template ?? self.template, access: access, isIndexed: isIndexed,
+            isEmbeddable: isEmbeddable, side: side)
+    }
 }
 
 /// One request for a page, as far as the page may look at it.
@@ -78,6 +85,8 @@ package struct Visit: Sendable {
     package var sessionSecret: String?
     /// In which dates are shown.
     package var zone = ReaderZone.utc
+    /// Lines of the navigation that are not shown, by their names.
+    package var hiddenSides: Set<String> = []
 
     package struct Attempt: Sendable {
         /// What was typed, by the fields' names; never a password or a code.
@@ -112,8 +121,13 @@ package struct PageView: Sendable {
 
     package let content: Content
     package var status = 200
+    /// What shows the values in the place of the page's own template.
+    package private(set) var template: String?
 
-    package init(_ values: JSONObject) { content = .values(values) }
+    package init(_ values: JSONObject, template: String? = nil) {
+        content = .values(values)
+        self.template = template
+    }
     package init(_ content: Content) { self.content = content }
 }
 
@@ -133,11 +147,18 @@ package struct Submitted: Sendable {
     /// The key of the words that the next page shows once.
     package let notice: String?
     package let session: Session
+    /// What is shown once, such as a key, in the answer itself and not after a redirect. It is kept
+    /// nowhere: the same form sent again leads to the address, whose notice says so.
+    package let shown: PageView?
 
-    package init(_ location: String, notice: String? = nil, session: Session = .unchanged) {
+    package init(
+        _ location: String, notice: String? = nil, session: Session = .unchanged,
+        showing shown: PageView? = nil
+    ) {
         self.location = location
         self.notice = notice
         self.session = session
+        self.shown = shown
     }
 }
 

@@ -122,6 +122,10 @@ package struct AcceptRequest: JSONInput {
     package static let schemaName = "InvitationAcceptance"
     package static let about = "The token out of the mail."
 
+    package init(token: String) {
+        self.token = token
+    }
+
     package init(_ reader: inout ObjectReader) {
         token = reader.required("token", .invitationToken, "Out of the mail.")
     }
@@ -137,8 +141,8 @@ extension InputKind where Value == String {
 
 /// What who holds the token may know.
 package struct InvitationPreviewResponse: JSONObjectOutput {
-    let invitation: InvitationRow
-    let workspace: String
+    package let invitation: InvitationRow
+    package let workspace: String
 
     package static let schemaName = "InvitationPreview"
     package static let about = "What an invitation is for."

@@ -122,8 +122,8 @@ package struct InvitationRequest: JSONInput {
 
 /// An invitation as admins see it.
 package struct InvitationResponse: JSONObjectOutput {
-    let invitation: InvitationRow
-    let status: InvitationStatus
+    package let invitation: InvitationRow
+    package let status: InvitationStatus
 
     package static let schemaName = "WorkspaceInvitation"
     package static let about = "An invitation; its token is in the mail alone."

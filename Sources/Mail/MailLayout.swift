@@ -20,6 +20,7 @@ struct MailLayout: Sendable {
             "greeting": greeting,
             "code": "{{code}}\n",
             "token": "{{code}}\n",
+            "invitationLink": "{{site}}/invitations/{{code}}\n",
             "invoiceLink": "{{#invoiceURL}}Open the invoice: {{invoiceURL}}{{/invoiceURL}}\n",
         ])
 
@@ -55,6 +56,11 @@ struct MailLayout: Sendable {
             """,
             "token": """
             <code style="overflow-wrap:anywhere">{{code}}</code>
+
+            """,
+            "invitationLink": """
+            <a href="{{site}}/invitations/{{code}}" style="overflow-wrap:anywhere"
+            >{{site}}/invitations/{{code}}</a>
 
             """,
             "invoiceLink": """

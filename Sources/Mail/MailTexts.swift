@@ -5,8 +5,8 @@
 // - `{{plan}}` puts a value in, escaped where it stands in HTML. A mail has those that are listed
 //   with it; they come from MailContent.swift.
 // - `{{#trialEnd}} … {{/trialEnd}}` is there only where the value is, `{{^trialEnd}} …` where not.
-// - `{{>greeting}}`, `{{>code}}`, `{{>token}}` and `{{>invoiceLink}}` are the partials of
-//   MailLayout.swift; each stands on a line of its own.
+// - `{{>greeting}}`, `{{>code}}`, `{{>token}}`, `{{>invitationLink}}` and `{{>invoiceLink}}` are
+//   the partials of MailLayout.swift; each stands on a line of its own.
 //
 // What is misspelled, or cannot be read, stops the start of the service and never a mail.
 

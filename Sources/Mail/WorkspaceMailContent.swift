@@ -3,14 +3,18 @@ import Values
 // MARK: Workspaces
 
 extension MailContent {
-    /// - Parameter token: of the invitation.
+    /// - Parameters:
+    ///   - token: of the invitation.
+    ///   - site: where the pages are, without a slash at the end.
     package static func workspaceInvitation(
-        _ token: String, to workspace: String, role: String, days: Int64
+        _ token: String, to workspace: String, role: String, days: Int64, site: String
     ) -> MailContent {
         MailContent(
             .workspaceInvitation,
-            ["workspace": workspace, "days": "\(days)", "isAdmin": role == "admin" ? "yes" : nil],
-            code: token)
+            [
+                "workspace": workspace, "days": "\(days)", "site": site,
+                "isAdmin": role == "admin" ? "yes" : nil,
+            ], code: token)
     }
 
     /// - Parameter who: the address of the new member.

@@ -3,11 +3,15 @@ extension MailText {
     static let ofWorkspaces: [MailContent.Kind: MailText] = [
         .workspaceInvitation: MailText(
             subject: "You are invited to {{workspace}}",
-            values: ["code", "workspace", "days", "isAdmin"],
+            values: ["code", "site", "workspace", "days", "isAdmin"],
             body: """
                 You are invited to the workspace {{workspace}} of CueBX API, as
-                {{#isAdmin}}an admin{{/isAdmin}}{{^isAdmin}}a member{{/isAdmin}}. Sign in with this
-                address, or sign up with it, and accept the invitation with this token:
+                {{#isAdmin}}an admin{{/isAdmin}}{{^isAdmin}}a member{{/isAdmin}}. Open this page,
+                and sign in with this address or sign up with it:
+
+                {{>invitationLink}}
+
+                A program accepts the invitation with this token:
 
                 {{>token}}
 

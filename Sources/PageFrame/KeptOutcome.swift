@@ -30,4 +30,25 @@ extension SitePageFrame {
         guard case .begun = submitted.session else { return false }
         return try await realm.caller(forms.sessionSecret(act)) == nil
     }
+
+    /// Carries the form out, unless the same form was.
+    func perform(
+        _ act: [UInt8], _ submit: () async throws -> Submitted
+    ) async throws -> Submitted {
+        switch try await forms.begin(act) {
+        case .done(let outcome): return Submitted(outcome)
+        case .underWay: throw Problem.formUnderWay
+        case .begun: break
+        }
+        let submitted: Submitted
+        do {
+            submitted = try await submit()
+        } catch {
+            try await forms.giveUp(act)
+            throw error
+        }
+        // If this fails the act is done and stays begun: nobody does it again by the same form.
+        try await forms.finish(act, submitted.outcome)
+        return submitted
+    }
 }

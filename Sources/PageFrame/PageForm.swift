@@ -26,11 +26,17 @@ package struct FormField: Sendable {
     let name: String
     let kind: Kind
     var isNeeded = true
+    /// By which its words go: `field.`, `hint.` and `error.` and this.
+    let wording: String
 
-    package init(_ name: String, _ kind: Kind, isNeeded: Bool = true) {
+    /// - Parameter wording: by which its words go, if not by its name.
+    package init(
+        _ name: String, _ kind: Kind, isNeeded: Bool = true, wording: String? = nil
+    ) {
         self.name = name
         self.kind = kind
         self.isNeeded = isNeeded
+        self.wording = wording ?? name
     }
 
     /// The attributes of its input element.
@@ -114,14 +120,15 @@ package struct PageForm: Sendable {
         let id = field.name
         item["id"] = .string(id)
         item["name"] = .string(field.name)
-        item["label_html"] = .string(words.html("field.\(field.name)"))
+        item["label_html"] = .string(words.html("field.\(field.wording)"))
         item["error_html"] = .text(error)
         item["has_focus"] = .bool(hasFocus)
         item["is_needed"] = .bool(field.isNeeded)
         if !field.isSecret, value?.isEmpty == false { item["value"] = .text(value) }
         var isNew = false
         if case .newPassword = field.kind { isNew = true }
-        let hints = isNew ? ["hint.\(id).new", "hint.\(id)"] : ["hint.\(id)"]
+        let own = "hint.\(field.wording)"
+        let hints = isNew ? [own + ".new", own] : [own]
         let hint = hints.first { words.has($0) }
         item["hint_html"] = .text(hint.map { words.html($0) })
         let about = [(hint != nil, "hint"), (error != nil, "error")]
@@ -155,9 +162,11 @@ package struct PageForm: Sendable {
 
     /// One sentence for what is wrong with a field.
     private func sentence(_ error: FieldError, _ name: String) -> String {
-        let own = "error.\(name).\(error.type)"
+        let wording = fields.first { $0.name == name }?.wording ?? name
+        let own = "error.\(wording).\(error.type)"
         if words.has(own) { return words.html(own) }
-        let label = words.has("field.\(name)") ? words.html("field.\(name)") : name.escapedForHTML
+        let key = "field.\(wording)"
+        let label = words.has(key) ? words.html(key) : name.escapedForHTML
         if error.type == "missing" { return words.html("error.any.missing", ["field": label]) }
         return words.html("error.any", ["field": label, "message": error.msg])
     }
@@ -177,7 +186,8 @@ package struct PageForm: Sendable {
             "invalid_code": "otp_code", "wrong_password": "current_password",
             "code_needed": "operator_code",
             "unknown_code": "code", "code_not_yet_valid": "code", "code_expired": "code",
-            "code_used_up": "code",
+            "code_used_up": "code", "slug_taken": "slug", "already_member": "email",
+            "already_invited": "email",
         ]
         let field = isOfOneField[problem.code].flatMap { name in
             fields.contains { $0.name == name } ? "#" + name : nil

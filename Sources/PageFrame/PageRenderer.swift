@@ -69,6 +69,7 @@ package struct PageRenderer: Sendable {
         var isSignedIn = false
         var isRefused = false
         var zone = ReaderZone.utc.name
+        var hiddenSides: Set<String> = []
     }
 
     func answer(
@@ -91,7 +92,9 @@ package struct PageRenderer: Sendable {
         outer["is_embedded"] = .bool(about.isEmbeddable)
         outer["is_narrow"] = .bool(Self.narrow.contains(about.template))
         outer["notice_html"] = .text(setting.notice)
-        outer["side"] = about.access == .user ? side(about.side ?? about.template) : .null
+        outer["side"] =
+            about.access == .user
+            ? side(about.side ?? about.template, but: setting.hiddenSides) : .null
         // What is private has dates of somebody's own.
         outer["zone_html"] =
             about.access == .user && !realm.isConsole
@@ -108,12 +111,12 @@ package struct PageRenderer: Sendable {
     private static let narrow: Set = [
         "signup", "verify", "resend", "signin", "reset", "reset_confirm", "enter", "signout",
         "cancel",
-        "delete", "delete_result", "error", "console_signin",
+        "delete", "delete_result", "error", "console_signin", "invitation", "space_confirm",
     ]
 
-    private func side(_ template: String) -> JSONValue {
+    private func side(_ template: String, but hidden: Set<String>) -> JSONValue {
         let current = realm.homes[template] ?? template
-        let items = realm.sides.map { side -> JSONValue in
+        let items = realm.sides.filter { !hidden.contains($0.name) }.map { side -> JSONValue in
             [
                 "href": .string(side.path),
                 "label_html": .string(words.html("side.\(side.name)")),

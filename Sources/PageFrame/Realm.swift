@@ -33,15 +33,18 @@ package struct Realm: Sendable {
     let isConsole: Bool
     /// In which somebody reads dates; `nil` if everybody reads them in UTC.
     let zone: (@Sendable (UUID) async throws -> ReaderZone)?
+    /// Lines of the navigation that are not shown now; `nil` if all are, always.
+    let hiddenSides: (@Sendable () async throws -> Set<String>)?
 
     /// The users' accounts.
     static func account(
         _ site: Site, caller: @escaping @Sendable (String) async throws -> Caller?,
-        zone: @escaping @Sendable (UUID) async throws -> ReaderZone
+        zone: @escaping @Sendable (UUID) async throws -> ReaderZone,
+        hiddenSides: @escaping @Sendable () async throws -> Set<String>
     ) -> Realm {
         let names = [
-            "plan", "credits", "usage", "limits", "history", "receipts", "profile", "security",
-            "data",
+            "plan", "credits", "usage", "limits", "history", "receipts", "workspaces", "profile",
+            "security", "data",
         ]
         return Realm(
             cookie: .session, caller: caller, signIn: site.signsInElsewhere ? "/enter" : "/signin",
@@ -52,7 +55,7 @@ package struct Realm: Sendable {
                 "upgrade": "plan", "cancel": "plan", "call": "usage", "delete": "data",
                 "result": "history", "delete_result": "history", "top_up": "credits",
             ],
-            isConsole: false, zone: zone)
+            isConsole: false, zone: zone, hiddenSides: hiddenSides)
     }
 
     /// The operators' console.
@@ -62,6 +65,6 @@ package struct Realm: Sendable {
         Realm(
             cookie: .console, caller: caller, signIn: "/console/signin", leadsBack: true,
             signOut: "/console/signout", home: "/console", name: "console", sides: sides,
-            homes: [:], isConsole: true, zone: nil)
+            homes: [:], isConsole: true, zone: nil, hiddenSides: nil)
     }
 }

@@ -23,15 +23,18 @@ package struct SitePageFrame: PageFrame {
     private let translate: @Sendable (any Error) -> Problem?
     private let logger: Logger
 
+    /// - Parameter hiddenSides: lines of the account's navigation that are not shown now.
     /// - Throws: what is wrong with the words.
     package init(
         identity: IdentityServices, site: Site, isDevelopment: Bool, logger: Logger,
+        hiddenSides: @escaping @Sendable () async throws -> Set<String>,
         translate: @escaping @Sendable (any Error) -> Problem?
     ) throws {
         forms = identity.forms
         self.site = site
         realm = .account(
-            site, caller: identity.pageSessions.caller, zone: identity.readerZone(of:))
+            site, caller: identity.pageSessions.caller, zone: identity.readerZone(of:),
+            hiddenSides: hiddenSides)
         self.translate = translate
         self.logger = logger
         let words = try Words(language: "en", EmbeddedTemplates.english)
@@ -81,6 +84,9 @@ package struct SitePageFrame: PageFrame {
         visit.call.caller = try await caller(cookies)
         if let user = visit.call.caller?.userID, let zone = realm.zone {
             visit.zone = try await zone(user)
+        }
+        if visit.call.caller != nil, let hidden = realm.hiddenSides {
+            visit.hiddenSides = try await hidden()
         }
         return visit
     }
@@ -134,13 +140,13 @@ package struct SitePageFrame: PageFrame {
                 fresh.append(Cookies.field(.notice, "", seconds: 0, isSecure: isSecure))
             }
             var answer = try renderer.answer(
-                values, about,
+                values, about.showing(view.template),
                 PageRenderer.Setting(
                     status: status ?? view.status,
                     token: browser.map { forms.make(for: $0) },
                     notice: visit.attempt == nil ? notice : nil,
                     isSignedIn: visit.call.caller != nil, isRefused: visit.attempt != nil,
-                    zone: visit.zone.name))
+                    zone: visit.zone.name, hiddenSides: visit.hiddenSides))
             for field in fresh { answer.headers.append(field) }
             return answer
         }
@@ -187,7 +193,9 @@ package struct SitePageFrame: PageFrame {
         visit.sessionSecret = forms.sessionSecret(act)
         do {
             let (form, input) = (try form.get(), try input.get())
-            return try await perform(act) { try await page.submit(form, input, visit) }
+            let submitted = try await perform(act) { try await page.submit(form, input, visit) }
+            guard let shown = submitted.shown else { return done(submitted, act) }
+            return try answer(shown, P.about, visit, cookies)
         } catch let error as RefusedInNewSession {
             guard let problem = problem(for: error.cause, call) else { throw error.cause }
             let secret = forms.sessionSecret(act)
@@ -199,27 +207,6 @@ package struct SitePageFrame: PageFrame {
             guard let problem = problem(for: error, call) else { throw error }
             return try await again(page, input, request, visit, cookies, problem)
         }
-    }
-
-    /// Carries the form out, unless the same form was.
-    private func perform(
-        _ act: [UInt8], _ submit: () async throws -> Submitted
-    ) async throws -> Answer {
-        switch try await forms.begin(act) {
-        case .done(let outcome): return done(Submitted(outcome), act)
-        case .underWay: throw Problem.formUnderWay
-        case .begun: break
-        }
-        let submitted: Submitted
-        do {
-            submitted = try await submit()
-        } catch {
-            try await forms.giveUp(act)
-            throw error
-        }
-        // If this fails the act is done and stays begun: nobody does it again by the same form.
-        try await forms.finish(act, submitted.outcome)
-        return done(submitted, act)
     }
 
     private func done(_ submitted: Submitted, _ act: [UInt8]) -> Answer {

@@ -115,7 +115,7 @@ struct AccountPage: Page {
 }
 
 /// Calls as rows of a table.
-struct CallRows: Sendable {
+package struct CallRows: Sendable {
     let spoken: Spoken
     let now: Timestamp
 
@@ -139,7 +139,7 @@ struct CallRows: Sendable {
         ]
     }
 
-    static func tone(_ status: UsageLog.Status) -> String {
+    package static func tone(_ status: UsageLog.Status) -> String {
         switch status {
         case .pending: "wait"
         case .success: "good"
@@ -149,7 +149,7 @@ struct CallRows: Sendable {
     }
 
     /// What it cost, or holds.
-    static func credits(_ log: UsageLog, _ status: UsageLog.Status) -> String {
+    package static func credits(_ log: UsageLog, _ status: UsageLog.Status) -> String {
         switch status {
         case .success, .failed, .expired: (log.creditsCharged ?? .zero).spoken
         case .pending: log.creditsHeld.spoken

@@ -15,6 +15,12 @@ package enum WantedPage {
         }
         return text
     }
+
+    /// The address of a page on the way in, which leads on to what was wanted.
+    static func way(_ path: String, to next: String?) -> String {
+        guard let next, !next.isEmpty else { return path }
+        return path + "?next=" + QueryString.encode(next)
+    }
 }
 
 struct SignUpPage: FormPage {
@@ -23,29 +29,33 @@ struct SignUpPage: FormPage {
 
     static let about = AboutPage("signup", access: .visitor, isIndexed: true)
 
-    func read(_ input: inout InputReader) {}
+    func read(_ input: inout InputReader) -> String? { input.wantedPage }
 
-    func read(form: inout InputReader) -> SignUpRequest { form.body(SignUpRequest.self) }
+    func read(form: inout InputReader) -> SignInForm<SignUpRequest> {
+        form.body(SignInForm<SignUpRequest>.self)
+    }
 
-    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
+    func view(_ next: String?, _ visit: Visit) async throws -> PageView {
         let brand = parts.site.brand
         let form = PageForm(
             words,
             [
                 FormField("email", .email), FormField("password", .newPassword),
                 FormField("full_name", .text(autocomplete: "name"), isNeeded: false),
+                FormField("next", .hidden),
             ])
         return PageView(
-            form.values(visit).with([
-                "has_rules": .bool(brand.termsURL != nil || brand.privacyURL != nil)
+            form.values(visit, ["next": next ?? ""]).with([
+                "signin": .string(WantedPage.way("/signin", to: next)),
+                "has_rules": .bool(brand.termsURL != nil || brand.privacyURL != nil),
             ]))
     }
 
     func submit(
-        _ form: SignUpRequest, _ input: Void, _ visit: Visit
+        _ form: SignInForm<SignUpRequest>, _ next: String?, _ visit: Visit
     ) async throws -> Submitted {
-        _ = try await SignUp(identity: parts.identity).perform(form, visit.call)
-        return Submitted(asking: form.email, at: "/verify")
+        _ = try await SignUp(identity: parts.identity).perform(form.request, visit.call)
+        return Submitted(asking: form.request.email, at: "/verify", next: form.next)
     }
 }
 
@@ -56,33 +66,45 @@ struct VerifyPage: FormPage {
 
     static let about = AboutPage("verify", access: .visitor)
 
-    func read(_ input: inout InputReader) -> EmailAddress? {
-        input.query("email", .email, "The address that signed up.")
+    struct Input: Sendable {
+        let email: EmailAddress?
+        let next: String?
     }
 
-    func read(form: inout InputReader) -> VerifySignUpRequest {
-        form.body(VerifySignUpRequest.self)
+    func read(_ input: inout InputReader) -> Input {
+        Input(
+            email: input.query("email", .email, "The address that signed up."),
+            next: input.wantedPage)
     }
 
-    func view(_ email: EmailAddress?, _ visit: Visit) async throws -> PageView {
-        let known = visit.attempt?.typed["email"] ?? email?.text
+    func read(form: inout InputReader) -> SignInForm<VerifySignUpRequest> {
+        form.body(SignInForm<VerifySignUpRequest>.self)
+    }
+
+    func view(_ input: Input, _ visit: Visit) async throws -> PageView {
+        let known = visit.attempt?.typed["email"] ?? input.email?.text
         let form = PageForm(
             words,
-            [FormField("email", known == nil ? .email : .hidden), FormField("otp_code", .code)])
+            [
+                FormField("email", known == nil ? .email : .hidden),
+                FormField("otp_code", .code), FormField("next", .hidden),
+            ])
         let sent = known.map { words.html("verify.sent", ["email": $0]) }
         return PageView(
-            form.values(visit, ["email": known ?? ""]).with([
+            form.values(visit, ["email": known ?? "", "next": input.next ?? ""]).with([
                 "email": .string(known ?? ""),
                 "sent_html": .string(sent ?? words.html("verify.sent.unknown")),
             ]))
     }
 
     func submit(
-        _ form: VerifySignUpRequest, _ input: EmailAddress?, _ visit: Visit
+        _ form: SignInForm<VerifySignUpRequest>, _ input: Input, _ visit: Visit
     ) async throws -> Submitted {
         guard let secret = visit.sessionSecret else { throw Problem.internalError }
-        try await VerifySignUp(identity: parts.identity).onPage(form, visit.call, secret: secret)
-        return Submitted("/account", notice: "verified", session: .begun(seconds: nil))
+        try await VerifySignUp(identity: parts.identity).onPage(
+            form.request, visit.call, secret: secret)
+        return Submitted(
+            WantedPage.location(form.next), notice: "verified", session: .begun(seconds: nil))
     }
 }
 
@@ -129,7 +151,10 @@ struct SignInPage: FormPage {
                 FormField("email", .email), FormField("password", .password),
                 FormField("remember_me", .tick, isNeeded: false), FormField("next", .hidden),
             ])
-        return PageView(form.values(visit, ["next": next ?? ""]))
+        return PageView(
+            form.values(visit, ["next": next ?? ""]).with([
+                "signup": .string(WantedPage.way("/signup", to: next))
+            ]))
     }
 
     func submit(
@@ -232,7 +257,10 @@ struct SignOutPage: FormPage {
 
 extension Submitted {
     /// Leads to the page on which the code is typed that was mailed to the address.
-    fileprivate init(asking email: EmailAddress, at place: String, notice: String? = nil) {
-        self.init(place + "?email=" + QueryString.encode(email.text), notice: notice)
+    fileprivate init(
+        asking email: EmailAddress, at place: String, next: String? = nil, notice: String? = nil
+    ) {
+        let wanted = next.flatMap { $0.isEmpty ? nil : "&next=" + QueryString.encode($0) } ?? ""
+        self.init(place + "?email=" + QueryString.encode(email.text) + wanted, notice: notice)
     }
 }

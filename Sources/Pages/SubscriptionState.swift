@@ -20,7 +20,7 @@ package struct SubscriptionState: Sendable {
 
     package let kind: Kind
     /// The sentence's date.
-    let at: Timestamp
+    package let at: Timestamp
 
     /// - Parameter grace: seconds that an unpaid period's remainder stays usable.
     package init(_ account: Account, now: Timestamp, grace: Int64) {
@@ -48,7 +48,7 @@ package struct SubscriptionState: Sendable {
         }
     }
 
-    var tone: Tone {
+    package var tone: Tone {
         switch kind {
         case .free, .active, .trial: .good
         case .lowering, .trialLowering: .wait

@@ -6,22 +6,30 @@ import PageFrame
 import Values
 
 /// Charts as inline SVG, each with its numbers as a table.
-struct UsageCharts: Sendable {
+package struct UsageCharts: Sendable {
     let words: Words
+
+    package init(words: Words) {
+        self.words = words
+    }
 
     private static let width: Int64 = 720
     private static let height: Int64 = 160
     private static let secondsPerDay: Int64 = 86_400
 
     /// A bar for each feature, the dearest first.
-    func bars(_ sums: [UsageSum]) -> JSONValue {
+    ///
+    /// - Parameter spoken: what people read of a sum's key.
+    package func bars(
+        _ sums: [UsageSum], spoken: (String) -> String = FeatureName.spoken
+    ) -> JSONValue {
         let sums = sums.sorted { ($1.creditsCharged, $0.key) < ($0.creditsCharged, $1.key) }
         let most = max(1, sums.first?.creditsCharged.micros ?? 1)
         return [
             "bars": .array(
                 sums.map { sum in
                     [
-                        "key": .string(FeatureName.spoken(sum.key)),
+                        "key": .string(spoken(sum.key)),
                         "credits": .string(sum.creditsCharged.spoken),
                         "calls_html": .string(
                             words.html(
@@ -34,7 +42,7 @@ struct UsageCharts: Sendable {
     }
 
     /// A column for each day up to today, days without a call among them.
-    func columns(_ sums: [UsageSum], days: Int64, now: Timestamp) -> JSONValue {
+    package func columns(_ sums: [UsageSum], days: Int64, now: Timestamp) -> JSONValue {
         let points = points(sums, days: days, now: now)
         let most = points.map(\.credits).max() ?? .zero
         let pitch = Self.width / days
@@ -111,7 +119,7 @@ struct UsageCharts: Sendable {
     }
 
     /// What was used, what is held and what is left of the period's credits.
-    func meter(_ context: CareerSubscriptionContext) -> JSONValue {
+    package func meter(_ context: CareerSubscriptionContext) -> JSONValue {
         let whole = max(1, context.allocated.micros)
         let used = Self.share(context.used.micros, of: whole, 1000)
         let held = min(1000 - used, Self.share(context.reserved.micros, of: whole, 1000))

@@ -19,6 +19,7 @@ import Stripe
 import TopUps
 import Values
 import WorkspaceAccounts
+import WorkspacePages
 
 /// The one wiring of the service, for production and for tests.
 public struct CareerApplication: Sendable {
@@ -41,6 +42,7 @@ public struct CareerApplication: Sendable {
         let console = ConsoleSite(services, frame)
         endpoints =
             routes(services) + pageRoutes(frame, try pageParts(services))
+            + workspacePageRoutes(frame, try workspacePageParts(services, frame))
             + (console?.endpoints ?? [])
             + (core.settings.isDevelopment ? developmentRoutes(services) : [])
         responder = Self.responder(for: endpoints, core, services, frame, console)

@@ -4,6 +4,8 @@ import Identity
 import PageFrame
 import Pages
 import UserExport
+import WorkspaceAccounts
+import WorkspacePages
 
 /// The frame of all pages.
 /// - Parameter translate: what an error of the layers below means to a visitor.
@@ -14,7 +16,9 @@ func pageFrame(
     try SitePageFrame(
         identity: services.identity, site: try services.core.settings.site(),
         isDevelopment: services.core.settings.isDevelopment, logger: services.core.logger,
-        translate: translate)
+        hiddenSides: { [accounts = services.workspaceAccounts] in
+            try await accounts.isOffered() ? [] : ["workspaces"]
+        }, translate: translate)
 }
 
 /// What the pages are made of.
@@ -29,6 +33,15 @@ func pageParts(_ services: CareerServices) throws -> PageParts {
             }
             return source
         }, development: settings.isDevelopment ? developmentParts(services) : nil)
+}
+
+/// What the pages of workspaces are made of.
+func workspacePageParts(
+    _ services: CareerServices, _ frame: SitePageFrame
+) throws -> WorkspacePageParts {
+    WorkspacePageParts(
+        workspaces: services.workspaces, accounts: services.workspaceAccounts,
+        site: try services.core.settings.site(), words: frame.renderer.words)
 }
 
 private func developmentParts(_ services: CareerServices) -> DevelopmentParts {

@@ -12,7 +12,7 @@ extension CareerServices {
             database: core.database, clock: core.clock, secrets: secrets,
             throttle: AuthThrottle(
                 secrets: secrets, exemptsLoopback: core.settings.isDevelopment),
-            outbox: outbox,
+            mails: WorkspaceMails(outbox: outbox, site: core.settings.publicURL),
             subscribe: { [core, former] in try await core.subscribeFree($0, former) },
             balance: { [core] in try core.credits(of: $0, in: $1) })
     }
@@ -36,7 +36,7 @@ extension OtherTraces {
     static func of(
         _ core: CareerCore, _ formers: FormerAccounts, _ outbox: MailOutbox
     ) -> OtherTraces {
-        let mails = WorkspaceMails(outbox: outbox)
+        let mails = WorkspaceMails(outbox: outbox, site: core.settings.publicURL)
         return OtherTraces(
             refusal: { try UsersWorkspaces.refusalToErase($0, in: $1) },
             erase: { user, connection, now in

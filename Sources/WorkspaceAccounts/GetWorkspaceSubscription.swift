@@ -40,7 +40,7 @@ package struct GetWorkspaceSubscription: Action {
 package struct APISubscriptionResponse: JSONObjectOutput {
     /// What it has as a user's subscription has it.
     let told: CareerSubscriptionResponse
-    let plan: Plan
+    package let plan: Plan
     let seats: WorkspaceSubscription
 
     package static let about = "A workspace's one subscription."

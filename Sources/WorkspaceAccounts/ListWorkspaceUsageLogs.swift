@@ -22,6 +22,12 @@ package struct ListWorkspaceUsageLogs: Action {
         let list: WorkspaceListQuery
         let status: UsageLog.Status?
         let featureKey: String?
+
+        package init(list: WorkspaceListQuery, status: UsageLog.Status?, featureKey: String?) {
+            self.list = list
+            self.status = status
+            self.featureKey = featureKey
+        }
     }
 
     package func read(_ input: inout InputReader) -> Query {
@@ -47,8 +53,8 @@ package struct ListWorkspaceUsageLogs: Action {
 }
 
 package struct APIUsageLogResponse: JSONObjectOutput {
-    let log: UsageLog
-    let told: UsageLogResponse
+    package let log: UsageLog
+    package let told: UsageLogResponse
 
     init(log: UsageLog, at now: Timestamp) {
         self.log = log

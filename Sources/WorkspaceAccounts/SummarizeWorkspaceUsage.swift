@@ -28,6 +28,12 @@ package struct SummarizeWorkspaceUsage: Action {
         let workspace: UUID
         let span: UsageSpan
         let by: Grouping
+
+        package init(workspace: UUID, span: UsageSpan, by: Grouping) {
+            self.workspace = workspace
+            self.span = span
+            self.by = by
+        }
     }
 
     package static let about = About(

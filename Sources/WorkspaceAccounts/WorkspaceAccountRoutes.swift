@@ -6,7 +6,7 @@ import Workspaces
 
 /// What the answers on a workspace's account are made of.
 package struct WorkspaceAccountParts: Sendable {
-    let workspaces: WorkspaceParts
+    package let workspaces: WorkspaceParts
     let ledger: CareerLedger
     let catalog: CatalogStore
 
@@ -36,7 +36,7 @@ package func workspaceAccountRoutes(_ parts: WorkspaceAccountParts) -> [Endpoint
 extension WorkspaceAccountParts {
     /// The account that a workspace holds, as a decision now would find it; `nil` without a
     /// subscription, and where the API product is not offered.
-    func standing(of workspace: UUID) async throws -> AccountStanding? {
+    package func standing(of workspace: UUID) async throws -> AccountStanding? {
         guard try await catalog.ifOffered(in: workspaces.database) != nil else { return nil }
         return try await ledger.standing(of: workspace, by: workspaces.clock)
     }

@@ -7,8 +7,8 @@ import Workspaces
 
 /// A key as members see it.
 package struct APIKeyResponse: JSONObjectOutput {
-    let key: APIKeyRow
-    let state: APIKeyState
+    package let key: APIKeyRow
+    package let state: APIKeyState
 
     init(_ key: APIKeyRow, at now: Timestamp) {
         self.key = key
@@ -40,8 +40,8 @@ package struct APIKeyResponse: JSONObjectOutput {
 
 /// A key that was just made: the only answer that tells it.
 package struct NewAPIKeyResponse: JSONObjectOutput {
-    let key: APIKeyResponse
-    let secret: String
+    package let key: APIKeyResponse
+    package let secret: String
 
     package static let schemaName = "NewAPIKey"
     package static let about = "A key that was just made. Nobody is told its secret once more."

@@ -28,6 +28,12 @@ package struct UpdateAPIKey: Action {
         let workspace: UUID
         let key: UUID
         let request: APIKeyChangeRequest
+
+        package init(workspace: UUID, key: UUID, request: APIKeyChangeRequest) {
+            self.workspace = workspace
+            self.key = key
+            self.request = request
+        }
     }
 
     package func perform(
@@ -122,6 +128,12 @@ package struct RotateAPIKey: Action {
         let workspace: UUID
         let key: UUID
         let request: RotationRequest
+
+        package init(workspace: UUID, key: UUID, request: RotationRequest) {
+            self.workspace = workspace
+            self.key = key
+            self.request = request
+        }
     }
 
     package func perform(

@@ -30,21 +30,21 @@ package struct AuditLine: Sendable {
     /// An operator with a command.
     package static let byOperator = "operator"
     /// A change of the workspace's subscription.
-    static let bySubscription = "subscription"
+    package static let bySubscription = "subscription"
     /// Who has deleted their account since.
-    static let erased = "erased"
+    package static let erased = "erased"
 
-    let id: UUID
-    let workspaceID: UUID
-    let at: Timestamp
+    package let id: UUID
+    package let workspaceID: UUID
+    package let at: Timestamp
     /// A user's id, ``byOperator``, ``bySubscription`` or ``erased``.
-    let actor: String
-    let act: WorkspaceAct
-    let target: String?
+    package let actor: String
+    package let act: WorkspaceAct
+    package let target: String?
     /// Compact JSON.
-    let before: String?
-    let after: String?
-    let requestID: String?
+    package let before: String?
+    package let after: String?
+    package let requestID: String?
 
     package init(
         workspaceID: UUID, at now: Timestamp, actor: String, act: WorkspaceAct, target: String?,

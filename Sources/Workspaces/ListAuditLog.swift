@@ -29,7 +29,7 @@ package struct ListWorkspaceAudit: Action {
 
 /// One line of the audit log.
 package struct AuditLineResponse: JSONObjectOutput {
-    let line: AuditLine
+    package let line: AuditLine
 
     package static let schemaName = "WorkspaceAuditLine"
     package static let about = "What was done, and by whom."

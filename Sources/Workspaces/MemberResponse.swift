@@ -6,13 +6,13 @@ import Values
 
 /// A member as the others see them.
 package struct MemberResponse: JSONObjectOutput {
-    let member: MemberRow
-    let role: WorkspaceRole
-    let email: String?
-    let fullName: String?
+    package let member: MemberRow
+    package let role: WorkspaceRole
+    package let email: String?
+    package let fullName: String?
 
     /// Those whose users were erased meanwhile are left out.
-    static func read(
+    package static func read(
         _ members: [MemberRow], of workspace: WorkspaceRow, in connection: any DatabaseConnection
     ) throws -> [MemberResponse] {
         try members.compactMap { member in

@@ -144,6 +144,10 @@ package struct TransferRequest: JSONInput {
     package static let schemaName = "WorkspaceTransfer"
     package static let about = "Who is to be the owner."
 
+    package init(user: UUID) {
+        self.user = user
+    }
+
     package init(_ reader: inout ObjectReader) {
         user = reader.required("user_id", .uuid, "An enabled member.")
     }

@@ -32,6 +32,12 @@ package struct UpdateWorkspaceMember: Action {
         let workspace: UUID
         let user: UUID
         let request: MemberChangeRequest
+
+        package init(workspace: UUID, user: UUID, request: MemberChangeRequest) {
+            self.workspace = workspace
+            self.user = user
+            self.request = request
+        }
     }
 
     package func perform(

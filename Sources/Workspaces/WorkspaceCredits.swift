@@ -3,10 +3,10 @@ import Values
 
 /// What a workspace has to spend, as its ledger tells it.
 package struct WorkspaceCredits: JSONObjectOutput {
-    let allocated: Credits
-    let used: Credits
-    let reserved: Credits
-    let remaining: Credits
+    package let allocated: Credits
+    package let used: Credits
+    package let reserved: Credits
+    package let remaining: Credits
 
     package init(allocated: Credits, used: Credits, reserved: Credits, remaining: Credits) {
         self.allocated = allocated

@@ -13,9 +13,12 @@ package struct WorkspaceMails: Sendable {
     static let maximumAdministrators: Int64 = 50
 
     let outbox: MailOutbox
+    /// Where the pages are that mails lead to, without a slash at the end.
+    let site: String
 
-    package init(outbox: MailOutbox) {
+    package init(outbox: MailOutbox, site: String) {
         self.outbox = outbox
+        self.site = site
     }
 
     /// To the invited address; the token is sealed until the mail is sent.
@@ -26,7 +29,7 @@ package struct WorkspaceMails: Sendable {
         try outbox.enqueue(
             .workspaceInvitation(
                 token, to: decision.workspace.displayName, role: invitation.role.rawValue,
-                days: InvitationRow.lifetimeSeconds / 86_400),
+                days: InvitationRow.lifetimeSeconds / 86_400, site: site),
             to: email, requestID: decision.call.id, in: decision.connection, now: decision.now)
     }
 

@@ -37,6 +37,11 @@ package struct ListQuery: Sendable {
     /// Elements of a page.
     package let limit: Int64
 
+    package init(cursor: UUID?, limit: Int64) {
+        self.cursor = cursor
+        self.limit = limit
+    }
+
     package init(_ input: inout InputReader) {
         cursor = input.query("cursor", .cursor, "`next_cursor` of the page before.")
         limit =
@@ -51,6 +56,11 @@ package struct ListQuery: Sendable {
 package struct WorkspaceListQuery: Sendable {
     package let workspace: UUID
     package let page: ListQuery
+
+    package init(workspace: UUID, page: ListQuery) {
+        self.workspace = workspace
+        self.page = page
+    }
 
     package init(_ input: inout InputReader) {
         workspace = input.workspace()

@@ -20,7 +20,7 @@ package struct WorkspaceParts: Sendable {
 
     package init(
         database: any Database, clock: DecisionClock, secrets: TokenHashSecrets,
-        throttle: AuthThrottle, outbox: MailOutbox,
+        throttle: AuthThrottle, mails: WorkspaceMails,
         subscribe: @escaping @Sendable (UUID) async throws -> Void,
         balance:
             @escaping @Sendable ([UUID], any DatabaseConnection) throws -> [WorkspaceCredits?]
@@ -29,7 +29,7 @@ package struct WorkspaceParts: Sendable {
         self.clock = clock
         self.secrets = secrets
         self.throttle = throttle
-        mails = WorkspaceMails(outbox: outbox)
+        self.mails = mails
         self.subscribe = subscribe
         self.balance = balance
     }

@@ -39,7 +39,7 @@ extension Problem {
         "The owner is always an enabled member; give the workspace to another member first.")
     package static let noSeatLeft = Problem(
         409, "no_seat_left", "No seat left", "All seats of this workspace are taken.")
-    static let memberNotFound = Problem(
+    package static let memberNotFound = Problem(
         404, "member_not_found", "No such member", "The workspace has no such member.")
     static let notAMember = Problem(
         409, "not_a_member", "Not an enabled member",

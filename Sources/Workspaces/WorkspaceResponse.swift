@@ -7,16 +7,16 @@ import Values
 
 /// A workspace as one of its members sees it.
 package struct WorkspaceResponse: JSONObjectOutput {
-    let membership: Membership
-    let enabled: Int64
+    package let membership: Membership
+    package let enabled: Int64
     /// Told to owner and admins.
     let billing: BillingEmail?
     let ownersEmail: String?
-    var credits = WorkspaceCredits.none
+    package var credits = WorkspaceCredits.none
 
     private var workspace: WorkspaceRow { membership.workspace }
 
-    static func read(
+    package static func read(
         _ membership: Membership, in connection: any DatabaseConnection
     ) throws -> WorkspaceResponse {
         let workspace = membership.workspace

@@ -17,7 +17,8 @@ enum WorkspaceSamples {
         WorkspaceParts(
             database: database, clock: .wall, secrets: TokenHashSecrets(["one"]),
             throttle: AuthThrottle(secrets: TokenHashSecrets(["one"]), exemptsLoopback: false),
-            outbox: outbox, subscribe: { _ in }, balance: { ids, _ in ids.map { _ in nil } })
+            mails: WorkspaceMails(outbox: outbox, site: "https://cuebx.test"),
+            subscribe: { _ in }, balance: { ids, _ in ids.map { _ in nil } })
     }
 
     static let routes = workspaceRoutes(parts) + invitationRoutes(parts) + workspaceKeyRoutes(parts)

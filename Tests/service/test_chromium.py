@@ -8,8 +8,13 @@ from browser import Browser
 from chromium import KEY_ENTER, KEY_SPACE, Chromium, axe
 from conftest import PASSWORD
 from operators import Operator
+from teams import Team
 from test_console import ACTS as CONSOLE_ACTS, PAGES as CONSOLE, dead_letter
 from test_pages import PAGES, USER, VISITOR, own_site  # noqa: F401
+from test_workspace_pages import PAGES as SPACE_PAGES, ROOT as SPACES
+
+# One question after another looks alike.
+ALIKE = {"/members/{user_id}/transfer", "/keys/{key_id}/revoke", "/leave", "/delete"}
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +100,32 @@ def test_axe_finds_nothing_in_the_console(chromium, service, email):
         found += flaws(chromium, service.url + path, number, source)
     assert found == []
     service.rows("DELETE FROM messages WHERE id = ?", letter)
+
+
+def test_axe_finds_nothing_on_the_pages_of_workspaces_and_a_key_is_made_by_the_keyboard(chromium, service):
+    owner = service.sign_up()
+    team = Team(service, owner=owner)
+    email = f"{uuid.uuid4().hex[:12]}@example.test"
+    assert team.invite(email).status == 201
+    person, key = team.member("admin"), team.key().json["id"]
+    sign_in(chromium, service, owner.email)
+    source, found = axe(), []
+    pages = [SPACES] + [
+        f"{SPACES}/{team.id}{path}".replace("{user_id}", person.id).replace("{key_id}", key)
+        for path in SPACE_PAGES if path not in ALIKE]
+    pages.append("/invitations/" + team.token(email))
+    for number, path in enumerate(pages):
+        found += flaws(chromium, service.url + path, number, source)
+    chromium.look(1280)
+    chromium.get(f"{service.url}{SPACES}/{team.id}/keys")
+    chromium.tab_to("name")
+    chromium.type("Backend")
+    chromium.press(KEY_ENTER)
+    chromium.wait_for("/keys")
+    made = chromium.run("return document.querySelector('.copy').value")
+    assert made.startswith("cbx_live_")
+    found += chromium.violations(source)
+    assert found == []
 
 
 def test_the_first_screen_of_a_phone_says_what_is_left_and_what_comes_next(chromium, service, email):

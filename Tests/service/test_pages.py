@@ -339,7 +339,7 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
                  if line and not line.startswith("#"))
     templates = "\n".join(path.read_text() for path in (folder / "Templates").iterdir())
     swift = "\n".join(
-        path.read_text() for target in ["PageFrame", "Pages", "Console"]
+        path.read_text() for target in ["PageFrame", "Pages", "WorkspacePages", "Console"]
         for path in (ROOT / "Sources" / target).glob("*.swift"))
     asked = set(re.findall(r"\[\[([\w.]+)\]\]", templates))
     asked |= set(re.findall(r'words\.html\(\s*"([\w.]+)"', swift))
@@ -350,7 +350,7 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
             "act.", "plan.", "upgrade.", "time.", "receipt.", "credits.source.", "language", "console.",
             "column.", "fact.",
             "role.", "layout.", "delete_result.", "card.",
-            "top_up.off.")
+            "top_up.off.", "space.", "invitation.role.", "plans.")
     literals = set(re.findall(r'"([a-z_]+(?:\.\w+)+)"', swift))
     assert [key for key in words if key not in asked | literals and not key.startswith(made)] == []
     # A template has no words of its own.

@@ -1,0 +1,81 @@
+import FoundationEssentials
+import HTTPEndpoint
+import JSON
+import PageFrame
+import Pages
+import UsageReports
+import Values
+import WorkspaceAccounts
+import Workspaces
+
+/// Where a workspace stands: its subscription, credits and seats.
+struct SpaceOverview: SpacePage {
+    typealias Shown = GetWorkspace
+
+    let parts: WorkspacePageParts
+
+    static let about = AboutPage.space("space")
+
+    func view(_ address: SpaceAddress, _ desk: SpaceDesk) async throws -> PageView {
+        let reply = try await parts.accounts.subscription.perform(desk.id, desk.visit.call)
+        let subscription = reply.output ?? nil
+        let standing = try await parts.accounts.standing(of: desk.id)
+        let account = standing?.account
+        let state = SpaceState(desk, account: account, grace: parts.site.pastDueGrace)
+        var credits: JSONValue = .null
+        if let account {
+            credits = [
+                "left": .string(desk.space.credits.remaining.spoken),
+                "of_html": .string(
+                    words.html(
+                        "account.of", ["all": desk.space.credits.allocated.spoken])),
+                "meter": UsageCharts(words: words).meter(account.context),
+                "period_html": .string(
+                    words.html(
+                        "space.period",
+                        ["when": desk.spoken.day(account.context.period.end, now: desk.now)])),
+            ]
+        }
+        return PageView(
+            desk.values(
+                "overview",
+                [
+                    "state": .object(
+                        state.values(
+                            desk, plan: subscription?.plan, support: parts.site.brand.supportEmail)
+                    ),
+                    "credits": credits, "facts": .array(facts(desk)),
+                    "client": [
+                        "id": "client_id", "value": .string(desk.workspace.clientID),
+                        "label_html": .string(words.html("space.client")),
+                        "hint_html": .string(words.html("space.client.text")),
+                    ],
+                    "can_leave": .bool(desk.role != .owner),
+                ]))
+    }
+
+    private func facts(_ desk: SpaceDesk) -> [JSONValue] {
+        let seats = desk.workspace.subscription
+        var facts = [
+            desk.fact("role", words.html("space.role.\(desk.role.rawValue)"))
+        ]
+        if !desk.workspace.isPersonal {
+            let text = words.html(
+                seats.seatCount == 0 ? "space.seats.none" : "space.seats",
+                [
+                    "taken": String(desk.space.enabled), "all": String(seats.seatCount),
+                    "free": String(seats.available(beside: desk.space.enabled)),
+                ])
+            let later = seats.pendingSeatCount.map {
+                " " + words.html("space.seats.later", ["all": String($0)])
+            }
+            facts.append(desk.fact("seats", text + (later ?? "")))
+        }
+        if let description = desk.workspace.description, !description.isEmpty {
+            facts.append(desk.fact("description", description.escapedForHTML))
+        }
+        facts.append(
+            desk.fact("made", desk.spoken.day(desk.workspace.createdAt, now: desk.now)))
+        return facts
+    }
+}

@@ -1,0 +1,56 @@
+import HTTPEndpoint
+import PageFrame
+
+/// The pages of workspaces, in the order in which somebody meets them.
+package func workspacePageRoutes(
+    _ frame: SitePageFrame, _ parts: WorkspacePageParts
+) -> [Endpoint] {
+    let (root, own) = (WorkspacePageParts.root, WorkspacePageParts.root + "/{workspace_id}")
+    return form(root, SpacesPage(parts: parts), frame)
+        + form(root + "/activate", ActivateButton(parts: parts), frame)
+        + [Endpoint(own, SpaceOverview(parts: parts), in: frame)]
+        + memberPages(frame, parts, own + "/members")
+        + invitationPages(frame, parts, own + "/invitations")
+        + keyPages(frame, parts, own + "/keys")
+        + [
+            Endpoint(own + "/usage", SpaceUsagePage(parts: parts), in: frame),
+            Endpoint(own + "/audit", AuditLogPage(parts: parts), in: frame),
+        ]
+        + form(own + "/settings", SpaceSettingsPage(parts: parts), frame)
+        + form(own + "/leave", LeavePage(parts: parts), frame)
+        + form(own + "/delete", DeleteSpacePage(parts: parts), frame)
+        + form("/invitations/{token}", InvitationPage(parts: parts), frame)
+}
+
+private func memberPages(
+    _ frame: SitePageFrame, _ parts: WorkspacePageParts, _ members: String
+) -> [Endpoint] {
+    let one = members + "/{user_id}"
+    return [Endpoint(members, MembersPage(parts: parts), in: frame)]
+        + form(one, MemberPage(parts: parts), frame)
+        + form(one + "/status", MemberStatusButton(parts: parts), frame)
+        + form(one + "/remove", RemoveMemberPage(parts: parts), frame)
+        + form(one + "/transfer", TransferPage(parts: parts), frame)
+}
+
+private func invitationPages(
+    _ frame: SitePageFrame, _ parts: WorkspacePageParts, _ sent: String
+) -> [Endpoint] {
+    form(sent, InvitationsPage(parts: parts), frame)
+        + form(sent + "/resend", ResendButton(parts: parts), frame)
+        + form(sent + "/revoke", RevokeInvitationButton(parts: parts), frame)
+}
+
+private func keyPages(
+    _ frame: SitePageFrame, _ parts: WorkspacePageParts, _ keys: String
+) -> [Endpoint] {
+    let one = keys + "/{key_id}"
+    return form(keys, KeysPage(parts: parts), frame)
+        + form(one, KeyPage(parts: parts), frame)
+        + form(one + "/rotate", RotateKeyButton(parts: parts), frame)
+        + form(one + "/revoke", RevokeKeyPage(parts: parts), frame)
+}
+
+private func form<P: FormPage>(_ path: String, _ page: P, _ frame: SitePageFrame) -> [Endpoint] {
+    [Endpoint(path, page, in: frame), Endpoint(formOf: page, path, in: frame)]
+}

@@ -1,0 +1,368 @@
+"""The pages of workspaces, as a browser without scripts meets them."""
+
+import json
+import re
+import uuid
+
+import pytest
+
+from browser import Browser, Document
+from conftest import PASSWORD, ROOT as REPOSITORY, Service, databases, together
+from teams import Team
+from test_calls_by_key import Workspace
+from test_pages import MOST_BYTES, NASTY, new_email
+
+ROOT = "/account/workspaces"
+ROLES = ["member", "admin", "owner"]
+# Every page below a workspace: the least role that it opens to.
+PAGES = {
+    "": "member", "/members": "member", "/members/{user_id}": "admin",
+    "/members/{user_id}/remove": "admin", "/members/{user_id}/transfer": "owner",
+    "/invitations": "admin", "/keys": "member", "/keys/{key_id}": "admin",
+    "/keys/{key_id}/revoke": "admin", "/usage": "member", "/audit": "admin", "/settings": "admin",
+    "/leave": "member", "/delete": "owner",
+}
+# Forms below a workspace: the least role, fields that would do, and whether it adds something, which
+# a frozen or suspended workspace refuses.
+ACTS = {
+    "/members/{user_id}": ("owner", {"role": "admin"}, False),
+    "/members/{user_id}/status": ("admin", {"status": "disabled"}, False),
+    "/members/{user_id}/remove": ("admin", {}, False),
+    "/members/{user_id}/transfer": ("owner", {}, False),
+    "/invitations": ("admin", {"email": "x@example.test", "role": "member"}, True),
+    "/invitations/resend": ("admin", {"invitation_id": str(uuid.uuid4())}, True),
+    "/invitations/revoke": ("admin", {"invitation_id": str(uuid.uuid4())}, False),
+    "/keys": ("admin", {"name": "k"}, True),
+    "/keys/{key_id}": ("admin", {"name": "other"}, False),
+    "/keys/{key_id}/rotate": ("admin", {"overlap_seconds": "0"}, True),
+    "/keys/{key_id}/revoke": ("admin", {}, False),
+    "/settings": ("admin", {"display_name": "Other", "slug": "other"}, False),
+    "/leave": ("member", {}, False), "/delete": ("owner", {}, False),
+}
+STATES = ["active", "without", "frozen", "suspended"]
+
+
+class Person(Browser):
+    """Somebody who is signed in by pages and by the API."""
+
+    def __init__(self, service):
+        super().__init__(service)
+        self.user = service.sign_up()
+        self.sign_in(self.user.email, PASSWORD)
+
+    @property
+    def id(self):
+        return self.user.id
+
+
+def press(browser, path, fields, follow=False, token=None):
+    """Sends a form that may not stand in any page that the visitor sees."""
+    if token is None:
+        page = browser.get("/account/profile")
+        token = page.fields("/account/profile")["form_token"]
+    return browser.post(path, {**fields, "form_token": token}, follow=follow)
+
+
+@pytest.fixture(scope="module")
+def teams(service):
+    """A team in each state with the same members, a key and a member whom nobody else is."""
+    people = {(role, status): Person(service)
+              for role in ("admin", "member") for status in ("enabled", "disabled")}
+    owner, stranger = Person(service), Person(service)
+    teams = {}
+    for state in STATES:
+        team = teams[state] = Team(service, seats=9, owner=owner.user)
+        for (role, status), person in people.items():
+            team.put(person.user, role, status)
+        team.other = team.member()
+        team.made = team.key().json["id"]
+    teams["without"].set(subscription="none", seat_count=0)
+    teams["frozen"].freeze()
+    teams["suspended"].suspend()
+    yield teams, {("owner", "enabled"): owner, **people, (None, None): stranger}
+    for team in teams.values():
+        service.write("DELETE FROM workspace_members WHERE workspace_id = ?", uuid.UUID(team.id))
+        team.set(owner_id=None, slug=None, closed_at=1, subscription="none", seat_count=0,
+                 pending_seat_count=None, frozen_at=None)
+
+
+def address(team, path):
+    at = f"{ROOT}/{team.id}{path}"
+    return at.replace("{user_id}", team.other.id).replace("{key_id}", team.made)
+
+
+def refusal(role, status, least, even_disabled=False):
+    if role is None:
+        return 404, "You are in no such workspace"
+    if status == "disabled" and not even_disabled:
+        return 403, "You have no seat in this workspace"
+    if ROLES.index(role) < ROLES.index(least):
+        return 403, "Your role in this workspace may not do this"
+    return None
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "/")
+def test_each_page_of_a_workspace_is_for_its_roles(service, teams, path):
+    teams, people = teams
+    for state, team in teams.items():
+        at = address(team, path)
+        for (role, status), person in people.items():
+            page = person.get(at)
+            cell = (state, role, status, page.status, page.text[:200])
+            expected = refusal(role, status, PAGES[path], even_disabled=path == "/leave")
+            if expected:
+                assert page.status == expected[0] and expected[1] in page.text, cell
+                assert team.other.email not in page.html and team.made not in page.html, cell
+            else:
+                assert page.status == 200, cell
+    visitor = Browser(service).get(address(teams["active"], path), follow=False)
+    assert visitor.status == 303
+    assert visitor.headers["location"].startswith("/signin?next=%2Faccount%2Fworkspaces%2F")
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_no_form_of_a_workspace_acts_for_who_may_not(service, teams, path):
+    teams, people = teams
+    least, fields, adds = ACTS[path]
+    for state, team in teams.items():
+        before = (team.members, team.get("/api-keys").json, team.get().json["display_name"],
+                  team.get("/invitations").json)
+        for (role, status), person in people.items():
+            expected = refusal(role, status, least, even_disabled=path == "/leave")
+            if expected is None and adds and state != "active":
+                expected = (402, "nothing can be added to it")
+            if expected is None:
+                continue
+            page = press(person, address(team, path), fields, follow=True)
+            assert page.status == expected[0] and expected[1] in page.text, (state, role, status, page.text)
+        assert before == (team.members, team.get("/api-keys").json, team.get().json["display_name"],
+                          team.get("/invitations").json)
+    at = address(teams["active"], path)
+    visitor = press(Browser(service), at, fields, token="x")
+    assert visitor.status == 303 and visitor.headers["location"].startswith("/signin?next=")
+    assert people[("owner", "enabled")].post(at, fields, follow=False).status == 403, "without a token"
+
+
+@pytest.mark.parametrize("id", ["0198c0de-0000-7000-8000-00000000dead", "x", "me"])
+def test_what_is_no_workspace_is_answered_as_to_a_stranger(service, teams, id):
+    owner = teams[1][("owner", "enabled")]
+    for path in PAGES:
+        page = owner.get(f"{ROOT}/{id}{path}".replace("{user_id}", "x").replace("{key_id}", "x"))
+        assert page.status == 404, (path, page.text)
+    team = teams[0]["active"]
+    for path in ("/members/{}", "/members/{}/remove", "/keys/{}", "/keys/{}/revoke"):
+        assert owner.get(f"{ROOT}/{team.id}{path.format(id)}").status == 404, path
+
+
+def test_each_page_of_a_workspace_fits_in_fifty_kilobytes(service, teams):
+    owner, team = teams[1][("owner", "enabled")], teams[0]["active"]
+    for path in [ROOT, *(address(team, path) for path in PAGES)]:
+        answer = owner.get(path, follow=False)
+        page = Document(answer.bytes.decode()).root
+        [style] = [link["href"] for link in page.all("link", rel="stylesheet")]
+        total = len(answer.bytes) + sum(
+            len(owner.get(asset, follow=False).bytes) for asset in [style, "/assets/icon.svg"])
+        assert answer.headers["x-robots-tag"] == "noindex" and total <= MOST_BYTES, (path, total)
+
+
+def test_a_team_is_made_and_says_what_it_lacks(service):
+    owner = Person(service)
+    page = owner.get(ROOT)
+    assert "You are in no workspace yet." in page.text
+    page = page.send(ROOT, display_name=" ")
+    assert page.status == 422 and page.title.startswith("Error:"), page.text
+    page = page.send(ROOT, display_name=NASTY, description="For <b>tests</b>")
+    assert page.notice == "Your team is there." and NASTY.split()[0] in page.text
+    assert "no subscription yet" in page.text and "For <b>tests</b>" in page.text
+    at = page.path
+    for path in ("/keys", "/invitations"):
+        page = owner.get(at + path)
+        assert "has no subscription yet, so nothing can be added to it." in page.text
+        assert [form for form in page.all("form") if form["action"] == at + path] == []
+    page = owner.get(at + "/settings").send(at + "/settings", display_name="Acme", slug="NOT A SLUG")
+    assert page.status == 422 and page.fields(at + "/settings")["slug"] == "NOT A SLUG"
+    page = page.send(at + "/settings", slug=uuid.uuid4().hex, description="")
+    assert page.notice == "Saved." and page.title.startswith("Settings of Acme")
+    assert "Acme" in owner.get(ROOT).text
+    page = owner.get(at + "/delete").send(at + "/delete")
+    assert page.path == ROOT and page.notice == "The team is deleted." and "Acme" not in page.text
+
+
+def test_a_personal_workspace_begins_with_a_button_and_has_credits(service):
+    owner = Person(service)
+    page = owner.get(ROOT).send(ROOT + "/activate")
+    assert page.notice == "Your personal workspace is there."
+    assert "on Free" in page.text and "100.00 left of 100.00" in page.text
+    at = page.path
+    assert "Start my personal workspace" not in owner.get(ROOT).text
+    tabs = [link.text for link in page.all("nav")[2].all("a")]
+    assert tabs == ["Overview", "Members", "Keys", "Usage", "Audit log", "Settings"]
+    assert owner.get(at + "/settings").all("a", href=at + "/delete") == []
+
+
+def test_somebody_who_is_invited_comes_by_the_mails_link_through_a_sign_up(service):
+    owner = Person(service)
+    team = Team(service, owner=owner.user)
+    at, email = f"{ROOT}/{team.id}", new_email()
+    page = owner.get(at + "/invitations").send(at + "/invitations", email="nonsense", role="member")
+    assert page.status == 422 and page.problems == [("Enter an email address such as name@example.com",
+                                                     "#email")]
+    page = page.send(at + "/invitations", email=email, role="admin")
+    assert page.notice == "The invitation is on its way." and email in page.text
+    page = page.send(at + "/invitations", email=email)
+    assert page.status == 409 and page.problems[0][1] == "#email"
+    text = service.mail(email)[-1]["text"]
+    [link] = re.findall(r"^(http\S+/invitations/([\w-]{43}))$", text, re.M)
+    path = "/invitations/" + link[1]
+    assert link[0].endswith(path) and link[1] == team.token(email)
+
+    newcomer = Browser(service)
+    page = newcomer.get(path)
+    assert page.title.startswith("Acme") and "as an admin" in page.text and email not in page.html
+    [way] = [each["href"] for each in page.all("a") if each["href"].startswith("/signup")]
+    page = newcomer.get(way)
+    assert newcomer.get(page.all("p")[-1].all("a")[0]["href"]).path.startswith("/signin?next=")
+    page = page.send("/signup", email=email, password=PASSWORD)
+    page = page.send("/verify", otp_code="000000") if service.code(email) != "000000" else page
+    page = page.send("/verify", otp_code=service.code(email))
+    assert page.path == path and page.notice.startswith("Your address is confirmed.")
+
+    other = Person(service)
+    page = other.get(path).send(path)
+    assert page.status == 403 and "for another email address" in page.problems[0][0]
+    page = newcomer.get(path).send(path)
+    assert page.path == at and page.notice == "Welcome. You are a member now."
+    assert newcomer.get(path).status == 404 and other.get("/invitations/nonsense").status == 404
+    assert [status for role, status in team.members.values() if role == "admin"] == ["enabled"]
+
+    # Who has an account comes by the sign-in.
+    second = Person(service)
+    owner.get(at + "/invitations").send(at + "/invitations", email=second.user.email, role="member")
+    visitor, path = Browser(service), "/invitations/" + team.token(second.user.email)
+    [way] = [each["href"] for each in visitor.get(path).all("main")[0].all("a")
+             if each["href"].startswith("/signin")]
+    page = visitor.get(way).send("/signin", email=second.user.email, password=PASSWORD)
+    assert page.path == path
+    # Whoever is not signed in is led to the sign-in and accepts nothing.
+    stranger = Browser(service)
+    token = stranger.get("/signin").fields("/signin")["form_token"]
+    answer = press(stranger, path, {}, token=token)
+    assert answer.status == 303 and answer.headers["location"].startswith("/signin?next=")
+    assert list(team.members.values()).count(("member", "enabled")) == 0
+
+
+def test_an_invitation_is_sent_again_and_revoked(service):
+    owner = Person(service)
+    team = Team(service, owner=owner.user)
+    at, email = f"{ROOT}/{team.id}/invitations", new_email()
+    owner.get(at).send(at, email=email, role="member")
+    first = team.token(email)
+    page = owner.get(at).send(at + "/resend")
+    assert page.notice == "The invitation is on its way." and team.token(email) != first
+    page = page.send(at + "/revoke")
+    assert page.notice == "The invitation is revoked." and "Revoked" in page.text
+    assert Browser(service).get("/invitations/" + team.token(email)).status == 404
+    assert owner.get(at + "/resend").path == at
+
+
+def test_members_are_changed_as_the_role_allows(service):
+    owner, admin, member = Person(service), Person(service), Person(service)
+    team = Team(service, seats=3, owner=owner.user)
+    team.put(admin.user, "admin")
+    team.put(member.user)
+    at = f"{ROOT}/{team.id}/members"
+    mine = {link["href"] for link in admin.get(at).all("main")[0].all("a")}
+    assert f"{at}/{member.id}" in mine and f"{at}/{owner.id}" not in mine
+    assert f"{at}/{admin.id}" not in mine, "an admin is the owner's"
+    page = admin.get(f"{at}/{member.id}")
+    assert [form for form in page.all("form") if form["action"] == f"{at}/{member.id}"] == []
+    page = page.send(f"{at}/{member.id}/status")
+    assert page.notice == "Saved." and "No seat" in page.text
+    assert member.get(at).status == 403 and "Leave" in member.get(ROOT).text
+    team.sell(2)
+    page = page.send(f"{at}/{member.id}/status")
+    assert page.status == 409 and page.problems[0][0].startswith("All seats are taken"), page.text
+    team.sell(3)
+    page = page.send(f"{at}/{member.id}/status")
+    assert "Has a seat" in page.text and member.get(at).status == 200
+    page = owner.get(f"{at}/{member.id}").send(f"{at}/{member.id}", role="admin")
+    assert page.notice == "Saved." and team.members[member.id] == ("admin", "enabled")
+    page = owner.get(f"{at}/{admin.id}/remove").send(f"{at}/{admin.id}/remove")
+    assert page.notice == "They are removed." and admin.id not in team.members
+    page = owner.get(f"{at}/{member.id}/transfer").send(f"{at}/{member.id}/transfer")
+    assert page.notice == "The workspace has another owner."
+    assert (team.members[member.id][0], team.members[owner.id][0]) == ("owner", "admin")
+    page = member.get(f"{ROOT}/{team.id}/leave").send(f"{ROOT}/{team.id}/leave")
+    assert page.status == 409 and page.problems[0][0].startswith("The owner stays")
+    page = owner.get(f"{ROOT}/{team.id}/leave").send(f"{ROOT}/{team.id}/leave")
+    assert page.path == ROOT and page.notice == "You have left the workspace."
+    text = member.get(f"{ROOT}/{team.id}/audit").text
+    for words in ("Gave the workspace away", "Removed a member", "Changed a role or a seat", "Left"):
+        assert words in text, text
+
+
+def test_a_key_is_shown_once_and_the_same_form_does_not_show_it_again(service):
+    space = Workspace(service)
+    owner = Browser(service)
+    owner.sign_in(space.owner.email, PASSWORD)
+    at = f"{ROOT}/{space.id}/keys"
+    page = owner.get(at).send(at, name="", expires_in_days="0", credit_limit="much")
+    assert page.status == 422 and len(page.problems) == 3, page.problems
+    fields = {**owner.get(at).fields(at), "name": NASTY, "credit_limit": "5"}
+    answers = together(3, lambda _: owner.post(at, fields, follow=False))
+    assert sorted(answer.status for answer in answers) == [200, 303, 303]
+    [shown] = [answer for answer in answers if answer.status == 200]
+    assert shown.headers["cache-control"] == "no-store"
+    made = Document(shown.bytes.decode()).root.all("textarea", class_="copy")[0].text
+    assert made.startswith("cbx_live_") and space.validate(made).status == 200
+    for answer in answers:
+        assert (made.encode() in answer.bytes) == (answer is shown)
+    page = owner.post(at, fields)
+    assert page.path == at and "cannot be shown again" in page.notice and made not in page.html
+    keys = space.owner.get(f"/api/workspaces/{space.id}/api-keys").json["items"]
+    assert [key["name"] for key in keys] == [NASTY], "one was made"
+    for table in ("form_tokens", "workspace_api_keys", "workspace_audit", "mails", "messages"):
+        assert made not in repr(service.rows(f"SELECT * FROM {table}"))
+
+    [one] = [link["href"] for link in page.all("a") if link["href"].startswith(at + "/")]
+    page = owner.get(one).send(one, name="Backend", credit_limit="")
+    assert page.notice == "Saved." and page.fields(one)["credit_limit"] == ""
+    page = page.send(one + "/rotate", overlap_seconds="3600")
+    next_key = page.all("textarea", class_="copy")[0].text
+    assert space.validate(next_key).status == 200 and space.validate(made).status == 200
+    [link] = [link["href"] for link in owner.get(at).all("a") if link["href"].startswith(at + "/")
+              and link["href"] != one]
+    page = owner.get(link + "/revoke").send(link + "/revoke")
+    assert page.notice == "The key is revoked." and space.validate(next_key).status == 401
+    page = press(owner, link + "/rotate", {"overlap_seconds": "0"}, follow=True)
+    assert page.status == 409 and page.problems[0][0] == "This key was revoked or has expired"
+
+
+def test_usage_is_shown_by_day_key_and_tool_with_its_calls(service):
+    space = Workspace(service)
+    live, test = space.key("Backend <b>"), space.key("Trial", is_test_key=True)
+    for key in (live, live, test):
+        space.commit(space.validate(key).json["usage_id"])
+    owner = Browser(service)
+    owner.sign_in(space.owner.email, PASSWORD)
+    page = owner.get(f"{ROOT}/{space.id}/usage")
+    assert page.text.count("Job match") >= 4 and "Backend <b> (cbx_live_" in page.text
+    assert "Test" in page.text and "2 calls" in page.text and page.text.count("Done") == 3
+    assert owner.get(f"{ROOT}/{space.id}").text.count("Used")
+
+
+def test_where_there_is_no_api_product_there_are_no_pages_of_it(service, teams, tmp_path):
+    owner, team = teams[1][("owner", "enabled")], teams[0]["active"]
+    assert owner.get("/account").all("a", href=ROOT) != []
+    career = json.loads((REPOSITORY / "catalog.json").read_text())
+    del career["products"]["api"]
+    (tmp_path / "catalog.json").write_text(json.dumps(career))
+    other = Service(tmp_path, DATABASE_URL=databases.make_empty(tmp_path),
+                    CATALOG=str(tmp_path / "catalog.json"))
+    assert other.command("migrate").returncode == 0
+    other.start()
+    person = Person(other)
+    assert person.get("/account").all("a", href=ROOT) == []
+    for path in [ROOT, address(team, ""), address(team, "/keys")]:
+        assert person.get(path).status == 404, path
+    other.stop()
