@@ -82,6 +82,10 @@ overhead: build .venv-demo
 page-times: build .venv
 	@.venv/bin/python Tests/service/page_times.py --logs $(or $(LOGS),1000000)
 
+## make screens  take the pictures in docs/screens anew, or those of NAMES="account upgrade"; look at each
+screens: build .venv
+	@.venv/bin/python Tests/service/screens.py $(NAMES)
+
 ## make package  a Debian package in var/package: binary, units, sample settings, completions, manual
 package: build
 	@scripts/install.sh package
@@ -130,6 +134,6 @@ build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@swift build --package-path clients/swift --build-tests -Xswiftc -gnone
 
-.PHONY: help run test tour tour-pay tour-moves demo fuzz bench sim crashes proof overhead page-times package lint \
+.PHONY: help run test tour tour-pay tour-moves demo fuzz bench sim crashes proof overhead page-times screens package lint \
 	format openapi clean install \
 	install-tests build build-tests

@@ -108,8 +108,10 @@ class Chromium:
             "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then("
             "r => done(r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 200))])))")
 
-    def picture(self, path):
+    def picture(self, path, most=None):
+        """Of the whole page, or of so many pixels from the top."""
         size = self.devtools("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        height = min(size["height"], most or size["height"])
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
         data = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
         Path(path).write_bytes(base64.b64decode(data))
