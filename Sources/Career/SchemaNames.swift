@@ -11,10 +11,6 @@ extension UsageLog.FailureType: NamedEnumeration {
     public static var schemaName: String { "FailureType" }
 }
 
-extension UsageValidateResponse.Access: NamedEnumeration {
-    static var schemaName: String { "UsageAccess" }
-}
-
 extension ValidateUsage.Code: NamedEnumeration {
     public static var schemaName: String { "UsageDecision" }
 }

@@ -4,28 +4,26 @@ import Ledger
 import Values
 
 extension HoldRefusal {
-    /// Its status, a sentence for a person, and after how many seconds it may be asked again.
-    package func told(
-        of state: HoldState
-    ) -> (status: Int, message: String, retryAfter: Int64?) {
+    package func told(of state: HoldState) -> ToldDenial {
         switch self {
         case .alreadyEnded:
-            (409, "The call has already ended (\(state.status.rawValue)).", nil)
-        case .requestMismatch: (409, "This id was given to another request of this call.", nil)
+            ToldDenial(409, "The call has already ended (\(state.status.rawValue)).")
+        case .requestMismatch:
+            ToldDenial(409, "This id was given to another request of this call.")
         case .holdExceeded:
-            (409, "The part is larger than what is held (\(state.creditsReserved.decimal)).", nil)
-        case .subscriptionInactive: (402, "The subscription is not active.", nil)
+            ToldDenial(
+                409, "The part is larger than what is held (\(state.creditsReserved.decimal)).")
+        case .subscriptionInactive: ToldDenial(402, "The subscription is not active.")
         case .quotaExceeded(let used, let limit, let needed, let seconds):
-            (
+            ToldDenial(
                 429,
                 "Not enough credits: used \(used.decimal) of \(limit.decimal), "
-                    + "needed \(needed.decimal).",
-                seconds.map { max(1, $0) }
-            )
-        case .spendingLimitReached(let refusal): (429, refusal.sentence, refusal.retryAfter)
-        case .parentEnded: (409, "The parent call has ended.", nil)
+                    + "needed \(needed.decimal).", retryAfter: seconds.map { max(1, $0) })
+        case .spendingLimitReached(let refusal):
+            ToldDenial(429, refusal.sentence, retryAfter: refusal.retryAfter)
+        case .parentEnded: ToldDenial(409, "The parent call has ended.")
         case .parentHoldExceeded(let free, let needed):
-            (429, Self.beyondParent(free, needed), nil)
+            ToldDenial(429, Self.beyondParent(free, needed))
         }
     }
 

@@ -8,6 +8,10 @@ extension Problem {
         403, "usage_of_another_user", "Another user's usage",
         "This usage log belongs to another user.")
 
+    package static let unknownFeature = Problem.invalid([
+        FieldError(["body", "feature_key"], "is not a known feature", type: "unknown_feature")
+    ])
+
     package static func holdTooLong(_ maximum: Int64) -> Problem {
         .invalid([
             FieldError(

@@ -28,24 +28,8 @@ struct CommitAPIUsage: Action {
     func perform(
         _ request: APIUsageCommitRequest, _ call: Call
     ) async throws -> Reply<APIUsageCommitResponse> {
-        switch try await usage.perform(request.command) {
-        case .unknownUsage: throw Problem.usageNotFound
-        case .notTheirs: throw Problem.usageOfAnotherWorkspace
-        case .priceOutOfBounds: throw Problem.priceOutOfBounds(["metrics"])
-        case .applied(let status, let charged, _, _, let notCharged, let isLate):
-            // A repetition is answered like the first, so that a retry needs no care.
-            return Reply(
-                APIUsageCommitResponse(
-                    success: true, message: "Committed.", status: status,
-                    creditsCharged: charged, creditsNotCharged: notCharged, isLate: isLate))
-        case .refused(let status, let charged):
-            return Reply(
-                APIUsageCommitResponse(
-                    success: false,
-                    message: "The call has already ended (\(status.rawValue)).", status: status,
-                    creditsCharged: charged),
-                status: 409)
-        }
+        let told = try await usage.perform(request.command).told(foreign: .usageOfAnotherWorkspace)
+        return Reply(APIUsageCommitResponse(told: told), status: told.answered)
     }
 }
 
@@ -61,28 +45,23 @@ struct APIUsageCommitRequest: JSONInput {
 }
 
 struct APIUsageCommitResponse: JSONObjectOutput {
-    let success: Bool
-    let message: String
-    let status: UsageLog.Status
-    let creditsCharged: Credits
-    var creditsNotCharged = Credits.zero
-    var isLate = false
+    let told: ToldCommit
 
     static let about = "What became of a commit of a call by key."
     static let fields: [OutputField<APIUsageCommitResponse>] = [
         OutputField("success", .bool, "Whether the commit was applied or had been.") {
-            $0.success
+            $0.told.success
         },
-        OutputField("message", .text, "One sentence for a person.") { $0.message },
-        OutputField("status", .oneOf, "How the call ended.") { $0.status },
+        OutputField("message", .text, "One sentence for a person.") { $0.told.message },
+        OutputField("status", .oneOf, "How the call ended.") { $0.told.status },
         OutputField("credits_charged", .credits, "What the whole call cost, captures included.") {
-            $0.creditsCharged
+            $0.told.creditsCharged
         },
         OutputField(
             "credits_not_charged", .credits, "What it took beyond what was held and to be had."
         ) {
-            $0.creditsNotCharged
+            $0.told.creditsNotCharged
         },
-        OutputField("is_late", .bool, "Whether the hold had expired before.") { $0.isLate },
+        OutputField("is_late", .bool, "Whether the hold had expired before.") { $0.told.isLate },
     ]
 }

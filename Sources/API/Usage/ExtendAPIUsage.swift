@@ -16,7 +16,7 @@ struct ExtendAPIUsage: Action {
             `extension_id` is answered as the first time; under it another body is refused.
             """,
         access: .internalKey,
-        decisions: APIUsageHoldResponse.decisions + [
+        decisions: HoldDecisions.ended + [
             (402, "`workspace_frozen`, `workspace_suspended` or `subscription_inactive`"),
             (
                 429,

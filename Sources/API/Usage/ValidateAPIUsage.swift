@@ -76,11 +76,7 @@ struct ValidateAPIUsage: Action {
         switch outcome {
         // The key was found good, so that its workspace is there; what bars it was asked before.
         case .unknownUser, .deactivatedUser: throw Problem.keyOfAnotherWorkspace
-        case .unknownFeature:
-            throw Problem.invalid([
-                FieldError(
-                    ["body", "feature_key"], "is not a known feature", type: "unknown_feature")
-            ])
+        case .unknownFeature: throw Problem.unknownFeature
         case .unknownParent: throw Problem.usageNotFound
         case .holdTooLong(let maximum): throw Problem.holdTooLong(maximum)
         case .priceOutOfBounds: throw Problem.priceOutOfBounds(["usage_estimate"])
@@ -91,13 +87,8 @@ struct ValidateAPIUsage: Action {
         case .granted(let grant, let limits):
             return Reply(
                 APIUsageValidateResponse(
-                    access: .granted, workspaceID: request.workspaceID, isTestKey: isTest,
-                    usageID: grant.usageID,
-                    message: grant.isReplay
-                        ? "This request was granted before; its reservation still holds."
-                        : "Granted; commit how the call ended.",
-                    creditsReserved: grant.creditsReserved, status: .pending,
-                    code: APIUsageDecision(grant.code), expiresAt: grant.expiresAt),
+                    call: ToldCall(grant, APIUsageDecision(grant.code)),
+                    workspaceID: request.workspaceID, isTestKey: isTest),
                 headers: RateLimitHeaders.fields(limits))
         }
     }
@@ -132,45 +123,22 @@ struct APIUsageValidateRequest: JSONInput {
     ) -> Reply<APIUsageValidateResponse> {
         Reply(
             APIUsageValidateResponse(
-                access: .denied, workspaceID: workspaceID,
-                isTestKey: key.text.hasPrefix("cbx_test_"), usageID: told.usageID,
-                message: told.message, creditsReserved: .zero, status: told.logStatus, code: code,
-                expiresAt: nil),
+                call: ToldCall(told, code), workspaceID: workspaceID,
+                isTestKey: key.text.hasPrefix("cbx_test_")),
             status: told.status, headers: told.headers(limits))
     }
 }
 
-struct APIUsageValidateResponse: JSONObjectOutput {
-    enum Access: String, CaseIterable, Sendable, NamedEnumeration {
-        case granted
-        case denied
-
-        /// As Career's list is called: it is the same.
-        static let schemaName = "UsageAccess"
-    }
-
-    let access: Access
+struct APIUsageValidateResponse: ValidateAnswer {
+    let call: ToldCall<APIUsageDecision>
     let workspaceID: UUID
     let isTestKey: Bool
-    let usageID: UUID?
-    let message: String
-    let creditsReserved: Credits
-    let status: UsageLog.Status?
-    let code: APIUsageDecision
-    let expiresAt: Timestamp?
 
     static let about = "The decision on a call by key."
-    static let fields: [OutputField<APIUsageValidateResponse>] = [
-        OutputField("access", .oneOf, "Whether the call may run.") { $0.access },
+    static let fields: [OutputField<APIUsageValidateResponse>] = callFields([
         OutputField("workspace_id", .uuid, "Whose call it is.") { $0.workspaceID },
         OutputField("is_test_key", .bool, "Whether the call is a test: answer canned data.") {
             $0.isTestKey
         },
-        OutputField("usage_id", .nullable(.uuid), "The log; commit with it.") { $0.usageID },
-        OutputField("message", .text, "One sentence for a person.") { $0.message },
-        OutputField("credits_reserved", .credits, "What the call holds.") { $0.creditsReserved },
-        OutputField("status", .nullable(.oneOf), "The log's status.") { $0.status },
-        OutputField("code", .oneOf, "The decision, for programs.") { $0.code },
-        OutputField("expires_at", .nullable(.time), "Commit before this.") { $0.expiresAt },
-    ]
+    ])
 }

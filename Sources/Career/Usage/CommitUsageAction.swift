@@ -62,35 +62,18 @@ struct CommitUsageCall: Action {
                 to: outcome, hasAnalysis: input.request.analysis != nil, command.usageID)
         case .accepted(let charged):
             return Reply(
-                UsageCommitResponse(
-                    success: true, message: "Accepted; it will be applied.", status: .pending,
-                    creditsCharged: charged),
-                status: 202, headers: [.preferenceApplied: "respond-async"])
+                UsageCommitResponse(told: .accepted(charged: charged)), status: 202,
+                headers: [.preferenceApplied: "respond-async"])
         }
     }
 
     private func reply(
         to outcome: CommitUsage.Outcome, hasAnalysis: Bool, _ usageID: UUID
     ) async throws -> Reply<UsageCommitResponse> {
-        switch outcome {
-        case .unknownUsage: throw Problem.usageNotFound
-        case .notTheirs: throw Problem.usageOfAnotherUser
-        case .priceOutOfBounds: throw Problem.priceOutOfBounds(["metrics"])
-        case .applied(let status, let charged, _, _, let notCharged, let isLate):
-            // A repetition is answered like the first, so that a retry needs no care.
-            return Reply(
-                UsageCommitResponse(
-                    success: true, message: "Committed.", status: status,
-                    creditsCharged: charged, creditsNotCharged: notCharged, isLate: isLate,
-                    isResultKept: hasAnalysis ? try await quota.isKept(usageID) : nil))
-        case .refused(let status, let charged):
-            return Reply(
-                UsageCommitResponse(
-                    success: false,
-                    message: "The call has already ended (\(status.rawValue)).", status: status,
-                    creditsCharged: charged),
-                status: 409)
-        }
+        let told = try outcome.told(foreign: .usageOfAnotherUser)
+        let isKept = told.success && hasAnalysis ? try await quota.isKept(usageID) : nil
+        return Reply(
+            UsageCommitResponse(told: told, isResultKept: isKept), status: told.answered)
     }
 }
 
@@ -117,12 +100,7 @@ package struct UsageCommitRequest: JSONInput {
 }
 
 struct UsageCommitResponse: JSONObjectOutput {
-    let success: Bool
-    let message: String
-    let status: UsageLog.Status
-    let creditsCharged: Credits
-    var creditsNotCharged = Credits.zero
-    var isLate = false
+    let told: ToldCommit
     var isResultKept: Bool?
 
     static let about = "What became of a commit."
@@ -131,22 +109,22 @@ struct UsageCommitResponse: JSONObjectOutput {
             "success", .bool,
             "Whether the commit was applied or had been; with 202, true: accepted for good."
         ) {
-            $0.success
+            $0.told.success
         },
-        OutputField("message", .text, "One sentence for a person.") { $0.message },
-        OutputField("status", .oneOf, "How the call ended; PENDING with 202.") { $0.status },
+        OutputField("message", .text, "One sentence for a person.") { $0.told.message },
+        OutputField("status", .oneOf, "How the call ended; PENDING with 202.") { $0.told.status },
         OutputField(
             "credits_charged", .credits,
             "What the whole call cost, captures included; with 202, the captures alone."
         ) {
-            $0.creditsCharged
+            $0.told.creditsCharged
         },
         OutputField(
             "credits_not_charged", .credits, "What it took beyond what was held and to be had."
         ) {
-            $0.creditsNotCharged
+            $0.told.creditsNotCharged
         },
-        OutputField("is_late", .bool, "Whether the hold had expired before.") { $0.isLate },
+        OutputField("is_late", .bool, "Whether the hold had expired before.") { $0.told.isLate },
         OutputField(
             "result_kept", .nullable(.bool),
             """

@@ -143,7 +143,4 @@ extension Problem {
         "This service does not take calls that ran unasked.")
     static let userNotFound = Problem(
         404, "user_not_found", "User not found", "There is no user with this id.")
-    static let unknownFeature = Problem.invalid([
-        FieldError(["body", "feature_key"], "is not a known feature", type: "unknown_feature")
-    ])
 }
