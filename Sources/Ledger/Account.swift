@@ -195,7 +195,7 @@ public struct Account: Sendable, Hashable {
         context.reserved = .zero
         let granted = grant(.plan, plan.pricing.creditsAllocation, cause: cause, at: now)
         var lines = [forfeited, granted].compactMap { $0 }
-        let withheld = min(context.year?.withheld ?? .zero, granted.credits)
+        let withheld = context.year?.withheld(of: granted.credits) ?? .zero
         if withheld > .zero, let year = context.year {
             lines.append(grant(.revocation, -withheld, cause: year.invoiceID, at: now))
         }

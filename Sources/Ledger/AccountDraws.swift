@@ -47,7 +47,8 @@ extension Account {
             isPaid: isPaidFor)
     }
 
-    /// Whether an invoice above nothing paid for the running period: a trial's is over nothing.
+    /// Whether the running period was sold: by an invoice that is none of a trial's. One that a
+    /// discount brings to nothing counts, as all that a discount takes off counts as kept.
     var isPaidFor: Bool {
         let period = context.period
         let isTrial = subscription.trialEnd.map { $0 >= period.end } ?? false

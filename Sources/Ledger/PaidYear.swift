@@ -11,18 +11,22 @@ public struct PaidYear: Sendable, Hashable {
     public let end: Timestamp
     /// The plan by which the running month was granted; what is bought within the month adds to it.
     public internal(set) var planID: UUID
-    /// What each coming month is granted less, since money of the year went back.
+    /// What each coming month is granted less, since money of the year went back: so much of
+    /// ``withheldOf``.
     public internal(set) var withheld: Credits
+    /// The allocation that ``withheld`` is a share of; `nil`: it is taken of any alike.
+    public internal(set) var withheldOf: Credits?
 
     public init(
         invoiceID: String, start: Timestamp, end: Timestamp, planID: UUID,
-        withheld: Credits = .zero
+        withheld: Credits = .zero, withheldOf: Credits? = nil
     ) {
         self.invoiceID = invoiceID
         self.start = start
         self.end = end
         self.planID = planID
         self.withheld = withheld
+        self.withheldOf = withheldOf
     }
 
     /// The month of the year in which `instant` lies, counted from the year's start: 31 Jan,
@@ -44,6 +48,15 @@ public struct PaidYear: Sendable, Hashable {
     /// invoice's name.
     func cause(of month: BillingPeriod) -> String {
         "\(invoiceID) \(index(of: month.start) + 1)"
+    }
+
+    /// What a coming month is granted less: the same share of its allocation, whatever the catalog
+    /// says by then, rounded up to the hundredth.
+    func withheld(of allocation: Credits) -> Credits {
+        guard let withheldOf, withheldOf > .zero, allocation != withheldOf else {
+            return min(withheld, allocation)
+        }
+        return allocation.shareRoundedUp(withheld.micros, of: withheldOf.micros)
     }
 
     private func index(of instant: Timestamp) -> Int64 {

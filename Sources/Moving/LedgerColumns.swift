@@ -8,7 +8,8 @@ extension PortableTable {
     /// The year that an account's period is a month of.
     static let yearColumns: [Column] = [
         .text("year_invoice_id"), .time("year_start"), .time("year_end"), .uuid("year_plan_id"),
-        .credits("year_withheld"), .text("year_told_id"),
+        .credits("year_withheld"), .text("year_told_id"), .credits("year_withheld_of"),
+        .time("renewal_asked_at"),
     ]
     /// What an account could spend before and after a call.
     static let balanceColumns: [Column] = [.credits("balance_before"), .credits("balance_after")]

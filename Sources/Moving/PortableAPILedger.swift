@@ -18,7 +18,7 @@ extension PortableTable {
     /// What is sold to users alone: automatic top-ups, and plans by the year.
     private static let ofCareer: Set<String> = [
         "top_up_below", "year_invoice_id", "year_start", "year_end", "year_plan_id",
-        "year_withheld", "year_told_id",
+        "year_withheld", "year_told_id", "year_withheld_of", "renewal_asked_at",
     ]
 
     private static let apiNames = [

@@ -49,6 +49,7 @@ public let migrations: [Migration] = [
     Migration("yearly plans", yearlyPlans),
     Migration("billing emails", billingEmails),
     Migration("refusals", creditRefusals),
+    Migration("shares and prices of years", sharesAndPricesOfYears),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

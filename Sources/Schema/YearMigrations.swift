@@ -29,3 +29,20 @@ func yearlyPlans(_ sql: SQLDialect) -> [String] {
         """,
     ]
 }
+
+/// Of what amount is withheld what is withheld, and when Stripe was last asked what an account is
+/// charged next.
+func sharesAndPricesOfYears(_ sql: SQLDialect) -> [String] {
+    let account = "ALTER TABLE career_subscription_contexts ADD COLUMN"
+    return [
+        """
+        \(account) year_withheld_of \(sql.bigint)
+            CHECK (year_withheld_of IS NULL OR year_invoice_id IS NOT NULL AND year_withheld_of > 0)
+        """,
+        "\(account) renewal_asked_at \(sql.bigint)",
+        """
+        CREATE INDEX subscriptions_by_schedule ON subscriptions (scheduled_at)
+        WHERE scheduled_at IS NOT NULL
+        """,
+    ]
+}

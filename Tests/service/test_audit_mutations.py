@@ -48,7 +48,8 @@ INVISIBLE = {
     ("career_subscription_contexts", "daily_limit"): "a wish of the user's",
     ("career_subscription_contexts", "monthly_limit"): "a wish of the user's",
     ("career_subscription_contexts", "top_up_below"): "a wish of the user's",
-    ("career_subscription_contexts", "year_told_id"): "an id of Stripe's",
+    ("career_subscription_contexts", "year_told_id"): "what a mail has said",
+    ("career_subscription_contexts", "renewal_asked_at"): "any instant is as likely",
     ("career_subscription_contexts", "limits_counted_at"): "any instant of the same day is as likely",
     ("career_subscription_contexts", "former_credits_left"):
         "what a period that is over had left may have been any",

@@ -41,7 +41,8 @@ public struct SettleTopUp: LedgerCommand {
         public let isNew: Bool
         /// What had been taken back before.
         public let takenBackBefore: Credits
-        /// Whether it has just been heard that money for it went back, or is held by a bank.
+        /// Whether it has just been heard that money for it went back, or froze it. A bank that
+        /// holds the money of what is frozen already is not seen here: the purchase's row tells.
         public let moneyWentBack: Bool
         /// As it stands now.
         public let grant: StandaloneGrant

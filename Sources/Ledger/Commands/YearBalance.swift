@@ -82,13 +82,15 @@ extension BillingChange {
         return plan?.interval == .year && !paid.isTrial
     }
 
-    /// What each coming month is granted less.
+    /// What each coming month is granted less: a share of what it is granted.
     mutating func withhold(_ snapshot: BillingSnapshot, _ paid: BillingSnapshot.PaidPeriod) {
         let plan = account.context.periodPlanID
         guard account.context.year != nil else { return }
         let parts = upgradeParts(snapshot, of: plan, before: nil)
         let withheld = returned(of: allocation(plan), parts, paid)
+        let whole = withheld > .zero ? allocation(plan) : nil
         account.context.year?.withheld = withheld
+        account.context.year?.withheldOf = whole
     }
 
     /// Of what the running period was granted at its start, what its money went back for. Of a

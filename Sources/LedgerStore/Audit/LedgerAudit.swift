@@ -202,7 +202,9 @@ private enum Repetition {
             """
             SELECT user_id, count(DISTINCT period_number) FROM credit_grants
             WHERE kind = 'plan' AND cause <> 'free_month' OR kind = 'adjustment'
-            GROUP BY user_id, kind, cause HAVING count(DISTINCT period_number) > 1
+            GROUP BY user_id, kind, cause
+            HAVING count(DISTINCT period_number) > 1
+                AND count(DISTINCT period_number) > 1 + \(monthsTakenBack)
             """
         ),
         (
@@ -214,6 +216,17 @@ private enum Repetition {
             """
         ),
     ]
+
+    /// How often a month of a year may have been granted once more: each reset of the clock may
+    /// have made a month of an earlier one that was begun too early. Only such a grant's cause is
+    /// the invoice with a number.
+    private static let monthsTakenBack = """
+        CASE WHEN kind = 'plan' AND rtrim(cause, '0123456789') LIKE '% ' THEN (
+            SELECT count(*) FROM subscription_changes c JOIN subscriptions s
+                ON s.id = c.subscription_id
+            WHERE s.user_id = credit_grants.user_id AND c.event = '\(ResetClock.event)'
+        ) ELSE 0 END
+        """
 
     /// A test of a request's name is another request.
     private static func requests(

@@ -10,8 +10,11 @@ enum PaidMonths {
             let parts = ["year_start", "year_end", "year_plan_id", "year_withheld"]
                 .map { "(c.\($0) IS NULL) <> (c.year_invoice_id IS NULL)" }
             let values =
-                ["year_start", "year_end"].map { AuditSQL.isNoTime("c.\($0)") } + [
+                ["year_start", "year_end", "renewal_asked_at"].map { AuditSQL.isNoTime("c.\($0)") }
+                + [
                     "c.year_withheld NOT BETWEEN 0 AND \(Credits.maximum.micros)",
+                    "c.year_withheld_of NOT BETWEEN 1 AND \(Credits.maximum.micros)",
+                    "c.year_withheld_of IS NOT NULL AND c.year_invoice_id IS NULL",
                     "c.year_invoice_id = ''", "c.year_start >= c.year_end",
                     """
                     c.year_plan_id IS NOT NULL
