@@ -35,8 +35,9 @@ package struct UnfinishedMoves: Sendable {
         self.ledger = ledger
     }
 
-    package func begin(_ theirs: StripeSubscription, now: Timestamp) async throws {
-        guard let schedule = theirs.scheduleID else { return }
+    /// - Returns: the move; `nil` if no schedule is to be released for it.
+    package func begin(_ theirs: StripeSubscription, now: Timestamp) async throws -> Move? {
+        guard let schedule = theirs.scheduleID else { return nil }
         let number = try await ledger.takeToken(of: Self.counter(theirs.id))
         let body: JSONObject = [
             "type": "move", "subscription": .string(theirs.id), Self.member: .string(schedule),
@@ -47,6 +48,8 @@ package struct UnfinishedMoves: Sendable {
                 .subscriptionUpdated, JSONValue.object(body).compactText, MessageEnvelope(),
                 in: connection, now: now)
         }
+        return Move(
+            subscriptionID: theirs.id, scheduleID: schedule, beganAt: now, number: number)
     }
 
     /// How the subscription goes on is decided: what earlier moves have released stays so.

@@ -92,25 +92,17 @@ extension CareerBillingService {
     package func withoutSchedule<Value: Sendable>(
         _ theirs: StripeSubscription, _ change: () async throws -> Value
     ) async throws -> Value {
-        let released = try await releaseForMove(theirs)
+        let move = try await moves.begin(theirs, now: clock.now())
+        let released = move == nil ? nil : try await releaseSchedule(of: theirs)
         let value: Value
         do {
             value = try await change()
         } catch {
-            if let released { await attachAgain(released, to: theirs) }
+            if let move, let released { await attachAgain(released, after: move) }
             throw error
         }
         try await moves.settle(theirs.id)
         return value
-    }
-
-    /// - Returns: what was released; `nil` if nothing was attached.
-    private func releaseForMove(
-        _ theirs: StripeSubscription
-    ) async throws -> StripeSubscriptionSchedule? {
-        guard theirs.scheduleID != nil else { return nil }
-        try await moves.begin(theirs, now: clock.now())
-        return try await releaseSchedule(of: theirs)
     }
 
     /// Releases the schedule of a subscription, once. Somebody else may have done so, or have
@@ -145,11 +137,11 @@ extension CareerBillingService {
     /// that was carried out may have been lost. Where that cannot be done now a worker does it, by
     /// the message that the move has left.
     private func attachAgain(
-        _ released: StripeSubscriptionSchedule, to before: StripeSubscription
+        _ released: StripeSubscriptionSchedule, after move: UnfinishedMoves.Move
     ) async {
         do {
-            try await attach(released, to: before.id)
-            try await moves.settle(before.id)
+            guard try await attach(released, unlessDecidedSince: move) else { return }
+            try await moves.settle(move.subscriptionID)
         } catch {
             mirror.logger.warning(
                 "a schedule is released for nothing",
@@ -157,8 +149,21 @@ extension CareerBillingService {
         }
     }
 
+    /// The user, or another process, may have decided otherwise since the move began, or do so
+    /// while the schedule is attached: that decision stays.
+    ///
+    /// - Returns: whether nobody has.
+    private func attach(
+        _ released: StripeSubscriptionSchedule, unlessDecidedSince move: UnfinishedMoves.Move
+    ) async throws -> Bool {
+        guard try await moves.isLast(move) else { return false }
+        let made = try await attach(released, to: move.subscriptionID)
+        if try await moves.isLast(move) { return true }
+        if let made { try await release(made) }
+        return false
+    }
+
     /// - Returns: the schedule that is attached now; `nil` if nothing is to follow any more.
-    @discardableResult
     private func attach(
         _ released: StripeSubscriptionSchedule, to subscriptionID: String
     ) async throws -> String? {
@@ -209,9 +214,7 @@ extension CareerBillingService {
             guard let released = try await mirror.reader.schedule(move.scheduleID),
                 released.status == "released"
             else { return }
-            let made = try await attach(released, to: move.subscriptionID)
-            // The user, or another process, may have decided otherwise in the meantime.
-            if let made, try await !moves.isLast(move) { try await release(made) }
+            _ = try await attach(released, unlessDecidedSince: move)
             try await mirror.refresh(move.subscriptionID, requestID: requestID)
         } catch let error as StripeError where error.mayRetry {
             throw error.postponement

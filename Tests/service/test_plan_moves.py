@@ -466,6 +466,35 @@ def test_what_a_failed_move_left_to_follow_never_undoes_a_later_decision(world, 
     assert reconcile(service).returncode == 0
 
 
+def test_a_move_that_fails_does_not_undo_what_was_decided_while_it_was_under_way(world):
+    service = world.service
+    users = {later: world.paid_more(index) for index, later in enumerate(LATER)}
+    for later, decide in LATER.items():
+        user = users[later]
+        assert act(user, "downgrade", PLUS).status == 200
+
+        decided = []
+
+        def meanwhile(method, path, form):
+            if method != "POST" or not re.fullmatch(SUBSCRIPTION, path):
+                return None
+            if not decided:
+                user.service = service
+                decided.append(decide(user).status)
+                user.service = world.other
+            return 500, {"error": {"type": "api_error", "message": "no"}}
+        world.proxy.before.append(meanwhile)
+        assert ACTIONS["cancel"](user).status == 503 and decided == [200], later
+        world.proxy.before[:] = [world.answer]
+    settle(service)
+    service.advance(150)
+    for later, user in users.items():
+        theirs = sdk(service).v1.subscriptions.retrieve(user.paid)
+        assert theirs.schedule is None, later
+        assert theirs.cancel_at_period_end == (later == "cancel"), later
+        assert follows(user) == (None, None), later
+
+
 # Orders
 
 
