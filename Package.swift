@@ -279,15 +279,23 @@ let package = Package(
         .testTarget(
             name: "BillingTests",
             dependencies: [
-                "Billing", "Database", "JSON", "Ledger", "LedgerStore", "Stripe", "TestFixtures",
-                "Values",
+                "Billing", "Database", "JSON", "Ledger", "LedgerStore", "Renewals", "Stripe",
+                "TestFixtures", "Values",
             ],
             swiftSettings: settings),
+        // Tells who pays by the year what is charged next.
+        .sourceTarget(
+            name: "Renewals",
+            dependencies: [
+                "Billing", "Database", "Ledger", "LedgerStore", "Mail", "Stripe", "Users", "Values",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         // Finds where Stripe and this database differ, and mends it.
         .sourceTarget(
             name: "Reconciliation",
             dependencies: [
-                "Billing", "Database", "Ledger", "LedgerStore", "Stripe", "Users", "Values",
+                "Billing", "Database", "Ledger", "LedgerStore", "Stripe", "TopUps", "Users",
+                "Values",
             ]),
         // What a user does with their subscription: buy, upgrade, cancel, resume.
         .sourceTarget(
@@ -558,7 +566,7 @@ let package = Package(
                 "Identity", "Invitations", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
                 "Telemetry",
                 "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ",
-                "Reconciliation", "Refunds",
+                "Reconciliation", "Refunds", "Renewals",
                 "Schema",
                 "Stripe", "StripeSetup", "Subscriptions", "Tokens", "TopUps", "UsageReports",
                 "UserExport",

@@ -22,9 +22,10 @@ ALLOWED = {
     "Tokens": "Values JSON Database HTTPEndpoint HTTPClient Users",
     "Mail": "Values JSON Ledger Database HTTPClient Messaging Users",
     "Billing": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Mail",
-    "Reconciliation": "Values Ledger Database Stripe LedgerStore Users Billing",
+    "Renewals": "Values Ledger Database Stripe LedgerStore Users Mail Billing",
     "Subscriptions": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Billing",
     "TopUps": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing Subscriptions",
+    "Reconciliation": "Values Ledger Database Stripe LedgerStore Users Billing TopUps",
     "Promotions": "Values Ledger Database LedgerStore Users",
     "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing"
                 " TopUps",
@@ -62,9 +63,9 @@ ALLOWED = {
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
                " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
-               " Operators PageFrame Pages UserExport Console Schema Moving Workspaces WorkspaceKeys"
-               " WorkspaceAccounts WorkspaceCommands WorkspaceSeats UsageReports Invitations APIKeys"
-               " BillingEmails WorkspacePages",
+               " Renewals Operators PageFrame Pages UserExport Console Schema Moving Workspaces"
+               " WorkspaceKeys WorkspaceAccounts WorkspaceCommands WorkspaceSeats UsageReports Invitations"
+               " APIKeys BillingEmails WorkspacePages",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",

@@ -3,58 +3,88 @@ import FoundationEssentials
 import Ledger
 import Values
 
-/// A year that is paid for, ends soon and is to be paid for again, of which its user was not told.
-package struct EndingYear: Sendable {
+/// A year that is to be paid for soon: one that renews, or one that a schedule begins.
+package struct DueYear: Sendable {
     package let userID: UUID
     package let subscriptionID: String
-    package let invoiceID: String
-    package let end: Timestamp
+    /// The plan that is paid for then.
+    package let planID: UUID
+    package let dueAt: Timestamp
+    /// Whether it takes the place of what is paid for until then.
+    package let isScheduled: Bool
+    /// What the user was last told is charged next; `nil`: nothing yet.
+    package let told: String?
+    /// The invoice of the year that ends; `nil` if none does.
+    package let invoiceID: String?
 
     /// - Parameters:
-    ///   - now: years that are over by then are too late to be told of.
-    ///   - end: those that end later are not soon.
+    ///   - now: years that begin by then are too late to be told of.
+    ///   - end: those that begin later are not soon.
+    ///   - asked: of whom Stripe was asked since then, it is not asked again.
     ///   - last: those that stand before it, and it, were looked at.
-    /// - Returns: the first to end first. Of who has canceled, does not pay, or changes the plan at
-    ///   the end, nothing renews.
-    package static func untold(
-        at now: Timestamp, until end: Timestamp, after last: EndingYear?, limit: Int64,
-        in connection: any DatabaseConnection
-    ) throws -> [EndingYear] {
-        try connection.query(
+    /// - Returns: the first to begin first. Who has canceled or does not pay is charged nothing.
+    package static func soon(
+        at now: Timestamp, until end: Timestamp, askedSince asked: Timestamp, after last: DueYear?,
+        limit: Int64, in connection: any DatabaseConnection
+    ) throws -> [DueYear] {
+        let (after, user) = (last?.dueAt ?? now, last?.userID ?? UUID(uuid: Self.first))
+        return try connection.query(
             """
-            SELECT c.user_id, s.stripe_subscription_id, c.year_invoice_id, c.year_end
-            FROM career_subscription_contexts c JOIN subscriptions s ON s.id = c.subscription_id
-            WHERE c.year_end > ? AND c.year_end <= ?
-                AND (c.year_told_id IS NULL OR c.year_told_id <> c.year_invoice_id)
-                AND s.status = 'active' AND s.stripe_subscription_id IS NOT NULL
-                AND s.cancel_at_period_end = 0 AND s.scheduled_at IS NULL
-                AND (c.year_end > ? OR c.year_end = ? AND c.user_id > ?)
-            ORDER BY c.year_end, c.user_id LIMIT ?
+            SELECT d.user_id, d.stripe_subscription_id, d.plan_id, d.due_at, d.is_scheduled,
+                d.year_told_id, d.year_invoice_id
+            FROM (\(renewing) UNION ALL \(scheduled)) d
+            WHERE (d.renewal_asked_at IS NULL OR d.renewal_asked_at <= ?)
+                AND (d.due_at > ? OR d.due_at = ? AND d.user_id > ?)
+            ORDER BY d.due_at, d.user_id LIMIT ?
             """,
             [
-                .time(now), .time(end), .time(last?.end ?? now), .time(last?.end ?? now),
-                .uuid(last?.userID ?? UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))),
-                .integer(limit),
+                .time(now), .time(end), .time(now), .time(end), .time(asked), .time(after),
+                .time(after), .uuid(user), .integer(limit),
             ]
         ).map { row in
             var reader = row.reader
-            return try EndingYear(
-                userID: reader.uuid(), subscriptionID: reader.text(), invoiceID: reader.text(),
-                end: reader.time())
+            return try DueYear(
+                userID: reader.uuid(), subscriptionID: reader.text(), planID: reader.uuid(),
+                dueAt: reader.time(), isScheduled: reader.bool(), told: reader.optionalText(),
+                invoiceID: reader.optionalText())
         }
     }
 
-    /// The user is told, or cannot be.
+    private static let first: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    private static let goesOn =
+        "s.stripe_subscription_id IS NOT NULL AND s.cancel_at_period_end = 0"
+
+    private static let renewing = """
+        SELECT c.user_id, s.stripe_subscription_id, s.plan_id, c.year_end AS due_at,
+            0 AS is_scheduled, c.year_told_id, c.year_invoice_id, c.renewal_asked_at
+        FROM career_subscription_contexts c JOIN subscriptions s ON s.id = c.subscription_id
+        WHERE c.year_end > ? AND c.year_end <= ? AND s.scheduled_at IS NULL
+            AND s.status = 'active' AND \(goesOn)
+        """
+
+    private static let scheduled = """
+        SELECT c.user_id, s.stripe_subscription_id, s.scheduled_plan_id, s.scheduled_at,
+            1, c.year_told_id, c.year_invoice_id, c.renewal_asked_at
+        FROM subscriptions s JOIN career_subscription_contexts c ON c.subscription_id = s.id
+            JOIN plans p ON p.id = s.scheduled_plan_id
+        WHERE s.scheduled_at > ? AND s.scheduled_at <= ? AND p.billing_interval = 'year'
+            AND s.status IN ('active', 'trialing') AND \(goesOn)
+        """
+
+    /// Stripe was asked, and the user is told this, or was before.
     ///
-    /// - Returns: false where another process was first, or the year is no longer the account's.
-    package func markTold(in connection: any DatabaseConnection) throws -> Bool {
+    /// - Parameter text: what is charged; `nil`: nothing was told.
+    /// - Returns: false where another process was first, or the account is gone.
+    package func mark(
+        _ text: String?, at now: Timestamp, in connection: any DatabaseConnection
+    ) throws -> Bool {
         try !connection.query(
             """
-            UPDATE career_subscription_contexts SET year_told_id = year_invoice_id
-            WHERE user_id = ? AND year_invoice_id = ?
-                AND (year_told_id IS NULL OR year_told_id <> year_invoice_id)
+            UPDATE career_subscription_contexts
+            SET year_told_id = coalesce(?, year_told_id), renewal_asked_at = ?
+            WHERE user_id = ? AND coalesce(year_told_id, '') = ?
             RETURNING user_id
-            """, [.uuid(userID), .text(invoiceID)]
+            """, [.text(text), .time(now), .uuid(userID), .text(told ?? "")]
         ).isEmpty
     }
 }

@@ -7,6 +7,7 @@ package struct MailContent: Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case signUpCode, alreadyRegistered, passwordReset, passwordChanged
         case planActivated, planUpgraded, planCanceled, planEnded, planScheduled, planRenews
+        case yearBegins
         case paymentReturned
         case paymentReturnedInPart
         case paymentFailed, paymentNeedsAction, trialEnds
@@ -88,9 +89,30 @@ extension MailContent {
         MailContent(.planCanceled, ["plan": plan.name, "periodEnd": endsAt.day])
     }
 
-    /// - Parameter price: what is charged then, in words.
-    package static func planRenews(_ plan: Plan, price: String, at end: Timestamp) -> MailContent {
-        MailContent(.planRenews, ["plan": plan.name, "price": price, "periodEnd": end.day])
+    /// - Parameters:
+    ///   - price: what is charged then, in words.
+    ///   - isCorrection: whether something else was said before.
+    package static func planRenews(
+        _ plan: Plan, price: String, at end: Timestamp, isCorrection: Bool
+    ) -> MailContent {
+        MailContent(
+            .planRenews,
+            [
+                "plan": plan.name, "price": price, "periodEnd": end.day,
+                "isCorrection": isCorrection ? "yes" : nil,
+            ])
+    }
+
+    /// A year follows by a schedule; the same as of one that renews.
+    package static func yearBegins(
+        _ plan: Plan, price: String, at start: Timestamp, isCorrection: Bool
+    ) -> MailContent {
+        MailContent(
+            .yearBegins,
+            [
+                "plan": plan.name, "price": price, "start": start.day,
+                "isCorrection": isCorrection ? "yes" : nil,
+            ])
     }
 
     /// - Parameters:

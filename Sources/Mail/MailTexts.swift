@@ -136,15 +136,38 @@ extension MailText {
                 If you change your mind, take the change back before that day.
                 """),
         .planRenews: MailText(
-            subject: "Your plan renews on {{periodEnd}}",
-            values: ["plan", "price", "periodEnd"],
+            subject:
+                "Your plan renews on {{periodEnd}}"
+                + "{{#isCorrection}}: another price{{/isCorrection}}",
+            values: ["plan", "price", "periodEnd", "isCorrection"],
             body: """
                 {{>greeting}}
+
+                {{#isCorrection}}
+                What we told you of your renewal has changed.
+                {{/isCorrection}}
 
                 The year of {{plan}} that you have paid for ends on {{periodEnd}}. Then it renews,
                 and {{price}} is charged.
 
                 If you do not want that, cancel the plan before that day: you keep it until then.
+                """),
+        .yearBegins: MailText(
+            subject:
+                "Your year begins on {{start}}"
+                + "{{#isCorrection}}: another price{{/isCorrection}}",
+            values: ["plan", "price", "start", "isCorrection"],
+            body: """
+                {{>greeting}}
+
+                {{#isCorrection}}
+                What we told you of your next year has changed.
+                {{/isCorrection}}
+
+                On {{start}} your plan changes to {{plan}}, as you have asked for. Then {{price}} is
+                charged.
+
+                If you do not want that, take the change back before that day.
                 """),
         .planEnded: MailText(
             subject: "Your paid plan has ended",

@@ -14,6 +14,7 @@ import NIOPosix
 import PageFrame
 import Pages
 import RabbitMQ
+import Renewals
 import ServiceLifecycle
 import Stripe
 import TopUps

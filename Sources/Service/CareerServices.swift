@@ -15,6 +15,7 @@ import Promotions
 import RabbitMQ
 import Reconciliation
 import Refunds
+import Renewals
 import Stripe
 import Telemetry
 import TopUps

@@ -101,6 +101,9 @@ extension StripeClient {
         previewUpgrade = { change throws(StripeError) in
             try await api.invoice(.post(["invoices", "create_preview"], change.previewForm))
         }
+        previewNextInvoice = { next throws(StripeError) in
+            try await api.invoice(.post(["invoices", "create_preview"], next.form))
+        }
     }
 
     private mutating func connectInvoices(_ api: StripeAPI) {

@@ -106,6 +106,9 @@ public struct StripeClient: Sendable {
     /// The invoice that `updateSubscriptionPrice` with the same input would make. Changes nothing.
     public var previewUpgrade:
         @Sendable (StripePriceChange) async throws(StripeError) -> StripeInvoice
+    /// The invoice that comes next by itself. Changes nothing.
+    public var previewNextInvoice:
+        @Sendable (StripeNextInvoice) async throws(StripeError) -> StripeInvoice
     public var retrieveInvoice: @Sendable (String) async throws(StripeError) -> StripeInvoice
     /// Makes a draft, which Stripe neither finalizes nor charges by itself.
     public var createInvoice:

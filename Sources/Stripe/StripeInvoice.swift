@@ -177,3 +177,19 @@ extension StripeInvoice.Status {
         }
     }
 }
+
+/// Which invoice comes next (https://docs.stripe.com/api/invoices/create_preview).
+public enum StripeNextInvoice: Sendable, Equatable {
+    case subscription(String)
+    /// Of a subscription whose schedule brings something else with it.
+    case schedule(String)
+
+    var form: StripeForm {
+        var form = StripeForm()
+        switch self {
+        case .subscription(let id): form.add("subscription", id)
+        case .schedule(let id): form.add("schedule", id)
+        }
+        return form
+    }
+}

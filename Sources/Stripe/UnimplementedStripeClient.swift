@@ -35,6 +35,7 @@ extension StripeClient {
         releaseSchedule: { _, _ throws(StripeError) in throw .unimplemented },
         cancelSubscription: { _ throws(StripeError) in throw .unimplemented },
         previewUpgrade: { _ throws(StripeError) in throw .unimplemented },
+        previewNextInvoice: { _ throws(StripeError) in throw .unimplemented },
         retrieveInvoice: { _ throws(StripeError) in throw .unimplemented },
         createInvoice: { _, _ throws(StripeError) in throw .unimplemented },
         addInvoiceLine: { _, _ throws(StripeError) in throw .unimplemented },

@@ -5,7 +5,7 @@ import JSON
 extension Account {
     static let previewFields =
         ["id", "price", "quantity", "deleted"].map { "subscription_details[items][][\($0)]" } + [
-            "customer", "subscription", "discounts", "discounts[][coupon]",
+            "customer", "subscription", "schedule", "discounts", "discounts[][coupon]",
             "subscription_details[proration_behavior]",
             "subscription_details[proration_date]", "subscription_details[trial_end]",
             "subscription_details[billing_cycle_anchor][type]",
@@ -17,7 +17,8 @@ extension Account {
     /// With `always_invoice` it is what would be charged now; otherwise what the next period's
     /// invoice would hold, the change's prorations among it.
     func createPreview(_ parameters: Parameters) throws -> JSONValue {
-        let id = try parameters.required("subscription")
+        let schedule = try scheduleOfPreview(parameters)
+        let id = try schedule?["subscription"]?.string ?? parameters.required("subscription")
         var subscription = try get(.subscription, id, param: "subscription")
         guard !Self.isEnded(subscription) else {
             throw StripeError.invalid(
@@ -50,18 +51,55 @@ extension Account {
             for discount in discounts { try save(discount) }
             subscription.set("discounts", to: .array(discounts.compactMap { $0["id"] }))
         }
-        if !isForNow { lines += try nextLines(of: items, in: subscription) }
+        if let schedule { try follow(schedule, in: &subscription, &items) }
+        if !isForNow {
+            lines += try nextLines(of: items, in: subscription)
+            try dropDiscounts(endedBy: items.map(\.periodEnd).min() ?? now, of: &subscription)
+        }
         lines = try discounted(lines, of: subscription)
         let start = isForNow ? now : items.first?.periodStart ?? now
         let end = isForNow ? now : items.map(\.periodEnd).min() ?? now
         var invoice = try invoiceObject(
             id: newID("upcoming_in"), subscription: subscription, lines: lines,
             reason: "upcoming", period: (start, end), prorationDate: change.prorationDate)
-        let total = invoice["total"]?.int ?? 0
-        let balance = invoice["starting_balance"]?.int ?? 0
-        invoice.set("ending_balance", to: .int(min(total + balance, 0)))
+        let sum = (invoice["total"]?.int ?? 0) + (invoice["starting_balance"]?.int ?? 0)
+        // Below the minimum charge nothing is charged, as when it is finalized.
+        let due = Currencies.due(of: sum, invoice["currency"]?.string ?? "usd")
+        invoice.set("amount_due", to: .int(due))
+        invoice.set("amount_remaining", to: .int(due))
+        invoice.set("ending_balance", to: .int(sum - due))
         invoice.set("auto_advance", to: .null)
         return invoice
+    }
+
+    /// What a schedule leads to is asked for by its id, in place of its subscription's.
+    private func scheduleOfPreview(_ parameters: Parameters) throws -> JSONValue? {
+        guard let id = parameters.text("schedule") else { return nil }
+        guard parameters.text("subscription") == nil else {
+            throw StripeError.invalid(
+                "You may only specify one of these parameters: schedule, subscription.",
+                param: "schedule")
+        }
+        return try get(.subscriptionSchedule, id, param: "schedule")
+    }
+
+    /// The phase that begins where the running one ends.
+    private func follow(
+        _ schedule: JSONValue, in subscription: inout JSONValue, _ items: inout [SubscriptionItem]
+    ) throws {
+        let end = schedule.at("current_phase", "end_date")?.int
+        let next = schedule["phases"]?.array?.first { $0["start_date"]?.int == end }
+        guard let next, let end else { return }
+        try apply(next, at: end, to: &subscription, &items)
+    }
+
+    /// What has ended by the next period gives nothing off its invoice.
+    private func dropDiscounts(endedBy instant: Int64, of subscription: inout JSONValue) throws {
+        let left = try (subscription["discounts"]?.array ?? []).filter { id in
+            let discount = try id.string.flatMap { try findAny($0) }
+            return discount?["end"]?.int ?? .max > instant
+        }
+        subscription.set("discounts", to: .array(left))
     }
 
     private func checkProrationDate(_ details: Parameters) throws {

@@ -99,9 +99,8 @@ extension Account {
         let balance = customer["balance"]?.int ?? 0
         let sum = (invoice["total"]?.int ?? 0) + balance
         // Below the minimum charge nothing is charged: the sum goes on the balance as a debt.
-        let minimum = Currencies.minimumCharge(invoice["currency"]?.string ?? "usd")
-        let due = sum < minimum ? 0 : sum
-        let ending = sum - max(due, 0)
+        let due = Currencies.due(of: sum, invoice["currency"]?.string ?? "usd")
+        let ending = sum - due
         let sequence = customer["next_invoice_sequence"]?.int ?? 1
         let prefix = customer["invoice_prefix"]?.string ?? "CX"
         let place = String(sequence)

@@ -198,6 +198,11 @@ package enum Currencies {
         "thb": 1_000, "myr": 200,
     ]
 
+    /// What is charged of a sum, which stays on the customer's balance if it is too little.
+    static func due(of sum: Int64, _ currency: String) -> Int64 {
+        sum < minimumCharge(currency) ? 0 : sum
+    }
+
     /// Below it nothing is charged; 0 where no minimum is known.
     static func minimumCharge(_ currency: String) -> Int64 { minimumCharges[currency] ?? 0 }
 

@@ -108,7 +108,7 @@ extension Account {
         try apply(next, at: end, to: &subscription, &items)
     }
 
-    private func apply(
+    func apply(
         _ phase: JSONValue, at start: Int64, to subscription: inout JSONValue,
         _ items: inout [SubscriptionItem]
     ) throws {

@@ -252,6 +252,16 @@ struct WireCase: Sendable, CustomTestStringConvertible {
                 + "&subscription_details[proration_date]=1700000000",
             answer: Fixture.invoice
         ) { client throws(StripeError) in _ = try await client.previewUpgrade(change) },
+        WireCase(
+            "POST /v1/invoices/create_preview", "subscription=sub_1", answer: Fixture.invoice
+        ) { client throws(StripeError) in
+            _ = try await client.previewNextInvoice(.subscription("sub_1"))
+        },
+        WireCase(
+            "POST /v1/invoices/create_preview", "schedule=sub_sched_1", answer: Fixture.invoice
+        ) { client throws(StripeError) in
+            _ = try await client.previewNextInvoice(.schedule("sub_sched_1"))
+        },
         WireCase("GET /v1/invoices/in_1", answer: Fixture.invoice) {
             client throws(StripeError) in _ = try await client.retrieveInvoice("in_1")
         },

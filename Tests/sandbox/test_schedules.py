@@ -260,3 +260,25 @@ def test_a_subscription_that_is_over_or_about_to_end_gets_no_schedule(sandbox, a
         assert error.value.param == "from_subscription"
     with pytest.raises(stripe.InvalidRequestError):
         api.subscription_schedules.create({"customer": ending.customer})
+
+
+def test_the_next_invoice_of_a_schedule_is_the_one_that_its_next_phase_makes(sandbox, api, pro):
+    yearly = sandbox.price(20000, interval="year")
+    coupon = api.coupons.create({"percent_off": 25, "duration": "forever"})
+    subscription, schedule = attached(sandbox, api, pro)
+    lower(api, schedule, yearly, discounts=[{"coupon": coupon.id}],
+          billing_cycle_anchor="phase_start", duration={"interval": "year", "interval_count": 1})
+    for _ in range(2):
+        preview = api.invoices.create_preview({"schedule": schedule.id})
+    end = item(subscription).current_period_end
+    [line] = preview.lines.data
+    assert (preview.total, preview.amount_due, line.period.start) == (15000, 15000, end)
+    assert line.period.end - end in (365 * DAY, 366 * DAY)
+    assert api.invoices.create_preview({"subscription": subscription.id}).total == 4000
+    before = api.subscriptions.retrieve(subscription.id)
+    assert item(before).price.id == pro.id and before.discounts == []
+    with pytest.raises(stripe.InvalidRequestError):
+        api.invoices.create_preview({"schedule": schedule.id, "subscription": subscription.id})
+    sandbox.advance_to(end + 2 * 3600)
+    [made] = api.invoices.list({"subscription": subscription.id, "limit": 1}).data
+    assert (made.amount_paid, made.lines.data[0].period.end) == (15000, line.period.end)

@@ -63,14 +63,30 @@ def test_a_year_is_paid_once_granted_by_the_month_and_told_of_before_it_renews(o
     # 24 days are left, or a few less.
     renewals = lambda: [mail for mail in service.mail(user.email) if "renews on" in mail["subject"]]
     assert renewals() == []
+    # While its collection is paused nothing is charged, and nothing told.
+    there = at_stripe(service, user).id
+    sdk(service).v1.subscriptions.update(there, {"pause_collection": {"behavior": "void"}})
     service.advance(14 * DAY)
+    assert renewals() == []
+    sdk(service).v1.subscriptions.update(there, {"pause_collection": ""})
+    service.advance(7 * HOUR)
     [mail] = renewals()
     assert "$200 / year" in mail["text"]
     assert subscription["current_period_end"][:10] in mail["subject"]
+    service.advance(7 * HOUR)
+    assert len(renewals()) == 1
+    # A coupon lowers what is charged: the user is told so, once.
+    coupon = sdk(service).v1.coupons.create({"percent_off": 10, "duration": "forever"})
+    sdk(service).v1.subscriptions.update(there, {"discounts": [{"coupon": coupon.id}]})
+    for _ in range(2):
+        service.advance(7 * HOUR)
+        [_, corrected] = renewals()
+    assert corrected["subject"] == mail["subject"] + ": another price"
+    assert "and $180.00 is charged" in words(corrected)
     service.advance_past_period(user, 2 * HOUR)
     until(lambda: user.subscription["current_period_start"] == subscription["current_period_end"])
-    assert user.balance["credits_allocated"] == "500.00" and len(renewals()) == 1
-    assert latest_invoice(service).amount_paid == 20000
+    assert user.balance["credits_allocated"] == "500.00" and len(renewals()) == 2
+    assert latest_invoice(service).amount_paid == 18000
     assert reconcile(service).returncode == 0
     for column, change in BROKEN:
         [(value,)] = service.rows(
@@ -81,7 +97,7 @@ def test_a_year_is_paid_once_granted_by_the_month_and_told_of_before_it_renews(o
         assert service.audit().returncode == 1, column
         service.write(write, value, uuid.UUID(user.id))
     # Its money goes back in part: this month and the coming ones have a quarter less.
-    give_back(service, latest_invoice(service), 5000)
+    give_back(service, latest_invoice(service), 4500)
     until(lambda: user.balance["credits_allocated"] == "375.00")
     [told] = [mail for mail in service.mail(user.email) if "was returned" in mail["subject"]]
     assert "has that part less" in words(told)
@@ -137,6 +153,12 @@ def test_a_year_takes_the_place_of_a_month_at_once_and_a_month_that_of_a_year_at
     # A lower rank by the year follows the month, and its year is counted from then.
     end = user.subscription["current_period_end"]
     assert act(user, "downgrade", PLUS_YEARLY).json["scheduled_at"] == end
+    begins = lambda: [mail for mail in service.mail(user.email)
+                      if mail["subject"] == f"Your year begins on {end[:10]}"]
+    assert begins() == []
+    service.advance(20 * DAY)
+    [mail] = begins()
+    assert "changes to Plus yearly, as you have asked for. Then $200 / year is charged" in words(mail)
     service.advance_past_period(user, 2 * HOUR)
     until(lambda: user.subscription["plan"]["name"] == "Plus yearly")
     until(lambda: user.balance["credits_allocated"] == "500.00")
@@ -177,6 +199,16 @@ def test_a_declined_card_leaves_the_month_as_it_was_and_a_trial_goes_on(own_serv
     settle(service)
     assert (user.subscription, user.balance) == before
     assert at_stripe(service, user)["items"].data[0].price.recurring.interval == "month"
+    assert reconcile(service).returncode == 0
+    # Bought while the month's own invoice is a draft, the year gives the month's rest back.
+    service.advance_past_period(user, HOUR // 2)
+    renewal = latest_invoice(service)
+    assert renewal.status == "draft"
+    assert act(user, "upgrade", PLUS_YEARLY).status == 200
+    service.advance(2 * HOUR)
+    settle(service)
+    assert sdk(service).v1.invoices.retrieve(renewal.id).status == "paid"
+    assert user.balance["credits_allocated"] == "500.00" and span(user.subscription) in (365, 366)
     assert reconcile(service).returncode == 0
 
 
