@@ -155,7 +155,7 @@ package struct PackMirror: Sendable {
         ) { [outbox, clock, moneyWentBack] connection, outcome in
             guard case .applied(let change) = outcome else { return }
             let now = clock.now()
-            try PackPurchases.note(
+            let isDisputed = try PackPurchases.note(
                 payment, by: session.paymentIntentID, of: purchase.id, grant: change.grant.id,
                 in: connection, now: now)
             guard let user = try UserRow.find(id: purchase.userID, in: connection) else { return }
@@ -166,7 +166,7 @@ package struct PackMirror: Sendable {
                         until: change.grant.expiresAt),
                     to: user, requestID: requestID, in: connection, now: now)
             }
-            if change.moneyWentBack { try moneyWentBack(user.id, connection, now) }
+            if change.moneyWentBack || isDisputed { try moneyWentBack(user.id, connection, now) }
             let taken = change.grant.takenBack - change.takenBackBefore
             if taken > .zero {
                 try outbox.enqueue(

@@ -223,10 +223,15 @@ package struct PackPurchases: Sendable {
     /// Keeps what Stripe said of the money, for who is asked about it.
     ///
     /// - Parameter grant: what the purchase has granted.
+    /// - Returns: whether a bank holds the money since.
     static func note(
         _ payment: PackPayment, by intent: String?, of id: UUID, grant: UUID,
         in connection: any DatabaseConnection, now: Timestamp
-    ) throws {
+    ) throws -> Bool {
+        let known = try connection.queryOne(
+            "SELECT is_disputed FROM pack_purchases WHERE id = ?", [.uuid(id)])
+        var reader = known?.reader
+        let wasDisputed = try reader?.optionalInteger() == 1
         try connection.execute(
             """
             UPDATE pack_purchases SET payment_intent_id = ?, paid_minor = ?, returned_minor = ?,
@@ -237,6 +242,7 @@ package struct PackPurchases: Sendable {
                 .text(intent), .integer(payment.paid), .integer(payment.returned),
                 .bool(payment.isDisputed), .uuid(grant), .time(now), .uuid(id),
             ])
+        return payment.isDisputed && !wasDisputed
     }
 
     /// Whether what the user's page sells is granted.

@@ -9,20 +9,14 @@ import Values
 /// Finds paid packs that are not granted here, of which this database may not even know, and money
 /// that went back and is not taken back.
 extension PackMirror {
-    struct Drift: Sendable {
-        let sessionID: String
-        let difference: String
-    }
-
     /// - Returns: what differs of the customer's pages; none for a customer whom Stripe does not
     ///   know.
-    func drift(of customerID: String) async throws -> [Drift] {
-        var found: [Drift] = []
+    func drift(of customerID: String) async throws -> [SaleDrift] {
+        var found: [SaleDrift] = []
         for session in try await pages(of: customerID) where session.isPaid {
             guard session.isPayment, session.metadata[Self.purchaseKey] != nil else { continue }
             if let difference = try await difference(of: session) {
-                found.append(
-                    Drift(sessionID: session.id, difference: "\(session.id) \(difference)"))
+                found.append(SaleDrift(soldBy: session.id, difference))
             }
         }
         return found
@@ -42,20 +36,8 @@ extension PackMirror {
         if isGivenBack { return nil }
         let grant = try await ledger.look(
             at: FindGrant(userID: purchase.userID, cause: purchase.cause))
-        return Self.difference(of: grant, from: payment, purchase)
-    }
-
-    private static func difference(
-        of grant: StandaloneGrant?, from payment: PackPayment, _ purchase: PackPurchase
-    ) -> String? {
-        guard let grant else { return "paid for \(purchase.packName), which is not granted here" }
-        let total = payment.takenBack(of: purchase.credits)
-        if grant.takeBackTotal != total {
-            return "had money back at Stripe for \(total.decimal) credits, here for "
-                + grant.takeBackTotal.decimal
-        }
-        guard grant.isFrozen != payment.isDisputed else { return nil }
-        return "is disputed only \(payment.isDisputed ? "at Stripe" : "here")"
+        return payment.difference(
+            from: grant, of: purchase.credits, named: purchase.packName)
     }
 
     private func pages(of customerID: String) async throws -> [StripeCheckoutSession] {

@@ -4,6 +4,7 @@ import Foundation
 import Ledger
 import LedgerStore
 import Stripe
+import TopUps
 import Users
 import Values
 
@@ -23,14 +24,16 @@ public struct StripeReconciliation: Sendable {
     let database: any Database
     let mirror: StripeMirror
     package let packs: PackMirror
+    let topUps: TopUpService
     /// The other identity provider whose tokens are accepted, if any.
     let issuer: String?
 
     package init(
         stripe: StripeClient, database: any Database, mirror: StripeMirror, packs: PackMirror,
-        issuer: String?
+        topUps: TopUpService, issuer: String?
     ) {
         self.packs = packs
+        self.topUps = topUps
         self.stripe = stripe
         self.database = database
         self.mirror = mirror
@@ -71,14 +74,11 @@ public struct StripeReconciliation: Sendable {
                 if repair && !found.isEmpty {
                     remaining += try await mend(found, of: account)
                 }
-                let packs = try await packs.drift(of: account.customerID)
-                differences += named(packs, account)
-                if repair && !packs.isEmpty {
-                    for page in packs {
-                        try await self.packs.refresh(page.sessionID, requestID: nil)
-                    }
-                    remaining += named(
-                        try await self.packs.drift(of: account.customerID), account)
+                let sales = try await salesDrift(of: account)
+                differences += named(sales, account)
+                if repair && !sales.isEmpty {
+                    for sale in sales { try await refresh(sale) }
+                    remaining += named(try await salesDrift(of: account), account)
                 }
                 progress?(WorkProgress(Int64(checked), of: total, .customers))
             }
@@ -88,8 +88,21 @@ public struct StripeReconciliation: Sendable {
             remaining: repair ? remaining : differences)
     }
 
-    private func named(_ packs: [PackMirror.Drift], _ account: MirroredAccount) -> [String] {
-        packs.map { "user \(account.userID.text): \($0.difference)" }
+    private func salesDrift(of account: MirroredAccount) async throws -> [SaleDrift] {
+        try await packs.drift(of: account.customerID)
+            + topUps.drift(of: account.customerID)
+    }
+
+    private func refresh(_ sale: SaleDrift) async throws {
+        guard sale.soldBy.hasPrefix("cs_") else {
+            try await topUps.refresh(sale.soldBy, requestID: nil)
+            return
+        }
+        try await packs.refresh(sale.soldBy, requestID: nil)
+    }
+
+    private func named(_ sales: [SaleDrift], _ account: MirroredAccount) -> [String] {
+        sales.map { "user \(account.userID.text): \($0.difference)" }
     }
 
     /// - Returns: what differs still, e.g. a subscription that Stripe has never heard of.
@@ -252,31 +265,6 @@ public struct StripeReconciliation: Sendable {
             case .plan, .adjustment, .forfeiture: return nil
             }
         }
-    }
-
-    /// Paid invoices that ended neither as a period, nor as a refund, nor as a notice, and those
-    /// that could still be paid for nothing.
-    private func unsettled(
-        _ subscription: StripeSubscription, _ reading: BillingSnapshotReader.Reading, of user: UUID
-    ) async throws -> [Drift] {
-        var found: [Drift] = []
-        for invoice in reading.invoices {
-            if subscription.isOver, invoice.status == .open || invoice.status == .uncollectible {
-                found.append(
-                    Drift(subscription.id, "has ended and \(invoice.id) can still be paid"))
-            }
-            let periods = invoice.lines.filter { !$0.isProration && $0.periodEnd > $0.periodStart }
-            guard invoice.status == .paid, invoice.amountPaid > 0, !periods.isEmpty,
-                try await !mirror.wasGranted(.plan, [invoice.id], to: user),
-                try await !mirror.notices.haveTold(of: invoice.id),
-                try await mirror.reader.returned(invoice.id) < invoice.amountPaid
-            else { continue }
-            found.append(
-                Drift(
-                    subscription.id, "was paid by \(invoice.id), for which nothing is granted here",
-                    unused: invoice.id))
-        }
-        return found
     }
 
     /// Those that are over included; `nil` where Stripe does not know the customer.

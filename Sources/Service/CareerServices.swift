@@ -126,9 +126,6 @@ public struct CareerServices: Sendable {
             stripe: stripe, database: database, ledger: core.ledger, prices: prices,
             notices: notices, mails: mails, clock: clock, logger: core.logger)
         let (teller, packs) = Self.packs(core, stripe, notices, outbox)
-        reconciliation = StripeReconciliation(
-            stripe: stripe, database: database, mirror: mirror, packs: packs,
-            issuer: settings.authJWKS == nil ? nil : settings.authIssuer)
         former = FormerAccounts(secrets: secrets, installation: core.installation)
         let billing = CareerBillingService(
             stripe: stripe, database: database, ledger: core.ledger,
@@ -139,6 +136,9 @@ public struct CareerServices: Sendable {
         self.billing = billing
         topUps = TopUpService(
             billing: billing, teller: teller, notices: notices, logger: core.logger)
+        reconciliation = StripeReconciliation(
+            stripe: stripe, database: database, mirror: mirror, packs: packs, topUps: topUps,
+            issuer: settings.authJWKS == nil ? nil : settings.authIssuer)
         localStripe = LocalStripe(settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
             ledger: core.ledger, inbox: StripeEventInbox(broker: broker),

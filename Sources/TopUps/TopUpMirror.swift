@@ -21,7 +21,7 @@ extension TopUpService {
             let id = UUID(uuidString: name)
         else { return false }
         guard invoice.status == .paid else {
-            try await noteGone(invoice, of: id)
+            try await noteUnpaid(invoice, of: id)
             return true
         }
         let (payment, intent) = try await payment(of: invoice)
@@ -37,11 +37,14 @@ extension TopUpService {
         return true
     }
 
-    /// Somebody has voided it in Stripe's dashboard.
-    private func noteGone(_ invoice: StripeInvoice, of id: UUID) async throws {
-        guard invoice.status == .void,
-            let purchase = try await database.read({ try TopUpRows.purchase(id, in: $0) })
+    /// Somebody has voided it in Stripe's dashboard, or has not when it was given up here.
+    private func noteUnpaid(_ invoice: StripeInvoice, of id: UUID) async throws {
+        guard let purchase = try await database.read({ try TopUpRows.purchase(id, in: $0) })
         else { return }
+        guard invoice.status == .void else {
+            if purchase.status == .givenUp { _ = try await void(invoice.id) }
+            return
+        }
         _ = try await change(purchase.userID) { state in
             state.gaveUp(id)
             return ((), [])
@@ -80,7 +83,7 @@ extension TopUpService {
         } ?? []
     }
 
-    private func payment(
+    package func payment(
         of invoice: StripeInvoice
     ) async throws -> (payment: PackPayment, intent: String?) {
         var (refunds, disputes): ([StripeRefund], [StripeDispute]) = ([], [])
@@ -122,14 +125,14 @@ extension TopUpService {
             else { return }
             var state = found.state
             state.paid(purchase.id, by: invoice.id, at: now)
-            try TopUpRows.note(
+            let isDisputed = try TopUpRows.note(
                 payment, by: intent, of: purchase.id, grant: change.grant.id, in: connection,
                 now: now)
             try TopUpRows.save(state, in: connection)
             try teller.tell(
                 change, of: purchase, to: found.user, requestID: requestID, in: connection, now: now
             )
-            if change.moneyWentBack {
+            if change.moneyWentBack || isDisputed {
                 try teller.moneyWentBack(of: purchase.userID, in: connection, now: now)
             }
         }

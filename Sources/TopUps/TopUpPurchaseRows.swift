@@ -41,7 +41,7 @@ extension TopUpRows {
         }
     }
 
-    static func purchase(
+    package static func purchase(
         _ id: UUID, in connection: any DatabaseConnection
     ) throws -> TopUpPurchase? {
         try connection.queryOne(
@@ -122,10 +122,16 @@ extension TopUpRows {
     }
 
     /// Keeps what Stripe said of the money of a purchase, which is paid.
+    ///
+    /// - Returns: whether a bank holds the money since.
     static func note(
         _ payment: PackPayment, by intent: String?, of id: UUID, grant: UUID,
         in connection: any DatabaseConnection, now: Timestamp
-    ) throws {
+    ) throws -> Bool {
+        let known = try connection.queryOne(
+            "SELECT is_disputed FROM top_up_purchases WHERE id = ?", [.uuid(id)])
+        var reader = known?.reader
+        let wasDisputed = try reader?.optionalInteger() == 1
         try connection.execute(
             """
             UPDATE top_up_purchases SET status = 'paid', is_trying = 0, payment_intent_id = ?,
@@ -137,6 +143,7 @@ extension TopUpRows {
                 .text(intent), .integer(payment.paid), .integer(payment.returned),
                 .bool(payment.isDisputed), .uuid(grant), .time(now), .uuid(id),
             ])
+        return payment.isDisputed && !wasDisputed
     }
 
     private static let purchaseColumns =

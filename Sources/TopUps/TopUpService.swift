@@ -17,15 +17,15 @@ package struct TopUpService: Sendable {
     /// Users that are asked for at a time.
     static let maximumUsers = 50
     /// The member of an invoice's metadata that names the purchase.
-    static let purchaseKey = CareerBillingService.topUpKey
+    package static let purchaseKey = CareerBillingService.topUpKey
 
-    let stripe: StripeClient
+    package let stripe: StripeClient
     package let database: any Database
-    let ledger: CareerLedger
+    package let ledger: CareerLedger
     let catalog: CatalogStore
     let billing: CareerBillingService
     let teller: TopUpTeller
-    let notices: OperatorNotices
+    package let notices: OperatorNotices
     let clock: DecisionClock
     let logger: Logger
     private let checkedCatalog = CheckedCatalog()

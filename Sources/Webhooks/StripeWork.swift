@@ -53,6 +53,7 @@ package struct StripeWork: Sendable, Equatable {
         ("subscription_schedule.completed", .schedule, .subscriptionUpdated),
         ("subscription_schedule.canceled", .schedule, .subscriptionUpdated),
         ("invoice.paid", .invoice, .subscriptionUpdated),
+        ("invoice.voided", .invoice, .subscriptionUpdated),
         ("invoice.payment_failed", .invoice, .paymentFailed),
         ("invoice.payment_action_required", .invoice, .paymentFailed),
         ("customer.deleted", .customer, .subscriptionDeleted),

@@ -9,7 +9,7 @@ from test_packs import (
     HUNDRED, LASTING, bought, dispute, give_back, grants, left, opened, payment, subjects)
 from test_payments import buy, knob, press, sdk, settle
 from test_payments_provider import requests
-from test_plan_moves import at_stripe
+from test_plan_moves import at_stripe, reconcile
 
 PATH = "/career/credits/auto-top-up"
 ON = {"pack_id": HUNDRED, "below": "10", "monthly_maximum": 3, "enabled": True}
@@ -441,3 +441,87 @@ def test_a_refund_that_stripe_does_not_answer_is_finished(own_service):
         service.advance(301)
         assert grants(user)[0]["taken_back"] == "100.00", kind
         assert give(user, grant).json["status"] == "returned"
+
+
+def own_invoice(service, user):
+    """The latest that was made for an automatic top-up of the user's."""
+    return next(invoice for invoice in sdk(service).v1.invoices.list(
+        {"customer": customer(user)}).data if "cuebx_top_up_id" in invoice.metadata)
+
+
+def test_a_dispute_of_what_is_being_given_back_switches_it_off_once(own_service):
+    service = own_service
+    for sold in ("by hand", "by itself"):
+        user = payer(service)
+        if sold == "by hand":
+            what = {"payment_intent": payment(service, bought(service, user))}
+            agree(user, below="1000")
+        else:
+            agree(user)
+            run_low(user)
+            what = {"invoice": own_invoice(service, user).id}
+        user.adjust("-5" if sold == "by hand" else "-4")
+        pending = knob(service, "/_test/refunds", {**what, "status": "pending"})
+        assert give(user, grants(user)[0]).json["status"] == "pending", sold
+        settle(service)
+        assert user.get(PATH).json["enabled"] is True, sold
+        knob(service, "/_test/disputes", what)
+        settle(service)
+        told = user.get(PATH).json
+        assert (told["enabled"], told["off_reason"]) == (False, "money_returned"), sold
+        # Who agrees anew has agreed: the same dispute, heard of again, changes nothing.
+        agree(user, below="1")
+        knob(service, "/_test/refunds", {"refund": pending["id"], "status": "failed"})
+        settle(service)
+        assert user.get(PATH).json["enabled"] is True and mails(user).count(OFF) == 1, sold
+
+
+def test_what_stands_otherwise_at_stripe_is_heard_of_or_found(own_service):
+    service = own_service
+    heard, paid, gone, left_open, lost = (payer(service) for _ in range(5))
+    for user in (heard, paid, gone, left_open):
+        agree(user)
+        set_card(user, "decline")
+        run_low(user)
+    agree(lost)
+    run_low(lost)
+    status = lambda user: service.rows(
+        "SELECT status FROM top_up_purchases WHERE user_id = ?", uuid.UUID(user.id))
+    void = sdk(service).v1.invoices.void_invoice
+    # An operator's void is heard of at once.
+    void(own_invoice(service, heard).id)
+    settle(service)
+    assert status(heard) == [("given_up",)] and status(gone) == [("open",)]
+    assert reconcile(service).returncode == 0
+    knob(service, "/_test/webhooks", {"drop_first": 1000})
+    set_card(paid, "ok")
+    assert press(own_invoice(service, paid).hosted_invoice_url, "pay")[0] == 303
+    void(own_invoice(service, gone).id)
+    service.write("UPDATE top_up_purchases SET status = 'given_up' WHERE user_id = ?",
+                  uuid.UUID(left_open.id))
+    [(known,)] = service.rows(
+        "SELECT id FROM top_up_purchases WHERE user_id = ?", uuid.UUID(lost.id))
+    rename = lambda id: service.write(
+        "UPDATE top_up_purchases SET id = ? WHERE user_id = ?", id, uuid.UUID(lost.id))
+    rename(uuid.uuid4())
+    wrong = {
+        paid: "paid for 100 credits, which is not granted here",
+        gone: "is void at Stripe, and its automatic top-up is awaited here",
+        left_open: "can still be paid for an automatic top-up that is over here",
+        lost: "paid for an automatic top-up that nobody here has"}
+    seen = reconcile(service)
+    assert seen.returncode == 1 and len(seen.stdout.splitlines()) == len(wrong) + 1, seen
+    for user, words in wrong.items():
+        assert f"user {user.id}: {own_invoice(service, user).id} {words}" in seen.stdout, seen
+    assert reconcile(service, "--repair").returncode == 0
+    assert left(paid) == "104.00" and status(gone) == [("given_up",)]
+    assert own_invoice(service, left_open).status == "void"
+    assert reconcile(service).returncode == 0
+    own = own_invoice(service, paid).id
+    knob(service, "/_test/refunds", {"invoice": own, "amount": 250})
+    knob(service, "/_test/disputes", {"invoice": own, "amount": 250})
+    mended = reconcile(service, "--repair")
+    assert "had money back at Stripe for 50.00 credits, here for 0.00" in mended.stdout
+    assert grants(paid)[0]["is_frozen"] and grants(paid)[0]["taken_back"] == "50.00"
+    assert reconcile(service).returncode == 0
+    rename(known)
