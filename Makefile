@@ -23,7 +23,8 @@ tour: build
 tour-pay: build
 	@$(BINARY) tour --pay
 
-## make tour-moves  pay, and go every way from one plan to another; moves the clock 72 days on
+## make tour-moves  pay, and go every way from one plan to another, by the year too, with a pack that is
+##               bought by itself; moves the clock 104 days on
 tour-moves: build
 	@$(BINARY) tour --moves
 

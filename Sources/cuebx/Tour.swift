@@ -12,8 +12,8 @@ struct Tour: AsyncParsableCommand {
         discussion: """
             With --pay it goes on by itself: buys a plan on the local Stripe's page, upgrades, \
             cancels, moves the development clock 40 days on to see the plan end, and buys a pack \
-            of credits. With --moves it goes every way from one plan to another instead, and \
-            moves the clock 72 days on.
+            of credits. With --moves it goes every way from one plan to another instead, has a \
+            pack bought by itself and buys a year, and moves the clock 104 days on.
 
             Examples:
               cuebx tour
@@ -40,9 +40,11 @@ struct Tour: AsyncParsableCommand {
         defer { client.shutdown() }
         let guide = TourGuide(url: url, client: client)
         do {
-            let visitor = try await meter(guide, internalKey ?? settings.internalAPIKeys[0])
-            try await TourPaying(guide: guide, visitor: visitor).walk(
-                moves ? .moves : pay ? .life : .toThePage)
+            let internalKey = internalKey ?? settings.internalAPIKeys[0]
+            let visitor = try await meter(guide, internalKey)
+            try await TourPaying(
+                guide: guide, visitor: visitor, internalKey: internalKey
+            ).walk(moves ? .moves : pay ? .life : .toThePage)
         } catch let error as HTTPClientError {
             throw FriendlyError("no answer from \(url) (\(error)); is `make run` running?")
         }

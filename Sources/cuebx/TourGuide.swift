@@ -37,8 +37,11 @@ struct TourGuide {
     }
 
     /// Asks without a word.
-    func fetch(_ path: String) async throws -> JSONValue {
-        try JSONValue.parse(try await client.send(HTTPRequest("GET", url + path)).body)
+    func fetch(
+        _ path: String, headers: [(String, String)] = []
+    ) async throws -> JSONValue {
+        try JSONValue.parse(
+            try await client.send(HTTPRequest("GET", url + path, headers: headers)).body)
     }
 
     /// Presses a button of a hosted page, as a browser does.

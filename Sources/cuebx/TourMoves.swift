@@ -14,7 +14,9 @@ extension TourPaying {
         "effective_at", "discounts",
     ]
 
-    mutating func moves(plus: String, pro: String, free: String) async throws {
+    mutating func moves(
+        plus: String, pro: String, free: String, plusYearly: String
+    ) async throws {
         try await upgrade(to: pro)
         try await lower(to: plus)
         guide.say("They change their mind: nothing follows any more")
@@ -35,13 +37,29 @@ extension TourPaying {
         try await expectPlan("Plus")
         try await expectCredits("500.00")
         try await expectComing(nil)
+        try await topUpByItself()
         guide.say("To Free a lower plan is a cancellation; nothing is paid back, nothing taken")
         try await post("/downgrade", ["new_plan_id": .string(free)], showing: Self.coming)
-        try await expectCredits("500.00")
+        try await expectCredits("598.00")
         try await move(seconds: 32 * Self.day)
-        guide.say("They are on Free, with a month of its credits")
+        guide.say("They are on Free, with a month of its credits, and with what they have bought")
         try await expectPlan("Free")
-        try await expectCredits("25.00")
+        try await expectCredits("125.00")
+        try await year(plusYearly)
+    }
+
+    /// They come back by the year: paid at once, granted by the month.
+    private mutating func year(_ plan: String) async throws {
+        guide.say("They come back, by the year: it is paid once")
+        try await buy(plan)
+        try await move(seconds: 0)
+        try await expectPlan("Plus yearly")
+        guide.say("Its credits come by the month: the period is a month, the plan ends in a year")
+        try await expectCredits("600.00")
+        try await move(seconds: 32 * Self.day)
+        guide.say("A month later, without a payment, they have the next month's")
+        try await expectPlan("Plus yearly")
+        try await expectCredits("600.00")
     }
 
     private func lower(to plan: String) async throws {

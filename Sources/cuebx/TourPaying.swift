@@ -36,10 +36,13 @@ struct TourPaying {
 
     let guide: TourGuide
     var visitor: TourVisitor
+    /// By which an AI tool server calls.
+    let internalKey: String
 
-    init(guide: TourGuide, visitor: TourVisitor) {
+    init(guide: TourGuide, visitor: TourVisitor, internalKey: String) {
         self.guide = guide
         self.visitor = visitor
+        self.internalKey = internalKey
     }
 
     func walk(_ way: TourWay) async throws {
@@ -65,14 +68,27 @@ struct TourPaying {
         }
         try await tour.buy(on: page)
         if way == .moves {
-            try await tour.moves(plus: plus, pro: pro, free: plans["Free"] ?? "")
-            print("\nThe tour is over: a trial of Plus, Pro, Plus at the period's end, and Free.")
+            try await tour.moves(
+                plus: plus, pro: pro, free: plans["Free"] ?? "",
+                plusYearly: plans["Plus yearly"] ?? "")
+            print(
+                "\nThe tour is over: a trial of Plus, Pro, Plus at the period's end, and Free; a "
+                    + "pack that was bought by itself, and a year of Plus.")
             return
         }
         try await tour.upgrade(to: pro)
         try await tour.end()
         try await tour.topUp()
         print("\nThe tour is over: Free, a trial of Plus, Pro, Free again, and a pack of credits.")
+    }
+
+    /// Pays a plan on the local Stripe's page.
+    func buy(_ plan: String) async throws {
+        let checkout = try await post("/checkout", .object(ways.with("plan_id", plan)))
+        guard let page = checkout["checkout_url"]?.string else {
+            throw FriendlyError("no page to pay on")
+        }
+        _ = try await guide.press("pay", on: page)
     }
 
     /// Without showing it again: the first half has.

@@ -397,6 +397,7 @@ def test_the_tour_can_go_every_way_from_one_plan_to_another(own_service):
     assert walked.returncode == 0, walked
     assert "a trial of Plus, Pro, Plus at the period's end, and Free" in walked.stdout
     assert '"total_due": "0.00"' in walked.stdout
+    assert "bought by itself, and a year of Plus" in walked.stdout
     assert own_service.command(
         "stripe", "reconcile", STRIPE_API_BASE=own_service.sandbox).returncode == 0
 
