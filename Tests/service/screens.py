@@ -11,6 +11,7 @@ import argparse
 import shutil
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
 from browser import Browser
@@ -36,7 +37,7 @@ class Studio:
 
     def take(self, name, path, who=None, width=DESKTOP, is_dark=False, most=None, press=None):
         """A picture of a page, as a browser without a screen is signed in, and has pressed the button
-        that begins so; at most so many pixels high."""
+        that begins so, which is refused; at most so many pixels high."""
         if self.names and name not in self.names:
             return
         chromium, file = self.chromium, SCREENS / f"{name}.png"
@@ -49,7 +50,8 @@ class Studio:
         if press:
             chromium.tab_to(press)
             chromium.press(KEY_ENTER)
-            chromium.wait_for(path)
+            while not chromium.run("return !!document.querySelector('#problem')"):
+                chromium.run_async("setTimeout(arguments[0], 25)")
         chromium.picture(file, most)
         subprocess.run(["pngquant", "--force", "--speed", "1", "--strip", "--output", file, str(COLOURS),
                         file], check=True)
@@ -64,6 +66,7 @@ class Person(Browser):
         super().__init__(service)
         self.email = email
         self.user = service.sign_up(email, full_name=name)
+        self.id = self.user.id
         self.enter()
 
     def enter(self):
@@ -108,6 +111,11 @@ def states(studio):
     studio.take("account", "/account", ada)
     studio.take("phone", "/account", ada, width=PHONE, is_dark=True, most=844)
     studio.take("credits", "/account/credits", ada)
+    studio.take("usage", "/account/usage", ada)
+    [call, *_] = [a["href"] for a in ada.get("/account/usage").all("a")
+                  if a["href"].startswith("/account/usage/")]
+    studio.take("call", call, ada)
+    studio.take("security", "/account/security", ada)
     studio.take("limits", "/account/limits", ada)
     studio.take("receipts", "/account/receipts", ada)
     studio.take("upgrade", f"{plan}/upgrade?plan_id={PRO}", ada)
@@ -145,6 +153,7 @@ def years(studio):
     spend(person.user, 5)
     studio.take("plan-year", plan, person)
     studio.take("account-year", "/account", person, most=700)
+    studio.take("receipts-year", "/account/receipts", person)
 
 
 def history(studio):
@@ -184,7 +193,10 @@ def teams(studio):
     studio.take("workspace-keys", f"{root}/{team.id}/keys", owner)
     studio.take("workspace-usage", f"{root}/{space.id}/usage", owner)
     studio.take("invitation", "/invitations/" + team.token("barbara@example.test"))
-    team.freeze()
+    # As the end of a subscription freezes it.
+    team.set(frozen_at=int(service.now * 1e6), subscription="none", seat_count=0)
+    service.write("UPDATE workspace_members SET status = 'disabled' WHERE workspace_id = ? AND user_id <> ?",
+                  uuid.UUID(team.id), uuid.UUID(owner.id))
     studio.take("state-frozen", f"{root}/{team.id}", owner)
 
 
@@ -197,7 +209,7 @@ def main():
         service = Service(folder).start()
         studio = Studio(service, names)
         try:
-            for scene in (public, states, history, teams):
+            for scene in (public, teams, history, states):
                 scene(studio)
         finally:
             studio.chromium.close()
