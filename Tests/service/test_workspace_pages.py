@@ -39,6 +39,9 @@ ACTS = {
     "/settings": ("admin", {"display_name": "Other", "slug": "other"}, False),
     "/leave": ("member", {}, False), "/delete": ("owner", {}, False),
 }
+# Forms whose page is another's.
+BUTTONS = {"/members/{user_id}/status", "/invitations/resend", "/invitations/revoke",
+           "/keys/{key_id}/rotate"}
 STATES = ["active", "without", "frozen", "suspended"]
 
 
@@ -99,6 +102,18 @@ def refusal(role, status, least, even_disabled=False):
     if ROLES.index(role) < ROLES.index(least):
         return 403, "Your role in this workspace may not do this"
     return None
+
+
+def test_every_page_and_every_form_below_a_workspace_has_a_line():
+    bases = {"own": "", "members": "/members", "sent": "/invitations", "keys": "/keys"}
+    pages, forms = set(), set()
+    for line in (REPOSITORY / "Sources/WorkspacePages/WorkspacePageRoutes.swift").read_text().splitlines():
+        if found := re.search(r'let one = (\w+) \+ "([^"]+)"', line):
+            bases["one"] = bases[found[1]] + found[2]
+        for kind, base, rest in re.findall(r'(form|Endpoint)\((\w+)(?: \+ "([^"]+)")?,', line):
+            if base in bases:
+                (forms if kind == "form" else pages).add(bases[base] + rest)
+    assert forms == set(ACTS) and (pages | forms) - BUTTONS == set(PAGES) and len(pages) == 4
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "/")
