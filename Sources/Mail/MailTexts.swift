@@ -20,8 +20,8 @@ package struct MailText: Sendable {
 
 extension MailText {
     /// A mail with a code holds no other number of six digits, so that people and programs find
-    /// it. It greets nobody: the address is not proven yet, or somebody else may have asked for
-    /// the mail.
+    /// it; a name that somebody has chosen stands after it. It greets nobody: the address is not
+    /// proven yet, or somebody else may have asked for the mail.
     package static let all = ofCareer.merging(ofCredits) { first, _ in first }
         .merging(ofWorkspaces) { first, _ in first }
 

@@ -134,16 +134,16 @@ extension MailText {
                 {{/later}}
                 """),
         .workspaceBillingCode: MailText(
-            subject: "The code for the bills of {{workspace}}",
+            subject: "The code for a workspace's bills",
             values: ["code", "workspace", "minutes"],
             body: """
-                The owner of the workspace {{workspace}} of CueBX API wants its bills to go to this
-                address. If that is right, tell the owner this code:
+                The owner of a workspace of CueBX API wants its bills to go to this address. If that
+                is right, tell the owner this code:
 
                 {{>code}}
 
-                It is good for {{minutes}} minutes. If you know nothing of it, ignore this mail and
-                give the code to nobody.
+                It is good for {{minutes}} minutes. The workspace is called {{workspace}}. If you
+                know nothing of it, ignore this mail and give the code to nobody.
                 """),
     ]
 }

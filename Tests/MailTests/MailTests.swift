@@ -64,6 +64,22 @@ struct MailTemplatesTests {
         }
     }
 
+    @Test(
+        "No word that somebody chose stands before a code",
+        arguments: [
+            MailContent.Kind.signUpCode, .passwordReset, .workspaceBillingCode,
+        ])
+    func codeComesFirst(kind: MailContent.Kind) throws {
+        let secrets = TokenHashSecrets(["secret"])
+        let id = UUID()
+        let mail = try mail(kind, "555123", code: "482913").opened(
+            id, sealedCode: try secrets.seal("482913", for: id.text), with: secrets)
+        #expect(!mail.subject.contains("555123"))
+        for text in [mail.text, mail.html] {
+            #expect(text.firstMatch(of: /\b[0-9]{6}\b/)?.output == "482913")
+        }
+    }
+
     @Test("Only who has proven their address is greeted by name")
     func greeting() async throws {
         try await withTemporaryDatabase { database in

@@ -66,7 +66,7 @@ def test_an_address_is_used_once_its_code_is_told_and_the_code_lies_nowhere(serv
     answer = ask(team, email)
     assert (answer.json["billing_email"], answer.json["pending_billing_email"]) == (team.owner.email, email)
     [mail] = service.mail(email)
-    assert mail["subject"] == "The code for the bills of Acme"
+    assert mail["subject"] == "The code for a workspace's bills"
     code = service.code(email)
     found = [value if isinstance(value, bytes) else str(value).encode()
              for table in ("workspace_billing_emails", "workspace_audit", "mails")
