@@ -11,6 +11,7 @@ import uuid
 import pytest
 
 from conftest import DAY, PASSWORD, Service
+from teams import Team
 from test_identity import email, refresh, sign_in
 
 OLD, NEW = "old-secret-" + "o" * 32, "new-secret-" + "n" * 32
@@ -28,16 +29,20 @@ def confirm(service, address, code, password="Newer-Passw0rd1"):
 
 
 class Victims:
-    """An account with a running reset, one that awaits its proof, and one that is gone."""
+    """An account with a running reset, one that awaits its proof, one that is gone, and a team whose
+    bills are to go to an address that awaits its proof. Each code by what it belongs to."""
 
     def __init__(self, service):
         self.service = service
         self.user = service.sign_up(full_name="Ada")
-        self.codes = {(self.user.id, "password_reset"): ask_for_reset(service, self.user.email)}
+        self.codes = {("password_reset", self.user.id): ask_for_reset(service, self.user.email)}
         self.waiting = email()
         service.call("POST", "/auth/signup", {"email": self.waiting, "password": PASSWORD})
         (id,), = service.rows("SELECT id FROM users WHERE email_key = ?", self.waiting)
-        self.codes[str(id), "signup"] = service.code(self.waiting)
+        self.codes["signup", str(id)] = service.code(self.waiting)
+        team, payer = Team(service, seats=0), email()
+        assert team.patch("", {"billing_email": payer}).status == 200
+        self.codes["billing email", team.id, payer] = service.code(payer)
         self.gone = service.sign_up()
         assert service.call("DELETE", "/auth/me", headers=self.gone.auth).status == 200
         assert sign_in(service, self.user.email, "Wrong-Passw0rd1").status == 401
@@ -78,9 +83,9 @@ def framed(*parts):
     return b"".join(len(part).to_bytes(8, "big") + part.encode() for part in parts)
 
 
-def candidates(code, purpose, user):
-    yield from (code.encode(), framed(code), framed("code", purpose, user, code),
-                framed(purpose, user, code), f"{purpose}{user}{code}".encode())
+def candidates(code, owner):
+    yield from (code.encode(), framed(code), framed("code", *owner, code),
+                framed(*owner, code), ("".join(owner) + code).encode())
 
 
 @pytest.mark.parametrize("how", ["rows", "export"])
@@ -90,11 +95,11 @@ def test_no_code_can_be_read_or_computed_from_what_lies_in_the_database(tmp_path
     values = stolen(service, how)
     hashes = keys(values)
     assert len(hashes) > 50
-    for (user, purpose), code in victims.codes.items():
+    for owner, code in victims.codes.items():
         for text in texts(values):
             # By chance six digits in a row may stand in a longer number or an id.
             assert not re.search(rf"(?<![0-9a-f-]){code}(?![0-9a-f-])", text), text
-        for message in candidates(code, purpose, user):
+        for message in candidates(code, owner):
             assert hashlib.sha256(message).digest() not in hashes
             for key in hashes:
                 made = hmac.digest(key, message, "sha256")
