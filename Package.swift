@@ -350,8 +350,8 @@ let package = Package(
         .sourceTarget(
             name: "Identity",
             dependencies: [
-                "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Mail",
-                "Messaging", "Tokens", "Users", "Values",
+                "Billing", "BillingEmails", "Database", "HTTPEndpoint", "JSON", "Ledger",
+                "LedgerStore", "Mail", "Messaging", "Tokens", "Users", "Values",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -442,7 +442,7 @@ let package = Package(
             dependencies: [
                 "APIKeys", "Database", "HTTPEndpoint", "Invitations", "JSON", "Ledger",
                 "LedgerStore", "PageFrame", "Pages", "UsageReports", "Values", "WorkspaceAccounts",
-                "WorkspaceKeys", "Workspaces",
+                "WorkspaceAuditLog", "WorkspaceKeys", "Workspaces",
             ]),
         // Who runs the service: their list, their sign-in, their journal.
         .sourceTarget(
@@ -470,6 +470,8 @@ let package = Package(
         .sourceTarget(name: "APIKeys", dependencies: ["Database", "Values"]),
         // Where the bills of a workspace go, as rows.
         .sourceTarget(name: "BillingEmails", dependencies: ["Database", "Users", "Values"]),
+        // Who did what in a workspace, as rows.
+        .sourceTarget(name: "WorkspaceAuditLog", dependencies: ["Database", "JSON", "Values"]),
         // What customers of any product are told of what they have spent.
         .sourceTarget(
             name: "UsageReports",
@@ -479,8 +481,7 @@ let package = Package(
             name: "Workspaces",
             dependencies: [
                 "APIKeys", "BillingEmails", "Database", "HTTPEndpoint", "Identity", "JSON", "Mail",
-                "Users",
-                "Values",
+                "Users", "Values", "WorkspaceAuditLog",
             ]),
         // How many seats a workspace pays for.
         .sourceTarget(name: "WorkspaceSeats", dependencies: ["Ledger"]),
@@ -490,7 +491,10 @@ let package = Package(
         // What an operator does with workspaces by a command.
         .sourceTarget(
             name: "WorkspaceCommands",
-            dependencies: ["Database", "HTTPEndpoint", "JSON", "Users", "Values", "Workspaces"]),
+            dependencies: [
+                "Database", "HTTPEndpoint", "JSON", "Users", "Values", "WorkspaceAuditLog",
+                "Workspaces",
+            ]),
         // Who is invited to a workspace, and comes.
         .sourceTarget(
             name: "Invitations",

@@ -30,7 +30,9 @@ ALLOWED = {
     "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing"
                 " TopUps",
     "StripeSetup": "Ledger Stripe Billing Webhooks",
-    "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing",
+    "BillingEmails": "Values Database Users",
+    "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing"
+                " BillingEmails",
     "Metering": "Values Ledger HTTPEndpoint",
     "History": "Values JSON Database HTTPEndpoint",
     "UsageBatch": "JSON HTTPEndpoint",
@@ -41,9 +43,10 @@ ALLOWED = {
     "API": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions Metering"
            " UsageBatch",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
-    "BillingEmails": "Values Database Users",
-    "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys BillingEmails",
-    "WorkspaceCommands": "Values JSON Database HTTPEndpoint Users Workspaces",
+    "WorkspaceAuditLog": "Values JSON Database",
+    "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys BillingEmails"
+                  " WorkspaceAuditLog",
+    "WorkspaceCommands": "Values JSON Database HTTPEndpoint Users WorkspaceAuditLog Workspaces",
     "WorkspaceSeats": "Ledger",
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
     "WorkspaceAccounts": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
@@ -53,7 +56,8 @@ ALLOWED = {
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions TopUps Identity"
              " Metering UsageReports Career PageFrame History",
     "WorkspacePages": "Values JSON Ledger Database HTTPEndpoint LedgerStore APIKeys UsageReports"
-                      " Workspaces WorkspaceKeys WorkspaceAccounts Invitations PageFrame Pages",
+                      " WorkspaceAuditLog Workspaces WorkspaceKeys WorkspaceAccounts Invitations"
+                      " PageFrame Pages",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " TopUps UsageReports Identity Career History APIKeys BillingEmails Workspaces",
     "Console": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore CatalogSync Users Mail Billing"
@@ -65,7 +69,7 @@ ALLOWED = {
                " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
                " Renewals Operators PageFrame Pages UserExport Console Schema Moving Workspaces"
                " WorkspaceKeys WorkspaceAccounts WorkspaceCommands WorkspaceSeats UsageReports Invitations"
-               " APIKeys BillingEmails WorkspacePages",
+               " APIKeys BillingEmails WorkspaceAuditLog WorkspacePages",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
@@ -150,7 +154,7 @@ OWNERS = {
     "workspaces": "Workspaces",
     "workspace_members": "Workspaces",
     "workspace_invitations": "Workspaces",
-    "workspace_audit": "Workspaces",
+    "workspace_audit": "WorkspaceAuditLog",
     "workspace_api_keys": "APIKeys",
     "workspace_billing_emails": "BillingEmails",
 }

@@ -4,24 +4,52 @@ import Users
 import Values
 
 /// The address to which a workspace's bills go, how it lies in the table
-/// `workspace_billing_emails`. Whoever changes it holds the lock of the workspace's row.
+/// `workspace_billing_emails`. Whoever changes it holds the lock of the workspace's row, but for
+/// the sweep, which touches nothing that is still good.
 package struct BillingEmail: Sendable, Equatable {
     /// Proven; `nil` for the owner's, whoever that is.
     package let address: String?
-    /// Set and not proven yet: nothing but its code is mailed to it.
-    package let pending: String?
+    private let waiting: Waiting?
 
-    package static let owners = BillingEmail(address: nil, pending: nil)
+    private struct Waiting: Sendable, Equatable {
+        let address: String
+        let codeEnd: Timestamp
+        let wrongTries: Int64
+    }
+
+    package static let owners = BillingEmail(address: nil, waiting: nil)
 
     package static func find(
         _ workspace: UUID, in connection: any DatabaseConnection
     ) throws -> BillingEmail {
         let row = try connection.queryOne(
-            "SELECT email, pending_email FROM workspace_billing_emails WHERE workspace_id = ?",
-            [.uuid(workspace)])
+            """
+            SELECT email, pending_email, code_expires_at, wrong_tries
+            FROM workspace_billing_emails WHERE workspace_id = ?
+            """, [.uuid(workspace)])
         guard var reader = row?.reader else { return .owners }
+        let (address, pending) = (try reader.optionalText(), try reader.optionalText())
+        let (end, tries) = (try reader.optionalTime(), try reader.integer())
+        guard let pending, let end else { return BillingEmail(address: address, waiting: nil) }
         return BillingEmail(
-            address: try reader.optionalText(), pending: try reader.optionalText())
+            address: address,
+            waiting: Waiting(address: pending, codeEnd: end, wrongTries: tries))
+    }
+
+    /// The address that was set and is not proven yet: nothing but its code is mailed to it.
+    ///
+    /// - Returns: `nil` also if its code is good no more.
+    package func pending(at now: Timestamp) -> String? { live(at: now)?.address }
+
+    /// The first instant at which the code of the address that waits is good no more.
+    ///
+    /// - Returns: `nil` if no code is good.
+    package func codeEnd(at now: Timestamp) -> Timestamp? { live(at: now)?.codeEnd }
+
+    private func live(at now: Timestamp) -> Waiting? {
+        guard let waiting, now < waiting.codeEnd, waiting.wrongTries < Self.maximumWrongTries
+        else { return nil }
+        return waiting
     }
 
     /// Has an address wait for its code, in place of one that waits already.
@@ -55,7 +83,7 @@ package struct BillingEmail: Sendable, Equatable {
     /// counted: the caller is to let the database transaction stand.
     ///
     /// - Parameter hashes: what the code's hash may be, given the address that waits.
-    /// - Returns: whether it was the code.
+    /// - Returns: whether it was the code, and what was judged still waited when it was written.
     package static func confirm(
         of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp,
         _ hashes: (_ pending: String) -> [[UInt8]]
@@ -70,26 +98,26 @@ package struct BillingEmail: Sendable, Equatable {
         let (pending, kept) = (try reader.text(), try reader.blob())
         var isGood = false
         for hash in hashes(pending) where equalInConstantTime(kept, hash) { isGood = true }
-        try connection.execute(
+        let change =
             isGood
-                ? """
-                UPDATE workspace_billing_emails SET email = pending_email,
-                    email_key = pending_key, pending_email = NULL, pending_key = NULL,
-                    code_hash = NULL, code_expires_at = NULL, wrong_tries = 0
-                WHERE workspace_id = ?
-                """
-                : """
-                UPDATE workspace_billing_emails SET wrong_tries = wrong_tries + 1
-                WHERE workspace_id = ?
-                """, [.uuid(workspace)])
-        return isGood
+            ? """
+            email = pending_email, email_key = pending_key, pending_email = NULL,
+            pending_key = NULL, code_hash = NULL, code_expires_at = NULL, wrong_tries = 0
+            """
+            : "wrong_tries = wrong_tries + 1"
+        let changed = try connection.execute(
+            """
+            UPDATE workspace_billing_emails SET \(change)
+            WHERE workspace_id = ? AND pending_key = ? AND code_hash = ?
+            """, [.uuid(workspace), .text(pending), .blob(kept)])
+        return isGood && changed == 1
     }
 
     /// Nothing waits any more; the address that was proven stays.
     package static func dropPending(
         of workspace: UUID, in connection: any DatabaseConnection
     ) throws {
-        try dropPending(where: "workspace_id = ?", .uuid(workspace), in: connection)
+        try dropPending(where: "workspace_id = ?", [.uuid(workspace)], in: connection)
     }
 
     /// Bills go to the owner from now on.
@@ -100,36 +128,64 @@ package struct BillingEmail: Sendable, Equatable {
             "DELETE FROM workspace_billing_emails WHERE workspace_id = ?", [.uuid(workspace)])
     }
 
-    /// Forgets the address of somebody who is erased, wherever bills go to it.
-    ///
-    /// - Parameter key: of an address that is nobody else's.
-    /// - Returns: the workspaces whose bills went to it.
-    package static func forget(
-        emailKey key: String, in connection: any DatabaseConnection
+    /// The workspaces whose bills go to an address, or whose owner has asked that they do, by
+    /// their ids.
+    package static func workspaces(
+        ofEmailKey key: String, in connection: any DatabaseConnection
     ) throws -> [UUID] {
-        let workspaces = try connection.query(
-            "SELECT workspace_id FROM workspace_billing_emails WHERE email_key = ?", [.text(key)]
+        try connection.query(
+            """
+            SELECT workspace_id FROM workspace_billing_emails
+            WHERE email_key = ? OR pending_key = ? ORDER BY workspace_id
+            """, [.text(key), .text(key)]
         ).map { row in
             var reader = row.reader
             return try reader.uuid()
         }
+    }
+
+    /// Forgets the address of somebody who is erased: a workspace's bills go to it no more, and it
+    /// does not wait.
+    ///
+    /// - Parameter key: of an address that is nobody else's.
+    package static func forget(
+        emailKey key: String, of workspace: UUID, in connection: any DatabaseConnection
+    ) throws {
         try connection.execute(
             """
             UPDATE workspace_billing_emails SET email = NULL, email_key = NULL
-            WHERE email_key = ?
-            """, [.text(key)])
-        try dropPending(where: "pending_key = ?", .text(key), in: connection)
-        return workspaces
+            WHERE workspace_id = ? AND email_key = ?
+            """, [.uuid(workspace), .text(key)])
+        try dropPending(
+            where: "workspace_id = ? AND pending_key = ?", [.uuid(workspace), .text(key)],
+            in: connection)
     }
 
+    /// Erases addresses that wait for a code which has expired. The condition is judged anew for
+    /// each row when it is written: another code may have been mailed meanwhile.
+    ///
+    /// - Parameter end: the last expiry that is over.
+    /// - Returns: how many there were, at most `limit`.
+    package static func erasePending(
+        until end: Timestamp, limit: Int64, in connection: any DatabaseConnection
+    ) throws -> Int {
+        try dropPending(
+            where: """
+                code_expires_at <= ? AND workspace_id IN (
+                    SELECT workspace_id FROM workspace_billing_emails WHERE code_expires_at <= ?
+                    ORDER BY code_expires_at LIMIT ?)
+                """, [.time(end), .time(end), .integer(limit)], in: connection)
+    }
+
+    @discardableResult
     private static func dropPending(
-        where condition: String, _ value: SQLValue, in connection: any DatabaseConnection
-    ) throws {
+        where condition: String, _ values: [SQLValue], in connection: any DatabaseConnection
+    ) throws -> Int {
         try connection.execute(
             """
             UPDATE workspace_billing_emails SET pending_email = NULL, pending_key = NULL,
                 code_hash = NULL, code_expires_at = NULL, wrong_tries = 0
             WHERE \(condition)
-            """, [value])
+            """, values)
     }
 }

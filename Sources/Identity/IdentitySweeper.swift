@@ -1,12 +1,14 @@
+import BillingEmails
 import Database
 import Mail
 import Messaging
 import Values
 
 /// Erases what identity needs no longer: throttles whose window is over, codes and refresh tokens
-/// that have expired, sessions without any, old mails, accounts whose address nobody has proven: so
-/// every row that a stranger can cause has an end. Nothing depends on it, since each of them
-/// is judged by its time wherever it is used; without it the tables would grow for good.
+/// that have expired, sessions without any, old mails, accounts whose address nobody has proven,
+/// addresses for bills whose code is over: so every row that a stranger can cause has an end.
+/// Nothing depends on it, since each of them is judged by its time wherever it is used; without it
+/// the tables would grow for good.
 package struct IdentitySweeper: Sendable {
     package static let pause = Duration.seconds(60)
     /// Rows of one database transaction, so that no request waits long for its turn to write.
@@ -111,6 +113,9 @@ package struct IdentitySweeper: Sendable {
         Sweep(keptSeconds: mailDays * 86_400) { end, limit, connection in
             try DeadLetters.erase(
                 of: .emails, until: end, limit: limit, in: connection)
+        },
+        Sweep(keptSeconds: 0) { end, limit, connection in
+            try BillingEmail.erasePending(until: end, limit: limit, in: connection)
         },
         // An operator's lock stays. Whoever has a subscription was let in by somebody else.
         Sweep(

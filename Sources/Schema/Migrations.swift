@@ -50,6 +50,7 @@ public let migrations: [Migration] = [
     Migration("billing emails", billingEmails),
     Migration("refusals", creditRefusals),
     Migration("shares and prices of years", sharesAndPricesOfYears),
+    Migration("ends of billing codes", endsOfBillingCodes),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

@@ -150,3 +150,8 @@ func billingEmails(_ sql: SQLDialect) -> [String] {
         "CREATE INDEX billing_emails_that_wait ON workspace_billing_emails (pending_key)",
     ]
 }
+
+/// What the sweep of addresses that wait looks for.
+func endsOfBillingCodes(_ sql: SQLDialect) -> [String] {
+    ["CREATE INDEX billing_emails_by_end ON workspace_billing_emails (code_expires_at)"]
+}

@@ -90,9 +90,9 @@ struct ExportPages: BodySource {
     /// These lists are short enough to be read at once.
     private mutating func writeWorkspaces() async throws {
         let id = caller.userID
-        let (memberships, keys) = try await database.read { connection in
+        let (memberships, keys) = try await database.read { [now] connection in
             (
-                try ExportedMembership.all(of: id, in: connection),
+                try ExportedMembership.all(of: id, in: connection, now: now),
                 try ExportedAPIKey.all(by: id, in: connection)
             )
         }

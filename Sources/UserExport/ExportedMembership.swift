@@ -9,7 +9,8 @@ import Workspaces
 /// A membership as the export of its user has it.
 package struct ExportedMembership: JSONObjectOutput {
     let membership: Membership
-    let billing: BillingEmail
+    let billingEmail: String?
+    let pendingBillingEmail: String?
 
     package static let about = "A workspace that the user is a member of."
     package static let fields: [OutputField<ExportedMembership>] = [
@@ -26,25 +27,27 @@ package struct ExportedMembership: JSONObjectOutput {
         OutputField(
             "billing_email", .nullable(.text),
             "Where its bills go, if not to the owner; told to the owner alone."
-        ) { $0.billing.address },
+        ) { $0.billingEmail },
         OutputField(
             "pending_billing_email", .nullable(.text), "The address that waits for its code."
-        ) { $0.billing.pending },
+        ) { $0.pendingBillingEmail },
     ]
 
     /// All of a user, in the order of the workspaces' ids.
     package static func all(
-        of user: UUID, in connection: any DatabaseConnection
+        of user: UUID, in connection: any DatabaseConnection, now: Timestamp
     ) throws -> [ExportedMembership] {
         try MemberRow.all(of: user, in: connection).compactMap {
             let found = try Membership.find(
                 of: user, in: $0.workspaceID, locked: false, connection)
             return try found.map { membership in
                 let workspace = membership.workspace
+                let billing: BillingEmail =
+                    workspace.ownerID == user
+                    ? try .find(workspace.id, in: connection) : .owners
                 return ExportedMembership(
-                    membership: membership,
-                    billing: workspace.ownerID == user
-                        ? try .find(workspace.id, in: connection) : .owners)
+                    membership: membership, billingEmail: billing.address,
+                    pendingBillingEmail: billing.pending(at: now))
             }
         }
     }

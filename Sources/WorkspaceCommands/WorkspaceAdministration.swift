@@ -4,6 +4,7 @@ import HTTPEndpoint
 import JSON
 import Users
 import Values
+import WorkspaceAuditLog
 import Workspaces
 
 /// What an operator does with workspaces by a command.

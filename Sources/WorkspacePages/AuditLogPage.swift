@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import JSON
 import PageFrame
+import WorkspaceAuditLog
 import Workspaces
 
 /// Who did what in a workspace, and when.

@@ -4,6 +4,7 @@ import HTTPEndpoint
 import JSON
 import Users
 import Values
+import WorkspaceAuditLog
 
 /// `POST /api/workspaces`
 package struct CreateWorkspace: Action {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEndpoint
 import Values
+import WorkspaceAuditLog
 
 /// `GET /api/workspaces/{workspace_id}/audit-log`
 package struct ListWorkspaceAudit: Action {

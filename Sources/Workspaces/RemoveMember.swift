@@ -4,6 +4,7 @@ import HTTPEndpoint
 import JSON
 import Users
 import Values
+import WorkspaceAuditLog
 
 /// `DELETE /api/workspaces/{workspace_id}/members/{user_id}`
 package struct RemoveWorkspaceMember: Action {

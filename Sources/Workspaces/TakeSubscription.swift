@@ -4,6 +4,7 @@ import HTTPEndpoint
 import JSON
 import Users
 import Values
+import WorkspaceAuditLog
 
 /// Takes over what a workspace's subscription gives it: seats, and whether the team is frozen. For
 /// whoever applies a change of the subscription, in the database transaction of that change.

@@ -5,6 +5,7 @@ import HTTPEndpoint
 import JSON
 import Users
 import Values
+import WorkspaceAuditLog
 
 /// `PATCH /api/workspaces/{workspace_id}/members/{user_id}`
 package struct UpdateWorkspaceMember: Action {

@@ -17,7 +17,7 @@ package struct UpdateWorkspace: Action {
             description removes it. A billing email is used once the code that is mailed to it \
             was told to `/billing-email/verify`; null, or the owner's own, is used at once.
             """,
-        access: .workspaceAdmin, refusals: [.slugTaken, .tooManyAttempts])
+        access: .workspaceAdmin, refusals: [.slugTaken, .workspaceSuspended, .tooManyAttempts])
 
     package func read(_ input: inout InputReader) -> (UUID, WorkspaceChangeRequest) {
         (input.workspace(), input.body(WorkspaceChangeRequest.self))
@@ -35,7 +35,9 @@ package struct UpdateWorkspace: Action {
             }
             try Self.set(request, slug, of: decision)
             if request.changesBillingEmail {
-                try parts.setBillingEmail(request.billingEmail, of: decision)
+                try parts.setBillingEmail(
+                    request.billingEmail, ofWorkspaceNamed: request.name ?? row.displayName,
+                    decision)
             }
             let changed = try WorkspaceResponse.read(
                 row.id, of: decision.caller, in: connection)

@@ -6,6 +6,7 @@ import HTTPEndpoint
 import JSON
 import Users
 import Values
+import WorkspaceAuditLog
 
 /// What of workspaces concerns a user who goes.
 package enum UsersWorkspaces {
@@ -32,7 +33,8 @@ package enum UsersWorkspaces {
 
     /// Ends memberships, erases the personal workspace, and forgets the user elsewhere. The row of
     /// the user is locked and still there. The workspaces are locked behind it, as by who accepts
-    /// an invitation: what the user decides at the same time was done before, or is not done.
+    /// an invitation: what the user decides at the same time was done before, or is not done, and
+    /// so is what others decide on bills that go to the user.
     package static func erase(
         _ user: UserRow, _ mails: WorkspaceMails, in connection: any DatabaseConnection,
         now: Timestamp
@@ -49,22 +51,34 @@ package enum UsersWorkspaces {
         try AuditLine.forget(user.id, in: connection)
     }
 
-    /// Locks the workspaces that the user is a member of, by their ids.
+    /// Locks the workspaces that the user is a member of or whose bills go to the user, by their
+    /// ids.
     package static func lock(of user: UUID, in connection: any DatabaseConnection) throws {
-        for member in try MemberRow.all(of: user, in: connection) {
-            _ = try WorkspaceRow.findLocked(member.workspaceID, in: connection)
+        guard let row = try UserRow.find(id: user, in: connection) else { return }
+        let key = try ownEmailKey(of: row, in: connection)
+        let billed = try key.map { try BillingEmail.workspaces(ofEmailKey: $0, in: connection) }
+        let joined = try MemberRow.all(of: user, in: connection).map(\.workspaceID)
+        for id in Set(joined + (billed ?? [])).sorted(by: { $0.text < $1.text }) {
+            _ = try WorkspaceRow.findLocked(id, in: connection)
         }
     }
 
-    /// Bills that went to the address go to the owner.
+    /// Bills that went to the address go to the owner. An owner who asks for the address meanwhile
+    /// waits for the user's row, since a mail to them does, and has asked for it afterwards.
     private static func forgetBilling(
         _ key: String, in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        for workspace in try BillingEmail.forget(emailKey: key, in: connection) {
+        for id in try BillingEmail.workspaces(ofEmailKey: key, in: connection) {
+            // One that was closed meanwhile has no address any more.
+            guard try WorkspaceRow.findLocked(id, in: connection) != nil else { continue }
+            let before = try BillingEmail.find(id, in: connection)
+            try BillingEmail.forget(emailKey: key, of: id, in: connection)
+            let after = try BillingEmail.find(id, in: connection)
+            guard after.differs(from: before, at: now) else { continue }
             try AuditLine(
-                workspaceID: workspace, at: now, actor: AuditLine.erased,
-                act: .billingEmailChanged, target: workspace.text, before: nil,
-                after: ["billing_email": "the owner's"], requestID: nil
+                workspaceID: id, at: now, actor: AuditLine.erased, act: .billingEmailChanged,
+                target: id.text, before: before.told(at: now), after: after.told(at: now),
+                requestID: nil
             ).insert(in: connection)
         }
     }

@@ -54,10 +54,22 @@ package struct BillingEmailCode: JSONInput {
 }
 
 extension WorkspaceParts {
-    /// - Parameter email: `nil` for the owner's.
-    /// - Throws: ``Problem`` 403 `role_required` for others than the owner; 429
-    ///   `too_many_attempts`.
-    func setBillingEmail(_ email: EmailAddress?, of decision: WorkspaceDecision) throws {
+    /// Codes that one person may have mailed within a day, of whatever workspaces.
+    static let codesPerCaller: Int64 = 20
+    /// Codes that an address gets within a day of one workspace; of all together ten times as
+    /// many, so that no single person uses up what an address gets of others.
+    static let codesPerAddress: Int64 = 5
+    /// Seconds in which the same request is one that is repeated, e.g. after its answer was lost.
+    static let repetitionSeconds: Int64 = 60
+
+    /// - Parameters:
+    ///   - email: `nil` for the owner's.
+    ///   - name: the workspace's, as the mail tells it.
+    /// - Throws: ``Problem`` 403 `role_required` for others than the owner; 402
+    ///   `workspace_suspended` for a new address; 429 `too_many_attempts`.
+    func setBillingEmail(
+        _ email: EmailAddress?, ofWorkspaceNamed name: String, _ decision: WorkspaceDecision
+    ) throws {
         try decision.requireOwner()
         let (id, connection) = (decision.workspace.id, decision.connection)
         let before = try BillingEmail.find(id, in: connection)
@@ -67,30 +79,72 @@ extension WorkspaceParts {
             return try decision.noteBilling(before: before)
         }
         if email.text == before.address {
-            return try BillingEmail.dropPending(of: id, in: connection)
+            try BillingEmail.dropPending(of: id, in: connection)
+            return try decision.noteBilling(before: before)
         }
-        try countMail(to: email, of: decision)
+        if decision.workspace.status == .suspended { throw Problem.workspaceSuspended }
+        if before.isAsked(email.text, at: decision.now) { return }
+        try countCode(to: email, of: decision)
         let code = OneTimeCodes.make()
         try BillingEmail.propose(
             email, of: id, codeHash: secrets.hash(.code, "billing email", id.text, email.key, code),
             until: decision.now.adding(seconds: OneTimeCodes.lifetimeSeconds), in: connection)
         try decision.note(.billingEmailAsked, id)
-        try mails.proveBilling(email, code: code, decision)
+        try mails.proveBilling(email, code: code, ofWorkspaceNamed: name, decision)
     }
-}
 
-extension WorkspaceDecision {
-    /// Whose address bills go to. The audit log holds no address: it outlives who has one.
-    fileprivate func noteBilling(before: BillingEmail) throws {
-        let after = try BillingEmail.find(workspace.id, in: connection)
-        guard before.address != after.address else { return }
-        try note(
-            .billingEmailChanged, workspace.id, before: before.told, after: after.told)
+    /// Counts a code to an address that may be anybody's. What is one person's and one network's
+    /// own comes first: what is refused there counts nowhere else. Invitations count apart.
+    ///
+    /// - Throws: ``Problem`` 429 `too_many_attempts`.
+    private func countCode(to email: EmailAddress, of decision: WorkspaceDecision) throws {
+        func daily(_ kind: String, _ subject: String, _ limit: Int64) -> AuthThrottle.Bucket {
+            throttle.bucket(kind, of: subject, limit: limit, seconds: 86_400)
+        }
+        let (caller, workspace) = (decision.caller.text, decision.workspace.id.text)
+        let buckets =
+            [daily("billing codes of caller", caller, Self.codesPerCaller)]
+            + throttle.requests(from: decision.call.remoteAddress)
+            + [
+                daily("billing codes", "\(workspace) \(email.key)", Self.codesPerAddress),
+                daily("billing codes everywhere", email.key, Self.codesPerAddress * 10),
+            ]
+        let refusal = try throttle.begin(buckets, in: decision.connection, now: decision.now)
+        if let refusal { throw refusal }
     }
 }
 
 extension BillingEmail {
-    fileprivate var told: JSONObject {
-        ["billing_email": .string(address == nil ? "the owner's" : "its own")]
+    /// Whether a code to this address is good and was mailed a moment ago.
+    fileprivate func isAsked(_ email: String, at now: Timestamp) -> Bool {
+        guard email == pending(at: now), let end = codeEnd(at: now) else { return false }
+        let mailed = end.adding(seconds: -OneTimeCodes.lifetimeSeconds)
+        return now < mailed.adding(seconds: WorkspaceParts.repetitionSeconds)
+    }
+}
+
+extension WorkspaceDecision {
+    /// Notes where bills go from now on, if that or what waits has changed.
+    fileprivate func noteBilling(before: BillingEmail) throws {
+        let after = try BillingEmail.find(workspace.id, in: connection)
+        guard after.differs(from: before, at: now) else { return }
+        try note(
+            .billingEmailChanged, workspace.id, before: before.told(at: now),
+            after: after.told(at: now))
+    }
+}
+
+extension BillingEmail {
+    func differs(from other: BillingEmail, at now: Timestamp) -> Bool {
+        address != other.address || pending(at: now) != other.pending(at: now)
+    }
+
+    /// Whose address bills go to, and whether another waits for its code. The audit log holds no
+    /// address: it outlives who has one.
+    func told(at now: Timestamp) -> JSONObject {
+        [
+            "billing_email": .string(address == nil ? "the owner's" : "its own"),
+            "waits": .bool(pending(at: now) != nil),
+        ]
     }
 }

@@ -4,6 +4,7 @@ import HTTPEndpoint
 import JSON
 import Users
 import Values
+import WorkspaceAuditLog
 
 /// One decision on a workspace: its row is locked, its caller was judged under the lock, and what
 /// is done is noted in the audit log of the same database transaction.

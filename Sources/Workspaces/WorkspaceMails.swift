@@ -6,6 +6,7 @@ import Identity
 import Mail
 import Users
 import Values
+import WorkspaceAuditLog
 
 /// What is mailed of workspaces, in the database transaction of what it tells of.
 package struct WorkspaceMails: Sendable {
@@ -58,12 +59,11 @@ package struct WorkspaceMails: Sendable {
 
     /// To the address that bills are to go to; the code is sealed until the mail is sent.
     func proveBilling(
-        _ email: EmailAddress, code: String, _ decision: WorkspaceDecision
+        _ email: EmailAddress, code: String, ofWorkspaceNamed name: String,
+        _ decision: WorkspaceDecision
     ) throws {
         try outbox.enqueue(
-            .workspaceBillingCode(
-                code, of: decision.workspace.displayName,
-                minutes: OneTimeCodes.lifetimeSeconds / 60),
+            .workspaceBillingCode(code, of: name, minutes: OneTimeCodes.lifetimeSeconds / 60),
             to: email, requestID: decision.call.id, in: decision.connection, now: decision.now)
     }
 
@@ -74,8 +74,7 @@ package struct WorkspaceMails: Sendable {
         _ content: MailContent, of workspace: WorkspaceRow, id: UUID? = nil, requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        let billing = try BillingEmail.find(workspace.id, in: connection)
-        if let email = billing.address.flatMap({ EmailAddress($0) }) {
+        if let email = try billingAddress(of: workspace, in: connection) {
             return try outbox.enqueue(
                 content, to: email, id: id, requestID: requestID, in: connection, now: now)
         }
@@ -84,6 +83,24 @@ package struct WorkspaceMails: Sendable {
             content, to: owner, id: id, requestID: requestID, in: connection, now: now)
     }
 
+    /// The address of the workspace's own. It is read again behind the lock of whose account has
+    /// it: who is erased meanwhile is mailed to no more.
+    private func billingAddress(
+        of workspace: WorkspaceRow, in connection: any DatabaseConnection
+    ) throws -> EmailAddress? {
+        func read() throws -> EmailAddress? {
+            try BillingEmail.find(workspace.id, in: connection).address
+                .flatMap { EmailAddress($0) }
+        }
+        guard let email = try read() else { return nil }
+        if let payer = try UserRow.find(emailKey: email.key, in: connection) {
+            _ = try UserRow.findLocked(id: payer.id, in: connection)
+        }
+        return try read()
+    }
+
+    /// To the owner, whose team it is, and to where its bills go, if that is another address.
+    ///
     /// - Parameter act: what the change of the subscription did.
     func subscription(
         _ act: WorkspaceAct, _ workspace: WorkspaceRow, _ requestID: String?,
@@ -97,6 +114,14 @@ package struct WorkspaceMails: Sendable {
             content = .workspaceUnfrozen(name, seats: workspace.subscription.seatCount)
         default: content = .workspaceSeats(name, workspace.subscription)
         }
+        let owner = try UserRow.find(id: workspace.ownerID, in: connection)
+        if let owner {
+            try outbox.enqueue(
+                content, to: owner, requestID: requestID, in: connection, now: now)
+        }
+        guard let payer = try billingAddress(of: workspace, in: connection),
+            payer.key != owner?.email?.lowercased()
+        else { return }
         try tellPayer(
             content, of: workspace, requestID: requestID, in: connection, now: now)
     }

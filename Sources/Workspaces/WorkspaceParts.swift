@@ -36,8 +36,9 @@ package struct WorkspaceParts: Sendable {
 }
 
 extension WorkspaceParts {
-    /// The workspace with what its ledger says of its credits now. It is told before a change is
-    /// durable: a change that was made is not answered as an error.
+    /// The workspace with what its ledger says of its credits now, and the address that waits for
+    /// a code which is good now. It is told before a change is durable: a change that was made is
+    /// not answered as an error.
     package func told(
         _ workspace: WorkspaceResponse, in connection: any DatabaseConnection
     ) throws -> WorkspaceResponse {
@@ -48,9 +49,11 @@ extension WorkspaceParts {
         _ workspaces: [WorkspaceResponse], in connection: any DatabaseConnection
     ) throws -> [WorkspaceResponse] {
         let credits = try balance(workspaces.map(\.membership.workspace.id), connection)
+        let now = clock.now()
         return zip(workspaces, credits).map { workspace, credits in
             var told = workspace
             told.credits = credits ?? .none
+            told.pendingBilling = workspace.billing?.pending(at: now)
             return told
         }
     }

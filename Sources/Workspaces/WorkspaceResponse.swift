@@ -12,6 +12,8 @@ package struct WorkspaceResponse: JSONObjectOutput {
     /// Told to owner and admins.
     let billing: BillingEmail?
     let ownersEmail: String?
+    /// Told by ``WorkspaceParts/told(_:in:)``, as the credits are.
+    var pendingBilling: String?
     package var credits = WorkspaceCredits.none
 
     private var workspace: WorkspaceRow { membership.workspace }
@@ -20,8 +22,9 @@ package struct WorkspaceResponse: JSONObjectOutput {
         _ membership: Membership, in connection: any DatabaseConnection
     ) throws -> WorkspaceResponse {
         let workspace = membership.workspace
-        let billing =
-            membership.role < .admin ? nil : try BillingEmail.find(workspace.id, in: connection)
+        // The list also has workspaces to which the guard of an admin would not let the caller in.
+        let isAdmin = WorkspaceGuard(role: .admin).refusal(of: membership) == nil
+        let billing = isAdmin ? try BillingEmail.find(workspace.id, in: connection) : nil
         return WorkspaceResponse(
             membership: membership,
             enabled: try MemberRow.enabled(of: workspace.id, in: connection), billing: billing,
@@ -81,7 +84,7 @@ package struct WorkspaceResponse: JSONObjectOutput {
         OutputField(
             "pending_billing_email", .nullable(.text),
             "An address that waits for its code; for owner and admins."
-        ) { $0.billing?.pending },
+        ) { $0.pendingBilling },
         OutputField("credits", .object, "What it has to spend; nothing without a subscription.") {
             $0.credits
         },

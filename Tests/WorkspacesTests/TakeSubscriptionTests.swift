@@ -78,17 +78,25 @@ struct TakeSubscriptionTests {
         }
     }
 
+    /// Whose the address for bills is.
+    enum Payer: CaseIterable {
+        case unproven, proven, owner
+    }
+
     @Test(
-        "mails of the subscription go to the address for bills once it is proven",
-        arguments: [false, true])
-    func billing(isProven: Bool) async throws {
+        "of its subscription the owner is told, and the address for bills once it is proven",
+        arguments: Payer.allCases)
+    func billing(payer: Payer) async throws {
         try await withTeam(members: 1, seats: 3) { database, team, _ in
-            let email = try #require(EmailAddress("bills@example.test"))
+            let owner = "\(team.ownerID.text)@example.test"
+            // An owner to whom a team was given whose bills went to them before.
+            let email = try #require(
+                EmailAddress(payer == .owner ? owner.uppercased() : "bills@example.test"))
             try await database.write { connection in
                 try BillingEmail.propose(
                     email, of: team.id, codeHash: [1], until: .epoch.adding(seconds: 9),
                     in: connection)
-                guard isProven else { return }
+                guard payer != .unproven else { return }
                 let isGood = try BillingEmail.confirm(
                     of: team.id, in: connection, now: .epoch
                 ) { _ in [[1]] }
@@ -98,9 +106,16 @@ struct TakeSubscriptionTests {
             _ = try await take(.none, 0, of: team.id, in: database)
             _ = try await take(.live, 5, of: team.id, in: database)
             let mails = try await database.texts(
-                "SELECT recipient FROM mails WHERE subject NOT LIKE '%disabled%'")
-            let owner = "\(team.ownerID.text)@example.test"
-            #expect(mails == [String](repeating: isProven ? email.text : owner, count: 3))
+                "SELECT recipient || ' ' || subject FROM mails ORDER BY subject, recipient")
+            let subjects = [
+                "Acme is active again", "Acme is frozen", "The seats of Acme were changed",
+            ]
+            let recipients = payer == .proven ? [owner, email.text] : [owner]
+            #expect(
+                mails.filter { !$0.contains("disabled") }
+                    == subjects.flatMap { subject in
+                        recipients.sorted().map { "\($0) \(subject)" }
+                    })
         }
     }
 

@@ -1,6 +1,5 @@
 import Database
 import FoundationEssentials
-import HTTPEndpoint
 import JSON
 import Values
 
@@ -92,7 +91,7 @@ package struct AuditLine: Sendable {
     /// The newest first.
     ///
     /// - Parameter id: of the last line of the page before.
-    static func page(
+    package static func page(
         of workspace: UUID, before id: UUID?, limit: Int64, in connection: any DatabaseConnection
     ) throws -> [AuditLine] {
         try connection.query(
@@ -104,7 +103,7 @@ package struct AuditLine: Sendable {
     }
 
     /// Lines stay, without the user who is erased.
-    static func forget(_ user: UUID, in connection: any DatabaseConnection) throws {
+    package static func forget(_ user: UUID, in connection: any DatabaseConnection) throws {
         for column in ["actor", "target"] {
             try connection.execute(
                 "UPDATE workspace_audit SET \(column) = ? WHERE \(column) = ?",
