@@ -440,8 +440,8 @@ BUGS = [
     Bug(
         "a late commit is charged though nothing is there",
         "Ledger/Commands/LateCommit.swift",
-        "            wanted, held, account.room(for: log, limit: limit, at: now, grace: grace))",
-        "            wanted, held, .maximum)",
+        "            account.room(for: log, limit: limit, ofKey: keyRoom, at: now, grace: grace))",
+        "            .maximum)",
     ),
     Bug(
         "a late commit has no end",
@@ -642,9 +642,9 @@ BUGS = [
     Bug(
         "a returned invoice keeps what it left over once a second period has begun",
         "Ledger/Commands/PeriodBalance.swift",
-        "$0.kind == .plan && $0.cause == paid.invoiceID",
-        "$0.kind == .plan && $0.cause == paid.invoiceID"
-        " && $0.periodNumber >= account.context.period.number - 1",
+        "where own.kind == .plan && own.isOf(paid.invoiceID) {",
+        "where own.kind == .plan && own.isOf(paid.invoiceID)\n"
+        "                && own.periodNumber >= account.context.period.number - 1 {",
     ),
     Bug(
         "a refund that fails gives nothing again of what was left over and taken whole",
@@ -683,12 +683,6 @@ BUGS = [
         "if let parent = openParent(of: log, at: now), parent.draws.isEmpty {",
     ),
     Bug(
-        "what a child gives back goes to a parent that has lapsed",
-        "Ledger/Families.swift",
-        "!parent.mayLapse || parent.expiresAt >= instant",
-        "!parent.mayLapse || parent.expiresAt > .epoch",
-    ),
-    Bug(
         "of what lapses the parent gives back before its child",
         "Ledger/Families.swift",
         "($0.log.expiresAt, $1.depth) < ($1.log.expiresAt, $0.depth)",
@@ -715,8 +709,8 @@ BUGS = [
     Bug(
         "over-use of a child goes beyond its parent",
         "Ledger/Families.swift",
-        "guard log.parentID == nil else { return lendable(to: log, at: now) }",
-        "guard log.parentID == nil else { return Credits.maximum }",
+        "log.parentID == nil ? available(at: now, grace: grace) : lendable(to: log, at: now)",
+        "log.parentID == nil ? available(at: now, grace: grace) : .maximum",
     ),
     Bug(
         "a late child is charged of a parent that has ended",

@@ -2,17 +2,21 @@
 /// only remembers which ids it has used.
 struct EventGenerator {
     private var random: SimulationRandom
-    private let profile: SimulationProfile
-    private var steps: [SimulationStep] = []
+    let profile: SimulationProfile
+    private(set) var steps: [SimulationStep] = []
     /// The validates drawn so far: serial, person, request, hash, feature.
-    private var validates: [Validate] = []
+    var validates: [Validate] = []
     private var adjustments = 0
     /// Draws families alone, so that runs without them stay as they were.
     private var kin: SimulationRandom
     /// Of all validates, the share that has a parent.
     private let families: Double
+    /// Draws scenes alone, so that runs without them stay as they were.
+    var plot: SimulationRandom
+    /// Of all events, the share that begins a scene.
+    private let scenes: Double
 
-    private struct Validate {
+    struct Validate {
         let serial: Int
         let person: Int
         let request: Int
@@ -28,6 +32,8 @@ struct EventGenerator {
         kin = SimulationRandom(seed: kin.next())
         families = kin.pick(0, 0, 0.1, 0.5)
         self.kin = kin
+        plot = SimulationRandom(seed: kin.next())
+        scenes = plot.pick(0, 0, 0.01, 0.04)
     }
 
     mutating func draw() -> [SimulationStep] {
@@ -36,12 +42,13 @@ struct EventGenerator {
         let kinds = SimulationProfile.Kind.allCases
         let weights = kinds.map { profile.weights[$0] ?? 0 }
         while steps.count < profile.length {
+            if plot.chance(scenes) { scene() }
             add(event(kinds[random.weighted(weights)]))
         }
         return steps
     }
 
-    private mutating func add(_ event: SimulationEvent) {
+    mutating func add(_ event: SimulationEvent) {
         steps.append(SimulationStep(serial: steps.count, event: event))
     }
 

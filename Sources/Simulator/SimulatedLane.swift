@@ -133,7 +133,8 @@ extension SimulatedWorld {
             }
             return
         }
-        guard let index = stripe.current(of: person) else { return }
+        let index = action.isOfMoneyBack ? stripe.latest(of: person) : stripe.current(of: person)
+        guard let index else { return }
         switch action {
         case .subscribe: break
         case .changePlan(let number, let billing):

@@ -108,6 +108,14 @@ package enum StripeAction: Sendable {
     case card(isGood: Bool)
     /// The event is sent again.
     case notify
+
+    /// Whether it may happen after the subscription's end.
+    var isOfMoneyBack: Bool {
+        switch self {
+        case .refund, .refundPart, .failRefund, .notify: true
+        default: false
+        }
+    }
 }
 
 package enum PlanBilling: Sendable {

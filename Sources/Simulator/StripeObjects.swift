@@ -52,6 +52,9 @@ extension StripeWorld {
         var returned: Int64 = 0 { didSet { isTold = true } }
         /// Whether an event told that some of it went back, whatever became of that.
         private(set) var isTold = false
+        /// Whether that was after the subscription and what was paid for were over: it takes
+        /// nothing then, but of what was left over.
+        var isLate = false
 
         init(paid: Int64) {
             self.paid = paid
@@ -113,7 +116,8 @@ extension StripeWorld.Charge {
 
     /// The part of `amount` whose money was kept, down to the micro-credit.
     private func kept(_ amount: Int64) -> Int64 {
-        paid == 0 ? amount : Int64(Int128(amount) * Int128(paid - returned) / Int128(paid))
+        guard paid != 0, !isLate else { return amount }
+        return Int64(Int128(amount) * Int128(paid - returned) / Int128(paid))
     }
 
     /// The credits that the kept money of a subscription bought, counted from what was paid alone:
@@ -125,8 +129,8 @@ extension StripeWorld.Charge {
         var bought: Int64 = 0
         for (place, invoice) in subscription.paid.enumerated() {
             let age = subscription.paid.count - place
-            // What goes back of an earlier period takes nothing, by the rule, nor of an upgrade
-            // that is older than the period before.
+            // What goes back of an earlier period takes nothing of it, by the rule, nor of an
+            // upgrade that is older than the period before.
             let whole = allocation(invoice.plan)
             var ofPeriod = age == 1 ? invoice.charge.kept(whole) : whole
             for change in subscription.changes where change.end == invoice.end {

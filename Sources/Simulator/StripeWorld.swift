@@ -63,6 +63,11 @@ struct StripeWorld {
         subscriptions.lastIndex { $0.person == person && !$0.isOver }
     }
 
+    /// The one whose payments go back: that one, else the latest of those that are over.
+    func latest(of person: Int) -> Int? {
+        current(of: person) ?? subscriptions.lastIndex { $0.person == person }
+    }
+
     mutating func change(
         _ index: Int, at now: Int64, _ body: (inout Subscription) -> Void
     ) {
@@ -126,6 +131,7 @@ struct StripeWorld {
         guard let latest = subscriptions[index].paid.indices.last else { return }
         change(index, at: now) {
             $0.paid[latest].charge.returned = $0.paid[latest].charge.paid
+            $0.paid[latest].charge.isLate = $0.isOver && $0.paid[latest].end <= now
         }
     }
 
@@ -142,8 +148,10 @@ struct StripeWorld {
         change(index, at: now) {
             if isChange {
                 body(&$0.changes[place].charge)
+                $0.changes[place].charge.isLate = $0.isOver && $0.changes[place].end <= now
             } else {
                 body(&$0.paid[place].charge)
+                $0.paid[place].charge.isLate = $0.isOver && $0.paid[place].end <= now
             }
         }
     }
