@@ -44,10 +44,11 @@ bench: build .venv
 	@swift build $(SWIFT_FLAGS) --product cuebx-bench
 	@.build/release/cuebx-bench metering
 	@.build/release/cuebx-bench metering --batched
+	@.build/release/cuebx-bench metering --product api
 	@.build/release/cuebx-bench webhooks
 	@.build/release/cuebx-bench family
 	@.venv/bin/python Tests/servers/postgresql.py --durable \
-		sh -c 'for bench in metering "metering --batched" family processes; do \
+		sh -c 'for bench in metering "metering --batched" "metering --product api" family processes; do \
 			.build/release/cuebx-bench $$bench --database "$$CUEBX_TEST_POSTGRESQL" || exit; done'
 
 ## make sim      simulate the ledger under faults; RUNS=10000 for long, SEED=… replays one run

@@ -63,7 +63,7 @@ suite swift-deadlines swift test -c release --skip-build --filter "$deadlines"
 # as well, with every statement that they lead to, but not from each state, each price and each shape
 # that Stripe may answer with.
 not_on_postgresql=()
-for name in audit_mutations chromium deploy docs encrypted examples hashing hot_path integers kept_connections \
+for name in audit_mutations bench chromium deploy docs encrypted examples hashing hot_path integers kept_connections \
     lazy_statics money package parsers rabbitmq settings shell sqlite_files stripe_prices stripe_setup stripe_shapes stripe_states \
     threats tidy waiting wire; do
     not_on_postgresql+=(--ignore "Tests/service/test_$name.py")

@@ -13,13 +13,14 @@ struct BatchedClient: AsyncParsableCommand {
 
     @Option var port: Int
     @Option var seconds: Int
+    @Option var product = BenchProduct.career
 
     func run() async throws {
         var users: [BenchServer.User] = []
         while let line = readLine() {
             let words = line.split(separator: " ").map(String.init)
             guard words.count == 2 else { throw FriendlyError("a user is an id and a token") }
-            users.append(BenchServer.User(id: words[0], token: words[1]))
+            users.append(BenchServer.User(id: words[0], token: words[1], product: product))
         }
         let callers = users
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -61,6 +62,7 @@ private final class BatchClient: ChannelInboundHandler, @unchecked Sendable {
     }
 
     private let tally: LoadTally
+    private let path: String
     private var callers: [Caller]
     /// Those whose operation waits for the next batch.
     private var gathered: [Int] = []
@@ -69,16 +71,17 @@ private final class BatchClient: ChannelInboundHandler, @unchecked Sendable {
 
     init(users: [BenchServer.User], tally: LoadTally) {
         self.tally = tally
+        path = users.first?.path ?? "/career/internal/usage"
         callers = users.map { user in
             let validate = """
-                {"op":"validate","token":"\(user.token)","feature_key":"career.job_match",\
+                {"op":"validate",\(user.askingInBatch)"feature_key":"\(user.feature)",\
                 "endpoint":"/v1/job-match","method":"POST",\
                 "payload_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",\
                 "usage_estimate":{"input_chars":4200,"max_output_tokens":800,"model":"coach-1"},\
                 "request_id":"\(UUID().uuidString)-
                 """
             let commit = """
-                {"op":"commit","user_id":"\(user.id)","success":true,\
+                {"op":"commit",\(user.holder),"success":true,\
                 "metrics":{"model_used":"coach-1","input_tokens":1200,"output_tokens":512,\
                 "latency_ms":840},"usage_id":"
                 """
@@ -118,7 +121,7 @@ private final class BatchClient: ChannelInboundHandler, @unchecked Sendable {
         body.writeStaticString("]}")
         var request = ByteBuffer(
             string: """
-                POST /career/internal/usage/batch HTTP/1.1\r\nHost: 127.0.0.1\r\n\
+                POST \(path)/batch HTTP/1.1\r\nHost: 127.0.0.1\r\n\
                 X-Internal-API-Key: dev-internal-key\r\nContent-Type: application/json\r\n\
                 Content-Length: \(body.readableBytes)\r\n\r\n
                 """)

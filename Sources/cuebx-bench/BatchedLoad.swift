@@ -37,7 +37,9 @@ private struct ClientProcess {
     init(port: Int, users: [BenchServer.User], seconds: Int) throws {
         let input = Pipe()
         process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["batched-client", "--port", "\(port)", "--seconds", "\(seconds)"]
+        process.arguments =
+            ["batched-client", "--port", "\(port)", "--seconds", "\(seconds)"]
+            + ["--product", (users.first?.product ?? .career).rawValue]
         process.standardInput = input
         process.standardOutput = output
         try process.run()

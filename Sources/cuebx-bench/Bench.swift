@@ -41,8 +41,28 @@ struct Bench: AsyncParsableCommand {
             """)
     var batched = false
 
+    @Option(
+        help: """
+            "api": calls by key, beside users' calls on the same server in place of the bare \
+            database.
+            """)
+    var product = BenchProduct.career
+
+    @Option(help: "Workspaces to which the keys are dealt out; as many as clients if not given.")
+    var workspaces: Int?
+
+    func validate() throws {
+        guard let workspaces else { return }
+        guard product == .api else { throw ValidationError("workspaces are of --product api") }
+        guard (1...options.clients).contains(workspaces),
+            options.clients <= workspaces * Self.mostKeys
+        else { throw ValidationError("1 to CLIENTS workspaces of at most \(Self.mostKeys) keys") }
+    }
+
     func run() async throws {
-        try await options.inNewFolder { try await run(in: $0) }
+        try await options.inNewFolder { path in
+            if product == .api { try await measureKeys(in: path) } else { try await run(in: path) }
+        }
     }
 
     private func run(in path: String) async throws {
@@ -150,7 +170,7 @@ struct Bench: AsyncParsableCommand {
         return (bare, served)
     }
 
-    private func load(
+    func load(
         _ port: Int, _ users: [BenchServer.User], seconds: Int
     ) async throws -> LoadFigures {
         guard batched else {

@@ -11,9 +11,11 @@ final class BenchServer {
     /// `STRIPE_API_BASE` of servers from which nobody buys: nothing answers there.
     static let noStripe = "http://127.0.0.1:9"
 
+    /// Who calls: a user by an access token, or a customer by its `client_id` and an API key.
     struct User: Sendable {
         let id: String
         let token: String
+        var product = BenchProduct.career
     }
 
     let reservedPort: ReservedPort
@@ -28,23 +30,35 @@ final class BenchServer {
         self.startMilliseconds = startMilliseconds
     }
 
-    /// The shipped catalog with a Free plan that does not run dry or limit the rate.
-    static func writeCatalog(to folder: String) throws -> String {
+    /// The shipped catalog of these products, each with a Free plan that does not run dry or limit
+    /// the rate.
+    static func writeCatalog(
+        to folder: String, products: [BenchProduct] = [.career]
+    ) throws -> String {
         let source =
             ProcessInfo.processInfo.environment["CATALOG"] ?? Settings().catalogPath
         let data = try Data(contentsOf: URL(filePath: source))
         let file = try JSONValue.parse(Array(data))
-        guard var catalog = (file["products"]?["career"] ?? file).object,
-            var plans = catalog["plans"]?.array, var free = plans.first?.object
+        let parts = try products.map { product in
+            let part = file["products"]?[product.rawValue] ?? (product == .career ? file : .null)
+            return (key: product.rawValue, value: JSONValue.object(try freed(part, of: source)))
+        }
+        let path = folder + "/catalog.json"
+        let catalog: JSONValue = ["products": .object(JSONObject(parts))]
+        try Data(catalog.prettyText.utf8).write(to: URL(filePath: path))
+        return path
+    }
+
+    private static func freed(_ part: JSONValue, of source: String) throws -> JSONObject {
+        guard var catalog = part.object, var plans = catalog["plans"]?.array,
+            var free = plans.first?.object
         else { throw FriendlyError("\(source) has no plans") }
         free["credits_allocation"] = "1000000000.00"
         free["rate_limit_per_minute"] = .null
         free["rate_limit_per_day"] = .null
         plans[0] = .object(free)
         catalog["plans"] = .array(plans)
-        let path = folder + "/catalog.json"
-        try Data(JSONValue.object(catalog).prettyText.utf8).write(to: URL(filePath: path))
-        return path
+        return catalog
     }
 
     /// Gives a database this catalog, as an operator does.
@@ -62,7 +76,7 @@ final class BenchServer {
     }
 
     /// The service's binary, which lies beside the bench's.
-    private static let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    static let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent().appending(path: "cuebx").path
 
     /// - Parameters:
@@ -180,13 +194,15 @@ final class BenchServer {
         return User(id: id, token: token)
     }
 
-    private func post(
-        _ client: HTTPClient, _ path: String, _ body: JSONValue, expecting status: Int
+    func post(
+        _ client: HTTPClient, _ path: String, _ body: JSONValue, token: String? = nil,
+        expecting status: Int
     ) async throws -> JSONValue {
         let answer = try await client.send(
             HTTPRequest(
                 "POST", "http://127.0.0.1:\(port)\(path)",
-                headers: [("Content-Type", "application/json")],
+                headers: [("Content-Type", "application/json")]
+                    + (token.map { [("Authorization", "Bearer \($0)")] } ?? []),
                 body: Array(body.compactText.utf8)))
         guard answer.status == status else {
             let text = String(decoding: answer.body, as: UTF8.self)

@@ -135,19 +135,20 @@ private final class CycleClient: ChannelInboundHandler, @unchecked Sendable {
     init(user: BenchServer.User, tally: LoadTally) {
         self.tally = tally
         (validateRequest, validateNumber) = Self.request(
-            "/career/internal/usage/validate",
+            "\(user.path)/validate",
             """
-            {"request_id":"\(UUID().uuidString)-######","feature_key":"career.job_match",\
+            {\(user.asking)"request_id":"\(UUID().uuidString)-######",\
+            "feature_key":"\(user.feature)",\
             "endpoint":"/v1/job-match","method":"POST",\
             "payload_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",\
             "usage_estimate":{"input_chars":4200,"max_output_tokens":800,"model":"coach-1"}}
             """,
-            "Authorization: Bearer \(user.token)\r\n", mark: "######")
+            user.authorization, mark: "######")
         let anyID = String(repeating: "#", count: 36)
         (commitRequest, commitID) = Self.request(
-            "/career/internal/usage/commit",
+            "\(user.path)/commit",
             """
-            {"user_id":"\(user.id)","usage_id":"\(anyID)","success":true,\
+            {\(user.holder),"usage_id":"\(anyID)","success":true,\
             "metrics":{"model_used":"coach-1","input_tokens":1200,"output_tokens":512,\
             "latency_ms":840}}
             """,
