@@ -36,7 +36,10 @@ class Request:
         self.operations = [str(element.get("op")) for element in self.elements] if self.is_batch \
             else [last] if last in OPERATIONS else []
 
-    def matches(self, on):
+    def meets(self, fault):
+        on, product = fault["on"], fault.get("product")
+        if product and not self.path.startswith(f"/{product}/"):
+            return False
         return on == "any" or on == "batch" and self.is_batch or on in self.operations
 
 
@@ -177,7 +180,7 @@ class Proxy:
 
     def fault_for(self, request):
         for fault in self.faults:
-            if fault["times"] != 0 and request.matches(fault["on"]):
+            if fault["times"] != 0 and request.meets(fault):
                 fault["times"] -= 1
                 return fault
         return None

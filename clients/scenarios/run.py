@@ -408,6 +408,9 @@ def unlike(expected, found, at=""):
         return ""
     if isinstance(expected, str) and expected.startswith("~"):
         return "" if expected[1:] in str(found) else f"{at} {json.dumps(found)} lacks {expected[1:]!r}"
+    if isinstance(expected, list) and expected[:1] == ["times"]:
+        counts = {name: (found or []).count(name) for name in expected[1]}
+        return unlike(expected[1], counts, at)
     if isinstance(expected, list) and expected[:1] == ["contains"]:
         missing = [one for one in expected[1:] if one not in (found or [])]
         return f"{at} {json.dumps(found)} lacks {missing}" if missing else ""

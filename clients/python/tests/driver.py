@@ -73,10 +73,10 @@ class Driver:
         return {"started": True, "can": self.can}
 
     def metered(self, step):
+        whose = {"customer": cuebx.Customer(step["client_id"], step["api_key"])} if "api_key" in step \
+            else {"user": step.get("user")}
         return self.client.metered(
-            step["feature"], user=step.get("user"),
-            customer=cuebx.Customer(step["client_id"], step["api_key"]) if "api_key" in step else None,
-            payload=step.get("payload", ""),
+            step["feature"], **whose, payload=step.get("payload", ""),
             request_id=step.get("request_id"), endpoint="/v1/tool", estimate=step.get("estimate"),
             hold_seconds=step.get("hold_seconds"),
             parent=self.calls[step["parent"]].call if "parent" in step else None)
@@ -113,7 +113,7 @@ class Driver:
             return {"events": self.events}
         if step["do"] == "gather":
             sender = self.client._engine.sender
-            while len(sender.live) < step["number"]:
+            while sum(len(lane.live) for lane in sender.lanes.values()) < step["number"]:
                 time.sleep(0.005)
             return {"gathered": True}
         if step["do"] == "flush":

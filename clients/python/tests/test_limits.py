@@ -1,5 +1,7 @@
 """What a host may say is judged where it enters; what JSON cannot write never reaches others."""
 
+import json
+import traceback
 import uuid
 from decimal import Decimal
 from ipaddress import ip_address
@@ -8,6 +10,7 @@ import cuebx
 import pytest
 from cuebx import limits
 from cuebx.spool_format import Todo, todo
+from world import ROOT
 
 NO_JSON = [float("nan"), float("inf"), "\ud800", {"a": object()}, Decimal("1"), uuid.UUID(int=1)]
 
@@ -52,6 +55,10 @@ def test_a_key_that_no_service_reads_is_refused_at_once(career, key):
     with pytest.raises(cuebx.MalformedApiKey) as refused:
         career.metered("api.job_match", customer=cuebx.Customer(ANY_CLIENT, key)).__enter__()
     assert (refused.value.status, refused.value.code) == (400, "malformed_api_key")
+    frames = [frame for frame, _ in traceback.walk_tb(refused.value.__traceback__)
+              if frame.f_globals["__name__"].startswith("cuebx.")]
+    kept = [value for frame in frames for value in frame.f_locals.values()]
+    assert frames and not (key and key in kept)
 
 
 @pytest.mark.parametrize("client_id", [
@@ -65,8 +72,25 @@ def test_a_client_id_that_is_none_is_refused_at_once(career, client_id):
 def test_a_call_is_a_users_or_a_customers(career, user):
     customer = cuebx.Customer(ANY_CLIENT, f"Bearer {ANY_KEY}")
     assert customer.api_key.text == ANY_KEY
-    with pytest.raises(TypeError):
-        career.metered("api.job_match", user=user.token(), customer=customer).__enter__()
+    for whose in ({"user": user.token(), "customer": customer}, {"user": None, "customer": customer}, {},
+                  {"customer": None}):
+        with pytest.raises(TypeError, match="give one of both"):
+            career.metered("api.job_match", **whose)
+
+
+CREDENTIALS = json.loads((ROOT / "clients/scenarios/vectors/credentials.json").read_text())["cases"]
+
+
+@pytest.mark.parametrize("case", CREDENTIALS, ids=[case["name"] for case in CREDENTIALS])
+def test_a_header_is_read_alike_in_all_clients(case):
+    key = cuebx.Customer(ANY_CLIENT, case["given"])
+    if case["credential"] is None:
+        with pytest.raises(cuebx.MalformedApiKey):
+            key.judged()
+        with pytest.raises(cuebx.InvalidToken):
+            limits.token(case["given"])
+    else:
+        assert key.judged().api_key.text == limits.token(case["given"]) == case["credential"]
 
 
 @pytest.mark.parametrize("more", [

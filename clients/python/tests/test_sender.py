@@ -6,7 +6,7 @@ import time
 import pytest
 from cuebx.events import Events
 from cuebx.sender import MOST_OF_THE_REST, Sender
-from cuebx.transport import MOST_BYTES, MOST_OPERATIONS, Answer, NoAnswer, Operation
+from cuebx.transport import MOST_BYTES, MOST_OPERATIONS, Answer, NoAnswer, Operation, Secret
 
 OK = Answer(200, {}, {})
 
@@ -44,8 +44,8 @@ def sender(transport, events):
     yield sender
     transport.gate.set()
     sender.stop()
-    sender.thread.join(10)
-    assert not sender.thread.is_alive()
+    sender.join(10)
+    assert not any(thread.is_alive() for thread in sender.threads)
 
 
 class Asked:
@@ -81,6 +81,14 @@ def test_a_lone_operation_waits_for_nobody_and_what_gathers_goes_together(sender
     transport.gate.set()
     assert first.wait() is OK and all(other.wait() is OK for other in others)
     assert transport.batches == [["first"], list(range(10))]
+
+
+def test_an_operation_shows_no_secret_before_or_after_it_was_encoded():
+    keyed = Operation("validate", {"client_id": "ws"}, print, api_key=Secret("the key"))
+    tokened = Operation("validate", {}, print, token=Secret("the token"))
+    for operation in (keyed, tokened):
+        assert b"the " in operation.element()
+        assert "the key" not in repr(operation) and "the token" not in repr(operation)
 
 
 def test_a_batch_has_at_most_256_operations(sender, transport):

@@ -61,8 +61,17 @@ def app_of(career, runs):
                 yield word
         return StreamingResponse(chunks(), media_type="text/plain")
 
+    @app.post("/middleware-by-key")
+    async def middleware_by_key(request: Request, question: Question):
+        call = request.scope["cuebx.call"]
+        runs.append(call.usage_id)
+        return {"text": "canned" if call.is_test_key else question.text}
+
     app.add_middleware(MeteredMiddleware, client=career, largest_body=1000, routes={
         "POST /middleware": FEATURE, "POST /streamed": FEATURE})
+    app.add_middleware(
+        MeteredMiddleware, client=career, routes={"POST /middleware-by-key": "api.job_match"},
+        customer=lambda headers: cuebx.Customer(headers.get("x-client-id"), headers.get("authorization")))
     return app
 
 
@@ -122,22 +131,23 @@ def test_without_credits_the_answer_is_the_services_sentence(path, post, user, r
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_customer_is_who_the_host_reads_from_the_request(post, career, service, runs):
+@pytest.mark.parametrize("path", ["/by-key", "/middleware-by-key"])
+def test_a_customer_is_who_the_host_reads_from_the_request(path, post, career, service, runs):
     acme = Customer(service)
     acme.make_key("test", is_test_key=True)
     live, test = acme.secrets
     for key, text in ((live, "hello"), (test, "canned")):
-        answer = post("/by-key", token=key, **{"x-client-id": acme.client_id})
+        answer = post(path, token=key, **{"x-client-id": acme.client_id})
         assert answer.status_code == 200 and answer.json() == {"text": text}
     assert career.flush(20) and acme.balance["credits_used"] == "1.00"
     for key, name, status, code in (
             ("cbx_live_" + "x" * 43, acme.client_id, 401, "invalid_api_key"),
             ("none", acme.client_id, 401, "malformed_api_key"),
             (live, "none", 403, "key_of_another_workspace")):
-        answer = post("/by-key", token=key, **{"x-client-id": name})
+        answer = post(path, token=key, **{"x-client-id": name})
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert key not in answer.text and ("www-authenticate" in answer.headers) == (status == 401)
-    assert post("/by-key", authorization="", **{"x-client-id": acme.client_id}).status_code == 401
+    assert post(path, authorization="", **{"x-client-id": acme.client_id}).status_code == 401
     assert len(runs) == 2
 
 
@@ -257,10 +267,16 @@ def tools_of(career):
     def keywords(resume: str) -> list[str]:
         return resume.split()
 
+    @server.tool
+    @cuebx_mcp.metered(career, "api.job_match", customer=lambda **_: cuebx.Customer(
+        cuebx_mcp.header_of_request("x-client-id"), cuebx_mcp.header_of_request("authorization")))
+    def by_key(resume: str, metered_call: cuebx.Call) -> str:
+        return f"{resume} of {metered_call.client_id}"
+
     return server
 
 
-def use(career, token, work):
+def use(career, token, work, **more):
     """Over HTTP, as tools are called: within this process."""
     app = tools_of(career).http_app()
 
@@ -269,7 +285,7 @@ def use(career, token, work):
                                  headers=headers, timeout=timeout, auth=auth)
 
     async def main():
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"Authorization": f"Bearer {token}", **more} if token else more
         async with app.router.lifespan_context(app):
             transport = StreamableHttpTransport(
                 "http://tools/mcp", headers=headers, httpx_client_factory=client_of)
@@ -290,6 +306,23 @@ def test_an_mcp_tool_is_metered_by_its_callers_token(career, user):
     assert (first, second) == ("mine fits yours", ["a", "b"])
     assert logs_of(career, user) == ["SUCCESS", "SUCCESS"]
     assert {log["endpoint"] for log in user.logs} == {"mcp:job_match", "mcp:keywords"}
+
+
+def test_an_mcp_tool_for_customers_is_metered_by_their_key(career, service):
+    acme = Customer(service)
+
+    async def work(client):
+        return await client.call_tool("by_key", {"resume": "mine"}, raise_on_error=False)
+
+    [key] = acme.secrets
+    name = {"x-client-id": acme.client_id}
+    assert use(career, key, work, **name).data == f"mine of {acme.client_id}"
+    assert career.flush(20) and acme.balance["credits_used"] == "1.00"
+    for token, headers, sentence in ((key, {}, "not a key of this client_id"),
+                                     (None, name, "not written as an API key"),
+                                     ("cbx_live_" + "A" * 43, name, "not a live key")):
+        result = use(career, token, work, **headers)
+        assert result.is_error and sentence in result.content[0].text
 
 
 def test_an_mcp_tools_refusal_is_the_services_sentence(career, user):

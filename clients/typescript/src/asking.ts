@@ -15,15 +15,36 @@ export interface Estimate {
     model?: string;
 }
 
+/** A header as Node, Express and Fetch have it; what was sent more than once, or not at all, is none. */
+export type Header = string | readonly string[] | null | undefined;
+
 /** A customer of the API product, as their software names itself to the tool server. */
-export interface Customer {
+export class Customer {
     /** Of their workspace, `ws_` and 32 hexadecimal digits; no secret. */
-    clientId: string;
+    readonly clientId: string;
+    /** It is sent with the one call that asks, and shown, written or logged nowhere. */
+    readonly #apiKey: Secret;
+
     /**
-     * With or without "Bearer ". It is sent with the one call that asks, and shown, written or logged
-     * nowhere.
+     * What is missing is refused once a call is asked for: there its error is the host's answer.
+     * `apiKey`: with or without "Bearer ".
      */
-    apiKey: string;
+    constructor(clientId: Header, apiKey: Header) {
+        this.clientId = only(clientId);
+        this.#apiKey = new Secret(limits.withoutScheme(only(apiKey)));
+    }
+
+    /** Throws MalformedApiKey or KeyOfAnotherWorkspace for what the service could not read. */
+    static judged(customer: Customer): Secret {
+        limits.apiKey(customer.#apiKey);
+        limits.clientId(customer.clientId);
+        return customer.#apiKey;
+    }
+}
+
+function only(header: Header): string {
+    const text = Array.isArray(header) ? header.length === 1 ? header[0] : "" : header;
+    return typeof text === "string" ? text : "";
 }
 
 /** What may be said of a call beside whose it is. */
@@ -91,8 +112,9 @@ export class Asking {
             throw new TypeError("A call is a user's or a customer's: give one of both.");
         }
         if (customer) {
-            this.apiKey = new Secret(limits.apiKey(customer.apiKey));
-            this.clientId = limits.clientId(customer.clientId);
+            if (!(customer instanceof Customer)) throw new TypeError("customer must be a Customer.");
+            this.apiKey = Customer.judged(customer);
+            this.clientId = customer.clientId;
         } else {
             this.token = new Secret(limits.token(user));
         }

@@ -221,7 +221,7 @@ export class Call {
         if (this.isJournaled) return void this.notePart(production, false);
         // Without a model the service would take all that is held.
         if (!this.model || this.usage.isTakenWhole) return;
-        if (!this.usage.isOpen || !this.engine.canCapture) return;
+        if (!this.usage.isOpen || !this.engine.canCapture(this.usage)) return;
         const whole = production.part();
         if (!whole) return;
         const part = partsOf(whole)[0] as Tokens;
@@ -365,7 +365,7 @@ export class Call {
         const failure = { failure_type: type, reason: limits.shown(reason, LONGEST_REASON) || type };
         if (!production || !part) return [this.commit({}, failure)];
         // An older service charges on success alone.
-        if (!this.engine.canCapture) return [this.commit(production.metrics(part))];
+        if (!this.engine.canCapture(this.usage)) return [this.commit(production.metrics(part))];
         return [...this.inParts(partsOf(part)), this.commit({}, failure)];
     }
 

@@ -48,7 +48,7 @@ export class Captures {
     pay(usage: Usage, commit: Operation): void {
         for (const body of usage.owed.splice(0)) {
             if (usage.isTakenWhole && commit.body.success !== true) continue;
-            if (commit.body.success === true || !this.engine.canCapture) {
+            if (commit.body.success === true || !this.engine.canCapture(usage)) {
                 commit.body = withPart(commit.body, (body.metrics ?? {}) as Body);
             } else {
                 this.outcomeCapture(usage, body);
@@ -112,7 +112,7 @@ export class Captures {
     }
 
     private tell(usage: Usage, result: Result): void {
-        if (result instanceof Answer && isUnknownVerb(result)) this.engine.noCaptures();
+        if (result instanceof Answer && isUnknownVerb(result)) this.engine.noCaptures(usage);
         if (hasError(result, "not_priced")) return;
         const more = result instanceof Answer ? { status: result.status, code: result.code } : {};
         this.engine.events.tell(

@@ -15,7 +15,7 @@ import { Spool } from "./spool.js";
 import type { SpoolRecord, Todo } from "./spool-format.js";
 import { monotonic, Signal } from "./time.js";
 import { NoAnswer, Operation, Transport } from "./transport.js";
-import type { Answer, Body, Fetch, Result, Secret } from "./transport.js";
+import type { Answer, Body, Fetch, Product, Result, Secret } from "./transport.js";
 
 /** A hold is prolonged when so much of what was left is over. */
 const EXTEND_AT = 0.5;
@@ -30,9 +30,9 @@ export class Engine {
     readonly captures = new Captures(this);
     readonly records = new Records(this);
     readonly outage: Outage;
-    /** Since when the service may have these verbs, which an older one lacks. */
-    private extendFrom = 0;
-    private captureFrom = 0;
+    /** Since when the service may have these verbs for a product, which an older one lacks. */
+    private readonly extendFrom: Record<Product, number> = { career: 0, api: 0 };
+    private readonly captureFrom: Record<Product, number> = { career: 0, api: 0 };
     private isClosed = false;
     /** The service's clock, in Unix seconds, less ours. */
     clockOffset = 0;
@@ -51,16 +51,16 @@ export class Engine {
             folder, events, (left) => this.takeOver(left), options.adoptEvery, () => this.outage.save());
     }
 
-    get canExtend(): boolean {
-        return monotonic() >= this.extendFrom;
+    canExtend(usage: Usage): boolean {
+        return monotonic() >= this.extendFrom[usage.product];
     }
 
-    get canCapture(): boolean {
-        return monotonic() >= this.captureFrom;
+    canCapture(usage: Usage): boolean {
+        return monotonic() >= this.captureFrom[usage.product];
     }
 
-    noCaptures(): void {
-        this.captureFrom = monotonic() + ASKED_AGAIN;
+    noCaptures(usage: Usage): void {
+        this.captureFrom[usage.product] = monotonic() + ASKED_AGAIN;
     }
 
     // Holds
@@ -141,13 +141,13 @@ export class Engine {
         const beat = ++usage.beat;
         this.sender.later(left * EXTEND_AT, false, () => {
             if (usage.beat !== beat) return;
-            if (!this.canExtend) return this.keepAlive(usage, onRefused);
+            if (!this.canExtend(usage)) return this.keepAlive(usage, onRefused);
             this.extend(usage, onRefused, { hold_seconds: usage.holdSeconds });
         });
     }
 
     extend(usage: Usage, onRefused: () => void, asked: Body, tries = 1): void {
-        if (!usage.isOpen || !this.canExtend || usage.journal) return;
+        if (!usage.isOpen || !this.canExtend(usage) || usage.journal) return;
         const done = (result: Result): void => {
             const facts = { usage_id: usage.usageId, reason: result.message };
             if (result instanceof NoAnswer) {
@@ -156,7 +156,7 @@ export class Engine {
                 return onRefused();
             }
             if (isUnknownVerb(result)) {
-                this.extendFrom = monotonic() + ASKED_AGAIN;
+                this.extendFrom[usage.product] = monotonic() + ASKED_AGAIN;
                 this.events.tell("extend_unsupported");
                 return this.keepAlive(usage, onRefused);
             }

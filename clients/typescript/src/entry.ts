@@ -44,8 +44,9 @@ export class Entry {
     ) {
         const now = monotonic();
         this.deadline = now + engine.options.validateSeconds;
-        // Once it is known that the service is away, nobody waits for the whole budget.
-        const left = engine.outage.isOn ? 0 : asking.secondsOfToken(engine.clockOffset);
+        // Once it is known that the service is away, no user waits for the whole budget. A customer's call
+        // cannot run unasked.
+        const left = asking.token && engine.outage.isOn ? 0 : asking.secondsOfToken(engine.clockOffset);
         this.operation = new Operation(
             "validate", asking.body, (result) => this.answered(result), {
                 token: asking.token, apiKey: asking.apiKey, deadline: this.deadline,

@@ -97,6 +97,8 @@ export class KeyLimitReached extends Refused {}
 export class PaymentRequired extends Refused {}
 /** 402 `workspace_frozen`: the customer's paid plan has ended. */
 export class WorkspaceFrozen extends PaymentRequired {}
+/** 402 `workspace_suspended`: an operator has suspended the customer's workspace. */
+export class WorkspaceSuspended extends PaymentRequired {}
 /** The same request was granted before and is still open; it must not run twice. */
 export class AlreadyRunning extends Refused {}
 /** 409 `request_already_finished`: `usageStatus` says how. A new call needs a new request id. */
@@ -133,6 +135,7 @@ export const BY_CODE: Readonly<Record<string, RefusalClass | undefined>> = {
     no_subscription: PaymentRequired,
     subscription_inactive: PaymentRequired,
     workspace_frozen: WorkspaceFrozen,
+    workspace_suspended: WorkspaceSuspended,
     replayed: AlreadyRunning,
     request_already_finished: AlreadyFinished,
     request_mismatch: RequestMismatch,

@@ -2,7 +2,7 @@
 import { MOST_TOKENS } from "./limits.js";
 import type { SpoolRecord } from "./spool-format.js";
 import { Answer } from "./transport.js";
-import type { Body, Operation, Result } from "./transport.js";
+import type { Body, Operation, Product, Result } from "./transport.js";
 
 /** An open hold. Its operations go one after the other. */
 export class Usage {
@@ -31,6 +31,10 @@ export class Usage {
 
     /** `userId`: whose it is; of a customer's call, `clientId` is there in its place. */
     constructor(readonly usageId: string, readonly userId: string, readonly clientId = "") {}
+
+    get product(): Product {
+        return this.clientId ? "api" : "career";
+    }
 
     /** As the wire and the spool name it. */
     get named(): Body {

@@ -6,7 +6,8 @@
  *     const result = await career.metered("career.job_match", { user: token, payload: body },
  *         async (call) => runModel(body));
  */
-export type { Caller, CallOptions, Customer, Estimate, MeterOptions } from "./asking.js";
+export { Customer } from "./asking.js";
+export type { Caller, CallOptions, Estimate, Header, MeterOptions } from "./asking.js";
 export { Call } from "./call.js";
 export type { Settlement } from "./call.js";
 export { Client } from "./client.js";

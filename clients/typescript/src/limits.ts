@@ -3,7 +3,7 @@
  * own call, before it is in a batch or a spool that others share.
  */
 import { InvalidRequest, InvalidToken, KeyOfAnotherWorkspace, MalformedApiKey } from "./errors.js";
-import type { Body } from "./transport.js";
+import type { Body, Secret } from "./transport.js";
 
 // The service's own bounds (openapi.json).
 export const MOST_TOKENS = 2_000_000;
@@ -82,29 +82,31 @@ export function token(user: unknown): string {
     return text;
 }
 
-/** What a header carries behind "Bearer "; an empty text for what is none. */
+/**
+ * What a header carries behind "Bearer" and blanks; an empty text for what is none. The same in all
+ * clients: clients/scenarios/vectors/credentials.json.
+ */
 export function withoutScheme(credential: unknown): string {
-    return typeof credential === "string" ? credential.replace(/^bearer\s+/i, "").trim() : "";
+    if (typeof credential !== "string") return "";
+    if (`${credential} `.slice(0, 7).toLowerCase() !== "bearer ") return credential;
+    return credential.slice(7).replace(/^[ \t]+/, "").replace(/[ \t]+$/, "");
 }
 
-/** Without "Bearer ". Throws MalformedApiKey; the service's own judgement is stricter. */
-export function apiKey(key: unknown): string {
-    const text = withoutScheme(key);
-    if (text.length > LONGEST_ID || !TOKEN.test(text)) {
+/** Throws MalformedApiKey; the service's own judgement is stricter. */
+export function apiKey(key: Secret): void {
+    if (key.text.length > LONGEST_ID || !TOKEN.test(key.text)) {
         throw new MalformedApiKey(
             "The api_key is not written as an API key is.", { status: 400, code: "malformed_api_key" });
     }
-    return text;
 }
 
 /** Throws KeyOfAnotherWorkspace: the service says no more of a workspace that there is not. */
-export function clientId(name: unknown): string {
-    if (typeof name !== "string" || !CLIENT_ID.test(name)) {
+export function clientId(name: string): void {
+    if (!CLIENT_ID.test(name)) {
         throw new KeyOfAnotherWorkspace(
             "The api_key is not a key of this client_id.",
             { status: 403, code: "key_of_another_workspace" });
     }
-    return name;
 }
 
 export function endpoint(value: unknown): string {

@@ -1,12 +1,13 @@
 /**
- * The one loop that sends: whatever has gathered while its last request was in flight goes next. There
- * is no timer for a batch, so a lone call waits for nobody.
+ * One loop a product that sends: whatever has gathered while its last request was in flight goes next.
+ * There is no timer for a batch, so a lone call waits for nobody; nor does a user's call wait for what
+ * the service does with customers' calls.
  */
 import type { Events } from "./events.js";
 import { isUnknownVerb } from "./holds.js";
 import { after, monotonic } from "./time.js";
 import { MOST_BYTES, MOST_OPERATIONS, NoAnswer, Answer } from "./transport.js";
-import type { Operation, Result, Transport } from "./transport.js";
+import type { Operation, Product, Result, Transport } from "./transport.js";
 
 /** Of a batch, for what a spool still held: it never delays live calls by more. */
 const MOST_OF_THE_REST = MOST_OPERATIONS / 4;
@@ -22,16 +23,24 @@ const AWAY = new Set([502, 503, 504]);
 /** What a call that ran unasked is told for good, by the service itself. */
 const FINAL_OF_RECORDS = new Set([200, 400, 402, 409, 413, 415, 422]);
 
+/** What waits to be sent of one product. */
+class Lane {
+    readonly live: Operation[] = [];
+    readonly rest: Operation[] = [];
+    isRunning = false;
+}
+
 export class Sender {
     /** Operations, and outcomes on their way to the disk, that are not settled yet. */
     outstanding = 0;
-    /** When the service last decided anything, by the monotonic clock. */
+    /**
+     * When the service last decided anything on users' calls, by the monotonic clock. What it says to
+     * customers does not tell whether users are answered.
+     */
     heardAt = -Infinity;
     /** Those of them that a spool still held. */
     private outstandingRest = 0;
-    private live: Operation[] = [];
-    private rest: Operation[] = [];
-    private isRunning = false;
+    private readonly lanes: Readonly<Record<Product, Lane>> = { career: new Lane(), api: new Lane() };
     private isStopped = false;
     private readonly stops = new Set<() => void>();
     private idlers: (() => void)[] = [];
@@ -54,6 +63,11 @@ export class Sender {
             this.guarded(callback);
         });
         this.stops.add(stop);
+    }
+
+    /** Operations of live calls that are not in flight. */
+    get queued(): number {
+        return this.lanes.career.live.length + this.lanes.api.live.length;
     }
 
     /** Operations of live calls that are not settled yet. */
@@ -81,13 +95,13 @@ export class Sender {
     abandon(operation: Operation): void {
         operation.isAbandoned = true;
         operation.deadline = monotonic() + ASKED_IN_THE_BACKGROUND;
-        this.kick();
+        this.kick(this.lanes[operation.product]);
     }
 
     /** It is not sent again, whatever came of it. */
     drop(operation: Operation): void {
         operation.deadline = monotonic();
-        this.kick();
+        this.kick(this.lanes[operation.product]);
     }
 
     stop(): void {
@@ -97,20 +111,21 @@ export class Sender {
     }
 
     private enqueue(operation: Operation): void {
-        (operation.isRest ? this.rest : this.live).push(operation);
-        this.kick();
+        const lane = this.lanes[operation.product];
+        (operation.isRest ? lane.rest : lane.live).push(operation);
+        this.kick(lane);
     }
 
-    private kick(): void {
-        if (this.isRunning || this.isStopped) return;
-        this.isRunning = true;
+    private kick(lane: Lane): void {
+        if (lane.isRunning || this.isStopped) return;
+        lane.isRunning = true;
         // What is asked in the same turn goes into the same batch.
-        queueMicrotask(() => void this.run());
+        queueMicrotask(() => void this.run(lane));
     }
 
-    private async run(): Promise<void> {
+    private async run(lane: Lane): Promise<void> {
         while (!this.isStopped) {
-            const { over, batch } = this.take(monotonic());
+            const { over, batch } = this.take(lane, monotonic());
             for (const operation of over) {
                 this.end(operation, new NoAnswer("the service was not reached in time", false));
             }
@@ -123,14 +138,14 @@ export class Sender {
                 break;
             }
         }
-        this.isRunning = false;
+        lane.isRunning = false;
     }
 
     private async exchange(batch: Operation[]): Promise<Result[]> {
         try {
             return await this.transport.send(batch);
         } catch (error) {
-            // It throws nothing; if it did, the loop that serves all goes on.
+            // It throws nothing; if it did, the loop goes on.
             this.tellDefect(error);
             const none = new NoAnswer("a defect of the client", true);
             return batch.map(() => none);
@@ -138,12 +153,12 @@ export class Sender {
     }
 
     /** What is over, and the next batch. */
-    private take(now: number): { over: Operation[]; batch: Operation[] } {
+    private take(lane: Lane, now: number): { over: Operation[]; batch: Operation[] } {
         const over: Operation[] = [];
         const batch: Operation[] = [];
         let size = 0;
         for (const [queue, most] of [
-            [this.live, MOST_OPERATIONS], [this.rest, MOST_OF_THE_REST],
+            [lane.live, MOST_OPERATIONS], [lane.rest, MOST_OF_THE_REST],
         ] as const) {
             let taken = 0;
             while (queue.length > 0 && taken < most && batch.length < MOST_OPERATIONS) {
@@ -174,7 +189,8 @@ export class Sender {
     private judge(operation: Operation, result: Result): void {
         operation.attempts++;
         operation.last = result;
-        if (result instanceof Answer && result.isOwn && !AWAY.has(result.status)) this.heardAt = monotonic();
+        const isDecided = result instanceof Answer && result.isOwn && !AWAY.has(result.status);
+        if (isDecided && operation.product === "career") this.heardAt = monotonic();
         if (result instanceof NoAnswer) operation.isUnsure ||= result.wasSent;
         else if ([500, 502, 504].includes(result.status)) operation.isUnsure = true;
         if (isFinal(operation, result)) return this.end(operation, result);
@@ -206,7 +222,7 @@ export class Sender {
         this.count(-1, operation.isRest);
     }
 
-    /** A defect in what follows from one answer must not end the loop that serves all. */
+    /** A defect in what follows from one answer must not end the loop. */
     private guarded(callback: () => void): void {
         try {
             callback();

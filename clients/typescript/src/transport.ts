@@ -11,7 +11,7 @@ export const MOST_BYTES = (1 << 20) - 16_384;
 const BATCH_ASKED_AGAIN = 600;
 /** Where each product's calls are told: those of users, and those of customers by key. */
 const PATHS = { career: "/career/internal/usage", api: "/api/internal/usage" } as const;
-type Product = keyof typeof PATHS;
+export type Product = keyof typeof PATHS;
 /** Answers to a batch that would be each operation's own: the key is wrong, or it is to be tried later. */
 const OF_ALL = new Set([401, 408, 429]);
 
@@ -125,7 +125,8 @@ export class Operation {
     attempts = 0;
     /** What came of it last. */
     last?: Result;
-    private encoded?: string;
+    /** With what is secret. */
+    #encoded?: string;
 
     /** `done` is called once, with what came of it. */
     constructor(
@@ -146,7 +147,7 @@ export class Operation {
 
     set body(body: Body) {
         this.members = body;
-        this.encoded = undefined;
+        this.#encoded = undefined;
     }
 
     /** By its body, as the spool has it, too. */
@@ -161,10 +162,10 @@ export class Operation {
 
     /** As a batch has it; the same text at each try. */
     element(): string {
-        this.encoded ??= JSON.stringify({
+        this.#encoded ??= JSON.stringify({
             op: this.name, ...(this.token ? { token: this.token.text } : {}), ...this.sent,
         });
-        return this.encoded;
+        return this.#encoded;
     }
 }
 
@@ -179,18 +180,8 @@ export class Transport {
         this.base = url.replace(/\/+$/, "");
     }
 
-    /** What came of each, in order. Throws nothing. */
+    /** What came of each, in order; all are of one product. Throws nothing. */
     async send(operations: Operation[]): Promise<Result[]> {
-        const users = operations.filter((each) => each.product === "career");
-        const customers = operations.filter((each) => each.product === "api");
-        if (users.length === 0 || customers.length === 0) return this.sendPart(operations);
-        // A batch has the calls of one product; neither waits for the other's.
-        const parts = await Promise.all([this.sendPart(users), this.sendPart(customers)]);
-        return operations.map((each) => parts[each.product === "career" ? 0 : 1]!.shift()!);
-    }
-
-    /** Of one product. */
-    private async sendPart(operations: Operation[]): Promise<Result[]> {
         if (operations.length === 1) return [await this.call(operations[0]!)];
         if (monotonic() >= this.batchFrom[operations[0]!.product]) {
             const results = await this.batch(operations);

@@ -64,7 +64,7 @@ test("a customer is who the host reads from the request, and their key is told t
     const handle = cuebx.meteredHandler(client, "api.f", (request, call) => Response.json(
         { client: call.clientId, user: call.userId, test: call.isTestKey, shown: inspect(call, { depth: 9 }) }), {
         of: (request) => ({
-            customer: { clientId: request.headers.get("x-client-id"), apiKey: request.headers.get("authorization") },
+            customer: new cuebx.Customer(request.headers.get("x-client-id"), request.headers.get("authorization")),
         }),
     });
     const clientId = "ws_" + "0a".repeat(16);
@@ -92,7 +92,15 @@ test("a customer is who the host reads from the request, and their key is told t
     const [commit] = service.operations("commit");
     assert.deepEqual([commit.client_id, "user_id" in commit], [clientId, false]);
     assert.ok(!JSON.stringify([shown, events, service.operations("commit")]).includes("secret-key"));
-    await assert.rejects(client.begin("f", { user: "u", customer: { clientId, apiKey: key } }), TypeError);
+    const customer = new cuebx.Customer(clientId, [key]);
+    assert.ok(!`${inspect(customer, { depth: 9, showHidden: true })}${JSON.stringify(customer)}`.includes(key));
+    await assert.rejects(client.begin("f", { user: "u", customer }), TypeError);
+    await assert.rejects(client.begin("f", { customer: { clientId, apiKey: key } }), TypeError);
+    for (const none of [undefined, null, [], [key, key], 5]) {
+        await assert.rejects(client.begin("f", { customer: new cuebx.Customer(clientId, none) }), cuebx.MalformedApiKey);
+    }
+    await assert.rejects(
+        client.begin("f", { customer: new cuebx.Customer([clientId, clientId], key) }), cuebx.KeyOfAnotherWorkspace);
 });
 
 test("what no call can be made of is refused before the service is asked", async (t) => {

@@ -86,7 +86,7 @@ test("what gathers while a request is in flight goes in the next one, and a lone
     const first = client.metered("f", USER, () => 0);
     while (service.requests.length === 0) await new Promise(setImmediate);
     const others = Array.from({ length: 300 }, (_, number) => client.metered("f", USER, () => number));
-    while (client.engine.sender.live.length < 300) await new Promise(setImmediate);
+    while (client.engine.sender.queued < 300) await new Promise(setImmediate);
     release();
     assert.deepEqual(await Promise.all([first, ...others]), [0, ...Array(300).keys()]);
     assert.equal(service.requests[0].verb, "validate");

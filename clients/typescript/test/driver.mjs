@@ -97,7 +97,7 @@ function meterOptions(step, signal) {
     };
     return {
         user: step.user, customer: step.api_key === undefined
-            ? undefined : { clientId: step.client_id, apiKey: step.api_key },
+            ? undefined : new cuebx.Customer(step.client_id, step.api_key),
         payload: step.payload ?? "", requestId: step.request_id, endpoint: "/v1/tool",
         estimate, holdSeconds: step.hold_seconds,
         parent: "parent" in step ? calls.get(step.parent).call : undefined, signal,
@@ -187,7 +187,7 @@ async function take(step) {
         case "events":
             return answer(step.n, { events });
         case "gather":
-            while (client.engine.sender.live.length < step.number) await new Promise(setImmediate);
+            while (client.engine.sender.queued < step.number) await new Promise(setImmediate);
             return answer(step.n, { gathered: true });
         case "flush":
             return answer(step.n, { flushed: await client.flush(step.seconds ?? 10) });

@@ -3,10 +3,14 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { inspect } from "node:util";
 
-import { canonicalJSON, failureType, InvalidRequest, InvalidToken, payloadHash } from "../dist/esm/index.js";
+import {
+    canonicalJSON, Customer, failureType, InvalidRequest, InvalidToken, MalformedApiKey, payloadHash,
+} from "../dist/esm/index.js";
 import * as limits from "../dist/esm/limits.js";
 import { readChunk } from "../dist/esm/chunks.js";
+import { Operation, Secret } from "../dist/esm/transport.js";
 import { crc32, decode, encode, HEADER, todo, UnknownVersion } from "../dist/esm/spool-format.js";
 import { fakeService, newClient, newFolder } from "./service.mjs";
 
@@ -23,6 +27,29 @@ test("payload_hash is the same in all languages", () => {
     }
     for (const each of bytes) assert.equal(payloadHash(Buffer.from(each.hex, "hex")), each.sha256, each.name);
     for (const each of refused) assert.throws(() => canonicalJSON(JSON.parse(each.json)), TypeError, each.name);
+});
+
+test("a header is read alike in all languages", () => {
+    for (const { name, given, credential } of vectors("credentials.json").cases) {
+        const customer = new Customer("ws_" + "0a".repeat(16), given);
+        if (credential === null) {
+            assert.throws(() => Customer.judged(customer), MalformedApiKey, name);
+            assert.throws(() => limits.token(given), InvalidToken, name);
+        } else {
+            assert.equal(Customer.judged(customer).text, credential, name);
+            assert.equal(limits.token(given), credential, name);
+        }
+    }
+});
+
+test("an operation shows no secret before or after it was encoded", () => {
+    const operation = new Operation("validate", { client_id: "ws" }, () => undefined, {
+        token: new Secret("the token"), apiKey: new Secret("the key"),
+    });
+    for (const shown of [inspect(operation), operation.element() && inspect(operation, { showHidden: true })]) {
+        assert.ok(!shown.includes("the token") && !shown.includes("the key"), shown);
+    }
+    assert.ok(operation.element().includes("the key"));
 });
 
 test("what is no JSON has no hash", () => {

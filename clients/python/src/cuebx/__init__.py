@@ -14,7 +14,7 @@ from .errors import (
     InvalidInternalKey, InvalidRequest, InvalidToken, KeyLimitReached, KeyOfAnotherWorkspace,
     MalformedApiKey, OutOfCredits, Overloaded, ParentEnded, ParentHoldExceeded, PaymentRequired,
     RateLimited, Refused, RequestMismatch, ServiceError, SpendingLimit, SpoolUnavailable, TokenExpired,
-    Unavailable, WorkspaceFrozen)
+    Unavailable, WorkspaceFrozen, WorkspaceSuspended)
 from .events import Event
 from .failures import failure_type
 from .hashing import canonical_json, payload_hash
@@ -31,5 +31,6 @@ __all__ = [
     "MalformedApiKey", "Metered", "Options", "OutOfCredits", "Overloaded", "ParentEnded",
     "ParentHoldExceeded", "PaymentRequired", "RateLimited", "Refused", "RequestMismatch", "ServiceError",
     "SpendingLimit", "SpoolUnavailable", "TokenExpired", "Unavailable", "WorkspaceFrozen",
-    "canonical_json", "fail_closed", "fail_open_with_journal", "failure_type", "payload_hash",
+    "WorkspaceSuspended", "canonical_json", "fail_closed", "fail_open_with_journal", "failure_type",
+    "payload_hash",
 ]

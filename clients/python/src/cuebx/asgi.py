@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from .call import Call
 from .client import Client
+from .customers import Customer
 from .errors import CueBXError
 from .problems import key_of, missing_token, problem_of, wrong_key
 from .wire import FailureType
@@ -31,13 +32,16 @@ LARGEST_BODY = 10 << 20
 class MeteredMiddleware:
     """- routes: "METHOD /path" to the feature's key; other requests pass untouched.
     - largest_body: bytes; beyond it the answer is 413.
+    - customer: reads from the headers, whose names are in lower case, who calls by key; then the calls
+      of these routes have no user.
     """
 
     def __init__(
         self, app: App, client: Client, routes: Mapping[str, str], largest_body: int = LARGEST_BODY,
+        customer: Callable[[Mapping[str, str]], Customer] | None = None,
     ) -> None:
         self.app, self.client, self.routes = app, client, dict(routes)
-        self.largest_body = largest_body
+        self.largest_body, self.customer = largest_body, customer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         feature = self.routes.get(f"{scope.get('method')} {scope.get('path')}")
@@ -51,17 +55,18 @@ class MeteredMiddleware:
         token = bearer(headers.get("authorization"))
         if len(body) > self.largest_body:
             return await answer(send, 413, {}, {"status": 413, "code": "body_too_large"})
-        if token is None:
+        if token is None and self.customer is None:
             return await answer(send, *missing_token())
         try:
             key = key_of(headers.get("idempotency-key"))
         except ValueError as error:
             return await answer(send, *wrong_key(error))
         client = {"ip": scope["client"][0]} if scope.get("client") else None
+        whose: dict[str, Any] = {"customer": self.customer(headers)} if self.customer else {"user": token}
         answering = Answering(send)
         try:
             async with self.client.metered(
-                    feature, user=token, payload=body, request_id=key,
+                    feature, **whose, payload=body, request_id=key,
                     endpoint=scope["path"], method=scope["method"], client=client) as call:
                 scope["cuebx.call"] = call
                 await self.app(scope, replay(body, receive), answering)

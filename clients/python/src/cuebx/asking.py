@@ -38,14 +38,12 @@ class Asking:
 
     @classmethod
     def of(
-        cls, feature: str, user: Any, payload: Payload, *, request_id: Any, endpoint: str,
+        cls, feature: str, payload: Payload, *, request_id: Any, endpoint: str,
         method: str, estimate: dict[str, Any] | None, hold_seconds: int | None, parent: Any,
-        client: dict[str, str] | None, customer: Customer | None = None,
+        client: dict[str, str] | None, user: Any = None, customer: Customer | None = None,
     ) -> Asking:
         """Raises InvalidRequest, InvalidToken, MalformedApiKey or KeyOfAnotherWorkspace for what the
-        service could not read; TypeError for a call that would be a user's and a customer's."""
-        if user is not None and customer is not None:
-            raise TypeError("A call is a user's or a customer's: give one of both.")
+        service could not read."""
         if hold_seconds is not None:
             hold_seconds = limits.whole("hold_seconds", hold_seconds, limits.LONGEST_HOLD, 1)
         parent = getattr(parent, "usage_id", parent)

@@ -185,7 +185,8 @@ class Call:
                 self._capture()
                 self._capture_later()
 
-        self._engine.sender.later(time.monotonic() + self._engine.options.capture_every, tick)
+        self._engine.sender.later(
+            time.monotonic() + self._engine.options.capture_every, self._granted.product, tick)
 
     def _capture(self) -> None:
         with self._lock:
@@ -198,7 +199,10 @@ class Call:
         if production is None or not self._model or self._granted.is_taken_whole:
             # Without a model the service would take all that is held.
             return
-        if not self._granted.is_open or not self._engine.can_capture or (part := production.part()) is None:
+        if not self._granted.is_open or not self._engine.can_capture(self._granted):
+            return
+        part = production.part()
+        if part is None:
             return
         part = parts_of(part)[0]
         body = self._capture_body(part, production)
@@ -342,7 +346,7 @@ class Call:
         failure = {"failure_type": kind, "reason": limits.shown(reason, LONGEST_REASON) or kind}
         if production is None or part is None:
             return [self._commit({}, failure)]
-        if not self._engine.can_capture:
+        if not self._engine.can_capture(self._granted):
             # An older service charges on success alone.
             return [self._commit(part)]
         parts = [self._part(each, number) for number, each in enumerate(parts_of(part))]

@@ -54,7 +54,7 @@ class Captures:
         for body in owed:
             if usage.is_taken_whole and not commit.body.get("success"):
                 continue
-            if commit.body.get("success") or not self.engine.can_capture:
+            if commit.body.get("success") or not self.engine.can_capture(usage):
                 commit.replace(with_part(commit.body, body.get("metrics", {})))
             else:
                 self.outcome_capture(usage, body)
@@ -109,7 +109,7 @@ class Captures:
 
     def tell(self, usage: Usage, result: Result) -> None:
         if isinstance(result, Answer) and is_unknown_verb(result):
-            self.engine.no_captures()
+            self.engine.no_captures(usage)
         if not has_error(result, "not_priced"):
             status = {"status": result.status, "code": result.code} if isinstance(result, Answer) else {}
             self.engine.events.tell(

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Union, overload
 from urllib.parse import urlsplit
 
 from .asking import Asking
@@ -28,6 +28,9 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 MEMORY = "memory"
 # Seconds for which an interpreter that ends waits for what is on its way; the spool has it anyway.
 AT_EXIT_SECONDS = 1.0
+
+# A user's token that nobody has given: None is what a request without one may have had.
+MISSING = object()
 
 PayloadOf = Union[Any, Callable[..., Any]]
 
@@ -70,9 +73,29 @@ class Client:
         address = urlsplit(self.url)
         return f"<cuebx.Client {address.scheme}://{address.hostname}:{address.port or ''}>"
 
+    @overload
     def metered(
-        self, feature: str, *, user: str | Callable[..., str] | None = None,
-        customer: Customer | Callable[..., Customer] | None = None, payload: PayloadOf = b"",
+        self, feature: str, *, user: str | Callable[..., str],
+        payload: PayloadOf = b"",
+        request_id: str | Callable[..., str | None] | None = None, endpoint: str = "",
+        method: str = "POST", estimate: dict[str, Any] | None = None,
+        hold_seconds: int | None = None, parent: Call | str | None = None,
+        client: dict[str, str] | None = None,
+    ) -> Metered: ...
+
+    @overload
+    def metered(
+        self, feature: str, *, customer: Customer | Callable[..., Customer],
+        payload: PayloadOf = b"",
+        request_id: str | Callable[..., str | None] | None = None, endpoint: str = "",
+        method: str = "POST", estimate: dict[str, Any] | None = None,
+        hold_seconds: int | None = None, parent: Call | str | None = None,
+        client: dict[str, str] | None = None,
+    ) -> Metered: ...
+
+    def metered(
+        self, feature: str, *, user: Any = MISSING, customer: Any = None,
+        payload: PayloadOf = b"",
         request_id: str | Callable[..., str | None] | None = None, endpoint: str = "",
         method: str = "POST", estimate: dict[str, Any] | None = None,
         hold_seconds: int | None = None, parent: Call | str | None = None,
@@ -94,10 +117,14 @@ class Client:
         - parent: the call out of whose hold this one is taken.
         - client: `ip` and `user_agent` of who called.
 
-        Entering raises what `cuebx.errors` lists: `OutOfCredits`, `RateLimited`, `Unavailable` …
+        Raises TypeError for neither of user and customer, and for both. Entering raises what
+        `cuebx.errors` lists: `OutOfCredits`, `RateLimited`, `Unavailable` …
         """
+        if (customer is None) == (user is MISSING):
+            raise TypeError("A call is a user's or a customer's: give one of both.")
+        whose = {"user": user} if customer is None else {"customer": customer}
         return Metered(self, feature, {
-            "user": user, "customer": customer, "payload": payload, "request_id": request_id,
+            **whose, "payload": payload, "request_id": request_id,
             "endpoint": endpoint, "method": method, "estimate": estimate, "hold_seconds": hold_seconds,
             "parent": parent, "client": client})
 

@@ -27,6 +27,6 @@ class Customer:
 
     def judged(self) -> Customer:
         """Raises KeyOfAnotherWorkspace or MalformedApiKey for what the service could not read."""
-        limits.api_key(self.api_key.text)
+        limits.api_key(self.api_key)
         limits.client_id(self.client_id)
         return self

@@ -21,7 +21,7 @@ from .sender import Sender
 from .signals import Signal
 from .spool import Spool
 from .spool_format import Record, Todo
-from .transport import Answer, NoAnswer, Operation, Result, Secret, Transport
+from .transport import PATHS, Answer, NoAnswer, Operation, Result, Secret, Transport
 
 if TYPE_CHECKING:
     from .asking import Asking
@@ -43,8 +43,9 @@ class Engine:
         self.options, self.events = options, events
         self.lock = threading.RLock()
         self.usages: dict[str, Usage] = {}
-        # Since when the service may have these verbs, which an older one lacks.
-        self.extend_from = self.capture_from = 0.0
+        # Since when the service may have these verbs for a product, which an older one lacks.
+        self.extend_from = dict.fromkeys(PATHS, 0.0)
+        self.capture_from = dict.fromkeys(PATHS, 0.0)
         # The service's clock, in Unix seconds, less ours.
         self.clock_offset = 0.0
         self.captures, self.records = Captures(self), Records(self)
@@ -56,16 +57,14 @@ class Engine:
             # What it adopts at once waits for this lock, until the engine is whole.
             self.spool = Spool(spool, events, self.take_over, options.adopt_every, self.outage.save)
 
-    @property
-    def can_extend(self) -> bool:
-        return time.monotonic() >= self.extend_from
+    def can_extend(self, usage: Usage) -> bool:
+        return time.monotonic() >= self.extend_from[usage.product]
 
-    @property
-    def can_capture(self) -> bool:
-        return time.monotonic() >= self.capture_from
+    def can_capture(self, usage: Usage) -> bool:
+        return time.monotonic() >= self.capture_from[usage.product]
 
-    def no_captures(self) -> None:
-        self.capture_from = time.monotonic() + ASKED_AGAIN
+    def no_captures(self, usage: Usage) -> None:
+        self.capture_from[usage.product] = time.monotonic() + ASKED_AGAIN
 
     # Holds
 
@@ -144,17 +143,17 @@ class Engine:
         def prolong() -> None:
             if usage.beat != beat:
                 return
-            if self.can_extend:
+            if self.can_extend(usage):
                 self.extend(usage, on_refused, {"hold_seconds": usage.hold_seconds})
             else:
                 self.keep_alive(usage, on_refused)
 
-        self.sender.later(time.monotonic() + left * EXTEND_AT, prolong)
+        self.sender.later(time.monotonic() + left * EXTEND_AT, usage.product, prolong)
 
     def extend(
         self, usage: Usage, on_refused: Callable[[], None], asked: dict[str, Any], tries: int = 1,
     ) -> None:
-        if not usage.is_open or not self.can_extend or usage.journal:
+        if not usage.is_open or not self.can_extend(usage) or usage.journal:
             return
 
         def done(result: Result) -> None:
@@ -163,7 +162,7 @@ class Engine:
                 self.events.tell("extend_refused", usage_id=usage.usage_id, reason=result.message)
                 return on_refused()
             if is_unknown_verb(result):
-                self.extend_from = time.monotonic() + ASKED_AGAIN
+                self.extend_from[usage.product] = time.monotonic() + ASKED_AGAIN
                 self.events.tell("extend_unsupported")
                 return self.keep_alive(usage, on_refused)
             if result.status == 422 and asked.get("hold_seconds") == usage.hold_seconds > 1 \
@@ -326,6 +325,6 @@ class Engine:
             self.is_closed = True
         self.sender.stop()
         self.spool.close(running)
-        self.sender.thread.join(1)
+        self.sender.join(1)
         self.transport.close()
         return is_empty

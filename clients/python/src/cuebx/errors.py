@@ -104,6 +104,10 @@ class WorkspaceFrozen(PaymentRequired):
     """402 `workspace_frozen`: the customer's paid plan has ended."""
 
 
+class WorkspaceSuspended(PaymentRequired):
+    """402 `workspace_suspended`: an operator has suspended the customer's workspace."""
+
+
 class AlreadyRunning(Refused):
     """The same request was granted before and is still open; it must not run twice."""
 
@@ -161,6 +165,7 @@ BY_CODE: Mapping[str, type[Refused]] = {
     "no_subscription": PaymentRequired,
     "subscription_inactive": PaymentRequired,
     "workspace_frozen": WorkspaceFrozen,
+    "workspace_suspended": WorkspaceSuspended,
     "replayed": AlreadyRunning,
     "request_already_finished": AlreadyFinished,
     "request_mismatch": RequestMismatch,

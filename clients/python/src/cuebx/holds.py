@@ -54,6 +54,10 @@ class Usage:
         return {"client_id": self.client_id} if self.client_id else {"user_id": self.user_id}
 
     @property
+    def product(self) -> str:
+        return "api" if self.client_id else "career"
+
+    @property
     def named(self) -> Record:
         return {**self.holder, "usage_id": self.usage_id}
 

@@ -7,10 +7,13 @@ import json
 import operator
 import re
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from .errors import InvalidRequest, InvalidToken, KeyOfAnotherWorkspace, MalformedApiKey
+
+if TYPE_CHECKING:
+    from .transport import Secret
 
 # The service's own bounds (openapi.json).
 MOST_TOKENS = 2_000_000
@@ -95,16 +98,18 @@ def token(user: Any) -> str:
 
 
 def without_scheme(credential: Any) -> str:
-    """What a header carries behind "Bearer "; an empty text for what is none."""
+    """What a header carries behind "Bearer" and blanks; an empty text for what is none. The same in all
+    clients: clients/scenarios/vectors/credentials.json."""
     if isinstance(credential, bytes):
         credential = credential.decode("latin-1")
     text = credential if isinstance(credential, str) else ""
-    return text[7:].strip() if text[:7].lower() == "bearer " else text
+    return text[7:].strip(" \t") if (text + " ")[:7].lower() == "bearer " else text
 
 
-def api_key(key: str) -> None:
-    """Raises MalformedApiKey; the service's own judgement is stricter."""
-    if len(key) > LONGEST_ID or not TOKEN.fullmatch(key):
+def api_key(key: Secret) -> None:
+    """Raises MalformedApiKey; the service's own judgement is stricter. No frame of the traceback has the
+    key as a text."""
+    if len(key.text) > LONGEST_ID or not TOKEN.fullmatch(key.text):
         raise MalformedApiKey(
             "The api_key is not written as an API key is.", status=400, code="malformed_api_key")
 

@@ -5,7 +5,10 @@
     async def job_match(resume: str, job: str) -> dict: ...
 
 The user is the bearer token of the HTTP request that carries the tool's call, the payload its arguments;
-a refusal becomes the tool's error, with the service's sentence.
+a refusal becomes the tool's error, with the service's sentence. For calls by key, of customers:
+
+    @metered(career, "api.job_match", customer=lambda **_: Customer(
+        header_of_request("x-client-id"), header_of_request("authorization")))
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def metered(client: Client, feature: str, **options: Any) -> Callable[[Function], Function]:
-    """Options are those of `Client.metered`; `user=…` if the token comes in another way."""
+    """Options are those of `Client.metered`; `user=…` if the token comes in another way, `customer=…` if
+    there is no user."""
     def decorate(function: Function) -> Function:
         signature = inspect.signature(function)
 
@@ -39,8 +43,9 @@ def metered(client: Client, feature: str, **options: Any) -> Callable[[Function]
             return {name: as_json(value) for name, value in arguments.items()
                     if not is_injected(value, signature.parameters[name])}
 
+        whose = {} if options.get("customer") else {"user": token_of_request}
         given: dict[str, Any] = {
-            "user": token_of_request, "payload": payload, "request_id": key_of_request,
+            **whose, "payload": payload, "request_id": key_of_request,
             "endpoint": f"mcp:{getattr(function, '__name__', feature)}", **options}
         tool: Function = with_tool_errors(client.metered(feature, **given)(function))
         return tool
@@ -83,6 +88,7 @@ def with_tool_errors(function: Any) -> Any:
 
 
 def header_of_request(name: str) -> str | None:
+    """Of the HTTP request that carries the tool's call; None if there is none."""
     try:
         found: str | None = get_http_request().headers.get(name)
         return found

@@ -1,6 +1,7 @@
-"""The one thread that sends: whatever has gathered while its last request was in flight goes next.
+"""One thread a product that sends: whatever has gathered while its last request was in flight goes next.
 
-There is no timer for a batch, so a lone call waits for nobody.
+There is no timer for a batch, so a lone call waits for nobody; nor does a user's call wait for what the
+service does with customers' calls.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Callable
 
 from .events import Events, log
 from .holds import is_unknown_verb
-from .transport import MOST_BYTES, MOST_OPERATIONS, Answer, NoAnswer, Operation, Result, Transport
+from .transport import (
+    MOST_BYTES, MOST_OPERATIONS, PATHS, Answer, NoAnswer, Operation, Result, Transport)
 
 # Of a batch, for what a spool still held: it never delays live calls by more.
 MOST_OF_THE_REST = MOST_OPERATIONS // 4
@@ -32,27 +34,44 @@ AWAY = {502, 503, 504}
 FINAL_OF_RECORDS = {200, 400, 402, 409, 413, 415, 422}
 
 
+class Lane:
+    """What waits to be sent of one product. `condition` tells its thread of what is new."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self.condition = threading.Condition(lock)
+        self.live: deque[Operation] = deque()
+        self.rest: deque[Operation] = deque()
+        self.timers: list[tuple[float, int, Callable[[], None]]] = []
+
+    def put(self, operation: Operation) -> None:
+        (self.rest if operation.is_rest else self.live).append(operation)
+        self.condition.notify_all()
+
+
 class Sender:
     def __init__(
         self, transport: Transport, events: Events, first_pause: float, longest_pause: float,
     ) -> None:
         self.transport, self.events = transport, events
         self.first_pause, self.longest_pause = first_pause, longest_pause
-        self.condition = threading.Condition()
-        self.live: deque[Operation] = deque()
-        self.rest: deque[Operation] = deque()
-        self.timers: list[tuple[float, int, Callable[[], None]]] = []
+        lock = threading.RLock()
+        self.condition = threading.Condition(lock)
+        self.lanes = {product: Lane(lock) for product in PATHS}
         self.order = itertools.count()
         # Operations, and outcomes on their way to the disk, that are not settled yet.
         self.outstanding = 0
         # Those of them that a spool still held.
         self.outstanding_rest = 0
-        # When the service last decided anything, by the monotonic clock.
+        # When the service last decided anything on users' calls, by the monotonic clock. What it says to
+        # customers does not tell whether users are answered.
         self.heard_at = float("-inf")
         self.is_stopped = False
         self.random = random.Random()
-        self.thread = threading.Thread(target=self.run, name="cuebx-sender", daemon=True)
-        self.thread.start()
+        self.threads = [
+            threading.Thread(target=self.run, args=(lane,), name=f"cuebx-sender-{product}", daemon=True)
+            for product, lane in self.lanes.items()]
+        for thread in self.threads:
+            thread.start()
 
     # For other threads
 
@@ -60,13 +79,14 @@ class Sender:
         with self.condition:
             self.outstanding += 1
             self.outstanding_rest += operation.is_rest
-            (self.rest if operation.is_rest else self.live).append(operation)
-            self.condition.notify_all()
+            self.lanes[operation.product].put(operation)
 
-    def later(self, when: float, callback: Callable[[], None]) -> None:
-        with self.condition:
-            heapq.heappush(self.timers, (when, next(self.order), callback))
-            self.condition.notify_all()
+    def later(self, when: float, product: str, callback: Callable[[], None]) -> None:
+        """Calls back on the product's thread."""
+        lane = self.lanes[product]
+        with lane.condition:
+            heapq.heappush(lane.timers, (when, next(self.order), callback))
+            lane.condition.notify_all()
 
     def count(self, change: int, is_rest: bool = False) -> None:
         with self.condition:
@@ -86,31 +106,37 @@ class Sender:
             operation.is_abandoned = True
             now = time.monotonic()
             operation.deadline = now + ASKED_IN_THE_BACKGROUND
-            self.condition.notify_all()
+            self.lanes[operation.product].condition.notify_all()
 
     def drop(self, operation: Operation) -> None:
         """It is not sent again, whatever came of it."""
         with self.condition:
             operation.deadline = time.monotonic()
-            self.condition.notify_all()
+            self.lanes[operation.product].condition.notify_all()
 
     def stop(self) -> None:
         with self.condition:
             self.is_stopped = True
-            self.condition.notify_all()
+            for lane in self.lanes.values():
+                lane.condition.notify_all()
 
-    # The thread
+    def join(self, seconds: float) -> None:
+        """Waits so long for each of the threads of a sender that was stopped."""
+        for thread in self.threads:
+            thread.join(seconds)
 
-    def run(self) -> None:
+    # The threads
+
+    def run(self, lane: Lane) -> None:
         while True:
-            with self.condition:
+            with lane.condition:
                 now = time.monotonic()
-                due = self.due(now)
-                over, batch = self.take(now)
+                due = self.due(lane, now)
+                over, batch = self.take(lane, now)
                 if self.is_stopped:
                     return
                 if not (due or over or batch):
-                    self.condition.wait(self.timers[0][0] - now if self.timers else None)
+                    lane.condition.wait(lane.timers[0][0] - now if lane.timers else None)
                     continue
             for callback in due:
                 self.guarded(callback)
@@ -124,22 +150,24 @@ class Sender:
     def exchange(self, batch: list[Operation]) -> list[Result]:
         try:
             return self.transport.send(batch)
-        except Exception as error:  # It raises nothing; if it did, the thread that serves all goes on.
+        except Exception as error:  # It raises nothing; if it did, the thread goes on.
             self.tell_defect(error)
             return [NoAnswer(f"a defect of the client ({type(error).__name__})", True)] * len(batch)
 
-    def due(self, now: float) -> list[Callable[[], None]]:
+    @staticmethod
+    def due(lane: Lane, now: float) -> list[Callable[[], None]]:
         found = []
-        while self.timers and self.timers[0][0] <= now:
-            found.append(heapq.heappop(self.timers)[2])
+        while lane.timers and lane.timers[0][0] <= now:
+            found.append(heapq.heappop(lane.timers)[2])
         return found
 
-    def take(self, now: float) -> tuple[list[Operation], list[Operation]]:
+    @staticmethod
+    def take(lane: Lane, now: float) -> tuple[list[Operation], list[Operation]]:
         """What is over, and the next batch."""
         over: list[Operation] = []
         batch: list[Operation] = []
         size = 0
-        for queue, most in ((self.live, MOST_OPERATIONS), (self.rest, MOST_OF_THE_REST)):
+        for queue, most in ((lane.live, MOST_OPERATIONS), (lane.rest, MOST_OF_THE_REST)):
             taken = 0
             while queue and taken < most and len(batch) < MOST_OPERATIONS:
                 operation = queue[0]
@@ -162,7 +190,8 @@ class Sender:
     def judge(self, operation: Operation, result: Result) -> None:
         operation.attempts += 1
         operation.last = result
-        if isinstance(result, Answer) and result.is_own and result.status not in AWAY:
+        is_decided = isinstance(result, Answer) and result.is_own and result.status not in AWAY
+        if is_decided and operation.product == "career":
             self.heard_at = time.monotonic()
         if isinstance(result, NoAnswer):
             operation.is_unsure = operation.is_unsure or result.was_sent
@@ -179,7 +208,7 @@ class Sender:
         self.events.tell(
             "retrying", operation=operation.name, attempt=operation.attempts, seconds=round(pause, 3),
             reason=result.message if isinstance(result, NoAnswer) else f"status {result.status}")
-        self.later(now + pause, lambda: self.again(operation))
+        self.later(now + pause, operation.product, lambda: self.again(operation))
 
     def pause(self, operation: Operation, result: Result) -> float:
         """Full jitter: somewhere between nothing and what doubles with each try."""
@@ -192,14 +221,14 @@ class Sender:
 
     def again(self, operation: Operation) -> None:
         with self.condition:
-            (self.rest if operation.is_rest else self.live).append(operation)
+            self.lanes[operation.product].put(operation)
 
     def end(self, operation: Operation, result: Result) -> None:
         self.guarded(lambda: operation.done(result))
         self.count(-1, operation.is_rest)
 
     def guarded(self, callback: Callable[[], None]) -> None:
-        """A defect in what follows from one answer must not end the thread that serves all."""
+        """A defect in what follows from one answer must not end the thread."""
         try:
             callback()
         except Exception as error:

@@ -14,7 +14,7 @@ import httpx
 from .events import Events
 from .limits import encoded
 
-# Connections of the pool; more than one are used only where calls go one by one.
+# Connections of the pool for each product; more than one are used only where calls go one by one.
 MOST_CONNECTIONS = 8
 # Of a batch, the service's bounds less some room for the frame around the operations.
 MOST_OPERATIONS, MOST_BYTES = 256, (1 << 20) - 16_384
@@ -121,7 +121,8 @@ class Operation:
     is_in_flight: bool = False
     attempts: int = 0
     last: Optional[Result] = None
-    encoded: bytes = b""
+    # With what is secret.
+    encoded: bytes = field(default=b"", repr=False)
 
     def replace(self, body: dict[str, Any]) -> None:
         self.body, self.encoded = body, b""
@@ -153,39 +154,26 @@ class Transport:
         self.url, self.internal_key, self.events = url.rstrip("/"), internal_key, events
         self.http = httpx.Client(
             timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
-            limits=httpx.Limits(
-                max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
+            limits=httpx.Limits(max_connections=MOST_CONNECTIONS * len(PATHS),
+                                max_keepalive_connections=MOST_CONNECTIONS * len(PATHS)),
             headers={"User-Agent": "cuebx-python"}, follow_redirects=False)
         self.batch_from = dict.fromkeys(PATHS, 0.0)
-        self.one_by_one: ThreadPoolExecutor | None = None
+        # Of each product its own: the calls of one do not wait for the other's.
+        self.one_by_one: dict[str, ThreadPoolExecutor] = {}
 
     def send(self, operations: list[Operation]) -> list[Result]:
-        """What came of each, in order. Raises nothing."""
-        parts = [[each for each in operations if each.product == product] for product in PATHS]
-        users, customers = parts
-        if not users or not customers:
-            return self.send_part(users or customers)
-        # A batch has the calls of one product; neither waits for the other's.
-        of_customers = self.threads.submit(self.send_part, customers)
-        found = {"career": iter(self.send_part(users)), "api": iter(of_customers.result())}
-        return [next(found[each.product]) for each in operations]
-
-    @property
-    def threads(self) -> ThreadPoolExecutor:
-        if self.one_by_one is None:
-            # One more, for a part that waits for its calls.
-            self.one_by_one = ThreadPoolExecutor(MOST_CONNECTIONS + 1, thread_name_prefix="cuebx-call")
-        return self.one_by_one
-
-    def send_part(self, operations: list[Operation]) -> list[Result]:
-        """Of one product."""
+        """What came of each, in order; all are of one product. Raises nothing."""
         if len(operations) == 1:
             return [self.call(operations[0])]
-        if time.monotonic() >= self.batch_from[operations[0].product]:
+        product = operations[0].product
+        if time.monotonic() >= self.batch_from[product]:
             results = self.batch(operations)
             if results is not None:
                 return results
-        return list(self.threads.map(self.call, operations))
+        if product not in self.one_by_one:
+            self.one_by_one[product] = ThreadPoolExecutor(
+                MOST_CONNECTIONS, thread_name_prefix="cuebx-call")
+        return list(self.one_by_one[product].map(self.call, operations))
 
     def call(self, operation: Operation) -> Result:
         headers = {}
@@ -243,8 +231,8 @@ class Transport:
         return read(response)
 
     def close(self) -> None:
-        if self.one_by_one:
-            self.one_by_one.shutdown(wait=False)
+        for threads in self.one_by_one.values():
+            threads.shutdown(wait=False)
         self.http.close()
 
 

@@ -37,7 +37,7 @@ extension Engine {
         for body in owed {
             let isSuccess = commit.body["success"] == true
             if usage.isTakenWhole && !isSuccess { continue }
-            if isSuccess || !canCapture {
+            if isSuccess || !canCapture(usage) {
                 commit.body = withPart(commit.body, body.value("metrics") ?? [:])
             } else {
                 outcomeCapture(usage, body)
@@ -97,7 +97,7 @@ extension Engine {
     }
 
     private func tellNotCaptured(_ usage: Usage, _ reply: Reply) {
-        if reply.answer?.isUnknownVerb ?? false { noCaptures() }
+        if reply.answer?.isUnknownVerb ?? false { noCaptures(for: usage.product) }
         if reply.isNotPriced { return }
         var facts = ["usage_id": usage.usageId, "reason": reply.message]
         facts["status"] = reply.answer.map { String($0.status) }

@@ -200,7 +200,7 @@ final class Core {
 
     /// How many operations wait to be sent, and how many usages are open.
     var counts: (waiting: Int, open: Int) {
-        (running?.sender.live.count ?? 0, running?.usages.count ?? 0)
+        (running?.sender.queued ?? 0, running?.usages.count ?? 0)
     }
 }
 

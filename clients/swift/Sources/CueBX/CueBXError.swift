@@ -12,9 +12,13 @@ public struct CueBXError: Error, Sendable, CustomStringConvertible {
         case parentHoldExceeded = "ParentHoldExceeded"
         /// 429 `key_limit_reached`: the customer's own limit of this key.
         case keyLimitReached = "KeyLimitReached"
-        /// 402 `workspace_frozen`: the customer's paid plan has ended.
+        /// 402 `workspace_frozen`: the customer's paid plan has ended; a kind of `paymentRequired`.
         case workspaceFrozen = "WorkspaceFrozen"
-        /// 402: no subscription, or one that is not active.
+        /// 402 `workspace_suspended`: an operator has suspended the customer's workspace; a kind of
+        /// `paymentRequired`.
+        case workspaceSuspended = "WorkspaceSuspended"
+        /// 402: no subscription, or one that is not active. `error.is(.paymentRequired)` is true of
+        /// its kinds, too.
         case paymentRequired = "PaymentRequired"
         /// The same request was granted before and is still open; it must not run twice.
         case alreadyRunning = "AlreadyRunning"
@@ -87,6 +91,16 @@ public struct CueBXError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the error is of this kind, or of a kind of it: a frozen workspace's is a required
+    /// payment, too.
+    public func `is`(_ kind: Kind) -> Bool {
+        self.kind == kind || Self.broader[self.kind] == kind
+    }
+
+    private static var broader: [Kind: Kind] {
+        [.workspaceFrozen: .paymentRequired, .workspaceSuspended: .paymentRequired]
+    }
+
     public var description: String { "\(kind.rawValue): \(message)" }
 
     static let byCode: [String: Kind] = [
@@ -98,6 +112,7 @@ public struct CueBXError: Error, Sendable, CustomStringConvertible {
         "no_subscription": .paymentRequired,
         "subscription_inactive": .paymentRequired,
         "workspace_frozen": .workspaceFrozen,
+        "workspace_suspended": .workspaceSuspended,
         "replayed": .alreadyRunning,
         "request_already_finished": .alreadyFinished,
         "request_mismatch": .requestMismatch,

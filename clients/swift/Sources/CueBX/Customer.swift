@@ -13,10 +13,16 @@ public struct Customer: Sendable {
     }
 }
 
-/// What a header carries behind "Bearer ".
+/// What a header carries behind "Bearer" and blanks. The same in all clients:
+/// clients/scenarios/vectors/credentials.json.
 func withoutScheme(_ credential: String) -> String {
-    let words = credential.split(separator: " ")
-    return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : credential
+    let bytes = Array(credential.utf8)
+    let scheme = String(decoding: bytes.prefix(7), as: UTF8.self).lowercased()
+    guard scheme == "bearer " || scheme == "bearer" else { return credential }
+    let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    var rest = bytes.dropFirst(7).drop(while: isBlank)
+    while let last = rest.last, isBlank(last) { rest.removeLast() }
+    return String(decoding: rest, as: UTF8.self)
 }
 
 /// The same for a customer in place of a user: the feature is one of `api.`. Such a call never runs

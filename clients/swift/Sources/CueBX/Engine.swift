@@ -12,8 +12,9 @@ final class Engine {
         folder: folder, adoptEvery: options.adoptEvery, events: events, outage: outage,
         adopt: { [weak self] in self?.takeOver($0) })
     var usages: [String: Usage] = [:]
-    /// Since when the service may have these verbs, which an older one lacks.
-    private var (extendFrom, captureFrom) = (ContinuousClock.now, ContinuousClock.now)
+    /// Since when the service may have these verbs for a product, which an older one lacks; nil: it
+    /// was never without.
+    private var (extendFrom, captureFrom) = ([Product: Instant](), [Product: Instant]())
     private(set) var isClosed = false
     /// The service's clock, in Unix seconds, less ours.
     private(set) var clockOffset = 0.0
@@ -42,15 +43,17 @@ final class Engine {
         _ = spool
     }
 
-    var canExtend: Bool { ContinuousClock.now >= extendFrom }
-    var canCapture: Bool { ContinuousClock.now >= captureFrom }
-
-    func noExtensions() {
-        extendFrom = .now + askedAgain
+    func canExtend(_ usage: Usage) -> Bool { extendFrom[usage.product].map { .now >= $0 } ?? true }
+    func canCapture(_ usage: Usage) -> Bool {
+        captureFrom[usage.product].map { .now >= $0 } ?? true
     }
 
-    func noCaptures() {
-        captureFrom = .now + askedAgain
+    func noExtensions(for product: Product) {
+        extendFrom[product] = .now + askedAgain
+    }
+
+    func noCaptures(for product: Product) {
+        captureFrom[product] = .now + askedAgain
     }
 
     func register(_ answer: Answer, _ asking: Asking) -> Usage {

@@ -27,9 +27,10 @@ final class Entry {
         self.engine = engine
         self.asking = asking
         deadline = .now + engine.options.validateBudget
-        // Once it is known that the service is away, nobody waits for the whole budget.
-        let left =
-            engine.outage.isOn ? 0 : asking.secondsOfToken(clockOffset: engine.clockOffset)
+        // Once it is known that the service is away, no user waits for the whole budget. A
+        // customer's call cannot run unasked.
+        let isTriedOnce = asking.customer == nil && engine.outage.isOn
+        let left = isTriedOnce ? 0 : asking.secondsOfToken(clockOffset: engine.clockOffset)
         let operation = Operation(
             "validate", asking.request.json, token: asking.token,
             apiKey: asking.customer?.apiKey, deadline: deadline,

@@ -15,7 +15,7 @@ extension Engine {
         let beat = usage.beat
         sender.later(left * extendAt) { [weak self] in
             guard let self, usage.beat == beat else { return }
-            if !canExtend { return keepAlive(usage, onRefused: onRefused) }
+            if !canExtend(usage) { return keepAlive(usage, onRefused: onRefused) }
             extend(usage, ["hold_seconds": .int(usage.holdSeconds)], onRefused: onRefused)
         }
     }
@@ -25,7 +25,7 @@ extension Engine {
         _ usage: Usage, _ asked: JSONObject, tries: Int = 1,
         onRefused: @escaping @ClientActor () -> Void
     ) {
-        guard usage.isOpen, canExtend, usage.journal == nil else { return }
+        guard usage.isOpen, canExtend(usage), usage.journal == nil else { return }
         let body = usage.named.merging(["extension_id": .string(newId())])
         let operation = Operation("extend", body.merging(asked), deadline: usage.holdEnds) {
             self.extended(usage, asked, tries, $0, onRefused)
@@ -44,7 +44,7 @@ extension Engine {
             return onRefused()
         }
         if answer.isUnknownVerb {
-            noExtensions()
+            noExtensions(for: usage.product)
             events.tell("extend_unsupported")
             return keepAlive(usage, onRefused: onRefused)
         }

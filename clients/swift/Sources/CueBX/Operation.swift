@@ -78,7 +78,7 @@ extension Reply {
 }
 
 /// Where calls are told: those of users, and those of customers by key.
-enum Product: String, Sendable {
+enum Product: String, Sendable, CaseIterable {
     case career = "/career/internal/usage/"
     case api = "/api/internal/usage/"
 }

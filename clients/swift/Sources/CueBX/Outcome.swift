@@ -35,7 +35,7 @@ extension Call {
         guard let production, !usage.isTakenWhole, let part = production.part() else {
             return [commit([:], failure)]
         }
-        if !engine.canCapture {
+        if !engine.canCapture(usage) {
             // An older service charges on success alone.
             return [commit(production.metrics(part).json)]
         }

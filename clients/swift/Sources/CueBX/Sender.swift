@@ -14,8 +14,19 @@ private let away: Set = [502, 503, 504]
 /// What a call that ran unasked is told for good, by the service itself.
 private let finalOfRecords: Set = [200, 400, 402, 409, 413, 415, 422]
 
-/// The one loop that sends: whatever has gathered while its last request was in flight goes next.
-/// There is no timer for a batch, so a lone call waits for nobody.
+/// What waits to be sent of one product.
+@ClientActor
+private final class Lane {
+    var live: [Operation] = []
+    var rest: [Operation] = []
+    var isRunning = false
+
+    nonisolated init() {}
+}
+
+/// One loop a product that sends: whatever has gathered while its last request was in flight goes
+/// next. There is no timer for a batch, so a lone call waits for nobody; nor does a user's call
+/// wait for what the service does with customers' calls.
 @ClientActor
 final class Sender {
     /// Operations, and outcomes on their way to the disk, that are not settled yet.
@@ -24,11 +35,12 @@ final class Sender {
     private var outstandingRest = 0
     /// Operations of live calls that are not settled yet.
     var waiting: Int { outstanding - outstandingRest }
-    private(set) var live: [Operation] = []
-    private var rest: [Operation] = []
-    /// Called with the instant of each answer by which the service has decided anything.
+    /// Operations of live calls that are not in flight.
+    var queued: Int { users.live.count + customers.live.count }
+    private let (users, customers) = (Lane(), Lane())
+    /// Called with the instant of each answer by which the service has decided anything on users'
+    /// calls. What it says to customers does not tell whether users are answered.
     var heard: @ClientActor (Instant) -> Void = { _ in }
-    private var isRunning = false
     private var isStopped = false
     private var timers: [Int: Task<Void, Never>] = [:]
     private var timersMade = 0
@@ -38,7 +50,7 @@ final class Sender {
     private let firstPause: Duration
     private let longestPause: Duration
 
-    /// - exchange: what came of each operation, in order.
+    /// - exchange: what came of each operation, in order; all are of one product.
     nonisolated init(
         firstPause: Duration, longestPause: Duration, events: Events,
         exchange: @escaping @ClientActor ([Operation]) async -> [Reply]
@@ -85,13 +97,13 @@ final class Sender {
     func abandon(_ operation: Operation) {
         operation.isAbandoned = true
         operation.deadline = .now + askedInTheBackground
-        kick()
+        kick(lane(of: operation))
     }
 
     /// It is not sent again, whatever came of it.
     func drop(_ operation: Operation) {
         operation.deadline = .now
-        kick()
+        kick(lane(of: operation))
     }
 
     func stop() {
@@ -101,20 +113,25 @@ final class Sender {
     }
 
     private func enqueue(_ operation: Operation) {
-        if operation.isRest { rest.append(operation) } else { live.append(operation) }
-        kick()
+        let lane = lane(of: operation)
+        if operation.isRest { lane.rest.append(operation) } else { lane.live.append(operation) }
+        kick(lane)
     }
 
-    private func kick() {
-        if isRunning || isStopped { return }
-        isRunning = true
+    private func lane(of operation: Operation) -> Lane {
+        operation.product == .career ? users : customers
+    }
+
+    private func kick(_ lane: Lane) {
+        if lane.isRunning || isStopped { return }
+        lane.isRunning = true
         // What is asked before this task has its turn goes into the same batch.
-        Task { @ClientActor in await run() }
+        Task { @ClientActor in await run(lane) }
     }
 
-    private func run() async {
+    private func run(_ lane: Lane) async {
         while !isStopped {
-            let (over, batch) = take(at: .now)
+            let (over, batch) = take(from: lane, at: .now)
             for operation in over {
                 end(
                     operation,
@@ -128,11 +145,13 @@ final class Sender {
                 break
             }
         }
-        isRunning = false
+        lane.isRunning = false
     }
 
     /// What is over, and the next batch.
-    private func take(at now: Instant) -> (over: [Operation], batch: [Operation]) {
+    private func take(
+        from lane: Lane, at now: Instant
+    ) -> (over: [Operation], batch: [Operation]) {
         var (over, batch): ([Operation], [Operation]) = ([], [])
         var size = 0
         func drain(_ queue: inout [Operation], most: Int) {
@@ -150,8 +169,8 @@ final class Sender {
             }
             queue.removeFirst(read)
         }
-        drain(&live, most: mostOperations)
-        drain(&rest, most: mostOfTheRest)
+        drain(&lane.live, most: mostOperations)
+        drain(&lane.rest, most: mostOfTheRest)
         return (over, batch)
     }
 
@@ -161,7 +180,8 @@ final class Sender {
         switch reply {
         case .failure(let none): if none.wasSent { operation.isUnsure = true }
         case .success(let answer):
-            if answer.isOwn && !away.contains(answer.status) { heard(.now) }
+            let isDecided = answer.isOwn && !away.contains(answer.status)
+            if isDecided && operation.product == .career { heard(.now) }
             if [500, 502, 504].contains(answer.status) { operation.isUnsure = true }
         }
         if Self.isFinal(operation, reply) { return end(operation, reply) }

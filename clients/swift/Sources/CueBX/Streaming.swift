@@ -47,7 +47,7 @@ extension Call {
     private func capture(_ production: Production) {
         if isJournaled { return notePart(production) }
         // Without a model the service would take all that is held.
-        guard model != nil, !usage.isTakenWhole, usage.isOpen, engine.canCapture,
+        guard model != nil, !usage.isTakenWhole, usage.isOpen, engine.canCapture(usage),
             let whole = production.part()
         else { return }
         let part = whole.bounded(by: Limits.mostTokens)

@@ -10,7 +10,7 @@ import NIOPosix
     import Darwin
 #endif
 
-/// Connections of the pool; more than one are used only where calls go one by one.
+/// Connections of the pool for each product; more than one are used only where calls go one by one.
 private let mostConnections = 8
 /// Of a batch, the service's bounds less some room for the frame around the operations.
 let mostOperations = 256
@@ -35,22 +35,9 @@ final class Transport {
         self.events = events
     }
 
-    /// What came of each, in order.
+    /// What came of each, in order; all are of one product.
     func send(_ operations: [Operation]) async -> [Reply] {
-        let users = operations.filter { $0.product == .career }
-        let customers = operations.filter { $0.product == .api }
-        if users.isEmpty { return await send(customers, of: .api) }
-        if customers.isEmpty { return await send(users, of: .career) }
-        // A batch has the calls of one product; neither waits for the other's.
-        async let ofCustomers = send(customers, of: .api)
-        var replies = (await send(users, of: .career))[...]
-        var others = (await ofCustomers)[...]
-        return operations.map {
-            $0.product == .career ? replies.removeFirst() : others.removeFirst()
-        }
-    }
-
-    private func send(_ operations: [Operation], of product: Product) async -> [Reply] {
+        guard let product = operations.first?.product else { return [] }
         if operations.count > 1, batchFrom[product].map({ $0 <= .now }) ?? true {
             if let replies = await batch(operations, of: product) { return replies }
         }
@@ -166,7 +153,8 @@ private final class Poster: Sendable {
         configuration.httpVersion = .http1Only
         // Whether to try again is the sender's decision.
         configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = mostConnections
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
+            mostConnections * Product.allCases.count
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 

@@ -52,6 +52,8 @@ final class Usage {
         reserved.withLock { $0 = told }
     }
 
+    nonisolated var product: Product { clientId.isEmpty ? .career : .api }
+
     /// As the wire and the spool name it.
     nonisolated var named: JSONObject {
         var named: JSONObject = ["usage_id": .string(usageId)]

@@ -61,6 +61,35 @@ struct VectorTests {
         #expect(vectors["json"].array?.count ?? 0 > 30)
     }
 
+    @Test func headersAreReadAsInAllLanguages() throws {
+        let cases = try vectors("credentials")["cases"].array ?? []
+        #expect(cases.count > 20)
+        for vector in cases {
+            let customer = Customer(
+                clientId: "ws_" + String(repeating: "0a", count: 16), apiKey: vector["given"].text)
+            let key = customer.apiKey.text
+            if let credential = vector["credential"].text {
+                #expect(key == credential)
+                try Limits.apiKey(key)
+                try Limits.token(withoutScheme(vector["given"].text ?? ""))
+            } else {
+                #expect(throws: CueBXError.self, "\(vector["name"])") { try Limits.apiKey(key) }
+                #expect(throws: CueBXError.self) { try Limits.token(key) }
+            }
+        }
+    }
+
+    @Test func aPaymentIsRequiredOfFrozenAndSuspendedWorkspaces() {
+        let kinds = ["no_subscription", "workspace_frozen", "workspace_suspended"]
+            .compactMap { CueBXError.byCode[$0] }
+        #expect(kinds.count == 3)
+        for kind in kinds {
+            let error = CueBXError(kind, "x")
+            #expect(error.is(.paymentRequired) && error.is(kind) && !error.is(.outOfCredits))
+        }
+        #expect(!CueBXError(.paymentRequired, "x").is(.workspaceFrozen))
+    }
+
     @Test func aSpoolIsReadAsInAllLanguages() throws {
         let files = try vectors("spool")["files"].array ?? []
         #expect(files.count > 10)
