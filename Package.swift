@@ -301,8 +301,8 @@ let package = Package(
         .sourceTarget(
             name: "Subscriptions",
             dependencies: [
-                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Stripe", "Users",
-                "Values",
+                "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Messaging",
+                "Stripe", "Users", "Values",
             ]),
         // Packs that are bought by themselves when credits run low.
         .sourceTarget(
@@ -327,7 +327,7 @@ let package = Package(
             name: "Webhooks",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "LedgerStore", "Messaging",
-                "Stripe", "Telemetry", "TopUps", "Values",
+                "Stripe", "Subscriptions", "Telemetry", "TopUps", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
@@ -442,7 +442,7 @@ let package = Package(
             dependencies: [
                 "APIKeys", "Database", "HTTPEndpoint", "Invitations", "JSON", "Ledger",
                 "LedgerStore", "PageFrame", "Pages", "UsageReports", "Values", "WorkspaceAccounts",
-                "WorkspaceAuditLog", "WorkspaceKeys", "Workspaces",
+                "WorkspaceAuditLog", "WorkspaceBilling", "WorkspaceKeys", "Workspaces",
             ]),
         // Who runs the service: their list, their sign-in, their journal.
         .sourceTarget(
@@ -512,6 +512,21 @@ let package = Package(
                 "API", "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore",
                 "Subscriptions", "UsageReports", "Values", "Workspaces",
             ]),
+        // How workspaces pay: checkout, portal, cancellation, seats and freezes.
+        .sourceTarget(
+            name: "WorkspaceBilling",
+            dependencies: [
+                "APIKeys", "Billing", "BillingEmails", "Database", "HTTPEndpoint", "Ledger",
+                "LedgerStore", "Mail", "Stripe",
+                "Subscriptions", "Users", "Values", "WorkspaceAccounts", "WorkspaceAuditLog",
+                "Workspaces",
+            ]),
+        .testTarget(
+            name: "WorkspaceBillingTests",
+            dependencies: [
+                "Billing", "Ledger", "Values", "WorkspaceBilling", "Workspaces",
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "WorkspacesTests",
             dependencies: [
@@ -576,7 +591,8 @@ let package = Package(
                 "UserExport",
                 "Users",
                 "Values",
-                "Webhooks", "WorkspaceAccounts", "WorkspaceCommands", "WorkspaceKeys",
+                "Webhooks", "WorkspaceAccounts", "WorkspaceBilling", "WorkspaceCommands",
+                "WorkspaceKeys",
                 "WorkspacePages", "Workspaces",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -23,12 +23,12 @@ ALLOWED = {
     "Mail": "Values JSON Ledger Database HTTPClient Messaging Users",
     "Billing": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Mail",
     "Renewals": "Values Ledger Database Stripe LedgerStore Users Mail Billing",
-    "Subscriptions": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Billing",
+    "Subscriptions": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Billing",
     "TopUps": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing Subscriptions",
     "Reconciliation": "Values Ledger Database Stripe LedgerStore Users Billing TopUps",
     "Promotions": "Values Ledger Database LedgerStore Users",
     "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing"
-                " TopUps",
+                " Subscriptions TopUps",
     "StripeSetup": "Ledger Stripe Billing Webhooks",
     "BillingEmails": "Values Database Users",
     "Identity": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Users Tokens Mail Billing"
@@ -51,12 +51,16 @@ ALLOWED = {
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
     "WorkspaceAccounts": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
                          " UsageReports API Workspaces",
+    "WorkspaceBilling": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing"
+                        " Subscriptions APIKeys BillingEmails WorkspaceAuditLog Workspaces"
+                        " WorkspaceAccounts",
     "Invitations": "Values JSON Database HTTPEndpoint Users Workspaces",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions TopUps Identity"
              " Metering UsageReports Career PageFrame History",
     "WorkspacePages": "Values JSON Ledger Database HTTPEndpoint LedgerStore APIKeys UsageReports"
-                      " WorkspaceAuditLog Workspaces WorkspaceKeys WorkspaceAccounts Invitations"
+                      " WorkspaceAuditLog Workspaces WorkspaceKeys WorkspaceAccounts WorkspaceBilling"
+                      " Invitations"
                       " PageFrame Pages",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " TopUps UsageReports Identity Career History APIKeys BillingEmails Workspaces",
@@ -68,8 +72,8 @@ ALLOWED = {
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
                " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
                " Renewals Operators PageFrame Pages UserExport Console Schema Moving Workspaces"
-               " WorkspaceKeys WorkspaceAccounts WorkspaceCommands WorkspaceSeats UsageReports Invitations"
-               " APIKeys BillingEmails WorkspaceAuditLog WorkspacePages",
+               " WorkspaceKeys WorkspaceAccounts WorkspaceBilling WorkspaceCommands WorkspaceSeats"
+               " UsageReports Invitations APIKeys BillingEmails WorkspaceAuditLog WorkspacePages",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
@@ -151,6 +155,8 @@ OWNERS = {
     "operator_recovery_codes": "Operators",
     "operator_sessions": "Operators",
     "operator_actions": "Operators",
+    "workspace_checkouts": "WorkspaceBilling",
+    "workspace_trials": "WorkspaceBilling",
     "workspaces": "Workspaces",
     "workspace_members": "Workspaces",
     "workspace_invitations": "Workspaces",
@@ -166,10 +172,6 @@ ALL_TABLES = {"Schema", "Moving", "StripeSandbox"}
 # What still offends: (rule, file or target) and why. The list may only get shorter: a line that is no
 # longer needed is an offence itself.
 EXCEPTIONS = {
-    ("tables_have_one_owner", "Sources/Billing/StripeMirror.swift"):
-        "asks whose a customer is; to become functions of LinkedSubscription",
-    ("tables_have_one_owner", "Sources/Billing/UnknownSubscriptions.swift"):
-        "asks whose a customer is; to become functions of LinkedSubscription",
     ("tables_have_one_owner", "Sources/Identity/ExternalIssuer.swift"):
         "one statement, not two, for each request with a token of another issuer",
     ("tables_have_one_owner", "Sources/Identity/IdentitySweeper.swift"):

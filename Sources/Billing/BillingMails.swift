@@ -11,15 +11,17 @@ import Values
 /// Mails on what happened to a subscription, enqueued with the change that they tell of.
 package struct BillingMails: Sendable {
     private let database: any Database
+    private let product: BilledProduct
     private let outbox: MailOutbox
     private let catalog: CatalogStore
     private let notices: OperatorNotices
 
     package init(
-        database: any Database, outbox: MailOutbox, catalog: CatalogStore,
-        notices: OperatorNotices
+        database: any Database, product: BilledProduct, outbox: MailOutbox,
+        catalog: CatalogStore, notices: OperatorNotices
     ) {
         self.database = database
+        self.product = product
         self.outbox = outbox
         self.catalog = catalog
         self.notices = notices
@@ -37,13 +39,12 @@ package struct BillingMails: Sendable {
         let price = SpokenPrice(catalog: catalog, items: items).text(of: plan)
         let next = account.subscription.scheduled.flatMap { catalog.plan($0.planID) }
         let contents = events.compactMap { content(of: $0, account, plan, next, price: price) }
-        guard !contents.isEmpty,
-            let user = try UserRow.find(id: account.subscription.userID, in: connection)
-        else { return }
         for content in contents {
             let id = content.kind == .planScheduled ? id(of: account, wish) : nil
-            try outbox.enqueue(
-                content, to: user, id: id, requestID: requestID, in: connection, now: now)
+            _ = try product.tell(
+                PayersMail(
+                    content: content, holder: account.subscription.userID, id: id,
+                    requestID: requestID, at: now, outbox: outbox), connection)
         }
     }
 
@@ -62,8 +63,9 @@ package struct BillingMails: Sendable {
         case .cancellationRequested:
             .planCanceled(
                 plan, endsAt: account.subscription.cancelAt ?? account.context.paidUntil)
-        case .ended: .planEnded(plan)
-        case .revoked: .paymentReturned(plan)
+        // Whom no plan is left the product tells in its own words.
+        case .ended: account.subscription.status == .canceled ? nil : .planEnded(plan)
+        case .revoked: account.subscription.status == .canceled ? nil : .paymentReturned(plan)
         case .returnedInPart: .paymentReturnedInPart(plan, account)
         case .planScheduled:
             next.flatMap { next in
@@ -130,24 +132,25 @@ package struct BillingMails: Sendable {
         let unheard = try await database.write { [self] connection -> MailContent? in
             guard
                 let linked = try LinkedSubscription.find(
-                    stripeID: subscriptionID, in: connection)
+                    stripeID: subscriptionID, of: product.tables, in: connection)
             else { return nil }
             let trial = Trial(
                 end: linked.status == .trialing ? linked.trialEnd : nil,
                 isCanceled: linked.isCanceled)
             guard let plan = try catalog.current(in: connection).plan(planID ?? linked.planID),
-                let user = try UserRow.find(id: linked.userID, in: connection),
                 let content = content(plan, trial)
             else { return nil }
-            try outbox.enqueue(
-                content, to: user, id: id, requestID: requestID, in: connection, now: now)
-            return user.mailRecipient == nil ? content : nil
+            let isTold = try product.tell(
+                PayersMail(
+                    content: content, holder: linked.userID, id: id, requestID: requestID,
+                    at: now, outbox: outbox), connection)
+            return isTold ? nil : content
         }
         guard let unheard else { return }
         let page = (unheard.values["invoiceURL"] ?? nil).map { " Its invoice: \($0)" } ?? ""
         try await notices.add(
             "mail_missing", subject: "mail \(id.text)",
-            "\(subscriptionID): its user has no email address and was not sent the mail "
+            "\(subscriptionID): its \(product.noun) has no email address and was not sent the mail "
                 + "\(unheard.kind.rawValue). Tell them another way.\(page)")
     }
 }

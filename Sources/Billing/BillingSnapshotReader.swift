@@ -32,6 +32,8 @@ package struct BillingSnapshotReader: Sendable {
         package let invoices: [StripeInvoice]
         /// The item whose price is ours; the first where there are several.
         let item: StripeSubscription.Item?
+        /// `nil` where the plan has none, or is none of ours.
+        package let seats: SubscribedSeats?
         /// Of these invoices money went back.
         package let returned: [String]
         /// What its schedule brings.
@@ -97,6 +99,7 @@ package struct BillingSnapshotReader: Sendable {
                     change.change(change.invoice.flatMap { money[$0.id] } ?? .none)
                 }),
             invoices: invoices, item: ours?.item,
+            seats: try await seats(of: subscription, on: ours?.plan, next: coming.next),
             returned: money.filter { $0.value.returned > 0 }.keys.sorted(), coming: coming)
     }
 

@@ -4,7 +4,22 @@ import HTTPEndpoint
 import Users
 import Values
 
-/// A user's latest checkout page.
+/// The table of a product's checkouts: all are alike but for its name, the column that says whose a
+/// row is, and the seats.
+package struct CheckoutTable: Sendable {
+    let name: String
+    let holder: String
+    /// Whether `seat_count` is among its columns.
+    let hasSeats: Bool
+
+    package init(name: String, holder: String, hasSeats: Bool) {
+        self.name = name
+        self.holder = holder
+        self.hasSeats = hasSeats
+    }
+}
+
+/// A holder's latest checkout page.
 package struct Checkouts: Sendable {
     package struct Checkout: Sendable {
         package let sessionID: String?
@@ -13,43 +28,55 @@ package struct Checkouts: Sendable {
         let successURL: String
         let cancelURL: String
         package let expiresAt: Timestamp
+        let seats: Int64?
 
         package func fits(_ order: Order) -> Bool {
-            Order(planID: planID, successURL: successURL, cancelURL: cancelURL) == order
+            Order(planID: planID, seats: seats, successURL: successURL, cancelURL: cancelURL)
+                == order
         }
     }
 
     /// What a page is to sell, and where it leads.
     package struct Order: Sendable, Equatable {
-        let planID: UUID
-        let successURL: String
-        let cancelURL: String
+        package let planID: UUID
+        /// `nil` where the plan has none.
+        package let seats: Int64?
+        package let successURL: String
+        package let cancelURL: String
 
-        package init(planID: UUID, successURL: String, cancelURL: String) {
+        package init(
+            planID: UUID, seats: Int64? = nil, successURL: String, cancelURL: String
+        ) {
             self.planID = planID
+            self.seats = seats
             self.successURL = successURL
             self.cancelURL = cancelURL
         }
     }
 
     let database: any Database
+    let product: BilledProduct
+    private var table: CheckoutTable { product.checkouts }
 
-    package init(database: any Database) {
+    package init(database: any Database, of product: BilledProduct = .career) {
         self.database = database
+        self.product = product
     }
 
-    package func find(_ user: UUID) async throws -> Checkout? {
-        try await database.read { connection in
+    package func find(_ holder: UUID) async throws -> Checkout? {
+        try await database.read { [table] connection in
             let row = try connection.queryOne(
                 """
                 SELECT session_id, url, plan_id, success_url, cancel_url, expires_at
-                FROM checkouts WHERE user_id = ?
-                """, [.uuid(user)])
+                    \(table.hasSeats ? ", seat_count" : "")
+                FROM \(table.name) WHERE \(table.holder) = ?
+                """, [.uuid(holder)])
             guard var reader = row?.reader else { return nil }
             return try Checkout(
                 sessionID: reader.optionalText(), url: reader.optionalText(),
                 planID: reader.uuid(), successURL: reader.text(), cancelURL: reader.text(),
-                expiresAt: reader.time())
+                expiresAt: reader.time(),
+                seats: table.hasSeats ? reader.optionalCount() : nil)
         }
     }
 
@@ -68,25 +95,27 @@ package struct Checkouts: Sendable {
     package func begin(
         _ order: Order, user: UUID, at now: Timestamp, expiresAt: Timestamp
     ) async throws -> Attempt {
-        try await database.write { connection in
-            try UserRow.lockBuyer(user, in: connection, now: now)
+        try await database.write { [product, table] connection in
+            try product.lockBuyer(user, connection, now)
+            let (column, mark) = table.hasSeats ? (", seat_count", ", ?") : ("", "")
             let row = try connection.queryOne(
                 """
-                INSERT INTO checkouts (user_id, attempt, plan_id, success_url, cancel_url,
-                    expires_at, customer_key)
-                VALUES (?, 1, ?, ?, ?, ?, ?)
-                ON CONFLICT (user_id) DO UPDATE SET attempt = checkouts.attempt + 1,
+                INSERT INTO \(table.name) (\(table.holder), attempt, plan_id, success_url,
+                    cancel_url, expires_at, customer_key\(column))
+                VALUES (?, 1, ?, ?, ?, ?, ?\(mark))
+                ON CONFLICT (\(table.holder)) DO UPDATE SET attempt = \(table.name).attempt + 1,
                     url = NULL, plan_id = excluded.plan_id,
                     success_url = excluded.success_url, cancel_url = excluded.cancel_url,
                     expires_at = excluded.expires_at,
-                    customer_key = coalesce(checkouts.customer_key, excluded.customer_key)
+                    customer_key = coalesce(\(table.name).customer_key, excluded.customer_key)
+                    \(table.hasSeats ? ", seat_count = excluded.seat_count" : "")
                 RETURNING attempt, session_id, customer_key
                 """,
                 [
                     .uuid(user), .uuid(order.planID), .text(order.successURL),
                     .text(order.cancelURL), .time(expiresAt),
                     .text("customer-\(user.text)-\(UUID().text)"),
-                ])
+                ] + (table.hasSeats ? [.integer(order.seats)] : []))
             guard var reader = row?.reader else { throw DatabaseError.other("no attempt") }
             return try Attempt(
                 number: reader.integer(), replaced: reader.optionalText(),
@@ -98,11 +127,11 @@ package struct Checkouts: Sendable {
     package func opened(
         _ sessionID: String, url: String, user: UUID, attempt: Attempt, expiresAt: Timestamp
     ) async throws -> Bool {
-        try await database.write { connection in
+        try await database.write { [table] connection in
             try connection.execute(
                 """
-                UPDATE checkouts SET session_id = ?, url = ?, expires_at = ?
-                WHERE user_id = ? AND attempt = ?
+                UPDATE \(table.name) SET session_id = ?, url = ?, expires_at = ?
+                WHERE \(table.holder) = ? AND attempt = ?
                 """,
                 [
                     .text(sessionID), .text(url), .time(expiresAt), .uuid(user),
@@ -112,36 +141,48 @@ package struct Checkouts: Sendable {
     }
 
     package func forgetCustomerKey(_ key: String) async throws {
-        try await database.write { try Self.forgetCustomerKey(key, in: $0) }
+        try await database.write { [table] in
+            try Self.forgetCustomerKey(key, table, in: $0)
+        }
     }
 
-    package static func forgetCustomerKey(
-        _ key: String, in connection: any DatabaseConnection
+    static func forgetCustomerKey(
+        _ key: String, _ table: CheckoutTable, in connection: any DatabaseConnection
     ) throws {
         try connection.execute(
-            "UPDATE checkouts SET customer_key = NULL WHERE customer_key = ?", [.text(key)])
+            "UPDATE \(table.name) SET customer_key = NULL WHERE customer_key = ?", [.text(key)])
     }
 
     /// The page was used or has lapsed.
     package func close(_ sessionID: String) async throws {
-        _ = try await database.write { connection in
+        _ = try await database.write { [table] connection in
             try connection.execute(
-                "UPDATE checkouts SET session_id = NULL, url = NULL WHERE session_id = ?",
+                "UPDATE \(table.name) SET session_id = NULL, url = NULL WHERE session_id = ?",
                 [.text(sessionID)])
         }
+    }
+
+    /// The page of a holder is nobody's any more.
+    static func closePage(
+        of holder: UUID, _ table: CheckoutTable, in connection: any DatabaseConnection
+    ) throws {
+        try connection.execute(
+            """
+            UPDATE \(table.name) SET session_id = NULL, url = NULL WHERE \(table.holder) = ?
+            """, [.uuid(holder)])
     }
 }
 
 extension Checkouts {
-    /// The user's address, if they have begun to buy something.
-    package func emailOfBuyer(_ user: UUID) async throws -> String? {
-        try await database.read { connection in
+    /// The address of who buys for a holder, if they have begun to buy something.
+    package func emailOfBuyer(_ holder: UUID) async throws -> String? {
+        try await database.read { [product] connection in
             let begun = try connection.queryOne(
                 """
-                SELECT 1 FROM checkouts WHERE user_id = ?
+                SELECT 1 FROM \(product.checkouts.name) WHERE \(product.checkouts.holder) = ?
                 UNION ALL SELECT 1 FROM pack_purchases WHERE user_id = ? LIMIT 1
-                """, [.uuid(user), .uuid(user)])
-            return begun == nil ? nil : try UserRow.find(id: user, in: connection)?.email
+                """, [.uuid(holder), .uuid(holder)])
+            return begun == nil ? nil : try product.address(holder, connection)
         }
     }
 }

@@ -8,6 +8,8 @@ extension BillingSnapshotReader {
     /// A schedule as far as it matters here.
     struct Coming: Sendable {
         var plan: ScheduledPlan?
+        /// The phase that follows the running one.
+        var next: StripeSubscriptionSchedule.Phase?
         /// What the schedule was asked for by, see ``StripeSubscriptionSchedule/wish``.
         var wish: String?
         /// A schedule of ours that leads away from another plan than the present one: the user has
@@ -32,9 +34,9 @@ extension BillingSnapshotReader {
             else { continue }
             return Coming(
                 plan: ScheduledPlan(planID: next, startsAt: Timestamp(ofStripe: start)),
-                wish: schedule.wish)
+                next: phases.first, wish: schedule.wish)
         }
-        return Coming()
+        return Coming(next: phases.first)
     }
 
     /// - Returns: `nil` where Stripe does not know it.

@@ -9,12 +9,15 @@ extension Checkouts {
     /// answer lost. Stripe answers who repeats one with that very customer.
     /// After a day Stripe has forgotten it.
     package func openCustomerKeys(of user: UUID, at now: Timestamp) async throws -> [String] {
-        try await database.read { connection in
-            if try LinkedSubscription.customer(of: user, in: connection) != nil { return [] }
+        try await database.read { [product] connection in
+            let (tables, table) = (product.tables, product.checkouts)
+            if try LinkedSubscription.customer(of: user, of: tables, in: connection) != nil {
+                return []
+            }
             let checkout = try connection.query(
                 """
-                SELECT customer_key FROM checkouts
-                WHERE user_id = ? AND customer_key IS NOT NULL AND expires_at > ?
+                SELECT customer_key FROM \(table.name)
+                WHERE \(table.holder) = ? AND customer_key IS NOT NULL AND expires_at > ?
                 """, [.uuid(user), .time(now)]
             ).map { row in
                 var reader = row.reader

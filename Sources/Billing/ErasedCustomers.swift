@@ -12,19 +12,20 @@ package struct ErasedCustomers: Sendable {
     /// The member of the message that names the customer.
     package static let member = "erased_customer"
 
-    let broker: any MessageBroker
+    package let broker: any MessageBroker
 
     package init(broker: any MessageBroker) {
         self.broker = broker
     }
 
-    /// Hands the user's customer over, if there is one by now. The user's row is locked.
+    /// Hands a holder's customer over, if there is one by now. The holder's row is locked.
     package func handOver(
-        of userID: UUID, requestID: String, in connection: any DatabaseConnection, now: Timestamp
+        of holder: UUID, of t: ProductTables = .of(.career), requestID: String,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
-        guard let customer = try LinkedSubscription.customer(of: userID, in: connection) else {
-            return
-        }
+        guard
+            let customer = try LinkedSubscription.customer(of: holder, of: t, in: connection)
+        else { return }
         try handOver(customer, requestID: requestID, in: connection, now: now)
     }
 

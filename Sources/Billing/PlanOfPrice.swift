@@ -6,6 +6,8 @@ import Stripe
 /// remembered between two judgements, so that every process comes to the same one.
 package enum PriceMeaning: Sendable, Equatable {
     case plan(UUID)
+    /// A seat of a plan.
+    case seat(UUID)
     /// None of our plans.
     case nothing
     /// Stripe's data say more than one thing; the names of the plans are given.
@@ -15,6 +17,12 @@ package enum PriceMeaning: Sendable, Equatable {
 
     package var plan: UUID? {
         guard case .plan(let id) = self else { return nil }
+        return id
+    }
+
+    /// The plan of which it is a seat.
+    package var seatOf: UUID? {
+        guard case .seat(let id) = self else { return nil }
         return id
     }
 }
@@ -46,6 +54,9 @@ package struct PlanOfPrice: Sendable {
     package func byItself(_ price: StripePrice) -> PriceMeaning? {
         byMetadata(price.metadata)
             ?? price.lookupKey.flatMap { catalog.plan(lookupKey: $0) }.map { .plan($0.id) }
+            ?? price.lookupKey.flatMap { key in
+                catalog.plans.first { $0.seats?.lookupKey == key }
+            }.map { .seat($0.id) }
     }
 
     /// Rule 3, for a price that says nothing of itself.
@@ -64,6 +75,6 @@ package struct PlanOfPrice: Sendable {
         guard let id = UUID(uuidString: text), catalog.plan(id) != nil else {
             return .unknownPlan(text)
         }
-        return .plan(id)
+        return metadata[Self.itemKey] == Self.seatItem ? .seat(id) : .plan(id)
     }
 }

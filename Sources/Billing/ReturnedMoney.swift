@@ -67,14 +67,17 @@ extension StripeMirror {
         _ snapshot: BillingSnapshot, linked: String?
     ) -> String {
         if let linked, linked != subscription.id {
-            return "\(subscription.id) is not the user's plan, which is \(linked) and stays."
+            return
+                "\(subscription.id) is not the \(product.noun)'s plan, "
+                + "which is \(linked) and stays."
         }
         let goesOn =
             subscription.isOver
             ? "\(subscription.id) is over." : "\(subscription.id) goes on and renews as it is."
         if snapshot.periods.last?.invoiceID == invoice.id {
             return snapshot.isRevoked
-                ? "\(subscription.id) is canceled and its user on the Free plan."
+                ? "\(subscription.id) is canceled"
+                    + (product.isCareer ? " and its user on the Free plan." : ".")
                 : "the same share of the period's credits went with it. \(goesOn)"
         }
         let ids = Set(invoice.lines.compactMap { $0.invoiceItemID ?? $0.id })

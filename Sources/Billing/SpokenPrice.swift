@@ -19,13 +19,25 @@ package struct SpokenPrice: Sendable {
         let item =
             items.first { rule.byItself($0.price)?.plan == plan.id }
             ?? (items.count == 1 ? items.first : nil)
-        guard let price = item?.price, let money = price.money?.times(item?.quantity ?? 1) else {
-            return plan.spokenPrice
-        }
+        let seats = items.filter { rule.byItself($0.price)?.seatOf != nil }
+        guard let item, let money = sum(of: [item] + seats) else { return plan.spokenPrice }
+        let price = item.price
         if money == plan.price && price.isPaid(each: plan.interval) { return plan.spokenPrice }
         let count = price.intervalCount ?? 1
         let interval = price.interval ?? "month"
         return "\(money.spoken) / " + (count == 1 ? interval : "\(count) \(interval)s")
+    }
+
+    /// What they cost together; `nil` where one has no fixed price, or another currency.
+    private func sum(of items: [StripeSubscription.Item]) -> Money? {
+        var sum: Money?
+        for item in items {
+            guard let part = item.price.money?.times(item.quantity ?? 1) else { return nil }
+            let (amount, overflow) = part.amount.addingReportingOverflow(sum?.amount ?? 0)
+            guard !overflow, sum.map({ $0.currency == part.currency }) ?? true else { return nil }
+            sum = Money(amount: amount, currency: part.currency)
+        }
+        return sum
     }
 }
 

@@ -3,6 +3,7 @@ import Foundation
 import Ledger
 import LedgerStore
 import Logging
+import Mail
 import Messaging
 import Stripe
 import Values
@@ -13,27 +14,42 @@ import Values
 public struct StripeMirror: Sendable {
     let stripe: StripeClient
     let database: any Database
+    /// Whose subscriptions are mirrored.
+    package let product: BilledProduct
     package let ledger: CareerLedger
     /// What Stripe says, in the domain's words.
     package let reader: BillingSnapshotReader
     package let notices: OperatorNotices
-    private let mails: BillingMails
+    package let mails: BillingMails
     package let clock: DecisionClock
     package let logger: Logger
 
+    /// - Parameters:
+    ///   - ledger: the product's, as the prices are.
     package init(
-        stripe: StripeClient, database: any Database, ledger: CareerLedger, prices: StripePrices,
-        notices: OperatorNotices, mails: BillingMails, clock: DecisionClock, logger: Logger
+        of product: BilledProduct, _ ledger: CareerLedger, _ prices: StripePrices,
+        _ notices: OperatorNotices, _ outbox: MailOutbox, clock: DecisionClock, logger: Logger
     ) {
-        self.stripe = stripe
-        self.database = database
+        stripe = prices.stripe
+        database = prices.database
+        self.product = product
         self.ledger = ledger
-        self.reader = BillingSnapshotReader(
-            stripe: stripe, database: database, prices: prices)
+        reader = BillingSnapshotReader(stripe: stripe, database: database, prices: prices)
         self.notices = notices
-        self.mails = mails
+        mails = BillingMails(
+            database: database, product: product, outbox: outbox, catalog: prices.catalog,
+            notices: notices)
         self.clock = clock
         self.logger = logger
+    }
+
+    /// What a look at a subscription came to.
+    public enum Refreshed: Sendable {
+        /// Stripe does not know it; an account that had it has it no longer.
+        case unknown
+        /// It is of no holder of this product.
+        case nobodys
+        case mirrored
     }
 
     /// Fetches the subscription and applies it.
@@ -41,13 +57,11 @@ public struct StripeMirror: Sendable {
     /// - Parameters:
     ///   - userID: whose it is, where the caller knows; else its metadata and customer tell.
     ///   - requestID: of the request, or of the event's, that asks for it; `nil` for a command.
-    /// - Returns: false where Stripe does not know the subscription; an account that had it is on
-    ///   Free then.
     /// - Throws: ``StripeError`` where Stripe cannot be asked, what the ledger throws.
     @discardableResult
     public func refresh(
         _ subscriptionID: String, userID: UUID? = nil, requestID: String?
-    ) async throws -> Bool {
+    ) async throws -> Refreshed {
         let token = try await ledger.takeToken(of: subscriptionID)
         let subscription: StripeSubscription
         do {
@@ -55,47 +69,55 @@ public struct StripeMirror: Sendable {
         } catch {
             guard case .notFound = error.kind else { throw error }
             try await endUnknown(subscriptionID, under: token, requestID: requestID)
-            return false
+            return .unknown
         }
         if try await isLinkedToAnother(subscription) {
             try await endUnknown(subscriptionID, under: token, requestID: requestID)
         }
         guard let owner = try await owner(of: subscription, hint: userID) else {
-            logger.info("a subscription of no user of ours", metadata: ["id": "\(subscription.id)"])
-            return true
+            logger.info(
+                "a subscription of no \(product.noun) of ours",
+                metadata: ["id": "\(subscription.id)"])
+            return .nobodys
         }
         // In a burst a later fetch has often been applied by now; that spares the other calls.
-        guard try await isNewest(token, of: subscriptionID) else { return true }
+        guard try await isNewest(token, of: subscriptionID) else { return .mirrored }
         let reading = try await reader.read(subscription)
         let snapshot = reading.snapshot
         // The customer's other subscriptions are none of ours, unless the account has one of them.
         if snapshot.planID == nil, try await linkedSubscription(of: owner) != subscriptionID {
-            return true
+            return .mirrored
         }
         let outcome = try await apply(
-            snapshot, of: subscription.items, to: owner, under: token, requestID: requestID,
-            wish: reading.coming.wish)
-        if outcome == .outOfDate { return true }
+            snapshot, of: subscription.items, seats: reading.seats, to: owner, under: token,
+            requestID: requestID, wish: reading.coming.wish)
+        if outcome == .outOfDate { return .mirrored }
         try await settle(outcome, subscription, snapshot, owner: owner, requestID: requestID)
         try await tidyUp(after: subscription, reading, owner: owner)
         try await tellOfLockedOut(subscription, outcome, owner: owner)
-        return true
+        return .mirrored
     }
 
     /// - Parameters:
     ///   - items: what the subscription consists of, for the price that mails name.
     ///   - wish: what the plan that is to follow was asked for by.
     func apply(
-        _ snapshot: BillingSnapshot, of items: [StripeSubscription.Item], to owner: UUID,
-        under token: Int64, requestID: String?, wish: String? = nil
+        _ snapshot: BillingSnapshot, of items: [StripeSubscription.Item], seats: SubscribedSeats?,
+        to owner: UUID, under token: Int64, requestID: String?, wish: String? = nil
     ) async throws -> ApplyBilling.Outcome {
-        try await ledger.perform(
-            ApplyBilling(userID: owner, snapshot: snapshot, token: token),
-            alongside: { [mails, clock] connection, outcome in
+        let keepsFree = try await product.keepsFree(owner)
+        return try await ledger.perform(
+            ApplyBilling(userID: owner, snapshot: snapshot, token: token, keepsFree: keepsFree),
+            alongside: { [mails, product, clock] connection, outcome in
                 guard case .applied(let account, let events) = outcome else { return }
+                let now = clock.now()
+                try product.follow(
+                    MirroredChange(
+                        account: account, seats: seats, requestID: requestID, at: now),
+                    connection)
                 try mails.enqueue(
                     events, of: account, items: items, wish: wish, requestID: requestID,
-                    in: connection, now: clock.now())
+                    in: connection, now: now)
             })
     }
 
@@ -132,19 +154,20 @@ public struct StripeMirror: Sendable {
     /// Forgets a customer who was deleted at Stripe, once what they subscribed to has ended here
     /// too: their deletion ended it there.
     package func forget(_ customerID: String, requestID: String?) async throws {
-        let owner = try await database.read { try Self.user(ofCustomer: customerID, in: $0) }
+        let tables = product.tables
+        let owner = try await database.read {
+            try LinkedSubscription.holder(ofCustomer: customerID, of: tables, in: $0)
+        }
         guard let owner else { return }
         if let subscriptionID = try await linkedSubscription(of: owner) {
             try await refresh(subscriptionID, userID: owner, requestID: requestID)
         }
         let outcome = try await ledger.perform(
             UnlinkCustomer(userID: owner, customerID: customerID),
-            alongside: { connection, outcome in
+            alongside: { [product] connection, outcome in
                 guard outcome == .unlinked else { return }
                 // A checkout page that is still open belongs to the deleted customer.
-                try connection.execute(
-                    "UPDATE checkouts SET session_id = NULL, url = NULL WHERE user_id = ?",
-                    [.uuid(owner)])
+                try Checkouts.closePage(of: owner, product.checkouts, in: connection)
             })
         if case .stillSubscribed(let live) = outcome {
             throw LiveSubscription(description: "\(customerID) is deleted, but \(live) is live")
@@ -153,6 +176,11 @@ public struct StripeMirror: Sendable {
 
     private struct LiveSubscription: Error, CustomStringConvertible {
         let description: String
+    }
+
+    /// A checkout page was used or has lapsed.
+    package func closePage(_ sessionID: String) async throws {
+        try await Checkouts(database: database, of: product).close(sessionID)
     }
 
     func cancel(_ subscriptionID: String) async throws {
@@ -173,28 +201,21 @@ public struct StripeMirror: Sendable {
         of subscription: StripeSubscription, hint: UUID?
     ) async throws -> UUID? {
         let customerID = subscription.customerID
-        let claimed = hint ?? subscription.metadata["user_id"].flatMap { UUID(uuidString: $0) }
+        let named = subscription.metadata[product.holderKey].flatMap { UUID(uuidString: $0) }
+        let (claimed, tables) = (hint ?? named, product.tables)
         return try await database.read { connection in
-            if let linked = try Self.user(ofCustomer: customerID, in: connection) { return linked }
-            guard let claimed else { return nil }
-            // One customer a user, ever: what another one subscribes to is not theirs, whatever its
-            // metadata says.
-            let row = try connection.queryOne(
-                """
-                SELECT user_id FROM subscriptions
-                WHERE user_id = ? AND (stripe_customer_id IS NULL OR stripe_customer_id = ?)
-                """, [.uuid(claimed), .text(customerID)])
-            return row == nil ? nil : claimed
+            if let linked = try LinkedSubscription.holder(
+                ofCustomer: customerID, of: tables, in: connection)
+            {
+                return linked
+            }
+            // What another customer subscribes to is not theirs, whatever its metadata says.
+            guard let claimed,
+                try LinkedSubscription.mayBecome(
+                    claimed, ofCustomer: customerID, of: tables, in: connection)
+            else { return nil }
+            return claimed
         }
-    }
-
-    private static func user(
-        ofCustomer customerID: String, in connection: any DatabaseConnection
-    ) throws -> UUID? {
-        let row = try connection.queryOne(
-            "SELECT user_id FROM subscriptions WHERE stripe_customer_id = ?", [.text(customerID)])
-        guard var reader = row?.reader else { return nil }
-        return try reader.uuid()
     }
 
     /// Whose subscription it is, where it is one of ours.
@@ -205,12 +226,18 @@ public struct StripeMirror: Sendable {
     }
 
     func linkedSubscription(of userID: UUID) async throws -> String? {
-        try await database.read { connection in
-            let row = try connection.queryOne(
-                "SELECT stripe_subscription_id FROM subscriptions WHERE user_id = ?",
-                [.uuid(userID)])
-            guard var reader = row?.reader else { return nil }
-            return try reader.optionalText()
+        let tables = product.tables
+        return try await database.read { connection in
+            try LinkedSubscription.stripeID(of: userID, of: tables, in: connection)
+        }
+    }
+
+    /// Whether a holder of this product has the subscription.
+    package func isLinked(_ subscriptionID: String) async throws -> Bool {
+        let tables = product.tables
+        return try await database.read { connection in
+            try LinkedSubscription.find(
+                stripeID: subscriptionID, of: tables, in: connection) != nil
         }
     }
 }

@@ -27,12 +27,18 @@ public struct StripePrices: Sendable {
     ///
     /// - Parameter known: prices that were fetched a moment ago.
     package func plan(ofPriceID id: String, among known: [StripePrice]) async throws -> UUID? {
-        if let price = known.first(where: { $0.id == id }) { return try await plan(of: price) }
+        try await meaning(ofPriceID: id, among: known).plan
+    }
+
+    func meaning(
+        ofPriceID id: String, among known: [StripePrice]
+    ) async throws -> PriceMeaning {
+        if let price = known.first(where: { $0.id == id }) { return try await meaning(of: price) }
         do {
-            return try await plan(of: stripe.retrievePrice(id))
+            return try await meaning(of: stripe.retrievePrice(id))
         } catch let error as StripeError {
             guard case .notFound = error.kind else { throw error }
-            return nil
+            return .nothing
         }
     }
 
@@ -52,6 +58,16 @@ public struct StripePrices: Sendable {
         guard let key = plan.lookupKey, let price = try await stripe.findPrice(key),
             price.sells(plan), try await self.plan(of: price) == plan.id
         else { throw StripeCatalogGap(offer: plan.name) }
+        return price
+    }
+
+    /// The price to sell a seat of the plan at.
+    ///
+    /// - Throws: ``StripeCatalogGap`` as above.
+    package func seatPrice(of plan: Plan) async throws -> StripePrice {
+        guard let key = plan.seats?.lookupKey, let price = try await stripe.findPrice(key),
+            price.sellsSeat(of: plan), try await meaning(of: price) == .seat(plan.id)
+        else { throw StripeCatalogGap(offer: "a seat of \(plan.name)") }
         return price
     }
 

@@ -36,17 +36,18 @@ extension StripeMirror {
             if try await wasGranted(.upgrade, causes, to: owner) { continue }
             try await notices.add(
                 "paid_unused", subject: "\(change.id) paid late",
-                "\(subscription.id) of user \(owner.text) has paid for a change of plan of a "
+                "\(subscription.id) of \(product.named(owner)) has paid for a change of plan of a "
                     + "period that was over by then (\(change.id)), and nothing is granted for "
-                    + "it: refund it at Stripe, or give credits with cuebx users adjust.")
+                    + "it: \(product.remedy).")
         }
     }
 
     package func wasGranted(
         _ kind: CreditGrant.Kind, _ causes: [String], to user: UUID
     ) async throws -> Bool {
-        try await database.read { connection in
-            try AccountHistory.wasGranted(kind, causes, to: user, in: connection)
+        let tables = product.tables
+        return try await database.read { connection in
+            try AccountHistory.wasGranted(kind, causes, to: user, of: tables, in: connection)
         }
     }
 
@@ -76,11 +77,12 @@ extension StripeMirror {
     private func tellOfOddities(
         _ subscription: StripeSubscription, _ reading: BillingSnapshotReader.Reading, owner: UUID
     ) async throws {
-        let whose = "\(subscription.id) of user \(owner.text)"
+        let whose = "\(subscription.id) of \(product.named(owner))"
         guard let item = reading.item else {
             return try await notices.add(
                 "unknown_price", subject: "\(subscription.id) unknown price",
-                "\(whose) has a price of no plan of ours: the user keeps the plan that they had.")
+                "\(whose) has a price of no plan of ours: the \(product.noun) keeps the plan that "
+                    + "they had.")
         }
         var oddities: [String] = []
         if let quantity = item.quantity, quantity != 1 {
@@ -110,6 +112,7 @@ extension StripeMirror {
         {
             oddities.append("has several plans of ours: the first, \(item.price.id), counts")
         }
+        oddities += reading.seats?.oddities ?? []
         guard !oddities.isEmpty, try await linkedSubscription(of: owner) == subscription.id else {
             return
         }

@@ -1,6 +1,7 @@
 import Database
 import Foundation
 import Ledger
+import LedgerStore
 import Stripe
 
 /// What follows where an account has a subscription that Stripe does not know, or that belongs to
@@ -12,46 +13,40 @@ extension StripeMirror {
     func endUnknown(
         _ subscriptionID: String, under token: Int64, requestID: String?
     ) async throws {
-        guard let owner = try await user(linkedTo: subscriptionID),
+        let tables = product.tables
+        let linked = try await database.read { connection in
+            try LinkedSubscription.find(stripeID: subscriptionID, of: tables, in: connection)
+        }
+        guard let owner = linked?.userID,
             let account = try await ledger.perform(SettleAccount(userID: owner)).account,
             account.subscription.stripeSubscriptionID == subscriptionID
         else { return }
         let subscription = account.subscription
         try await notices.add(
             "unknown_subscription", subject: subscriptionID,
-            "\(subscriptionID) of user \(owner.text) is not known to Stripe as theirs: the user is "
-                + "on Free and keeps the running period; of a year the coming months begin again "
-                + "when Stripe knows it. Is the key that of the account that sold it?")
+            "\(subscriptionID) of \(product.named(owner)) is not known to Stripe as theirs: "
+                + (try await product.keepsFree(owner)
+                    ? "the \(product.noun) is on Free and keeps the running period; of a year the "
+                        + "coming months begin again when Stripe knows it. "
+                    : "the \(product.noun) is frozen. ")
+                + "Is the key that of the account that sold it?")
         let ended = BillingSnapshot(
             customerID: subscription.stripeCustomerID ?? "", subscriptionID: subscriptionID,
             planID: subscription.planID, status: .canceled, cancelAtPeriodEnd: false,
             canceledAt: subscription.canceledAt,
             endedAt: max(clock.now(), account.context.period.end),
             trialEnd: subscription.trialEnd, periods: [], changes: [])
-        _ = try await apply(ended, of: [], to: owner, under: token, requestID: requestID)
+        _ = try await apply(
+            ended, of: [], seats: nil, to: owner, under: token, requestID: requestID)
     }
 
     /// Whether an account has this subscription though it is of another customer than the
     /// account's.
     func isLinkedToAnother(_ subscription: StripeSubscription) async throws -> Bool {
-        let (id, customerID) = (subscription.id, subscription.customerID)
+        let (id, customerID, tables) = (subscription.id, subscription.customerID, product.tables)
         return try await database.read { connection in
-            try !connection.query(
-                """
-                SELECT 1 FROM subscriptions
-                WHERE stripe_subscription_id = ? AND stripe_customer_id <> ?
-                """, [.text(id), .text(customerID)]
-            ).isEmpty
-        }
-    }
-
-    private func user(linkedTo subscriptionID: String) async throws -> UUID? {
-        try await database.read { connection in
-            let row = try connection.queryOne(
-                "SELECT user_id FROM subscriptions WHERE stripe_subscription_id = ?",
-                [.text(subscriptionID)])
-            guard var reader = row?.reader else { return nil }
-            return try reader.uuid()
+            try LinkedSubscription.isOfAnother(
+                id, than: customerID, of: tables, in: connection)
         }
     }
 }

@@ -72,7 +72,7 @@ package struct DeleteMe: Action {
             }
             try identity.erasedCustomers.handOver(
                 of: user.id, requestID: call.id, in: connection, now: now)
-            try identity.otherTraces.erase(user, connection, now)
+            try identity.otherTraces.erase(user, call.id, connection, now)
             try UserTraces.erase(user, in: connection)
         }
         if case .failure(let refusal) = answer { throw refusal }

@@ -13,11 +13,13 @@ package struct OtherTraces: Sendable {
     /// Why the user cannot be erased now. It has written nothing then.
     let refusal: @Sendable (UUID, any DatabaseConnection) throws -> Problem?
     /// In the database transaction that erases the user, before their row goes.
-    let erase: @Sendable (UserRow, any DatabaseConnection, Timestamp) throws -> Void
+    let erase:
+        @Sendable (UserRow, _ requestID: String, any DatabaseConnection, Timestamp) throws -> Void
 
     package init(
         refusal: @escaping @Sendable (UUID, any DatabaseConnection) throws -> Problem?,
-        erase: @escaping @Sendable (UserRow, any DatabaseConnection, Timestamp) throws -> Void
+        erase:
+            @escaping @Sendable (UserRow, String, any DatabaseConnection, Timestamp) throws -> Void
     ) {
         self.refusal = refusal
         self.erase = erase

@@ -46,11 +46,12 @@ package enum AccountHistory {
     /// Whether something was decided of what is subscribed to at Stripe since then, beyond that no
     /// plan follows any more.
     package static func hasMoved(
-        _ stripeSubscriptionID: String, since: Timestamp, in connection: any DatabaseConnection
+        _ stripeSubscriptionID: String, since: Timestamp, of t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
     ) throws -> Bool {
         try !connection.query(
             """
-            SELECT 1 FROM subscription_changes c JOIN subscriptions s ON s.id = c.subscription_id
+            SELECT 1 FROM \(t.changes) c JOIN \(t.subscriptions) s ON s.id = c.subscription_id
             WHERE s.stripe_subscription_id = ? AND c.at >= ?
                 AND c.event NOT IN ('plan_unscheduled', 'updated')
             LIMIT 1
@@ -98,13 +99,13 @@ package enum AccountHistory {
     /// Whether a grant of this kind was given to the user for one of these causes.
     package static func wasGranted(
         _ kind: CreditGrant.Kind, _ causes: [String], to user: UUID,
-        in connection: any DatabaseConnection
+        of t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> Bool {
         let marks = causes.map { _ in "?" }.joined(separator: ", ")
         return try !connection.query(
             """
-            SELECT 1 FROM credit_grants
-            WHERE user_id = ? AND kind = ? AND cause IN (\(marks)) LIMIT 1
+            SELECT 1 FROM \(t.lines)
+            WHERE \(t.holder) = ? AND kind = ? AND cause IN (\(marks)) LIMIT 1
             """,
             [.uuid(user), .text(kind.rawValue)] + causes.map { .text($0) }
         ).isEmpty

@@ -13,12 +13,13 @@ package struct LinkedSubscription: Sendable {
 
     /// The subscription that has this id at Stripe.
     package static func find(
-        stripeID: String, in connection: any DatabaseConnection
+        stripeID: String, of t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
     ) throws -> LinkedSubscription? {
         let row = try connection.queryOne(
             """
-            SELECT user_id, plan_id, status, trial_end, cancel_at_period_end
-            FROM subscriptions WHERE stripe_subscription_id = ?
+            SELECT \(t.holder), plan_id, status, trial_end, cancel_at_period_end
+            FROM \(t.subscriptions) WHERE stripe_subscription_id = ?
             """, [.text(stripeID)])
         guard var reader = row?.reader else { return nil }
         return try LinkedSubscription(
@@ -29,21 +30,73 @@ package struct LinkedSubscription: Sendable {
 
     /// The customer at Stripe that a user has by now.
     package static func customer(
-        of user: UUID, in connection: any DatabaseConnection
+        of user: UUID, of t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> String? {
         let row = try connection.queryOne(
-            "SELECT stripe_customer_id FROM subscriptions WHERE user_id = ?", [.uuid(user)])
+            "SELECT stripe_customer_id FROM \(t.subscriptions) WHERE \(t.holder) = ?",
+            [.uuid(user)])
         guard var reader = row?.reader else { return nil }
         return try reader.optionalText()
     }
 
+    /// The id at Stripe of what a holder subscribes to.
+    package static func stripeID(
+        of holder: UUID, of t: ProductTables, in connection: any DatabaseConnection
+    ) throws -> String? {
+        let row = try connection.queryOne(
+            "SELECT stripe_subscription_id FROM \(t.subscriptions) WHERE \(t.holder) = ?",
+            [.uuid(holder)])
+        guard var reader = row?.reader else { return nil }
+        return try reader.optionalText()
+    }
+
+    /// Whose customer at Stripe it is.
+    package static func holder(
+        ofCustomer customerID: String, of t: ProductTables, in connection: any DatabaseConnection
+    ) throws -> UUID? {
+        try holder(
+            "stripe_customer_id = ?", [.text(customerID)], of: t, in: connection)
+    }
+
+    /// Whether what the customer subscribes to may become the holder's: one customer a holder,
+    /// ever.
+    package static func mayBecome(
+        _ holder: UUID, ofCustomer customerID: String, of t: ProductTables,
+        in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try self.holder(
+            "\(t.holder) = ? AND (stripe_customer_id IS NULL OR stripe_customer_id = ?)",
+            [.uuid(holder), .text(customerID)], of: t, in: connection) != nil
+    }
+
+    /// Whether an account has this subscription though it is of another customer than the
+    /// account's.
+    package static func isOfAnother(
+        _ stripeID: String, than customerID: String, of t: ProductTables,
+        in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try holder(
+            "stripe_subscription_id = ? AND stripe_customer_id <> ?",
+            [.text(stripeID), .text(customerID)], of: t, in: connection) != nil
+    }
+
+    private static func holder(
+        _ condition: String, _ arguments: [SQLValue], of t: ProductTables,
+        in connection: any DatabaseConnection
+    ) throws -> UUID? {
+        let row = try connection.queryOne(
+            "SELECT \(t.holder) FROM \(t.subscriptions) WHERE \(condition)", arguments)
+        guard var reader = row?.reader else { return nil }
+        return try reader.uuid()
+    }
+
     /// Whether the user has an account and no customer at Stripe.
     package static func isWithoutCustomer(
-        _ user: UUID, in connection: any DatabaseConnection
+        _ user: UUID, of t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> Bool {
-        try connection.queryOne(
-            "SELECT 1 FROM subscriptions WHERE user_id = ? AND stripe_customer_id IS NULL",
-            [.uuid(user)]) != nil
+        try holder(
+            "\(t.holder) = ? AND stripe_customer_id IS NULL", [.uuid(user)], of: t,
+            in: connection) != nil
     }
 
     /// Whether the user ever had a subscription at Stripe.
@@ -61,13 +114,14 @@ package struct LinkedSubscription: Sendable {
 
     /// Whether a change of this name was written and nothing was bought at Stripe after it.
     package static func hasBoughtNothing(
-        since event: String, _ subscription: UUID, in connection: any DatabaseConnection
+        since event: String, _ subscription: UUID, of t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
     ) throws -> Bool {
         try !connection.query(
             """
-            SELECT 1 FROM subscription_changes gone
+            SELECT 1 FROM \(t.changes) gone
             WHERE gone.subscription_id = ? AND gone.event = ? AND NOT EXISTS (
-                SELECT 1 FROM subscription_changes later
+                SELECT 1 FROM \(t.changes) later
                 WHERE later.subscription_id = gone.subscription_id AND later.id > gone.id
                     AND later.stripe_subscription_id IS NOT NULL)
             """, [.uuid(subscription), .text(event)]
@@ -84,64 +138,23 @@ extension ScheduledPlan {
     }
 }
 
-/// An account that has a customer at Stripe, as it is compared with what Stripe says.
-package struct MirroredAccount: Sendable {
-    package let userID: UUID
-    package let customerID: String
-    package let subscriptionID: String?
-    package let planID: UUID
-    package let status: Subscription.Status
-    package let cancelAtPeriodEnd: Bool
-    package let cancelAt: Timestamp?
-    package let scheduled: ScheduledPlan?
-    package let periodStart: Timestamp
-    /// Of a month of a year that is paid for, the year's.
-    package let periodEnd: Timestamp
-    package let isPeriodPaid: Bool
-
-    package static func find(
-        _ user: UUID, in connection: any DatabaseConnection
-    ) throws -> MirroredAccount? {
-        try select("s.user_id = ?", [.uuid(user)], limit: 1, in: connection).first
-    }
-
-    /// A page of them, in the order of the users' ids.
-    package static func page(
-        after user: UUID, limit: Int64, in connection: any DatabaseConnection
-    ) throws -> [MirroredAccount] {
-        try select("s.user_id > ?", [.uuid(user)], limit: limit, in: connection)
-    }
-
-    package static func count(in connection: any DatabaseConnection) throws -> Int64 {
-        var reader = try connection.query(
-            "SELECT count(*) FROM subscriptions WHERE stripe_customer_id IS NOT NULL")[0].reader
-        return try reader.integer()
-    }
-
-    private static func select(
-        _ filter: String, _ arguments: [SQLValue], limit: Int64,
+/// Accounts whose payment has been awaited longer than the grace.
+package enum OverduePayments {
+    /// - Parameter end: what is paid for ended by then.
+    /// - Returns: whose they are; at most `limit`, those that lapsed last first.
+    package static func holders(
+        until end: Timestamp, limit: Int64, of t: ProductTables,
         in connection: any DatabaseConnection
-    ) throws -> [MirroredAccount] {
+    ) throws -> [UUID] {
         try connection.query(
             """
-            SELECT s.user_id, s.stripe_customer_id, s.stripe_subscription_id, s.plan_id, s.status,
-                s.cancel_at_period_end, s.cancel_at, s.scheduled_plan_id, s.scheduled_at,
-                c.period_start, coalesce(c.year_end, c.period_end), c.period_source
-            FROM subscriptions s
-            JOIN career_subscription_contexts c ON c.subscription_id = s.id
-            WHERE s.stripe_customer_id IS NOT NULL AND \(filter)
-            ORDER BY s.user_id LIMIT ?
-            """, arguments + [.integer(limit)]
+            SELECT s.\(t.holder) FROM \(t.subscriptions) s
+            JOIN \(t.contexts) c ON c.subscription_id = s.id
+            WHERE s.status = 'past_due' AND c.period_end <= ? ORDER BY c.period_end DESC LIMIT ?
+            """, [.time(end), .integer(limit)]
         ).map { row in
             var reader = row.reader
-            return try MirroredAccount(
-                userID: reader.uuid(), customerID: reader.text(),
-                subscriptionID: reader.optionalText(), planID: reader.uuid(),
-                status: reader.oneOf(Subscription.Status.self),
-                cancelAtPeriodEnd: reader.bool(), cancelAt: reader.optionalTime(),
-                scheduled: ScheduledPlan(reading: &reader), periodStart: reader.time(),
-                periodEnd: reader.time(),
-                isPeriodPaid: reader.oneOf(BillingPeriod.Source.self) == .paid)
+            return try reader.uuid()
         }
     }
 }

@@ -41,6 +41,16 @@ extension PortableTable {
                 .time("code_expires_at"), .count("wrong_tries"),
             ]),
         PortableTable(
+            "workspace_checkouts", key: "workspace_id",
+            columns: [
+                .uuid("workspace_id"), .count("attempt"), .text("session_id"), .text("url"),
+                .uuid("plan_id"), .text("success_url"), .text("cancel_url"),
+                .time("expires_at"), .text("customer_key"), .count("seat_count"),
+            ]),
+        PortableTable(
+            "workspace_trials", key: "owner_id",
+            columns: [.uuid("owner_id"), .uuid("workspace_id"), .flag("is_used")]),
+        PortableTable(
             "workspace_audit", key: "id",
             columns: [
                 .uuid("id"), .uuid("workspace_id"), .time("at"), .text("actor"),

@@ -12,9 +12,10 @@ struct LostCustomers {
     struct Lost: Sendable {
         let userID: UUID
         let customerID: String
+        let named: String
 
         var difference: String {
-            "user \(userID.text): \(customerID) has bought at Stripe and is unknown here"
+            "\(named): \(customerID) has bought at Stripe and is unknown here"
         }
     }
 
@@ -23,8 +24,9 @@ struct LostCustomers {
 
     let stripe: StripeClient
     let database: any Database
+    let product: BilledProduct
 
-    /// By the pages that were completed, which name their user. One who was deleted at Stripe is
+    /// By the pages that were completed, which name their holder. One who was deleted at Stripe is
     /// nobody any more.
     func find(at now: Timestamp) async throws -> [Lost] {
         var seen: Set<String> = []
@@ -32,11 +34,12 @@ struct LostCustomers {
         let since = max(0, now.seconds - Self.horizon)
         for session in try await stripe.listCompleteCheckoutSessions(since) {
             guard let customer = session.customerID, seen.insert(customer).inserted,
-                let user = session.metadata["user_id"].flatMap(UUID.init(uuidString:)),
+                let user = session.metadata[product.holderKey].flatMap(UUID.init(uuidString:)),
                 found[user] == nil, try await isWithoutCustomer(user),
                 try await exists(customer)
             else { continue }
-            found[user] = Lost(userID: user, customerID: customer)
+            found[user] = Lost(
+                userID: user, customerID: customer, named: product.named(user))
         }
         return found.values.sorted { $0.userID < $1.userID }
     }
@@ -50,8 +53,9 @@ struct LostCustomers {
     }
 
     private func isWithoutCustomer(_ user: UUID) async throws -> Bool {
-        try await database.read { connection in
-            try LinkedSubscription.isWithoutCustomer(user, in: connection)
+        let tables = product.tables
+        return try await database.read { connection in
+            try LinkedSubscription.isWithoutCustomer(user, of: tables, in: connection)
         }
     }
 }

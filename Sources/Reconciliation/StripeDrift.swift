@@ -1,4 +1,4 @@
-extension StripeReconciliation {
+extension ProductReconciliation {
     /// One difference of a subscription.
     struct Drift {
         /// The one that is to be fetched anew.

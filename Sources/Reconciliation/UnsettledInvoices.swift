@@ -2,7 +2,7 @@ import Billing
 import Foundation
 import Stripe
 
-extension StripeReconciliation {
+extension ProductReconciliation {
     /// Paid invoices that ended neither as a period, nor as a refund, nor as a notice, and those
     /// that could still be paid for nothing.
     func unsettled(

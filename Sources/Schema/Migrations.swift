@@ -51,6 +51,7 @@ public let migrations: [Migration] = [
     Migration("refusals", creditRefusals),
     Migration("shares and prices of years", sharesAndPricesOfYears),
     Migration("ends of billing codes", endsOfBillingCodes),
+    Migration("billing of workspaces", workspaceBilling),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

@@ -155,3 +155,36 @@ func billingEmails(_ sql: SQLDialect) -> [String] {
 func endsOfBillingCodes(_ sql: SQLDialect) -> [String] {
     ["CREATE INDEX billing_emails_by_end ON workspace_billing_emails (code_expires_at)"]
 }
+
+/// Checkouts of workspaces, as users have them, with seats; the trial of each owner; and what is
+/// looked for when a payment is awaited too long.
+func workspaceBilling(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE workspace_checkouts (
+            workspace_id \(sql.uuid) PRIMARY KEY REFERENCES workspaces (id) ON DELETE CASCADE,
+            attempt \(sql.bigint) NOT NULL,
+            session_id TEXT,
+            url TEXT,
+            plan_id \(sql.uuid) NOT NULL,
+            success_url TEXT NOT NULL,
+            cancel_url TEXT NOT NULL,
+            expires_at \(sql.bigint) NOT NULL,
+            customer_key TEXT,
+            seat_count \(sql.bigint) NOT NULL CHECK (seat_count >= 1)
+        )\(sql.keyedTableOptions)
+        """,
+        // The workspace for which the trial is claimed, or that has had it.
+        """
+        CREATE TABLE workspace_trials (
+            owner_id \(sql.uuid) PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+            workspace_id \(sql.uuid) NOT NULL,
+            is_used \(sql.bigint) NOT NULL CHECK (is_used IN (0, 1))
+        )\(sql.keyedTableOptions)
+        """,
+        """
+        CREATE INDEX api_subscriptions_past_due ON api_subscriptions (id)
+        WHERE status = 'past_due'
+        """,
+    ]
+}

@@ -1,13 +1,17 @@
 import API
 import APIKeys
+import Billing
 import Database
 import FoundationEssentials
 import Ledger
 import LedgerStore
+import Mail
+import Subscriptions
 import Telemetry
 import UsageReports
 import Users
 import Values
+import WorkspaceBilling
 import Workspaces
 
 extension LedgerSource {
@@ -69,13 +73,24 @@ extension CareerCore {
             return workspaces.map { _ in nil }
         }
         return try apiLedger.standings(of: workspaces, by: clock, in: connection).map {
-            $0.map { standing in
+            $0.flatMap { standing in
                 let context = standing.account.context
+                guard !standing.account.subscription.awaitsFirstPayment else { return nil }
                 return WorkspaceCredits(
                     allocated: context.allocated, used: context.used,
                     reserved: context.reserved, remaining: BalanceBySource(standing).sum)
             }
         }
+    }
+}
+
+extension CareerCore {
+    /// How what workspaces subscribe to is mirrored and sold.
+    func workspaceProduct(_ outbox: MailOutbox) -> WorkspaceProduct {
+        WorkspaceProduct(
+            database: database,
+            mails: WorkspaceMails(outbox: outbox, site: settings.publicURL),
+            grace: settings.pastDueGrace)
     }
 }
 
@@ -99,6 +114,9 @@ extension CareerServices {
     }
 
     func sweepWorkspaces() async throws {
+        try await OverdueWorkspaces(
+            product: core.workspaceProduct(outbox), ledger: core.apiLedger, clock: core.clock
+        ).sweep()
         let workspaces = ExpirySweeper(
             database: core.database, ledger: core.apiLedger, of: .api, clock: core.clock,
             lags: LagMetrics())

@@ -17,11 +17,13 @@ import Reconciliation
 import Refunds
 import Renewals
 import Stripe
+import Subscriptions
 import Telemetry
 import TopUps
 import Users
 import Values
 import Webhooks
+import WorkspaceBilling
 import Workspaces
 
 /// The services that the endpoints are made of, put together once.
@@ -50,6 +52,8 @@ public struct CareerServices: Sendable {
     public let worker: MessageWorker
     public let prices: StripePrices
     public let mirror: StripeMirror
+    /// Of workspaces.
+    let apiBilling: CareerBillingService
     public let notices: OperatorNotices
     public let reconciliation: StripeReconciliation
 
@@ -120,11 +124,8 @@ public struct CareerServices: Sendable {
             queues: QueueMetrics(broker: broker, clock: clock))
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)
-        let mails = BillingMails(
-            database: database, outbox: outbox, catalog: core.catalog, notices: notices)
         mirror = StripeMirror(
-            stripe: stripe, database: database, ledger: core.ledger, prices: prices,
-            notices: notices, mails: mails, clock: clock, logger: core.logger)
+            of: .career, core.ledger, prices, notices, outbox, clock: clock, logger: core.logger)
         let (teller, packs) = Self.packs(core, stripe, notices, outbox)
         former = FormerAccounts(secrets: secrets, installation: core.installation)
         let billing = CareerBillingService(
@@ -134,10 +135,15 @@ public struct CareerServices: Sendable {
             moves: UnfinishedMoves(broker: broker, database: database, ledger: core.ledger),
             former: former, sale: settings.sale, clock: clock)
         self.billing = billing
+        let ofWorkspaces = billing.likeOfWorkspaces(
+            core.workspaceProduct(outbox), ledger: core.apiLedger, catalog: core.apiCatalog,
+            outbox)
+        apiBilling = ofWorkspaces
         topUps = TopUpService(
             billing: billing, teller: teller, notices: notices, logger: core.logger)
         reconciliation = StripeReconciliation(
-            stripe: stripe, database: database, mirror: mirror, packs: packs, topUps: topUps,
+            stripe: stripe, database: database, mirrors: [mirror, ofWorkspaces.mirror],
+            packs: packs, topUps: topUps,
             issuer: settings.authJWKS == nil ? nil : settings.authIssuer)
         localStripe = LocalStripe(settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
@@ -145,11 +151,7 @@ public struct CareerServices: Sendable {
             secrets: settings.stripe.webhookSecrets,
             mode: StripeMode(secretKey: settings.stripe.secretKey), lags: lags,
             logger: core.logger, clock: clock, wall: .wall)
-        var all = StripeEventHandlers(
-            database: database, stripe: stripe, mirror: mirror, packs: packs, topUps: topUps,
-            notices: notices, mails: mails, forgetErased: { try await billing.forgetErased($0) },
-            takeUp: { try await billing.takeUp($0, requestID: $1) }, clock: clock
-        ).all
+        var all = Self.stripeHandlers(billing, ofWorkspaces, topUps).all
         all.merge(try Self.handlers(core, quota, secrets)) { $1 }
         let traced = TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all)
         worker = MessageWorker(
@@ -158,8 +160,26 @@ public struct CareerServices: Sendable {
         identity = try await IdentityServices(
             settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
-            outbox: outbox, erasedCustomers: billing.erased, otherTraces: .of(core, former, outbox)
-        ) { try await billing.forget(user: $0) }
+            outbox: outbox, erasedCustomers: billing.erased,
+            otherTraces: .of(core, former, outbox, ofWorkspaces)
+        ) { user in
+            try await billing.forget(user: user)
+            try await EndWorkspaceBilling(billing: ofWorkspaces).ofPersonal(of: user)
+        }
+    }
+
+    private static func stripeHandlers(
+        _ career: CareerBillingService, _ api: CareerBillingService, _ topUps: TopUpService
+    ) -> StripeEventHandlers {
+        StripeEventHandlers(
+            database: career.database, stripe: career.stripe,
+            mirrors: StripeMirrors([career.mirror, api.mirror]), packs: career.packs,
+            topUps: topUps, notices: career.mirror.notices,
+            forgetErased: { try await career.forgetErased($0) },
+            takeUp: { move, requestID in
+                let isOfWorkspace = try await api.mirror.isLinked(move.subscriptionID)
+                try await (isOfWorkspace ? api : career).takeUp(move, requestID: requestID)
+            }, clock: career.clock)
     }
 
     /// What is done for messages that are not Stripe's.

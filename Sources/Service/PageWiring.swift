@@ -41,7 +41,8 @@ func workspacePageParts(
 ) throws -> WorkspacePageParts {
     WorkspacePageParts(
         workspaces: services.workspaces, accounts: services.workspaceAccounts,
-        site: try services.core.settings.site(), words: frame.renderer.words)
+        billing: services.workspaceBilling, site: try services.core.settings.site(),
+        words: frame.renderer.words)
 }
 
 private func developmentParts(_ services: CareerServices) -> DevelopmentParts {

@@ -9,6 +9,7 @@ import UserExport
 import Values
 import Webhooks
 import WorkspaceAccounts
+import WorkspaceBilling
 import WorkspaceKeys
 import Workspaces
 
@@ -23,6 +24,7 @@ func routes(_ services: CareerServices) -> [Endpoint] {
         + workspaceRoutes(services.workspaces) + invitationRoutes(services.workspaces)
         + workspaceKeyRoutes(services.workspaces)
         + workspaceAccountRoutes(services.workspaceAccounts)
+        + workspaceBillingRoutes(services.workspaceBilling)
         + webhookRoutes(services.receiver)
         + operationRoutes(services)
 }

@@ -6,6 +6,7 @@ import Identity
 import Logging
 import RabbitMQ
 import Stripe
+import Subscriptions
 import Tokens
 import Users
 import Values

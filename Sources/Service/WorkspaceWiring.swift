@@ -1,8 +1,11 @@
 import Identity
+import Ledger
 import LedgerStore
 import Mail
+import Subscriptions
 import Users
 import WorkspaceAccounts
+import WorkspaceBilling
 import WorkspaceKeys
 import Workspaces
 
@@ -15,6 +18,16 @@ extension CareerServices {
             mails: WorkspaceMails(outbox: outbox, site: core.settings.publicURL),
             subscribe: { [core, former] in try await core.subscribeFree($0, former) },
             balance: { [core] in try core.credits(of: $0, in: $1) })
+    }
+
+    var workspaceBilling: WorkspaceBillingParts {
+        WorkspaceBillingParts(
+            workspaces: workspaces, accounts: workspaceAccounts, billing: apiBilling,
+            publicURL: core.settings.publicURL,
+            hadTrial: { [former] user, connection in
+                try former.find(former.key(of: user, .api), in: connection)?.account.trialUsed
+                    ?? false
+            })
     }
 
     var workspaceAccounts: WorkspaceAccountParts {
@@ -34,23 +47,30 @@ extension CareerServices {
 extension OtherTraces {
     /// What workspaces keep of a user.
     static func of(
-        _ core: CareerCore, _ formers: FormerAccounts, _ outbox: MailOutbox
+        _ core: CareerCore, _ formers: FormerAccounts, _ outbox: MailOutbox,
+        _ billing: CareerBillingService
     ) -> OtherTraces {
         let mails = WorkspaceMails(outbox: outbox, site: core.settings.publicURL)
         return OtherTraces(
             refusal: { try UsersWorkspaces.refusalToErase($0, in: $1) },
-            erase: { user, connection, now in
+            erase: { user, requestID, connection, now in
+                let hadTrial = try OwnerTrials.wasUsed(by: user.id, in: connection)
+                var former: FormerAccount?
                 if let personal = try WorkspaceRow.personal(of: user.id, in: connection) {
                     // The account is locked before its workspace, as by a call; one that is made
                     // at this very moment is locked once the workspace is.
                     try AccountRows.lock(personal.id, of: .of(.api), in: connection)
                     try UsersWorkspaces.lock(of: user.id, in: connection)
-                    if let former = try core.former(of: personal.id, in: connection) {
-                        try formers.remember(
-                            former, hasBought: false, under: formers.key(of: user, .api),
-                            in: connection, now: now)
-                    }
+                    try EndWorkspaceBilling(billing: billing).close(
+                        personal.id, requestID: requestID, in: connection, now: now)
+                    former = try core.former(of: personal.id, in: connection)
                     try AccountRows.erase(personal.id, of: .of(.api), in: connection)
+                }
+                if hadTrial { former = (former ?? .over(at: now)).withTrialUsed }
+                if let former {
+                    try formers.remember(
+                        former, hasBought: false, under: formers.key(of: user, .api),
+                        in: connection, now: now)
                 }
                 try UsersWorkspaces.erase(user, mails, in: connection, now: now)
             })

@@ -90,6 +90,10 @@ extension NewStripeCheckoutSession {
             mode: "subscription", customer: customerID, reference: clientReferenceID,
             price: priceID,
             success: successURL, cancel: cancelURL)
+        if let seats {
+            form.add("line_items[1][price]", seats.priceID)
+            form.add("line_items[1][quantity]", seats.quantity)
+        }
         form.add("expires_at", expiresAt)
         form.add("metadata", metadata)
         form.add("subscription_data[trial_period_days]", trialDays.map { Int64($0) })

@@ -45,7 +45,7 @@ extension StripeClient {
         createCustomer = { new, key throws(StripeError) in
             var form = StripeForm()
             form.add("email", new.email)
-            form.add("metadata", ["user_id": new.userID])
+            form.add("metadata", [new.holderKey: new.userID])
             return try await api.customer(.post(["customers"], form, key))
         }
         listCustomers = { email throws(StripeError) in

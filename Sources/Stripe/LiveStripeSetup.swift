@@ -43,17 +43,20 @@ extension StripeClient {
 }
 
 extension NewStripePortalConfiguration {
-    /// Cards, invoices and the cancellation at the period's end; no change of plan.
+    /// Cards, invoices and what else is wanted; no change of plan.
     fileprivate var form: StripeForm {
         var form = StripeForm()
         form.add("business_profile[headline]", headline)
         form.add("default_return_url", returnURL)
-        form.add("features[customer_update][enabled]", false)
+        form.add("features[customer_update][enabled]", hasAddress)
+        if hasAddress { form.add("features[customer_update][allowed_updates][0]", "address") }
         form.add("features[invoice_history][enabled]", true)
         form.add("features[payment_method_update][enabled]", true)
-        form.add("features[subscription_cancel][enabled]", true)
-        form.add("features[subscription_cancel][mode]", "at_period_end")
-        form.add("features[subscription_cancel][proration_behavior]", "none")
+        form.add("features[subscription_cancel][enabled]", cancels)
+        if cancels {
+            form.add("features[subscription_cancel][mode]", "at_period_end")
+            form.add("features[subscription_cancel][proration_behavior]", "none")
+        }
         form.add("features[subscription_update][enabled]", false)
         form.add("metadata", metadata)
         return form

@@ -1,12 +1,14 @@
 /// The configuration of the customer portal that this service uses. It is known by its metadata, so
 /// that no setting has to name it and every process finds the same one.
 package struct PortalConfiguration: Sendable {
-    package static let mark = ["cuebx_portal": "career"]
-
     package let stripe: StripeClient
+    /// What it is known by.
+    package let mark: [String: String]
 
-    package init(stripe: StripeClient) {
+    /// - Parameter product: whose customers it is for.
+    package init(stripe: StripeClient, of product: String = "career") {
         self.stripe = stripe
+        mark = ["cuebx_portal": product]
     }
 
     /// The newest configuration with our mark; `nil` if there is none. A key that may not list
@@ -23,7 +25,7 @@ package struct PortalConfiguration: Sendable {
     /// - Throws: ``StripeError``, also for a key that may not list configurations.
     package func marked() async throws -> StripePortalConfiguration? {
         try await stripe.listPortalConfigurations().first { configuration in
-            Self.mark.allSatisfy { configuration.metadata[$0.key] == $0.value }
+            mark.allSatisfy { configuration.metadata[$0.key] == $0.value }
         }
     }
 }

@@ -170,14 +170,17 @@ public struct StripeClient: Sendable {
 
 /// A customer to be made for a user of this service.
 public struct NewStripeCustomer: Sendable, Equatable {
-    /// Kept in the customer's metadata as `user_id`.
+    /// Kept in the customer's metadata as ``holderKey``.
     public var userID: String
+    /// E.g. `user_id`.
+    public var holderKey: String
     /// `nil` for who has none: it is left out. Stripe reads an empty one as an
     /// order to remove what is not there, and refuses.
     public var email: String?
 
-    public init(userID: String, email: String?) {
+    public init(userID: String, holderKey: String = "user_id", email: String?) {
         self.userID = userID
+        self.holderKey = holderKey
         self.email = email
     }
 }
@@ -224,45 +227,6 @@ public struct NewStripePrice: Sendable, Equatable {
         self.unitAmount = unitAmount
         self.currency = currency
         self.metadata = metadata
-    }
-}
-
-/// A hosted page on which a user pays for a subscription.
-public struct NewStripeCheckoutSession: Sendable, Equatable {
-    public var customerID: String
-    public var priceID: String
-    /// The user's id; it comes back with the completed session.
-    public var clientReferenceID: String
-    /// `{CHECKOUT_SESSION_ID}` in it is replaced by Stripe.
-    public var successURL: String
-    public var cancelURL: String
-    /// Days of trial, at least 1; nil for none.
-    public var trialDays: Int?
-    /// Whether a promotion code may be entered. No card is asked for then where nothing is due.
-    public var takesPromotionCodes: Bool
-    /// Whether Stripe adds tax, for which the page asks for the address.
-    public var addsTax: Bool
-    /// Kept with the session and with the subscription that it makes.
-    public var metadata: [String: String]
-    /// Unix seconds, 30 minutes to 24 hours ahead; nil for 24 hours.
-    public var expiresAt: Int64?
-
-    public init(
-        customerID: String, priceID: String, clientReferenceID: String, successURL: String,
-        cancelURL: String, trialDays: Int? = nil, takesPromotionCodes: Bool = false,
-        addsTax: Bool = false, metadata: [String: String] = [:],
-        expiresAt: Int64? = nil
-    ) {
-        self.customerID = customerID
-        self.priceID = priceID
-        self.clientReferenceID = clientReferenceID
-        self.successURL = successURL
-        self.cancelURL = cancelURL
-        self.trialDays = trialDays
-        self.takesPromotionCodes = takesPromotionCodes
-        self.addsTax = addsTax
-        self.metadata = metadata
-        self.expiresAt = expiresAt
     }
 }
 

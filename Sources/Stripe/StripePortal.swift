@@ -29,17 +29,25 @@ public struct StripePortalSession: Sendable, Equatable {
     }
 }
 
-/// A portal with cards, invoices and the cancellation at the period's end, and without changes of
-/// the plan.
+/// A portal with cards and invoices, and without changes of the plan.
 public struct NewStripePortalConfiguration: Sendable, Equatable {
     public var headline: String
     public var returnURL: String
     public var metadata: [String: String]
+    /// Whether a subscription can be canceled there, at its period's end.
+    public var cancels: Bool
+    /// Whether the address can be changed there.
+    public var hasAddress: Bool
 
-    public init(headline: String, returnURL: String, metadata: [String: String]) {
+    public init(
+        headline: String, returnURL: String, metadata: [String: String], cancels: Bool = true,
+        hasAddress: Bool = false
+    ) {
         self.headline = headline
         self.returnURL = returnURL
         self.metadata = metadata
+        self.cancels = cancels
+        self.hasAddress = hasAddress
     }
 }
 

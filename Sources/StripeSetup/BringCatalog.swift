@@ -231,7 +231,7 @@ extension PriceMeaning {
     /// What an operator has to set right, in one line; `nil` if there is nothing.
     func flaw(of price: StripePrice) -> String? {
         switch self {
-        case .plan, .nothing: nil
+        case .plan, .seat, .nothing: nil
         case .ambiguous(let names):
             "\(price.id) of \(price.productID) may be a price of \(names.joined(separator: " or "))"
                 + ": write the plan's id, or \(PlanOfPrice.noPlan), into its metadata "

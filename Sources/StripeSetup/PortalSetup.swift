@@ -18,7 +18,7 @@ public struct PortalSetup: Sendable {
         let found = try await configuration.marked()
         if let found, found.flaws.isEmpty { return "\(found.id) is there and right." }
         let wanted = NewStripePortalConfiguration(
-            headline: "CueBX Career", returnURL: returnURL, metadata: PortalConfiguration.mark)
+            headline: "CueBX Career", returnURL: returnURL, metadata: configuration.mark)
         let saved = try await configuration.stripe.savePortalConfiguration(
             found?.id, wanted, "portal-\(UUID().text)")
         return found == nil ? "\(saved.id) is made." : "\(saved.id) is set right."

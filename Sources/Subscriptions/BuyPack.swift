@@ -45,7 +45,7 @@ package struct BuyPack: Action {
                 throw Problem.subscriptionInactive
             }
             let purchases = PackPurchases(database: billing.database)
-            let latest = billing.clock.now().adding(seconds: StartCheckout.pageReserve)
+            let latest = billing.clock.now().adding(seconds: CareerBillingService.pageReserve)
             let known = try await purchases.openPage(of: pack, for: user, ways, until: latest)
             if let known, try await billing.page(known.sessionID)?.status == .open {
                 return Reply(
@@ -62,7 +62,7 @@ package struct BuyPack: Action {
         let now = billing.clock.now()
         let purchase = try await purchases.begin(
             pack, for: user, ways, at: now,
-            expiresAt: now.adding(seconds: StartCheckout.pageLifetime))
+            expiresAt: now.adding(seconds: CareerBillingService.pageLifetime))
         let keys = PackPurchases.customerKeys(of: purchase.id)
         do {
             return try await page(purchase, pack, ways, purchases, keys[0], requestID: requestID)

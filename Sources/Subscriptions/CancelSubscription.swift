@@ -25,35 +25,41 @@ package struct CancelSubscription: Action {
     package func perform(
         _ request: CareerCancelRequest, _ call: Call
     ) async throws -> Reply<MessageResponse> {
-        let user = try call.user().userID
-        return try await billing.moveTurns.inTurn(user) {
-            try await cancel(request, user, call)
-        }
-    }
-
-    private func cancel(
-        _ request: CareerCancelRequest, _ user: UUID, _ call: Call
-    ) async throws -> Reply<MessageResponse> {
-        guard let theirs = try await billing.liveSubscription(of: user, requestID: call.id) else {
-            throw Problem.nothingToCancel
-        }
-        let message =
-            request.cancelAtPeriodEnd
-            ? try await endWithPeriod(theirs, user, call) : try await endNow(theirs)
-        try await billing.mirror.refresh(theirs.id, userID: user, requestID: call.id)
+        let message = try await billing.cancel(
+            of: call.user().userID, atPeriodEnd: request.cancelAtPeriodEnd, requestID: call.id,
+            ended: "The subscription has ended; you are on the Free plan.")
         return Reply(MessageResponse(message))
     }
+}
 
-    private func endNow(_ theirs: StripeSubscription) async throws -> String {
-        try await billing.end(theirs)
-        return "The subscription has ended; you are on the Free plan."
+extension CareerBillingService {
+    /// Cancels what a holder subscribes to, whatever its status.
+    ///
+    /// - Parameter ended: what is said where it has ended at once.
+    /// - Returns: what has been done, in words.
+    /// - Throws: ``Problem/nothingToCancel`` where it is over at Stripe; then it is here too.
+    package func cancel(
+        of holder: UUID, atPeriodEnd: Bool, requestID: String, ended: String
+    ) async throws -> String {
+        try await moveTurns.inTurn(holder) {
+            guard let theirs = try await liveSubscription(of: holder, requestID: requestID) else {
+                throw Problem.nothingToCancel
+            }
+            var message = ended
+            if atPeriodEnd {
+                message = try await endWithPeriod(theirs, holder, requestID)
+            } else {
+                try await end(theirs)
+            }
+            try await mirror.refresh(theirs.id, userID: holder, requestID: requestID)
+            return message
+        }
     }
 
-    /// - Throws: ``Problem/nothingToCancel`` where it is over at Stripe; then it is here too.
     private func endWithPeriod(
-        _ theirs: StripeSubscription, _ user: UUID, _ call: Call
+        _ theirs: StripeSubscription, _ holder: UUID, _ requestID: String
     ) async throws -> String {
-        let answer = try await billing.endWithPeriod(theirs, user: user, requestID: call.id)
+        let answer = try await endWithPeriod(theirs, user: holder, requestID: requestID)
         guard let answer else { throw Problem.nothingToCancel }
         guard let end = answer.endsAt else { throw Problem.paymentProviderError }
         let day = Timestamp(ofStripe: end).rfc3339.prefix(10)

@@ -11,7 +11,7 @@ extension CareerBillingService {
     /// last, so that a page that is still open can no longer be paid.
     package func forget(user: UUID) async throws {
         guard let found = try await subscriptions.subscription(of: user) else { return }
-        if let session = try await Checkouts(database: database).find(user)?.sessionID {
+        if let session = try await checkouts.find(user)?.sessionID {
             try await expire(session)
         }
         for session in try await PackPurchases(database: database).openPages(of: user) {
@@ -28,8 +28,7 @@ extension CareerBillingService {
     /// begin any more by now: the deletion is noted.
     private func customersInTheMaking(of user: UUID) async throws -> [String] {
         var made: [String] = []
-        let keys = try await Checkouts(database: database).openCustomerKeys(
-            of: user, at: clock.now())
+        let keys = try await checkouts.openCustomerKeys(of: user, at: clock.now())
         for key in keys {
             do {
                 made.append(try await makeCustomer(of: user, key: key).id)
@@ -73,12 +72,12 @@ extension CareerBillingService {
     /// Customers that were made for the user at Stripe and are not linked: the process died, or the
     /// answer was lost, before one was kept. Only who has begun a checkout can have one.
     private func strayCustomers(of user: UUID) async throws -> Set<String> {
-        guard let email = try await Checkouts(database: database).emailOfBuyer(user) else {
+        guard let email = try await checkouts.emailOfBuyer(user) else {
             return []
         }
         return Set(
             try await stripe.listCustomers(email)
-                .filter { $0.metadata["user_id"] == user.text && !$0.isDeleted }.map(\.id))
+                .filter { $0.metadata[product.holderKey] == user.text && !$0.isDeleted }.map(\.id))
     }
 
     /// Deletes a customer whose user was erased. A Stripe that is away delays it and uses up no

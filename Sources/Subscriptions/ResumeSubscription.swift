@@ -21,50 +21,58 @@ package struct ResumeSubscription: Action {
         _ input: Void, _ call: Call
     ) async throws -> Reply<CareerSubscriptionResponse> {
         let user = try call.user().userID
-        return try await billing.moveTurns.inTurn(user) {
+        try await billing.resume(of: user, requestID: call.id)
+        return try await billing.subscriptions.reply(user)
+    }
+}
+
+extension CareerBillingService {
+    /// Takes back a cancellation of what a holder subscribes to, or a lower plan that was to
+    /// follow. Where none is pending, nothing changes.
+    package func resume(of holder: UUID, requestID: String) async throws {
+        try await moveTurns.inTurn(holder) {
             // No earlier move may bring back what is taken back here.
-            if let id = try await billing.subscription(of: user).account.subscription
+            if let id = try await subscription(of: holder).account.subscription
                 .stripeSubscriptionID
             {
-                try await billing.moves.settle(id)
+                try await moves.settle(id)
             }
-            if let theirs = try await billing.liveSubscription(of: user, requestID: call.id) {
-                try await resume(theirs, user, call)
+            if let theirs = try await liveSubscription(of: holder, requestID: requestID) {
+                try await resume(theirs, holder, requestID)
             }
-            return try await billing.subscriptions.reply(user)
         }
     }
 
     /// Takes back what Stripe says is pending: it may have been asked for there a moment ago.
     /// An end by date, as Stripe's portal sets it, may outlive the flag. Nothing is told before
     /// Stripe was looked at again.
-    private func resume(_ theirs: StripeSubscription, _ user: UUID, _ call: Call) async throws {
+    private func resume(
+        _ theirs: StripeSubscription, _ holder: UUID, _ requestID: String
+    ) async throws {
         if theirs.isEnding {
-            let answer = try await billing.changeEnding(
-                of: theirs, user: user, requestID: call.id
-            ) {
-                try await billing.stripe.setCancelAtPeriodEnd(
+            let answer = try await changeEnding(of: theirs, user: holder, requestID: requestID) {
+                try await stripe.setCancelAtPeriodEnd(
                     theirs.id, false, "resume-\(theirs.id)-\(UUID().text)")
             }
             if answer?.cancelAt != nil { try await clearDate(theirs.id) }
-        } else if let schedule = try await billing.runningSchedule(of: theirs),
+        } else if let schedule = try await runningSchedule(of: theirs),
             !schedule.comingPhases.isEmpty
         {
-            try await billing.releaseSchedule(of: theirs)
+            try await releaseSchedule(of: theirs)
         }
-        try await billing.mirror.refresh(theirs.id, userID: user, requestID: call.id)
-        guard try await isEnding(user) else { return }
+        try await mirror.refresh(theirs.id, userID: holder, requestID: requestID)
+        guard try await isEnding(holder) else { return }
         try await clearDate(theirs.id)
-        try await billing.mirror.refresh(theirs.id, userID: user, requestID: call.id)
-        guard try await !isEnding(user) else { throw Problem.paymentProviderError }
+        try await mirror.refresh(theirs.id, userID: holder, requestID: requestID)
+        guard try await !isEnding(holder) else { throw Problem.paymentProviderError }
     }
 
     private func clearDate(_ subscriptionID: String) async throws {
-        _ = try await billing.stripe.clearCancelAt(
+        _ = try await stripe.clearCancelAt(
             subscriptionID, "resume-date-\(subscriptionID)-\(UUID().text)")
     }
 
-    private func isEnding(_ user: UUID) async throws -> Bool {
-        try await billing.subscription(of: user).account.subscription.cancelAtPeriodEnd
+    private func isEnding(_ holder: UUID) async throws -> Bool {
+        try await subscription(of: holder).account.subscription.cancelAtPeriodEnd
     }
 }

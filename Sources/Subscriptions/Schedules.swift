@@ -206,8 +206,10 @@ extension CareerBillingService {
     /// - Throws: `PostponedMessage` while Stripe is away; what its client, the ledger and the
     ///   database throw.
     package func takeUp(_ move: UnfinishedMoves.Move, requestID: String?) async throws {
+        let tables = product.tables
         let hasMoved = try await database.read { connection in
-            try AccountHistory.hasMoved(move.subscriptionID, since: move.beganAt, in: connection)
+            try AccountHistory.hasMoved(
+                move.subscriptionID, since: move.beganAt, of: tables, in: connection)
         }
         guard !hasMoved, try await moves.isLast(move) else { return }
         do {

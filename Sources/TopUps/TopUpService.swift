@@ -5,6 +5,7 @@ import Ledger
 import LedgerStore
 import Logging
 import Stripe
+import Subscriptions
 import Synchronization
 import Users
 import Values

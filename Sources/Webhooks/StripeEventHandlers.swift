@@ -4,6 +4,7 @@ import Foundation
 import JSON
 import Messaging
 import Stripe
+import Subscriptions
 import TopUps
 import Values
 
@@ -15,11 +16,10 @@ package struct StripeEventHandlers: Sendable {
 
     let database: any Database
     let stripe: StripeClient
-    let mirror: StripeMirror
+    let mirrors: StripeMirrors
     let packs: PackMirror
     let topUps: TopUpService
     let notices: OperatorNotices
-    let mails: BillingMails
     /// Deletes a customer at Stripe whose user was erased here.
     let forgetErased: @Sendable (String) async throws -> Void
     /// Looks whether a move of a plan has come to its end.
@@ -27,19 +27,18 @@ package struct StripeEventHandlers: Sendable {
     let clock: DecisionClock
 
     package init(
-        database: any Database, stripe: StripeClient, mirror: StripeMirror, packs: PackMirror,
-        topUps: TopUpService, notices: OperatorNotices, mails: BillingMails,
+        database: any Database, stripe: StripeClient, mirrors: StripeMirrors,
+        packs: PackMirror, topUps: TopUpService, notices: OperatorNotices,
         forgetErased: @escaping @Sendable (String) async throws -> Void,
         takeUp: @escaping @Sendable (UnfinishedMoves.Move, String?) async throws -> Void,
         clock: DecisionClock
     ) {
         self.database = database
         self.stripe = stripe
-        self.mirror = mirror
+        self.mirrors = mirrors
         self.packs = packs
         self.topUps = topUps
         self.notices = notices
-        self.mails = mails
         self.forgetErased = forgetErased
         self.takeUp = takeUp
         self.clock = clock
@@ -54,18 +53,18 @@ package struct StripeEventHandlers: Sendable {
         ]
     }
 
-    /// The page is used up or has lapsed; what it made, if anything, is the user's subscription.
+    /// The page is used up or has lapsed; what it made, if anything, is its holder's subscription.
     private func checkout(_ message: Message) async throws {
         let work = try await read(message)
         if let session = work["session"]?.string {
             if work["sells"] != nil {
                 return try await packs.refresh(session, requestID: message.requestID)
             }
-            try await Checkouts(database: database).close(session)
+            try await mirrors.closePage(session)
         }
         guard let subscription = work["subscription"]?.string else { return }
-        let user = work["user"]?.string.flatMap { UUID(uuidString: $0) }
-        try await mirror.refresh(subscription, userID: user, requestID: message.requestID)
+        let holder = work["user"]?.string.flatMap { UUID(uuidString: $0) }
+        try await mirrors.refresh(subscription, holder: holder, requestID: message.requestID)
     }
 
     private func subscription(_ message: Message) async throws {
@@ -79,13 +78,13 @@ package struct StripeEventHandlers: Sendable {
             return try await forgetErased(customer)
         }
         if let customer = work["customer"]?.string {
-            return try await mirror.forget(customer, requestID: message.requestID)
+            return try await mirrors.forget(customer, requestID: message.requestID)
         }
         if work["charge"] != nil || work["payment_intent"] != nil {
             guard let intent = try await paymentIntent(of: work) else { return }
             let object = work["dispute"]?.string ?? work["refund"]?.string
             let type = work["type"]?.string ?? "unknown"
-            for changed in [topUps.paymentChanged, mirror.paymentChanged]
+            for changed in [topUps.paymentChanged, mirrors.paymentChanged]
             where try await changed(intent, object, type, message.requestID) {
                 return
             }
@@ -95,9 +94,9 @@ package struct StripeEventHandlers: Sendable {
         guard let subscription = try await subscription(of: work) else {
             return try await topUpChanged(work, message)
         }
-        try await mirror.refresh(subscription, requestID: message.requestID)
+        try await mirrors.refresh(subscription, requestID: message.requestID)
         if work["type"]?.string == "customer.subscription.trial_will_end" {
-            try await mails.trialEnds(
+            try await mirrors.linked(to: subscription)?.mails.trialEnds(
                 stripe.retrieveSubscription(subscription), requestID: message.requestID,
                 now: clock.now())
         }
@@ -114,7 +113,7 @@ package struct StripeEventHandlers: Sendable {
         guard let subscription = try await subscription(of: work) else {
             return try await topUpChanged(work, message)
         }
-        try await mirror.refresh(subscription, requestID: message.requestID)
+        try await mirrors.refresh(subscription, requestID: message.requestID)
         guard let invoiceID = work["invoice"]?.string else { return }
         let invoice = try await stripe.retrieveInvoice(invoiceID)
         // Paid meanwhile: nobody needs to hear of it.
@@ -130,11 +129,12 @@ package struct StripeEventHandlers: Sendable {
         // Who was declined on an upgrade a moment ago was told at once, and nothing has changed.
         let age = clock.now().seconds - invoice.createdAt
         if update != nil && !needsAction && age < Self.answeredAtOnce { return }
+        guard let theirs = try await mirrors.linked(to: subscription) else { return }
         var plan: UUID?
         if let price = update?.prices.first {
-            plan = try await mirror.reader.prices.plan(of: price)
+            plan = try await theirs.reader.prices.plan(of: price)
         }
-        try await mails.paymentFailed(
+        try await theirs.mails.paymentFailed(
             invoice, of: plan, needsAction: needsAction, requestID: message.requestID,
             now: clock.now())
     }

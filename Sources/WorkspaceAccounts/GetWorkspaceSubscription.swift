@@ -22,18 +22,27 @@ package struct GetWorkspaceSubscription: Action {
     package func perform(
         _ id: UUID, _ call: Call
     ) async throws -> Reply<APISubscriptionResponse?> {
-        let workspace = try await parts.workspaces.look(at: id, by: call) { membership, _ in
+        Reply(try await parts.subscription(of: id, by: call))
+    }
+}
+
+extension WorkspaceAccountParts {
+    /// - Returns: `nil` for a workspace that has never had a subscription.
+    package func subscription(
+        of id: UUID, by call: Call
+    ) async throws -> APISubscriptionResponse? {
+        let workspace = try await workspaces.look(at: id, by: call) { membership, _ in
             membership.workspace
         }
-        guard let account = try await parts.standing(of: id)?.account else { return Reply(nil) }
-        let catalog = try await parts.catalog.current(in: parts.workspaces.database)
-        guard let plan = catalog.plan(account.subscription.planID) else {
+        guard let account = try await standing(of: id)?.account else { return nil }
+        let plan = try await catalog.current(in: workspaces.database)
+            .plan(account.subscription.planID)
+        guard let plan else {
             throw DatabaseError.decoding("a subscription's plan is not in the catalog")
         }
-        return Reply(
-            APISubscriptionResponse(
-                told: CareerSubscriptionResponse(account: account, plan: plan),
-                plan: plan, seats: workspace.subscription))
+        return APISubscriptionResponse(
+            told: CareerSubscriptionResponse(account: account, plan: plan), plan: plan,
+            seats: workspace.subscription)
     }
 }
 

@@ -35,9 +35,10 @@ package func workspaceAccountRoutes(_ parts: WorkspaceAccountParts) -> [Endpoint
 
 extension WorkspaceAccountParts {
     /// The account that a workspace holds, as a decision now would find it; `nil` without a
-    /// subscription, and where the API product is not offered.
+    /// subscription that was paid for, and where the API product is not offered.
     package func standing(of workspace: UUID) async throws -> AccountStanding? {
         guard try await catalog.ifOffered(in: workspaces.database) != nil else { return nil }
-        return try await ledger.standing(of: workspace, by: workspaces.clock)
+        let standing = try await ledger.standing(of: workspace, by: workspaces.clock)
+        return standing?.account.subscription.awaitsFirstPayment == true ? nil : standing
     }
 }

@@ -21,6 +21,9 @@ package enum WorkspaceAct: String, Sendable, CaseIterable {
     case seatsChanged = "seats_changed"
     case billingEmailAsked = "billing_email_asked"
     case billingEmailChanged = "billing_email_changed"
+    case checkoutBegun = "checkout_begun"
+    case cancellationAsked = "cancellation_asked"
+    case resumptionAsked = "resumption_asked"
 }
 
 /// A line of a workspace's audit log: who did what to what, and when. It names users by their ids

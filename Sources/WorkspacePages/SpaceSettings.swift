@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import JSON
 import PageFrame
+import WorkspaceBilling
 import Workspaces
 
 /// What a workspace is called; its end.
@@ -62,7 +63,7 @@ struct DeleteSpacePage: SpacePage, FormPage {
     }
 
     func submit(_ form: Void, _ address: SpaceAddress, _ visit: Visit) async throws -> Submitted {
-        _ = try await parts.workspaces.delete.perform(address.workspace, visit.call)
+        _ = try await parts.billing.delete.perform(address.workspace, visit.call)
         return Submitted(WorkspacePageParts.root, notice: "space_deleted")
     }
 }

@@ -4,20 +4,24 @@ import JSON
 import PageFrame
 import Values
 import WorkspaceAccounts
+import WorkspaceBilling
 import Workspaces
 
 /// What the pages of workspaces are made of.
 package struct WorkspacePageParts: Sendable {
     let workspaces: WorkspaceParts
     let accounts: WorkspaceAccountParts
+    let billing: WorkspaceBillingParts
     let site: Site
     let words: Words
 
     package init(
-        workspaces: WorkspaceParts, accounts: WorkspaceAccountParts, site: Site, words: Words
+        workspaces: WorkspaceParts, accounts: WorkspaceAccountParts,
+        billing: WorkspaceBillingParts, site: Site, words: Words
     ) {
         self.workspaces = workspaces
         self.accounts = accounts
+        self.billing = billing
         self.site = site
         self.words = words
     }

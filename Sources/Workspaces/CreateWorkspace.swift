@@ -125,7 +125,7 @@ extension WorkspaceRow {
     }
 
     /// What the audit log tells of a workspace.
-    var profile: JSONObject {
+    package var profile: JSONObject {
         [
             "display_name": .string(displayName), "slug": .string(slug),
             "description": description.map { .string($0) } ?? .null,

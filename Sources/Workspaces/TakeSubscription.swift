@@ -11,22 +11,25 @@ import WorkspaceAuditLog
 package struct TakeSubscription: Sendable {
     private let mails: WorkspaceMails
 
-    package init(_ parts: WorkspaceParts) {
-        mails = parts.mails
+    package init(_ mails: WorkspaceMails) {
+        self.mails = mails
     }
 
     /// A team whose subscription has ended is frozen: all but the owner are disabled. One that has
     /// a live subscription again is active at once, with the owner alone. If there are fewer seats
     /// than enabled members, the newest of those who are not the owner are disabled.
     ///
-    /// - Parameter requestID: of the request that brought the change; `nil` where none did.
+    /// - Parameters:
+    ///   - hasEnded: whether there was a subscription, though nobody may have heard of it before
+    ///     its end.
+    ///   - requestID: of the request that brought the change; `nil` where none did.
     /// - Returns: the workspace as it is from now on; `nil` for one that is closed.
     package func perform(
-        _ next: WorkspaceSubscription, of id: UUID, requestID: String?,
+        _ next: WorkspaceSubscription, hasEnded: Bool = false, of id: UUID, requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws -> WorkspaceRow? {
         guard let row = try WorkspaceRow.findLocked(id, in: connection) else { return nil }
-        let ends = next.standing == .none && row.subscription.standing != .none
+        let ends = next.standing == .none && (hasEnded || row.subscription.standing != .none)
         // What is not paid yet ends no freeze.
         let staysFrozen = row.frozenAt != nil && next.standing != .live
         let isFrozen = !row.isPersonal && (ends || staysFrozen)

@@ -91,33 +91,6 @@ package struct WorkspaceChangeRequest: JSONInput {
     }
 }
 
-/// `DELETE /api/workspaces/{workspace_id}`
-package struct DeleteWorkspace: Action {
-    let parts: WorkspaceParts
-
-    package static let about = About(
-        "Delete a team",
-        details: """
-            For the owner. Its keys are revoked and its members go at once. A personal workspace \
-            goes with its user's account alone.
-            """,
-        access: .workspaceOwner, status: 204, refusals: [.personalWorkspace])
-
-    package func read(_ input: inout InputReader) -> UUID { input.workspace() }
-
-    package func perform(_ id: UUID, _ call: Call) async throws -> Reply<MessageResponse> {
-        try await parts.decide(Self.self, on: id, by: call) { decision in
-            try decision.requireTeam()
-            let revoked = try APIKeyRow.revokeAll(
-                of: id, in: decision.connection, now: decision.now)
-            for key in revoked { try decision.note(.keyRevoked, key.id, before: key.told) }
-            try decision.note(.deleted, id, before: decision.workspace.profile)
-            try decision.workspace.close(in: decision.connection, now: decision.now)
-        }
-        return .noContent
-    }
-}
-
 extension APIKeyRow {
     /// What the audit log tells of a key.
     package var told: JSONObject {

@@ -4,7 +4,6 @@ extension WorkspaceParts {
     package var create: CreateWorkspace { CreateWorkspace(parts: self) }
     package var activate: ActivateWorkspace { ActivateWorkspace(parts: self) }
     package var update: UpdateWorkspace { UpdateWorkspace(parts: self) }
-    package var delete: DeleteWorkspace { DeleteWorkspace(parts: self) }
     package var leave: LeaveWorkspace { LeaveWorkspace(parts: self) }
     package var transfer: TransferWorkspace { TransferWorkspace(parts: self) }
     package var listMembers: ListWorkspaceMembers { ListWorkspaceMembers(parts: self) }

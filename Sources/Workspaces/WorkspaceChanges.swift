@@ -78,7 +78,7 @@ extension WorkspaceRow {
     }
 
     /// Nobody finds it any more: members and invitations go, the row stays for what was used.
-    func close(in connection: any DatabaseConnection, now: Timestamp) throws {
+    package func close(in connection: any DatabaseConnection, now: Timestamp) throws {
         try connection.execute(
             "DELETE FROM workspace_members WHERE workspace_id = ?", [.uuid(id)])
         try connection.execute(

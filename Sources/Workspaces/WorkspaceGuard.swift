@@ -14,12 +14,14 @@ package struct WorkspaceGuard: ResourceGuard, Equatable {
     package let role: WorkspaceRole
     /// Whether the endpoint adds something, which a frozen or suspended workspace refuses.
     package var needsActive = false
+    /// Whether a frozen workspace is let in, and only a suspended one refused.
+    package var admitsFrozen = false
     /// Whether a disabled member is let in.
     package var admitsDisabled = false
 
     package var name: String {
-        "\(needsActive ? "Active" : "")Workspace\(role.rawValue.capitalized)"
-            + (admitsDisabled ? "EvenDisabled" : "")
+        (needsActive ? "Active" : admitsFrozen ? "Unsuspended" : "")
+            + "Workspace\(role.rawValue.capitalized)" + (admitsDisabled ? "EvenDisabled" : "")
     }
 
     package var refusals: [Problem] {
@@ -29,7 +31,7 @@ package struct WorkspaceGuard: ResourceGuard, Equatable {
                 ? [
                     .workspaceSuspended, .workspaceFrozen, .workspaceWithoutSubscription,
                     .workspaceSubscriptionInactive,
-                ] : [])
+                ] : admitsFrozen ? [.workspaceSuspended] : [])
     }
 
     /// Why this caller is not let in; `nil` where there is no reason.
@@ -38,6 +40,7 @@ package struct WorkspaceGuard: ResourceGuard, Equatable {
         if membership.member.status == .disabled && !admitsDisabled { return .memberDisabled }
         if !membership.isEmailVerified { return .emailNotVerified }
         if membership.role < role { return .roleRequired }
+        if admitsFrozen && membership.workspace.status == .suspended { return .workspaceSuspended }
         return needsActive ? membership.workspace.refusalToAdd : nil
     }
 }
@@ -71,6 +74,13 @@ extension Access {
     }
     static var activeWorkspaceOwner: Access {
         user(guardedBy: WorkspaceGuard(role: .owner, needsActive: true))
+    }
+    /// For buying: a frozen workspace may, a suspended one waits for the operator.
+    package static var unsuspendedWorkspaceAdmin: Access {
+        user(guardedBy: WorkspaceGuard(role: .admin, admitsFrozen: true))
+    }
+    package static var unsuspendedWorkspaceOwner: Access {
+        user(guardedBy: WorkspaceGuard(role: .owner, admitsFrozen: true))
     }
     package static var workspaceOwner: Access { user(guardedBy: WorkspaceGuard(role: .owner)) }
 }

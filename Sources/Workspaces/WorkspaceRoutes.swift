@@ -10,7 +10,6 @@ package func workspaceRoutes(_ parts: WorkspaceParts) -> [Endpoint] {
         Endpoint(.post, root + "/activate", tag: tag, ActivateWorkspace(parts: parts)),
         Endpoint(.get, own, tag: tag, GetWorkspace(parts: parts)),
         Endpoint(.patch, own, tag: tag, UpdateWorkspace(parts: parts)),
-        Endpoint(.delete, own, tag: tag, DeleteWorkspace(parts: parts)),
         Endpoint(
             .post, own + "/billing-email/verify", tag: tag, VerifyBillingEmail(parts: parts)),
         Endpoint(.post, own + "/leave", tag: tag, LeaveWorkspace(parts: parts)),

@@ -47,7 +47,7 @@ struct TakeSubscriptionTests {
         of id: UUID, in database: any Database
     ) async throws -> WorkspaceRow? {
         try await database.write {
-            try TakeSubscription(WorkspaceSamples.parts).perform(
+            try TakeSubscription(WorkspaceSamples.parts.mails).perform(
                 WorkspaceSubscription(
                     standing: standing, seatCount: seats, pendingSeatCount: pending), of: id,
                 requestID: nil, in: $0, now: TestCatalog.start)

@@ -9,8 +9,11 @@ import Workspaces
 /// Every guard that an endpoint declares, on every membership that there can be.
 @Suite("Workspace guards")
 struct WorkspaceGuardTests {
-    static let guards: [WorkspaceGuard] = WorkspaceSamples.routes
-        .compactMap { $0.about.access.resource as? WorkspaceGuard }
+    static let guards: [WorkspaceGuard] =
+        (WorkspaceSamples.routes.map(\.about.access) + [
+            .unsuspendedWorkspaceAdmin, .unsuspendedWorkspaceOwner,
+        ])
+        .compactMap { $0.resource as? WorkspaceGuard }
         .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
 
     @Test("who is no member is told that there is no such workspace", arguments: guards)
@@ -46,8 +49,11 @@ struct WorkspaceGuardTests {
     func states(needed: WorkspaceGuard) {
         for sample in WorkspaceSamples.memberships(status: .enabled)
         where sample.role >= needed.role {
-            let expected = needed.needsActive ? sample.workspace.refusalToAdd : nil
-            #expect(needed.refusal(of: sample) == expected)
+            let refusal = sample.workspace.refusalToAdd
+            // A frozen workspace may buy.
+            let mayBuy = needed.admitsFrozen && refusal != .workspaceSuspended
+            let expected = needed.needsActive || needed.admitsFrozen ? refusal : nil
+            #expect(needed.refusal(of: sample) == (mayBuy ? nil : expected))
         }
     }
 

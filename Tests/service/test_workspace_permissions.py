@@ -19,10 +19,11 @@ ACCESS = {"workspace_not_found", "member_disabled", "email_not_verified", "role_
 
 
 class Route:
-    def __init__(self, role, status, adds=False, even_disabled=False, does=False):
+    def __init__(self, role, status, adds=False, buys=False, even_disabled=False, does=False):
         # The least role; what is answered to who is let in; whether a frozen or suspended workspace
-        # refuses it; whether a disabled member is let in; whether the call does what it says.
-        self.role, self.status, self.adds = role, status, adds
+        # refuses it, or only a suspended one; whether a disabled member is let in; whether the call
+        # does what it says.
+        self.role, self.status, self.adds, self.buys = role, status, adds, buys
         self.even_disabled, self.does = even_disabled, does
 
     def refusal(self, role, status, state):
@@ -32,7 +33,7 @@ class Route:
             return 403, "member_disabled"
         if ROLES.index(role) < ROLES.index(self.role):
             return 403, "role_required"
-        if self.adds and STATES[state]:
+        if self.adds and STATES[state] or self.buys and state == "suspended":
             return 402, STATES[state]
         return None
 
@@ -53,6 +54,10 @@ MATRIX = {
     "ResendWorkspaceInvitation": Route("admin", 404, adds=True),
     "RevokeWorkspaceInvitation": Route("admin", 404),
     "GetWorkspaceSubscription": Route("member", 200),
+    "StartWorkspaceCheckout": Route("admin", 422, buys=True),
+    "OpenWorkspacePortal": Route("admin", 409),
+    "CancelWorkspaceSubscription": Route("owner", 422),
+    "ResumeWorkspaceSubscription": Route("owner", 404, buys=True),
     "GetWorkspaceUsage": Route("member", 404),
     "ListWorkspaceUsageLogs": Route("member", 200),
     "SummarizeWorkspaceUsage": Route("member", 200),

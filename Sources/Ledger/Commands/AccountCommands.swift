@@ -93,6 +93,18 @@ public struct FormerAccount: Sendable, Hashable {
     }
 
     public func isRunning(at now: Timestamp) -> Bool { now < periodEnd }
+
+    /// Of who had no free period.
+    public static func over(at now: Timestamp) -> FormerAccount {
+        FormerAccount(
+            trialUsed: false, anchor: now, periodStart: now, periodEnd: now, remaining: .zero)
+    }
+
+    public var withTrialUsed: FormerAccount {
+        FormerAccount(
+            trialUsed: true, anchor: anchor, periodStart: periodStart, periodEnd: periodEnd,
+            remaining: remaining)
+    }
 }
 
 /// Brings an account up to `now`: starts a free month that is due, expires overdue reservations.

@@ -7,11 +7,18 @@ public struct ApplyBilling: LedgerCommand {
     public let snapshot: BillingSnapshot
     /// `nil` for a snapshot that nobody else can fetch at the same time.
     public let token: FencingToken?
+    /// Whether the Free plan follows what has ended.
+    public let keepsFree: Bool
 
-    /// - Parameter token: the number that was taken before the snapshot was fetched.
-    public init(userID: UUID, snapshot: BillingSnapshot, token: Int64? = nil) {
+    /// - Parameters:
+    ///   - token: the number that was taken before the snapshot was fetched.
+    ///   - keepsFree: false for a holder who has a paid plan or none.
+    public init(
+        userID: UUID, snapshot: BillingSnapshot, token: Int64? = nil, keepsFree: Bool = true
+    ) {
         self.userID = userID
         self.snapshot = snapshot
+        self.keepsFree = keepsFree
         self.token = token.map {
             FencingToken(subscriptionID: snapshot.subscriptionID, number: $0)
         }
@@ -100,7 +107,7 @@ public struct ApplyBilling: LedgerCommand {
             change.settleMonth()
         }
         if snapshot.isOver {
-            change.end(snapshot)
+            if keepsFree { change.end(snapshot) } else { change.close(snapshot) }
         } else {
             change.mirror(snapshot, plan)
             change.followTrial(snapshot)
@@ -247,39 +254,5 @@ struct BillingChange {
             period.end.micros - from.micros, of: period.end.micros - period.start.micros)
         grants.append(account.grant(.upgrade, share, cause: plan.id.text, at: now))
         events.append(.upgraded)
-    }
-
-    /// Back to Free. At the period's end a free month begins when Stripe ended the subscription;
-    /// before it, the running period goes on to its end with what was granted and used, capped at
-    /// the Free allocation.
-    mutating func end(_ snapshot: BillingSnapshot) {
-        let free = rules.catalog.freePlan
-        let endedAt = snapshot.endedAt ?? now
-        let period = account.context.period
-        let isEarly = snapshot.isRevoked || endedAt < period.end
-        if snapshot.isRevoked { reopenDebt(paidOffBy: snapshot.periods.last?.invoiceID) }
-        if period.source == .paid && isEarly {
-            let surplus = account.context.allocated - free.pricing.creditsAllocation
-            if surplus > .zero {
-                grants.append(
-                    account.grant(
-                        .revocation, -surplus, cause: snapshot.subscriptionID, at: now))
-            }
-            account.context.anchor = period.end
-        } else if period.source == .paid {
-            account.context.anchor = endedAt
-        }
-        noteTrial(snapshot)
-        account.context.year = nil
-        account.subscription.planID = free.id
-        account.subscription.status = .active
-        account.subscription.stripeSubscriptionID = nil
-        account.subscription.cancelAtPeriodEnd = false
-        account.subscription.cancelAt = nil
-        account.subscription.scheduled = nil
-        account.subscription.canceledAt = snapshot.canceledAt
-        account.subscription.trialEnd = snapshot.trialEnd
-        events.append(snapshot.isRevoked ? .revoked : .ended)
-        settleMonth()
     }
 }

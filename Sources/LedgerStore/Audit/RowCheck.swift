@@ -18,7 +18,7 @@ struct RowCheck: Sendable {
     /// What is asked of a product's rows.
     static func all(of product: Product) -> [RowCheck] {
         let common =
-            orphans + accounts + subscriptions + history + grants
+            orphans + accounts + subscriptions(of: product) + history + grants
             + HoldChecks.all + FamilyChecks.all + GrantChecks.all + LimitChecks.all
         let ofCareer = ofUsers + SaleChecks.all + PaidMonths.all
         return common + (product == .career ? ofCareer : KeyChecks.all)
@@ -121,6 +121,29 @@ struct RowCheck: Sendable {
         },
     ]
 
+    private static func subscriptions(of product: Product) -> [RowCheck] {
+        [marks(of: product)] + subscriptions
+    }
+
+    /// A team's account outlives its paid plan, and is there before the first one.
+    private static func marks(of product: Product) -> RowCheck {
+        let ended = product.sellsSeats ? "s.status IN ('incomplete', 'canceled')" : "1 = 0"
+        return RowCheck("a subscription has ids, a plan and marks that do not go together") { _ in
+            """
+            SELECT s.user_id, s.id FROM subscriptions s JOIN plans p ON p.id = s.plan_id
+            WHERE p.type = 'paid' AND s.stripe_subscription_id IS NULL AND NOT (\(ended))
+                OR s.stripe_subscription_id IS NOT NULL AND s.stripe_customer_id IS NULL
+                OR s.stripe_subscription_id IS NULL AND s.cancel_at_period_end <> 0
+                OR (s.cancel_at IS NOT NULL) <> (s.cancel_at_period_end <> 0)
+                OR (s.scheduled_at IS NOT NULL) <> (s.scheduled_plan_id IS NOT NULL)
+                OR s.stripe_subscription_id IS NULL AND s.scheduled_at IS NOT NULL
+                OR s.scheduled_plan_id = s.plan_id
+                OR s.stripe_subscription_id IS NULL AND s.status <> 'active' AND NOT (\(ended))
+                OR s.trial_end IS NOT NULL AND s.trial_used = 0
+            """
+        }
+    }
+
     private static let subscriptions = [
         RowCheck("a subscription has a value that is none of its column") { _ in
             let times = [
@@ -134,20 +157,6 @@ struct RowCheck: Sendable {
                     OR s.cancel_at_period_end NOT IN (0, 1) OR s.trial_used NOT IN (0, 1)
                     OR \(times.joined(separator: " OR "))
                 """
-        },
-        RowCheck("a subscription has ids, a plan and marks that do not go together") { _ in
-            """
-            SELECT s.user_id, s.id FROM subscriptions s JOIN plans p ON p.id = s.plan_id
-            WHERE p.type = 'paid' AND s.stripe_subscription_id IS NULL
-                OR s.stripe_subscription_id IS NOT NULL AND s.stripe_customer_id IS NULL
-                OR s.stripe_subscription_id IS NULL AND s.cancel_at_period_end <> 0
-                OR (s.cancel_at IS NOT NULL) <> (s.cancel_at_period_end <> 0)
-                OR (s.scheduled_at IS NOT NULL) <> (s.scheduled_plan_id IS NOT NULL)
-                OR s.stripe_subscription_id IS NULL AND s.scheduled_at IS NOT NULL
-                OR s.scheduled_plan_id = s.plan_id
-                OR s.stripe_subscription_id IS NULL AND s.status <> 'active'
-                OR s.trial_end IS NOT NULL AND s.trial_used = 0
-            """
         },
         // Lines that are older than their columns of Stripe's ids tell none.
         RowCheck("a subscription is not what the last line of its history says") { _ in

@@ -1,3 +1,4 @@
+import Billing
 import Database
 import Foundation
 import HTTPEndpoint
@@ -23,13 +24,13 @@ extension CareerBillingService {
         do {
             customer = try await makeCustomer(of: user, key: key)
         } catch let error as StripeError where error.usesUpIdempotencyKey {
-            try await Checkouts(database: database).forgetCustomerKey(key)
+            try await checkouts.forgetCustomerKey(key)
             throw error
         }
         let linked = try await ledger.perform(
             LinkCustomer(userID: user, customerID: customer.id),
-            alongside: { connection, _ in
-                try Checkouts.forgetCustomerKey(key, in: connection)
+            alongside: { [product] connection, _ in
+                try product.forgetCustomerKey(key, in: connection)
             })
         // Nobody has this one: the user was erased meanwhile, or another checkout was first.
         if linked != customer.id {
@@ -45,10 +46,9 @@ extension CareerBillingService {
 
     /// Makes a customer, or finds the one that was made under the key.
     package func makeCustomer(of user: UUID, key: String) async throws -> StripeCustomer {
-        let email = try await database.read { connection in
-            try UserRow.find(id: user, in: connection)?.email
-        }
+        let email = try await database.read { [product] in try product.address(user, $0) }
         return try await stripe.createCustomer(
-            NewStripeCustomer(userID: user.text, email: email), key)
+            NewStripeCustomer(
+                userID: user.text, holderKey: product.holderKey, email: email), key)
     }
 }

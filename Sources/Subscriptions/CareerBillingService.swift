@@ -1,3 +1,4 @@
+import Billing
 import Database
 import Foundation
 import HTTPEndpoint
@@ -7,9 +8,9 @@ import Stripe
 import Users
 import Values
 
-/// What the actions on a user's subscription at Stripe share. Each action is a file of its own in
-/// `Actions/`; none changes an account by itself: it asks Stripe and then mirrors what
-/// Stripe says.
+/// What the actions on a holder's subscription at Stripe share, whichever product it is of: a
+/// user's, a workspace's. Each action is a file of its own; none changes an account by itself: it
+/// asks Stripe and then mirrors what Stripe says.
 public struct CareerBillingService: Sendable {
     package let stripe: StripeClient
     package let database: any Database
@@ -21,6 +22,7 @@ public struct CareerBillingService: Sendable {
     package let packs: PackMirror
     package let erased: ErasedCustomers
     package let moves: UnfinishedMoves
+    package var product: BilledProduct { mirror.product }
     package let former: FormerAccounts
     package let sale: SalePolicy
     package let clock: DecisionClock
@@ -45,6 +47,7 @@ public struct CareerBillingService: Sendable {
         self.sale = sale
         self.clock = clock
     }
+    package var checkouts: Checkouts { Checkouts(database: database, of: product) }
     package let checkoutTurns = UserTurns()
     /// Moves of a user's plan come one after another.
     package let moveTurns = UserTurns()

@@ -1,0 +1,57 @@
+import Billing
+import FoundationEssentials
+
+/// The mirrors of all products: an event names a subscription at Stripe, and not whose it is.
+package struct StripeMirrors: Sendable {
+    private let all: [StripeMirror]
+
+    /// - Parameter all: the product that sells most first: it is asked first of what nobody knows.
+    package init(_ all: [StripeMirror]) {
+        self.all = all
+    }
+
+    /// The mirror of the product of which a holder has the subscription; `nil` where none has it.
+    func linked(to subscriptionID: String) async throws -> StripeMirror? {
+        for mirror in all where try await mirror.isLinked(subscriptionID) { return mirror }
+        return nil
+    }
+
+    /// Has the product that a subscription is of bring it in line.
+    ///
+    /// - Parameter holder: whose it is, if the event tells.
+    func refresh(
+        _ subscriptionID: String, holder: UUID? = nil, requestID: String?
+    ) async throws {
+        let known = try await linked(to: subscriptionID)
+        for mirror in known.map({ [$0] }) ?? all {
+            let came = try await mirror.refresh(
+                subscriptionID, userID: holder, requestID: requestID)
+            if case .mirrored = came { return }
+        }
+    }
+
+    /// Forgets a customer who was deleted at Stripe.
+    func forget(_ customerID: String, requestID: String?) async throws {
+        for mirror in all { try await mirror.forget(customerID, requestID: requestID) }
+    }
+
+    /// Looks anew at what the invoices of a payment have bought, see
+    /// ``StripeMirror/paymentChanged(_:object:type:requestID:)``.
+    ///
+    /// - Returns: whether the payment is an invoice's.
+    func paymentChanged(
+        _ intent: String, object: String?, type: String, requestID: String?
+    ) async throws -> Bool {
+        for mirror in all {
+            let isInvoices = try await mirror.paymentChanged(
+                intent, object: object, type: type, requestID: requestID)
+            if !isInvoices { return false }
+        }
+        return true
+    }
+
+    /// A page was used or has lapsed.
+    func closePage(_ sessionID: String) async throws {
+        for mirror in all { try await mirror.closePage(sessionID) }
+    }
+}

@@ -1,0 +1,92 @@
+import Billing
+import BillingEmails
+import Database
+import FoundationEssentials
+import HTTPEndpoint
+import LedgerStore
+import Users
+import Values
+import Workspaces
+
+/// How what workspaces subscribe to is mirrored and sold.
+package struct WorkspaceProduct: Sendable {
+    package let database: any Database
+    private let mails: WorkspaceMails
+    var take: TakeSubscription { TakeSubscription(mails) }
+    /// Seconds for which what was paid for stays usable after its end.
+    package let grace: Int64
+
+    package init(database: any Database, mails: WorkspaceMails, grace: Int64) {
+        self.database = database
+        self.mails = mails
+        self.grace = grace
+    }
+
+    /// Every workspace has a customer of its own, whoever clicks.
+    package var billed: BilledProduct {
+        BilledProduct(
+            tables: .of(.api), holderKey: "workspace_id", noun: "workspace",
+            checkouts: CheckoutTable(
+                name: "workspace_checkouts", holder: "workspace_id", hasSeats: true),
+            address: { try Self.address(of: $0, in: $1) },
+            tell: { [mails] mail, connection in
+                guard let row = try WorkspaceRow.find(mail.holder, in: connection) else {
+                    return true
+                }
+                try mails.tellPayer(
+                    mail.content, of: row, id: mail.id, requestID: mail.requestID,
+                    in: connection, now: mail.at)
+                return try Self.address(of: row.id, in: connection) != nil
+            },
+            lockBuyer: { workspace, connection, now in
+                guard let row = try WorkspaceRow.find(workspace, in: connection) else {
+                    throw Problem.workspaceNotFound
+                }
+                // The owner first, as by who creates a team.
+                try UserRow.lockBuyer(row.ownerID, in: connection, now: now)
+                guard try WorkspaceRow.findLocked(workspace, in: connection) != nil else {
+                    throw Problem.workspaceNotFound
+                }
+            },
+            seats: { workspace, connection in
+                guard let row = try WorkspaceRow.find(workspace, in: connection),
+                    row.subscription.standing != .none
+                else { return nil }
+                return row.isPersonal ? nil : row.subscription.seatCount
+            },
+            keepsFree: { [database] workspace in
+                try await database.read {
+                    try WorkspaceRow.find(workspace, in: $0)?.isPersonal ?? false
+                }
+            },
+            follow: { [take, grace] change, connection in
+                try Self.follow(change, take, grace: grace, in: connection)
+            })
+    }
+
+    /// Where bills go: the address that was proven, else the owner's.
+    private static func address(
+        of workspace: UUID, in connection: any DatabaseConnection
+    ) throws -> String? {
+        if let proven = try BillingEmail.find(workspace, in: connection).address { return proven }
+        return try WorkspaceRow.find(workspace, in: connection)
+            .flatMap { try UserRow.find(id: $0.ownerID, in: connection)?.email }
+    }
+
+    private static func follow(
+        _ change: MirroredChange, _ take: TakeSubscription, grace: Int64,
+        in connection: any DatabaseConnection
+    ) throws {
+        let id = change.account.subscription.userID
+        // Of a workspace that is deleted there is nothing to give.
+        guard let workspace = try WorkspaceRow.findLocked(id, in: connection) else { return }
+        let standing = SubscriptionStanding(
+            change.account, seats: change.seats, of: workspace, grace: grace, at: change.at)
+        _ = try take.perform(
+            standing.subscription, hasEnded: standing.hasEnded, of: id,
+            requestID: change.requestID, in: connection, now: change.at)
+        if change.account.subscription.trialUsed {
+            try OwnerTrials.use(by: workspace.ownerID, in: id, connection)
+        }
+    }
+}
