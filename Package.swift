@@ -279,8 +279,9 @@ let package = Package(
         .testTarget(
             name: "BillingTests",
             dependencies: [
-                "Billing", "Database", "JSON", "Ledger", "LedgerStore", "Renewals", "Stripe",
-                "TestFixtures", "Values",
+                "Billing", "Database", "JSON", "Ledger", "LedgerStore", "Mail", "Reconciliation",
+                "Renewals", "Stripe", "TestFixtures", "Users", "Values",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         // Tells who pays by the year what is charged next.

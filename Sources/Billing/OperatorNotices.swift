@@ -15,16 +15,24 @@ public struct OperatorNotices: Sendable {
     package func add(_ kind: String, subject: String, _ text: String) async throws {
         let now = clock.now()
         _ = try await database.write { connection in
-            try connection.execute(
-                """
-                INSERT INTO operator_notices (id, kind, subject, text, created_at)
-                VALUES (?, ?, ?, ?, ?) ON CONFLICT (subject) DO NOTHING
-                """,
-                [
-                    .uuid(.version7(at: now, randomness: .random(in: .min ... .max))),
-                    .text(kind), .text(subject), .text(text), .time(now),
-                ])
+            try Self.add(kind, subject: subject, text, in: connection, now: now)
         }
+    }
+
+    /// In the database transaction that gives the reason for it.
+    package static func add(
+        _ kind: String, subject: String, _ text: String, in connection: any DatabaseConnection,
+        now: Timestamp
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO operator_notices (id, kind, subject, text, created_at)
+            VALUES (?, ?, ?, ?, ?) ON CONFLICT (subject) DO NOTHING
+            """,
+            [
+                .uuid(.version7(at: now, randomness: .random(in: .min ... .max))),
+                .text(kind), .text(subject), .text(text), .time(now),
+            ])
     }
 
     /// Whether there is a notice whose subject begins so.

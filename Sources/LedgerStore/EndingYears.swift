@@ -20,9 +20,11 @@ package struct DueYear: Sendable {
     /// - Parameters:
     ///   - now: years that begin by then are too late to be told of.
     ///   - end: those that begin later are not soon.
-    ///   - asked: of whom Stripe was asked since then, it is not asked again.
+    ///   - asked: of whom Stripe was asked since then, it is not asked again, unless a quarter is
+    ///     over of the time that was left then: else what changes last would be told too late.
     ///   - last: those that stand before it, and it, were looked at.
-    /// - Returns: the first to begin first. Who has canceled or does not pay is charged nothing.
+    /// - Returns: the first to begin first, of each user the next one. Whose subscription has ended
+    ///   by then, or who does not pay, is charged nothing.
     package static func soon(
         at now: Timestamp, until end: Timestamp, askedSince asked: Timestamp, after last: DueYear?,
         limit: Int64, in connection: any DatabaseConnection
@@ -33,13 +35,14 @@ package struct DueYear: Sendable {
             SELECT d.user_id, d.stripe_subscription_id, d.plan_id, d.due_at, d.is_scheduled,
                 d.year_told_id, d.year_invoice_id
             FROM (\(renewing) UNION ALL \(scheduled)) d
-            WHERE (d.renewal_asked_at IS NULL OR d.renewal_asked_at <= ?)
+            WHERE (d.renewal_asked_at IS NULL OR d.renewal_asked_at <= ?
+                    OR d.due_at - d.renewal_asked_at <= 4 * (? - d.renewal_asked_at))
                 AND (d.due_at > ? OR d.due_at = ? AND d.user_id > ?)
             ORDER BY d.due_at, d.user_id LIMIT ?
             """,
             [
-                .time(now), .time(end), .time(now), .time(end), .time(asked), .time(after),
-                .time(after), .uuid(user), .integer(limit),
+                .time(now), .time(end), .time(now), .time(end), .time(now), .time(asked),
+                .time(now), .time(after), .time(after), .uuid(user), .integer(limit),
             ]
         ).map { row in
             var reader = row.reader
@@ -51,15 +54,21 @@ package struct DueYear: Sendable {
     }
 
     private static let first: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    private static let goesOn =
-        "s.stripe_subscription_id IS NOT NULL AND s.cancel_at_period_end = 0"
+
+    private static func goesOn(beyond due: String) -> String {
+        """
+        s.stripe_subscription_id IS NOT NULL
+            AND (s.cancel_at_period_end = 0 OR s.cancel_at > \(due))
+        """
+    }
 
     private static let renewing = """
         SELECT c.user_id, s.stripe_subscription_id, s.plan_id, c.year_end AS due_at,
             0 AS is_scheduled, c.year_told_id, c.year_invoice_id, c.renewal_asked_at
         FROM career_subscription_contexts c JOIN subscriptions s ON s.id = c.subscription_id
-        WHERE c.year_end > ? AND c.year_end <= ? AND s.scheduled_at IS NULL
-            AND s.status = 'active' AND \(goesOn)
+        WHERE c.year_end > ? AND c.year_end <= ?
+            AND (s.scheduled_at IS NULL OR s.scheduled_at > c.year_end)
+            AND s.status = 'active' AND \(goesOn(beyond: "c.year_end"))
         """
 
     private static let scheduled = """
@@ -68,7 +77,8 @@ package struct DueYear: Sendable {
         FROM subscriptions s JOIN career_subscription_contexts c ON c.subscription_id = s.id
             JOIN plans p ON p.id = s.scheduled_plan_id
         WHERE s.scheduled_at > ? AND s.scheduled_at <= ? AND p.billing_interval = 'year'
-            AND s.status IN ('active', 'trialing') AND \(goesOn)
+            AND (c.year_end IS NULL OR c.year_end <= ? OR c.year_end >= s.scheduled_at)
+            AND s.status IN ('active', 'trialing') AND \(goesOn(beyond: "s.scheduled_at"))
         """
 
     /// Stripe was asked, and the user is told this, or was before.

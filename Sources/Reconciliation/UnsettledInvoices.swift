@@ -33,15 +33,19 @@ extension ProductReconciliation {
 extension StripeInvoice.Line {
     /// Whether another period has taken the place of the one that this line pays for, and what was
     /// left of it was given back with that: e.g. a year that was bought while the month's own
-    /// invoice was a draft. Then nothing is missing if the period is paid and never granted.
-    func isGivenBack(by invoices: [StripeInvoice]) -> Bool {
+    /// invoice was a draft. Then nothing is missing if the period is paid and never granted. The
+    /// credit is counted from the instant of the preview that the user saw, and the other period
+    /// from when it was bought, some minutes later.
+    package func isGivenBack(by invoices: [StripeInvoice]) -> Bool {
         invoices.contains { invoice in
             let begun = invoice.lines.filter { !$0.isProration && $0.periodEnd > $0.periodStart }
             return invoice.lines.contains { credit in
                 credit.isProration && credit.isCredit && credit.periodEnd == periodEnd
                     && credit.subscriptionItemID == subscriptionItemID
                     && (periodStart..<periodEnd).contains(credit.periodStart)
-                    && begun.contains { $0.periodStart == credit.periodStart }
+                    && begun.contains {
+                        (credit.periodStart..<periodEnd).contains($0.periodStart)
+                    }
             }
         }
     }

@@ -25,19 +25,17 @@ package struct RenewalNotices: Sendable {
     private let database: any Database
     private let outbox: MailOutbox
     private let catalog: CatalogStore
-    private let notices: OperatorNotices
     private let clock: DecisionClock
     private let logger: Logger
 
     package init(
         stripe: StripeClient, database: any Database, outbox: MailOutbox, catalog: CatalogStore,
-        notices: OperatorNotices, clock: DecisionClock, logger: Logger
+        clock: DecisionClock, logger: Logger
     ) {
         self.stripe = stripe
         self.database = database
         self.outbox = outbox
         self.catalog = catalog
-        self.notices = notices
         self.clock = clock
         self.logger = logger
     }
@@ -75,42 +73,45 @@ package struct RenewalNotices: Sendable {
         }
     }
 
-    /// Of a user without an address the operator is told.
+    /// Of a user without an address the operator is told. What was told is stored together with the
+    /// mail or the notice, so neither is there without the other.
     private func tell(of year: DueYear, now: Timestamp) async throws {
         guard let charge = try await charge(of: year) else {
             _ = try await database.write { try year.mark(nil, at: now, in: $0) }
             return
         }
-        let telling = charge.telling(
-            after: year.told, ofYear: year.invoiceID, at: now)
-        let id = UUID(named: "year is due", year.subscriptionID, charge.text)
-        let isUnheard = try await database.write { [self] connection -> Bool in
+        _ = try await database.write { [self] connection in
+            let plan = try catalog.current(in: connection).plan(charge.planID)
+            let telling = charge.telling(
+                after: year.told, ofYear: year.invoiceID, isScheduled: year.isScheduled,
+                planPrice: plan?.price, at: now)
             guard try year.mark(charge.text, at: now, in: connection), telling != .nothing,
-                let plan = try catalog.current(in: connection).plan(charge.planID),
-                let user = try UserRow.find(id: year.userID, in: connection)
-            else { return false }
+                let plan, let user = try UserRow.find(id: year.userID, in: connection)
+            else { return }
             let price = charge.money == plan.price ? plan.spokenPrice : charge.money.spoken
             let isCorrection = telling == .correction
+            // Only who has marked it tells of it, and what was told before may be so again.
+            let id = UUID(
+                named: "year is due", year.subscriptionID, charge.text, String(now.micros))
             try outbox.enqueue(
                 year.isScheduled
                     ? .yearBegins(plan, price: price, at: year.dueAt, isCorrection: isCorrection)
                     : .planRenews(plan, price: price, at: year.dueAt, isCorrection: isCorrection),
                 to: user, id: id, requestID: nil, in: connection, now: now)
-            return user.mailRecipient == nil
+            guard user.mailRecipient == nil else { return }
+            try OperatorNotices.add(
+                "mail_missing", subject: "mail \(id.text)",
+                "\(year.subscriptionID): its user has no email address and was not told that "
+                    + "\(charge.money.named) is charged for a year on \(year.dueAt.rfc3339). Tell "
+                    + "them another way.", in: connection, now: now)
         }
-        guard isUnheard else { return }
-        try await notices.add(
-            "mail_missing", subject: "mail \(id.text)",
-            "\(year.subscriptionID): its user has no email address and was not told that "
-                + "\(charge.money.named) is charged for a year on \(year.dueAt.rfc3339). Tell them "
-                + "another way.")
     }
 
-    /// What Stripe charges for the year, as it is now; `nil` while the subscription is to end, of
-    /// which the mirror has yet to hear, or while its collection is paused.
+    /// What Stripe charges for the year, as it is now; `nil` if nothing is, of which the mirror may
+    /// have yet to hear.
     private func charge(of year: DueYear) async throws -> YearCharge? {
         let theirs = try await stripe.retrieveSubscription(year.subscriptionID)
-        guard !theirs.isOver, !theirs.isEnding, theirs.pauseBehavior == nil else { return nil }
+        guard theirs.isCharged(at: year.dueAt) else { return nil }
         let next: StripeNextInvoice
         if year.isScheduled {
             guard let schedule = theirs.scheduleID else { return nil }

@@ -93,7 +93,7 @@ public struct CareerServices: Sendable {
     var renewals: RenewalNotices {
         RenewalNotices(
             stripe: prices.stripe, database: core.database, outbox: outbox, catalog: core.catalog,
-            notices: notices, clock: core.clock, logger: core.logger)
+            clock: core.clock, logger: core.logger)
     }
 
     /// For a command, which serves nothing.

@@ -45,7 +45,9 @@ public struct StripeSubscription: Sendable, Equatable {
     public let cancelAtPeriodEnd: Bool
     /// What becomes of its invoices while collection is paused, e.g. `void`; nil where it is not.
     public let pauseBehavior: String?
-    /// Unix seconds, as all the instants below.
+    /// When a pause of the collection ends by itself; nil where there is none or it does not. Unix
+    /// seconds, as all the instants below.
+    public let resumesAt: Int64?
     public let cancelAt: Int64?
     /// When the cancellation was asked for, not when it takes effect.
     public let canceledAt: Int64?
@@ -77,7 +79,9 @@ public struct StripeSubscription: Sendable, Equatable {
         self.items = items
         currency = try wire.string("currency")
         cancelAtPeriodEnd = try wire.bool("cancel_at_period_end")
-        pauseBehavior = try wire.optionalObject("pause_collection")?.optionalString("behavior")
+        let pause = try wire.optionalObject("pause_collection")
+        pauseBehavior = try pause?.optionalString("behavior")
+        resumesAt = try pause?.optionalSeconds("resumes_at")
         cancelAt = try wire.optionalSeconds("cancel_at")
         canceledAt = try wire.optionalSeconds("canceled_at")
         endedAt = try wire.optionalSeconds("ended_at")

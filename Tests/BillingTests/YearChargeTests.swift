@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Renewals
 import Testing
 import Values
@@ -18,17 +19,26 @@ struct YearChargeTests {
 
     private static let known = charge()
 
+    /// Of a renewal, unless it is said otherwise, of a plan that costs what ``known`` does.
+    private static func telling(
+        _ charge: YearCharge = known, after told: String?, ofYear invoice: String?,
+        isScheduled: Bool = false, at now: Timestamp = now
+    ) -> YearCharge.Telling {
+        charge.telling(
+            after: told, ofYear: invoice, isScheduled: isScheduled, planPrice: known.money, at: now)
+    }
+
     @Test("The first time it is told, the same is not told again, anything else corrects it")
     func tellings() {
         let others: [YearCharge] = [
             Self.charge(18_000), Self.charge(0), Self.charge(20_000, "eur"),
             Self.charge(plan: UUID()), Self.charge(at: Self.due.adding(seconds: 86_400)),
         ]
-        #expect(Self.known.telling(after: nil, ofYear: "in_1", at: Self.now) == .first)
+        #expect(Self.telling(after: nil, ofYear: "in_1") == .first)
         for charge in others + [Self.known] {
-            let said = charge.telling(after: Self.known.text, ofYear: "in_1", at: Self.now)
+            let said = Self.telling(charge, after: Self.known.text, ofYear: "in_1")
             #expect(said == (charge == Self.known ? .nothing : .correction))
-            let again = charge.telling(after: charge.text, ofYear: nil, at: Self.now)
+            let again = Self.telling(charge, after: charge.text, ofYear: nil)
             #expect(again == .nothing)
         }
     }
@@ -37,15 +47,27 @@ struct YearChargeTests {
     func past() {
         let next = Self.charge(at: Self.due.adding(months: 12))
         let later = Self.due.adding(seconds: 86_400)
-        #expect(next.telling(after: Self.known.text, ofYear: "in_2", at: later) == .first)
-        #expect(next.telling(after: Self.known.text, ofYear: "in_2", at: Self.due) == .first)
+        #expect(Self.telling(next, after: Self.known.text, ofYear: "in_2", at: later) == .first)
+        let atOnce = Self.telling(next, after: Self.known.text, ofYear: "in_2", at: Self.due)
+        #expect(atOnce == .first)
     }
 
-    @Test("An earlier version has told by the invoice: of that year nothing is told again")
+    @Test("An earlier version has told the plan's price by the invoice: that is not told again")
     func earlierVersion() {
-        #expect(Self.known.telling(after: "in_1", ofYear: "in_1", at: Self.now) == .nothing)
-        #expect(Self.known.telling(after: "in_0", ofYear: "in_1", at: Self.now) == .first)
-        #expect(Self.known.telling(after: "in_0", ofYear: nil, at: Self.now) == .first)
+        #expect(Self.telling(after: "in_1", ofYear: "in_1") == .nothing)
+        #expect(Self.telling(after: "in_0", ofYear: "in_1") == .first)
+        #expect(Self.telling(after: "in_0", ofYear: nil) == .first)
+        for other in [Self.charge(18_000), Self.charge(0), Self.charge(20_000, "eur")] {
+            #expect(Self.telling(other, after: "in_1", ofYear: "in_1") == .correction)
+        }
+        // It has told nobody of the plan that a schedule begins.
+        for charge in [Self.known, Self.charge(18_000)] {
+            let said = Self.telling(charge, after: "in_1", ofYear: "in_1", isScheduled: true)
+            #expect(said == .first)
+        }
+        let unknown = Self.known.telling(
+            after: "in_1", ofYear: "in_1", isScheduled: false, planPrice: nil, at: Self.now)
+        #expect(unknown == .correction)
     }
 
     @Test(
@@ -59,6 +81,32 @@ struct YearChargeTests {
     func texts(text: String) {
         #expect(YearCharge(text) == nil)
         #expect(YearCharge(Self.known.text) == Self.known)
-        #expect(Self.known.telling(after: text, ofYear: "in_9", at: Self.now) == .first)
+        #expect(Self.telling(after: text, ofYear: "in_9") == .first)
+    }
+
+    private static func paused(_ resumesAt: Int64?) -> JSONValue {
+        let end: JSONValue = resumesAt.map { .int(due.seconds + $0) } ?? .null
+        return ["behavior": "void", "resumes_at": end]
+    }
+
+    @Test("It is charged unless the subscription has ended by then or collection is paused then")
+    func charged() throws {
+        let due = Self.due.seconds
+        for (members, isCharged) in [
+            ([:], true), (["pause_collection": .null], true),
+            (["pause_collection": Self.paused(nil)], false),
+            (["pause_collection": Self.paused(1)], false),
+            (["pause_collection": Self.paused(0)], true),
+            (["pause_collection": Self.paused(-1)], true),
+            (["cancel_at": .int(due - 1)], false), (["cancel_at": .int(due)], false),
+            (["cancel_at": .int(due + 1)], true),
+            (["cancel_at": .int(due), "cancel_at_period_end": true], false),
+            (["cancel_at": .int(due + 1), "pause_collection": Self.paused(nil)], false),
+            (["cancel_at": .int(due), "pause_collection": Self.paused(-1)], false),
+            (["cancel_at_period_end": true], false), (["status": "canceled"], false),
+        ] as [(KeyValuePairs<String, JSONValue>, Bool)] {
+            let found = try subscription(members).isCharged(at: Self.due)
+            #expect(found == isCharged, "\(members)")
+        }
     }
 }

@@ -68,14 +68,16 @@ def test_a_year_is_paid_once_granted_by_the_month_and_told_of_before_it_renews(o
     sdk(service).v1.subscriptions.update(there, {"pause_collection": {"behavior": "void"}})
     service.advance(14 * DAY)
     assert renewals() == []
-    sdk(service).v1.subscriptions.update(there, {"pause_collection": ""})
+    # A pause that ends before the year does hides nothing.
+    sdk(service).v1.subscriptions.update(
+        there, {"pause_collection": {"behavior": "void", "resumes_at": service.now + 2 * DAY}})
     service.advance(7 * HOUR)
     [mail] = renewals()
     assert "$200 / year" in mail["text"]
     assert subscription["current_period_end"][:10] in mail["subject"]
     service.advance(7 * HOUR)
     assert len(renewals()) == 1
-    # A coupon lowers what is charged: the user is told so, once.
+    # A coupon lowers what is charged: the user is told so, once, and that it is gone.
     coupon = sdk(service).v1.coupons.create({"percent_off": 10, "duration": "forever"})
     sdk(service).v1.subscriptions.update(there, {"discounts": [{"coupon": coupon.id}]})
     for _ in range(2):
@@ -83,9 +85,16 @@ def test_a_year_is_paid_once_granted_by_the_month_and_told_of_before_it_renews(o
         [_, corrected] = renewals()
     assert corrected["subject"] == mail["subject"] + ": another price"
     assert "and $180.00 is charged" in words(corrected)
+    sdk(service).v1.subscriptions.update(there, {"discounts": ""})
+    service.advance(7 * HOUR)
+    [_, _, back] = renewals()
+    assert back["subject"] == corrected["subject"] and "$200 / year" in back["text"]
+    sdk(service).v1.subscriptions.update(there, {"discounts": [{"coupon": coupon.id}]})
+    service.advance(7 * HOUR)
+    assert len(renewals()) == 4
     service.advance_past_period(user, 2 * HOUR)
     until(lambda: user.subscription["current_period_start"] == subscription["current_period_end"])
-    assert user.balance["credits_allocated"] == "500.00" and len(renewals()) == 2
+    assert user.balance["credits_allocated"] == "500.00" and len(renewals()) == 4
     assert latest_invoice(service).amount_paid == 18000
     assert reconcile(service).returncode == 0
     for column, change in BROKEN:
@@ -204,6 +213,9 @@ def test_a_declined_card_leaves_the_month_as_it_was_and_a_trial_goes_on(own_serv
     service.advance_past_period(user, HOUR // 2)
     renewal = latest_invoice(service)
     assert renewal.status == "draft"
+    # The rest is counted from the preview, and the year from the upgrade that follows.
+    assert act(user, "preview-upgrade", PLUS_YEARLY).status == 200
+    service.advance(60)
     assert act(user, "upgrade", PLUS_YEARLY).status == 200
     service.advance(2 * HOUR)
     settle(service)
