@@ -28,6 +28,10 @@ tour-pay: build
 tour-moves: build
 	@$(BINARY) tour --moves
 
+## make tour-team  a team pays for seats, is frozen, pays again; moves the clock 40 days on
+tour-team: build
+	@$(BINARY) tour --team
+
 ## make demo     the service and an example tool server, to sign up and spend; says which pages to open
 demo: build .venv-demo
 	@.venv-demo/bin/python Examples/tool-server/demo.py
@@ -137,6 +141,6 @@ build-tests: install-tests
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@swift build --package-path clients/swift --build-tests -Xswiftc -gnone
 
-.PHONY: help run test tour tour-pay tour-moves demo fuzz bench sim crashes proof overhead page-times screens package lint \
+.PHONY: help run test tour tour-pay tour-moves tour-team demo fuzz bench sim crashes proof overhead page-times screens package lint \
 	format openapi clean install \
 	install-tests build build-tests

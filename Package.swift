@@ -484,11 +484,6 @@ let package = Package(
                 "APIKeys", "BillingEmails", "Database", "HTTPEndpoint", "Identity", "JSON", "Mail",
                 "Users", "Values", "WorkspaceAuditLog",
             ]),
-        // How many seats a workspace pays for.
-        .sourceTarget(name: "WorkspaceSeats", dependencies: ["Ledger"]),
-        .testTarget(
-            name: "WorkspaceSeatsTests", dependencies: ["Ledger", "Values", "WorkspaceSeats"],
-            swiftSettings: settings),
         // What an operator does with workspaces by a command.
         .sourceTarget(
             name: "WorkspaceCommands",
@@ -517,11 +512,22 @@ let package = Package(
         .sourceTarget(
             name: "WorkspaceBilling",
             dependencies: [
-                "APIKeys", "Billing", "BillingEmails", "Database", "HTTPEndpoint", "Ledger",
-                "LedgerStore", "Mail", "Stripe",
-                "Subscriptions", "Users", "Values", "WorkspaceAccounts", "WorkspaceAuditLog",
+                "APIKeys", "Billing", "BillingEmails", "Database", "HTTPEndpoint", "JSON", "Ledger",
+                "LedgerStore", "Mail", "Messaging", "Stripe", "Subscriptions", "Users", "Values",
+                "WorkspaceAccounts", "WorkspaceAuditLog", "Workspaces",
+            ]),
+        // How many seats a workspace pays for, and how that and its plan change.
+        .sourceTarget(
+            name: "WorkspaceSeats",
+            dependencies: [
+                "API", "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "Stripe",
+                "Subscriptions", "Values", "WorkspaceAccounts", "WorkspaceAuditLog",
+                "WorkspaceBilling",
                 "Workspaces",
             ]),
+        .testTarget(
+            name: "WorkspaceSeatsTests", dependencies: ["Ledger", "Values", "WorkspaceSeats"],
+            swiftSettings: settings),
         .testTarget(
             name: "WorkspaceBillingTests",
             dependencies: [
@@ -593,8 +599,7 @@ let package = Package(
                 "Users",
                 "Values",
                 "Webhooks", "WorkspaceAccounts", "WorkspaceBilling", "WorkspaceCommands",
-                "WorkspaceKeys",
-                "WorkspacePages", "Workspaces",
+                "WorkspaceKeys", "WorkspacePages", "WorkspaceSeats", "Workspaces",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

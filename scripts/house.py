@@ -47,13 +47,14 @@ ALLOWED = {
     "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys BillingEmails"
                   " WorkspaceAuditLog",
     "WorkspaceCommands": "Values JSON Database HTTPEndpoint Users WorkspaceAuditLog Workspaces",
-    "WorkspaceSeats": "Ledger",
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
     "WorkspaceAccounts": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
                          " UsageReports API Workspaces",
-    "WorkspaceBilling": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing"
-                        " Subscriptions APIKeys BillingEmails WorkspaceAuditLog Workspaces"
+    "WorkspaceBilling": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users"
+                        " Mail Billing Subscriptions APIKeys BillingEmails WorkspaceAuditLog Workspaces"
                         " WorkspaceAccounts",
+    "WorkspaceSeats": "Values JSON Ledger Database HTTPEndpoint Stripe Billing Subscriptions API"
+                      " WorkspaceAuditLog WorkspaceAccounts WorkspaceBilling Workspaces",
     "Invitations": "Values JSON Database HTTPEndpoint Users Workspaces",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
     "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions TopUps Identity"
@@ -156,6 +157,7 @@ OWNERS = {
     "operator_sessions": "Operators",
     "operator_actions": "Operators",
     "workspace_checkouts": "WorkspaceBilling",
+    "workspace_plan_changes": "WorkspaceSeats",
     "workspace_trials": "WorkspaceBilling",
     "workspaces": "Workspaces",
     "workspace_members": "Workspaces",

@@ -42,7 +42,7 @@ public struct StripePrices: Sendable {
         }
     }
 
-    func meaning(of price: StripePrice) async throws -> PriceMeaning {
+    package func meaning(of price: StripePrice) async throws -> PriceMeaning {
         let rule = PlanOfPrice(try await catalog.current(in: database))
         if let meaning = rule.byItself(price) { return meaning }
         let prices = try await stripe.listPrices(.product(price.productID))

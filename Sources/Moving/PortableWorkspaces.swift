@@ -51,6 +51,13 @@ extension PortableTable {
             "workspace_trials", key: "owner_id",
             columns: [.uuid("owner_id"), .uuid("workspace_id"), .flag("is_used")]),
         PortableTable(
+            "workspace_plan_changes", key: "workspace_id",
+            columns: [
+                .uuid("workspace_id"), .uuid("claim_id"), .time("claimed_until"),
+                .text("shown_subscription"), .uuid("shown_plan"), .count("shown_seats"),
+                .seconds("shown_at"),
+            ]),
+        PortableTable(
             "workspace_audit", key: "id",
             columns: [
                 .uuid("id"), .uuid("workspace_id"), .time("at"), .text("actor"),

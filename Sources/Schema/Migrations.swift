@@ -52,6 +52,7 @@ public let migrations: [Migration] = [
     Migration("shares and prices of years", sharesAndPricesOfYears),
     Migration("ends of billing codes", endsOfBillingCodes),
     Migration("billing of workspaces", workspaceBilling),
+    Migration("changes of seats", planChanges),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

@@ -188,3 +188,24 @@ func workspaceBilling(_ sql: SQLDialect) -> [String] {
         """,
     ]
 }
+
+/// The change of a workspace's plan or seats that is under way, and the price that was shown last.
+func planChanges(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE workspace_plan_changes (
+            workspace_id \(sql.uuid) PRIMARY KEY REFERENCES workspaces (id) ON DELETE CASCADE,
+            claim_id \(sql.uuid),
+            claimed_until \(sql.bigint),
+            shown_subscription TEXT,
+            shown_plan \(sql.uuid),
+            shown_seats \(sql.bigint) CHECK (shown_seats >= 1),
+            shown_at \(sql.bigint),
+            CHECK ((claim_id IS NULL) = (claimed_until IS NULL)),
+            CHECK ((shown_subscription IS NULL) = (shown_plan IS NULL)),
+            CHECK ((shown_subscription IS NULL) = (shown_seats IS NULL)),
+            CHECK ((shown_subscription IS NULL) = (shown_at IS NULL))
+        )\(sql.keyedTableOptions)
+        """
+    ]
+}

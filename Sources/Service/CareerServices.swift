@@ -176,6 +176,7 @@ public struct CareerServices: Sendable {
             mirrors: StripeMirrors([career.mirror, api.mirror]), packs: career.packs,
             topUps: topUps, notices: career.mirror.notices,
             forgetErased: { try await career.forgetErased($0) },
+            others: { try await CustomerEmails(billing: api).handle($0) },
             takeUp: { move, requestID in
                 let isOfWorkspace = try await api.mirror.isLinked(move.subscriptionID)
                 try await (isOfWorkspace ? api : career).takeUp(move, requestID: requestID)

@@ -11,6 +11,7 @@ import Webhooks
 import WorkspaceAccounts
 import WorkspaceBilling
 import WorkspaceKeys
+import WorkspaceSeats
 import Workspaces
 
 /// Every address of the product, in the order of its documentation.
@@ -25,6 +26,7 @@ func routes(_ services: CareerServices) -> [Endpoint] {
         + workspaceKeyRoutes(services.workspaces)
         + workspaceAccountRoutes(services.workspaceAccounts)
         + workspaceBillingRoutes(services.workspaceBilling)
+        + workspaceSeatRoutes(services.workspaceBilling)
         + webhookRoutes(services.receiver)
         + operationRoutes(services)
 }

@@ -11,13 +11,15 @@ import Workspaces
 
 extension CareerServices {
     var workspaces: WorkspaceParts {
-        WorkspaceParts(
+        var parts = WorkspaceParts(
             database: core.database, clock: core.clock, secrets: secrets,
             throttle: AuthThrottle(
                 secrets: secrets, exemptsLoopback: core.settings.isDevelopment),
             mails: WorkspaceMails(outbox: outbox, site: core.settings.publicURL),
             subscribe: { [core, former] in try await core.subscribeFree($0, former) },
             balance: { [core] in try core.credits(of: $0, in: $1) })
+        parts.billingEmailChanged = CustomerEmails(billing: apiBilling).announcement
+        return parts
     }
 
     var workspaceBilling: WorkspaceBillingParts {
@@ -72,7 +74,9 @@ extension OtherTraces {
                         former, hasBought: false, under: formers.key(of: user, .api),
                         in: connection, now: now)
                 }
-                try UsersWorkspaces.erase(user, mails, in: connection, now: now)
+                try UsersWorkspaces.erase(
+                    user, mails, CustomerEmails(billing: billing).announcement, in: connection,
+                    now: now)
             })
     }
 }

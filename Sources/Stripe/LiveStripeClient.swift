@@ -48,6 +48,11 @@ extension StripeClient {
             form.add("metadata", [new.holderKey: new.userID])
             return try await api.customer(.post(["customers"], form, key))
         }
+        setCustomerEmail = { id, email, key throws(StripeError) in
+            var form = StripeForm()
+            form.add("email", email)
+            return try await api.customer(.post(["customers", id], form, key))
+        }
         listCustomers = { email throws(StripeError) in
             var filter = StripeForm()
             filter.add("email", email)

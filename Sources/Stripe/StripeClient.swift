@@ -10,6 +10,9 @@ public struct StripeClient: Sendable {
     // Customers.
     public var createCustomer:
         @Sendable (NewStripeCustomer, String) async throws(StripeError) -> StripeCustomer
+    /// Has a customer's bills go to an address.
+    public var setCustomerEmail:
+        @Sendable (String, String, String) async throws(StripeError) -> StripeCustomer
     /// The customers with this email, in the case in which it was given.
     public var listCustomers: @Sendable (String) async throws(StripeError) -> [StripeCustomer]
     /// A deleted customer is an answer with `isDeleted`; an unknown one is `notFound`.

@@ -3,6 +3,7 @@ extension StripeClient {
     /// replaces the closures that it expects to be called.
     public static let unimplemented = StripeClient(
         createCustomer: { _, _ throws(StripeError) in throw .unimplemented },
+        setCustomerEmail: { _, _, _ throws(StripeError) in throw .unimplemented },
         listCustomers: { _ throws(StripeError) in throw .unimplemented },
         retrieveCustomer: { _ throws(StripeError) in throw .unimplemented },
         listCards: { _ throws(StripeError) in throw .unimplemented },

@@ -16,7 +16,7 @@ extension CareerBillingService {
     /// Asks Stripe for what may need the customer's address.
     ///
     /// - Throws: ``Problem/addressRequired`` with the page on which it is entered.
-    func withAddress<Value: Sendable>(
+    package func withAddress<Value: Sendable>(
         of customerID: String, _ ask: () async throws -> Value
     ) async throws -> Value {
         do {

@@ -20,6 +20,8 @@ package struct PendingUpgrade: Sendable {
     package let charge: Charge
     /// What the subscription has once it is paid.
     package let prices: [StripePrice]
+    /// The same with its quantities.
+    package let items: [StripeSubscriptionSchedule.Item]
 
     /// Why the upgrade that was asked for has not happened.
     package var problem: Problem {
@@ -54,7 +56,9 @@ extension CareerBillingService {
             charge = .declined(
                 code: payment?.failure?.code, declineCode: payment?.failure?.declineCode)
         }
-        return PendingUpgrade(invoice: invoice, charge: charge, prices: update.prices)
+        return PendingUpgrade(
+            invoice: invoice, charge: charge, prices: update.prices,
+            items: update.items)
     }
 
     /// Gives up an upgrade that waits for its payment, so that nobody can pay for it any more. What

@@ -16,23 +16,28 @@ extension CareerBillingService {
     /// follow. One that follows already stays as it is.
     ///
     /// - Parameters:
+    ///   - quantity: of the price; `nil` for as many as there are of the item.
     ///   - item: what gives way to the price.
     ///   - plan: the plan that the subscription is on now.
     /// - Throws: what Stripe's client throws; then what was to follow before still does.
     package func schedule(
-        _ price: StripePrice, after item: StripeSubscription.Item, of plan: UUID,
-        in theirs: StripeSubscription
+        _ price: StripePrice, _ quantity: Int64? = nil, after item: StripeSubscription.Item,
+        of plan: UUID, in theirs: StripeSubscription
     ) async throws {
+        let next = StripeSubscriptionSchedule.Item(
+            priceID: price.id, quantity: quantity ?? item.quantity)
         if let schedule = try await runningSchedule(of: theirs),
             let current = schedule.currentPhase
         {
             let coming = schedule.comingPhases
             let isThere =
                 coming.count == 1 && coming[0].start == item.currentPeriodEnd
-                && coming[0].items.contains { $0.priceID == price.id }
+                && coming[0].items.contains {
+                    $0.priceID == price.id && (quantity == nil || $0.quantity == quantity)
+                }
             if !isThere {
                 let phases = current.followed(
-                    by: price, in: item.price, at: item.currentPeriodEnd)
+                    by: next, of: price, in: item.price, at: item.currentPeriodEnd)
                 try await carryOut(phases, from: plan, by: schedule.id)
             }
             return try await moves.settle(theirs.id)
@@ -42,7 +47,8 @@ extension CareerBillingService {
             guard let current = made.currentPhase else {
                 throw StripeError(.malformedResponse(field: "current_phase"))
             }
-            let phases = current.followed(by: price, in: item.price, at: item.currentPeriodEnd)
+            let phases = current.followed(
+                by: next, of: price, in: item.price, at: item.currentPeriodEnd)
             try await carryOut(phases, from: plan, by: made.id)
         } catch {
             await giveUp(made.id)
@@ -175,7 +181,7 @@ extension CareerBillingService {
         let coming = released.phases.filter { ($0.start ?? 0) >= end }
         let running = released.phases.last { ($0.start ?? 0) < end }
         guard let next = coming.first?.start,
-            running?.items.map(\.priceID) == theirs.items.map(\.price.id)
+            running?.bought == StripeSubscriptionSchedule.Phase.bought(theirs)
         else { return nil }
         var metadata = released.metadata
         // The user has asked once, and hears of it once.
@@ -225,24 +231,30 @@ extension CareerBillingService {
 }
 
 extension StripeSubscriptionSchedule.Phase {
-    /// This phase until `end`, and then one like it in which `price` has the place of `old`. It
-    /// lasts for one interval of the price; then the schedule lets go.
+    /// How often each price is subscribed to, in whatever order.
+    fileprivate var bought: [String: Int64] {
+        Dictionary(items.map { ($0.priceID, $0.quantity ?? 1) }) { $0 + $1 }
+    }
+
+    fileprivate static func bought(_ theirs: StripeSubscription) -> [String: Int64] {
+        Dictionary(theirs.items.map { ($0.price.id, $0.quantity ?? 1) }) { $0 + $1 }
+    }
+
+    /// This phase until `end`, and then one like it in which an item of `price` has the place of
+    /// `old`. It lasts for one interval of the price; then the schedule lets go.
     fileprivate func followed(
-        by price: StripePrice, in old: StripePrice, at end: Int64
+        by next: StripeSubscriptionSchedule.Item, of price: StripePrice, in old: StripePrice,
+        at end: Int64
     ) -> [StripeSubscriptionSchedule.Phase] {
-        var (current, next) = (self, self)
+        var (current, later) = (self, self)
         current.end = .at(end)
-        next.start = end
-        next.end = .after(interval: price.interval ?? "month", count: price.intervalCount ?? 1)
-        next.trialEnd = nil
+        later.start = end
+        later.end = .after(interval: price.interval ?? "month", count: price.intervalCount ?? 1)
+        later.trialEnd = nil
         // Left to the billing mode, another interval would be counted from the old anchor or not.
-        next.startsCycle =
+        later.startsCycle =
             price.interval != old.interval || price.intervalCount != old.intervalCount
-        next.items = items.map { item in
-            item.priceID == old.id
-                ? StripeSubscriptionSchedule.Item(priceID: price.id, quantity: item.quantity)
-                : item
-        }
-        return [current, next]
+        later.items = items.map { $0.priceID == old.id ? next : $0 }
+        return [current, later]
     }
 }

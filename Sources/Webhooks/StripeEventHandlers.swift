@@ -22,6 +22,8 @@ package struct StripeEventHandlers: Sendable {
     let notices: OperatorNotices
     /// Deletes a customer at Stripe whose user was erased here.
     let forgetErased: @Sendable (String) async throws -> Void
+    /// Works off a message of another part of the service; false for what is none of its own.
+    let others: @Sendable (JSONValue) async throws -> Bool
     /// Looks whether a move of a plan has come to its end.
     let takeUp: @Sendable (UnfinishedMoves.Move, String?) async throws -> Void
     let clock: DecisionClock
@@ -30,6 +32,7 @@ package struct StripeEventHandlers: Sendable {
         database: any Database, stripe: StripeClient, mirrors: StripeMirrors,
         packs: PackMirror, topUps: TopUpService, notices: OperatorNotices,
         forgetErased: @escaping @Sendable (String) async throws -> Void,
+        others: @escaping @Sendable (JSONValue) async throws -> Bool,
         takeUp: @escaping @Sendable (UnfinishedMoves.Move, String?) async throws -> Void,
         clock: DecisionClock
     ) {
@@ -40,6 +43,7 @@ package struct StripeEventHandlers: Sendable {
         self.topUps = topUps
         self.notices = notices
         self.forgetErased = forgetErased
+        self.others = others
         self.takeUp = takeUp
         self.clock = clock
     }
@@ -74,6 +78,7 @@ package struct StripeEventHandlers: Sendable {
         {
             return try await takeUp(move, message.requestID)
         }
+        if try await others(work) { return }
         if let customer = work[ErasedCustomers.member]?.string {
             return try await forgetErased(customer)
         }

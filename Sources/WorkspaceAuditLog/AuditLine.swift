@@ -19,6 +19,8 @@ package enum WorkspaceAct: String, Sendable, CaseIterable {
     case keyRevoked = "key_revoked"
     case frozen, unfrozen
     case seatsChanged = "seats_changed"
+    case seatsAsked = "seats_asked"
+    case planAsked = "plan_asked"
     case billingEmailAsked = "billing_email_asked"
     case billingEmailChanged = "billing_email_changed"
     case checkoutBegun = "checkout_begun"

@@ -82,8 +82,8 @@ package struct StartWorkspaceCheckout: Action {
 }
 
 package struct APICheckoutRequest: JSONInput {
-    /// More is no plan's.
-    static let maximumSeats: Int64 = 100_000
+    /// Seats that can be asked for; more is no plan's.
+    package static let maximumSeats: Int64 = 100_000
 
     let planID: UUID
     let seats: Int64

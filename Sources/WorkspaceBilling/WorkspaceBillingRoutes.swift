@@ -14,7 +14,7 @@ import Workspaces
 /// What the actions by which workspaces pay are made of.
 package struct WorkspaceBillingParts: Sendable {
     package let workspaces: WorkspaceParts
-    let accounts: WorkspaceAccountParts
+    package let accounts: WorkspaceAccountParts
     /// Of workspaces.
     package let billing: CareerBillingService
     let trials: OwnerTrials
@@ -73,7 +73,7 @@ extension WorkspaceBillingParts {
 }
 
 extension Problem {
-    static let seatsOutsidePlan = Problem(
+    package static let seatsOutsidePlan = Problem(
         409, "seats_outside_plan", "Seats outside the plan",
         "The plan cannot be had with so many seats.")
 }

@@ -103,7 +103,7 @@ public struct WorkspaceAdministration: Sendable {
     /// - Throws: ``Refusal``.
     public func transfer(_ name: String, to user: String) async throws {
         let (mails, now) = (parts.mails, parts.clock.now())
-        try await parts.database.write { connection in
+        try await parts.database.write { [parts] connection in
             let row = try Self.find(name, locked: true, in: connection)
             if row.isPersonal {
                 throw Refusal(description: "a personal workspace is not given away")
@@ -119,6 +119,7 @@ public struct WorkspaceAdministration: Sendable {
                 try row.give(
                     to: found.id, actor: AuditLine.byOperator, requestID: nil, mails,
                     in: connection, now: now)
+                try parts.billingEmailChanged(row.id, nil, connection, now)
             } catch let problem as Problem {
                 throw Refusal(description: problem.detail)
             }

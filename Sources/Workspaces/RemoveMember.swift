@@ -95,6 +95,7 @@ package struct TransferWorkspace: Action {
                 try decision.workspace.give(
                     to: request.user, actor: decision.caller.text, requestID: call.id,
                     mails, in: decision.connection, now: decision.now)
+                try parts.billingEmailChanged(id, call.id, decision.connection, decision.now)
             }
             return try parts.told(
                 WorkspaceResponse.read(id, of: decision.caller, in: decision.connection),

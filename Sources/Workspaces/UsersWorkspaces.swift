@@ -36,8 +36,9 @@ package enum UsersWorkspaces {
     /// an invitation: what the user decides at the same time was done before, or is not done, and
     /// so is what others decide on bills that go to the user.
     package static func erase(
-        _ user: UserRow, _ mails: WorkspaceMails, in connection: any DatabaseConnection,
-        now: Timestamp
+        _ user: UserRow, _ mails: WorkspaceMails,
+        _ billingEmailChanged: WorkspaceMails.AddressChange,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         try lock(of: user.id, in: connection)
         try WorkspaceRow.erasePersonal(of: user.id, in: connection)
@@ -46,7 +47,7 @@ package enum UsersWorkspaces {
         }
         let key = try ownEmailKey(of: user, in: connection)
         try InvitationRow.forget(user.id, emailKey: key, in: connection)
-        if let key { try forgetBilling(key, in: connection, now: now) }
+        if let key { try forgetBilling(key, billingEmailChanged, in: connection, now: now) }
         try APIKeyRow.forgetMaker(user.id, in: connection)
         try AuditLine.forget(user.id, in: connection)
     }
@@ -66,7 +67,8 @@ package enum UsersWorkspaces {
     /// Bills that went to the address go to the owner. An owner who asks for the address meanwhile
     /// waits for the user's row, since a mail to them does, and has asked for it afterwards.
     private static func forgetBilling(
-        _ key: String, in connection: any DatabaseConnection, now: Timestamp
+        _ key: String, _ billingEmailChanged: WorkspaceMails.AddressChange,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         for id in try BillingEmail.workspaces(ofEmailKey: key, in: connection) {
             // One that was closed meanwhile has no address any more.
@@ -80,6 +82,7 @@ package enum UsersWorkspaces {
                 target: id.text, before: before.told(at: now), after: after.told(at: now),
                 requestID: nil
             ).insert(in: connection)
+            try billingEmailChanged(id, nil, connection, now)
         }
     }
 

@@ -33,7 +33,7 @@ package struct VerifyBillingEmail: Action {
             ) { parts.secrets.hashes(.code, "billing email", id.text, $0, request.code) }
             // A wrong code is counted, so nothing is thrown here.
             guard isProven else { return nil }
-            try decision.noteBilling(before: before)
+            try parts.noteBilling(decision, before: before)
             return try parts.told(
                 WorkspaceResponse.read(id, of: decision.caller, in: connection), in: connection)
         }
@@ -76,11 +76,11 @@ extension WorkspaceParts {
         let owner = try UserRow.find(id: decision.caller, in: connection)
         guard let email, email.key != owner?.email?.lowercased() else {
             try BillingEmail.remove(of: id, in: connection)
-            return try decision.noteBilling(before: before)
+            return try noteBilling(decision, before: before)
         }
         if email.text == before.address {
             try BillingEmail.dropPending(of: id, in: connection)
-            return try decision.noteBilling(before: before)
+            return try noteBilling(decision, before: before)
         }
         if decision.workspace.status == .suspended { throw Problem.workspaceSuspended }
         if before.isAsked(email.text, at: decision.now) { return }
@@ -123,14 +123,16 @@ extension BillingEmail {
     }
 }
 
-extension WorkspaceDecision {
+extension WorkspaceParts {
     /// Notes where bills go from now on, if that or what waits has changed.
-    fileprivate func noteBilling(before: BillingEmail) throws {
-        let after = try BillingEmail.find(workspace.id, in: connection)
+    fileprivate func noteBilling(_ decision: WorkspaceDecision, before: BillingEmail) throws {
+        let (id, connection, now) = (decision.workspace.id, decision.connection, decision.now)
+        let after = try BillingEmail.find(id, in: connection)
         guard after.differs(from: before, at: now) else { return }
-        try note(
-            .billingEmailChanged, workspace.id, before: before.told(at: now),
-            after: after.told(at: now))
+        try decision.note(
+            .billingEmailChanged, id, before: before.told(at: now), after: after.told(at: now))
+        guard after.address != before.address else { return }
+        try billingEmailChanged(id, decision.call.id, connection, now)
     }
 }
 

@@ -66,6 +66,15 @@ extension WorkspaceRow {
             ])
     }
 
+    /// Fewer seats count from now on, before Stripe has heard of them.
+    package func setPendingSeats(
+        _ count: Int64?, in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
+        try connection.execute(
+            "UPDATE workspaces SET pending_seat_count = ?, updated_at = ? WHERE id = ?",
+            [.integer(count), .time(now), .uuid(id)])
+    }
+
     /// - Parameter reason: the operator's; `nil` lifts the suspension.
     package func setSuspended(
         _ reason: String?, in connection: any DatabaseConnection, now: Timestamp

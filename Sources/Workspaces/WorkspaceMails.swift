@@ -13,6 +13,9 @@ package struct WorkspaceMails: Sendable {
     /// Administrators of a workspace whom one mail goes to.
     static let maximumAdministrators: Int64 = 50
 
+    package typealias AddressChange =
+        @Sendable (UUID, _ requestID: String?, any DatabaseConnection, Timestamp) throws -> Void
+
     let outbox: MailOutbox
     /// Where the pages are that mails lead to, without a slash at the end.
     let site: String
@@ -102,7 +105,7 @@ package struct WorkspaceMails: Sendable {
     /// To the owner, whose team it is, and to where its bills go, if that is another address.
     ///
     /// - Parameter act: what the change of the subscription did.
-    func subscription(
+    package func subscription(
         _ act: WorkspaceAct, _ workspace: WorkspaceRow, _ requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {

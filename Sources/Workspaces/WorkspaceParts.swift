@@ -18,6 +18,9 @@ package struct WorkspaceParts: Sendable {
     /// The credits of workspaces, each in its place; `nil` without a subscription.
     let balance: @Sendable ([UUID], any DatabaseConnection) throws -> [WorkspaceCredits?]
 
+    /// What follows if a workspace's bills go to another address, in the same database transaction.
+    package var billingEmailChanged: WorkspaceMails.AddressChange = { _, _, _, _ in }
+
     package init(
         database: any Database, clock: DecisionClock, secrets: TokenHashSecrets,
         throttle: AuthThrottle, mails: WorkspaceMails,

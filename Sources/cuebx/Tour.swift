@@ -13,12 +13,15 @@ struct Tour: AsyncParsableCommand {
             With --pay it goes on by itself: buys a plan on the local Stripe's page, upgrades, \
             cancels, moves the development clock 40 days on to see the plan end, and buys a pack \
             of credits. With --moves it goes every way from one plan to another instead, has a \
-            pack bought by itself and buys a year, and moves the clock 104 days on.
+            pack bought by itself and buys a year, and moves the clock 104 days on. \
+            With --team it goes a team's way: seats, calls by key, a freeze, and paid again; it \
+            moves the clock 40 days on.
 
             Examples:
               cuebx tour
               cuebx tour --pay
               cuebx tour --moves
+              cuebx tour --team
             """)
 
     @Option(help: "Where the server is; if not given, where the settings have it listen.")
@@ -33,6 +36,9 @@ struct Tour: AsyncParsableCommand {
     @Flag(help: "Pay, and go every way from one plan to another; on the local Stripe only.")
     var moves = false
 
+    @Flag(help: "Go a team's way: seats, a freeze, and paid again; on the local Stripe only.")
+    var team = false
+
     func run() async throws {
         let settings = try await Settings.load()
         let url = url ?? settings.listenURL
@@ -41,6 +47,13 @@ struct Tour: AsyncParsableCommand {
         let guide = TourGuide(url: url, client: client)
         do {
             let internalKey = internalKey ?? settings.internalAPIKeys[0]
+            if team {
+                var tour = TourTeam(
+                    guide: guide, internalKey: internalKey,
+                    owner: try await signUp(guide, "An owner", named: "Ada Owner"),
+                    mate: try await signUp(guide, "A colleague", named: "Grace Colleague"))
+                return try await tour.walk()
+            }
             let visitor = try await meter(guide, internalKey)
             try await TourPaying(
                 guide: guide, visitor: visitor, internalKey: internalKey
@@ -50,14 +63,15 @@ struct Tour: AsyncParsableCommand {
         }
     }
 
-    /// From sign-up to a charged credit.
-    private func meter(_ guide: TourGuide, _ internalKey: String) async throws -> TourVisitor {
+    private func signUp(
+        _ guide: TourGuide, _ who: String, named name: String
+    ) async throws -> TourVisitor {
         let email = "tour-\(UInt32.random(in: .min ... .max))@example.test"
         let password = "Career-2026"
-        guide.say("A career seeker signs up")
+        guide.say("\(who) signs up")
         try await guide.send(
             "POST", "/auth/signup",
-            ["email": .string(email), "password": .string(password), "full_name": "Ada Seeker"],
+            ["email": .string(email), "password": .string(password), "full_name": .string(name)],
             expecting: 201)
         guide.say("The code is in the development mailbox")
         let mailbox = try await guide.send("GET", "/dev/mailbox?to=\(email)", expecting: 200)
@@ -71,7 +85,12 @@ struct Tour: AsyncParsableCommand {
         guard let token = tokens["access_token"]?.string else {
             throw FriendlyError("no access token")
         }
-        let visitor = TourVisitor(email: email, password: password, token: token)
+        return TourVisitor(email: email, password: password, token: token)
+    }
+
+    /// From sign-up to a charged credit.
+    private func meter(_ guide: TourGuide, _ internalKey: String) async throws -> TourVisitor {
+        let visitor = try await signUp(guide, "A career seeker", named: "Ada Seeker")
         let user = visitor.headers
         let tool = [("X-Internal-API-Key", internalKey)]
         guide.say("What can be bought")

@@ -12,6 +12,11 @@ extension WireCase {
 
     static let seats = [
         WireCase(
+            "POST /v1/customers/cus_1", "email=bills%40example.test", answer: Fixture.customer
+        ) { client throws(StripeError) in
+            _ = try await client.setCustomerEmail("cus_1", "bills@example.test", "k")
+        },
+        WireCase(
             "POST /v1/subscriptions/sub_1",
             "items[0][id]=si_1&items[0][price]=price_2&items[0][quantity]=1"
                 + "&items[1][price]=price_3&items[1][quantity]=5"

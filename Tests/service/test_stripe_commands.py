@@ -402,6 +402,14 @@ def test_the_tour_can_go_every_way_from_one_plan_to_another(own_service):
         "stripe", "reconcile", STRIPE_API_BASE=own_service.sandbox).returncode == 0
 
 
+def test_the_tour_can_go_a_teams_way(own_service):
+    walked = tour(own_service, "--team")
+    assert walked.returncode == 0, walked
+    assert "a team paid for seats, was frozen, paid again and went on" in walked.stdout
+    assert own_service.command(
+        "stripe", "reconcile", STRIPE_API_BASE=own_service.sandbox).returncode == 0
+
+
 def test_the_tour_can_go_the_whole_way_by_itself(own_service):
     walked = tour(own_service, "--pay")
     assert walked.returncode == 0, walked

@@ -1,0 +1,125 @@
+import Billing
+import FoundationEssentials
+import HTTPEndpoint
+import Ledger
+import Stripe
+import Subscriptions
+import Values
+import WorkspaceBilling
+import Workspaces
+
+/// More seats or a higher plan: prorated, charged now, and there once that is paid.
+extension WorkspaceBillingParts {
+    func order(
+        _ known: SeatedSubscription, _ plan: Plan, seats: Int64
+    ) async throws -> SeatOrder {
+        let isSame = plan.id == known.plan.id
+        // Who has seats at a former price adds some at the same.
+        let seatPrice: String
+        if isSame, let seat = known.seat {
+            seatPrice = seat.price.id
+        } else {
+            seatPrice = try await billing.prices.seatPrice(of: plan).id
+        }
+        return SeatOrder(
+            plan: plan, seats: seats,
+            basePriceID: isSame
+                ? known.base.price.id : try await billing.prices.price(of: plan).id,
+            seatPriceID: seatPrice)
+    }
+
+    /// Charges just what was shown for the same order within ten minutes, else what it costs now.
+    /// Every attempt has an idempotency key of its own: Stripe would answer one that is used again
+    /// with what it did then. What makes an attempt that is repeated cost nothing is that the
+    /// number of seats is named, not how many are added.
+    func buy(
+        _ order: SeatOrder, _ known: SeatedSubscription, of id: UUID
+    ) async throws {
+        let now = billing.clock.now().seconds
+        let shown = try await billing.database.read { connection in
+            try PlanChanges.shown(order.order(known), of: id, now: now, in: connection)
+        }
+        let start = known.base.currentPeriodStart
+        let date = shown.flatMap { $0 >= start ? $0 : nil } ?? max(now, start)
+        let change = change(order, known, at: date)
+        try await settleEarlier(order, known)
+        try await billing.withAddress(of: change.customerID) {
+            // A schedule would overwrite the seats with its own at its next phase.
+            try await billing.withoutSchedule(known.theirs) {
+                let updated = try await billing.stripe.updateSubscriptionPrice(
+                    change, "seats-\(change.subscriptionID)-\(UUID().text)")
+                if let pending = try await billing.pendingUpgrade(of: updated) {
+                    // After a plain decline nothing stays, here or at Stripe.
+                    if case .declined = pending.charge { try await billing.giveUp(pending) }
+                    throw pending.problem
+                }
+            }
+        }
+    }
+
+    func change(
+        _ order: SeatOrder, _ known: SeatedSubscription, at date: Int64
+    ) -> StripePriceChange {
+        StripePriceChange(
+            customerID: known.theirs.customerID, subscriptionID: known.theirs.id,
+            items: known.items(of: order), prorationDate: date)
+    }
+
+    /// An earlier attempt may wait for its payment. The same is not charged twice; another takes
+    /// its place, unless the bank is at work on it.
+    private func settleEarlier(
+        _ order: SeatOrder, _ known: SeatedSubscription
+    ) async throws {
+        guard let earlier = try await billing.pendingUpgrade(of: known.theirs) else { return }
+        if order.isAwaited(by: earlier) { throw earlier.problem }
+        guard try await billing.giveUp(earlier) else { throw Problem.paymentProcessing }
+    }
+
+    /// Has one change of a workspace's plan or seats at a time, in all processes.
+    ///
+    /// - Throws: ``Problem`` 409 `change_under_way`.
+    func inTurn<A: Action, Value: Sendable>(
+        _ action: A.Type, _ id: UUID, _ call: Call,
+        _ body: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await billing.moveTurns.inTurn(id) {
+            let claim = try await workspaces.decide(action, on: id, by: call) { decision in
+                try PlanChanges.begin(of: id, in: decision.connection, now: decision.now)
+            }
+            guard let claim else { throw Problem.changeUnderWay }
+            let value: Value
+            do {
+                value = try await body()
+            } catch {
+                await giveBack(claim, of: id)
+                throw error
+            }
+            await giveBack(claim, of: id)
+            return value
+        }
+    }
+
+    /// Where that fails, others wait until the claim is over.
+    private func giveBack(_ claim: UUID, of id: UUID) async {
+        do {
+            try await billing.database.write { connection in
+                try PlanChanges.end(claim, of: id, in: connection)
+            }
+        } catch {
+            billing.mirror.logger.warning(
+                "a change of seats keeps its claim",
+                metadata: ["workspace": "\(id.text)", "error": "\(error)"])
+        }
+    }
+}
+
+/// Of every action that asks Stripe about a workspace's plan or seats.
+let changeRefusals: [Problem] = [
+    .workspaceWithoutSubscription, .seatsOutsidePlan, .seatsInUse, .cancellationPending,
+    .paymentPastDue, .paymentIncomplete, .subscriptionPaused, .addressRequired,
+    .paymentProviderUnavailable, .paymentProviderError,
+]
+let purchaseRefusals =
+    changeRefusals + [
+        .changeUnderWay, .cardDeclined, .paymentNeedsAction, .paymentProcessing,
+    ]

@@ -1,0 +1,130 @@
+import Billing
+import FoundationEssentials
+import HTTPEndpoint
+import Ledger
+import Stripe
+import Subscriptions
+import Values
+import WorkspaceBilling
+import Workspaces
+
+/// A workspace's subscription as Stripe has it now, and what its items are.
+struct SeatedSubscription: Sendable {
+    let theirs: StripeSubscription
+    let plan: Plan
+    let terms: SeatTerms
+    /// What the plan's own price is paid by.
+    let base: StripeSubscription.Item
+    /// What the seats are paid by; `nil` if an operator has taken it away: one counts, the owner's.
+    let seat: StripeSubscription.Item?
+    /// Fewer, which a schedule brings.
+    let pending: Int64?
+
+    var paid: Int64 { max(seat?.quantity ?? 1, 1) }
+
+    func standing(enabled: Int64, isPersonal: Bool) -> SeatStanding {
+        SeatStanding(paid: paid, pending: pending, enabled: enabled, isPersonal: isPersonal)
+    }
+
+    /// Why nothing can be bought at once; `nil` if it can.
+    var refusalToBuy: Problem? {
+        if theirs.isEnding { return .cancellationPending }
+        switch Subscription.Status(theirs.status) {
+        case .trialing, .active: return nil
+        case .pastDue, .unpaid: return .paymentPastDue
+        case .incomplete: return .paymentIncomplete
+        case .paused: return .subscriptionPaused
+        case .canceled, .incompleteExpired: return .workspaceWithoutSubscription
+        }
+    }
+
+    /// Why no fewer seats can follow: with a subscription that ends no period does.
+    var refusalToLower: Problem? {
+        refusalToBuy == .paymentPastDue ? nil : refusalToBuy
+    }
+
+    func items(of order: SeatOrder) -> [StripePriceChange.Item] {
+        let seats = StripePriceChange.Item(
+            id: seat?.id, priceID: order.seatPriceID, quantity: order.seats)
+        guard order.plan.id != plan.id else { return [seats] }
+        return [
+            StripePriceChange.Item(id: base.id, priceID: order.basePriceID, quantity: 1), seats,
+        ]
+    }
+}
+
+/// Another plan or more seats, at once.
+struct SeatOrder: Sendable {
+    let plan: Plan
+    let seats: Int64
+    let basePriceID: String
+    let seatPriceID: String
+
+    func order(_ known: SeatedSubscription) -> PlanChanges.Order {
+        PlanChanges.Order(
+            subscriptionID: known.theirs.id, planID: plan.id, seats: seats)
+    }
+
+    /// Whether an earlier change that waits for its payment is the same.
+    func isAwaited(by pending: PendingUpgrade) -> Bool {
+        if case .declined = pending.charge { return false }
+        return pending.items.contains { $0.priceID == basePriceID }
+            && pending.items.contains { $0.priceID == seatPriceID && $0.quantity == seats }
+    }
+}
+
+extension WorkspaceBillingParts {
+    /// - Throws: ``Problem`` 402 `no_subscription` for a workspace that pays for nothing.
+    func seated(_ id: UUID, requestID: String) async throws -> SeatedSubscription {
+        guard try await billing.subscriptions.subscription(of: id) != nil,
+            let theirs = try await billing.liveSubscription(of: id, requestID: requestID)
+        else { throw Problem.workspaceWithoutSubscription }
+        var (base, seat): (StripeSubscription.Item?, StripeSubscription.Item?) = (nil, nil)
+        var planID: UUID?
+        for item in theirs.items {
+            let meaning = try await billing.prices.meaning(of: item.price)
+            if let plan = meaning.plan, base == nil { (base, planID) = (item, plan) }
+            if meaning.seatOf != nil, seat == nil { seat = item }
+        }
+        let catalog = try await billing.catalog.current(in: billing.database)
+        // What an operator has made of it and no rule follows is theirs to mend.
+        guard let base, let plan = planID.flatMap({ catalog.plan($0) }), let terms = plan.seats
+        else { throw Problem.paymentProviderError }
+        let pending = try await pending(of: theirs, seat)
+        return SeatedSubscription(
+            theirs: theirs, plan: plan, terms: terms, base: base, seat: seat, pending: pending)
+    }
+
+    private func pending(
+        of theirs: StripeSubscription, _ seat: StripeSubscription.Item?
+    ) async throws -> Int64? {
+        guard let seat, let schedule = try await billing.runningSchedule(of: theirs),
+            let next = schedule.comingPhases.first,
+            let later = next.items.first(where: { $0.priceID == seat.price.id })
+        else { return nil }
+        let (now, then) = (seat.quantity ?? 1, later.quantity ?? 1)
+        return then < now ? then : nil
+    }
+}
+
+extension Problem {
+    init(_ refusal: SeatRefusal) {
+        self =
+            switch refusal {
+            case .outsidePlan: .seatsOutsidePlan
+            case .inUse: .seatsInUse
+            case .fewerLater: .fewerSeatsLater
+            }
+    }
+
+    static let seatsInUse = Problem(
+        409, "seats_in_use", "Seats in use",
+        "More members are enabled than there would be seats; disable some first.")
+    static let fewerSeatsLater = Problem(
+        409, "fewer_seats_later", "Fewer seats begin later",
+        "An upgrade takes the present seats along or adds some; ask for fewer by themselves.")
+    static let changeUnderWay = Problem(
+        409, "change_under_way", "Change under way",
+        "Another change of this workspace's plan or seats is under way; try again shortly."
+    ).retry(afterSeconds: 2)
+}

@@ -1,0 +1,342 @@
+"""Seats as the second thing that a workspace pays for, on the local Stripe over real HTTP. The tests
+named `fault_` are what an earlier service of this kind got wrong."""
+
+import uuid
+
+import pytest
+
+from conftest import DAY, together
+from teams import Team
+from test_payments import knob, press, sdk, settle
+from test_workspace_billing import (
+    BASIC, FREE, PROFESSIONAL, at, bought, item, live, subscription, unpaid_team)
+
+
+def seats(team, count, by=None):
+    return team.service.call(
+        "PATCH", at(team, "/seats"), {"seat_count": count}, headers=(by or team.owner).auth)
+
+
+def ask(team, verb, by=None, **body):
+    return (by or team.owner).post(at(team, verb), body)
+
+
+def counts(team):
+    told = team.get().json
+    return told["seat_count"], told["pending_seat_count"], told["available_seats"]
+
+
+def paid_team(service, count=3, plan=BASIC):
+    """A team whose trial is over, and whose seats were paid for a moment ago."""
+    team = unpaid_team(service)
+    bought(service, team, plan, count)
+    sdk(service).v1.subscriptions.update(live(service, team).id, {"trial_end": "now"})
+    settle(service)
+    assert subscription(team)["status"] == "active"
+    return team
+
+
+def invoices(service, team):
+    """What was paid for what changed within a period, newest first."""
+    found = sdk(service).v1.invoices.list({"customer": live(service, team).customer}).data
+    return [invoice.total for invoice in found
+            if invoice.billing_reason == "subscription_update" and invoice.status == "paid"
+            and any(line.parent.subscription_item_details
+                    and line.parent.subscription_item_details.proration for line in invoice.lines.data)]
+
+
+def next_charge(service, team, outcome):
+    knob(service, f"/_test/customers/{live(service, team).customer}", {"next_charge": outcome})
+
+
+def enable(team, user):
+    return team.patch(f"/members/{user.id}", {"status": "enabled"})
+
+
+def test_more_seats_are_prorated_charged_now_and_usable_when_paid(service):
+    team = paid_team(service)
+    admin = team.member("admin")
+    before = invoices(service, team)
+    shown = ask(team, "/preview-seats", admin, seat_count=5)
+    assert shown.status == 200, shown
+    assert (shown.json["total_due"], shown.json["currency"]) == ("4.00", "usd")
+    assert (shown.json["seat_count"], shown.json["new_seat_count"]) == (3, 5)
+    assert counts(team) == (3, None, 1) and invoices(service, team) == before
+    answer = seats(team, 5, admin)
+    assert (answer.status, answer.json["seat_count"], answer.json["pending_seat_count"]) == (200, 5, None)
+    assert counts(team) == (5, None, 3)
+    assert invoices(service, team) == [400] + before
+    # The same once more costs nothing.
+    assert seats(team, 5).status == 200 and invoices(service, team) == [400] + before
+    for _ in range(3):
+        assert enable(team, team.member(status="disabled")).status == 200
+    assert enable(team, team.member(status="disabled")).code == "no_seat_left"
+    assert any("has 5 seats" in mail["text"] for mail in service.mail(team.owner.email))
+    [line] = [line for line in team.get("/audit-log?limit=100").json["items"]
+              if line["action"] == "seats_asked"]
+    assert (line["actor"], line["before"]["seat_count"], line["after"]["seat_count"]) == (admin.id, 3, 5)
+
+
+def test_a_declined_card_changes_nothing_and_a_new_attempt_is_charged_once(service):
+    team = paid_team(service)
+    next_charge(service, team, "decline")
+    answer = seats(team, 5)
+    assert (answer.status, answer.code) == (402, "card_declined")
+    settle(service)
+    now = live(service, team)
+    assert now.pending_update is None and item(service, team, True).quantity == 3
+    assert counts(team) == (3, None, 2) and invoices(service, team) == []
+    assert seats(team, 5).json["seat_count"] == 5
+    assert invoices(service, team) == [400]
+
+
+def test_a_bank_that_asks_holds_the_seats_back_until_it_is_paid(service):
+    team = paid_team(service)
+    next_charge(service, team, "authenticate")
+    answer = seats(team, 5)
+    assert (answer.status, answer.code) == (402, "payment_needs_action")
+    # The same again is not charged twice.
+    again = seats(team, 5)
+    assert (again.code, again.json["url"]) == ("payment_needs_action", answer.json["url"])
+    assert counts(team) == (3, None, 2)
+    assert press(answer.json["url"], "authenticate")[0] == 303
+    settle(service)
+    assert counts(team) == (5, None, 4) and invoices(service, team) == [400]
+    # Another number takes the place of one that waits.
+    next_charge(service, team, "authenticate")
+    team = paid_team(service)
+    next_charge(service, team, "authenticate")
+    assert seats(team, 5).code == "payment_needs_action"
+    assert seats(team, 4).json["seat_count"] == 4
+    assert invoices(service, team) == [200]
+
+
+def test_seats_outside_the_plan_are_refused_and_change_nothing(service):
+    team = paid_team(service)
+    for count, status, code in ((6, 409, "seats_outside_plan"), (0, 422, "validation_error"),
+                                (-1, 422, "validation_error"), ("5", 422, "validation_error"),
+                                (10**9, 422, "validation_error")):
+        for answer in (seats(team, count), ask(team, "/preview-seats", seat_count=count)):
+            assert (answer.status, answer.code) == (status, code), answer
+    answer = ask(team, "/preview-upgrade", new_seat_count=6)
+    assert answer.code == "seats_outside_plan"
+    personal = team.owner.post("/api/workspaces/activate").json["id"]
+    for path, body in (("/preview-seats", {"seat_count": 2}), ("/upgrade", {"new_plan_id": BASIC})):
+        answer = team.owner.post(f"/api/subscriptions/workspaces/{personal}{path}", body)
+        assert (answer.status, answer.code) == (402, "no_subscription")
+    without = unpaid_team(service)
+    assert seats(without, 3).code == "no_subscription"
+    assert counts(team) == (3, None, 2) and invoices(service, team) == []
+
+
+def test_fewer_seats_follow_and_count_at_once_and_the_present_number_takes_them_back(service):
+    team = paid_team(service, 5)
+    first = team.member()
+    assert seats(team, 1).code == "seats_in_use"
+    shown = ask(team, "/preview-seats", seat_count=3).json
+    assert (shown["total_due"], shown["effective_at"]) == ("0.00", shown["billing_period_end"])
+    answer = seats(team, 3)
+    assert (answer.status, answer.json["seat_count"], answer.json["pending_seat_count"]) == (200, 5, 3)
+    assert counts(team) == (5, 3, 1)
+    assert enable(team, team.member(status="disabled")).status == 200
+    last = team.member(status="disabled")
+    assert enable(team, last).code == "no_seat_left"
+    assert seats(team, 2).code == "seats_in_use"
+    # Up to what is paid is free, in either direction.
+    assert seats(team, 4).json["pending_seat_count"] == 4
+    assert enable(team, last).status == 200
+    assert seats(team, 3).code == "seats_in_use" and counts(team) == (5, 4, 0)
+    assert seats(team, 5).json["pending_seat_count"] is None
+    assert counts(team) == (5, None, 1) and live(service, team).schedule is None
+    assert invoices(service, team) == []
+    mails = [mail["text"] for mail in service.mail(team.owner.email) if "seats" in mail["text"]]
+    assert any("From the next period on it has 3." in " ".join(text.split()) for text in mails)
+    assert team.members[first.id] == ("member", "enabled")
+
+
+def test_fewer_seats_begin_with_the_next_period_also_after_a_trial(own_service):
+    service = own_service
+    team = unpaid_team(service)
+    bought(service, team, seats=3)
+    # A trial's seats are free.
+    assert seats(team, 5).json["seat_count"] == 5
+    assert ask(team, "/preview-upgrade", new_plan_id=PROFESSIONAL).json["total_due"] == "0.00"
+    assert seats(team, 4).json["pending_seat_count"] == 4
+    member = team.member()
+    service.advance(8 * DAY)
+    assert (subscription(team)["status"], counts(team)) == ("active", (4, None, 2))
+    paid = sdk(service).v1.invoices.list({"customer": live(service, team).customer}).data
+    assert [invoice.amount_paid for invoice in paid] == [2700, 0]
+    assert seats(team, 2).json["pending_seat_count"] == 2
+    service.advance(40 * DAY)
+    assert counts(team) == (2, None, 0) and item(service, team, True).quantity == 2
+    assert team.members[member.id] == ("member", "enabled")
+    paid = sdk(service).v1.invoices.list({"customer": live(service, team).customer}).data
+    assert paid[0].amount_paid == 2300
+    # One that is about to end has no period to begin with, and takes no more.
+    assert team.owner.post(at(team, "/cancel")).status == 200
+    for count in (1, 3):
+        assert seats(team, count).code == ("seats_in_use" if count == 1 else "cancellation_pending")
+
+
+def test_fault_three_five_three_five_within_a_day_gave_seats_for_free(service):
+    team = paid_team(service)
+    assert seats(team, 5).json["seat_count"] == 5
+    assert seats(team, 3).json["pending_seat_count"] == 3
+    assert seats(team, 5).json["pending_seat_count"] is None
+    # What is paid for is not paid for again.
+    assert invoices(service, team) == [400]
+    # An operator lowers them at Stripe at once, and the money is the customer's again.
+    client = sdk(service)
+    client.v1.subscriptions.update(live(service, team).id, {
+        "items": [{"id": item(service, team, True).id, "quantity": 3}],
+        "proration_behavior": "always_invoice"})
+    settle(service)
+    assert counts(team)[0] == 3
+    assert seats(team, 5).json["seat_count"] == 5
+    assert invoices(service, team) == [400, -400, 400]
+    assert item(service, team, True).quantity == 5
+
+
+def test_of_two_who_add_seats_at_once_each_number_is_charged_once(service):
+    team = paid_team(service, 2)
+    answers = together(6, lambda n: seats(team, 5 if n % 2 else 4))
+    assert {answer.status for answer in answers} <= {200, 409}, answers
+    settle(service)
+    count, pending, _ = counts(team)
+    assert count == item(service, team, True).quantity == 5 and pending in (None, 4)
+    assert sum(invoices(service, team)) == 600
+
+
+@pytest.mark.parametrize("way", ["enable", "accept"])
+def test_of_fewer_seats_and_one_who_takes_the_last_one_comes_first(service, way):
+    for _ in range(3):
+        team = paid_team(service, 3)
+        team.member()
+        user = service.sign_up()
+        if way == "enable":
+            team.put(user, "member", "disabled")
+            taken = lambda: enable(team, user)
+        else:
+            assert team.invite(user.email).status == 201
+            token = team.token(user.email)
+            taken = lambda: user.post("/api/invitations/accept", {"token": token})
+        answers = together(2, lambda n: taken() if n else seats(team, 2))
+        codes = [answer.status == 200 or answer.code for answer in answers]
+        assert codes in ([True, "no_seat_left"], ["seats_in_use", True]), answers
+        settle(service)
+        told = team.get().json
+        assert told["enabled_member_count"] <= (told["pending_seat_count"] or told["seat_count"])
+
+
+def test_an_upgrade_buys_what_the_same_body_has_shown(own_service):
+    service = own_service
+    team = paid_team(service)
+    service.advance(10 * DAY)
+    body = {"new_plan_id": PROFESSIONAL, "new_seat_count": 6}
+    shown = ask(team, "/preview-upgrade", **body)
+    assert shown.status == 200, shown
+    assert (shown.json["new_plan"]["name"], shown.json["new_seat_count"]) == ("Professional", 6)
+    # Minutes later the price that was shown holds.
+    service.advance(500)
+    answer = ask(team, "/upgrade", **body)
+    assert answer.status == 200, answer
+    assert (answer.json["plan"]["name"], answer.json["seat_count"]) == ("Professional", 6)
+    [total] = invoices(service, team)
+    assert f"{total / 100:.2f}" == shown.json["total_due"] == shown.json["proration_amount"]
+    assert 3000 < total < 5000
+    assert ask(team, "/upgrade", **body).code == "same_plan"
+    assert ask(team, "/upgrade", new_plan_id=BASIC).code == "downgrade_not_allowed"
+    assert ask(team, "/preview-upgrade", new_plan_id=BASIC).code == "downgrade_not_allowed"
+    assert ask(team, "/preview-upgrade", new_plan_id=str(uuid.uuid4())).code == "plan_not_found"
+    # Without a plan it is a preview of seats; a price that was shown long ago holds no more.
+    shown = ask(team, "/preview-upgrade", new_seat_count=8).json
+    service.advance(2 * DAY)
+    assert seats(team, 8).json["seat_count"] == 8
+    assert invoices(service, team)[0] < float(shown["total_due"]) * 100
+    assert "plan_asked" in team.acts
+
+
+def test_an_upgrade_takes_the_seats_along_and_never_loses_some(service):
+    team = paid_team(service)
+    team.member()
+    for count, code in ((2, "fewer_seats_later"), (1, "seats_in_use")):
+        for verb in ("/upgrade", "/preview-upgrade"):
+            assert ask(team, verb, new_plan_id=PROFESSIONAL, new_seat_count=count).code == code
+    assert seats(team, 2).json["pending_seat_count"] == 2
+    next_charge(service, team, "decline")
+    assert ask(team, "/upgrade", new_plan_id=PROFESSIONAL).code == "card_declined"
+    settle(service)
+    # What was to follow still does, and nothing else has changed.
+    assert (subscription(team)["plan"]["name"], counts(team)) == ("Basic", (3, 2, 0))
+    assert ask(team, "/upgrade", new_plan_id=PROFESSIONAL).json["seat_count"] == 3
+    assert (subscription(team)["plan"]["name"], counts(team)) == ("Professional", (3, None, 1))
+    assert len(invoices(service, team)) == 1
+    assert ask(team, "/preview-upgrade", new_plan_id=FREE).code == "plan_not_found"
+
+
+def test_a_frozen_or_suspended_team_adds_no_seats_and_may_have_fewer(service):
+    team = paid_team(service)
+    team.suspend()
+    assert seats(team, 4).code == "workspace_suspended"
+    assert ask(team, "/upgrade", new_plan_id=PROFESSIONAL).code == "workspace_suspended"
+    assert seats(team, 2).json["pending_seat_count"] == 2
+    assert seats(team, 3).json["pending_seat_count"] is None
+    assert invoices(service, team) == []
+    service.command("workspaces", "unsuspend", team.id)
+
+
+def test_one_change_at_a_time_in_all_processes(service):
+    team = paid_team(service)
+    service.write(
+        "INSERT INTO workspace_plan_changes (workspace_id, claim_id, claimed_until) VALUES (?, ?, ?)",
+        uuid.UUID(team.id), uuid.uuid4(), 2**52)
+    for answer in (seats(team, 4), seats(team, 2), ask(team, "/upgrade", new_plan_id=PROFESSIONAL)):
+        assert (answer.status, answer.code) == (409, "change_under_way") and answer.headers["retry-after"]
+    assert ask(team, "/preview-seats", seat_count=4).json["total_due"] == "2.00"
+    # Of a process that died the claim is over after a while.
+    service.write("UPDATE workspace_plan_changes SET claimed_until = 1 WHERE workspace_id = ?",
+                  uuid.UUID(team.id))
+    assert seats(team, 4).json["seat_count"] == 4
+    assert seats(team, 5).json["seat_count"] == 5
+    assert invoices(service, team) == [200, 200]
+
+
+def test_an_answer_that_is_lost_costs_nothing_twice_and_stripe_away_leaves_all_as_it_was(service):
+    team = paid_team(service)
+    path = f"/v1/subscriptions/{live(service, team).id}"
+    knob(service, "/_test/faults", {"kind": "drop_after", "method": "POST", "path_prefix": path, "times": 1})
+    seats(team, 5)
+    settle(service)
+    assert seats(team, 5).json["seat_count"] == 5
+    assert invoices(service, team) == [400]
+    knob(service, "/_test/faults", {"kind": "status", "status": 400, "method": "POST",
+                                    "path_prefix": "/v1/subscription_schedules", "times": 1})
+    assert seats(team, 3).status == 502
+    # Nothing was to follow, so nobody is kept out.
+    assert counts(team) == (5, None, 4)
+    assert seats(team, 3).json["pending_seat_count"] == 3
+
+
+def test_the_customer_at_stripe_has_the_address_that_bills_go_to(service):
+    team, email = paid_team(service), f"bills-{uuid.uuid4().hex}@example.test"
+
+    def told():
+        settle(service)
+        return sdk(service).v1.customers.retrieve(live(service, team).customer).email
+
+    assert told() == team.owner.email
+    assert team.patch("", {"billing_email": email}).status == 200
+    assert told() == team.owner.email
+    assert team.post("/billing-email/verify", {"otp_code": service.code(email)}).status == 200
+    assert told() == email
+    assert seats(team, 4).status == 200
+    # The owner is told, too, and nobody else.
+    for address in (email, team.owner.email):
+        assert "has 4 seats" in service.mail(address)[-1]["text"]
+    assert team.call("PATCH", "", {"billing_email": None}).status == 200
+    assert told() == team.owner.email
+    heir = team.member()
+    assert team.post("/transfer-ownership", {"user_id": heir.id}).status == 200
+    settle(service)
+    assert sdk(service).v1.customers.retrieve(live(service, team).customer).email == heir.email
