@@ -36,12 +36,14 @@ package struct CatalogTrial: Sendable {
             MessageEnvelope(requestID: requestID), in: connection, now: now)
     }
 
-    /// A try that comes again after one that was broken off ends the same line.
+    /// A try that comes again after one that was broken off, and a dead letter that is retried, end
+    /// the same line. What has an answer is not reckoned twice.
     package func handle(_ message: Message) async throws {
         let body = try JSONValue.parse(message.body).object
-        guard let text = body?["catalog"]?.string,
-            let line = body?["line"]?.string.flatMap({ UUID(text: $0) })
-        else { throw PoisonMessage("it names no catalog and no line of the journal") }
+        guard let text = body?["catalog"]?.string, let line = Self.line(body) else {
+            throw PoisonMessage("it names no catalog and no line of the journal")
+        }
+        guard try await journal.resume(line) else { return }
         let since = message.enqueuedAt.adding(seconds: -Self.days * 86_400)
         do {
             try await journal.finish(line, .done, result: try await result(text, since))
@@ -49,6 +51,23 @@ package struct CatalogTrial: Sendable {
             try await journal.finish(
                 line, .failed, result: error.flaws.joined(separator: "; "))
         }
+    }
+
+    /// Ends the line of a what-if that is given up on, whatever killed it.
+    package func bury(_ message: Message, _ reason: String) async throws {
+        let body: JSONObject?
+        do {
+            body = try JSONValue.parse(message.body).object
+        } catch {
+            // It names no line that could be ended.
+            return
+        }
+        guard let line = Self.line(body) else { return }
+        try await journal.finish(line, .failed, result: reason)
+    }
+
+    private static func line(_ body: JSONObject?) -> UUID? {
+        body?["line"]?.string.flatMap { UUID(text: $0) }
     }
 
     private func result(_ text: String, _ since: Timestamp) async throws -> String {

@@ -9,6 +9,8 @@ import Values
 /// again: a message that takes long holds up nothing but itself.
 public struct MessageWorker: Service {
     public typealias Handler = @Sendable (Message) async throws -> Void
+    /// What is done before a message is given up on, with the reason: it may be done again.
+    public typealias Burial = @Sendable (Message, String) async throws -> Void
 
     /// How long a worker without work waits before it looks again.
     static let idlePause = Duration.milliseconds(50)
@@ -25,20 +27,26 @@ public struct MessageWorker: Service {
 
     private let broker: any MessageBroker
     private let handlers: [MessageQueue: Handler]
+    private let burials: [MessageQueue: Burial]
     private let now: @Sendable () -> Timestamp
     private let logger: Logger
     private let beforeClaim: @Sendable () async -> Void
     private let shares = WorkerShares()
 
-    /// - Parameter beforeClaim: awaited before each look for what is due.
+    /// - Parameters:
+    ///   - burials: what is done before messages of a queue are given up on, whatever killed them:
+    ///     their last try, what can never be done, or workers that never answered.
+    ///   - beforeClaim: awaited before each look for what is due.
     public init(
         broker: any MessageBroker, handlers: [MessageQueue: Handler],
+        burials: [MessageQueue: Burial] = [:],
         now: @escaping @Sendable () -> Timestamp, logger: Logger,
         beforeClaim: @escaping @Sendable () async -> Void = {}
     ) {
         self.beforeClaim = beforeClaim
         self.broker = broker
         self.handlers = handlers
+        self.burials = burials
         self.now = now
         self.logger = logger
     }
@@ -130,8 +138,8 @@ public struct MessageWorker: Service {
             } catch let error as PostponedMessage {
                 return try await postpone(message, error)
             } catch {
-                let isDead = try await broker.reject(
-                    message, reason: "\(error)", isPoison: error is PoisonMessage, now: now())
+                let isDead = try await reject(
+                    message, "\(error)", isPoison: error is PoisonMessage)
                 logger.log(
                     level: isDead ? .error : .warning,
                     isDead ? "message is dead" : "message will be tried again",
@@ -148,11 +156,21 @@ public struct MessageWorker: Service {
         }
     }
 
+    /// - Returns: whether the message is dead.
+    /// - Throws: what its burial throws; the message then comes again.
+    private func reject(
+        _ message: Message, _ reason: String, isPoison: Bool
+    ) async throws -> Bool {
+        if isPoison || message.attempts + 1 >= message.queue.maximumAttempts {
+            try await burials[message.queue]?(message, reason)
+        }
+        return try await broker.reject(message, reason: reason, isPoison: isPoison, now: now())
+    }
+
     private func postpone(_ message: Message, _ error: PostponedMessage) async throws {
         let now = now()
         guard let pause = PostponedMessage.pause(of: message, now: now) else {
-            _ = try await broker.reject(
-                message, reason: "waited too long: \(error)", isPoison: true, now: now)
+            _ = try await reject(message, "waited too long: \(error)", isPoison: true)
             logger.error(
                 "message is dead",
                 metadata: [

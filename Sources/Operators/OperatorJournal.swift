@@ -163,16 +163,29 @@ package struct OperatorJournal: Sendable {
 }
 
 extension OperatorJournal {
-    /// Notes how an act ended that nobody waited for, with what came of it.
+    /// Notes how an act ended that nobody waited for, with what came of it. An act that was done or
+    /// refused has ended for good; one that failed may have been tried again.
     package func finish(_ id: UUID, _ outcome: Outcome, result: String) async throws {
         let result = String(result.prefix(Self.maximumResult))
-        try await database.write { connection in
+        _ = try await database.write { connection in
             try connection.execute(
-                "UPDATE operator_actions SET subject = ? WHERE id = ?",
-                [.text(result), .uuid(id)])
-            try finish(id, outcome, in: connection)
+                "UPDATE operator_actions SET subject = ?, outcome = ? WHERE id = ? \(Self.isOpen)",
+                [.text(result), .text(outcome.rawValue), .uuid(id)])
         }
     }
+
+    /// Notes that an act is under way that nobody waits for, once more if it had failed.
+    ///
+    /// - Returns: whether it has not ended for good.
+    package func resume(_ id: UUID) async throws -> Bool {
+        try await database.write { connection in
+            try connection.execute(
+                "UPDATE operator_actions SET outcome = 'begun' WHERE id = ? \(Self.isOpen)",
+                [.uuid(id)]) == 1
+        }
+    }
+
+    private static let isOpen = "AND outcome IN ('begun', 'failed')"
 
     /// Characters of a result that are kept.
     static let maximumResult = 4000

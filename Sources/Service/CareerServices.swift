@@ -152,11 +152,13 @@ public struct CareerServices: Sendable {
             mode: StripeMode(secretKey: settings.stripe.secretKey), lags: lags,
             logger: core.logger, clock: clock, wall: .wall)
         var all = Self.stripeHandlers(billing, ofWorkspaces, topUps).all
+        let trial = CatalogTrial(database: database, catalog: core.catalog, clock: clock)
+        all[.operatorWork] = trial.handle
         all.merge(try Self.handlers(core, quota, secrets)) { $1 }
         let traced = TracedHandlers(lags: lags, clock: clock, logger: core.logger).trace(all)
         worker = MessageWorker(
-            broker: broker, handlers: traced, now: clock.now, logger: core.logger,
-            beforeClaim: core.freshenClockPatiently)
+            broker: broker, handlers: traced, burials: [.operatorWork: trial.bury],
+            now: clock.now, logger: core.logger, beforeClaim: core.freshenClockPatiently)
         identity = try await IdentityServices(
             settings.identity(secrets, core.installation), database: database,
             ledger: core.ledger, clock: clock, logger: core.logger, subscriptions: subscriptions,
@@ -188,10 +190,7 @@ public struct CareerServices: Sendable {
         _ core: CareerCore, _ quota: CareerQuotaService, _ secrets: TokenHashSecrets
     ) throws -> [MessageQueue: MessageWorker.Handler] {
         var all: [MessageQueue: MessageWorker.Handler] = [
-            .usageCommits: QueuedCommits(quota: quota).handle,
-            .operatorWork: CatalogTrial(
-                database: core.database, catalog: core.catalog, clock: core.clock
-            ).handle,
+            .usageCommits: QueuedCommits(quota: quota).handle
         ]
         if let url = core.settings.smtpURL {
             all[.emails] = try MailDelivery(

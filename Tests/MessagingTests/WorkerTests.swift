@@ -76,6 +76,50 @@ struct WorkerTests {
         try await tested.close()
     }
 
+    @Test("A message is buried before it is given up on, whatever killed it, and no sooner")
+    func burials() async throws {
+        struct Broken: Error {}
+        let tested = try await BrokerUnderTest(.embedded, now: now)
+        try await tested.enqueue(["killed"], in: .operatorWork, at: now)
+        for _ in 0..<MessageQueue.operatorWork.maximumAttempts {
+            _ = try await tested.claim(at: now)
+            try await tested.loseWorker()
+        }
+        try await tested.enqueue(["fails", "poison", "good"], in: .operatorWork, at: now)
+        let tries = Mutex<[String: Int]>([:])
+        let buried = Mutex<[String: [String]]>([:])
+        let time = Mutex(now)
+        let letters = DeadLetters(database: tested.database)
+        let worker = MessageWorker(
+            broker: tested.broker,
+            handlers: [
+                .operatorWork: { message in
+                    tries.withLock { $0[message.body, default: 0] += 1 }
+                    if message.body == "fails" { throw Broken() }
+                    if message.body == "poison" { throw PoisonMessage("never") }
+                }
+            ],
+            burials: [
+                .operatorWork: { message, reason in
+                    let letter = try await letters.letter(message.id)
+                    #expect(letter?.id == nil)
+                    buried.withLock { $0[message.body, default: []].append(reason) }
+                }
+            ], now: { time.withLock { $0 } }, logger: Logger(label: "test"))
+        for _ in 0..<MessageQueue.operatorWork.maximumAttempts {
+            try await worker.drain()
+            time.withLock { $0 = $0.adding(seconds: 3_600) }
+        }
+        let dead = try await letters.list()
+        #expect(Set(dead.map(\.body)) == ["killed", "fails", "poison"])
+        #expect(tries.withLock { $0 } == ["fails": 3, "poison": 1, "good": 1])
+        let reasons = buried.withLock { $0 }
+        #expect(reasons.count == 3 && reasons["fails"] == ["Broken()"])
+        #expect(reasons["poison"] == ["never"] && reasons["killed"]?.count == 1)
+        #expect(reasons["killed"]?[0].hasPrefix("the last try never ended") == true)
+        try await tested.close()
+    }
+
     @Test(
         "Messages that hang hold up their own queue's share, a shutdown, and nothing else",
         arguments: Engine.allCases)

@@ -71,6 +71,29 @@ struct OperatorJournalTests {
         }
     }
 
+    @Test("What nobody waits for ends once; after a failure it may be tried again")
+    func resumed() async throws {
+        try await hands.withDesk { desk in
+            let journal = desk.operators.journal
+            let id = try await journal.begin(
+                try await entry(desk, .reconcile, 0), role: .admin)
+            #expect(try await journal.resume(id))
+            try await journal.finish(id, .failed, result: "it died")
+            #expect(try await lines(desk, "failed") == 1)
+            #expect(try await journal.resume(id))
+            #expect(try await lines(desk, "begun") == 1)
+            try await journal.finish(id, .failed, result: "another worker's last try")
+            try await journal.finish(id, .done, result: "the answer")
+            try await journal.finish(id, .failed, result: "a second delivery")
+            try await journal.finish(id, .done, result: "a third")
+            #expect(try await !journal.resume(id))
+            let answers = try await desk.database.integer(
+                "SELECT count(*) FROM operator_actions WHERE outcome = 'done' "
+                    + "AND subject = 'the answer'")
+            #expect(answers == 1)
+        }
+    }
+
     private func lines(_ desk: OperatorDesk.Desk, _ outcome: String) async throws -> Int64 {
         try await desk.database.integer(
             "SELECT count(*) FROM operator_actions WHERE action = 'reconcile' "

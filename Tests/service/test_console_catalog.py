@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import uuid
 
 import pytest
@@ -91,6 +92,28 @@ def test_what_if_tells_who_would_pay_more_and_less_and_changes_nothing(own_servi
 
     send(who, "try", edited(own_service, without))
     assert "4 calls of features that are there no more" in answer(own_service, who, 2)[1]
+
+
+def test_the_line_of_a_what_if_that_is_given_up_on_ends_and_goes_on_with_its_letter(service):
+    """Its workers were killed at each try, so that none of them answered."""
+    line, letter, now = uuid.uuid4(), uuid.uuid4(), int(time.time() * 1e6)
+    service.write(
+        "INSERT INTO operator_actions (id, actor, action, outcome, created_at) "
+        "VALUES (?, 'somebody', 'try_catalog', 'begun', ?)", line, now)
+    service.write(
+        "INSERT INTO messages (id, queue, body, attempts, enqueued_at, due_at, leased_until) "
+        "VALUES (?, 'operator_work', ?, 3, ?, ?, 0)", letter,
+        json.dumps({"line": str(line), "catalog": edited(service)}), now, now)
+
+    def told():
+        [row] = service.rows("SELECT outcome, subject FROM operator_actions WHERE id = ?", line)
+        return row
+
+    until(lambda: service.rows("SELECT 1 FROM messages WHERE id = ? AND died_at IS NOT NULL", letter))
+    assert told()[0] == "failed" and told()[1].startswith("the last try never ended"), told()
+    assert service.command("dead-letters", "retry", str(letter)).returncode == 0
+    until(lambda: told()[0] == "done")
+    assert not told()[1].startswith("the last try")
 
 
 @pytest.mark.parametrize("act", ["try", "publish"])
