@@ -9,7 +9,8 @@ import Values
 /// given (against CSRF), and by it a form acts once: sent again, it is answered as the first time.
 ///
 /// A token is a random number and its time under a keyed hash that names the browser, so that no
-/// page has to write to be shown. What a form did is kept from its act on, for a day.
+/// page has to write to be shown. What a form did is kept from its act on, for a day, and sealed:
+/// where a form led may be an address with a secret or with somebody's email address in it.
 package struct FormTokens: Sendable {
     /// How long a page may lie open, by the decisions' clock.
     static let lifetimeSeconds: Int64 = 12 * 3600
@@ -86,16 +87,20 @@ package struct FormTokens: Sendable {
 
     /// What the act led to; `nil` where it was not done.
     package func outcome(_ act: [UInt8]) async throws -> JSONObject? {
-        try await database.read { try Self.outcome(act, in: $0) }
+        try await database.read { try outcome(act, in: $0) }
     }
 
-    private static func outcome(
+    private func outcome(
         _ act: [UInt8], in connection: any DatabaseConnection
     ) throws -> JSONObject? {
         let row = try connection.queryOne(
             "SELECT outcome FROM form_tokens WHERE token_hash = ?", [.blob(act)])
         guard var reader = row?.reader, let text = try reader.optionalText() else { return nil }
-        return try JSONValue.parse(text.utf8).object
+        // Versions before this one kept it in the clear.
+        if text.hasPrefix("{") { return try JSONValue.parse(text.utf8).object }
+        let opened = try secrets.open(
+            Base64URL.decode(text.utf8) ?? [], as: .formOutcome, for: Base64URL.encode(act))
+        return try JSONValue.parse(opened).object
     }
 
     /// Notes that an act begins, if nobody has begun it; waits for the one that has.
@@ -110,7 +115,7 @@ package struct FormTokens: Sendable {
                     ON CONFLICT (token_hash) DO NOTHING
                     """, [.blob(act), .time(now)])
                 if isNew == 1 { return .begun }
-                return try Self.outcome(act, in: connection).map { .done($0) }
+                return try outcome(act, in: connection).map { .done($0) }
             }
             if let standing { return standing }
             guard ContinuousClock.now < deadline else { return .underWay }
@@ -120,11 +125,13 @@ package struct FormTokens: Sendable {
 
     /// Keeps what an act led to.
     package func finish(_ act: [UInt8], _ outcome: JSONObject) async throws {
-        let text = JSONValue.object(outcome).compactText
+        let sealed = try secrets.seal(
+            Array(JSONValue.object(outcome).compactText.utf8), as: .formOutcome,
+            for: Base64URL.encode(act))
         _ = try await database.write { connection in
             try connection.execute(
                 "UPDATE form_tokens SET outcome = ? WHERE token_hash = ?",
-                [.text(text), .blob(act)])
+                [.text(Base64URL.encode(sealed)), .blob(act)])
         }
     }
 

@@ -21,6 +21,8 @@ package struct TokenHashSecrets: Sendable {
         case form
         /// What finds the session that a form begins.
         case pageSession = "page session"
+        /// Where forms led, which may be an address with a secret in it.
+        case formOutcome = "form outcome"
         /// Codes in mails that wait.
         case mailedCode = "mailed code"
         /// What an operator's authenticator makes codes of.

@@ -69,6 +69,40 @@ struct FormTokensTests {
         }
     }
 
+    @Test("Where a form led lies sealed in the table, for its own act alone")
+    func sealed() async throws {
+        try await withTokens { tokens, database in
+            let (act, other) = (tokens.act("t", "/p", "a=1"), tokens.act("t", "/p", "a=2"))
+            for act in [act, other] { _ = try await tokens.begin(act) }
+            try await tokens.finish(act, ["location": "/invitations/SECRET"])
+            let text = try #require(
+                try await database.read { connection -> String? in
+                    let row = try connection.queryOne(
+                        "SELECT outcome FROM form_tokens WHERE token_hash = ?", [.blob(act)])
+                    guard var reader = row?.reader else { return nil }
+                    return try reader.text()
+                })
+            #expect(!text.isEmpty && !text.contains("invitations") && !text.contains("SECRET"))
+            #expect(try await tokens.outcome(act)?["location"] == "/invitations/SECRET")
+            // A row that was moved to another act does not open; one of an earlier version is read.
+            let clear = "{\"location\":\"/a\"}"
+            for (text, isRead) in [(text, false), ("nonsense", false), (clear, true)] {
+                _ = try await database.write { connection in
+                    try connection.execute(
+                        "UPDATE form_tokens SET outcome = ? WHERE token_hash = ?",
+                        [.text(text), .blob(other)])
+                }
+                var location: JSONValue?
+                do {
+                    location = try await tokens.outcome(other)?["location"]
+                } catch {
+                    #expect(!isRead, "\(error)")
+                }
+                #expect(location == (isRead ? "/a" : nil))
+            }
+        }
+    }
+
     @Test("An act that was refused may be tried again, by one of many at once")
     func refused() async throws {
         try await withTokens { tokens, _ in
