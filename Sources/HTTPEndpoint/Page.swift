@@ -92,6 +92,8 @@ package struct Visit: Sendable {
         /// What was typed, by the fields' names; never a password or a code.
         package let typed: [String: String]
         package let problem: Problem
+        /// Whether another form of the page was refused than the one that is shown by it.
+        fileprivate(set) package var isOfAnotherForm = false
 
         package init(typed: [String: String], problem: Problem) {
             self.typed = typed
@@ -103,6 +105,14 @@ package struct Visit: Sendable {
         self.call = call
         self.attempt = attempt
         self.sessionSecret = sessionSecret
+    }
+
+    /// The same visit for the other one of two forms of a page. A form says what was wrong with the
+    /// other, and its own fields keep what is stored.
+    package var atOtherForm: Visit {
+        var visit = self
+        visit.attempt?.isOfAnotherForm.toggle()
+        return visit
     }
 }
 

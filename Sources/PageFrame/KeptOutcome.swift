@@ -48,7 +48,13 @@ extension SitePageFrame {
             throw error
         }
         // If this fails the act is done and stays begun: nobody does it again by the same form.
-        try await forms.finish(act, submitted.outcome)
+        do {
+            try await forms.finish(act, submitted.outcome)
+        } catch {
+            // What is shown once is shown all the same: it can be seen in no other answer.
+            guard submitted.shown != nil else { throw error }
+            logger.warning("a form's outcome was not kept", metadata: ["error": "\(error)"])
+        }
         return submitted
     }
 }

@@ -81,9 +81,12 @@ package struct PageForm: Sendable {
         self.fields = fields
     }
 
-    /// - Parameter values: what the fields hold before anybody has typed.
+    /// - Parameter values: what the fields hold before anybody has typed, and after another form of
+    ///   the page was refused.
     package func values(_ visit: Visit, _ values: [String: String] = [:]) -> JSONObject {
         let attempt = visit.attempt
+        let isOwn = attempt?.isOfAnotherForm != true
+        let typed = isOwn ? attempt?.typed : nil
         var errors: [String: String] = [:]
         var order: [String] = []
         for error in attempt?.problem.errors ?? [] {
@@ -91,12 +94,13 @@ package struct PageForm: Sendable {
             errors[name] = sentence(error, name)
             order.append(name)
         }
-        let shown = Set(fields.map(\.name))
-        let firstWrong = fields.first { errors[$0.name] != nil }?.name
+        let shown = isOwn ? Set(fields.map(\.name)) : []
+        let firstWrong = fields.first { shown.contains($0.name) && errors[$0.name] != nil }?.name
         let items = fields.map { field in
             JSONValue.object(
                 item(
-                    field, (attempt?.typed ?? values)[field.name], errors[field.name],
+                    field, (typed ?? values)[field.name],
+                    shown.contains(field.name) ? errors[field.name] : nil,
                     hasFocus: field.name == firstWrong))
         }
         var summary = order.map { name -> JSONValue in
@@ -106,7 +110,7 @@ package struct PageForm: Sendable {
             ]
         }
         if summary.isEmpty, let problem = attempt?.problem {
-            summary.append(.object(item(problem)))
+            summary.append(.object(item(problem, shown)))
         }
         var object: JSONObject = ["fields": .array(items)]
         object["problem"] = summary.isEmpty ? .null : ["items": .array(summary)]
@@ -172,7 +176,9 @@ package struct PageForm: Sendable {
     }
 
     /// What the summary says of a refusal that is about no field.
-    private func item(_ problem: Problem) -> JSONObject {
+    ///
+    /// - Parameter shown: the names of the fields that it may be about.
+    private func item(_ problem: Problem, _ shown: Set<String>) -> JSONObject {
         let key = "problem.\(problem.code)"
         let seconds = problem.headers[.retryAfter].flatMap { Int64($0) } ?? 60
         let values = ["minutes": String((seconds + 59) / 60)]
@@ -190,7 +196,7 @@ package struct PageForm: Sendable {
             "already_invited": "email",
         ]
         let field = isOfOneField[problem.code].flatMap { name in
-            fields.contains { $0.name == name } ? "#" + name : nil
+            shown.contains(name) ? "#" + name : nil
         }
         return ["text_html": .string(text), "href": .text(field)]
     }

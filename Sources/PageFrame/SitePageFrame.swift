@@ -21,7 +21,7 @@ package struct SitePageFrame: PageFrame {
     package let renderer: PageRenderer
     /// What an error of the layers below means to a visitor.
     private let translate: @Sendable (any Error) -> Problem?
-    private let logger: Logger
+    let logger: Logger
 
     /// - Parameter hiddenSides: lines of the account's navigation that are not shown now.
     /// - Throws: what is wrong with the words.

@@ -99,7 +99,7 @@ struct EndSessionButton: FormPage {
 
     func view(_ input: Void, _ visit: Visit) async throws -> PageView {
         guard visit.attempt != nil else { return PageView(.redirect("/account/security")) }
-        return try await SecurityPage(parts: parts, words: words).view((), visit)
+        return try await SecurityPage(parts: parts, words: words).view((), visit.atOtherForm)
     }
 
     func submit(_ form: Form, _ input: Void, _ visit: Visit) async throws -> Submitted {
@@ -120,7 +120,7 @@ struct SignOutEverywhereButton: FormPage {
 
     func view(_ input: Void, _ visit: Visit) async throws -> PageView {
         guard visit.attempt != nil else { return PageView(.redirect("/account/security")) }
-        return try await SecurityPage(parts: parts, words: words).view((), visit)
+        return try await SecurityPage(parts: parts, words: words).view((), visit.atOtherForm)
     }
 
     func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {

@@ -114,7 +114,7 @@ struct EndTopUpButton: FormPage {
 
     func view(_ input: Void, _ visit: Visit) async throws -> PageView {
         guard visit.attempt != nil else { return PageView(.redirect("/account/credits/auto")) }
-        return try await TopUpPage(parts: parts, words: words).view((), visit)
+        return try await TopUpPage(parts: parts, words: words).view((), visit.atOtherForm)
     }
 
     func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {

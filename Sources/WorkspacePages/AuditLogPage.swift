@@ -12,6 +12,10 @@ struct AuditLogPage: SpacePage {
     /// Members whose names stand in the place of their ids.
     private static let maximumNames: Int64 = 100
 
+    /// Bytes of HTML that a name and a state take of a line; what is longer is cut.
+    private static let maximumName = 120
+    private static let maximumState = 240
+
     let parts: WorkspacePageParts
 
     static let about = AboutPage.space("audit")
@@ -45,13 +49,16 @@ struct AuditLogPage: SpacePage {
     ) -> JSONObject {
         let others = [AuditLine.byOperator, AuditLine.bySubscription, AuditLine.erased]
         func who(_ id: String) -> String {
-            others.contains(id)
-                ? words.html("space.actor.\(id)") : (names[id] ?? id).escapedForHTML
+            if others.contains(id) { return words.html("space.actor.\(id)") }
+            return (names[id] ?? id).beginning(inHTML: Self.maximumName).escapedForHTML
         }
         let about = line.target.flatMap { target in
-            target == desk.id.text || target == line.actor ? nil : names[target]
+            target == desk.id.text || target == line.actor
+                ? nil : names[target]?.beginning(inHTML: Self.maximumName)
         }
-        let changes = [line.before, line.after].map { $0 ?? "" }
+        let changes = [line.before, line.after].map {
+            ($0 ?? "").beginning(inHTML: Self.maximumState)
+        }
         return [
             "when_html": .string(desk.spoken.instant(line.at, now: desk.now)),
             "who_html": .string(who(line.actor)),
@@ -59,5 +66,18 @@ struct AuditLogPage: SpacePage {
             "about": .text(about), "before": .string(changes[0]), "after": .string(changes[1]),
             "has_change": .bool(changes != ["", ""]),
         ]
+    }
+}
+
+extension String {
+    /// Its first characters, in at most so many bytes of HTML; cut off where there are more.
+    fileprivate func beginning(inHTML maximum: Int) -> String {
+        var (kept, size) = ("", 0)
+        for character in self {
+            size += String(character).escapedForHTML.utf8.count
+            guard size <= maximum else { return kept + "…" }
+            kept.append(character)
+        }
+        return kept
     }
 }

@@ -42,7 +42,7 @@ struct InvitationsPage: SpacePage, FormPage {
         return PageView(
             desk.values("invitations", form.values(desk.visit)).with([
                 "has_invitations": .bool(!items.isEmpty),
-                "invitations": .array(items.map { .object(row($0, desk)) }),
+                "invitations": SpaceDesk.rows(items) { row($0, desk) },
                 "can_invite": .bool(refusal == nil),
                 "refusal_html": .text(refusal.map { words.html("problem.\($0.code)") + "." }),
             ]).with(

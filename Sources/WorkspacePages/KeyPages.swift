@@ -37,7 +37,7 @@ struct KeysPage: SpacePage, FormPage {
         return PageView(
             desk.values("keys", form.values(desk.visit)).with([
                 "has_keys": .bool(!items.isEmpty),
-                "keys": .array(items.map { .object(Self.row($0, desk)) }),
+                "keys": SpaceDesk.rows(items) { Self.row($0, desk) },
                 "can_make": .bool(desk.isAdmin && refusal == nil),
                 "is_member": .bool(!desk.isAdmin),
                 "refusal_html": .text(
@@ -70,18 +70,20 @@ struct KeysPage: SpacePage, FormPage {
         _ form: NewAPIKeyRequest, _ address: SpaceAddress, _ visit: Visit
     ) async throws -> Submitted {
         let id = try address.workspace
-        let reply = try await parts.workspaces.createKey.perform((id, form), visit.call)
-        guard let made = reply.output else { throw Problem.internalError }
-        return try await parts.shownOnce(made, in: id, visit)
+        return try await parts.showOnce(in: id, visit) {
+            try await parts.workspaces.createKey.perform((id, form), visit.call).output
+        }
     }
 }
 
 extension WorkspacePageParts {
-    /// A key that was just made, in the answer alone.
-    fileprivate func shownOnce(
-        _ made: NewAPIKeyResponse, in id: UUID, _ visit: Visit
+    /// Makes a key and shows it in the answer alone. What the page needs is read before: nothing
+    /// that can fail stands between a key that is good and its being seen.
+    fileprivate func showOnce(
+        in id: UUID, _ visit: Visit, _ make: () async throws -> NewAPIKeyResponse?
     ) async throws -> Submitted {
         let desk = try await desk(for: ListAPIKeys.self, at: id, visit)
+        guard let made = try await make() else { throw Problem.internalError }
         return Submitted(
             desk.path + "/keys", notice: "key_made_before",
             showing: PageView(
@@ -136,8 +138,6 @@ struct KeyPage: SpacePage, FormPage {
                             (value: String($0), text: words.html("space.key.overlap.\($0)"))
                         }))
             ])
-        var quiet = desk.visit
-        quiet.attempt = nil
         return PageView(
             desk.values(
                 "keys",
@@ -148,7 +148,8 @@ struct KeyPage: SpacePage, FormPage {
                 "key_name": .string(key.name), "name": .string(desk.workspace.displayName),
                 "at": .string("\(desk.path)/keys/\(key.id.text)"),
                 "is_live": .bool(shown.state == .live),
-                "overlap": .object(overlap.values(quiet, ["overlap_seconds": "0"])),
+                "overlap": .object(
+                    overlap.values(desk.visit.atOtherForm, ["overlap_seconds": "0"])),
             ]))
     }
 
@@ -181,10 +182,11 @@ struct RotateKeyButton: SpaceButton {
         _ form: RotationRequest, _ address: SpaceAddress, _ visit: Visit
     ) async throws -> Submitted {
         let id = try address.workspace
-        let reply = try await parts.workspaces.rotateKey.perform(
-            .init(workspace: id, key: address.item, request: form), visit.call)
-        guard let made = reply.output else { throw Problem.internalError }
-        return try await parts.shownOnce(made, in: id, visit)
+        return try await parts.showOnce(in: id, visit) {
+            try await parts.workspaces.rotateKey.perform(
+                .init(workspace: id, key: address.item, request: form), visit.call
+            ).output
+        }
     }
 }
 

@@ -24,8 +24,7 @@ struct MembersPage: SpacePage {
             desk.values(
                 "members",
                 [
-                    "members": .array(
-                        (reply.output?.items ?? []).map { .object(row($0, desk)) }),
+                    "members": SpaceDesk.rows(reply.output?.items ?? []) { row($0, desk) },
                     "can_leave": .bool(desk.role != .owner),
                 ]
             ).with(desk.pager(path, address.cursor, next: reply.output?.nextCursor)))

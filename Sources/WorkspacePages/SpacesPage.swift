@@ -23,7 +23,7 @@ struct SpacesPage: FormPage {
     func view(_ cursor: UUID?, _ visit: Visit) async throws -> PageView {
         try await parts.requireOffer()
         let reply = try await parts.workspaces.list.perform(
-            ListQuery(cursor: cursor, limit: 25), visit.call)
+            ListQuery(cursor: cursor, limit: WorkspacePageParts.rows), visit.call)
         let spaces = reply.output?.items ?? []
         let form = PageForm(
             words,
@@ -39,7 +39,7 @@ struct SpacesPage: FormPage {
         return PageView(
             form.values(visit).with([
                 "has_spaces": .bool(!spaces.isEmpty),
-                "spaces": .array(spaces.map { .object(row($0, visit)) }),
+                "spaces": SpaceDesk.rows(spaces) { row($0, visit) },
                 "can_activate": .bool(isMissing),
                 "first": cursor == nil ? .null : .string(path),
                 "older": .text(
@@ -85,7 +85,7 @@ struct ActivateButton: FormPage {
 
     func view(_ input: Void, _ visit: Visit) async throws -> PageView {
         guard visit.attempt != nil else { return PageView(.redirect(WorkspacePageParts.root)) }
-        return try await SpacesPage(parts: parts).view(nil, visit)
+        return try await SpacesPage(parts: parts).view(nil, visit.atOtherForm)
     }
 
     func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {

@@ -27,6 +27,8 @@ package struct WorkspacePageParts: Sendable {
     }
 
     static let root = "/account/workspaces"
+    /// Rows of a list's page: filled with the longest names it has no more than 51 200 bytes.
+    static let rows: Int64 = 15
 
     var now: Timestamp { workspaces.clock.now() }
 
@@ -65,7 +67,7 @@ struct SpaceDesk: Sendable {
     var spoken: Spoken { Spoken(words: words, zone: visit.zone) }
 
     /// The newest of a list, or what follows a cursor.
-    func page(_ cursor: UUID?, limit: Int64 = 25) -> WorkspaceListQuery {
+    func page(_ cursor: UUID?, limit: Int64 = WorkspacePageParts.rows) -> WorkspaceListQuery {
         WorkspaceListQuery(workspace: id, page: ListQuery(cursor: cursor, limit: limit))
     }
 
@@ -104,6 +106,15 @@ struct SpaceDesk: Sendable {
             "first": cursor == nil ? .null : .string(path),
             "older": .text(next.map { "\(path)?cursor=\(QueryString.encode($0))" }),
         ]
+    }
+
+    /// The rows of a list, each with the name of what its links are about (`aria-describedby`), so
+    /// that nothing long is written twice.
+    static func rows<Item>(_ items: [Item], _ row: (Item) -> JSONObject) -> JSONValue {
+        .array(
+            items.enumerated().map { place, item in
+                .object(row(item).with(["row": .string("row\(place)")]))
+            })
     }
 
     /// A line of a list of facts.
@@ -186,8 +197,8 @@ extension SpacePage {
     var words: Words { parts.words }
 }
 
-/// A button of another page, which is shown again if the button's act is refused. Whoever opens the
-/// button's address is led to the page.
+/// A button of another page, which is shown again if the button's act is refused: the page's own
+/// form keeps what is stored. Whoever opens the button's address is led to the page.
 protocol SpaceButton: FormPage where Input == SpaceAddress {
     associatedtype Owner: SpacePage
 
@@ -208,7 +219,7 @@ extension SpaceButton {
             let desk = try await parts.desk(for: Owner.Shown.self, at: address.named, visit)
             return PageView(.redirect(desk.path + (try place(address))))
         }
-        return try await owner.view(address, visit)
+        return try await owner.view(address, visit.atOtherForm)
     }
 
     /// Leads back to the page.

@@ -6,13 +6,42 @@ import Testing
 @Suite("Forms that were refused, and where they come from")
 struct PageFormTests {
     private func values(
-        _ fields: [FormField], _ problem: Problem, typed: [String: String]
+        _ fields: [FormField], _ problem: Problem, typed: [String: String],
+        isOfOtherForm: Bool = false, stored: [String: String] = [:]
     ) throws -> JSONObject {
         let words = try Words(language: "en", EmbeddedTemplates.english)
         let visit = Visit(
             call: Call(id: "r", headers: .none, remoteAddress: ""),
             attempt: Visit.Attempt(typed: typed, problem: problem))
-        return PageForm(words, fields).values(visit)
+        return PageForm(words, fields).values(isOfOtherForm ? visit.atOtherForm : visit, stored)
+    }
+
+    @Test("A form keeps what is stored while it says what was wrong with the page's other form")
+    func otherForm() throws {
+        let fields = [
+            FormField("email", .email),
+            FormField("role", .choice([("admin", "Admin"), ("member", "Member")])),
+        ]
+        let stored = ["email": "a@b.test", "role": "member"]
+        for problem in [
+            Problem(409, "no_seat_left", "T", "D"), Problem(409, "already_member", "T", "D"),
+            Problem.invalid([FieldError(["body", "role"], "", type: "missing")]),
+        ] {
+            let values = try values(
+                fields, problem, typed: ["role": "admin"], isOfOtherForm: true, stored: stored)
+            let items = try #require(values["fields"]?.array)
+            #expect(items[0]["value"]?.string == "a@b.test")
+            let chosen = items[1]["choices"]?.array?.map { $0["is_chosen"]?.bool }
+            #expect(chosen == [false, true])
+            #expect(items.allSatisfy { $0["has_focus"]?.bool == false })
+            #expect(items.allSatisfy { $0["error_html"] == .null })
+            let summary = try #require(values["problem"]?["items"]?.array)
+            #expect(summary.count == 1 && summary[0]["href"] == .null)
+        }
+        let visit = Visit(
+            call: Call(id: "r", headers: .none, remoteAddress: ""),
+            attempt: Visit.Attempt(typed: [:], problem: Problem(409, "x", "T", "D")))
+        #expect(visit.atOtherForm.atOtherForm.attempt?.isOfAnotherForm == false)
     }
 
     @Test("What was typed stays, but passwords and codes; the first wrong field has the focus")

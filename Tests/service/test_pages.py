@@ -359,6 +359,31 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
         assert text.split() == [], (path.name, text.split())
 
 
+def cases(path, name):
+    """The raw values of a Swift enumeration of strings."""
+    text = (ROOT / "Sources" / path).read_text()
+    body = re.search(rf"enum {name}\b[^{{]*{{(.*?)\n *}}", text, re.S)[1]
+    lines = re.findall(r"^ *case (.+)$", body, re.M)
+    return {re.search(r'"(\w+)"', one)[1] if "=" in one else one.strip()
+            for line in lines for one in line.split(",")}
+
+
+def test_whatever_a_page_of_workspaces_names_by_its_kind_has_words():
+    words = {line.split(" = ", 1)[0] for line in
+             (ROOT / "Sources/PageFrame/Resources/Words/en.txt").read_text().splitlines()}
+    state = ROOT / "Sources/WorkspacePages/SpaceState.swift"
+    states = set(re.findall(r'\(kind, tone, at\) = \("(\w+)"', state.read_text()))
+    states |= cases("Pages/SubscriptionState.swift", "Kind")
+    kinds = {
+        "space.done.": cases("WorkspaceAuditLog/AuditLine.swift", "WorkspaceAct"),
+        "space.state.": states, "space.badge.": states,
+        "space.invitation.": cases("Workspaces/InvitationRow.swift", "InvitationStatus"),
+        "space.key.": cases("APIKeys/APIKeyRow.swift", "APIKeyState"),
+    }
+    assert all(kinds.values())
+    assert {prefix + name for prefix, names in kinds.items() for name in names} - words == set()
+
+
 # The account
 
 

@@ -1,7 +1,9 @@
 """The pages of workspaces, as a browser without scripts meets them."""
 
+import contextlib
 import json
 import re
+import time
 import uuid
 
 import pytest
@@ -13,6 +15,8 @@ from test_calls_by_key import Workspace
 from test_pages import MOST_BYTES, NASTY, new_email
 
 ROOT = "/account/workspaces"
+# Of a list's page.
+ROWS = 15
 ROLES = ["member", "admin", "owner"]
 # Every page below a workspace: the least role that it opens to.
 PAGES = {
@@ -169,9 +173,39 @@ def test_what_is_no_workspace_is_answered_as_to_a_stranger(service, teams, id):
         assert owner.get(f"{ROOT}/{team.id}{path.format(id)}").status == 404, path
 
 
+def fill(service, team):
+    """Rows with the longest names for more than a page of each list."""
+    wide, now = "\u5bec" * 100, int(time.time() * 1e6)
+    for _ in range(ROWS + 1):
+        assert team.key(name=wide).status == 201
+    address = "a&" * 32 + "@" + "example." * 22 + "test"
+    service.write_many(
+        "INSERT INTO workspace_invitations (id, workspace_id, email, email_key, role, status, "
+        "token_hash, created_at, expires_at) VALUES (?, ?, ?, ?, 'admin', 'pending', ?, ?, ?)",
+        [(uuid.uuid4(), uuid.UUID(team.id), f"{number:02}" + address[2:], f"{number:02}" + address[2:],
+          uuid.uuid4().bytes, now, now + 10**12) for number in range(ROWS + 1)])
+    state = json.dumps({"name": '"' * 500, "description": wide * 5})
+    service.write_many(
+        "INSERT INTO workspace_audit (id, workspace_id, at, actor, action, target, state_before, "
+        "state_after) VALUES (?, ?, ?, ?, 'updated', ?, ?, ?)",
+        [(uuid.UUID(int=(now // 1000 + 10**6) << 80 | 7 << 76 | 2 << 62 | number), uuid.UUID(team.id),
+          now, team.owner.id, team.made["id"], state, state) for number in range(ROWS + 1)])
+
+
 def test_each_page_of_a_workspace_fits_in_fifty_kilobytes(service, teams):
-    owner, team = teams[1][("owner", "enabled")], teams[0]["active"]
-    for path in [ROOT, *(address(team, path) for path in PAGES)]:
+    person = Person(service)
+    full = Team(service, owner=person.user)
+    assert service.call("PATCH", "/auth/me", {"full_name": "\u5bec" * 200},
+                        headers=person.user.auth).status == 200
+    fill(service, full)
+    lists = [f"{ROOT}/{full.id}{path}" for path in ("/keys", "/invitations", "/audit", "/members")]
+    for path in lists[:3]:
+        assert len(person.get(path).all("tr")) == 1 + ROWS, path
+    team = teams[0]["active"]
+    seen = [(person, path) for path in lists] + [
+        (teams[1][("owner", "enabled")], path)
+        for path in [ROOT, *(address(team, path) for path in PAGES)]]
+    for owner, path in seen:
         answer = owner.get(path, follow=False)
         page = Document(answer.bytes.decode()).root
         [style] = [link["href"] for link in page.all("link", rel="stylesheet")]
@@ -241,6 +275,9 @@ def test_somebody_who_is_invited_comes_by_the_mails_link_through_a_sign_up(servi
     page = page.send("/verify", otp_code="000000") if service.code(email) != "000000" else page
     page = page.send("/verify", otp_code=service.code(email))
     assert page.path == path and page.notice.startswith("Your address is confirmed.")
+    # What its forms led to names the invitation and the address, and lies sealed.
+    kept = repr(service.rows("SELECT * FROM form_tokens"))
+    assert link[1] not in kept and email.split("@")[0] not in kept
 
     other = Person(service)
     page = other.get(path).send(path)
@@ -351,6 +388,79 @@ def test_a_key_is_shown_once_and_the_same_form_does_not_show_it_again(service):
     assert page.notice == "The key is revoked." and space.validate(next_key).status == 401
     page = press(owner, link + "/rotate", {"overlap_seconds": "0"}, follow=True)
     assert page.status == 409 and page.problems[0][0] == "This key was revoked or has expired"
+
+
+def test_a_refused_button_leaves_the_pages_own_form_as_it_is_kept(service):
+    owner = Person(service)
+    team = Team(service, seats=2, owner=owner.user)
+    keys = f"{ROOT}/{team.id}/keys"
+    owner.get(keys).send(keys, name="Backend", credit_limit="7.5")
+    [at] = [link["href"] for link in owner.get(keys).all("a") if link["href"].startswith(keys + "/")]
+    page = owner.get(at)
+    kept = {**page.fields(at), "form_token": ""}
+    assert kept["name"] == "Backend" and float(kept["credit_limit"]) == 7.5
+    # A form of the page itself that is refused keeps what was typed, and the button as it was.
+    page = page.send(at, name="", credit_limit="much")
+    assert page.status == 422 and page.fields(at)["credit_limit"] == "much"
+    assert page.fields(at + "/rotate")["overlap_seconds"] == "0"
+    team.freeze()
+    page = owner.get(at).send(at + "/rotate", overlap_seconds="86400")
+    assert page.status == 402 and page.title.startswith("Error:"), page.text
+    assert {**page.fields(at), "form_token": ""} == kept
+    assert page.fields(at + "/rotate")["overlap_seconds"] == "86400"
+
+    team.set(frozen_at=None)
+    team.sell(1)
+    member = team.member(status="disabled")
+    at = f"{ROOT}/{team.id}/members/{member.id}"
+    page = owner.get(at).send(at + "/status")
+    assert page.status == 409 and page.problems[0][0].startswith("All seats are taken"), page.text
+    assert page.fields(at)["role"] == "member"
+    page = page.send(at)
+    assert team.members[member.id] == ("member", "disabled"), page.text
+
+
+@contextlib.contextmanager
+def trigger(service, when, statement):
+    """A trigger on the service's database."""
+    name = "t" + uuid.uuid4().hex
+    table = when.split(" ON ")[1]
+    if service.uses_sqlite:
+        service.write(f"CREATE TRIGGER {name} {when} BEGIN {statement[0]}; END")
+    else:
+        service.write(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql "
+                      f"AS $$ BEGIN {statement[-1]}; RETURN NEW; END $$")
+        service.write(f"CREATE TRIGGER {name} {when} FOR EACH ROW EXECUTE FUNCTION {name}()")
+    try:
+        yield
+    finally:
+        if service.uses_sqlite:
+            service.write(f"DROP TRIGGER {name}")
+        else:
+            service.write(f"DROP TRIGGER {name} ON {table}")
+            service.write(f"DROP FUNCTION {name}()")
+
+
+@pytest.mark.parametrize("when, statement", [
+    # Who makes the key is in the workspace no more once it is made.
+    ("AFTER INSERT ON workspace_api_keys",
+     ["DELETE FROM workspace_members WHERE workspace_id = NEW.workspace_id"]),
+    # What the form did cannot be kept.
+    ("BEFORE UPDATE ON form_tokens", ["SELECT RAISE(ABORT, 'no')", "RAISE EXCEPTION 'no'"])])
+def test_a_key_that_is_made_is_shown_whatever_fails_after_it(service, when, statement):
+    owner = Person(service)
+    team = Team(service, owner=owner.user)
+    made = team.key().json["id"]
+    at = f"{ROOT}/{team.id}/keys"
+    pages = [(owner.get(at), at), (owner.get(f"{at}/{made}"), f"{at}/{made}/rotate")]
+    for page, action in pages:
+        with trigger(service, when, statement):
+            page = page.send(action, name="k") if action == at else page.send(action)
+        assert page.status == 200, page.text
+        assert page.all("textarea", class_="copy")[0].text.startswith("cbx_live_")
+        if "workspace_api_keys" in when:
+            team.put(owner.user, "admin")
+    assert len(team.get("/api-keys").json["items"]) == 3
 
 
 def test_usage_is_shown_by_day_key_and_tool_with_its_calls(service):
