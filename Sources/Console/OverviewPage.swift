@@ -62,12 +62,9 @@ struct OverviewPage: ConsolePage {
 
     /// Who was refused for want of credits, and went to a higher plan within a week.
     private func refusals(_ summary: RefusalsSummary, _ catalog: Catalog) -> ConsoleSection {
-        var upgraded: [String: Int64] = [:]
-        for move in summary.moves {
-            guard let from = catalog.plan(move.from), let to = catalog.plan(move.to),
-                from.rank < to.rank
-            else { continue }
-            upgraded[move.featureKey, default: 0] += move.count
+        let upgraded = summary.upgraded { from, to in
+            guard let from = catalog.plan(from), let to = catalog.plan(to) else { return false }
+            return from.rank < to.rank
         }
         let features = Set(summary.refused.keys).union(upgraded.keys)
             .sorted { (summary.refused[$1] ?? 0, $0) < (summary.refused[$0] ?? 0, $1) }

@@ -69,17 +69,29 @@ package struct RefusalsSummary: Sendable {
     /// A refusal counts for a move that follows within so many seconds.
     package static let seconds: Int64 = 7 * 86_400
 
-    /// Subscriptions that moved after a refusal.
-    package struct Move: Sendable {
-        package let featureKey: String
-        package let from: UUID
-        package let to: UUID
-        package let count: Int64
+    /// A subscription that moved after a refusal.
+    private struct Move {
+        let featureKey: String
+        let subscription: UUID
+        let from: UUID
+        let to: UUID
     }
 
-    /// Subscriptions whose latest refusal on a plan was by a feature, by the feature's key.
+    /// Subscriptions whose latest refusal on a plan was by a feature, by the feature's key; each
+    /// counts once.
     package let refused: [String: Int64]
-    package let moves: [Move]
+    private let moves: [Move]
+
+    /// Those of ``refused`` that went to a higher plan within ``seconds``, by the feature's key;
+    /// each counts once, however often it moved.
+    ///
+    /// - Parameter isHigher: whether the second plan is higher than the first.
+    package func upgraded(_ isHigher: (UUID, UUID) -> Bool) -> [String: Int64] {
+        let higher = moves.filter { isHigher($0.from, $0.to) }
+        return Dictionary(grouping: higher, by: \.featureKey).mapValues {
+            Int64(Set($0.map(\.subscription)).count)
+        }
+    }
 
     package static func read(
         since: Timestamp, in connection: any DatabaseConnection
@@ -87,8 +99,8 @@ package struct RefusalsSummary: Sendable {
         var refused: [String: Int64] = [:]
         let rows = try connection.query(
             """
-            SELECT feature_key, count(*) FROM (
-                SELECT feature_key FROM credit_refusals WHERE refused_at >= ?
+            SELECT feature_key, count(DISTINCT subscription_id) FROM (
+                SELECT feature_key, subscription_id FROM credit_refusals WHERE refused_at >= ?
                 ORDER BY refused_at DESC LIMIT \(PlanMovement.latestChanges)) latest
             GROUP BY feature_key
             """, [.time(since)])
@@ -106,24 +118,23 @@ package struct RefusalsSummary: Sendable {
     ) throws -> [Move] {
         try connection.query(
             """
-            SELECT r.feature_key, r.plan_id, c.plan_id, count(DISTINCT c.subscription_id)
+            SELECT DISTINCT r.feature_key, c.subscription_id, r.plan_id, c.plan_id
             FROM (
                 SELECT id, subscription_id, plan_id, at FROM subscription_changes
                 WHERE id >= ? ORDER BY id DESC LIMIT \(PlanMovement.latestChanges)) c
-            JOIN credit_refusals r ON r.subscription_id = c.subscription_id
+            JOIN credit_refusals r ON r.subscription_id = c.subscription_id AND r.refused_at >= ?
                 AND r.plan_id <> c.plan_id AND r.refused_at <= c.at
                 AND r.refused_at >= c.at - \(seconds * 1_000_000)
             WHERE r.plan_id = (
                 SELECT q.plan_id FROM subscription_changes q
                 WHERE q.subscription_id = c.subscription_id AND q.id < c.id
                 ORDER BY q.id DESC LIMIT 1)
-            GROUP BY 1, 2, 3
-            """, [.uuid(UUID.version7(at: since, randomness: 0))]
+            """, [.uuid(UUID.version7(at: since, randomness: 0)), .time(since)]
         ).map { row in
             var reader = row.reader
             return try Move(
-                featureKey: reader.text(), from: reader.uuid(), to: reader.uuid(),
-                count: reader.integer())
+                featureKey: reader.text(), subscription: reader.uuid(), from: reader.uuid(),
+                to: reader.uuid())
         }
     }
 }

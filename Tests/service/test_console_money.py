@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from conftest import DAY, PRO
+from conftest import DAY, PLUS, PRO
 from operators import Operator
 from test_console import WHY, acts
 from test_packs import bought, opened, pack, payment
@@ -247,6 +247,22 @@ def assert_past_due_is_no_move(service, moved):
     assert rows["Pay no longer"] == before[1]["Pay no longer"]
 
 
+def assert_each_subscription_counts_once(service, refused):
+    """Whatever it was refused on and however often it moved up, and within the thirty days alone."""
+    [(subscription, at)] = service.rows(
+        "SELECT subscription_id, min(at) FROM subscription_changes WHERE plan_id = ? "
+        "GROUP BY subscription_id", uuid.UUID(PRO))
+    service.write(
+        "INSERT INTO credit_refusals (subscription_id, plan_id, feature_key, refused_at) "
+        "VALUES (?, ?, 'career.job_match', ?)", subscription, uuid.UUID(PLUS), at)
+    assert refused() == [["career.job_match", "2", "1"]]
+    service.write("DELETE FROM credit_refusals WHERE plan_id = ?", uuid.UUID(PLUS))
+    service.write("UPDATE credit_refusals SET refused_at = refused_at - ? WHERE subscription_id = ?",
+                  6 * DAY * 10**6, subscription)
+    service.advance(8 * DAY)
+    assert refused() == [["career.job_match", "1", "0"]], "the move alone is not thirty days old"
+
+
 def test_a_plan_whose_payment_goes_back_whole_ends_and_revenue_tells_each_move(own_service):
     who, user = admin(own_service), own_service.new_user()
 
@@ -296,6 +312,7 @@ def test_a_plan_whose_payment_goes_back_whole_ends_and_revenue_tells_each_move(o
     assert rows["Pay no longer"][0] == "1" and facts[1] == "–", (facts, rows)
     assert_past_due_is_no_move(own_service, moved)
     assert refused() == [["career.job_match", "2", "1"]]
+    assert_each_subscription_counts_once(own_service, refused)
     # What lies further back than thirty days is told no more.
     own_service.advance(31 * DAY)
     assert moved()[0] == ["0 / 0", "–"] and refused() == []
