@@ -270,6 +270,7 @@ public final class Endpoint: Sendable {
     /// says what it reads.
     package init(
         page method: HTTPRequest.Method, _ path: String, named name: String,
+        isLarge: Bool = false,
         prepare:
             @escaping @Sendable (InputReader.Source) throws ->
             @Sendable (Call) async throws ->
@@ -279,7 +280,7 @@ public final class Endpoint: Sendable {
         self.path = path
         self.tag = "Pages"
         self.name = name
-        self.about = About(name, access: .open)
+        self.about = About(name, access: .open, isLarge: isLarge)
         self.outputSchema = nil
         self.contentType = "text/html; charset=utf-8"
         self.isPage = true

@@ -55,23 +55,26 @@ package struct AboutPage: Sendable {
     package let isEmbeddable: Bool
     /// The line of the navigation that it belongs to; `nil` if that has its template's name.
     package let side: String?
+    /// Whether few of them are made at once, as of large answers of the API.
+    package let isLarge: Bool
 
     package init(
         _ template: String, access: Access, isIndexed: Bool = false, isEmbeddable: Bool = false,
-        side: String? = nil
+        side: String? = nil, isLarge: Bool = false
     ) {
         self.template = template
         self.access = access
         self.isIndexed = isIndexed
         self.isEmbeddable = isEmbeddable
         self.side = side
+        self.isLarge = isLarge
     }
 
     /// The same page by another template.
     package func showing(_ template: String?) -> AboutPage {
         AboutPage(
             template ?? self.template, access: access, isIndexed: isIndexed,
-            isEmbeddable: isEmbeddable, side: side)
+            isEmbeddable: isEmbeddable, side: side, isLarge: isLarge)
     }
 }
 
@@ -216,7 +219,10 @@ package protocol PageFrame: Sendable {
 extension Endpoint {
     /// A page at its address.
     package convenience init<P: Page>(_ path: String, _ page: P, in frame: any PageFrame) {
-        self.init(page: .get, path, named: "\(_typeName(P.self, qualified: false))") { source in
+        self.init(
+            page: .get, path, named: "\(_typeName(P.self, qualified: false))",
+            isLarge: P.about.isLarge
+        ) { source in
             let input = Self.read(source) { page.read(&$0) }
             let request = PageRequest(source, route: path, fields: [:])
             return { call in try await frame.show(page, input, request, call) }
@@ -230,8 +236,10 @@ extension Endpoint {
         var documentation = InputReader(nil)
         _ = page.read(form: &documentation)
         let schema = documentation.bodySchema
-        self.init(page: .post, path, named: "Post\(_typeName(P.self, qualified: false))") {
-            source in
+        self.init(
+            page: .post, path, named: "Post\(_typeName(P.self, qualified: false))",
+            isLarge: P.about.isLarge
+        ) { source in
             guard FormBody.isForm(source.headers) else { throw Problem.notAForm }
             let fields = try FormBody.fields(source.bytes)
             let body = InputReader.Source(

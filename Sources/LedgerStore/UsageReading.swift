@@ -99,39 +99,91 @@ package struct UsageSum: Sendable {
         of user: UUID, from: Timestamp, to: Timestamp, by grouping: Grouping,
         _ t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> [UsageSum] {
-        let key =
+        try UsageTable.select(of: user, from: from, to: to, by: [grouping], t, in: connection)
+            .sums(by: grouping)
+    }
+
+    /// Both together.
+    fileprivate func adding(_ other: UsageSum) -> UsageSum {
+        UsageSum(
+            key: key, requests: requests + other.requests, succeeded: succeeded + other.succeeded,
+            failed: failed + other.failed, creditsCharged: creditsCharged + other.creditsCharged)
+    }
+}
+
+/// A user's usage logs, summed up by several things at once in one reading of them: the sums by one
+/// of those are folded of it.
+package struct UsageTable: Sendable {
+    private struct Cell {
+        /// One of each grouping.
+        let keys: [String]
+        let sum: UsageSum
+    }
+
+    private let groupings: [UsageSum.Grouping]
+    private let cells: [Cell]
+
+    /// In the order of their keys.
+    ///
+    /// - Parameter grouping: one of those that were read.
+    package func sums(by grouping: UsageSum.Grouping) -> [UsageSum] {
+        guard let place = groupings.firstIndex(of: grouping) else { return [] }
+        guard groupings.count > 1 else { return cells.map(\.sum) }
+        var sums: [String: UsageSum] = [:]
+        for cell in cells {
+            let key = cell.keys[place]
+            let empty = UsageSum(
+                key: key, requests: 0, succeeded: 0, failed: 0, creditsCharged: .zero)
+            sums[key] = (sums[key] ?? empty).adding(cell.sum)
+        }
+        return sums.values.sorted { $0.key < $1.key }
+    }
+
+    /// - Parameter to: not covered any more.
+    package static func select(
+        of user: UUID, from: Timestamp, to: Timestamp, by groupings: [UsageSum.Grouping],
+        _ t: ProductTables = .of(.career), in connection: any DatabaseConnection
+    ) throws -> UsageTable {
+        let columns = groupings.map { grouping in
             switch grouping {
             case .day: "created_at / 86400000000"
             case .feature: "feature_key"
             case .key: "api_key_id"
             }
+        }
+        let order = (1...groupings.count).map(String.init).joined(separator: ", ")
         let rows = try connection.query(
             """
-            SELECT \(key), count(*),
+            SELECT \(columns.joined(separator: ", ")), count(*),
                 CAST(sum(CASE status WHEN 'SUCCESS' THEN 1 ELSE 0 END) AS BIGINT),
                 CAST(sum(CASE status WHEN 'FAILED' THEN 1 ELSE 0 END) AS BIGINT),
                 CAST(coalesce(sum(\(UsageLogRow.charged(t.logs))), 0) AS BIGINT)
             FROM \(t.logs)
             WHERE \(t.holder) = ? AND id >= ? AND id < ?
-            GROUP BY 1 ORDER BY 1
+            GROUP BY \(order) ORDER BY \(order)
             """,
             [
                 .uuid(user), .uuid(.version7(at: from, randomness: 0)),
                 .uuid(.version7(at: to, randomness: 0)),
             ])
-        return try rows.map { row in
-            var reader = row.reader
-            func day() throws -> Int64 { try reader.integer(in: 0...3_000_000) }
-            let name =
-                switch grouping {
-                case .day:
-                    String(Timestamp.epoch.adding(seconds: try day() * 86_400).rfc3339.prefix(10))
-                case .feature: try reader.text()
-                case .key: try reader.uuid().text
-                }
-            return try UsageSum(
-                key: name, requests: reader.integer(), succeeded: reader.integer(),
-                failed: reader.integer(), creditsCharged: reader.credits())
+        return UsageTable(groupings: groupings, cells: try rows.map { try cell($0, groupings) })
+    }
+
+    private static func cell(_ row: Row, _ groupings: [UsageSum.Grouping]) throws -> Cell {
+        var reader = row.reader
+        let keys = try groupings.map { grouping in
+            switch grouping {
+            case .day:
+                let day = try reader.integer(in: 0...3_000_000)
+                return String(Timestamp.epoch.adding(seconds: day * 86_400).rfc3339.prefix(10))
+            case .feature: return try reader.text()
+            case .key: return try reader.uuid().text
+            }
         }
+        return try Cell(
+            keys: keys,
+            sum: UsageSum(
+                key: keys[0], requests: reader.integer(), succeeded: reader.integer(),
+                failed: reader.integer(), creditsCharged: reader.credits()))
     }
 }

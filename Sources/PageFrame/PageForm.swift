@@ -19,6 +19,8 @@ package struct FormField: Sendable {
         /// The value of each choice and its text as HTML.
         case choice([(value: String, text: String)])
         case hidden
+        /// A text of a few lines.
+        case note
         /// A text of many lines.
         case area
     }
@@ -57,7 +59,9 @@ package struct FormField: Sendable {
         case .number: ["type": "text", "inputmode": "numeric", "autocomplete": "off"]
         case .amount: ["type": "text", "inputmode": "decimal", "autocomplete": "off"]
         case .date: ["type": "date", "autocomplete": "off"]
-        case .tick, .choice, .hidden, .area: [:]
+        case .tick, .choice, .hidden: [:]
+        case .note: ["rows": "4"]
+        case .area: ["rows": "24"]
         }
     }
 
@@ -142,7 +146,7 @@ package struct PageForm: Sendable {
         case .hidden:
             item["is_hidden"] = true
             item["value"] = .string(value ?? "")
-        case .area: item["is_area"] = true
+        case .note, .area: item["is_area"] = true
         case .tick:
             item["is_tick"] = true
             item["is_ticked"] = .bool(value != nil)

@@ -102,7 +102,12 @@ package struct SitePageFrame: PageFrame {
         case (.user, nil):
             realm.leadsBack
                 ? realm.signIn + "?next=" + QueryString.encode(request.target) : realm.signIn
-        case (.visitor, _?): realm.home
+        case (.visitor, _?):
+            realm.leadsBack
+                ? WantedPage.location(
+                    (request.fields["next"] ?? request.query["next"])?.first,
+                    otherwise: realm.home)
+                : realm.home
         default: nil
         }
     }

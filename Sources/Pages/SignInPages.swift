@@ -6,23 +6,6 @@ import PageFrame
 import Users
 import Values
 
-/// Where somebody is led who has signed in: what they wanted, if that is an address of ours.
-package enum WantedPage {
-    package static func location(_ text: String?) -> String {
-        let local = /\/[A-Za-z0-9_\-][A-Za-z0-9_\-\/]*(\?[A-Za-z0-9_\-.=&%]*)?/
-        guard let text, text.utf8.count <= 1000, text.wholeMatch(of: local) != nil else {
-            return "/account"
-        }
-        return text
-    }
-
-    /// The address of a page on the way in, which leads on to what was wanted.
-    static func way(_ path: String, to next: String?) -> String {
-        guard let next, !next.isEmpty else { return path }
-        return path + "?next=" + QueryString.encode(next)
-    }
-}
-
 struct SignUpPage: FormPage {
     let parts: PageParts
     let words: Words
@@ -46,7 +29,7 @@ struct SignUpPage: FormPage {
             ])
         return PageView(
             form.values(visit, ["next": next ?? ""]).with([
-                "signin": .string(WantedPage.way("/signin", to: next)),
+                "signin": .string(WantedPage.way("/signin", to: visit.wanted(next))),
                 "has_rules": .bool(brand.termsURL != nil || brand.privacyURL != nil),
             ]))
     }
@@ -93,6 +76,7 @@ struct VerifyPage: FormPage {
         return PageView(
             form.values(visit, ["email": known ?? "", "next": input.next ?? ""]).with([
                 "email": .string(known ?? ""),
+                "next": .string(visit.wanted(input.next) ?? ""),
                 "sent_html": .string(sent ?? words.html("verify.sent.unknown")),
             ]))
     }
@@ -114,19 +98,23 @@ struct ResendCodePage: FormPage {
 
     static let about = AboutPage("resend", access: .visitor)
 
-    func read(_ input: inout InputReader) {}
+    func read(_ input: inout InputReader) -> String? { input.wantedPage }
 
-    func read(form: inout InputReader) -> EmailRequest { form.body(EmailRequest.self) }
+    func read(form: inout InputReader) -> SignInForm<EmailRequest> {
+        form.body(SignInForm<EmailRequest>.self)
+    }
 
-    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
-        PageView(PageForm(words, [FormField("email", .email)]).values(visit))
+    func view(_ next: String?, _ visit: Visit) async throws -> PageView {
+        let form = PageForm(words, [FormField("email", .email), FormField("next", .hidden)])
+        return PageView(form.values(visit, ["next": next ?? ""]))
     }
 
     func submit(
-        _ form: EmailRequest, _ input: Void, _ visit: Visit
+        _ form: SignInForm<EmailRequest>, _ next: String?, _ visit: Visit
     ) async throws -> Submitted {
-        _ = try await ResendSignUpCode(identity: parts.identity).perform(form, visit.call)
-        return Submitted(asking: form.email, at: "/verify", notice: "code_sent")
+        _ = try await ResendSignUpCode(identity: parts.identity).perform(form.request, visit.call)
+        return Submitted(
+            asking: form.request.email, at: "/verify", next: form.next, notice: "code_sent")
     }
 }
 
@@ -153,7 +141,8 @@ struct SignInPage: FormPage {
             ])
         return PageView(
             form.values(visit, ["next": next ?? ""]).with([
-                "signup": .string(WantedPage.way("/signup", to: next))
+                "signup": .string(WantedPage.way("/signup", to: visit.wanted(next))),
+                "reset": .string(WantedPage.way("/reset", to: visit.wanted(next))),
             ]))
     }
 
@@ -175,19 +164,26 @@ struct ResetPage: FormPage {
 
     static let about = AboutPage("reset", access: .everybody)
 
-    func read(_ input: inout InputReader) {}
+    func read(_ input: inout InputReader) -> String? { input.wantedPage }
 
-    func read(form: inout InputReader) -> EmailRequest { form.body(EmailRequest.self) }
+    func read(form: inout InputReader) -> SignInForm<EmailRequest> {
+        form.body(SignInForm<EmailRequest>.self)
+    }
 
-    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
-        PageView(PageForm(words, [FormField("email", .email)]).values(visit))
+    func view(_ next: String?, _ visit: Visit) async throws -> PageView {
+        let form = PageForm(words, [FormField("email", .email), FormField("next", .hidden)])
+        return PageView(
+            form.values(visit, ["next": next ?? ""]).with([
+                "signin": .string(WantedPage.way("/signin", to: visit.wanted(next)))
+            ]))
     }
 
     func submit(
-        _ form: EmailRequest, _ input: Void, _ visit: Visit
+        _ form: SignInForm<EmailRequest>, _ next: String?, _ visit: Visit
     ) async throws -> Submitted {
-        _ = try await RequestPasswordReset(identity: parts.identity).perform(form, visit.call)
-        return Submitted(asking: form.email, at: "/reset/confirm")
+        _ = try await RequestPasswordReset(identity: parts.identity).perform(
+            form.request, visit.call)
+        return Submitted(asking: form.request.email, at: "/reset/confirm", next: form.next)
     }
 }
 
@@ -197,34 +193,45 @@ struct ConfirmResetPage: FormPage {
 
     static let about = AboutPage("reset_confirm", access: .everybody)
 
-    func read(_ input: inout InputReader) -> EmailAddress? {
-        input.query("email", .email, "The account's address.")
+    struct Input: Sendable {
+        let email: EmailAddress?
+        let next: String?
     }
 
-    func read(form: inout InputReader) -> ConfirmPasswordResetRequest {
-        form.body(ConfirmPasswordResetRequest.self)
+    func read(_ input: inout InputReader) -> Input {
+        Input(
+            email: input.query("email", .email, "The account's address."),
+            next: input.wantedPage)
     }
 
-    func view(_ email: EmailAddress?, _ visit: Visit) async throws -> PageView {
-        let known = visit.attempt?.typed["email"] ?? email?.text
+    func read(form: inout InputReader) -> SignInForm<ConfirmPasswordResetRequest> {
+        form.body(SignInForm<ConfirmPasswordResetRequest>.self)
+    }
+
+    func view(_ input: Input, _ visit: Visit) async throws -> PageView {
+        let known = visit.attempt?.typed["email"] ?? input.email?.text
         let form = PageForm(
             words,
             [
                 FormField("email", known == nil ? .email : .hidden),
                 FormField("otp_code", .code), FormField("new_password", .newPassword),
+                FormField("next", .hidden),
             ])
         let sent = known.map { words.html("reset_confirm.sent", ["email": $0]) }
         return PageView(
-            form.values(visit, ["email": known ?? ""]).with([
-                "sent_html": .string(sent ?? words.html("reset_confirm.sent.unknown"))
+            form.values(visit, ["email": known ?? "", "next": input.next ?? ""]).with([
+                "reset": .string(WantedPage.way("/reset", to: visit.wanted(input.next))),
+                "sent_html": .string(sent ?? words.html("reset_confirm.sent.unknown")),
             ]))
     }
 
     func submit(
-        _ form: ConfirmPasswordResetRequest, _ input: EmailAddress?, _ visit: Visit
+        _ form: SignInForm<ConfirmPasswordResetRequest>, _ input: Input, _ visit: Visit
     ) async throws -> Submitted {
-        _ = try await ConfirmPasswordReset(identity: parts.identity).perform(form, visit.call)
-        return Submitted("/signin", notice: "password_reset", session: .ended)
+        _ = try await ConfirmPasswordReset(identity: parts.identity).perform(
+            form.request, visit.call)
+        return Submitted(
+            WantedPage.way("/signin", to: form.next), notice: "password_reset", session: .ended)
     }
 }
 

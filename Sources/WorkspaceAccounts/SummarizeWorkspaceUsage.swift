@@ -4,6 +4,19 @@ import LedgerStore
 import UsageReports
 import Workspaces
 
+extension WorkspaceAccountParts {
+    /// A workspace's usage by day, feature and key, read once.
+    package func usage(
+        of id: UUID, _ span: UsageSpan, by call: Call
+    ) async throws -> UsageTable {
+        try await workspaces.look(at: id, by: call) { _, connection in
+            try UsageTable.select(
+                of: id, from: span.from, to: span.to, by: [.day, .feature, .key], .of(.api),
+                in: connection)
+        }
+    }
+}
+
 /// `GET /api/workspaces/{workspace_id}/usage/summary`
 package struct SummarizeWorkspaceUsage: Action {
     let parts: WorkspaceAccountParts

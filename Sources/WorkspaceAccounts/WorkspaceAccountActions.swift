@@ -5,7 +5,6 @@ import Workspaces
 /// The actions, for pages that do the same.
 extension WorkspaceAccountParts {
     package var listLogs: ListWorkspaceUsageLogs { ListWorkspaceUsageLogs(parts: self) }
-    package var summarize: SummarizeWorkspaceUsage { SummarizeWorkspaceUsage(parts: self) }
     package var subscription: GetWorkspaceSubscription { GetWorkspaceSubscription(parts: self) }
 
     /// Whether the API product is offered here.

@@ -62,7 +62,7 @@ package struct UpdateAPIKey: Action {
 
 /// What of a key is to change.
 package struct APIKeyChangeRequest: JSONInput {
-    let name: String?
+    package let name: String?
     let changesLimit: Bool
     let creditLimit: Credits?
 

@@ -9,9 +9,6 @@ import Workspaces
 struct AuditLogPage: SpacePage {
     typealias Shown = ListWorkspaceAudit
 
-    /// Members whose names stand in the place of their ids.
-    private static let maximumNames: Int64 = 100
-
     /// Bytes of HTML that a name and a state take of a line; what is longer is cut.
     private static let maximumName = 120
     private static let maximumState = 240
@@ -27,12 +24,12 @@ struct AuditLogPage: SpacePage {
     func view(_ address: SpaceAddress, _ desk: SpaceDesk) async throws -> PageView {
         let reply = try await parts.workspaces.listAudit.perform(
             desk.page(address.cursor), desk.visit.call)
-        let members = try await parts.workspaces.listMembers.perform(
-            desk.page(nil, limit: Self.maximumNames), desk.visit.call)
-        let names = Dictionary(
-            (members.output?.items ?? []).map { ($0.member.userID.text, $0.shownName) },
-            uniquingKeysWith: { $1 })
         let lines = reply.output?.items.map(\.line) ?? []
+        let people = Set(lines.flatMap { [$0.actor, $0.target] }.compactMap { $0 })
+        let members = try await parts.workspaces.members(
+            people.compactMap { UUID(text: $0) }, of: desk.id, by: desk.visit.call)
+        let names = Dictionary(
+            members.map { ($0.member.userID.text, $0.shownName) }, uniquingKeysWith: { $1 })
         return PageView(
             desk.values(
                 "audit",

@@ -134,6 +134,7 @@ struct InvitationPage: FormPage {
     func read(form: inout InputReader) {}
 
     func view(_ token: String, _ visit: Visit) async throws -> PageView {
+        try await parts.requireOffer()
         let form = PageForm(words, []).values(visit)
         guard
             let invitation = try await parts.workspaces.showInvitation.perform(token, visit.call)

@@ -157,6 +157,7 @@ struct KeyPage: SpacePage, FormPage {
         _ form: APIKeyChangeRequest, _ address: SpaceAddress, _ visit: Visit
     ) async throws -> Submitted {
         let (id, key) = (try address.workspace, try address.item)
+        try Problem.requireFilled(["name": form.name])
         _ = try await parts.workspaces.updateKey.perform(
             .init(workspace: id, key: key, request: form), visit.call)
         return Submitted(

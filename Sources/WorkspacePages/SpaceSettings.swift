@@ -23,7 +23,7 @@ struct SpaceSettingsPage: SpacePage, FormPage {
             [
                 FormField("display_name", .text(autocomplete: "organization")),
                 FormField("slug", .text(autocomplete: "off")),
-                FormField("description", .text(autocomplete: "off"), isNeeded: false),
+                FormField("description", .note, isNeeded: false),
             ])
         let workspace = desk.workspace
         return PageView(
@@ -42,6 +42,7 @@ struct SpaceSettingsPage: SpacePage, FormPage {
         _ form: WorkspaceChangeRequest, _ address: SpaceAddress, _ visit: Visit
     ) async throws -> Submitted {
         let id = try address.workspace
+        try Problem.requireFilled(["display_name": form.name, "slug": form.slug])
         _ = try await parts.workspaces.update.perform((id, form), visit.call)
         return Submitted("\(WorkspacePageParts.root)/\(id.text)/settings", notice: "saved")
     }

@@ -62,7 +62,9 @@ struct SpaceState: Sendable {
     private func act(_ desk: SpaceDesk, support: String?) -> (key: String, href: String)? {
         switch kind {
         case "suspended": return support.map { ("support", "mailto:" + $0) }
-        case "none", "frozen", "inactive", "over", "unpaid", "incomplete", "paused": return nil
+        // Keys are refused, or there can be none.
+        case _ where tone == SubscriptionState.Tone.bad.rawValue: return nil
+        case "none", "incomplete": return nil
         default:
             return desk.isAdmin ? ("key", desk.path + "/keys") : ("usage", desk.path + "/usage")
         }

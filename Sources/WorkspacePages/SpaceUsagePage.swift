@@ -20,7 +20,7 @@ struct SpaceUsagePage: SpacePage {
 
     let parts: WorkspacePageParts
 
-    static let about = AboutPage.space("space_usage")
+    static let about = AboutPage.space("space_usage", isLarge: true)
 
     func read(_ input: inout InputReader) -> SpaceAddress {
         SpaceAddress(&input, hasPages: true)
@@ -29,14 +29,10 @@ struct SpaceUsagePage: SpacePage {
     func view(_ address: SpaceAddress, _ desk: SpaceDesk) async throws -> PageView {
         let tomorrow = desk.now.adding(seconds: 86_400 - desk.now.seconds % 86_400)
         let span = UsageSpan(from: tomorrow.adding(seconds: -Self.days * 86_400), to: tomorrow)
-        func sums(_ by: SummarizeWorkspaceUsage.Grouping) async throws -> [UsageSum] {
-            let reply = try await parts.accounts.summarize.perform(
-                .init(workspace: desk.id, span: span, by: by), desk.visit.call)
-            return reply.output?.items.map(\.sum) ?? []
-        }
-        let byKey = try await named(sums(.key), desk)
-        let byFeature = try await sums(.feature).map { $0.named(FeatureName.spoken($0.key)) }
-        let byDay = try await sums(.day)
+        let usage = try await parts.accounts.usage(of: desk.id, span, by: desk.visit.call)
+        let byKey = try await named(usage.sums(by: .key), desk)
+        let byFeature = usage.sums(by: .feature).map { $0.named(FeatureName.spoken($0.key)) }
+        let byDay = usage.sums(by: .day)
         let charts = UsageCharts(words: words)
         let reply = try await parts.accounts.listLogs.perform(
             .init(list: desk.page(address.cursor), status: nil, featureKey: nil),

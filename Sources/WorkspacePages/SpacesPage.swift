@@ -29,7 +29,7 @@ struct SpacesPage: FormPage {
             words,
             [
                 FormField("display_name", .text(autocomplete: "organization")),
-                FormField("description", .text(autocomplete: "off"), isNeeded: false),
+                FormField("description", .note, isNeeded: false),
             ])
         let path = WorkspacePageParts.root
         // Only the first page tells for sure that there is none.

@@ -39,6 +39,18 @@ extension WorkspaceParts {
     }
 }
 
+extension WorkspaceParts {
+    /// Those of these users who are members.
+    func members(
+        _ users: [UUID], of id: UUID, by call: Call
+    ) async throws -> [MemberResponse] {
+        try await look(at: id, by: call) { membership, connection in
+            let rows = try users.compactMap { try MemberRow.find($0, of: id, in: connection) }
+            return try MemberResponse.read(rows, of: membership.workspace, in: connection)
+        }
+    }
+}
+
 /// What somebody may do to a member.
 enum MemberRight: Sendable {
     case enable, disable, setRole, remove, makeOwner

@@ -229,9 +229,25 @@ extension SpaceButton {
     }
 }
 
+extension Problem {
+    /// To the API what is left out stays; a form that shows a name has one, and who empties it is
+    /// told so.
+    ///
+    /// - Throws: ``Problem`` 422 with each field that was emptied.
+    static func requireFilled(_ fields: [String: String?]) throws {
+        let emptied = fields.filter { $0.value == nil }.keys.sorted()
+        guard emptied.isEmpty else {
+            throw Problem.invalid(
+                emptied.map { FieldError(["body", $0], "Field required", type: "missing") })
+        }
+    }
+}
+
 extension AboutPage {
     /// A page of workspaces.
-    static func space(_ template: String) -> AboutPage {
-        AboutPage(template, access: .user, side: "workspaces")
+    ///
+    /// - Parameter isLarge: whether few of them are made at once.
+    static func space(_ template: String, isLarge: Bool = false) -> AboutPage {
+        AboutPage(template, access: .user, side: "workspaces", isLarge: isLarge)
     }
 }

@@ -70,8 +70,8 @@ package struct UpdateWorkspace: Action {
 
 /// What of a workspace is to change.
 package struct WorkspaceChangeRequest: JSONInput {
-    let name: String?
-    let slug: String?
+    package let name: String?
+    package let slug: String?
     let changesDescription: Bool
     let description: String?
     let changesBillingEmail: Bool

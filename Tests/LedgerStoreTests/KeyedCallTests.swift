@@ -211,18 +211,29 @@ struct KeyedCallTests {
             #expect(logs.map(\.caller?.keyID) == [KeyedStore.id(11), KeyedStore.id(12)])
             #expect(logs.allSatisfy { $0.caller?.familyID == KeyedStore.id(11) })
             let start = TestCatalog.start
-            let (page, sums) = try await store.database.read { connection in
+            let (page, sums, table) = try await store.database.read { connection in
                 (
                     try UsageLogRow.page(
                         of: workspace, before: nil, limit: 10, .of(.api), in: connection),
                     try UsageSum.select(
                         of: workspace, from: start, to: start.adding(seconds: 60), by: .key,
-                        .of(.api), in: connection)
+                        .of(.api), in: connection),
+                    try UsageTable.select(
+                        of: workspace, from: start, to: start.adding(seconds: 60),
+                        by: [.day, .feature, .key], .of(.api), in: connection)
                 )
             }
             #expect(page.map(\.id) == logs.reversed().map(\.id))
             #expect(sums.map(\.key) == [KeyedStore.id(11).text, KeyedStore.id(12).text])
             #expect(sums.map(\.creditsCharged.decimal) == ["1.00", "0.00"])
+            // What was read once folds to the same.
+            func told(_ sums: [UsageSum]) -> [String] {
+                sums.map { "\($0.key) \($0.requests) \($0.succeeded) \($0.creditsCharged.decimal)" }
+            }
+            #expect(told(table.sums(by: .key)) == told(sums))
+            #expect(table.sums(by: .day).map(\.requests) == [2])
+            #expect(table.sums(by: .feature).map(\.creditsCharged.decimal) == ["1.00"])
+            #expect(table.sums(by: .feature).map(\.succeeded) == [1])
         }
     }
 }

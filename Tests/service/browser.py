@@ -105,6 +105,9 @@ class Page:
                 fields[tag["name"]] = chosen[0]["value"] if chosen else ""
             else:
                 fields[tag["name"]] = tag["value"] or ""
+        for tag in self.form(action).all("textarea"):
+            # The first line break is none of the value's.
+            fields[tag["name"]] = "".join(tag.children).removeprefix("\n")
         return fields
 
     def send(self, action, follow=True, headers={}, **values):

@@ -230,7 +230,12 @@ def test_a_team_is_made_and_says_what_it_lacks(service):
         assert [form for form in page.all("form") if form["action"] == at + path] == []
     page = owner.get(at + "/settings").send(at + "/settings", display_name="Acme", slug="NOT A SLUG")
     assert page.status == 422 and page.fields(at + "/settings")["slug"] == "NOT A SLUG"
-    page = page.send(at + "/settings", slug=uuid.uuid4().hex, description="")
+    page = page.send(at + "/settings", display_name="", slug="")
+    assert page.status == 422 and len(page.problems) == 2, "nothing was saved"
+    page = owner.get(at + "/settings").send(at + "/settings", description="one\r\ntwo")
+    assert page.notice == "Saved." and page.fields(at + "/settings")["description"] == "one\r\ntwo"
+    assert page.all("textarea", name="description") != [], "an input would lose its lines"
+    page = page.send(at + "/settings", display_name="Acme", slug=uuid.uuid4().hex, description="")
     assert page.notice == "Saved." and page.title.startswith("Settings of Acme")
     assert "Acme" in owner.get(ROOT).text
     page = owner.get(at + "/delete").send(at + "/delete")
@@ -301,6 +306,43 @@ def test_somebody_who_is_invited_comes_by_the_mails_link_through_a_sign_up(servi
     answer = press(stranger, path, {}, token=token)
     assert answer.status == 303 and answer.headers["location"].startswith("/signin?next=")
     assert list(team.members.values()).count(("member", "enabled")) == 0
+
+
+def test_a_page_that_was_wanted_is_forgotten_on_no_way_in(service):
+    wanted, email = "/account/usage", new_email()
+    next = "?next=%2Faccount%2Fusage"
+
+    def way(page, start):
+        [href] = {link["href"] for link in page.all("main")[0].all("a")
+                  if link["href"].startswith(start)}
+        assert href == start + next
+        return href
+
+    visitor = Browser(service)
+    page = visitor.get("/signup" + next).send("/signup", email="nonsense", password="x")
+    assert page.status == 422, page.text
+    page = visitor.get(way(page, "/signin")).send("/signin", email=email, password="Wrong-1-word")
+    assert page.status == 401, page.text
+    reset = way(page, "/reset")
+    page = visitor.get(way(page, "/signup")).send("/signup", email=email, password=PASSWORD)
+    page = page.send("/verify/resend")
+    assert page.path.startswith("/verify?email=") and page.path.endswith("&" + next[1:])
+    page = page.send("/verify", otp_code=service.code(email))
+    assert page.path == wanted, page.path
+
+    forgetful = Browser(service)
+    page = forgetful.get(reset)
+    way(page, "/signin")
+    page = page.send("/reset", email=email)
+    way(page, "/reset")
+    page = page.send("/reset/confirm", otp_code=service.code(email), new_password=PASSWORD + "x")
+    assert page.path == "/signin" + next, page.path
+    page = page.send("/signin", email=email, password=PASSWORD + "x")
+    assert page.path == wanted
+    # Who is signed in already is led there at once, and out of the site nowhere.
+    for place in ("/signin", "/signup", "/verify", "/verify/resend"):
+        assert forgetful.get(place + next).path == wanted, place
+        assert forgetful.get(place + "?next=//evil.test").path == "/account", place
 
 
 def test_an_invitation_is_sent_again_and_revoked(service):
@@ -377,6 +419,8 @@ def test_a_key_is_shown_once_and_the_same_form_does_not_show_it_again(service):
         assert made not in repr(service.rows(f"SELECT * FROM {table}"))
 
     [one] = [link["href"] for link in page.all("a") if link["href"].startswith(at + "/")]
+    page = owner.get(one).send(one, name="", credit_limit="")
+    assert page.status == 422 and page.problems[0][1] == "#name", page.text
     page = owner.get(one).send(one, name="Backend", credit_limit="")
     assert page.notice == "Saved." and page.fields(one)["credit_limit"] == ""
     page = page.send(one + "/rotate", overlap_seconds="3600")
