@@ -79,6 +79,8 @@ struct ProductReconciliation: Sendable {
 
     private func refresh(_ sale: SaleDrift) async throws {
         guard sale.soldBy.hasPrefix("cs_") else {
+            // An event voids only what was given up here; who repairs wants the rest voided, too.
+            if sale.isToVoid { _ = try await topUps.void(sale.soldBy) }
             try await topUps.refresh(sale.soldBy, requestID: nil)
             return
         }

@@ -7,9 +7,12 @@ struct SaleDrift: Sendable {
     /// The page or the invoice that has sold them, which is to be fetched anew.
     let soldBy: String
     let difference: String
+    /// Whether it is an invoice that is to be voided: what it is for is over, or is nobody's.
+    let isToVoid: Bool
 
-    init(soldBy: String, _ difference: String) {
+    init(soldBy: String, _ difference: String, isToVoid: Bool = false) {
         self.soldBy = soldBy
+        self.isToVoid = isToVoid
         self.difference = "\(soldBy) \(difference)"
     }
 }

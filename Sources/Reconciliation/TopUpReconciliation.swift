@@ -19,7 +19,8 @@ extension TopUpService {
         var found: [SaleDrift] = []
         for invoice in invoices ?? [] where invoice.metadata[Self.purchaseKey] != nil {
             if let difference = try await difference(of: invoice) {
-                found.append(SaleDrift(soldBy: invoice.id, difference))
+                let isOpen = invoice.status == .open || invoice.status == .uncollectible
+                found.append(SaleDrift(soldBy: invoice.id, difference, isToVoid: isOpen))
             }
         }
         return found

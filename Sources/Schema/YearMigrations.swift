@@ -31,13 +31,14 @@ func yearlyPlans(_ sql: SQLDialect) -> [String] {
 }
 
 /// Of what amount is withheld what is withheld, and when Stripe was last asked what an account is
-/// charged next.
+/// charged next. Processes of the version before, which do not know the columns, go on beside them:
+/// one that ends a year leaves its share, so no CHECK binds the two.
 func sharesAndPricesOfYears(_ sql: SQLDialect) -> [String] {
     let account = "ALTER TABLE career_subscription_contexts ADD COLUMN"
     return [
         """
         \(account) year_withheld_of \(sql.bigint)
-            CHECK (year_withheld_of IS NULL OR year_invoice_id IS NOT NULL AND year_withheld_of > 0)
+            CHECK (year_withheld_of IS NULL OR year_withheld_of > 0)
         """,
         "\(account) renewal_asked_at \(sql.bigint)",
         """

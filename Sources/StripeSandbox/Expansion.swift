@@ -6,8 +6,12 @@ extension Account {
     static let maximumExpansionDepth = 4
 
     func expand(_ answer: JSONValue, _ parameters: Parameters) throws -> JSONValue {
+        try expand(answer, paths: parameters.strings("expand"))
+    }
+
+    func expand(_ answer: JSONValue, paths: [String]) throws -> JSONValue {
         var answer = answer
-        for path in parameters.strings("expand") {
+        for path in paths {
             let names = path.split(separator: ".").map(String.init)
             let levels = names.filter { $0 != "data" && $0 != "items" }.count
             guard !names.isEmpty, levels <= Self.maximumExpansionDepth else {

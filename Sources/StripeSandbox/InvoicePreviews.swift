@@ -15,8 +15,20 @@ extension Account {
         ]
 
     /// With `always_invoice` it is what would be charged now; otherwise what the next period's
-    /// invoice would hold, the change's prorations among it.
+    /// invoice would hold, the change's prorations among it. Nothing that leads to it stays: a
+    /// preview makes, takes and redeems no discount and tells of none.
     func createPreview(_ parameters: Parameters) throws -> JSONValue {
+        let discounts = parameters.strings("expand").filter { $0.contains("discount") }
+        var preview = JSONValue.null
+        try db.inSavepoint {
+            // The discounts are gone when the rest is expanded.
+            preview = try expand(try foretold(parameters), paths: discounts)
+            return .rollback
+        }
+        return preview
+    }
+
+    private func foretold(_ parameters: Parameters) throws -> JSONValue {
         let schedule = try scheduleOfPreview(parameters)
         let id = try schedule?["subscription"]?.string ?? parameters.required("subscription")
         var subscription = try get(.subscription, id, param: "subscription")

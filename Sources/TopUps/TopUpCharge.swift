@@ -210,7 +210,7 @@ extension TopUpService {
     }
 
     /// - Returns: how the invoice stands then. A draft stays one, which nobody can pay.
-    func void(_ id: String) async throws -> StripeInvoice.Status? {
+    package func void(_ id: String) async throws -> StripeInvoice.Status? {
         let known = try await ifKnown { () async throws(StripeError) in
             try await stripe.retrieveInvoice(id)
         }

@@ -37,7 +37,8 @@ extension TopUpService {
         return true
     }
 
-    /// Somebody has voided it in Stripe's dashboard, or has not when it was given up here.
+    /// Somebody has voided it in Stripe's dashboard, or has not when it was given up here. A
+    /// second one that names the purchase ends nothing.
     private func noteUnpaid(_ invoice: StripeInvoice, of id: UUID) async throws {
         guard let purchase = try await database.read({ try TopUpRows.purchase(id, in: $0) })
         else { return }
@@ -45,6 +46,7 @@ extension TopUpService {
             if purchase.status == .givenUp { _ = try await void(invoice.id) }
             return
         }
+        guard purchase.invoiceID == invoice.id else { return }
         _ = try await change(purchase.userID) { state in
             state.gaveUp(id)
             return ((), [])

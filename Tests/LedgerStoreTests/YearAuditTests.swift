@@ -31,6 +31,35 @@ struct YearAuditTests {
         }
     }
 
+    @Test("A process of the version before, which does not know the share, can end a year")
+    func olderProcess() async throws {
+        try await Store.run { store in
+            _ = try await store.newUser(1)
+            _ = try await store.database.write { connection in
+                try connection.execute(
+                    """
+                    UPDATE career_subscription_contexts SET year_invoice_id = 'in_1',
+                        year_start = 1, year_end = 2, year_plan_id = ?, year_withheld = 1,
+                        year_withheld_of = 2
+                    """, [.uuid(TestCatalog.plus.id)])
+            }
+            _ = try await store.database.write { connection in
+                try connection.execute(
+                    """
+                    UPDATE career_subscription_contexts SET year_invoice_id = NULL,
+                        year_start = NULL, year_end = NULL, year_plan_id = NULL,
+                        year_withheld = NULL
+                    """)
+            }
+            await #expect(throws: (any Error).self) {
+                try await store.database.write { connection in
+                    try connection.execute(
+                        "UPDATE career_subscription_contexts SET year_withheld_of = 0")
+                }
+            }
+        }
+    }
+
     @Test("Each reset of the clock excuses one more grant of a month, and nothing else")
     func resets() async throws {
         let months = ["in_1 6", "in_1 12"]

@@ -268,8 +268,13 @@ def test_the_next_invoice_of_a_schedule_is_the_one_that_its_next_phase_makes(san
     subscription, schedule = attached(sandbox, api, pro)
     lower(api, schedule, yearly, discounts=[{"coupon": coupon.id}],
           billing_cycle_anchor="phase_start", duration={"interval": "year", "interval_count": 1})
+    told = [event.id for event in api.events.list({"limit": 100}).data]
     for _ in range(2):
-        preview = api.invoices.create_preview({"schedule": schedule.id})
+        preview = api.invoices.create_preview({"schedule": schedule.id, "expand": ["discounts"]})
+    assert preview.discounts[0].source.coupon == coupon.id
+    # A preview redeems nothing and tells nobody of anything.
+    assert api.coupons.retrieve(coupon.id).times_redeemed == 0
+    assert [event.id for event in api.events.list({"limit": 100}).data] == told
     end = item(subscription).current_period_end
     [line] = preview.lines.data
     assert (preview.total, preview.amount_due, line.period.start) == (15000, 15000, end)

@@ -449,6 +449,19 @@ def own_invoice(service, user):
         {"customer": customer(user)}).data if "cuebx_top_up_id" in invoice.metadata)
 
 
+def open_another(service, user, purchase):
+    """An invoice that names a purchase and can be paid beside the purchase's own."""
+    v1 = sdk(service).v1
+    made = v1.invoices.create({
+        "customer": customer(user), "currency": "usd", "auto_advance": False,
+        "collection_method": "charge_automatically", "pending_invoice_items_behavior": "exclude",
+        "metadata": {"user_id": user.id, "cuebx_top_up_id": str(purchase)}})
+    v1.invoice_items.create({
+        "customer": customer(user), "invoice": made.id, "amount": 500, "currency": "usd",
+        "description": "100 credits"})
+    return v1.invoices.finalize_invoice(made.id, {"auto_advance": False}).id
+
+
 def test_a_dispute_of_what_is_being_given_back_switches_it_off_once(own_service):
     service = own_service
     for sold in ("by hand", "by itself"):
@@ -492,15 +505,21 @@ def test_what_stands_otherwise_at_stripe_is_heard_of_or_found(own_service):
     void(own_invoice(service, heard).id)
     settle(service)
     assert status(heard) == [("given_up",)] and status(gone) == [("open",)]
+    own = {user: own_invoice(service, user).id for user in (paid, gone, left_open, lost)}
+    purchase = lambda user: service.rows(
+        "SELECT id FROM top_up_purchases WHERE user_id = ?", uuid.UUID(user.id))[0][0]
+    # That of another invoice which names the purchase ends nothing.
+    void(open_another(service, gone, purchase(gone)))
+    settle(service)
+    assert status(gone) == [("open",)]
     assert reconcile(service).returncode == 0
     knob(service, "/_test/webhooks", {"drop_first": 1000})
     set_card(paid, "ok")
     assert press(own_invoice(service, paid).hosted_invoice_url, "pay")[0] == 303
-    void(own_invoice(service, gone).id)
+    void(own[gone])
     service.write("UPDATE top_up_purchases SET status = 'given_up' WHERE user_id = ?",
                   uuid.UUID(left_open.id))
-    [(known,)] = service.rows(
-        "SELECT id FROM top_up_purchases WHERE user_id = ?", uuid.UUID(lost.id))
+    known = purchase(lost)
     rename = lambda id: service.write(
         "UPDATE top_up_purchases SET id = ? WHERE user_id = ?", id, uuid.UUID(lost.id))
     rename(uuid.uuid4())
@@ -512,14 +531,23 @@ def test_what_stands_otherwise_at_stripe_is_heard_of_or_found(own_service):
     seen = reconcile(service)
     assert seen.returncode == 1 and len(seen.stdout.splitlines()) == len(wrong) + 1, seen
     for user, words in wrong.items():
-        assert f"user {user.id}: {own_invoice(service, user).id} {words}" in seen.stdout, seen
+        assert f"user {user.id}: {own[user]} {words}" in seen.stdout, seen
     assert reconcile(service, "--repair").returncode == 0
     assert left(paid) == "104.00" and status(gone) == [("given_up",)]
-    assert own_invoice(service, left_open).status == "void"
+    assert sdk(service).v1.invoices.retrieve(own[left_open]).status == "void"
     assert reconcile(service).returncode == 0
-    own = own_invoice(service, paid).id
-    knob(service, "/_test/refunds", {"invoice": own, "amount": 250})
-    knob(service, "/_test/disputes", {"invoice": own, "amount": 250})
+    # What can be paid beside a purchase that is paid, and for one that nobody here has, is voided.
+    others = {user: open_another(service, user, id)
+              for user, id in ((paid, purchase(paid)), (lost, known))}
+    seen = reconcile(service)
+    assert seen.returncode == 1 and len(seen.stdout.splitlines()) == len(others) + 1, seen
+    for user, id in others.items():
+        assert f"user {user.id}: {id} can still be paid for an automatic top-up" in seen.stdout, seen
+    assert reconcile(service, "--repair").returncode == 0
+    assert [own_invoice(service, user).status for user in others] == ["void", "void"]
+    assert reconcile(service).returncode == 0
+    knob(service, "/_test/refunds", {"invoice": own[paid], "amount": 250})
+    knob(service, "/_test/disputes", {"invoice": own[paid], "amount": 250})
     mended = reconcile(service, "--repair")
     assert "had money back at Stripe for 50.00 credits, here for 0.00" in mended.stdout
     assert grants(paid)[0]["is_frozen"] and grants(paid)[0]["taken_back"] == "50.00"
