@@ -175,15 +175,24 @@ struct YearOrderTests {
 
     /// Delivers the events in this order, then each once more in the reverse one. None comes before
     /// it happened, so each shows the subscription after the latest event that was delivered until
-    /// then.
+    /// then. What was fetched when an earlier event happened is applied after that, by the number
+    /// of its fetch, and changes nothing.
     private func deliver(_ order: [Int], of move: YearMove) -> (ends: [String], broken: [String]) {
         var ledger = TestLedger(Years.rules())
         let user = ledger.newUser()
-        var seen = 0
+        var (seen, number, stale) = (0, Int64(0), [String]())
+        ledger.counters[move.events[0].snapshot.subscriptionID] = FencingCounters(
+            issued: Int64(4 * order.count), applied: 0)
         for event in order + order.reversed() {
             seen = max(seen, event)
             ledger.now = move.events[seen].at
-            ledger.apply(ApplyBilling(userID: user, snapshot: move.events[seen].snapshot))
+            number += 2
+            ledger.apply(
+                ApplyBilling(userID: user, snapshot: move.events[seen].snapshot, token: number))
+            guard event < seen else { continue }
+            let late = ApplyBilling(
+                userID: user, snapshot: move.events[event].snapshot, token: number - 1)
+            if ledger.apply(late) != .outOfDate { stale.append("\(event) after \(seen)") }
         }
         let (subscription, context) = (ledger.accounts[user]!.subscription, ledger.context(user))
         var ends = [
@@ -197,7 +206,7 @@ struct YearOrderTests {
                 context.periodPlanID.text, context.anchor.rfc3339,
             ]
         }
-        return (ends, ledger.brokenInvariants())
+        return (ends, ledger.brokenInvariants() + stale)
     }
 
     @Test(
