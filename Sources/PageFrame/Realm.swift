@@ -36,6 +36,13 @@ package struct Realm: Sendable {
     /// Lines of the navigation that are not shown now; `nil` if all are, always.
     let hiddenSides: (@Sendable () async throws -> Set<String>)?
 
+    /// Where somebody is led who is signed in already: what was wanted, if it is of this realm.
+    func wanted(_ next: String?) -> String {
+        guard leadsBack else { return home }
+        let wanted = WantedPage.location(next, otherwise: home)
+        return isConsole && !wanted.hasPrefix(home) ? home : wanted
+    }
+
     /// The users' accounts.
     static func account(
         _ site: Site, caller: @escaping @Sendable (String) async throws -> Caller?,

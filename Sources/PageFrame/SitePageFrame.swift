@@ -103,11 +103,7 @@ package struct SitePageFrame: PageFrame {
             realm.leadsBack
                 ? realm.signIn + "?next=" + QueryString.encode(request.target) : realm.signIn
         case (.visitor, _?):
-            realm.leadsBack
-                ? WantedPage.location(
-                    (request.fields["next"] ?? request.query["next"])?.first,
-                    otherwise: realm.home)
-                : realm.home
+            realm.wanted((request.fields["next"] ?? request.query["next"])?.first)
         default: nil
         }
     }

@@ -161,31 +161,34 @@ extension CareerApplication {
         let plans = MissingPlans(parts: services.workspaceAccounts)
         return [
             PeriodicService(
-                "expiry sweep", pause: ExpirySweeper.pause, logger: core.logger
+                name: "expiry sweep", pause: ExpirySweeper.pause, logger: core.logger
             ) { [services] in try await services.sweeper.sweep() },
             PeriodicService(
-                "expiry sweep of workspaces", pause: ExpirySweeper.pause, logger: core.logger
+                name: "expiry sweep of workspaces", pause: ExpirySweeper.pause, logger: core.logger
             ) { [services] in try await services.sweepWorkspaces() },
             PeriodicService(
-                "writing when keys were used", pause: ExpirySweeper.pause, logger: core.logger
+                name: "writing when keys were used", pause: ExpirySweeper.pause,
+                endsWithWork: true, logger: core.logger
             ) { [services] in try await services.writeKeyUses() },
             PeriodicService(
-                "writing who was refused", pause: ExpirySweeper.pause, logger: core.logger
+                name: "writing who was refused", pause: ExpirySweeper.pause,
+                endsWithWork: true, logger: core.logger
             ) { [services] in try await services.refusals.write(to: services.core.database) },
             PeriodicService(
-                "automatic top-ups", pause: TopUpService.pause, logger: core.logger
+                name: "automatic top-ups", pause: TopUpService.pause, logger: core.logger
             ) { [services] in try await services.topUps.sweep() },
             PeriodicService(
-                "identity sweep", pause: IdentitySweeper.pause, logger: core.logger
+                name: "identity sweep", pause: IdentitySweeper.pause, logger: core.logger
             ) { [services] in try await services.identitySweeper.sweep() },
             PeriodicService(
-                "notices of keys", pause: IdentitySweeper.pause, logger: core.logger
+                name: "notices of keys", pause: IdentitySweeper.pause, logger: core.logger
             ) { [services] in try await services.tellKeysEnds() },
             PeriodicService(
-                "Free plans that are missing", pause: IdentitySweeper.pause, logger: core.logger
+                name: "Free plans that are missing", pause: IdentitySweeper.pause,
+                logger: core.logger
             ) { try await plans.give() },
             PeriodicService(
-                "renewals", pause: RenewalNotices.pause, logger: core.logger
+                name: "renewals", pause: RenewalNotices.pause, logger: core.logger
             ) { [services] in try await services.renewals.sweep() },
         ]
     }

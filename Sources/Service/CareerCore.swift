@@ -92,7 +92,7 @@ public struct CareerCore: Sendable {
     ///
     /// - Parameter pause: how long a change may go unnoticed.
     public func refresher(pause: Duration = catalogPause) -> PeriodicService {
-        PeriodicService("refreshing clock and catalog", pause: pause, logger: logger) {
+        PeriodicService(name: "refreshing clock and catalog", pause: pause, logger: logger) {
             try await database.read { connection in
                 try developmentClock?.refresh(in: connection)
                 _ = try catalog.current(in: connection)

@@ -316,3 +316,9 @@ def test_a_plan_whose_payment_goes_back_whole_ends_and_revenue_tells_each_move(o
     # What lies further back than thirty days is told no more.
     own_service.advance(31 * DAY)
     assert moved()[0] == ["0 / 0", "–"] and refused() == []
+    # What is noted in memory alone is written at a shutdown.
+    own_service.write("DELETE FROM credit_refusals")
+    last = own_service.new_user()
+    assert last.adjust("-25").returncode == 0 and last.validate().status == 429
+    own_service.stop()
+    assert own_service.rows("SELECT count(*) FROM credit_refusals") == [(1,)]
