@@ -16,6 +16,8 @@ package struct BilledProduct: Sendable {
     /// What operators read of a holder as, e.g. `user`.
     package let noun: String
     let checkouts: CheckoutTable
+    /// The user who alone can use what a holder pays for; `nil` where others can, too.
+    package let payer: @Sendable (UUID, any DatabaseConnection) throws -> UUID?
     /// The address that a holder's customer at Stripe has.
     package let address: @Sendable (UUID, any DatabaseConnection) throws -> String?
     /// Mails who pays for a holder, and says whether there is an address of theirs.
@@ -31,6 +33,7 @@ package struct BilledProduct: Sendable {
 
     package init(
         tables: ProductTables, holderKey: String, noun: String, checkouts: CheckoutTable,
+        payer: @escaping @Sendable (UUID, any DatabaseConnection) throws -> UUID?,
         address: @escaping @Sendable (UUID, any DatabaseConnection) throws -> String?,
         tell: @escaping @Sendable (PayersMail, any DatabaseConnection) throws -> Bool,
         lockBuyer: @escaping @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void,
@@ -42,6 +45,7 @@ package struct BilledProduct: Sendable {
         self.holderKey = holderKey
         self.noun = noun
         self.checkouts = checkouts
+        self.payer = payer
         self.address = address
         self.tell = tell
         self.lockBuyer = lockBuyer
@@ -54,7 +58,7 @@ package struct BilledProduct: Sendable {
     package static var career: BilledProduct {
         BilledProduct(
             tables: .of(.career), holderKey: "user_id", noun: "user",
-            checkouts: CheckoutTable(name: "checkouts", holder: "user_id", hasSeats: false),
+            checkouts: .career, payer: { user, _ in user },
             address: { try UserRow.find(id: $0, in: $1)?.email },
             tell: { mail, connection in
                 guard let user = try UserRow.find(id: mail.holder, in: connection) else {
@@ -80,6 +84,13 @@ package struct BilledProduct: Sendable {
         _ key: String, in connection: any DatabaseConnection
     ) throws {
         try Checkouts.forgetCustomerKey(key, checkouts, in: connection)
+    }
+
+    /// The row of a holder's payer: a holder's id is a user's in one product only.
+    package func payingUser(
+        _ holder: UUID, in connection: any DatabaseConnection
+    ) throws -> UserRow? {
+        try payer(holder, connection).flatMap { try UserRow.find(id: $0, in: connection) }
     }
 
     /// E.g. `user 0198…`.

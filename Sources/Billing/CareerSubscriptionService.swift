@@ -7,7 +7,7 @@ import Values
 
 /// What a user does with their one Career subscription.
 public struct CareerSubscriptionService: Sendable {
-    private let database: any Database
+    package let database: any Database
     private let ledger: CareerLedger
     private let catalog: CatalogStore
     private let clock: DecisionClock

@@ -17,6 +17,20 @@ package struct CheckoutTable: Sendable {
         self.holder = holder
         self.hasSeats = hasSeats
     }
+
+    package static var career: CheckoutTable {
+        CheckoutTable(name: "checkouts", holder: "user_id", hasSeats: false)
+    }
+
+    /// The latest page of a holder, open or not; `nil` where they have begun none.
+    package func page(
+        of holder: UUID, in connection: any DatabaseConnection
+    ) throws -> String? {
+        let row = try connection.queryOne(
+            "SELECT session_id FROM \(name) WHERE \(self.holder) = ?", [.uuid(holder)])
+        guard var reader = row?.reader else { return nil }
+        return try reader.optionalText()
+    }
 }
 
 /// A holder's latest checkout page.

@@ -43,6 +43,11 @@ public struct StripeMirror: Sendable {
         self.logger = logger
     }
 
+    /// Whether the product was ever synced; one that was not has nothing to mirror by.
+    package func isOffered() async throws -> Bool {
+        try await reader.prices.catalog.ifOffered(in: database) != nil
+    }
+
     /// What a look at a subscription came to.
     public enum Refreshed: Sendable {
         /// Stripe does not know it; an account that had it has it no longer.

@@ -15,17 +15,20 @@ extension StripeMirror {
             return
         }
         guard !Set(events).isDisjoint(with: [.activated, .renewed, .upgraded]),
-            try await isDeactivated(owner)
+            let payer = try await deactivatedPayer(of: owner)
         else { return }
         try await notices.add(
             "deactivated_payer",
             subject: "\(subscription.id) \(account.context.period.start.rfc3339)",
-            "\(subscription.id) was paid by user \(owner.text), who is deactivated: cancel it with "
-                + "cuebx users deactivate \(owner.text) --cancel now, or let them in again.")
+            "\(subscription.id) was paid by \(product.named(owner)), and user \(payer.id.text) is "
+                + "deactivated: cancel it with cuebx users deactivate \(payer.id.text) --cancel "
+                + "now, or let them in again.")
     }
 
-    private func isDeactivated(_ user: UUID) async throws -> Bool {
-        try await database.read { try UserRow.find(id: user, in: $0)?.isActive == false }
+    private func deactivatedPayer(of holder: UUID) async throws -> UserRow? {
+        try await database.read { [product] connection in
+            try product.payingUser(holder, in: connection).flatMap { $0.isActive ? nil : $0 }
+        }
     }
 }
 

@@ -230,15 +230,16 @@ struct ProductReconciliation: Sendable {
     private func strangers(
         _ account: MirroredAccount, _ theirs: StripeSubscription
     ) async throws -> [Drift] {
-        let user = try await database.read { try UserRow.find(id: account.userID, in: $0) }
-        guard let theirIssuer = user?.issuer, theirIssuer != issuer, !theirs.isEnding else {
-            return []
+        let payer = try await database.read { [mirror] in
+            try mirror.product.payingUser(account.userID, in: $0)
         }
+        guard let payer, let theirIssuer = payer.issuer, theirIssuer != issuer, !theirs.isEnding
+        else { return [] }
         return [
             Drift(
                 theirs.id,
                 "is paid by a user of \(theirIssuer), whose tokens no setting accepts: cancel it "
-                    + "by cuebx users deactivate \(account.userID.text) --cancel now")
+                    + "by cuebx users deactivate \(payer.id.text) --cancel now")
         ]
     }
 

@@ -36,15 +36,19 @@ public struct StripeReconciliation: Sendable {
     public func run(
         repair: Bool, progress: WorkProgress.Listener? = nil
     ) async throws -> Report {
+        var offered: [ProductReconciliation] = []
+        for product in products where try await product.mirror.isOffered() {
+            offered.append(product)
+        }
         var total: Int64?
         if progress != nil {
             total = 0
-            for product in products { total = try await (total ?? 0) + product.count() }
+            for product in offered { total = try await (total ?? 0) + product.count() }
         }
         var checked = 0
         var differences: [String] = []
         var remaining: [String] = []
-        for product in products {
+        for product in offered {
             let report = try await product.run(repair: repair) { [checked, total] number in
                 progress?(WorkProgress(Int64(checked + number), of: total, .customers))
             }

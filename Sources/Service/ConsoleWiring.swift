@@ -47,10 +47,8 @@ struct ConsoleSite: Sendable {
                 let payments: [ConsoleParts.SubscriptionEnd: DeactivateUser.Payment] = [
                     .periodEnd: .cancelAtPeriodEnd, .now: .cancelNow,
                 ]
-                _ = try await DeactivateUser(
-                    database: core.database, subscriptions: services.subscriptions,
-                    billing: { services.billing }, lock: { try await lock.setActive($0, false) }
-                ).perform(user, payments[end] ?? .keep)
+                _ = try await DeactivateUser(core) { (services.billing, services.apiBilling) }
+                    .perform(user, payments[end] ?? .keep)
             },
             reactivate: { try await lock.setActive($0, true) },
             advance: Self.advance(clockAdvance(services)))

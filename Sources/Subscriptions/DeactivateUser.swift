@@ -13,26 +13,62 @@ public struct DeactivateUser: Sendable {
         case keep
     }
 
-    /// The user pays for a subscription, and nobody has said what is to become of it.
+    /// The user pays for subscriptions, and nobody has said what is to become of them.
     public struct Undecided: Error {
-        public let subscriptionID: String
+        public let subscriptionIDs: [String]
+    }
+
+    /// What a user may pay for: themself, or through what is theirs alone.
+    package struct Purchases: Sendable {
+        /// Whose account it is; `nil` where the user has none of the product.
+        private let holder: @Sendable (UUID) async throws -> UUID?
+        private let checkouts: CheckoutTable
+        private let subscriptions: CareerSubscriptionService
+        /// Made only where there is something to do at Stripe.
+        fileprivate let billing: @Sendable () async throws -> CareerBillingService
+
+        package init(
+            _ checkouts: CheckoutTable, _ subscriptions: CareerSubscriptionService,
+            billing: @escaping @Sendable () async throws -> CareerBillingService,
+            of holder: @escaping @Sendable (UUID) async throws -> UUID? = { $0 }
+        ) {
+            self.holder = holder
+            self.checkouts = checkouts
+            self.subscriptions = subscriptions
+            self.billing = billing
+        }
+
+        /// What there is to end, once what a page made a moment ago is mirrored.
+        fileprivate func find(_ user: UUID) async throws -> Found? {
+            guard let holder = try await holder(user) else { return nil }
+            let page = try await subscriptions.database.read { [checkouts] in
+                try checkouts.page(of: holder, in: $0)
+            }
+            // A page that was paid a moment ago has made the user a payer.
+            if let page { try await billing().hear(of: page, user: holder, requestID: nil) }
+            let known = try await subscriptions.subscription(of: holder)?.account.subscription
+            return Found(
+                purchases: self, holder: holder, page: page,
+                subscriptionID: known?.stripeSubscriptionID)
+        }
+    }
+
+    fileprivate struct Found: Sendable {
+        let purchases: Purchases
+        let holder: UUID
+        let page: String?
+        let subscriptionID: String?
     }
 
     private let lock: @Sendable (UUID) async throws -> Void
-    private let database: any Database
-    private let subscriptions: CareerSubscriptionService
-    /// Made only where there is something to do at Stripe.
-    private let billing: @Sendable () async throws -> CareerBillingService
+    private let purchases: [Purchases]
 
+    /// - Parameter purchases: of every product.
     package init(
-        database: any Database, subscriptions: CareerSubscriptionService,
-        billing: @escaping @Sendable () async throws -> CareerBillingService,
-        lock: @escaping @Sendable (UUID) async throws -> Void
+        _ purchases: [Purchases], lock: @escaping @Sendable (UUID) async throws -> Void
     ) {
+        self.purchases = purchases
         self.lock = lock
-        self.database = database
-        self.subscriptions = subscriptions
-        self.billing = billing
     }
 
     /// - Returns: one sentence for each thing that was done at Stripe. With ``Payment/keep``
@@ -40,17 +76,19 @@ public struct DeactivateUser: Sendable {
     public func perform(_ user: UUID, _ payment: Payment?) async throws -> [String] {
         var done: [String] = []
         if payment != .keep {
-            let page = try await Checkouts(database: database).find(user)?.sessionID
-            // A page that was paid a moment ago has made the user a payer.
-            if let page { try await billing().hear(of: page, user: user, requestID: nil) }
-            if let id = try await subscriptions.subscription(of: user)?.account.subscription
-                .stripeSubscriptionID
-            {
-                guard let payment else { throw Undecided(subscriptionID: id) }
-                done = try await end(id, of: user, payment)
+            var found: [Found] = []
+            for purchases in purchases {
+                if let one = try await purchases.find(user) { found.append(one) }
             }
-            if let page, try await billing().expire(page) {
-                done.append("closed the checkout page \(page)")
+            let paid = found.compactMap(\.subscriptionID)
+            if payment == nil, !paid.isEmpty { throw Undecided(subscriptionIDs: paid) }
+            for one in found {
+                if let id = one.subscriptionID, let payment {
+                    done += try await end(id, of: one, payment)
+                }
+                if let page = one.page, try await one.purchases.billing().expire(page) {
+                    done.append("closed the checkout page \(page)")
+                }
             }
         }
         try await lock(user)
@@ -58,18 +96,18 @@ public struct DeactivateUser: Sendable {
     }
 
     private func end(
-        _ subscriptionID: String, of user: UUID, _ payment: Payment
+        _ subscriptionID: String, of found: Found, _ payment: Payment
     ) async throws -> [String] {
-        let billing = try await billing()
-        guard let theirs = try await billing.liveSubscription(of: user, requestID: nil) else {
+        let (billing, holder) = (try await found.purchases.billing(), found.holder)
+        guard let theirs = try await billing.liveSubscription(of: holder, requestID: nil) else {
             return ["\(subscriptionID) was over already"]
         }
         if payment == .cancelNow {
             try await billing.end(theirs)
         } else {
-            _ = try await billing.endWithPeriod(theirs, user: user, requestID: nil)
+            _ = try await billing.endWithPeriod(theirs, user: holder, requestID: nil)
         }
-        try await billing.mirror.refresh(theirs.id, userID: user, requestID: nil)
+        try await billing.mirror.refresh(theirs.id, userID: holder, requestID: nil)
         return [
             payment == .cancelNow
                 ? "canceled \(theirs.id)" : "\(theirs.id) ends with its period"

@@ -10,9 +10,19 @@ package struct StripeMirrors: Sendable {
         self.all = all
     }
 
+    /// Those of the products that are offered. Whatever is asked of each product is asked of these:
+    /// one without a catalog has no holders, and its ledger decides nothing.
+    private func offered() async throws -> [StripeMirror] {
+        var offered: [StripeMirror] = []
+        for mirror in all where try await mirror.isOffered() { offered.append(mirror) }
+        return offered
+    }
+
     /// The mirror of the product of which a holder has the subscription; `nil` where none has it.
     func linked(to subscriptionID: String) async throws -> StripeMirror? {
-        for mirror in all where try await mirror.isLinked(subscriptionID) { return mirror }
+        for mirror in try await offered() where try await mirror.isLinked(subscriptionID) {
+            return mirror
+        }
         return nil
     }
 
@@ -22,8 +32,9 @@ package struct StripeMirrors: Sendable {
     func refresh(
         _ subscriptionID: String, holder: UUID? = nil, requestID: String?
     ) async throws {
-        let known = try await linked(to: subscriptionID)
-        for mirror in known.map({ [$0] }) ?? all {
+        let known = try await linked(to: subscriptionID).map { [$0] }
+        let asked = if let known { known } else { try await offered() }
+        for mirror in asked {
             let came = try await mirror.refresh(
                 subscriptionID, userID: holder, requestID: requestID)
             if case .mirrored = came { return }
@@ -32,7 +43,9 @@ package struct StripeMirrors: Sendable {
 
     /// Forgets a customer who was deleted at Stripe.
     func forget(_ customerID: String, requestID: String?) async throws {
-        for mirror in all { try await mirror.forget(customerID, requestID: requestID) }
+        for mirror in try await offered() {
+            try await mirror.forget(customerID, requestID: requestID)
+        }
     }
 
     /// Looks anew at what the invoices of a payment have bought, see
@@ -42,7 +55,7 @@ package struct StripeMirrors: Sendable {
     func paymentChanged(
         _ intent: String, object: String?, type: String, requestID: String?
     ) async throws -> Bool {
-        for mirror in all {
+        for mirror in try await offered() {
             let isInvoices = try await mirror.paymentChanged(
                 intent, object: object, type: type, requestID: requestID)
             if !isInvoices { return false }
@@ -52,6 +65,6 @@ package struct StripeMirrors: Sendable {
 
     /// A page was used or has lapsed.
     func closePage(_ sessionID: String) async throws {
-        for mirror in all { try await mirror.closePage(sessionID) }
+        for mirror in try await offered() { try await mirror.closePage(sessionID) }
     }
 }

@@ -8,6 +8,12 @@ import Users
 import Values
 import Workspaces
 
+extension CheckoutTable {
+    package static var workspaces: CheckoutTable {
+        CheckoutTable(name: "workspace_checkouts", holder: "workspace_id", hasSeats: true)
+    }
+}
+
 /// How what workspaces subscribe to is mirrored and sold.
 package struct WorkspaceProduct: Sendable {
     package let database: any Database
@@ -26,8 +32,12 @@ package struct WorkspaceProduct: Sendable {
     package var billed: BilledProduct {
         BilledProduct(
             tables: .of(.api), holderKey: "workspace_id", noun: "workspace",
-            checkouts: CheckoutTable(
-                name: "workspace_checkouts", holder: "workspace_id", hasSeats: true),
+            checkouts: .workspaces,
+            payer: { workspace, connection in
+                // A team's other members use what it pays for.
+                try WorkspaceRow.find(workspace, in: connection)
+                    .flatMap { $0.isPersonal ? $0.ownerID : nil }
+            },
             address: { try Self.address(of: $0, in: $1) },
             tell: { [mails] mail, connection in
                 guard let row = try WorkspaceRow.find(mail.holder, in: connection) else {

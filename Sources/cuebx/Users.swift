@@ -139,9 +139,10 @@ struct Users: AsyncParsableCommand {
                                 "done": .array(done.map { .string($0) }),
                             ], done + ["deactivated \(found.id.text)"]))
                 } catch let undecided as DeactivateUser.Undecided {
+                    let paid = undecided.subscriptionIDs.joined(separator: " and ")
                     throw FriendlyError(
-                        "the user pays for \(undecided.subscriptionID): say --cancel now, "
-                            + "--cancel period-end or --keep-billing; nothing was done")
+                        "the user pays for \(paid): say --cancel now, --cancel period-end or "
+                            + "--keep-billing; nothing was done")
                 }
             }
         }

@@ -1,6 +1,12 @@
 """Two products from one service: each has a catalog of its own."""
 
-from test_payments import sdk
+import json
+
+import stripe
+
+from conftest import DAY, ROOT, Service, databases
+from test_payments import buy, post_event, sdk, settle
+from test_payments_events import dead_letters
 
 CAREER, API = "/career/subscriptions/plans", "/api/subscriptions/plans"
 BASIC = "0198c0de-0000-7000-8000-000000000202"
@@ -55,3 +61,44 @@ def test_prices_of_seats_are_made_at_stripe(service):
     assert plan.metadata.to_dict() == {"cuebx_plan_id": BASIC}
     assert seat.metadata.to_dict() == {"cuebx_plan_id": BASIC, "cuebx_item": "seat"}
     assert plan.product != seat.product
+
+
+def test_without_the_api_product_whatever_stripe_tells_of_nobody_is_worked_off(tmp_path):
+    career = json.loads((ROOT / "catalog.json").read_text())
+    del career["products"]["api"]
+    (tmp_path / "catalog.json").write_text(json.dumps(career))
+    service = Service(tmp_path, DATABASE_URL=databases.make_empty(tmp_path),
+                      CATALOG=str(tmp_path / "catalog.json"))
+    assert service.command("migrate").returncode == 0
+    service.start()
+    payer, stays = service.sign_up(), service.sign_up()
+    for user in (payer, stays):
+        assert buy(service, user)["plan"]["name"] == "Plus"
+    # Ends a subscription at Stripe whose holder is gone by the time its event is worked off.
+    assert service.call("DELETE", "/auth/me", headers=payer.auth).status == 200
+    client = sdk(service)
+    theirs = next(item for item in client.v1.subscriptions.list({"status": "all"}).data
+                  if item.status == "canceled")
+    unknown = {"id": "sub_unknown", "object": "subscription", "customer": "cus_unknown"}
+    for number, (kind, about) in enumerate([
+            ("customer.subscription.deleted", theirs.to_dict()),
+            ("customer.subscription.updated", theirs.to_dict()),
+            ("customer.subscription.updated", unknown),
+            ("checkout.session.completed", {
+                "id": "cs_unknown", "object": "checkout.session", "subscription": "sub_unknown"}),
+            ("customer.deleted", {"id": "cus_unknown", "object": "customer"})]):
+        answer = post_event(service, {
+            "id": f"evt_nobodys_{number}", "object": "event", "type": kind, "created": 1,
+            "livemode": False, "api_version": stripe.api_version, "data": {"object": about}})
+        assert answer.status == 200, (kind, answer)
+    # Whatever failed comes again until it is given up on.
+    for _ in range(8):
+        service.advance(DAY)
+    settle(service)
+    assert dead_letters(service) == "No dead letters."
+    assert service.command(
+        "stripe", "reconcile", STRIPE_API_BASE=service.sandbox).returncode == 0
+    done = service.command(
+        "users", "deactivate", stays.id, "--cancel", "now", STRIPE_API_BASE=service.sandbox)
+    assert done.returncode == 0 and "canceled sub_" in done.stdout, done
+    service.stop()

@@ -4,9 +4,11 @@ what they pay for, and what goes on all the same is told."""
 import pytest
 
 from conftest import DAY, PROVIDER
+from teams import Team
 from test_payments import buy, checkout, knob, press, sdk, settle
 from test_payments_events import notices
 from test_stripe_states import World, at_a_price_of_no_plan
+from test_workspace_billing import Personal, bought, checkout as workspace_checkout
 
 
 def deactivate(service, user, *how):
@@ -152,3 +154,60 @@ def test_who_pays_and_whose_identity_provider_is_gone_is_told_of(own_service):
     assert done.returncode == 0
     assert own_service.command(
         "stripe", "reconcile", STRIPE_API_BASE=own_service.sandbox, **without).returncode == 0
+
+
+def test_who_is_locked_out_is_asked_of_what_their_personal_workspace_pays_for_too(own_service):
+    service, owner = own_service, own_service.sign_up()
+    own = Personal(service, owner)
+    bought(service, own, seats=1)
+    service.advance(8 * DAY)
+    buy(service, owner)
+    paid = [item.id for item in live(service)]
+    assert len(paid) == 2
+    refused = deactivate(service, owner)
+    assert refused.returncode == 1 and all(id in refused.stderr for id in paid), refused
+    assert owner.get("/auth/me").status == 200 and len(live(service)) == 2
+    assert deactivate(service, owner, "--keep-billing").returncode == 0
+    service.advance(31 * DAY)
+    told = " ".join(notices(service).split())
+    assert told.count("deactivated_payer") == 2, told
+    assert f"paid by workspace {own.id}, and user {owner.id} is deactivated" in told, told
+    assert told.count(f"cuebx users deactivate {owner.id} --cancel") == 2, told
+    done = deactivate(service, owner, "--cancel", "now")
+    assert done.returncode == 0 and done.stdout.count("canceled sub_") == 2, done
+    assert live(service) == []
+
+
+@pytest.mark.parametrize("payment", [("--cancel", "period-end"), ("--keep-billing",)])
+def test_a_personal_workspace_ends_as_it_is_said_and_a_team_goes_on(own_service, payment):
+    service, owner = own_service, own_service.sign_up()
+    own, team = Personal(service, owner), Team(service, seats=0, owner=owner)
+    bought(service, own, seats=1)
+    bought(service, team)
+    done = deactivate(service, owner, *payment)
+    assert done.returncode == 0, done
+    ends = {item.metadata.to_dict()["workspace_id"]: item.cancel_at_period_end for item in live(service)}
+    assert ends == {own.id: payment[0] == "--cancel", team.id: False}
+    service.advance(40 * DAY)
+    # The members of a team use what it pays for.
+    assert f"paid by workspace {team.id}" not in " ".join(notices(service).split())
+
+
+def test_who_is_locked_out_can_no_longer_pay_on_their_workspaces_page(own_service):
+    service, owner = own_service, own_service.sign_up()
+    page = workspace_checkout(Personal(service, owner), seats=1).json
+    done = deactivate(service, owner)
+    assert done.returncode == 0 and page["session_id"] in done.stdout, done
+    assert press(page["checkout_url"], "pay")[0] == 410
+    assert live(service) == []
+
+
+def test_a_personal_workspace_whose_users_identity_provider_is_gone_is_told_of(own_service):
+    user = own_service.new_user()
+    own = Personal(own_service, user)
+    bought(own_service, own, seats=1)
+    without = {name: "" for name in PROVIDER.settings(own_service.folder)}
+    told = own_service.command(
+        "stripe", "reconcile", STRIPE_API_BASE=own_service.sandbox, **without)
+    assert told.returncode == 1 and f"workspace {own.id}: " in told.stdout, told
+    assert f"users deactivate {user.id} --cancel now" in told.stdout, told
