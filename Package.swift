@@ -520,13 +520,13 @@ let package = Package(
         .sourceTarget(
             name: "WorkspaceSeats",
             dependencies: [
-                "API", "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "Stripe",
-                "Subscriptions", "Values", "WorkspaceAccounts", "WorkspaceAuditLog",
-                "WorkspaceBilling",
-                "Workspaces",
+                "API", "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "Messaging",
+                "Stripe", "Subscriptions", "Values", "WorkspaceAccounts", "WorkspaceAuditLog",
+                "WorkspaceBilling", "Workspaces",
             ]),
         .testTarget(
-            name: "WorkspaceSeatsTests", dependencies: ["Ledger", "Values", "WorkspaceSeats"],
+            name: "WorkspaceSeatsTests",
+            dependencies: ["Database", "Ledger", "TestFixtures", "Values", "WorkspaceSeats"],
             swiftSettings: settings),
         .testTarget(
             name: "WorkspaceBillingTests",

@@ -53,7 +53,7 @@ ALLOWED = {
     "WorkspaceBilling": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users"
                         " Mail Billing Subscriptions APIKeys BillingEmails WorkspaceAuditLog Workspaces"
                         " WorkspaceAccounts",
-    "WorkspaceSeats": "Values JSON Ledger Database HTTPEndpoint Stripe Billing Subscriptions API"
+    "WorkspaceSeats": "Values JSON Ledger Database Messaging HTTPEndpoint Stripe Billing Subscriptions API"
                       " WorkspaceAuditLog WorkspaceAccounts WorkspaceBilling Workspaces",
     "Invitations": "Values JSON Database HTTPEndpoint Users Workspaces",
     "PageFrame": "Values JSON HTTPEndpoint Identity",

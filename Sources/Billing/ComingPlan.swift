@@ -12,8 +12,9 @@ extension BillingSnapshotReader {
         var next: StripeSubscriptionSchedule.Phase?
         /// What the schedule was asked for by, see ``StripeSubscriptionSchedule/wish``.
         var wish: String?
-        /// A schedule of ours that leads away from another plan than the present one: the user has
-        /// moved since it was made, e.g. by an upgrade that was paid late.
+        /// A schedule of ours that leads away from another plan than the present one, or from fewer
+        /// seats: the user has moved since it was made, e.g. by an upgrade or by seats that were
+        /// paid late.
         var outdated: String?
     }
 
@@ -24,6 +25,12 @@ extension BillingSnapshotReader {
         let phases = schedule.comingPhases
         if !phases.isEmpty, let plan,
             let from = schedule.metadata[StripeSubscriptionSchedule.fromPlan], from != plan.text
+        {
+            return Coming(outdated: id)
+        }
+        if !phases.isEmpty, let from = schedule.fromSeats,
+            let billed = try await seats(of: subscription, on: plan, next: nil),
+            billed.count > from
         {
             return Coming(outdated: id)
         }
@@ -73,6 +80,11 @@ extension StripeSubscriptionSchedule {
     /// The member of a schedule's metadata that names the plan from which it leads away. Whoever is
     /// on another plan by now has moved since, and the schedule is out of date.
     package static let fromPlan = "cuebx_from_plan"
+
+    /// The member of a schedule's metadata that names the seats of which fewer follow. Whoever pays
+    /// for more by now has bought some since, and the schedule is out of date.
+    package static let fromSeats = "cuebx_from_seats"
+    var fromSeats: Int64? { metadata[Self.fromSeats].flatMap { Int64($0) } }
 
     /// The member of a schedule's metadata that tells one wish of the user's from another. A
     /// schedule that takes the place of one that was released for nothing keeps it.

@@ -30,7 +30,7 @@ public struct StripePrices: Sendable {
         try await meaning(ofPriceID: id, among: known).plan
     }
 
-    func meaning(
+    package func meaning(
         ofPriceID id: String, among known: [StripePrice]
     ) async throws -> PriceMeaning {
         if let price = known.first(where: { $0.id == id }) { return try await meaning(of: price) }

@@ -38,7 +38,8 @@ extension CareerBillingService {
             if !isThere {
                 let phases = current.followed(
                     by: next, of: price, in: item.price, at: item.currentPeriodEnd)
-                try await carryOut(phases, from: plan, by: schedule.id)
+                try await carryOut(
+                    phases, from: plan, seats: quantity.map { _ in item }, by: schedule.id)
             }
             return try await moves.settle(theirs.id)
         }
@@ -49,7 +50,8 @@ extension CareerBillingService {
             }
             let phases = current.followed(
                 by: next, of: price, in: item.price, at: item.currentPeriodEnd)
-            try await carryOut(phases, from: plan, by: made.id)
+            try await carryOut(
+                phases, from: plan, seats: quantity.map { _ in item }, by: made.id)
         } catch {
             await giveUp(made.id)
             throw error
@@ -68,17 +70,21 @@ extension CareerBillingService {
         }
     }
 
+    /// - Parameter seats: the item of which fewer follow; `nil` for another plan.
     private func carryOut(
-        _ phases: [StripeSubscriptionSchedule.Phase], from plan: UUID, by scheduleID: String
+        _ phases: [StripeSubscriptionSchedule.Phase], from plan: UUID,
+        seats: StripeSubscription.Item?, by scheduleID: String
     ) async throws {
+        var metadata = [
+            StripeSubscriptionSchedule.fromPlan: plan.text,
+            StripeSubscriptionSchedule.wish: UUID().text,
+        ]
+        if let seats {
+            metadata[StripeSubscriptionSchedule.fromSeats] = "\(seats.quantity ?? 1)"
+        }
         _ = try await stripe.updateSchedule(
             scheduleID,
-            StripeSchedulePlan(
-                phases: phases,
-                metadata: [
-                    StripeSubscriptionSchedule.fromPlan: plan.text,
-                    StripeSubscriptionSchedule.wish: UUID().text,
-                ]),
+            StripeSchedulePlan(phases: phases, metadata: metadata),
             "phases-\(UUID().text)")
     }
 

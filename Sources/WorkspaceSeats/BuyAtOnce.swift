@@ -1,4 +1,5 @@
 import Billing
+import Database
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
@@ -33,9 +34,9 @@ extension WorkspaceBillingParts {
     /// with what it did then. What makes an attempt that is repeated cost nothing is that the
     /// number of seats is named, not how many are added.
     func buy(
-        _ order: SeatOrder, _ known: SeatedSubscription, of id: UUID
+        _ order: SeatOrder, _ known: SeatedSubscription, _ turn: SeatTurn
     ) async throws {
-        let now = billing.clock.now().seconds
+        let (now, id) = (billing.clock.now().seconds, turn.workspace)
         let shown = try await billing.database.read { connection in
             try PlanChanges.shown(order.order(known), of: id, now: now, in: connection)
         }
@@ -45,7 +46,9 @@ extension WorkspaceBillingParts {
         try await settleEarlier(order, known)
         try await billing.withAddress(of: change.customerID) {
             // A schedule would overwrite the seats with its own at its next phase.
+            try await turn.require()
             try await billing.withoutSchedule(known.theirs) {
+                try await turn.require()
                 let updated = try await billing.stripe.updateSubscriptionPrice(
                     change, "seats-\(change.subscriptionID)-\(UUID().text)")
                 if let pending = try await billing.pendingUpgrade(of: updated) {
@@ -80,35 +83,59 @@ extension WorkspaceBillingParts {
     /// - Throws: ``Problem`` 409 `change_under_way`.
     func inTurn<A: Action, Value: Sendable>(
         _ action: A.Type, _ id: UUID, _ call: Call,
-        _ body: @Sendable () async throws -> Value
+        _ body: @Sendable (SeatTurn) async throws -> Value
     ) async throws -> Value {
         try await billing.moveTurns.inTurn(id) {
             let claim = try await workspaces.decide(action, on: id, by: call) { decision in
                 try PlanChanges.begin(of: id, in: decision.connection, now: decision.now)
             }
             guard let claim else { throw Problem.changeUnderWay }
+            let turn = SeatTurn(claim: claim, workspace: id, billing: billing)
             let value: Value
             do {
-                value = try await body()
+                value = try await body(turn)
             } catch {
-                await giveBack(claim, of: id)
+                await turn.giveBack()
                 throw error
             }
-            await giveBack(claim, of: id)
+            await turn.giveBack()
             return value
+        }
+    }
+}
+
+/// The one change of a workspace's plan or seats that is under way.
+struct SeatTurn: Sendable {
+    let claim: UUID
+    let workspace: UUID
+    let billing: CareerBillingService
+
+    /// Directly before each call that has Stripe charge or plan something: whoever was slower than
+    /// the claim lasts may have given way to another.
+    ///
+    /// - Throws: ``Problem`` 409 `change_under_way`.
+    func require() async throws {
+        try await billing.database.write { [self] connection in
+            try require(in: connection, now: billing.clock.now())
+        }
+    }
+
+    func require(in connection: any DatabaseConnection, now: Timestamp) throws {
+        guard try PlanChanges.renew(claim, of: workspace, in: connection, now: now) else {
+            throw Problem.changeUnderWay
         }
     }
 
     /// Where that fails, others wait until the claim is over.
-    private func giveBack(_ claim: UUID, of id: UUID) async {
+    func giveBack() async {
         do {
-            try await billing.database.write { connection in
-                try PlanChanges.end(claim, of: id, in: connection)
+            try await billing.database.write { [claim, workspace] connection in
+                try PlanChanges.end(claim, of: workspace, in: connection)
             }
         } catch {
             billing.mirror.logger.warning(
                 "a change of seats keeps its claim",
-                metadata: ["workspace": "\(id.text)", "error": "\(error)"])
+                metadata: ["workspace": "\(workspace.text)", "error": "\(error)"])
         }
     }
 }

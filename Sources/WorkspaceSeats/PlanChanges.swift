@@ -7,9 +7,8 @@ import Values
 package struct PlanChanges: Sendable {
     /// How long a price that was shown holds, in seconds.
     package static let lifetime: Int64 = 600
-    /// So long others wait for a change whose process died, in seconds: its calls to Stripe with
-    /// all their retries.
-    static let patience: Int64 = 120
+    /// So long others wait for a change whose process died, in seconds since it was renewed.
+    package static let patience: Int64 = 120
 
     /// What would be bought.
     package struct Order: Sendable, Equatable {
@@ -18,7 +17,8 @@ package struct PlanChanges: Sendable {
         package let seats: Int64
     }
 
-    /// Begins a change, unless one is under way. The workspace's row is locked.
+    /// Begins a change, unless one is under way. The workspace's row is locked. A claim that ends
+    /// later than any that begins now is of a clock that was ahead, and binds nobody.
     ///
     /// - Returns: by what ``end(_:of:in:)`` knows it; `nil` while another is under way.
     package static func begin(
@@ -33,12 +33,37 @@ package struct PlanChanges: Sendable {
                 claim_id = excluded.claim_id, claimed_until = excluded.claimed_until
             WHERE workspace_plan_changes.claimed_until IS NULL
                 OR workspace_plan_changes.claimed_until <= ?
+                OR workspace_plan_changes.claimed_until > ?
             """,
             [
                 .uuid(workspace), .uuid(claim), .time(now.adding(seconds: patience)),
-                .time(now),
+                .time(now), .time(now.adding(seconds: patience)),
             ])
         return taken == 1 ? claim : nil
+    }
+
+    /// The change goes on: others wait for it from now on.
+    ///
+    /// - Returns: false if another change has taken its place.
+    package static func renew(
+        _ claim: UUID, of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> Bool {
+        try connection.execute(
+            """
+            UPDATE workspace_plan_changes SET claimed_until = ?
+            WHERE workspace_id = ? AND claim_id = ?
+            """, [.time(now.adding(seconds: patience)), .uuid(workspace), .uuid(claim)]) == 1
+    }
+
+    /// Whether a change of the workspace is under way.
+    package static func isUnderWay(
+        of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp
+    ) throws -> Bool {
+        try connection.queryOne(
+            """
+            SELECT 1 FROM workspace_plan_changes
+            WHERE workspace_id = ? AND claimed_until > ? AND claimed_until <= ?
+            """, [.uuid(workspace), .time(now), .time(now.adding(seconds: patience))]) != nil
     }
 
     package static func end(

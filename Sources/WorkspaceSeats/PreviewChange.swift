@@ -79,6 +79,7 @@ extension WorkspaceBillingParts {
                 throw Problem(error)
             }
         }
+        if move == .fewer, let refusal = known.refusalToLower { throw refusal }
         guard move == .more else { return free(known, wanted, isLater: wanted < known.paid) }
         if let refusal = known.refusalToBuy { throw refusal }
         return try await preview(try await order(known, known.plan, seats: wanted), known, id)
@@ -104,6 +105,10 @@ extension WorkspaceBillingParts {
             try await billing.stripe.previewUpgrade(change)
         }
         try await billing.database.write { connection in
+            // It may be deleted by now.
+            guard try WorkspaceRow.findLocked(id, in: connection) != nil else {
+                throw Problem.workspaceNotFound
+            }
             try PlanChanges.show(order.order(known), at: date, of: id, in: connection)
         }
         func money(_ amount: Int64) throws -> Money {

@@ -46,9 +46,10 @@ package struct SeatStanding: Sendable, Hashable {
     package func move(
         to wanted: Int64, _ terms: SeatTerms
     ) throws(SeatRefusal) -> SeatMove {
+        // What there is may stay, also where the plan is not had with it any more.
+        if wanted == paid { return pending == nil ? .none : .withdrawal }
         try require(wanted, terms)
         if wanted > paid { return .more }
-        if wanted == paid { return pending == nil ? .none : .withdrawal }
         return wanted == pending ? .none : .fewer
     }
 

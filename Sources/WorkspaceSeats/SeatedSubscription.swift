@@ -17,10 +17,12 @@ struct SeatedSubscription: Sendable {
     let base: StripeSubscription.Item
     /// What the seats are paid by; `nil` if an operator has taken it away: one counts, the owner's.
     let seat: StripeSubscription.Item?
-    /// Fewer, which a schedule brings.
-    let pending: Int64?
+    /// The seats as the mirror reads them.
+    let billed: SubscribedSeats
 
-    var paid: Int64 { max(seat?.quantity ?? 1, 1) }
+    var paid: Int64 { billed.count }
+    /// Fewer, which a schedule brings.
+    var pending: Int64? { billed.pending }
 
     func standing(enabled: Int64, isPersonal: Bool) -> SeatStanding {
         SeatStanding(paid: paid, pending: pending, enabled: enabled, isPersonal: isPersonal)
@@ -79,31 +81,40 @@ extension WorkspaceBillingParts {
         guard try await billing.subscriptions.subscription(of: id) != nil,
             let theirs = try await billing.liveSubscription(of: id, requestID: requestID)
         else { throw Problem.workspaceWithoutSubscription }
-        var (base, seat): (StripeSubscription.Item?, StripeSubscription.Item?) = (nil, nil)
-        var planID: UUID?
+        var (base, planID): (StripeSubscription.Item?, UUID?)
+        var items: [(item: StripeSubscription.Item, meaning: PriceMeaning)] = []
         for item in theirs.items {
             let meaning = try await billing.prices.meaning(of: item.price)
             if let plan = meaning.plan, base == nil { (base, planID) = (item, plan) }
-            if meaning.seatOf != nil, seat == nil { seat = item }
+            items.append((item, meaning))
         }
+        let seats = items.filter { $0.meaning.seatOf != nil }
         let catalog = try await billing.catalog.current(in: billing.database)
         // What an operator has made of it and no rule follows is theirs to mend.
-        guard let base, let plan = planID.flatMap({ catalog.plan($0) }), let terms = plan.seats
+        guard let base, let plan = planID.flatMap({ catalog.plan($0) }), let terms = plan.seats,
+            seats.count <= 1
         else { throw Problem.paymentProviderError }
-        let pending = try await pending(of: theirs, seat)
+        let billed = SubscribedSeats(
+            items.map { .init($0.meaning, $0.item.quantity) }, of: plan, terms,
+            next: try await following(theirs))
         return SeatedSubscription(
-            theirs: theirs, plan: plan, terms: terms, base: base, seat: seat, pending: pending)
+            theirs: theirs, plan: plan, terms: terms, base: base, seat: seats.first?.item,
+            billed: billed)
     }
 
-    private func pending(
-        of theirs: StripeSubscription, _ seat: StripeSubscription.Item?
-    ) async throws -> Int64? {
-        guard let seat, let schedule = try await billing.runningSchedule(of: theirs),
-            let next = schedule.comingPhases.first,
-            let later = next.items.first(where: { $0.priceID == seat.price.id })
+    private func following(
+        _ theirs: StripeSubscription
+    ) async throws -> [SubscribedSeats.Item]? {
+        guard let schedule = try await billing.runningSchedule(of: theirs),
+            let next = schedule.comingPhases.first
         else { return nil }
-        let (now, then) = (seat.quantity ?? 1, later.quantity ?? 1)
-        return then < now ? then : nil
+        var items: [SubscribedSeats.Item] = []
+        for item in next.items {
+            let meaning = try await billing.prices.meaning(
+                ofPriceID: item.priceID, among: theirs.items.map(\.price))
+            items.append(.init(meaning, item.quantity))
+        }
+        return items
     }
 }
 

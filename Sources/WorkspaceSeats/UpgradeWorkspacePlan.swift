@@ -32,8 +32,13 @@ package struct UpgradeWorkspacePlan: Action {
         _ input: (UUID, APIUpgradeRequest), _ call: Call
     ) async throws -> Reply<APISubscriptionResponse> {
         let (id, request) = input
-        let bought = try await parts.inTurn(Self.self, id, call) {
+        let plan = try await parts.inTurn(Self.self, id, call) { turn in
             let known = try await parts.seated(id, requestID: call.id)
+            if let seats = known.seatsAlone(request) {
+                try await SeatChange<Self>(parts: parts, wanted: seats, turn: turn, call: call)
+                    .perform(known)
+                return known.plan.id
+            }
             let order = try await parts.upgrade(
                 Self.self, known, to: request.planID, seats: request.seats, id, call
             ) { decision, seats in
@@ -44,16 +49,26 @@ package struct UpgradeWorkspacePlan: Action {
                     ],
                     after: ["plan_id": .string(request.planID.text), "seat_count": .int(seats)])
             }
-            try await parts.buy(order, known, of: id)
+            try await parts.buy(order, known, turn)
             try await parts.billing.mirror.refresh(
                 known.theirs.id, userID: id, requestID: call.id)
-            return order
+            _ = try await parts.follows(nil, known.pending, isAsked: false, turn, call)
+            return order.plan.id
         }
         // Somebody gave it up while it was charged: nothing may be claimed.
-        guard try await parts.billing.subscription(of: id).plan.id == bought.plan.id,
+        guard try await parts.billing.subscription(of: id).plan.id == plan,
             let answer = try await parts.accounts.subscription(of: id, by: call)
         else { throw Problem.paymentProviderUnavailable }
         return Reply(answer)
+    }
+}
+
+extension SeatedSubscription {
+    /// Another number of seats on the present plan is a change of seats, as the preview of the same
+    /// body shows; `nil` for another plan, and where nothing would change.
+    fileprivate func seatsAlone(_ request: APIUpgradeRequest) -> Int64? {
+        guard request.planID == plan.id, let seats = request.seats else { return nil }
+        return seats == paid && pending == nil ? nil : seats
     }
 }
 

@@ -12,8 +12,8 @@ from test_workspace_billing import (
     BASIC, FREE, PROFESSIONAL, at, bought, item, live, subscription, unpaid_team)
 
 
-def seats(team, count, by=None):
-    return team.service.call(
+def seats(team, count, by=None, process=None):
+    return (process or team.service).call(
         "PATCH", at(team, "/seats"), {"seat_count": count}, headers=(by or team.owner).auth)
 
 
@@ -111,6 +111,46 @@ def test_a_bank_that_asks_holds_the_seats_back_until_it_is_paid(service):
     assert invoices(service, team) == [200]
 
 
+def test_seats_that_are_paid_late_take_back_the_fewer_that_were_to_follow(service):
+    team = paid_team(service, 4)
+    assert seats(team, 3).json["pending_seat_count"] == 3
+    next_charge(service, team, "authenticate")
+    answer = seats(team, 5)
+    assert answer.code == "payment_needs_action"
+    settle(service)
+    # Until it is paid, what was to follow still does.
+    assert counts(team) == (4, 3, 2) and live(service, team).schedule
+    assert press(answer.json["url"], "authenticate")[0] == 303
+    settle(service)
+    assert counts(team) == (5, None, 4) and live(service, team).schedule is None
+    assert invoices(service, team) == [200]
+
+
+def test_any_number_but_a_higher_one_gives_up_what_waits_for_its_payment(service):
+    team = paid_team(service)
+    for count, pending in ((3, None), (2, 2), (2, 2)):
+        next_charge(service, team, "authenticate")
+        answer = seats(team, 5)
+        assert answer.code == "payment_needs_action"
+        assert seats(team, count).json["pending_seat_count"] == pending
+        assert live(service, team).pending_update is None
+        press(answer.json["url"], "authenticate")
+        settle(service)
+        assert counts(team) == (3, pending, (pending or 3) - 1) and invoices(service, team) == []
+
+
+def test_the_present_number_takes_back_what_a_process_that_died_has_left(service):
+    team = paid_team(service)
+    team.set(pending_seat_count=2)
+    assert seats(team, 3).json["pending_seat_count"] is None
+    assert counts(team) == (3, None, 2)
+    # Seats that are paid for and that nobody has heard of yet are there once they are asked for.
+    team.set(seat_count=1)
+    assert seats(team, 3).json["seat_count"] == 3
+    assert "From the next period on it has 2." not in " ".join(
+        " ".join(mail["text"].split()) for mail in service.mail(team.owner.email))
+
+
 def test_seats_outside_the_plan_are_refused_and_change_nothing(service):
     team = paid_team(service)
     for count, status, code in ((6, 409, "seats_outside_plan"), (0, 422, "validation_error"),
@@ -151,6 +191,10 @@ def test_fewer_seats_follow_and_count_at_once_and_the_present_number_takes_them_
     assert invoices(service, team) == []
     mails = [mail["text"] for mail in service.mail(team.owner.email) if "seats" in mail["text"]]
     assert any("From the next period on it has 3." in " ".join(text.split()) for text in mails)
+    # Each number is told of once.
+    for number in (3, 4):
+        told = f"From the next period on it has {number}."
+        assert sum(told in " ".join(text.split()) for text in mails) == 1
     assert team.members[first.id] == ("member", "enabled")
 
 
@@ -198,11 +242,17 @@ def test_fault_three_five_three_five_within_a_day_gave_seats_for_free(service):
     assert item(service, team, True).quantity == 5
 
 
-def test_of_two_who_add_seats_at_once_each_number_is_charged_once(service):
+def test_of_two_who_add_seats_at_once_each_number_is_charged_once(own_service):
+    service = own_service
     team = paid_team(service, 2)
-    answers = together(6, lambda n: seats(team, 5 if n % 2 else 4))
+    # Those of one process wait for each other; those of two meet at the claim.
+    other = service.beside(STRIPE_API_BASE=service.sandbox).start()
+    answers = together(6, lambda n: seats(team, 5 if n % 2 else 4, process=[service, other][n // 3]))
+    other.stop()
     assert {answer.status for answer in answers} <= {200, 409}, answers
     settle(service)
+    if counts(team)[0] < 5:
+        assert seats(team, 5).status == 200
     count, pending, _ = counts(team)
     assert count == item(service, team, True).quantity == 5 and pending in (None, 4)
     assert sum(invoices(service, team)) == 600
@@ -255,6 +305,20 @@ def test_an_upgrade_buys_what_the_same_body_has_shown(own_service):
     assert seats(team, 8).json["seat_count"] == 8
     assert invoices(service, team)[0] < float(shown["total_due"]) * 100
     assert "plan_asked" in team.acts
+    # With the present plan it is a change of seats, as it was shown.
+    body = {"new_plan_id": PROFESSIONAL, "new_seat_count": 9}
+    shown = ask(team, "/preview-upgrade", **body).json
+    assert ask(team, "/upgrade", **body).json["seat_count"] == 9
+    assert f"{invoices(service, team)[0] / 100:.2f}" == shown["total_due"] != "0.00"
+    body = {"new_plan_id": PROFESSIONAL, "new_seat_count": 7}
+    shown = ask(team, "/preview-upgrade", **body).json
+    assert (shown["total_due"], shown["effective_at"]) == ("0.00", shown["billing_period_end"])
+    assert ask(team, "/upgrade", **body).json["pending_seat_count"] == 7
+    # What is about to end has no next period: the preview says what the change will.
+    assert team.owner.post(at(team, "/cancel")).status == 200
+    for answer in (ask(team, "/preview-seats", seat_count=8), ask(team, "/preview-upgrade", **{
+            **body, "new_seat_count": 8}), seats(team, 8)):
+        assert answer.code == "cancellation_pending", answer
 
 
 def test_an_upgrade_takes_the_seats_along_and_never_loses_some(service):
@@ -275,7 +339,7 @@ def test_an_upgrade_takes_the_seats_along_and_never_loses_some(service):
     assert ask(team, "/preview-upgrade", new_plan_id=FREE).code == "plan_not_found"
 
 
-def test_a_frozen_or_suspended_team_adds_no_seats_and_may_have_fewer(service):
+def test_a_suspended_team_adds_no_seats_and_may_have_fewer(service):
     team = paid_team(service)
     team.suspend()
     assert seats(team, 4).code == "workspace_suspended"
@@ -286,11 +350,21 @@ def test_a_frozen_or_suspended_team_adds_no_seats_and_may_have_fewer(service):
     service.command("workspaces", "unsuspend", team.id)
 
 
+def test_a_team_whose_subscription_has_ended_is_told_that_it_is_frozen(service):
+    team = paid_team(service)
+    sdk(service).v1.subscriptions.cancel(live(service, team).id)
+    settle(service)
+    assert team.get().json["status"] == "frozen"
+    upgrade = ask(team, "/upgrade", new_plan_id=PROFESSIONAL)
+    for answer in (seats(team, 4), seats(team, 3), seats(team, 2), upgrade):
+        assert (answer.status, answer.code) == (402, "workspace_frozen")
+
+
 def test_one_change_at_a_time_in_all_processes(service):
     team = paid_team(service)
     service.write(
         "INSERT INTO workspace_plan_changes (workspace_id, claim_id, claimed_until) VALUES (?, ?, ?)",
-        uuid.UUID(team.id), uuid.uuid4(), 2**52)
+        uuid.UUID(team.id), uuid.uuid4(), service.now * 1_000_000 + 60_000_000)
     for answer in (seats(team, 4), seats(team, 2), ask(team, "/upgrade", new_plan_id=PROFESSIONAL)):
         assert (answer.status, answer.code) == (409, "change_under_way") and answer.headers["retry-after"]
     assert ask(team, "/preview-seats", seat_count=4).json["total_due"] == "2.00"
@@ -298,6 +372,9 @@ def test_one_change_at_a_time_in_all_processes(service):
     service.write("UPDATE workspace_plan_changes SET claimed_until = 1 WHERE workspace_id = ?",
                   uuid.UUID(team.id))
     assert seats(team, 4).json["seat_count"] == 4
+    # Nor does one bind anybody that no process can have made.
+    service.write("UPDATE workspace_plan_changes SET claim_id = ?, claimed_until = ? WHERE workspace_id = ?",
+                  uuid.uuid4(), 2**52, uuid.UUID(team.id))
     assert seats(team, 5).json["seat_count"] == 5
     assert invoices(service, team) == [200, 200]
 
@@ -305,10 +382,15 @@ def test_one_change_at_a_time_in_all_processes(service):
 def test_an_answer_that_is_lost_costs_nothing_twice_and_stripe_away_leaves_all_as_it_was(service):
     team = paid_team(service)
     path = f"/v1/subscriptions/{live(service, team).id}"
-    knob(service, "/_test/faults", {"kind": "drop_after", "method": "POST", "path_prefix": path, "times": 1})
-    seats(team, 5)
-    settle(service)
+    # More often than a call is made again; no event tells of it, either.
+    knob(service, "/_test/webhooks", {"mode": "hold"})
+    knob(service, "/_test/faults", {"kind": "drop_after", "method": "POST", "path_prefix": path, "times": 10})
+    assert seats(team, 5).status == 503
+    assert counts(team) == (3, None, 2) and item(service, team, True).quantity == 5
     assert seats(team, 5).json["seat_count"] == 5
+    knob(service, "/_test/webhooks", {"mode": "release"})
+    settle(service)
+    assert counts(team) == (5, None, 4)
     assert invoices(service, team) == [400]
     knob(service, "/_test/faults", {"kind": "status", "status": 400, "method": "POST",
                                     "path_prefix": "/v1/subscription_schedules", "times": 1})
@@ -316,6 +398,20 @@ def test_an_answer_that_is_lost_costs_nothing_twice_and_stripe_away_leaves_all_a
     # Nothing was to follow, so nobody is kept out.
     assert counts(team) == (5, None, 4)
     assert seats(team, 3).json["pending_seat_count"] == 3
+
+
+def test_fewer_seats_of_which_no_answer_came_count_as_stripe_has_them(service):
+    team = paid_team(service, 5)
+    assert seats(team, 4).json["pending_seat_count"] == 4
+    path = f"/v1/subscription_schedules/{live(service, team).schedule}"
+    knob(service, "/_test/webhooks", {"mode": "hold"})
+    knob(service, "/_test/faults", {"kind": "drop_after", "method": "POST", "path_prefix": path, "times": 10})
+    assert seats(team, 3).status == 503
+    # They follow at Stripe, and nobody is enabled who would be disabled then.
+    assert counts(team) == (5, 3, 2)
+    knob(service, "/_test/webhooks", {"mode": "release"})
+    settle(service)
+    assert counts(team) == (5, 3, 2)
 
 
 def test_the_customer_at_stripe_has_the_address_that_bills_go_to(service):
