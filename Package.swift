@@ -515,6 +515,7 @@ let package = Package(
                 "APIKeys", "Billing", "BillingEmails", "Database", "HTTPEndpoint", "JSON", "Ledger",
                 "LedgerStore", "Mail", "Messaging", "Stripe", "Subscriptions", "Users", "Values",
                 "WorkspaceAccounts", "WorkspaceAuditLog", "Workspaces",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         // How many seats a workspace pays for, and how that and its plan change.
         .sourceTarget(
@@ -531,7 +532,8 @@ let package = Package(
         .testTarget(
             name: "WorkspaceBillingTests",
             dependencies: [
-                "Billing", "Ledger", "Values", "WorkspaceBilling", "Workspaces",
+                "Billing", "Database", "Ledger", "TestFixtures", "Values", "WorkspaceBilling",
+                "Workspaces",
             ],
             swiftSettings: settings),
         .testTarget(

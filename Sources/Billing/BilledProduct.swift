@@ -28,6 +28,8 @@ package struct BilledProduct: Sendable {
     package let seats: @Sendable (UUID, any DatabaseConnection) throws -> Int64?
     /// Whether the Free plan follows a holder's paid one.
     let keepsFree: @Sendable (UUID) async throws -> Bool
+    /// Whether a holder who is there has no account before their first checkout.
+    package let isToOpen: @Sendable (UUID, any DatabaseConnection) throws -> Bool
     /// What is written with a change of an account, in its database transaction.
     package let follow: @Sendable (MirroredChange, any DatabaseConnection) throws -> Void
 
@@ -39,6 +41,7 @@ package struct BilledProduct: Sendable {
         lockBuyer: @escaping @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void,
         seats: @escaping @Sendable (UUID, any DatabaseConnection) throws -> Int64?,
         keepsFree: @escaping @Sendable (UUID) async throws -> Bool,
+        isToOpen: @escaping @Sendable (UUID, any DatabaseConnection) throws -> Bool,
         follow: @escaping @Sendable (MirroredChange, any DatabaseConnection) throws -> Void
     ) {
         self.tables = tables
@@ -51,6 +54,7 @@ package struct BilledProduct: Sendable {
         self.lockBuyer = lockBuyer
         self.seats = seats
         self.keepsFree = keepsFree
+        self.isToOpen = isToOpen
         self.follow = follow
     }
 
@@ -70,7 +74,8 @@ package struct BilledProduct: Sendable {
                 return user.mailRecipient != nil
             },
             lockBuyer: { try UserRow.lockBuyer($0, in: $1, now: $2) },
-            seats: { _, _ in nil }, keepsFree: { _ in true }, follow: { _, _ in })
+            seats: { _, _ in nil }, keepsFree: { _ in true },
+            isToOpen: { _, _ in false }, follow: { _, _ in })
     }
 
     /// What an operator does about money that has bought nothing.
@@ -113,12 +118,19 @@ package struct MirroredChange: Sendable {
     package let account: Account
     /// What is paid for; `nil` where the plan has none, or is none of ours.
     package let seats: SubscribedSeats?
+    /// Whether what is subscribed to now paid for the running period: an earlier subscription may
+    /// have left one.
+    package let paysForPeriod: Bool
     package let requestID: String?
     package let at: Timestamp
 
-    package init(account: Account, seats: SubscribedSeats?, requestID: String?, at: Timestamp) {
+    package init(
+        account: Account, seats: SubscribedSeats?, paysForPeriod: Bool, requestID: String?,
+        at: Timestamp
+    ) {
         self.account = account
         self.seats = seats
+        self.paysForPeriod = paysForPeriod
         self.requestID = requestID
         self.at = at
     }

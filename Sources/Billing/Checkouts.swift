@@ -23,13 +23,20 @@ package struct CheckoutTable: Sendable {
     }
 
     /// The latest page of a holder, open or not; `nil` where they have begun none.
-    package func page(
-        of holder: UUID, in connection: any DatabaseConnection
-    ) throws -> String? {
+    package func find(
+        _ id: UUID, in connection: any DatabaseConnection
+    ) throws -> Checkouts.Checkout? {
         let row = try connection.queryOne(
-            "SELECT session_id FROM \(name) WHERE \(self.holder) = ?", [.uuid(holder)])
+            """
+            SELECT session_id, url, plan_id, success_url, cancel_url, expires_at
+                \(hasSeats ? ", seat_count" : "")
+            FROM \(name) WHERE \(holder) = ?
+            """, [.uuid(id)])
         guard var reader = row?.reader else { return nil }
-        return try reader.optionalText()
+        return try Checkouts.Checkout(
+            sessionID: reader.optionalText(), url: reader.optionalText(),
+            planID: reader.uuid(), successURL: reader.text(), cancelURL: reader.text(),
+            expiresAt: reader.time(), seats: hasSeats ? reader.optionalCount() : nil)
     }
 }
 
@@ -78,20 +85,7 @@ package struct Checkouts: Sendable {
     }
 
     package func find(_ holder: UUID) async throws -> Checkout? {
-        try await database.read { [table] connection in
-            let row = try connection.queryOne(
-                """
-                SELECT session_id, url, plan_id, success_url, cancel_url, expires_at
-                    \(table.hasSeats ? ", seat_count" : "")
-                FROM \(table.name) WHERE \(table.holder) = ?
-                """, [.uuid(holder)])
-            guard var reader = row?.reader else { return nil }
-            return try Checkout(
-                sessionID: reader.optionalText(), url: reader.optionalText(),
-                planID: reader.uuid(), successURL: reader.text(), cancelURL: reader.text(),
-                expiresAt: reader.time(),
-                seats: table.hasSeats ? reader.optionalCount() : nil)
-        }
+        try await database.read { [table] in try table.find(holder, in: $0) }
     }
 
     package struct Attempt: Sendable {

@@ -118,7 +118,9 @@ public struct StripeMirror: Sendable {
                 let now = clock.now()
                 try product.follow(
                     MirroredChange(
-                        account: account, seats: seats, requestID: requestID, at: now),
+                        account: account, seats: seats,
+                        paysForPeriod: snapshot.paid(for: account.context.period),
+                        requestID: requestID, at: now),
                     connection)
                 try mails.enqueue(
                     events, of: account, items: items, wish: wish, requestID: requestID,
@@ -207,7 +209,14 @@ public struct StripeMirror: Sendable {
     ) async throws -> UUID? {
         let customerID = subscription.customerID
         let named = subscription.metadata[product.holderKey].flatMap { UUID(uuidString: $0) }
-        let (claimed, tables) = (hint ?? named, product.tables)
+        let claimed = hint ?? named
+        if let found = try await owner(ofCustomer: customerID, claimed: claimed) { return found }
+        guard let claimed, try await open(claimed) else { return nil }
+        return try await owner(ofCustomer: customerID, claimed: claimed)
+    }
+
+    private func owner(ofCustomer customerID: String, claimed: UUID?) async throws -> UUID? {
+        let tables = product.tables
         return try await database.read { connection in
             if let linked = try LinkedSubscription.holder(
                 ofCustomer: customerID, of: tables, in: connection)

@@ -50,3 +50,23 @@ extension StripeMirror {
         }
     }
 }
+
+extension StripeMirror {
+    /// Gives a holder who has bought and has no account one, as their checkout did: this database
+    /// was restored from before it. Nothing is granted by it.
+    ///
+    /// - Returns: whether there was none.
+    @discardableResult
+    package func open(_ holder: UUID) async throws -> Bool {
+        let isMissing = try await database.read { [product] in
+            try product.isToOpen(holder, $0)
+        }
+        guard isMissing,
+            // Which plan it is the subscription tells.
+            let plan = try await reader.prices.catalog.current(in: database).plans
+                .first(where: { $0.kind == .paid && $0.isActive })
+        else { return false }
+        return try await ledger.perform(
+            OpenUnpaidAccount(userID: holder, planID: plan.id, at: clock.now())) != nil
+    }
+}

@@ -99,6 +99,13 @@ package struct LinkedSubscription: Sendable {
             in: connection) != nil
     }
 
+    /// Whether a holder has an account, whatever they pay for.
+    package static func hasAccount(
+        _ holder: UUID, of t: ProductTables, in connection: any DatabaseConnection
+    ) throws -> Bool {
+        try self.holder("\(t.holder) = ?", [.uuid(holder)], of: t, in: connection) != nil
+    }
+
     /// Whether the user ever had a subscription at Stripe.
     package static func hasEverBought(
         user: UUID, in connection: any DatabaseConnection

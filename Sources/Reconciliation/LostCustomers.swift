@@ -6,8 +6,8 @@ import LedgerStore
 import Stripe
 import Values
 
-/// Customers at Stripe who have bought something and whose user here has no customer: this database
-/// was restored from before their first purchase.
+/// Customers at Stripe who have bought something and whose holder here has no customer, or not even
+/// an account: this database was restored from before their first purchase.
 struct LostCustomers {
     struct Lost: Sendable {
         let userID: UUID
@@ -53,9 +53,9 @@ struct LostCustomers {
     }
 
     private func isWithoutCustomer(_ user: UUID) async throws -> Bool {
-        let tables = product.tables
-        return try await database.read { connection in
-            try LinkedSubscription.isWithoutCustomer(user, of: tables, in: connection)
+        try await database.read { [product] connection in
+            try product.isToOpen(user, connection)
+                || LinkedSubscription.isWithoutCustomer(user, of: product.tables, in: connection)
         }
     }
 }

@@ -39,6 +39,7 @@ struct ProductReconciliation: Sendable {
         if repair {
             // What they have bought is found with everybody else's below.
             for one in lost {
+                try await mirror.open(one.userID)
                 _ = try await mirror.ledger.perform(
                     LinkCustomer(userID: one.userID, customerID: one.customerID))
             }

@@ -114,8 +114,9 @@ extension CareerServices {
     }
 
     func sweepWorkspaces() async throws {
-        try await OverdueWorkspaces(
-            product: core.workspaceProduct(outbox), ledger: core.apiLedger, clock: core.clock
+        await OverdueWorkspaces(
+            product: core.workspaceProduct(outbox), ledger: core.apiLedger, clock: core.clock,
+            logger: core.logger
         ).sweep()
         let workspaces = ExpirySweeper(
             database: core.database, ledger: core.apiLedger, of: .api, clock: core.clock,

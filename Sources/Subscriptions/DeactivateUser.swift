@@ -42,7 +42,7 @@ public struct DeactivateUser: Sendable {
         fileprivate func find(_ user: UUID) async throws -> Found? {
             guard let holder = try await holder(user) else { return nil }
             let page = try await subscriptions.database.read { [checkouts] in
-                try checkouts.page(of: holder, in: $0)
+                try checkouts.find(holder, in: $0)?.sessionID
             }
             // A page that was paid a moment ago has made the user a payer.
             if let page { try await billing().hear(of: page, user: holder, requestID: nil) }

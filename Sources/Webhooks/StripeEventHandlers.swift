@@ -60,15 +60,17 @@ package struct StripeEventHandlers: Sendable {
     /// The page is used up or has lapsed; what it made, if anything, is its holder's subscription.
     private func checkout(_ message: Message) async throws {
         let work = try await read(message)
-        if let session = work["session"]?.string {
-            if work["sells"] != nil {
-                return try await packs.refresh(session, requestID: message.requestID)
-            }
-            try await mirrors.closePage(session)
+        let session = work["session"]?.string
+        if let session, work["sells"] != nil {
+            return try await packs.refresh(session, requestID: message.requestID)
         }
-        guard let subscription = work["subscription"]?.string else { return }
-        let holder = work["user"]?.string.flatMap { UUID(uuidString: $0) }
-        try await mirrors.refresh(subscription, holder: holder, requestID: message.requestID)
+        if let subscription = work["subscription"]?.string {
+            let holder = work["user"]?.string.flatMap { UUID(uuidString: $0) }
+            try await mirrors.refresh(subscription, holder: holder, requestID: message.requestID)
+        }
+        // A page that was paid stays its holder's until what it made is mirrored: whoever looks
+        // between the two finds by the page what was bought, e.g. that the trial is used.
+        if let session { try await mirrors.closePage(session) }
     }
 
     private func subscription(_ message: Message) async throws {

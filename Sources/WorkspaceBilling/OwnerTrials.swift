@@ -84,14 +84,21 @@ package struct OwnerTrials: Sendable {
         }
     }
 
-    /// A workspace of the owner's has had a trial.
-    static func use(
+    /// A workspace of the owner's has had a trial. It is an earlier owner's where that is known:
+    /// who is given the workspace later keeps their own.
+    package static func use(
         by owner: UUID, in workspace: UUID, _ connection: any DatabaseConnection
     ) throws {
+        let known = try connection.query(
+            "SELECT 1 FROM workspace_trials WHERE workspace_id = ? AND is_used = 1 LIMIT 1",
+            [.uuid(workspace)])
+        guard known.isEmpty else { return }
         try connection.execute(
             """
             INSERT INTO workspace_trials (owner_id, workspace_id, is_used) VALUES (?, ?, 1)
-            ON CONFLICT (owner_id) DO UPDATE SET is_used = 1
+            ON CONFLICT (owner_id) DO UPDATE
+            SET is_used = 1, workspace_id = excluded.workspace_id
+            WHERE workspace_trials.is_used = 0
             """, [.uuid(owner), .uuid(workspace)])
     }
 

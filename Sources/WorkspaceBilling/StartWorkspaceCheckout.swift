@@ -73,10 +73,7 @@ package struct StartWorkspaceCheckout: Action {
         } else {
             _ = try await parts.billing.ledger.perform(
                 OpenUnpaidAccount(
-                    userID: workspace.id,
-                    subscriptionID: .version7(
-                        at: parts.billing.clock.now(), randomness: .random(in: .min ... .max)),
-                    planID: plan.id))
+                    userID: workspace.id, planID: plan.id, at: parts.billing.clock.now()))
         }
     }
 }

@@ -12,10 +12,12 @@ package struct SubscriptionStanding: Sendable, Equatable {
 
     /// - Parameters:
     ///   - seats: what is billed; `nil` where it is not known, then the present ones stay.
+    ///   - paysForPeriod: whether what is subscribed to now paid for the running period: what a
+    ///     subscription before it has paid for brings no team back.
     ///   - grace: seconds for which what was paid for stays usable after its end.
     package init(
-        _ account: Account, seats: SubscribedSeats?, of workspace: WorkspaceRow, grace: Int64,
-        at now: Timestamp
+        _ account: Account, seats: SubscribedSeats?, paysForPeriod: Bool = true,
+        of workspace: WorkspaceRow, grace: Int64, at now: Timestamp
     ) {
         let isPaid = account.context.period.source == .paid
         let isLinked = account.subscription.stripeSubscriptionID != nil
@@ -29,12 +31,14 @@ package struct SubscriptionStanding: Sendable, Equatable {
         // What nobody pays for any more, whether or not Stripe keeps it.
         let isStopped = [.unpaid, .paused, .canceled].contains(status)
         hasEnded = isStopped && (isPaid || !isLinked)
-        guard isLinked, isPaid, !isStopped, status != .incomplete, status != .incompleteExpired
+        let present = workspace.subscription
+        let isBegun = paysForPeriod || present.standing != .none
+        guard isLinked, isPaid, isBegun, !isStopped, status != .incomplete,
+            status != .incompleteExpired
         else {
             subscription = .none
             return
         }
-        let present = workspace.subscription
         subscription = WorkspaceSubscription(
             standing: isLapsed ? .inactive : .live,
             seatCount: seats?.count ?? max(present.seatCount, 1),

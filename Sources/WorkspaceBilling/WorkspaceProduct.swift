@@ -69,6 +69,10 @@ package struct WorkspaceProduct: Sendable {
                     try WorkspaceRow.find(workspace, in: $0)?.isPersonal ?? false
                 }
             },
+            isToOpen: { workspace, connection in
+                try WorkspaceRow.find(workspace, in: connection)?.isPersonal == false
+                    && !LinkedSubscription.hasAccount(workspace, of: .of(.api), in: connection)
+            },
             follow: { [take, grace] change, connection in
                 try Self.follow(change, take, grace: grace, in: connection)
             })
@@ -91,7 +95,8 @@ package struct WorkspaceProduct: Sendable {
         // Of a workspace that is deleted there is nothing to give.
         guard let workspace = try WorkspaceRow.findLocked(id, in: connection) else { return }
         let standing = SubscriptionStanding(
-            change.account, seats: change.seats, of: workspace, grace: grace, at: change.at)
+            change.account, seats: change.seats, paysForPeriod: change.paysForPeriod,
+            of: workspace, grace: grace, at: change.at)
         _ = try take.perform(
             standing.subscription, hasEnded: standing.hasEnded, of: id,
             requestID: change.requestID, in: connection, now: change.at)

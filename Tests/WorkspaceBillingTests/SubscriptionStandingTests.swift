@@ -30,10 +30,20 @@ struct SubscriptionStandingTests {
                 dayWindow: RateWindow(.day, start: .epoch, count: 0), decidedAt: begin))
     }
 
-    private static func workspace(isPersonal: Bool) -> WorkspaceRow {
+    private static func workspace(
+        isPersonal: Bool, _ present: WorkspaceSubscription? = nil
+    ) -> WorkspaceRow {
         WorkspaceRow(
             id: UUID(), displayName: "Acme", slug: "acme", description: nil,
-            isPersonal: isPersonal, ownerID: UUID(), createdAt: begin)
+            isPersonal: isPersonal, ownerID: UUID(), createdAt: begin, subscription: present)
+    }
+
+    private static func snapshot(paidFrom start: Timestamp, _ end: Timestamp) -> BillingSnapshot {
+        BillingSnapshot(
+            customerID: "cus_1", subscriptionID: "sub_2", planID: plan.id, status: .active,
+            cancelAtPeriodEnd: false, canceledAt: nil, endedAt: nil, trialEnd: nil,
+            periods: [.init(invoiceID: "in_2", planID: plan.id, start: start, end: end)],
+            changes: [])
     }
 
     private static func standing(
@@ -44,6 +54,9 @@ struct SubscriptionStandingTests {
             account, seats: seats, of: workspace(isPersonal: isPersonal), grace: grace,
             at: begin.adding(seconds: seconds))
     }
+
+    private static let live = WorkspaceSubscription(
+        standing: .live, seatCount: 3, pendingSeatCount: nil)
 
     private static var three: SubscribedSeats {
         seats(of: [(.plan(plan.id), 1), (.seat(plan.id), 3)])
@@ -94,6 +107,43 @@ struct SubscriptionStandingTests {
         let linked = Self.standing(Self.account(status, .free))
         #expect(linked.subscription == .none)
         #expect(!linked.hasEnded)
+    }
+
+    @Test(arguments: [Subscription.Status.active, .trialing, .pastDue])
+    func whatAnEarlierSubscriptionPaidForBringsNoTeamBackAndFreezesNone(
+        status: Subscription.Status
+    ) {
+        let account = Self.account(status)
+        for (present, expected) in [
+            (WorkspaceSubscription.none, WorkspaceSubscription.Standing.none),
+            (Self.live, .live),
+        ] {
+            let standing = SubscriptionStanding(
+                account, seats: Self.three, paysForPeriod: false,
+                of: Self.workspace(isPersonal: false, present), grace: Self.grace,
+                at: Self.begin.adding(seconds: 60))
+            #expect(standing.subscription.standing == expected)
+            #expect(!standing.hasEnded)
+        }
+        // A personal workspace has its Free plan whatever is paid.
+        let own = SubscriptionStanding(
+            account, seats: Self.three, paysForPeriod: false,
+            of: Self.workspace(isPersonal: true), grace: Self.grace,
+            at: Self.begin.adding(seconds: 60))
+        #expect(own.subscription == .personal)
+    }
+
+    @Test func aPeriodIsPaidForByAnInvoiceThatReachesOverItsBegin() {
+        let day: Int64 = 86_400
+        let period = Self.account(.active).context.period
+        for (from, until, expected) in [
+            (Int64(0), 30 * day, true), (-day, 1, true), (0, 1, true), (-30 * day, 0, false),
+            (1, 31 * day, false),
+        ] {
+            let snapshot = Self.snapshot(
+                paidFrom: Self.begin.adding(seconds: from), Self.begin.adding(seconds: until))
+            #expect(snapshot.paid(for: period) == expected, "\(from) \(until)")
+        }
     }
 
     @Test func aPersonalWorkspaceHasOneSeatOnEveryPlan() {

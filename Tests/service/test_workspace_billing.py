@@ -11,7 +11,7 @@ from browser import Browser
 from conftest import DAY, PASSWORD, PLUS, together
 from teams import Team
 from test_calls_by_key import tell, HASH, MATCH
-from test_payments import URLS, knob, post_event, press, sdk, settle
+from test_payments import EVENT, URLS, knob, post_event, press, sdk, settle
 
 FREE, BASIC, PROFESSIONAL = (f"0198c0de-0000-7000-8000-00000000020{n}" for n in (1, 2, 3))
 
@@ -242,6 +242,67 @@ def test_the_trial_is_given_once_an_owner_whichever_page_was_first(service):
     assert bought(service, third)["status"] == "active"
 
 
+def test_a_trial_that_was_paid_for_is_used_before_stripe_can_tell_of_it(own_service):
+    service, owner = own_service, own_service.sign_up()
+    one, other = (unpaid_team(service, owner) for _ in range(2))
+    page = checkout(one).json["checkout_url"]
+    knob(service, "/_test/webhooks", {"mode": "hold"})
+    assert press(page, "pay")[0] == 303
+    # What the page made cannot be fetched when its event is worked off.
+    fault = {"path_prefix": "/v1/subscriptions", "method": "GET", "kind": "status", "status": 500,
+             "times": 1, "should_retry": False}
+    [completed] = [
+        event for event in sdk(service).v1.events.list({"limit": 100}).data
+        if event.type == "checkout.session.completed"]
+    knob(service, "/_test/faults", fault)
+    assert post_event(service, str(completed)).status == 200
+    settle(service)
+    page = checkout(other).json["checkout_url"]
+    assert subscription(one)["status"] == "trialing"
+    knob(service, "/_test/webhooks", {"mode": "release"})
+    assert press(page, "pay")[0] == 303
+    settle(service)
+    assert subscription(other)["status"] == "active"
+
+
+def forget_purchase(service, team):
+    """As if the database were restored from before the team began to buy."""
+    team.set(subscription="none", seat_count=0, pending_seat_count=None)
+    id = uuid.UUID(team.id)
+    of_it = "(SELECT id FROM api_subscriptions WHERE workspace_id = ?)"
+    service.write(f"DELETE FROM api_subscription_changes WHERE subscription_id IN {of_it}", id)
+    for table in ("api_credit_grants", "api_subscription_contexts", "api_subscriptions",
+                  "workspace_checkouts", "workspace_trials"):
+        service.write(f"DELETE FROM {table} WHERE workspace_id = ?", id)
+
+
+@pytest.mark.parametrize("way", ["reconcile", "event"])
+def test_a_teams_first_purchase_is_found_after_an_older_database_was_restored(own_service, way):
+    service = own_service
+    team = unpaid_team(service)
+    bought(service, team)
+    theirs = live(service, team)
+    forget_purchase(service, team)
+    assert subscription(team) is None and state(team)[1] == 0
+    if way == "reconcile":
+        told = reconciled(service)
+        assert told.returncode == 1, told
+        assert f"workspace {team.id}: {theirs.customer} has bought at Stripe" in told.stdout
+        repaired = service.command(
+            "stripe", "reconcile", "--repair", STRIPE_API_BASE=service.sandbox)
+        assert repaired.returncode == 0, repaired
+    else:
+        assert post_event(service, {
+            **EVENT, "id": "evt_after", "type": "customer.subscription.updated",
+            "data": {"object": {"id": theirs.id, "object": "subscription"}}}).status == 200
+        settle(service)
+    told = subscription(team)
+    assert (told["plan"]["name"], told["status"], told["seat_count"]) == ("Basic", "trialing", 3)
+    assert state(team) == ("active", 3, 1)
+    assert team.get().json["credits"]["allocated"] == "5000.00"
+    assert reconciled(service).returncode == 0
+
+
 def test_racing_checkouts_meet_in_one_customer_and_one_page(service):
     team = unpaid_team(service)
     answers = together(4, lambda n: checkout(team, seats=1 + n % 2))
@@ -334,6 +395,29 @@ def past_due(service, team):
     knob(service, f"/_test/customers/{live(service, team).customer}", {"card": "decline"})
     service.advance(31 * DAY)
     assert subscription(team)["status"] == "past_due"
+
+
+def test_an_account_that_cannot_be_read_stops_no_other_from_lapsing(own_service):
+    service = own_service
+    teams = [Team(service, seats=0, name=name) for name in ("Acme", "Broken")]
+    for team in teams:
+        bought(service, team)
+    service.advance(8 * DAY)
+    for team in teams:
+        knob(service, f"/_test/customers/{live(service, team).customer}", {"card": "decline"})
+    service.advance(31 * DAY)
+    assert {subscription(team)["status"] for team in teams} == {"past_due"}
+    knob(service, "/_test/webhooks", {"mode": "hold"})
+    broken = "UPDATE api_subscription_contexts SET period_source = '{}' WHERE workspace_id IN (" \
+        "SELECT id FROM workspaces WHERE display_name = 'Broken')"
+    standings = "SELECT display_name, subscription FROM workspaces WHERE is_personal = 0"
+    service.break_by_hand(broken.format("nothing"))
+    service.advance(3 * DAY)
+    told = dict(service.rows(standings))
+    service.write(broken.format("paid"))
+    assert told == {"Acme": "inactive", "Broken": "live"}, told
+    service.advance(60)
+    assert dict(service.rows(standings)) == {"Acme": "inactive", "Broken": "inactive"}
 
 
 def test_fault_a_past_due_customer_could_not_cancel_but_could_buy_a_second_subscription(own_service):

@@ -131,3 +131,10 @@ public struct BillingSnapshot: Sendable, Hashable {
     /// Whether the subscription is over for good at Stripe.
     var isOver: Bool { isRevoked || status == .canceled || status == .incompleteExpired }
 }
+
+extension BillingSnapshot {
+    /// Whether an invoice of the subscription paid for the period, or for all that it is a part of.
+    package func paid(for period: BillingPeriod) -> Bool {
+        periods.contains { $0.start <= period.start && period.start < $0.end }
+    }
+}

@@ -20,6 +20,12 @@ public struct OpenUnpaidAccount: LedgerCommand {
         self.planID = planID
     }
 
+    /// - Parameter now: gives the new subscription's id its time.
+    package init(userID: UUID, planID: UUID, at now: Timestamp) {
+        let id = UUID.version7(at: now, randomness: .random(in: .min ... .max))
+        self.init(userID: userID, subscriptionID: id, planID: planID)
+    }
+
     public var subject: LedgerSubject? { nil }
 
     /// `nil` where there is no such holder.
