@@ -210,8 +210,9 @@ EVENTS = [
 ]
 
 
-# Those of packs and of lower plans, which test_packs.py and test_plan_moves.py bring.
-ELSEWHERE = ["checkout.session.async_payment_failed"] + [
+# Those of packs, of lower plans and of automatic purchases, which test_packs.py, test_plan_moves.py and
+# test_top_ups.py bring.
+ELSEWHERE = ["checkout.session.async_payment_failed", "invoice.voided"] + [
     f"subscription_schedule.{what}"
     for what in ("created", "updated", "released", "completed", "canceled")]
 
