@@ -118,8 +118,7 @@ package struct MirroredChange: Sendable {
     package let account: Account
     /// What is paid for; `nil` where the plan has none, or is none of ours.
     package let seats: SubscribedSeats?
-    /// Whether what is subscribed to now paid for the running period: an earlier subscription may
-    /// have left one.
+    /// Whether what is subscribed to now, and nothing earlier, paid for the running period.
     package let paysForPeriod: Bool
     package let requestID: String?
     package let at: Timestamp

@@ -93,10 +93,12 @@ package struct BillingMails: Sendable {
         let retryAt = invoice.nextPaymentAttemptAt.map { Timestamp(ofStripe: $0) }
         try await send(
             to: subscription, planID: planID, id: id, requestID: requestID, now: now
-        ) { plan, _ in
+        ) { plan, standing in
             needsAction
                 ? .paymentNeedsAction(plan, invoiceURL: invoice.hostedURL)
-                : .paymentFailed(plan, invoiceURL: invoice.hostedURL, retryAt: retryAt)
+                : .paymentFailed(
+                    plan, invoiceURL: invoice.hostedURL, retryAt: retryAt,
+                    isGivenUp: standing.isUnpaid)
         }
     }
 
@@ -116,10 +118,11 @@ package struct BillingMails: Sendable {
         }
     }
 
-    private struct Trial {
+    private struct Standing {
         /// `nil` where none is running.
         let end: Timestamp?
         let isCanceled: Bool
+        let isUnpaid: Bool
     }
 
     /// Mails the user whose subscription it is; a mail of this id that is there already is not
@@ -127,16 +130,16 @@ package struct BillingMails: Sendable {
     /// mails say.
     private func send(
         to subscriptionID: String, planID: UUID? = nil, id: UUID, requestID: String?,
-        now: Timestamp, _ content: @escaping @Sendable (Plan, Trial) -> MailContent?
+        now: Timestamp, _ content: @escaping @Sendable (Plan, Standing) -> MailContent?
     ) async throws {
         let unheard = try await database.write { [self] connection -> MailContent? in
             guard
                 let linked = try LinkedSubscription.find(
                     stripeID: subscriptionID, of: product.tables, in: connection)
             else { return nil }
-            let trial = Trial(
+            let trial = Standing(
                 end: linked.status == .trialing ? linked.trialEnd : nil,
-                isCanceled: linked.isCanceled)
+                isCanceled: linked.isCanceled, isUnpaid: linked.status == .unpaid)
             guard let plan = try catalog.current(in: connection).plan(planID ?? linked.planID),
                 let content = content(plan, trial)
             else { return nil }

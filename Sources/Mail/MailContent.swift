@@ -149,12 +149,16 @@ extension MailContent {
             ])
     }
 
+    /// - Parameter isGivenUp: whether nobody awaits the payment any more.
     package static func paymentFailed(
-        _ plan: Plan, invoiceURL: String?, retryAt: Timestamp?
+        _ plan: Plan, invoiceURL: String?, retryAt: Timestamp?, isGivenUp: Bool = false
     ) -> MailContent {
         MailContent(
             .paymentFailed,
-            ["plan": plan.name, "invoiceURL": invoiceURL, "retryAt": retryAt?.day])
+            [
+                "plan": plan.name, "invoiceURL": invoiceURL, "retryAt": retryAt?.day,
+                "isAwaited": isGivenUp ? nil : "yes",
+            ])
     }
 
     package static func paymentNeedsAction(_ plan: Plan, invoiceURL: String?) -> MailContent {

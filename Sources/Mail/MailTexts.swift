@@ -204,12 +204,14 @@ extension MailText {
                 """),
         .paymentFailed: MailText(
             subject: "Your payment failed",
-            values: ["plan", "invoiceURL", "retryAt"],
+            values: ["plan", "invoiceURL", "retryAt", "isAwaited"],
             body: """
                 {{>greeting}}
 
-                We could not charge your card for {{plan}}. What is left of your credits stays
-                usable for a short while.
+                We could not charge your card for {{plan}}.
+                {{#isAwaited}}
+                What is left of your credits stays usable for a short while.
+                {{/isAwaited}}
 
                 {{#retryAt}}
                 We try again on {{retryAt}}. To be sure, check your card or pay now:

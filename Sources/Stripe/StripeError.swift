@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// What a call to Stripe answers; `nil` if Stripe does not know what it names.
 package func ifKnown<Value: Sendable>(
     _ call: () async throws(StripeError) -> Value
@@ -135,5 +137,19 @@ public struct StripeError: Error, Sendable, Equatable, CustomStringConvertible {
         case "processing_error": "Your card could not be charged. Please try again in a moment."
         default: "Your card was declined."
         }
+    }
+}
+
+/// Makes something under an idempotency key of its name, so that processes that start at once make
+/// one. Stripe repeats a failure for its key for a day: past it another key leads.
+package func once<Made>(
+    _ key: String, _ make: (String) async throws(StripeError) -> Made
+) async throws(StripeError) -> Made {
+    do {
+        return try await make(key)
+    } catch {
+        guard error.usesUpIdempotencyKey, error.kind == .unavailable || error.kind == .idempotency
+        else { throw error }
+        return try await make("\(key)-\(UUID().uuidString.lowercased())")
     }
 }

@@ -139,7 +139,7 @@ extension StripePrices {
         } else {
             let new = NewStripeProduct(name: offer.name, metadata: metadata)
             productID =
-                try await once(["product", key, before?.id ?? "first"]) {
+                try await once("product-\(key)-\(before?.id ?? "first")") {
                     (key) throws(StripeError) in try await stripe.createProduct(new, key)
                 }.id
         }
@@ -166,28 +166,12 @@ extension StripePrices {
             "price", price.lookupKey, "\(price.unitAmount)", price.currency, price.productID,
             before?.id ?? "first",
         ]
-        let made = try await once(name) { (key) throws(StripeError) in
+        let made = try await once(name.joined(separator: "-")) { (key) throws(StripeError) in
             try await stripe.createPrice(price, key)
         }
         let now = try await stripe.retrievePrice(made.id)
         if now.isActive && now.lookupKey == price.lookupKey { return now }
         return try await stripe.createPrice(price, "price-\(UUID().text)")
-    }
-
-    /// Makes something under an idempotency key of its name, so that processes that start at once
-    /// make one. Stripe repeats a failure for its key for a day: past it another key leads.
-    private func once<Made>(
-        _ name: [String], _ make: (String) async throws(StripeError) -> Made
-    ) async throws(StripeError) -> Made {
-        let key = name.joined(separator: "-")
-        do {
-            return try await make(key)
-        } catch {
-            guard error.usesUpIdempotencyKey,
-                error.kind == .unavailable || error.kind == .idempotency
-            else { throw error }
-            return try await make("\(key)-\(UUID().text)")
-        }
     }
 
     /// Writes its plan into each price of the product that does not name one itself, e.g. one that

@@ -34,14 +34,25 @@ package struct OpenWorkspacePortal: Action {
     private func configuration() async throws -> String {
         let stripe = parts.billing.stripe
         let portal = PortalConfiguration(stripe: stripe, of: "workspaces")
-        if let found = try await portal.marked() { return found.id }
+        let found = try await portal.marked()
+        if let found, !found.hasCancellation, !found.hasPlanChanges { return found.id }
         let wanted = NewStripePortalConfiguration(
             headline: "CueBX", returnURL: parts.publicURL, metadata: portal.mark, cancels: false,
             hasAddress: true)
+        func save(_ id: String?) async throws -> String {
+            try await stripe.savePortalConfiguration(
+                id, wanted, "portal-workspaces-\(UUID().text)"
+            ).id
+        }
+        // What was changed at Stripe by hand is set right.
+        if let found { return try await save(found.id) }
         // Two who ask at once make one.
-        return try await stripe.savePortalConfiguration(
-            nil, wanted, "portal-workspaces-\(parts.publicURL)"
-        ).id
+        _ = try await once("portal-workspaces-\(parts.publicURL)") { (key) throws(StripeError) in
+            try await stripe.savePortalConfiguration(nil, wanted, key)
+        }
+        // An answer that Stripe repeats may be of one that is in use no longer.
+        if let made = try await portal.marked() { return made.id }
+        return try await save(nil)
     }
 }
 

@@ -18,8 +18,10 @@ import pytest
 import postgresql
 from conftest import BINARY, PLUS, PRO, ROOT, Service, User, databases, together
 from ports import free_ports
+from teams import Team
 from test_payments import URLS, checkout, knob, post_event, press, sdk
 from test_payments_queue import ASYNC, until
+from test_products import BASIC
 
 PROCESSES = 3
 # The load asks for no more than this user's plan lets it.
@@ -268,9 +270,12 @@ def test_each_message_is_claimed_by_one_worker(embedded):
     assert user.balance["credits_used"] == "30.00"
 
 
-def test_checkouts_at_two_processes_leave_one_page_open(tmp_path, database_url):
+@pytest.mark.parametrize("product", ["career", "api"])
+def test_checkouts_at_two_processes_leave_one_page_open(tmp_path, database_url, product):
     first, second = Cluster(tmp_path, database_url, number=2).services
     del first.environment["STRIPE_API_BASE"]
+    for service in (first, second):
+        service.environment["CATALOG"] = str(ROOT / "catalog.json")
     try:
         first.start()
         second.environment["STRIPE_API_BASE"] = first.sandbox
@@ -278,13 +283,25 @@ def test_checkouts_at_two_processes_leave_one_page_open(tmp_path, database_url):
         for _ in range(5):
             user = first.sign_up()
             seen = [user, User(second, user.email, user.tokens, user.id)]
-            answers = together(6, lambda index: checkout(seen[index % 2], (PLUS, PRO)[index % 3 == 0]))
+            holder, table, column = user.id, "subscriptions", "user_id"
+            if product == "api":
+                holder = Team(first, seats=0, owner=user).id
+                table, column = "api_subscriptions", "workspace_id"
+
+            def buy(index):
+                if product == "career":
+                    return checkout(seen[index % 2], (PLUS, PRO)[index % 3 == 0])
+                return seen[index % 2].post(
+                    f"/api/subscriptions/workspaces/{holder}/checkout",
+                    {"plan_id": BASIC, "seat_count": 1 + (index % 3 == 0), **URLS})
+
+            answers = together(6, buy)
             assert {answer.status for answer in answers} <= {200, 409}
             assert {answer.code for answer in answers if answer.status == 409} <= {
                 "checkout_superseded"}
             [customer] = {name for (name,) in first.rows(
-                "SELECT stripe_customer_id FROM subscriptions WHERE user_id = CAST(? AS UUID)",
-                user.id)}
+                f"SELECT stripe_customer_id FROM {table} WHERE {column} = CAST(? AS UUID)",
+                holder)}
             pages = sdk(first).v1.checkout.sessions.list({"customer": customer, "limit": 100})
             opened = [page.id for page in pages.data if page.status == "open"]
             assert len(opened) == 1 and len(pages.data) >= 2

@@ -303,6 +303,18 @@ def test_a_teams_first_purchase_is_found_after_an_older_database_was_restored(ow
     assert reconciled(service).returncode == 0
 
 
+def test_two_workspaces_of_an_owner_that_race_for_the_trial_have_one(service):
+    owner = service.sign_up()
+    teams = [unpaid_team(service, owner) for _ in range(2)]
+    answers = together(2, lambda n: checkout(teams[n]))
+    assert {answer.code for answer in answers if answer.status != 200} <= {"checkout_superseded"}
+    for team, answer in zip(teams, answers):
+        if answer.status != 200 or press(answer.json["checkout_url"], "pay")[0] != 303:
+            assert press(checkout(team).json["checkout_url"], "pay")[0] == 303
+    settle(service)
+    assert sorted(subscription(team)["status"] for team in teams) == ["active", "trialing"]
+
+
 def test_racing_checkouts_meet_in_one_customer_and_one_page(service):
     team = unpaid_team(service)
     answers = together(4, lambda n: checkout(team, seats=1 + n % 2))
@@ -327,6 +339,12 @@ def test_a_second_subscription_that_is_paid_is_canceled_and_refunded(service):
     settle(service)
     theirs = sdk(service).v1.subscriptions.list({"customer": first.customer, "status": "all"}).data
     assert sorted(item.status for item in theirs) == ["canceled", "trialing"]
+    kept = sdk(service).v1.checkout.sessions.retrieve(page["session_id"]).subscription
+    assert live(service, team).id == kept
+    [gone] = [item for item in theirs if item.id != kept]
+    [paid] = sdk(service).v1.invoice_payments.list({"invoice": gone.latest_invoice}).data
+    refunds = sdk(service).v1.refunds.list({"payment_intent": paid.payment.payment_intent}).data
+    assert [refund.amount for refund in refunds] == [2500]
     assert state(team) == ("active", 3, 1)
 
 
@@ -452,6 +470,10 @@ def test_what_nobody_pays_for_freezes_though_stripe_keeps_it(own_service):
     assert subscription(team)["status"] == "unpaid"
     assert state(team) == ("frozen", 0, 1) and calls(service, team) == (402, "workspace_frozen")
     assert checkout(team).code == "already_subscribed"
+    # Nobody is told that credits can be used while a payment is awaited that no more is.
+    failed = [" ".join(mail["text"].split()) for mail in service.mail(team.owner.email)
+              if "payment failed" in mail["subject"]]
+    assert "stays usable" in failed[0] and "stays usable" not in failed[-1], failed
 
 
 def test_a_refund_of_the_running_invoice_freezes_and_ends_it_at_stripe(own_service):
@@ -552,3 +574,14 @@ def test_the_portal_of_workspaces_lets_nobody_cancel_or_change_what_is_bought(se
     assert features.payment_method_update.enabled and features.invoice_history.enabled
     assert features.customer_update.enabled and features.customer_update.allowed_updates == ["address"]
     assert not features.subscription_cancel.enabled and not features.subscription_update.enabled
+    # What is changed at Stripe by hand is set right, and one that is out of use is made anew.
+    configurations = sdk(service).v1.billing_portal.configurations
+    configurations.update(configuration.id, {"features": {
+        "subscription_cancel": {"enabled": True, "mode": "immediately"}}})
+    assert team.owner.post(at(team, "/portal")).status == 200
+    assert not configurations.retrieve(configuration.id).features.subscription_cancel.enabled
+    configurations.update(configuration.id, {"active": False})
+    assert team.owner.post(at(team, "/portal")).status == 200
+    [again] = [found for found in configurations.list({"active": True}).data
+               if found.metadata.to_dict().get("cuebx_portal") == "workspaces"]
+    assert again.id != configuration.id
