@@ -532,7 +532,8 @@ let package = Package(
         .testTarget(
             name: "WorkspaceBillingTests",
             dependencies: [
-                "Billing", "Database", "Ledger", "TestFixtures", "Values", "WorkspaceBilling",
+                "Billing", "Database", "Ledger", "Reconciliation", "TestFixtures", "Values",
+                "WorkspaceBilling",
                 "Workspaces",
             ],
             swiftSettings: settings),

@@ -25,7 +25,7 @@ package struct BilledProduct: Sendable {
     /// Locks who begins to buy for a holder, and throws for who is gone.
     let lockBuyer: @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void
     /// The seats that a holder has here; `nil` for who has none that Stripe could differ on.
-    package let seats: @Sendable (UUID, any DatabaseConnection) throws -> Int64?
+    package let seats: @Sendable (UUID, any DatabaseConnection) throws -> HeldSeats?
     /// Whether the Free plan follows a holder's paid one.
     let keepsFree: @Sendable (UUID) async throws -> Bool
     /// Whether a holder who is there has no account before their first checkout.
@@ -39,7 +39,7 @@ package struct BilledProduct: Sendable {
         address: @escaping @Sendable (UUID, any DatabaseConnection) throws -> String?,
         tell: @escaping @Sendable (PayersMail, any DatabaseConnection) throws -> Bool,
         lockBuyer: @escaping @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void,
-        seats: @escaping @Sendable (UUID, any DatabaseConnection) throws -> Int64?,
+        seats: @escaping @Sendable (UUID, any DatabaseConnection) throws -> HeldSeats?,
         keepsFree: @escaping @Sendable (UUID) async throws -> Bool,
         isToOpen: @escaping @Sendable (UUID, any DatabaseConnection) throws -> Bool,
         follow: @escaping @Sendable (MirroredChange, any DatabaseConnection) throws -> Void

@@ -83,10 +83,11 @@ package struct BillingMails: Sendable {
     ///
     /// - Parameters:
     ///   - planID: what the payment is for, where that is another plan than the present one.
+    ///   - isOfSeats: whether it is for more seats on that plan, and the plan stays.
     ///   - needsAction: whether the bank wants to hear from the card's owner.
     package func paymentFailed(
-        _ invoice: StripeInvoice, of planID: UUID?, needsAction: Bool, requestID: String?,
-        now: Timestamp
+        _ invoice: StripeInvoice, of planID: UUID?, isOfSeats: Bool, needsAction: Bool,
+        requestID: String?, now: Timestamp
     ) async throws {
         guard let subscription = invoice.subscriptionID else { return }
         let id = UUID(named: "payment failed", invoice.id, "\(invoice.attemptCount)")
@@ -94,7 +95,11 @@ package struct BillingMails: Sendable {
         try await send(
             to: subscription, planID: planID, id: id, requestID: requestID, now: now
         ) { plan, standing in
-            needsAction
+            if isOfSeats {
+                return .seatsNotPaid(
+                    plan, invoiceURL: invoice.hostedURL, needsAction: needsAction)
+            }
+            return needsAction
                 ? .paymentNeedsAction(plan, invoiceURL: invoice.hostedURL)
                 : .paymentFailed(
                     plan, invoiceURL: invoice.hostedURL, retryAt: retryAt,

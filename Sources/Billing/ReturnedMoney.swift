@@ -54,7 +54,22 @@ extension StripeMirror {
             "\(money) went back: "
                 + effect(
                     of: invoice, subscription, snapshot,
-                    linked: try await linkedSubscription(of: owner)))
+                    linked: try await linkedSubscription(of: owner),
+                    isOfSeats: try await isOfSeats(invoice, subscription)))
+    }
+
+    /// Whether an invoice charged for more seats on the same plan, and for nothing else.
+    private func isOfSeats(
+        _ invoice: StripeInvoice, _ subscription: StripeSubscription
+    ) async throws -> Bool {
+        guard invoice.billingReason == "subscription_update" else { return false }
+        let known = subscription.items.map(\.price)
+        let ids = Set(invoice.lines.compactMap(\.priceID))
+        for id in ids.sorted() {
+            let meaning = try await reader.prices.meaning(ofPriceID: id, among: known)
+            if meaning.seatOf == nil { return false }
+        }
+        return !ids.isEmpty && invoice.lines.allSatisfy(\.isProration)
     }
 
     /// E.g. `20.00 usd`.
@@ -64,7 +79,7 @@ extension StripeMirror {
 
     private func effect(
         of invoice: StripeInvoice, _ subscription: StripeSubscription,
-        _ snapshot: BillingSnapshot, linked: String?
+        _ snapshot: BillingSnapshot, linked: String?, isOfSeats: Bool
     ) -> String {
         if let linked, linked != subscription.id {
             return
@@ -85,6 +100,10 @@ extension StripeMirror {
         if let since, snapshot.changes.contains(where: { ids.contains($0.id) && $0.at >= since }) {
             return "it paid for a change of plan, whose credits went in the same share; the plan "
                 + "stays. \(goesOn)"
+        }
+        if isOfSeats {
+            return "it paid for more seats within a period, which stay, and no credits were for "
+                + "them. \(goesOn)"
         }
         return "it paid for an earlier period, of which only what it left over goes. \(goesOn)"
     }

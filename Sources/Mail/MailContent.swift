@@ -10,7 +10,7 @@ package struct MailContent: Sendable {
         case yearBegins
         case paymentReturned
         case paymentReturnedInPart
-        case paymentFailed, paymentNeedsAction, trialEnds
+        case paymentFailed, paymentNeedsAction, seatsNotPaid, trialEnds
         case creditsNearlyUsedUp, creditsUsedUp, spendingLimit
         case packBought, packReturned
         case workspaceInvitation, workspaceJoined, workspaceLeft, workspaceSeatLost
@@ -163,6 +163,20 @@ extension MailContent {
 
     package static func paymentNeedsAction(_ plan: Plan, invoiceURL: String?) -> MailContent {
         MailContent(.paymentNeedsAction, ["plan": plan.name, "invoiceURL": invoiceURL])
+    }
+
+    /// More seats on a plan that stays wait for their payment.
+    ///
+    /// - Parameter needsAction: whether the bank wants to hear from the card's owner.
+    package static func seatsNotPaid(
+        _ plan: Plan, invoiceURL: String?, needsAction: Bool
+    ) -> MailContent {
+        MailContent(
+            .seatsNotPaid,
+            [
+                "plan": plan.name, "invoiceURL": invoiceURL,
+                "needsAction": needsAction ? "yes" : nil,
+            ])
     }
 
     /// - Parameter price: what is charged then, in words.

@@ -233,6 +233,23 @@ extension MailText {
 
                 {{>invoiceLink}}
                 """),
+        .seatsNotPaid: MailText(
+            subject: "Your new seats are not paid yet",
+            values: ["plan", "invoiceURL", "needsAction"],
+            body: """
+                {{>greeting}}
+
+                {{#needsAction}}
+                Your bank asks you to confirm the payment of more seats on {{plan}}. Until you do,
+                the seats and the plan stay as they are:
+                {{/needsAction}}
+                {{^needsAction}}
+                We could not charge your card for more seats on {{plan}}. The seats and the plan
+                stay as they are. To have the new seats all the same, pay for them within a day:
+                {{/needsAction}}
+
+                {{>invoiceLink}}
+                """),
         .trialEnds: MailText(
             subject: "Your trial ends on {{trialEnd}}",
             values: ["plan", "price", "trialEnd"],

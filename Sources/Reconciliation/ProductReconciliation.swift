@@ -192,9 +192,7 @@ struct ProductReconciliation: Sendable {
             let known = try await database.read { [mirror] in
                 try mirror.product.seats(account.userID, $0)
             }
-            if let known, known != seats.count {
-                found.append(Drift(theirs.id, "has \(seats.count) seats at Stripe, \(known) here"))
-            }
+            found += known?.differences(from: seats).map { Drift(theirs.id, $0) } ?? []
         }
         let catalog = try await mirror.reader.prices.catalog.current(in: database)
         if let end = reading.endWithoutYear(catalog) {

@@ -12,6 +12,7 @@ import UsageReports
 import Users
 import Values
 import WorkspaceBilling
+import WorkspaceSeats
 import Workspaces
 
 extension LedgerSource {
@@ -90,7 +91,8 @@ extension CareerCore {
         WorkspaceProduct(
             database: database,
             mails: WorkspaceMails(outbox: outbox, site: settings.publicURL),
-            grace: settings.pastDueGrace)
+            grace: settings.pastDueGrace,
+            isChanging: { try PlanChanges.isUnderWay(of: $0, in: $1, now: $2) })
     }
 }
 

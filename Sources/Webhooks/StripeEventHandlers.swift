@@ -132,26 +132,24 @@ package struct StripeEventHandlers: Sendable {
             needsAction = try await stripe.listInvoicePayments(.invoice(invoiceID))
                 .contains { $0.paymentIntentStatus == "requires_action" }
         }
-        let update = try await pendingUpdate(of: invoice, subscription)
+        let waiting = try await waiting(for: invoice, subscription)
         // Who was declined on an upgrade a moment ago was told at once, and nothing has changed.
         let age = clock.now().seconds - invoice.createdAt
-        if update != nil && !needsAction && age < Self.answeredAtOnce { return }
+        if waiting != nil && !needsAction && age < Self.answeredAtOnce { return }
         guard let theirs = try await mirrors.linked(to: subscription) else { return }
-        var plan: UUID?
-        if let price = update?.prices.first {
-            plan = try await theirs.reader.prices.plan(of: price)
-        }
+        let purchase = try await theirs.reader.awaitedPurchase(of: waiting)
         try await theirs.mails.paymentFailed(
-            invoice, of: plan, needsAction: needsAction, requestID: message.requestID,
-            now: clock.now())
+            invoice, of: purchase.plan, isOfSeats: purchase.isOfSeats, needsAction: needsAction,
+            requestID: message.requestID, now: clock.now())
     }
 
-    /// The upgrade that waits for this invoice.
-    private func pendingUpdate(
-        of invoice: StripeInvoice, _ subscription: String
-    ) async throws -> StripeSubscription.PendingUpdate? {
+    /// The subscription, if a change of it waits for this invoice.
+    private func waiting(
+        for invoice: StripeInvoice, _ subscription: String
+    ) async throws -> StripeSubscription? {
         guard invoice.billingReason == "subscription_update" else { return nil }
         let theirs = try await stripe.retrieveSubscription(subscription)
-        return theirs.latestInvoiceID == invoice.id ? theirs.pendingUpdate : nil
+        let isWaiting = theirs.latestInvoiceID == invoice.id && theirs.pendingUpdate != nil
+        return isWaiting ? theirs : nil
     }
 }

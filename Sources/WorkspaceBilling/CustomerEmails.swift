@@ -47,15 +47,34 @@ package struct CustomerEmails: Sendable {
 
     /// - Throws: `PostponedMessage` while Stripe is away.
     private func follow(_ workspace: UUID) async throws {
-        let found = try await billing.database.read { [self] connection in
-            try customer(of: workspace, in: connection).map {
-                ($0, try billing.product.address(workspace, connection))
-            }
+        var told: Bill?
+        // Of two messages that are worked off at once, the slower one may have told an address that
+        // is another by now: whoever has told looks again.
+        while let bill = try await bill(of: workspace), bill != told {
+            try await tell(bill)
+            told = bill
         }
-        guard let (customer, email) = found, let email else { return }
+    }
+
+    /// Who is charged, and the address that is right now.
+    private struct Bill: Sendable, Equatable {
+        let customer: String
+        let email: String
+    }
+
+    private func bill(of workspace: UUID) async throws -> Bill? {
+        try await billing.database.read { [self] connection in
+            guard let customer = try customer(of: workspace, in: connection),
+                let email = try billing.product.address(workspace, connection)
+            else { return nil }
+            return Bill(customer: customer, email: email)
+        }
+    }
+
+    private func tell(_ bill: Bill) async throws {
         do {
             _ = try await billing.stripe.setCustomerEmail(
-                customer, email, "email-\(UUID().text)")
+                bill.customer, bill.email, "email-\(UUID().text)")
         } catch {
             // Another is linked with the next checkout, with the address of then.
             if error.isUnknownCustomer { return }

@@ -14,9 +14,13 @@ package struct SubscriptionStanding: Sendable, Equatable {
     ///   - seats: what is billed; `nil` where it is not known, then the present ones stay.
     ///   - paysForPeriod: whether what is subscribed to now paid for the running period: what a
     ///     subscription before it has paid for brings no team back.
+    ///   - isChanging: whether a change of the seats is under way. What follows the present number
+    ///     at Stripe is half of it then: the change says what follows. Another number that is
+    ///     billed is whole.
     ///   - grace: seconds for which what was paid for stays usable after its end.
     package init(
         _ account: Account, seats: SubscribedSeats?, paysForPeriod: Bool = true,
+        isChanging: Bool = false,
         of workspace: WorkspaceRow, grace: Int64, at now: Timestamp
     ) {
         let isPaid = account.context.period.source == .paid
@@ -39,10 +43,11 @@ package struct SubscriptionStanding: Sendable, Equatable {
             subscription = .none
             return
         }
+        let staysPending = seats.map { isChanging && $0.count == present.seatCount } ?? true
         subscription = WorkspaceSubscription(
             standing: isLapsed ? .inactive : .live,
             seatCount: seats?.count ?? max(present.seatCount, 1),
-            pendingSeatCount: seats == nil ? present.pendingSeatCount : seats?.pending)
+            pendingSeatCount: staysPending ? present.pendingSeatCount : seats?.pending)
     }
 }
 

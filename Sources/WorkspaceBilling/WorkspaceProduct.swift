@@ -3,6 +3,7 @@ import BillingEmails
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import Ledger
 import LedgerStore
 import Users
 import Values
@@ -21,11 +22,17 @@ package struct WorkspaceProduct: Sendable {
     var take: TakeSubscription { TakeSubscription(mails) }
     /// Seconds for which what was paid for stays usable after its end.
     package let grace: Int64
+    /// Whether a change of a workspace's seats is under way.
+    private let isChanging: @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Bool
 
-    package init(database: any Database, mails: WorkspaceMails, grace: Int64) {
+    package init(
+        database: any Database, mails: WorkspaceMails, grace: Int64,
+        isChanging: @escaping @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Bool
+    ) {
         self.database = database
         self.mails = mails
         self.grace = grace
+        self.isChanging = isChanging
     }
 
     /// Every workspace has a customer of its own, whoever clicks.
@@ -62,7 +69,10 @@ package struct WorkspaceProduct: Sendable {
                 guard let row = try WorkspaceRow.find(workspace, in: connection),
                     row.subscription.standing != .none
                 else { return nil }
-                return row.isPersonal ? nil : row.subscription.seatCount
+                guard !row.isPersonal else { return nil }
+                return HeldSeats(
+                    count: row.subscription.seatCount,
+                    pending: row.subscription.pendingSeatCount)
             },
             keepsFree: { [database] workspace in
                 try await database.read {
@@ -73,9 +83,7 @@ package struct WorkspaceProduct: Sendable {
                 try WorkspaceRow.find(workspace, in: connection)?.isPersonal == false
                     && !LinkedSubscription.hasAccount(workspace, of: .of(.api), in: connection)
             },
-            follow: { [take, grace] change, connection in
-                try Self.follow(change, take, grace: grace, in: connection)
-            })
+            follow: { change, connection in try follow(change, in: connection) })
     }
 
     /// Where bills go: the address that was proven, else the owner's.
@@ -87,16 +95,16 @@ package struct WorkspaceProduct: Sendable {
             .flatMap { try UserRow.find(id: $0.ownerID, in: connection)?.email }
     }
 
-    private static func follow(
-        _ change: MirroredChange, _ take: TakeSubscription, grace: Int64,
-        in connection: any DatabaseConnection
+    private func follow(
+        _ change: MirroredChange, in connection: any DatabaseConnection
     ) throws {
         let id = change.account.subscription.userID
         // Of a workspace that is deleted there is nothing to give.
         guard let workspace = try WorkspaceRow.findLocked(id, in: connection) else { return }
         let standing = SubscriptionStanding(
             change.account, seats: change.seats, paysForPeriod: change.paysForPeriod,
-            of: workspace, grace: grace, at: change.at)
+            isChanging: try isChanging(id, connection, change.at), of: workspace, grace: grace,
+            at: change.at)
         _ = try take.perform(
             standing.subscription, hasEnded: standing.hasEnded, of: id,
             requestID: change.requestID, in: connection, now: change.at)

@@ -1,6 +1,7 @@
 import Billing
 import Foundation
 import Ledger
+import Reconciliation
 import Testing
 import Values
 import WorkspaceBilling
@@ -213,6 +214,50 @@ struct SubscriptionStandingTests {
             #expect(seats.oddities.count == 1)
             #expect(seats.oddities.first?.contains(oddity) == true, "\(seats.oddities)")
         }
+    }
+
+    @Test func whileSeatsAreChangedWhatFollowsThePresentNumberIsLeftToTheChange() {
+        let base = (PriceMeaning.plan(Self.plan.id), Int64?.some(1))
+        for pending in [nil, 2] as [Int64?] {
+            for next in [nil, 1, 2] as [Int64?] {
+                for billed in [2, 3, 4] as [Int64] {
+                    for isChanging in [false, true] {
+                        let seats = Self.seats(
+                            of: [base, (.seat(Self.plan.id), billed)],
+                            next: next.map { [base, (.seat(Self.plan.id), $0)] })
+                        let row = Self.workspace(
+                            isPersonal: false,
+                            WorkspaceSubscription(
+                                standing: .live, seatCount: 3, pendingSeatCount: pending))
+                        let standing = SubscriptionStanding(
+                            Self.account(.active), seats: seats, isChanging: isChanging, of: row,
+                            grace: Self.grace, at: Self.begin)
+                        let isLeft = isChanging && billed == 3
+                        #expect(standing.subscription.seatCount == billed)
+                        #expect(
+                            standing.subscription.pendingSeatCount
+                                == (isLeft ? pending : seats.pending))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func stripeDiffersInTheSeatsThereAreAndInThoseThatFollow() {
+        let base = (PriceMeaning.plan(Self.plan.id), Int64?.some(1))
+        let billed = Self.seats(
+            of: [base, (.seat(Self.plan.id), 3)], next: [base, (.seat(Self.plan.id), 2)])
+        let cases: [(Int64, Int64?, [String])] = [
+            (3, 2, []), (4, 2, ["has 3 seats at Stripe, 4 here"]),
+            (3, 1, ["is to have 2 seats from the next period on at Stripe, 1 here"]),
+            (3, nil, ["is to have 2 seats from the next period on at Stripe, 3 here"]),
+        ]
+        for (count, pending, expected) in cases {
+            let held = HeldSeats(count: count, pending: pending)
+            #expect(held.differences(from: billed) == expected)
+        }
+        let nothing = HeldSeats(count: 3, pending: 2).differences(from: Self.three)
+        #expect(nothing == ["is to have 3 seats from the next period on at Stripe, 2 here"])
     }
 
     @Test func fewerSeatsOfThePhaseThatFollowsArePending() {

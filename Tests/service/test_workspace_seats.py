@@ -9,7 +9,7 @@ from conftest import DAY, together
 from teams import Team
 from test_payments import knob, press, sdk, settle
 from test_workspace_billing import (
-    BASIC, FREE, PROFESSIONAL, at, bought, item, live, subscription, unpaid_team)
+    BASIC, FREE, PROFESSIONAL, at, bought, item, live, notices, reconciled, subscription, unpaid_team)
 
 
 def seats(team, count, by=None, process=None):
@@ -99,6 +99,12 @@ def test_a_bank_that_asks_holds_the_seats_back_until_it_is_paid(service):
     again = seats(team, 5)
     assert (again.code, again.json["url"]) == ("payment_needs_action", answer.json["url"])
     assert counts(team) == (3, None, 2)
+    # The mail speaks of seats, and of no plan that is not paid.
+    settle(service)
+    [mail] = [mail for mail in service.mail(team.owner.email) if answer.json["url"] in mail["text"]]
+    assert mail["subject"] == "Your new seats are not paid yet"
+    assert "your bank asks you to confirm the payment of more seats on basic" in \
+        " ".join(mail["text"].split()).lower()
     assert press(answer.json["url"], "authenticate")[0] == 303
     settle(service)
     assert counts(team) == (5, None, 4) and invoices(service, team) == [400]
@@ -368,9 +374,19 @@ def test_one_change_at_a_time_in_all_processes(service):
     for answer in (seats(team, 4), seats(team, 2), ask(team, "/upgrade", new_plan_id=PROFESSIONAL)):
         assert (answer.status, answer.code) == (409, "change_under_way") and answer.headers["retry-after"]
     assert ask(team, "/preview-seats", seat_count=4).json["total_due"] == "2.00"
+    # Until it is over, what follows at Stripe is half of a change, and told to nobody.
+    team.set(pending_seat_count=2)
+    before = len(service.mail(team.owner.email))
+    client, id = sdk(service), live(service, team).id
+    client.v1.subscriptions.update(id, {"metadata": {"note": "1"}})
+    settle(service)
+    assert counts(team) == (3, 2, 1) and len(service.mail(team.owner.email)) == before
     # Of a process that died the claim is over after a while.
     service.write("UPDATE workspace_plan_changes SET claimed_until = 1 WHERE workspace_id = ?",
                   uuid.UUID(team.id))
+    client.v1.subscriptions.update(id, {"metadata": {"note": "2"}})
+    settle(service)
+    assert counts(team) == (3, None, 2)
     assert seats(team, 4).json["seat_count"] == 4
     # Nor does one bind anybody that no process can have made.
     service.write("UPDATE workspace_plan_changes SET claim_id = ?, claimed_until = ? WHERE workspace_id = ?",
@@ -412,6 +428,28 @@ def test_fewer_seats_of_which_no_answer_came_count_as_stripe_has_them(service):
     knob(service, "/_test/webhooks", {"mode": "release"})
     settle(service)
     assert counts(team) == (5, 3, 2)
+
+
+def test_money_of_seats_that_went_back_is_told_to_the_operator_as_that(own_service):
+    service = own_service
+    team = paid_team(service)
+    assert seats(team, 5).json["seat_count"] == 5
+    client, customer = sdk(service), live(service, team).customer
+    [bill] = [invoice for invoice in client.v1.invoices.list({"customer": customer}).data
+              if invoice.billing_reason == "subscription_update" and invoice.total == 400]
+    [payment] = client.v1.invoice_payments.list({"invoice": bill.id}).data
+    client.v1.refunds.create({"payment_intent": payment.payment.payment_intent})
+    settle(service)
+    [told] = [text for text in notices(service) if bill.id in text and "went back" in text]
+    assert "it paid for more seats within a period, which stay" in told
+    assert counts(team) == (5, None, 4)
+    # What a process that died has left is found and mended.
+    team.set(pending_seat_count=3)
+    answer = reconciled(service)
+    assert answer.returncode == 1 and "from the next period on at Stripe, 3 here" in answer.stdout, answer
+    service.command("stripe", "reconcile", "--repair", STRIPE_API_BASE=service.sandbox)
+    assert counts(team) == (5, None, 4)
+    assert "from the next period on" not in reconciled(service).stdout
 
 
 def test_the_customer_at_stripe_has_the_address_that_bills_go_to(service):
