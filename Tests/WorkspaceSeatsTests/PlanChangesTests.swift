@@ -16,7 +16,7 @@ struct PlanChangesTests {
         try await withTemporaryDatabase { database in
             let (owner, id) = (UUID(), UUID())
             try await database.insertUser(owner, at: .epoch)
-            try await database.write { connection in
+            _ = try await database.write { connection in
                 try connection.execute(
                     """
                     INSERT INTO workspaces (id, display_name, slug, is_personal, owner_id,

@@ -23,13 +23,8 @@ enum WorkspaceSamples {
 
     static let routes = workspaceRoutes(parts) + invitationRoutes(parts) + workspaceKeyRoutes(parts)
 
-    /// The texts are compiled by their own tests, too.
-    private static let outbox: MailOutbox = {
-        do {
-            return MailOutbox(
-                broker: nil, templates: MailTemplates(), secrets: TokenHashSecrets(["one"]))
-        } catch { preconditionFailure("\(error)") }
-    }()
+    private static let outbox = MailOutbox(
+        broker: nil, templates: MailTemplates(), secrets: TokenHashSecrets(["one"]))
 
     static func workspace(
         _ standing: WorkspaceSubscription.Standing, isFrozen: Bool = false,
