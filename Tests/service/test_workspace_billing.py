@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from browser import Browser
-from conftest import DAY, PASSWORD, PLUS, together
+from conftest import DAY, PLUS, together
 from teams import Team
 from test_calls_by_key import tell, HASH, MATCH
 from test_payments import EVENT, URLS, knob, post_event, press, sdk, settle
@@ -450,8 +450,10 @@ def test_fault_a_past_due_customer_could_not_cancel_but_could_buy_a_second_subsc
     # No event tells of the end of the grace.
     assert calls(service, team) == (402, "subscription_inactive")
     assert team.key().code == "subscription_inactive"
+    # Users of another issuer enter the pages by a link.
     owner = Browser(service)
-    owner.sign_in(team.owner.email, PASSWORD)
+    link = team.owner.post("/auth/page-session").json["url"].removeprefix(service.url)
+    owner.get(link).send("/enter")
     page = owner.get(f"/account/workspaces/{team.id}")
     assert "keys are refused until it is paid" in page.text and "See and make keys" not in page.text
     assert "The last payment of the plan is missing" in owner.get(page.path + "/keys").text
