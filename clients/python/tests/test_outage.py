@@ -17,7 +17,7 @@ from cuebx.transport import Answer, NoAnswer, Operation, Transport
 
 
 def asking(user="ada", request_id=None, feature="f"):
-    return Asking.of(feature, user, "", request_id=request_id, endpoint="", method="POST", estimate=None,
+    return Asking.of(feature, "", user=user, request_id=request_id, endpoint="", method="POST", estimate=None,
                      hold_seconds=None, parent=None, client=None)
 
 
