@@ -91,6 +91,7 @@ page-times: build .venv
 
 ## make screens  take the pictures in docs/screens anew, or those of NAMES="account upgrade"; look at each
 screens: build .venv
+	@scripts/install.sh screens
 	@.venv/bin/python Tests/service/screens.py $(NAMES)
 
 ## make package  a Debian package in var/package: binary, units, sample settings, completions, manual

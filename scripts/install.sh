@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the project needs and this machine lacks, saying so first. With
-# "tests", those that only the tests need too.
+# "tests", those that only the tests need too; with "screens" or "package", those of that target.
 set -euo pipefail
 
 packages=(libsqlite3-dev libcurl4-openssl-dev libpq-dev librabbitmq-dev pkg-config)
@@ -18,13 +18,16 @@ if [ "${1:-}" = tests ]; then
     # The TypeScript client is compiled and run; any Node from 18 on will do.
     if ! command -v node >/dev/null; then packages+=(nodejs); fi
     if ! command -v tsc >/dev/null; then packages+=(node-typescript); fi
-    # The pages are met in a real browser, too.
-    packages+=(chromium chromium-driver fonts-liberation)
     # The manual is read as people read it.
     packages+=(groff-base)
     # What a metering cycle costs is counted in instructions.
     packages+=(valgrind)
 fi
+# The pages are met in a real browser, too, and their pictures are made small.
+if [ "${1:-}" = tests ] || [ "${1:-}" = screens ]; then
+    packages+=(chromium chromium-driver fonts-liberation)
+fi
+if [ "${1:-}" = screens ]; then packages+=(pngquant); fi
 # The Debian package: which packages have the libraries that the binary names.
 if [ "${1:-}" = tests ] || [ "${1:-}" = package ]; then packages+=(dpkg-dev binutils); fi
 

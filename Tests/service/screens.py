@@ -204,7 +204,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="pictures to take; all if none is named")
     names = parser.parse_args().names
-    assert shutil.which("pngquant"), "install it: apt-get install pngquant"
+    assert shutil.which("pngquant"), "pngquant is missing: run scripts/install.sh screens"
     with tempfile.TemporaryDirectory() as folder:
         service = Service(folder).start()
         studio = Studio(service, names)
