@@ -12,6 +12,7 @@ import threading
 import urllib.parse
 import uuid
 from collections import Counter
+from statistics import median
 
 import pytest
 
@@ -200,15 +201,18 @@ def read_profile(text):
 
 
 def test_a_batch_on_postgresql_takes_two_round_trips_and_few_statements(proxied):
+    """The median of the cycles: what ticks meanwhile is in a few of them, however slow all is."""
     user = proxied.new_user()
     cycles(user, 64)
-    trips, statements = proxied.wire.total("trips"), proxied.wire.total("statements")
-    cycles(user, CYCLES)
-    trips = (proxied.wire.total("trips") - trips) / CYCLES / 2
-    statements = (proxied.wire.total("statements") - statements) / CYCLES / 2
-    print(f"{trips:.2f} round trips and {statements:.2f} statements a batch")
-    assert 0 < trips <= 2.25
-    assert 0 < statements <= 7.5
+    trips, statements = [], []
+    for _ in range(CYCLES):
+        before = proxied.wire.total("trips"), proxied.wire.total("statements")
+        cycles(user, 1)
+        trips.append((proxied.wire.total("trips") - before[0]) / 2)
+        statements.append((proxied.wire.total("statements") - before[1]) / 2)
+    print(f"{median(trips):.2f} round trips and {median(statements):.2f} statements a batch")
+    assert 0 < median(trips) <= 2.25
+    assert 0 < median(statements) <= 7.5
 
 
 def test_an_account_is_written_in_place_on_postgresql(proxied):
