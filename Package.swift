@@ -284,6 +284,18 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        // Credits that users buy once: purchases of packs, and their payments.
+        .sourceTarget(
+            name: "Packs",
+            dependencies: [
+                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Mail", "Stripe",
+                "Users", "Values",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
+            name: "PacksTests",
+            dependencies: ["Billing", "JSON", "Packs", "Stripe", "Values"],
+            swiftSettings: settings),
         // Tells who pays by the year what is charged next.
         .sourceTarget(
             name: "Renewals",
@@ -295,7 +307,8 @@ let package = Package(
         .sourceTarget(
             name: "Reconciliation",
             dependencies: [
-                "Billing", "Database", "Ledger", "LedgerStore", "Stripe", "TopUps", "Users",
+                "Billing", "Database", "Ledger", "LedgerStore", "Packs", "Stripe", "TopUps",
+                "Users",
                 "Values",
             ]),
         // What a user does with their subscription: buy, upgrade, cancel, resume.
@@ -303,13 +316,14 @@ let package = Package(
             name: "Subscriptions",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Messaging",
-                "Stripe", "Users", "Values",
+                "Packs", "Stripe", "Users", "Values",
             ]),
         // Packs that are bought by themselves when credits run low.
         .sourceTarget(
             name: "TopUps",
             dependencies: [
-                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Mail", "Stripe",
+                "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Mail", "Packs",
+                "Stripe",
                 "Subscriptions", "Users", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -328,7 +342,7 @@ let package = Package(
             name: "Webhooks",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "JSON", "LedgerStore", "Messaging",
-                "Stripe", "Subscriptions", "Telemetry", "TopUps", "Values",
+                "Packs", "Stripe", "Subscriptions", "Telemetry", "TopUps", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
@@ -464,7 +478,7 @@ let package = Package(
         .sourceTarget(
             name: "Refunds",
             dependencies: [
-                "Billing", "Database", "HTTPEndpoint", "LedgerStore", "Stripe", "Values",
+                "Billing", "Database", "HTTPEndpoint", "LedgerStore", "Packs", "Stripe", "Values",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         // Keys of the API product as rows, below the ledger.
@@ -585,7 +599,19 @@ let package = Package(
             name: "MovingTests",
             dependencies: ["Database", "JSON", "Moving", "TestFixtures", "Values"],
             swiftSettings: settings),
-        // Settings, the one wiring, start and shutdown, what operators do.
+        // The settings: read from the environment, judged before anything is opened.
+        .sourceTarget(
+            name: "Settings",
+            dependencies: [
+                "Billing", "HTTPClient", "HTTPEndpoint", "Identity", "Mail", "PageFrame",
+                "RabbitMQ", "Stripe", "StripeSetup", "Subscriptions", "Tokens", "Users", "Values",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
+            name: "SettingsTests", dependencies: ["HTTPEndpoint", "Settings", "Values"],
+            swiftSettings: settings),
+        // The one wiring, start and shutdown, what operators do.
         .sourceTarget(
             name: "Service",
             dependencies: [
@@ -596,14 +622,13 @@ let package = Package(
                 "Telemetry",
                 "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ",
                 "Reconciliation", "Refunds", "Renewals",
-                "Schema",
-                "Stripe", "StripeSetup", "Subscriptions", "Tokens", "TopUps", "UsageReports",
+                "Packs", "Schema", "Settings",
+                "Stripe", "Subscriptions", "Tokens", "TopUps", "UsageReports",
                 "UserExport",
                 "Users",
                 "Values",
                 "Webhooks", "WorkspaceAccounts", "WorkspaceBilling", "WorkspaceCommands",
                 "WorkspaceKeys", "WorkspacePages", "WorkspaceSeats", "Workspaces",
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -612,12 +637,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        .testTarget(
-            name: "ServiceTests",
-            dependencies: [
-                "HTTPEndpoint", "Service", "Values",
-            ],
-            swiftSettings: settings),
         // The ledger under faults, held against a model of its rules. The model and the engine in
         // memory know the domain alone.
         .sourceTarget(name: "Simulator", dependencies: ["Ledger", "Values"]),
@@ -644,7 +663,7 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
                 "LedgerStore", "Messaging", "Moving", "Operators", "Promotions", "Service",
-                "Shell", "StripeSandbox",
+                "Settings", "Shell", "StripeSandbox",
                 "StripeSetup", "Subscriptions", "Values", "WorkspaceCommands", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -656,7 +675,7 @@ let package = Package(
             name: "cuebx-bench",
             dependencies: [
                 "Database", "HTTPClient", "JSON", "Ledger", "LedgerStore", "Messaging",
-                "Service", "Shell", "Stripe", "Values", "Webhooks",
+                "Service", "Settings", "Shell", "Stripe", "Values", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

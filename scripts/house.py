@@ -22,12 +22,14 @@ ALLOWED = {
     "Tokens": "Values JSON Database HTTPEndpoint HTTPClient Users",
     "Mail": "Values JSON Ledger Database HTTPClient Messaging Users",
     "Billing": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Mail",
+    "Packs": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing",
     "Renewals": "Values Ledger Database Stripe LedgerStore Users Mail Billing",
-    "Subscriptions": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Billing",
-    "TopUps": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing Subscriptions",
-    "Reconciliation": "Values Ledger Database Stripe LedgerStore Users Billing TopUps",
+    "Subscriptions": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Billing"
+                     " Packs",
+    "TopUps": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing Packs Subscriptions",
+    "Reconciliation": "Values Ledger Database Stripe LedgerStore Users Billing Packs TopUps",
     "Promotions": "Values Ledger Database LedgerStore Users",
-    "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing"
+    "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing Packs"
                 " Subscriptions TopUps",
     "StripeSetup": "Ledger Stripe Billing Webhooks",
     "BillingEmails": "Values Database Users",
@@ -39,7 +41,7 @@ ALLOWED = {
     "UsageReports": "Values Ledger Database HTTPEndpoint LedgerStore",
     "Career": "Values JSON Ledger Database HTTPEndpoint Messaging LedgerStore Mail Billing"
               " Metering Subscriptions TopUps Promotions History UsageBatch UsageReports",
-    "Refunds": "Values Database HTTPEndpoint Stripe LedgerStore Billing",
+    "Refunds": "Values Database HTTPEndpoint Stripe LedgerStore Billing Packs",
     "API": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions Metering"
            " UsageBatch",
     "Operators": "Values Database HTTPEndpoint Users Tokens Identity",
@@ -69,9 +71,11 @@ ALLOWED = {
                " Reconciliation Webhooks Identity Career Refunds Operators PageFrame Workspaces",
     "Schema": "Database",
     "Moving": "Values JSON Database LedgerStore Schema",
+    "Settings": "Values HTTPEndpoint HTTPClient RabbitMQ Stripe Users Tokens Mail Billing Subscriptions"
+                " StripeSetup Identity PageFrame",
     "Service": "Values JSON Ledger Database HTTPEndpoint HTTPServer HTTPClient Messaging RabbitMQ"
-               " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Subscriptions"
-               " TopUps Reconciliation Promotions Webhooks StripeSetup Identity History Career API Refunds"
+               " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Packs Subscriptions"
+               " Settings TopUps Reconciliation Promotions Webhooks Identity History Career API Refunds"
                " Renewals Operators PageFrame Pages UserExport Console Schema Moving Workspaces"
                " WorkspaceKeys WorkspaceAccounts WorkspaceBilling WorkspaceCommands WorkspaceSeats"
                " UsageReports Invitations APIKeys BillingEmails WorkspaceAuditLog WorkspacePages",
@@ -80,10 +84,10 @@ ALLOWED = {
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
     "cuebx": "Values JSON Shell Ledger Database HTTPClient Messaging LedgerStore CatalogSync Billing"
-             " StripeSetup Promotions Subscriptions Career Operators Moving Service StripeSandbox"
+             " StripeSetup Promotions Subscriptions Career Operators Moving Settings Service StripeSandbox"
              " Workspaces WorkspaceCommands",
     "cuebx-bench": "Values JSON Shell Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks"
-                   " Service",
+                   " Settings Service",
     "cuebx-sim": "Values Shell Simulator SimulationRuns SimulatorDatabase",
     "stripe-sandbox": "StripeSandbox",
 }
@@ -124,7 +128,7 @@ OWNERS = {
     "former_accounts": "Users",
     "mails": "Mail",
     "checkouts": "Billing",
-    "pack_purchases": "Billing",
+    "pack_purchases": "Packs",
     "automatic_top_ups": "TopUps",
     "automatic_top_up_changes": "TopUps",
     "top_up_purchases": "TopUps",

@@ -15,7 +15,7 @@ package struct BilledProduct: Sendable {
     package let holderKey: String
     /// What operators read of a holder as, e.g. `user`.
     package let noun: String
-    let checkouts: CheckoutTable
+    package let checkouts: CheckoutTable
     /// The user who alone can use what a holder pays for; `nil` where others can, too.
     package let payer: @Sendable (UUID, any DatabaseConnection) throws -> UUID?
     /// The address that a holder's customer at Stripe has.

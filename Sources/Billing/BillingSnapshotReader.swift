@@ -187,7 +187,7 @@ package struct BillingSnapshotReader: Sendable {
             guard let intent = payment.paymentIntentID, let paid = payment.amountPaid else {
                 continue
             }
-            returned += PackPayment.returned(
+            returned += PaymentReturns.sum(
                 of: paid, refunds: try await stripe.listRefunds(intent),
                 disputes: try await stripe.listDisputes(intent))
         }

@@ -7,8 +7,8 @@ import Values
 /// The table of a product's checkouts: all are alike but for its name, the column that says whose a
 /// row is, and the seats.
 package struct CheckoutTable: Sendable {
-    let name: String
-    let holder: String
+    package let name: String
+    package let holder: String
     /// Whether `seat_count` is among its columns.
     let hasSeats: Bool
 
@@ -75,8 +75,8 @@ package struct Checkouts: Sendable {
         }
     }
 
-    let database: any Database
-    let product: BilledProduct
+    package let database: any Database
+    package let product: BilledProduct
     private var table: CheckoutTable { product.checkouts }
 
     package init(database: any Database, of product: BilledProduct = .career) {
@@ -178,19 +178,5 @@ package struct Checkouts: Sendable {
             """
             UPDATE \(table.name) SET session_id = NULL, url = NULL WHERE \(table.holder) = ?
             """, [.uuid(holder)])
-    }
-}
-
-extension Checkouts {
-    /// The address of who buys for a holder, if they have begun to buy something.
-    package func emailOfBuyer(_ holder: UUID) async throws -> String? {
-        try await database.read { [product] connection in
-            let begun = try connection.queryOne(
-                """
-                SELECT 1 FROM \(product.checkouts.name) WHERE \(product.checkouts.holder) = ?
-                UNION ALL SELECT 1 FROM pack_purchases WHERE user_id = ? LIMIT 1
-                """, [.uuid(holder), .uuid(holder)])
-            return begun == nil ? nil : try product.address(holder, connection)
-        }
     }
 }

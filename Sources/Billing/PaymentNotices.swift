@@ -2,24 +2,35 @@ import Stripe
 
 /// What the operator is told of a payment: a dispute is theirs to answer, and a refund that fails
 /// theirs to repeat.
-struct PaymentNotices: Sendable {
+package struct PaymentNotices: Sendable {
     let stripe: StripeClient
     let notices: OperatorNotices
 
+    package init(stripe: StripeClient, notices: OperatorNotices) {
+        self.stripe = stripe
+        self.notices = notices
+    }
+
     /// What a payment paid for.
-    struct Bought: Sendable {
+    package struct Bought: Sendable {
         /// E.g. the invoice's id.
         let name: String
         /// What becomes of it while a dispute is open; a sentence.
         let stays: String
         /// When what was taken back is not given again; the end of a sentence.
         let givenAgain: String
+
+        package init(name: String, stays: String, givenAgain: String) {
+            self.name = name
+            self.stays = stays
+            self.givenAgain = givenAgain
+        }
     }
 
     /// - Parameters:
     ///   - object: the refund or dispute that an event is about, if it is one.
     ///   - type: the event's.
-    func tell(
+    package func tell(
         of object: String?, _ type: String, payment: String, _ bought: Bought
     ) async throws {
         guard let object else { return }

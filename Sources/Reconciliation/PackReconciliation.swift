@@ -3,6 +3,7 @@ import Database
 import Foundation
 import Ledger
 import LedgerStore
+import Packs
 import Stripe
 import Values
 

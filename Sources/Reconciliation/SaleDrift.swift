@@ -1,5 +1,6 @@
 import Billing
 import Ledger
+import Packs
 import Values
 
 /// One difference of credits that were sold.

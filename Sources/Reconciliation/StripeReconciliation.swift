@@ -1,5 +1,6 @@
 import Billing
 import Database
+import Packs
 import Stripe
 import TopUps
 import Values

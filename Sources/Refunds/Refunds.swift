@@ -4,6 +4,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import LedgerStore
 import Logging
+import Packs
 import Stripe
 import Values
 

@@ -6,6 +6,7 @@ import FoundationEssentials
 import Ledger
 import LedgerStore
 import Mail
+import Settings
 import Subscriptions
 import Telemetry
 import UsageReports

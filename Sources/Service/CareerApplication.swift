@@ -16,6 +16,7 @@ import Pages
 import RabbitMQ
 import Renewals
 import ServiceLifecycle
+import Settings
 import Stripe
 import TopUps
 import Values

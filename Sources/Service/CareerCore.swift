@@ -5,6 +5,7 @@ import LedgerStore
 import Logging
 import Moving
 import Schema
+import Settings
 import Users
 import Values
 

@@ -11,11 +11,13 @@ import LedgerStore
 import Logging
 import Mail
 import Messaging
+import Packs
 import Promotions
 import RabbitMQ
 import Reconciliation
 import Refunds
 import Renewals
+import Settings
 import Stripe
 import Subscriptions
 import Telemetry

@@ -3,6 +3,7 @@ import HTTPEndpoint
 import Identity
 import Operators
 import PageFrame
+import Settings
 import Subscriptions
 import Tokens
 import Users

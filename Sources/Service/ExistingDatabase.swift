@@ -2,6 +2,7 @@ import Database
 import FoundationEssentials
 import Moving
 import Schema
+import Settings
 
 extension CareerCore {
     /// Opens the database that `DATABASE_URL` names as it stands, for a command that only reads:

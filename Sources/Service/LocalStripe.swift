@@ -1,6 +1,7 @@
 import HTTPClient
 import HTTPEndpoint
 import Logging
+import Settings
 
 /// The Stripe that stands in for the real one in development, as far as the development clock has
 /// to do with it: its time is the service's.

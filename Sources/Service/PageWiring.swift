@@ -3,6 +3,7 @@ import HTTPServer
 import Identity
 import PageFrame
 import Pages
+import Settings
 import UserExport
 import WorkspaceAccounts
 import WorkspacePages

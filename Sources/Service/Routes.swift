@@ -5,6 +5,7 @@ import Identity
 import Invitations
 import JSON
 import PageFrame
+import Settings
 import UserExport
 import Values
 import Webhooks

@@ -2,6 +2,7 @@ import Identity
 import Ledger
 import LedgerStore
 import Mail
+import Settings
 import Subscriptions
 import Users
 import WorkspaceAccounts

@@ -3,6 +3,7 @@ import Database
 import Foundation
 import HTTPEndpoint
 import Ledger
+import Packs
 import Stripe
 import Values
 

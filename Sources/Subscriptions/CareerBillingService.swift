@@ -4,6 +4,7 @@ import Foundation
 import HTTPEndpoint
 import Ledger
 import LedgerStore
+import Packs
 import Stripe
 import Users
 import Values

@@ -1,5 +1,6 @@
 import Billing
 import Foundation
+import Packs
 import Stripe
 
 extension CareerBillingService {

@@ -2,6 +2,7 @@ import Billing
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import Packs
 import Values
 
 /// A pack that a user was shown a page for, bought or not.

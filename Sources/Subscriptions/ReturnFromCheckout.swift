@@ -1,5 +1,6 @@
 import Billing
 import FoundationEssentials
+import Packs
 
 extension CareerBillingService {
     /// Mirrors what a user has bought who comes back from the checkout: the webhook that tells of

@@ -4,6 +4,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import Ledger
 import LedgerStore
+import Packs
 import Stripe
 import Values
 

@@ -1,6 +1,7 @@
 import Billing
 import Database
 import FoundationEssentials
+import Packs
 import Values
 
 /// How purchases lie in their table.

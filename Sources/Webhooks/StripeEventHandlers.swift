@@ -3,6 +3,7 @@ import Database
 import Foundation
 import JSON
 import Messaging
+import Packs
 import Stripe
 import Subscriptions
 import TopUps

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Ledger
 import LedgerStore
 import Service
+import Settings
 
 /// What the ledger is measured against: the same statements for the same commands, each in a
 /// durable database transaction of its own, with neither HTTP nor threads around them.

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import Logging
 import Service
+import Settings
 
 /// What the benches have in common: where they work, how many ask, and how the figures are told.
 struct BenchOptions: ParsableArguments {

@@ -2,6 +2,7 @@ import Foundation
 import HTTPClient
 import JSON
 import Service
+import Settings
 
 /// A server of the bench's own: `cuebx` as another process, on a free port.
 final class BenchServer {

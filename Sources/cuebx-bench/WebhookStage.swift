@@ -3,6 +3,7 @@ import Foundation
 import HTTPClient
 import JSON
 import Service
+import Settings
 import Stripe
 import Values
 

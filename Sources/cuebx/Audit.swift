@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import LedgerStore
 import Service
+import Settings
 import Shell
 import Workspaces
 

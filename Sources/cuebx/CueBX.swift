@@ -6,6 +6,7 @@ import Logging
 import Moving
 import Operators
 import Service
+import Settings
 import Shell
 import StripeSetup
 import Values

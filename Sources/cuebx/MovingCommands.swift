@@ -4,6 +4,7 @@ import Foundation
 import JSON
 import Moving
 import Service
+import Settings
 import Shell
 import Values
 

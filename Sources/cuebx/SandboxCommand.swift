@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Service
 import ServiceLifecycle
+import Settings
 import StripeSandbox
 
 /// A local Stripe of its own, for several service processes that share it.

@@ -5,6 +5,7 @@ import Foundation
 import JSON
 import Ledger
 import Service
+import Settings
 import Shell
 
 struct Serve: AsyncParsableCommand {

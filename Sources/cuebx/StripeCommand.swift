@@ -3,6 +3,7 @@ import Billing
 import Foundation
 import JSON
 import Service
+import Settings
 import Shell
 import StripeSetup
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JSON
 import Service
+import Settings
 import Shell
 
 /// The endpoint by which Stripe's events reach the service.

@@ -3,6 +3,7 @@ import Foundation
 import HTTPClient
 import JSON
 import Service
+import Settings
 
 /// Walks through the product as its users do, over real HTTP, and shows each step.
 struct Tour: AsyncParsableCommand {

@@ -5,6 +5,7 @@ import JSON
 import Ledger
 import LedgerStore
 import Service
+import Settings
 import Shell
 import Values
 

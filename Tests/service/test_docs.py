@@ -61,7 +61,7 @@ def test_every_error_code_is_told():
 
 def test_every_setting_is_told():
     keys = re.findall(
-        r'(?:forKey: |config, )"([a-z.]+)"', (ROOT / "Sources/Service/Settings.swift").read_text())
+        r'(?:forKey: |config, )"([a-z.]+)"', (ROOT / "Sources/Settings/Settings.swift").read_text())
     names = {key.upper().replace(".", "_") for key in keys}
     assert len(names) > 20
     assert [name for name in sorted(names) if f"`{name}`" not in page("settings.md")] == []

@@ -5,6 +5,7 @@ import HTTPEndpoint
 import Identity
 import Ledger
 import LedgerStore
+import Settings
 import Tokens
 import Users
 import Values

@@ -1,10 +1,24 @@
+import Billing
 import Database
 import Foundation
 import LedgerStore
 import Values
 
-/// Idempotency keys under which a user's first customer is made.
+/// Customers at Stripe that are not linked yet: who may have one, and the idempotency keys under
+/// which a user's first customer is made.
 extension Checkouts {
+    /// The address of who buys for a holder, if they have begun to buy something.
+    package func emailOfBuyer(_ holder: UUID) async throws -> String? {
+        try await database.read { [product] connection in
+            let begun = try connection.queryOne(
+                """
+                SELECT 1 FROM \(product.checkouts.name) WHERE \(product.checkouts.holder) = ?
+                UNION ALL SELECT 1 FROM pack_purchases WHERE user_id = ? LIMIT 1
+                """, [.uuid(holder), .uuid(holder)])
+            return begun == nil ? nil : try product.address(holder, connection)
+        }
+    }
+
     /// The keys under which a customer of the user may be made at this moment, or was made and the
     /// answer lost. Stripe answers who repeats one with that very customer.
     /// After a day Stripe has forgotten it.

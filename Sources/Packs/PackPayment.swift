@@ -1,3 +1,4 @@
+import Billing
 import Stripe
 import Values
 
@@ -16,18 +17,8 @@ package struct PackPayment: Sendable, Equatable {
     package init(paid: Int64, refunds: [StripeRefund], disputes: [StripeDispute]) {
         self.refunds = refunds
         self.paid = paid
-        returned = Self.returned(of: paid, refunds: refunds, disputes: disputes)
+        returned = PaymentReturns.sum(of: paid, refunds: refunds, disputes: disputes)
         isDisputed = disputes.contains { Self.undecided.contains($0.status) }
-    }
-
-    /// What of a payment went back: refunds that succeeded and disputes that were lost. No more can
-    /// go back than was paid.
-    static func returned(
-        of paid: Int64, refunds: [StripeRefund], disputes: [StripeDispute]
-    ) -> Int64 {
-        let refunded = refunds.filter { $0.status == "succeeded" }.map(\.amount)
-        let lost = disputes.filter { $0.status == "lost" }.map(\.amount)
-        return min(paid, (refunded + lost).reduce(0, +))
     }
 
     /// Nothing was due.

@@ -95,7 +95,7 @@ public struct Settings: Sendable {
     public static let developmentWebhookSecret = "whsec_development"
 
     /// Whether payments go to Stripe itself, not to a stand-in on this machine.
-    var hasRealStripe: Bool {
+    package var hasRealStripe: Bool {
         guard stripeSecretKey != nil else { return false }
         guard let host = stripeAPIBase.flatMap({ URL(string: $0)?.host }) else { return true }
         return !Self.isLoopback(host)

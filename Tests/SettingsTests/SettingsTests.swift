@@ -1,5 +1,5 @@
 import HTTPEndpoint
-import Service
+import Settings
 import Testing
 import Values
 

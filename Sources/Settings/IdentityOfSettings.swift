@@ -3,7 +3,7 @@ import Users
 
 extension Settings {
     /// What users and their sessions need of the settings.
-    func identity(
+    package func identity(
         _ secrets: TokenHashSecrets, _ installation: InstallationSecret
     ) -> IdentitySettings {
         var provider: IdentitySettings.Provider?

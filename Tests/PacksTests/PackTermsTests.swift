@@ -1,6 +1,7 @@
 import Billing
 import Foundation
 import JSON
+import Packs
 import Stripe
 import Testing
 import Values

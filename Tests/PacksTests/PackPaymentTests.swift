@@ -1,5 +1,5 @@
-import Billing
 import JSON
+import Packs
 import Stripe
 import Testing
 import Values

@@ -60,7 +60,7 @@ public struct PageSettings: Sendable {
 
 extension Settings {
     /// What the pages need of the settings.
-    func site() throws -> Site {
+    package func site() throws -> Site {
         Site(
             brand: try pages.brand(), publicURL: publicURL, isSecure: !isDevelopment,
             paymentOrigins: paymentOrigins, embedOrigins: pages.embedOrigins,
