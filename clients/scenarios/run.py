@@ -25,6 +25,8 @@ from world import KEY, ROOT, Customer, Service, memory_folder  # noqa: E402
 FOLDER = Path(__file__).resolve().parent
 # Seconds that a driver may take for one step.
 STEP_TIMEOUT = 30
+# Of what a driver has printed, that are shown if a scenario fails.
+MOST_LINES = 50
 # Of a file of the spool: see spool.md.
 SPOOL_HEADER = 12
 # Seconds in which the ledger must come to its end.
@@ -60,10 +62,14 @@ class Driver:
 
     def __init__(self, command):
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            bufsize=1, errors="replace")
         self.number, self.results, self.lock = 0, {}, threading.Condition()
         self.has_ended = False
+        # What it prints beside the results, and the steps up to which all of that has come.
+        self.printed, self.marks = [], set()
         threading.Thread(target=self.read, daemon=True).start()
+        threading.Thread(target=self.read_printed, daemon=True).start()
 
     def read(self):
         for line in self.process.stdout:
@@ -74,6 +80,23 @@ class Driver:
         with self.lock:
             self.has_ended = True
             self.lock.notify_all()
+
+    def read_printed(self):
+        for line in self.process.stderr:
+            with self.lock:
+                self.printed.append(line)
+                if line.startswith("told "):
+                    self.marks.add(line.strip())
+                    self.lock.notify_all()
+
+    def told(self):
+        """All that it has told of so far: its events with their fields, and what it has printed."""
+        number = self.send({"do": "events"})
+        events = json.dumps(self.result(number)["told"])
+        with self.lock:
+            there = self.lock.wait_for(lambda: f"told {number}" in self.marks, STEP_TIMEOUT)
+            assert there, "the driver has not printed its mark"
+            return events + "".join(self.printed)
 
     def send(self, step):
         self.number += 1
@@ -160,7 +183,7 @@ class Run:
         self.service = services.of(scenario)
         self.proxy = Proxy((self.service.host, self.service.port), scenario.get("release"))
         self.folder = Path(tempfile.mkdtemp(prefix="cuebx-spool-", dir=memory_folder()))
-        self.driver, self.awaited, self.names = None, {}, {}
+        self.driver, self.awaited, self.tokens = None, {}, []
 
     def run(self):
         try:
@@ -178,9 +201,14 @@ class Run:
                     raise AssertionError(f"step {number} {json.dumps(step)}: {error}") from None
             if self.driver.is_alive:
                 self.driver.result(self.driver.send({"do": "close"}))
+                self.search()
             self.judge()
             self.drivers.put(self.driver)
             self.driver = None
+        except Exception:
+            if self.driver:
+                print(*self.driver.printed[-MOST_LINES:], sep="", file=sys.stderr)
+            raise
         finally:
             if self.driver and self.driver.is_alive:
                 self.driver.kill()
@@ -222,7 +250,8 @@ class Run:
             return {"expired": lambda: self.users[step["user"]].token(-60), "nonsense": lambda: "nonsense",
                     "no_header": lambda: "\u00e9\n\u6f22",
                     "ends_soon": lambda: self.users[step["user"]].token(2)}[kind]()
-        return self.users[step["user"]].token()
+        self.tokens.append(self.users[step["user"]].token())
+        return self.tokens[-1]
 
     def key(self, step):
         """Of the customer, as the step names it; `of` another customer's client_id, or what is none."""
@@ -240,9 +269,14 @@ class Run:
             customer.make_key(step["key"], **step.get("more", {}))
 
     def no_secret(self, told):
-        """No customer's key stands in what a client told."""
-        found = [key for customer in self.customers.values() for key in customer.secrets if key in told]
-        assert not found, "a customer's key was told"
+        """No customer's key stands in what a client told, nor the tool server's own, nor a user's token."""
+        secrets = [KEY, *self.tokens, *(key for each in self.customers.values() for key in each.secrets)]
+        assert not any(secret in told for secret in secrets), "what is secret was told"
+
+    def search(self):
+        """For the same in the events of the client that was started last, and in what the driver printed."""
+        if self.customers and self.driver and self.driver.is_alive:
+            self.no_secret(self.driver.told())
 
     def do_secrets(self, step):
         """Nor in what lies on the disk; nor do these texts."""
@@ -263,8 +297,10 @@ class Run:
     def do_start(self, step):
         """A client in place of the one before, with the same spool; in another process, if the one
         before was killed."""
+        self.search()
         if not self.driver or not self.driver.is_alive:
             self.driver = self.drivers.take()
+            self.driver.printed.clear()
         spool = self.scenario.get("client", {}).get("spool", str(self.folder / "spool"))
         options = {**OPTIONS, **self.scenario.get("client", {}), **step.get("client", {})}
         options.pop("spool", None)
@@ -281,6 +317,7 @@ class Run:
         self.expect(step, self.driver.result(self.awaited.pop(step["call"])))
 
     def do_kill(self, _):
+        self.search()
         self.driver.kill()
 
     def do_fault(self, step):
@@ -333,11 +370,16 @@ class Run:
         self.users[step["user"]].leave(step["credits"])
 
     def do_spool(self, step):
-        """What lies in the spool's folder: the number of files, and of those laid aside."""
+        """What lies in the spool's folder: the number of files, their versions, and the number of
+        those laid aside."""
         def count(pattern):
             return len(list((self.folder / "spool").glob(pattern)))
         wait_for(lambda: count("*.spool") == step["files"],
                  lambda: f"{count('*.spool')} files are in the spool, not {step['files']}")
+        if "versions" in step:
+            found = sorted(int.from_bytes(path.read_bytes()[8:SPOOL_HEADER], "big")
+                           for path in (self.folder / "spool").glob("*.spool"))
+            assert found == step["versions"], f"the files are of versions {found}"
         if "refused" in step:
             assert count("refused/*") == step["refused"], f"{count('refused/*')} were laid aside"
 

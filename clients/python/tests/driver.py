@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import base64
 import json
+import logging
 import queue
 import sys
 import threading
@@ -36,7 +37,15 @@ OPTIONS = ("validate_seconds", "commit_seconds", "answer_seconds", "first_pause"
            "adopt_every", "capture_every", "spool_results")
 
 
+class Written(logging.Formatter):
+    """As a host's logger writes a record with all that comes with it."""
+
+    def format(self, record):
+        return f"{super().format(record)} {getattr(record, 'cuebx', '')}"
+
+
 def told(error):
+    logging.getLogger("host").debug("raised %r", error, exc_info=error)
     result = {"kind": type(error).__name__ if isinstance(error, cuebx.CueBXError) else "Defect",
               "message": str(error) if isinstance(error, cuebx.CueBXError) else repr(error)}
     for name in ("status", "code", "retry_after", "usage_id", "usage_status"):
@@ -57,7 +66,7 @@ class Driver:
 
     def answer(self, n, result):
         with self.lock:
-            print(json.dumps({"n": n, **result}), flush=True)
+            print(json.dumps({"n": n, **result}, default=repr), flush=True)
 
     def start(self, step):
         if self.client:
@@ -69,7 +78,7 @@ class Driver:
             options["outage"] = cuebx.fail_open_with_journal(**outage, verify_token=user_of)
         self.client = cuebx.Client(
             step["url"], step["internal_key"], step["spool"],
-            on_event=lambda event: events.append(event.name), **options)
+            on_event=lambda event: events.append({"name": event.name, **event.fields}), **options)
         return {"started": True, "can": self.can}
 
     def metered(self, step):
@@ -83,6 +92,7 @@ class Driver:
 
     @staticmethod
     def entered(call):
+        logging.getLogger("host").debug("entered %r", call)
         return {"entered": True, "usage_id": call.usage_id, "credits_reserved": call.credits_reserved,
                 "is_test_key": call.is_test_key}
 
@@ -110,7 +120,8 @@ class Driver:
         if step["do"] == "start":
             return self.start(step)
         if step["do"] == "events":
-            return {"events": self.events}
+            print(f"told {step['n']}", file=sys.stderr, flush=True)
+            return {"events": [event["name"] for event in self.events], "told": list(self.events)}
         if step["do"] == "gather":
             sender = self.client._engine.sender
             while sum(len(lane.live) for lane in sender.lanes.values()) < step["number"]:
@@ -242,6 +253,9 @@ class SyncDriver(Driver):
 
 
 if __name__ == "__main__":
+    handler = logging.StreamHandler()
+    handler.setFormatter(Written("%(name)s %(message)s"))
+    logging.basicConfig(level=logging.DEBUG, handlers=[handler])
     parser = argparse.ArgumentParser()
     parser.add_argument("--mode", choices=["async", "sync"], default="async")
     if parser.parse_args().mode == "async":

@@ -1,5 +1,6 @@
 // Takes the steps of a scenario: see clients/scenarios/README.md.
 import { createInterface } from "node:readline";
+import { inspect } from "node:util";
 
 import * as cuebx from "../dist/esm/index.js";
 import { serve, streams, userOf } from "./tool-server.mjs";
@@ -43,7 +44,13 @@ function answer(n, result) {
     process.stdout.write(JSON.stringify({ n, ...result }) + "\n");
 }
 
+/** As a host would that logs what it has in its hands. */
+function log(what) {
+    process.stderr.write(inspect(what, { depth: 6, maxStringLength: null }) + "\n");
+}
+
 function told(error) {
+    log(error);
     const isOwn = error instanceof cuebx.CueBXError;
     const result = { kind: isOwn ? error.name : "Defect", message: isOwn ? error.message : String(error?.stack) };
     for (const [name, member] of Object.entries(FACTS)) {
@@ -64,7 +71,11 @@ async function start(step) {
     if (outage) options.outage = cuebx.failOpenWithJournal(outage.max_credits, outage.max_seconds, userOf);
     client = new cuebx.Client({
         url: step.url, internalKey: step.internal_key, spool: step.spool,
-        onEvent: (event) => told.push(event.name), ...options,
+        onEvent: (event) => {
+            log(event);
+            told.push({ name: event.name, ...event.fields });
+        },
+        ...options,
     });
     return { started: true, can: ["cancel_calls", "streams", "journal"] };
 }
@@ -95,9 +106,11 @@ function meterOptions(step, signal) {
         inputChars: step.estimate.input_chars, inputTokens: step.estimate.input_tokens,
         maxOutputTokens: step.estimate.max_output_tokens, model: step.estimate.model,
     };
+    const customer = step.api_key === undefined
+        ? undefined : new cuebx.Customer(step.client_id, step.api_key);
+    if (customer) log(customer);
     return {
-        user: step.user, customer: step.api_key === undefined
-            ? undefined : new cuebx.Customer(step.client_id, step.api_key),
+        user: step.user, customer,
         payload: step.payload ?? "", requestId: step.request_id, endpoint: "/v1/tool",
         estimate, holdSeconds: step.hold_seconds,
         parent: "parent" in step ? calls.get(step.parent).call : undefined, signal,
@@ -145,6 +158,7 @@ async function body(begin, running) {
     try {
         await client.metered(begin.feature, meterOptions(begin, signal), async (call) => {
             running.call = call;
+            if (begin.api_key !== undefined) process.stderr.write(`${inspect(call)} ${call}\n`);
             answer(begin.n, {
                 entered: true, usage_id: call.usageId, credits_reserved: call.creditsReserved,
                 is_test_key: call.isTestKey,
@@ -185,7 +199,8 @@ async function take(step) {
         case "start":
             return answer(step.n, await start(step));
         case "events":
-            return answer(step.n, { events });
+            process.stderr.write(`told ${step.n}\n`);
+            return answer(step.n, { events: events.map((event) => event.name), told: events });
         case "gather":
             while (client.engine.sender.queued < step.number) await new Promise(setImmediate);
             return answer(step.n, { gathered: true });

@@ -19,6 +19,11 @@ func say(_ bytes: [UInt8], to descriptor: Int32 = 1) {
     }
 }
 
+/// As a host would that logs what it has in its hands.
+func log(_ what: Any) {
+    say(Array("\(what) \(String(reflecting: what))\n".utf8), to: 2)
+}
+
 /// A call, and the steps for its body.
 final class Running: Sendable {
     let steps: AsyncStream<JSON>
@@ -76,11 +81,11 @@ func raise(_ kind: String?) throws {
 actor Driver {
     private var client: Client?
     private var calls: [String: (running: Running, task: Task<Bool, Never>)] = [:]
-    private var events = Names()
+    private var events = Told()
 
-    /// Of events, in their order.
-    final class Names: Sendable {
-        let names = Mutex<[String]>([])
+    /// Events, in their order.
+    final class Told: Sendable {
+        let events = Mutex<[Event]>([])
     }
 
     func take(_ step: JSON) async {
@@ -103,7 +108,14 @@ actor Driver {
                 answer(step, told(error))
             }
         case "events":
-            answer(step, ["events": .array(events.names.withLock { $0 }.map { .string($0) })])
+            say(Array("told \(step["n"].int ?? 0)\n".utf8), to: 2)
+            let told = events.events.withLock { $0 }
+            answer(
+                step,
+                [
+                    "events": .array(told.map { .string($0.name) }),
+                    "told": .array(told.map { .object(fields(of: $0)) }),
+                ])
         case "gather":
             while await client?.waiting ?? 0 < step["number"].int ?? 0 { await Task.yield() }
             answer(step, ["gathered": true])
@@ -122,12 +134,21 @@ actor Driver {
 
     private func start(_ step: JSON) throws {
         calls = [:]
-        let names = Names()
-        events = names
+        let told = Told()
+        events = told
         client = try Client(
             url: step["url"].text, internalKey: step["internal_key"].text,
             spool: step["spool"].text, options: options(step["options"]),
-            onEvent: { event in names.names.withLock { $0.append(event.name) } })
+            onEvent: { event in
+                log(event)
+                told.events.withLock { $0.append(event) }
+            })
+    }
+
+    private func fields(of event: Event) -> JSONObject {
+        var fields: JSONObject = ["name": .string(event.name)]
+        for (name, value) in event.fields { fields[name] = .string(value) }
+        return fields
     }
 
     private func options(_ told: JSON) -> Options {
@@ -158,6 +179,7 @@ actor Driver {
     }
 
     private func told(_ error: any Error) -> JSON {
+        log(error)
         guard let error = error as? CueBXError else {
             return ["error": ["kind": "Defect", "message": .string("\(error)")]]
         }
@@ -178,6 +200,7 @@ actor Driver {
         do {
             try await metered(begin, by: client) { call in
                 running.call.withLock { $0 = call }
+                log(call)
                 answer(
                     begin,
                     [
@@ -213,6 +236,7 @@ actor Driver {
                 feature, user: user, payload: payload, details(begin), body: body)
         }
         let customer = Customer(clientId: begin["client_id"].text ?? "", apiKey: key)
+        log(customer)
         try await client.metered(
             feature, customer: customer, payload: payload, details(begin), body: body)
     }
