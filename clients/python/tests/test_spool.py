@@ -11,7 +11,8 @@ import pytest
 from cuebx.errors import SpoolUnavailable
 from cuebx.events import Events
 from cuebx.spool import Spool
-from cuebx.spool_format import HEADER, Todo, UnknownVersion, decode, encode, todo
+from cuebx.spool_format import (
+    CUSTOMERS, HEADER_SIZE, USERS, VERSIONS, Todo, UnknownVersion, decode, encode, header, todo)
 
 VECTORS = json.loads((Path(__file__).resolve().parents[2] / "scenarios/vectors/spool.json").read_text())
 
@@ -19,18 +20,23 @@ VECTORS = json.loads((Path(__file__).resolve().parents[2] / "scenarios/vectors/s
 @pytest.mark.parametrize("vector", VECTORS["files"], ids=lambda vector: vector["name"])
 def test_what_is_left_to_do_of_a_file(vector):
     data = bytes.fromhex(vector["hex"])
+    newest = vector.get("newest", CUSTOMERS)
     if vector["todo"] is None:
         with pytest.raises(UnknownVersion):
-            decode(data)
+            decode(data, newest)
     else:
-        found = [{"usage_id": left.usage_id, "operations": left.operations}
-                 for left in todo(decode(data))]
+        found = [{"usage_id": left.usage_id, **whose(left), "operations": left.operations}
+                 for left in todo(decode(data, newest))]
         assert found == vector["todo"]
+
+
+def whose(left):
+    return {"client_id": left.client_id} if left.client_id else {"user_id": left.user_id}
 
 
 def test_every_cut_of_a_file_leaves_a_beginning_of_its_records():
     records = [{"r": "open", "usage_id": f"u{number}", "user_id": "x"} for number in range(4)]
-    data = HEADER + b"".join(map(encode, records))
+    data = header(USERS) + b"".join(map(encode, records))
     for length in range(len(data) + 1):
         found = decode(data[:length])
         assert found == records[:len(found)]
@@ -38,8 +44,8 @@ def test_every_cut_of_a_file_leaves_a_beginning_of_its_records():
 
 def test_every_flipped_byte_behind_the_header_leaves_true_records_only():
     records = [{"r": "open", "usage_id": f"u{number}", "user_id": "x"} for number in range(3)]
-    data = HEADER + b"".join(map(encode, records))
-    for at in range(len(HEADER), len(data)):
+    data = header(USERS) + b"".join(map(encode, records))
+    for at in range(HEADER_SIZE, len(data)):
         broken = bytearray(data)
         broken[at] ^= 0x40
         assert all(record in records for record in decode(bytes(broken)))
@@ -69,6 +75,82 @@ def written(spool, record):
 
 def opened(usage):
     return {"r": "open", "usage_id": usage, "user_id": "u", "at": 0}
+
+
+def asked(usage):
+    return {"r": "open", "usage_id": usage, "client_id": "ws_1", "at": 0}
+
+
+def files_of(folder):
+    """Their records, by the version of the file."""
+    found = {}
+    for path in folder.glob("*.spool"):
+        data = path.read_bytes()
+        found.setdefault(data[HEADER_SIZE - 1], []).append([each["usage_id"] for each in decode(data)])
+    return found
+
+
+def test_users_and_customers_records_go_each_to_files_of_their_own_version(make, tmp_path):
+    spool = make()
+    spool.ensure(CUSTOMERS)
+    assert files_of(tmp_path / "spool") == {CUSTOMERS: [[]]}
+    for record in (opened("a"), asked("b"), opened("c"), asked("d")):
+        assert written(spool, record) is None
+    spool.append({"r": "done", "usage_id": "b", "client_id": "ws_1"})
+    assert written(spool, {"r": "outcome", "usage_id": "d", "client_id": "ws_1", "operations": []}) is None
+    assert files_of(tmp_path / "spool") == {USERS: [["a", "c"]], CUSTOMERS: [["b", "d", "b", "d"]]}
+    spool.append({"r": "done", "usage_id": "d", "client_id": "ws_1"})
+    spool.close()
+    # Nothing of customers is left to be told, of users there is.
+    assert files_of(tmp_path / "spool") == {USERS: [["a", "c"]]}
+
+
+@pytest.mark.parametrize("failing", VERSIONS)
+def test_a_write_that_fails_in_a_file_of_one_version_fails_nobody_of_the_other(make, monkeypatch, failing):
+    spool = make()
+    for version in VERSIONS:
+        spool.ensure(version)
+    real, bad = os.write, spool.current[failing].descriptor
+
+    def write(descriptor, data):
+        if descriptor == bad:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr("cuebx.spool.os.write", write)
+    told, both = {}, threading.Semaphore(0)
+    with spool.condition:
+        for version, record in zip(VERSIONS, (opened("a"), asked("b"))):
+            spool.queue.append(
+                (record, lambda error, version=version: (told.update({version: error}), both.release())))
+        spool.condition.notify()
+    assert both.acquire(timeout=10) and both.acquire(timeout=10)
+    assert {version for version, error in told.items() if error} == {failing}
+    assert failing not in spool.current and written(spool, asked("c")) is None
+
+
+def test_a_client_that_knows_version_1_alone_leaves_customers_files_and_a_newer_one_finds_all(
+        make, tmp_path, monkeypatch):
+    spool = make()
+    assert [written(spool, record) for record in (opened("a"), asked("b"))] == [None, None]
+    spool.close()
+    found, heard = [], []
+
+    def look(adopt):
+        other = make(adopt, heard=heard.append)
+        with other.condition:
+            assert other.condition.wait_for(lambda: other.has_looked, 10)
+        return other
+
+    with monkeypatch.context() as older:
+        older.setattr("cuebx.spool_files.decode", lambda data: decode(data, newest=USERS))
+        [left] = [path for path in (tmp_path / "spool").glob("*.spool") if b"ws_1" in path.read_bytes()]
+        before = left.read_bytes()
+        look(found.append)
+        assert found == [Todo("a", "u")] and left.read_bytes() == before
+        assert [event.fields["file"] for event in heard if event.name == "spool_unknown"] == [left.name]
+    look(found.append)
+    assert found == [Todo("a", "u"), Todo("b", "", client_id="ws_1")]
 
 
 def test_folder_and_files_are_their_owners_alone(make, tmp_path):

@@ -11,6 +11,7 @@ import { Events } from "./events.js";
 import type { ClientEvent } from "./events.js";
 import { DEFAULTS } from "./options.js";
 import type { Options } from "./options.js";
+import { CUSTOMERS, USERS } from "./spool-format.js";
 import type { Span } from "./telemetry.js";
 import { Secret } from "./transport.js";
 import type { Fetch } from "./transport.js";
@@ -125,7 +126,7 @@ export class Client {
         if (this.closing) throw new CueBXError("The client was closed.");
         const asking = new Asking(feature, options);
         const span = this.activeSpan?.();
-        await this.engine.spool.ensure();
+        await this.engine.spool.ensure(asking.clientId === undefined ? USERS : CUSTOMERS);
         if (options.signal?.aborted) throw options.signal.reason;
         if (this.engine.sender.waiting >= this.options.mostWaiting) {
             throw new Overloaded("Too many calls are waiting to be asked for.");

@@ -256,7 +256,7 @@ export class Engine {
 
     told(usage: Usage, acknowledged: () => void): void {
         this.usages.delete(usage.usageId);
-        this.spool.append({ r: "done", usage_id: usage.usageId });
+        this.spool.append(usage.acknowledged());
         acknowledged();
     }
 
@@ -311,7 +311,7 @@ export class Engine {
             ? [] : [failureOf(usage, "internal_error", "The process ended before the call did.")];
         const operations = left.operations ?? unheard;
         if (operations.length === 0) {
-            return this.spool.append({ r: "done", usage_id: usage.usageId });
+            return this.spool.append(usage.acknowledged());
         }
         this.keep(usage);
         for (const operation of operations) {

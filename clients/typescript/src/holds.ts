@@ -42,6 +42,11 @@ export class Usage {
         return { ...holder, usage_id: this.usageId };
     }
 
+    /** As the spool names a customer in each record; of a user's call nothing. */
+    private get customer(): SpoolRecord {
+        return this.clientId ? { client_id: this.clientId } : {};
+    }
+
     /** As the spool has it before its body runs. */
     opened(): SpoolRecord {
         return { r: "open", ...this.named, at: Date.now() };
@@ -50,7 +55,14 @@ export class Usage {
     /** As the spool has it; of a call that runs unasked with what it counts, for whoever adopts it. */
     outcome(operations: SpoolRecord[]): SpoolRecord {
         const counted = this.journal ? { counted: this.creditsReserved } : {};
-        return { r: "outcome", usage_id: this.usageId, operations, at: Date.now(), ...counted };
+        return {
+            r: "outcome", ...this.customer, usage_id: this.usageId, operations, at: Date.now(), ...counted,
+        };
+    }
+
+    /** As the spool has it once the service has answered the last of its operations. */
+    acknowledged(): SpoolRecord {
+        return { r: "done", ...this.customer, usage_id: this.usageId };
     }
 }
 

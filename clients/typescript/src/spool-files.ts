@@ -4,7 +4,7 @@ import * as fs from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { lock } from "./lock.js";
-import { decode, HEADER, UnknownVersion } from "./spool-format.js";
+import { decode, header, UnknownVersion } from "./spool-format.js";
 import type { SpoolRecord } from "./spool-format.js";
 
 /** The files of a process that dies become free one after the other; milliseconds until all are. */
@@ -27,7 +27,8 @@ export interface Found {
     strange: Set<string>;
 }
 
-export async function makeFile(folder: string): Promise<SpoolFile> {
+export async function makeFile(folder: string, version: number): Promise<SpoolFile> {
+    const beginning = header(version);
     await makeFolder(folder);
     const id = randomUUID();
     const hidden = join(folder, `${id}.new`);
@@ -36,7 +37,7 @@ export async function makeFile(folder: string): Promise<SpoolFile> {
     try {
         // Locked before it has its name: nobody takes over a file that is in use.
         if (!await lock(handle.fd)) throw new Error("locked by another process");
-        await handle.write(HEADER, 0, HEADER.length);
+        await handle.write(beginning, 0, beginning.length);
         await handle.datasync();
         await fs.rename(hidden, path);
         await syncFolder(folder);
@@ -44,7 +45,7 @@ export async function makeFile(folder: string): Promise<SpoolFile> {
         await handle.close();
         throw error;
     }
-    return { path, name: `${id}.spool`, handle, size: HEADER.length, usages: new Set() };
+    return { path, name: `${id}.spool`, handle, size: beginning.length, usages: new Set() };
 }
 
 /**

@@ -1,7 +1,14 @@
-/** The bytes of a spool (format 1, see clients/spool.md): no file is touched here. */
+/** The bytes of a spool (versions 1 and 2, see clients/spool.md): no file is touched here. */
 
 const MAGIC = "CUEBXSPL";
-const VERSION = 1;
+/**
+ * Whose calls a file has. A client from before there were customers' calls would misread them, and leaves
+ * a file alone whose version it does not know.
+ */
+export const USERS = 1;
+export const CUSTOMERS = 2;
+export const VERSIONS = [USERS, CUSTOMERS];
+const HEADER_SIZE = 12;
 const SMALLEST_PAYLOAD = 2;
 const LARGEST_PAYLOAD = 1 << 20;
 const FRAME = 8;
@@ -28,12 +35,17 @@ export class UnknownVersion extends Error {}
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-export const HEADER: Uint8Array = (() => {
-    const header = new Uint8Array(12);
+export function header(version: number): Uint8Array {
+    const header = new Uint8Array(HEADER_SIZE);
     header.set(encoder.encode(MAGIC));
-    new DataView(header.buffer).setUint32(8, VERSION);
+    new DataView(header.buffer).setUint32(MAGIC.length, version);
     return header;
-})();
+}
+
+/** Of the file that a record goes to: all of one usage go to files of one version. */
+export function versionOf(record: SpoolRecord): number {
+    return "client_id" in record ? CUSTOMERS : USERS;
+}
 
 export function encode(record: SpoolRecord): Uint8Array {
     const payload = encoder.encode(JSON.stringify(record));
@@ -45,14 +57,17 @@ export function encode(record: SpoolRecord): Uint8Array {
     return bytes;
 }
 
-/** The records that are whole. Throws UnknownVersion. */
-export function decode(data: Uint8Array): SpoolRecord[] {
-    const beginning = data.subarray(0, HEADER.length);
-    if (!beginning.every((byte, index) => byte === HEADER[index])) throw new UnknownVersion();
-    if (data.length < HEADER.length) return [];
+/** The records that are whole. Throws UnknownVersion, also for versions after the `newest`. */
+export function decode(data: Uint8Array, newest = CUSTOMERS): SpoolRecord[] {
+    const isWhole = data.length >= HEADER_SIZE;
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const version = isWhole ? view.getUint32(MAGIC.length) : 0;
+    if (isWhole && (version < USERS || version > newest)) throw new UnknownVersion();
+    const known = header(version);
+    if (!data.subarray(0, HEADER_SIZE).every((byte, index) => byte === known[index])) throw new UnknownVersion();
+    if (!isWhole) return [];
     const records: SpoolRecord[] = [];
-    let at = HEADER.length;
+    let at = HEADER_SIZE;
     while (at + FRAME <= data.length) {
         const length = view.getUint32(at);
         const payload = data.subarray(at + FRAME, at + FRAME + length);
@@ -95,7 +110,8 @@ export function todo(records: SpoolRecord[]): Todo[] {
         } else if (record.r === "outcome") {
             const operations = Array.isArray(record.operations) ? record.operations as SpoolRecord[] : [];
             const counted = record.counted === undefined ? {} : { counted: record.counted };
-            found.set(usageId, { userId: "", ...known, usageId, operations, ...counted });
+            const customer = typeof record.client_id === "string" ? { clientId: record.client_id } : {};
+            found.set(usageId, { userId: "", ...known, ...customer, usageId, operations, ...counted });
         }
     }
     return [...found.values()];

@@ -8,7 +8,7 @@ import { SpoolUnavailable } from "./errors.js";
 import type { Events } from "./events.js";
 import { codeOf, gather, makeFile, makeFolder, release } from "./spool-files.js";
 import type { Found, SpoolFile } from "./spool-files.js";
-import { encode, todo } from "./spool-format.js";
+import { encode, todo, USERS, VERSIONS, versionOf } from "./spool-format.js";
 import type { SpoolRecord, Todo } from "./spool-format.js";
 import { after, Signal } from "./time.js";
 
@@ -20,12 +20,18 @@ const LOOK_AGAIN = 1;
 /** Called once the record is on the disk, or with the error. */
 export type Written = (error?: Error) => void;
 
+interface Waiting {
+    record: SpoolRecord;
+    written?: Written;
+}
+
 export class Spool {
     /** Set once the files that others have left were looked for. */
     readonly hasLooked = new Signal();
-    private queue: { record: SpoolRecord; written?: Written }[] = [];
+    private queue: Waiting[] = [];
     private files = new Map<string, SpoolFile>();
-    private current?: SpoolFile;
+    /** Those that are written to, by their version. */
+    private readonly current = new Map<number, SpoolFile>();
     private readonly strange = new Set<string>();
     /** All that touches files goes one after the other. */
     private turn: Promise<void> = Promise.resolve();
@@ -51,12 +57,13 @@ export class Spool {
         if (folder !== undefined) process.once("exit", this.atExit);
     }
 
-    /** Throws SpoolUnavailable if there is no file to write to. */
-    async ensure(): Promise<void> {
-        if (this.folder === undefined || this.current) return;
+    /** Throws SpoolUnavailable if there is no file of the version to write to. */
+    async ensure(version = USERS): Promise<void> {
+        const folder = this.folder;
+        if (folder === undefined || this.current.has(version)) return;
         try {
             await this.inTurn(async () => {
-                this.current ??= await makeFile(this.folder!);
+                if (!this.current.has(version)) this.current.set(version, await makeFile(folder, version));
             });
         } catch (error) {
             const reason = codeOf(error);
@@ -103,7 +110,7 @@ export class Spool {
             if ([...file.usages].some((usage) => this.running.has(usage))) continue;
             await release(file, file.usages.size === 0);
             this.files.delete(file.name);
-            if (file === this.current) this.current = undefined;
+            for (const [version, each] of this.current) if (each === file) this.current.delete(version);
         }
     }
 
@@ -128,7 +135,7 @@ export class Spool {
     }
 
     private all(): SpoolFile[] {
-        return [...this.files.values(), ...(this.current ? [this.current] : [])];
+        return [...this.files.values(), ...this.current.values()];
     }
 
     private inTurn(work: () => Promise<void>): Promise<void> {
@@ -137,18 +144,25 @@ export class Spool {
         return done;
     }
 
-    private async write(batch: { record: SpoolRecord; written?: Written }[]): Promise<void> {
+    private async write(batch: Waiting[]): Promise<void> {
+        for (const version of VERSIONS) {
+            const some = batch.filter(({ record }) => versionOf(record) === version);
+            if (some.length > 0) await this.writeVersion(version, some);
+        }
+    }
+
+    private async writeVersion(version: number, batch: Waiting[]): Promise<void> {
         let failure: Error | undefined;
         try {
             if (this.folder !== undefined) {
                 await this.writeToDisk(
-                    this.folder, batch.map((each) => each.record), batch.some((each) => each.written));
+                    this.folder, version, batch.map((each) => each.record), batch.some((each) => each.written));
             }
         } catch (error) {
             this.events.tell("spool_failed", { error: codeOf(error) });
             failure = error instanceof Error ? error : new Error("unknown");
             // Whatever reached the file, nothing is written behind it.
-            await this.retire();
+            await this.retire(version);
         }
         for (const { record } of batch) {
             if (record.r === "outcome" && !record.is_part && !failure) this.running.delete(String(record.usage_id));
@@ -163,12 +177,15 @@ export class Spool {
         }
     }
 
-    private async writeToDisk(folder: string, records: SpoolRecord[], mustSync: boolean): Promise<void> {
-        if (!this.current) {
+    private async writeToDisk(
+        folder: string, version: number, records: SpoolRecord[], mustSync: boolean,
+    ): Promise<void> {
+        let file = this.current.get(version);
+        if (!file) {
             if (records.every((record) => record.r === "done")) return this.forget(records);
-            this.current = await makeFile(folder);
+            file = await makeFile(folder, version);
+            this.current.set(version, file);
         }
-        const file = this.current;
         const data = join8(records.map(encode));
         for (const record of records) {
             if (record.r !== "done") file.usages.add(String(record.usage_id));
@@ -179,7 +196,7 @@ export class Spool {
         if (mustSync) await file.handle.datasync();
         file.size += data.length;
         await this.forget(records);
-        if (file.size >= LARGEST_FILE) await this.retire();
+        if (file.size >= LARGEST_FILE) await this.retire(version);
     }
 
     /** What is done needs no file any more. */
@@ -196,10 +213,12 @@ export class Spool {
         }
     }
 
-    private async retire(): Promise<void> {
-        if (!this.current) return;
-        this.files.set(this.current.name, this.current);
-        this.current = undefined;
+    /** The next record of the version goes to a new file. */
+    private async retire(version: number): Promise<void> {
+        const file = this.current.get(version);
+        if (!file) return;
+        this.files.set(file.name, file);
+        this.current.delete(version);
         await this.forget([]);
     }
 

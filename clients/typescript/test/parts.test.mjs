@@ -11,7 +11,7 @@ import {
 import * as limits from "../dist/esm/limits.js";
 import { readChunk } from "../dist/esm/chunks.js";
 import { Operation, Secret } from "../dist/esm/transport.js";
-import { crc32, decode, encode, HEADER, todo, UnknownVersion } from "../dist/esm/spool-format.js";
+import { crc32, decode, encode, header, todo, UnknownVersion, USERS, versionOf } from "../dist/esm/spool-format.js";
 import { fakeService, newClient, newFolder } from "./service.mjs";
 
 const VECTORS = new URL("../../scenarios/vectors/", import.meta.url);
@@ -71,29 +71,48 @@ test("a spool is read alike in all languages", () => {
     for (const each of vectors("spool.json").files) {
         const data = Buffer.from(each.hex, "hex");
         if (each.todo === null) {
-            assert.throws(() => decode(data), UnknownVersion, each.name);
+            assert.throws(() => decode(data, each.newest), UnknownVersion, each.name);
             continue;
         }
-        const left = todo(decode(data)).map(({ usageId, operations }) => (
-            { usage_id: usageId, operations: operations ?? null }));
+        const left = todo(decode(data, each.newest)).map(({ usageId, userId, clientId, operations }) => ({
+            usage_id: usageId, ...(clientId ? { client_id: clientId } : { user_id: userId }),
+            operations: operations ?? null,
+        }));
         assert.deepEqual(left, each.todo, each.name);
     }
 });
 
 test("a spool that ends anywhere is read up to there, and one bit more is no record", () => {
     const records = [{ r: "open", usage_id: "a", user_id: "é" }, { r: "done", usage_id: "a" }];
-    const whole = Buffer.concat([HEADER, ...records.map(encode)]);
+    const beginning = header(USERS);
+    const whole = Buffer.concat([beginning, ...records.map(encode)]);
     assert.deepEqual(decode(whole), records);
-    const first = HEADER.length + encode(records[0]).length;
-    for (let length = HEADER.length; length < whole.length; length++) {
+    const first = beginning.length + encode(records[0]).length;
+    for (let length = beginning.length; length < whole.length; length++) {
         assert.equal(decode(whole.subarray(0, length)).length, length < first ? 0 : 1);
     }
-    for (let bit = HEADER.length * 8; bit < whole.length * 8; bit++) {
+    for (let bit = beginning.length * 8; bit < whole.length * 8; bit++) {
         const broken = Buffer.from(whole);
         broken[bit >> 3] ^= 1 << (bit & 7);
         assert.ok(decode(broken).length < 2);
     }
     assert.equal(crc32(Buffer.from("123456789")), 0xcbf43926);
+});
+
+test("users' and customers' records go each to files of their own version", async (t) => {
+    const folder = newFolder(t);
+    const { client } = newClient(t, await fakeService(t), { spool: folder });
+    const customer = new Customer(`ws_${"0a".repeat(16)}`, "k");
+    const calls = [await client.begin("f", { user: "t" }), await client.begin("f", { customer })];
+    const versions = () => readdirSync(folder).sort().map((name) => readFileSync(join(folder, name)))
+        .map((data) => [data[11], ...new Set(decode(data).map(versionOf))]).sort();
+    assert.deepEqual(versions(), [[1, 1], [2, 2]]);
+    await calls[1].end();
+    assert.ok(await client.flush());
+    assert.deepEqual(versions(), [[1, 1], [2, 2]]);
+    await calls[0].end();
+    assert.ok(await client.close());
+    assert.deepEqual(versions(), []);
 });
 
 test("a spool is nobody else's to read, and goes once all is told", async (t) => {

@@ -22,6 +22,7 @@ from .events import Event, Events
 from .metered import Metered
 from .options import Options
 from .outage import FailClosed
+from .spool_format import CUSTOMERS, USERS
 from .transport import Secret
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -149,7 +150,7 @@ class Client:
 
     def _begin(self, asking: Asking) -> Entry:
         engine = self._running()
-        engine.spool.ensure()
+        engine.spool.ensure(CUSTOMERS if asking.customer else USERS)
         if engine.sender.waiting >= self.options.most_waiting:
             raise Overloaded("Too many calls are waiting to be asked for.")
         return Entry(Call(engine, asking))

@@ -253,7 +253,7 @@ class Engine:
     def told(self, usage: Usage, acknowledged: Callable[[], None]) -> None:
         with self.lock:
             self.usages.pop(usage.usage_id, None)
-        self.spool.append({"r": "done", "usage_id": usage.usage_id})
+        self.spool.append(usage.acknowledged())
         acknowledged()
 
     def told_again(self, usage: Usage, record: Record, result: Result) -> Record | None:

@@ -61,6 +61,11 @@ class Usage:
     def named(self) -> Record:
         return {**self.holder, "usage_id": self.usage_id}
 
+    @property
+    def customer(self) -> Record:
+        """As the spool names a customer in each record; of a user's call nothing."""
+        return {"client_id": self.client_id} if self.client_id else {}
+
     def opened(self) -> Record:
         """As the spool has it before its body runs."""
         return {"r": "open", **self.named, "at": int(time.time() * 1000)}
@@ -68,8 +73,12 @@ class Usage:
     def outcome(self, operations: list[Record]) -> Record:
         """As the spool has it; of a call that runs unasked with what it counts, for whoever adopts it."""
         counted = {} if self.journal is None else {"counted": self.credits_reserved}
-        return {"r": "outcome", "usage_id": self.usage_id, "operations": operations,
+        return {"r": "outcome", **self.customer, "usage_id": self.usage_id, "operations": operations,
                 "at": int(time.time() * 1000), **counted}
+
+    def acknowledged(self) -> Record:
+        """As the spool has it once the service has answered the last of its operations."""
+        return {"r": "done", **self.customer, "usage_id": self.usage_id}
 
 
 def is_unknown_verb(answer: Answer) -> bool:

@@ -17,7 +17,7 @@ from .errors import SpoolUnavailable
 from .events import Events
 from .limits import encoded
 from .spool_files import Found, SpoolFile, gather, make_file
-from .spool_format import Record, Todo, encode, todo
+from .spool_format import USERS, VERSIONS, Record, Todo, encode, todo, version_of
 
 # A file of so many bytes is followed by a new one.
 LARGEST_FILE = 64 << 20
@@ -43,7 +43,8 @@ class Spool:
         self.condition = threading.Condition()
         self.queue: list[tuple[Record, Written | None]] = []
         self.files: dict[str, SpoolFile] = {}
-        self.current: SpoolFile | None = None
+        # Those that are written to, by their version.
+        self.current: dict[int, SpoolFile] = {}
         self.known_strange: set[str] = set()
         self.has_looked = folder is None or adopt_every <= 0
         self.next_look = time.monotonic()
@@ -56,14 +57,14 @@ class Spool:
 
     # For the client
 
-    def ensure(self) -> None:
-        """Raises SpoolUnavailable if there is no file to write to."""
-        if self.folder is None or self.current is not None:
+    def ensure(self, version: int = USERS) -> None:
+        """Raises SpoolUnavailable if there is no file of the version to write to."""
+        if self.folder is None or version in self.current:
             return
         with self.condition:
             try:
-                if self.current is None:
-                    self.current = make_file(self.folder)
+                if version not in self.current:
+                    self.current[version] = make_file(self.folder, version)
             except OSError as error:
                 self.events.tell("spool_failed", error=error.strerror)
                 raise SpoolUnavailable(f"The spool cannot be written: {error.strerror}.") from None
@@ -144,7 +145,7 @@ class Spool:
             self.let_go()
 
     def all_files(self) -> list[SpoolFile]:
-        return [*self.files.values(), *([self.current] if self.current else [])]
+        return [*self.files.values(), *self.current.values()]
 
     def let_go(self) -> None:
         """Of the files of a spool that was closed, all that name no call which is still running."""
@@ -153,8 +154,7 @@ class Spool:
                 continue
             file.close(remove=not file.usages)
             self.files.pop(file.path.name, None)
-            if file is self.current:
-                self.current = None
+            self.current = {version: each for version, each in self.current.items() if each is not file}
 
     def is_time_to_look(self) -> bool:
         return self.folder is not None and self.adopt_every > 0 and time.monotonic() >= self.next_look
@@ -165,10 +165,15 @@ class Spool:
         return max(0.0, self.next_look - time.monotonic())
 
     def write(self, batch: list[tuple[Record, Written | None]]) -> None:
+        for version in VERSIONS:
+            if some := [each for each in batch if version_of(each[0]) == version]:
+                self.write_version(version, some)
+
+    def write_version(self, version: int, batch: list[tuple[Record, Written | None]]) -> None:
         error: Exception | None = None
         try:
             if self.folder is not None:
-                self.write_to_disk(self.folder, [record for record, _ in batch],
+                self.write_to_disk(self.folder, version, [record for record, _ in batch],
                                    any(written for _, written in batch))
         except Exception as failure:
             # Of what is judged where it enters, no record is that JSON cannot write.
@@ -177,7 +182,7 @@ class Spool:
             error = failure
             # Whatever reached the file, nothing is written behind it.
             with self.condition:
-                self.retire()
+                self.retire(version)
         else:
             self.running -= {str(record["usage_id"]) for record, _ in batch
                              if record["r"] == "outcome" and not record.get("is_part")}
@@ -188,13 +193,15 @@ class Spool:
             except Exception as defect:  # The thread that serves all goes on.
                 self.events.tell("defect", error=type(defect).__name__)
 
-    def write_to_disk(self, folder: Path, records: list[Record], must_sync: bool) -> None:
+    def write_to_disk(
+        self, folder: Path, version: int, records: list[Record], must_sync: bool,
+    ) -> None:
         with self.condition:
-            if self.current is None:
+            if version not in self.current:
                 if all(record["r"] == "done" for record in records):
                     return self.forget(records)
-                self.current = make_file(folder)
-            file = self.current
+                self.current[version] = make_file(folder, version)
+            file = self.current[version]
         data = b"".join(encode(record) for record in records)
         for record in records:
             usage = record["usage_id"]
@@ -209,7 +216,7 @@ class Spool:
         self.forget(records)
         if file.size >= LARGEST_FILE:
             with self.condition:
-                self.retire()
+                self.retire(version)
 
     def forget(self, records: list[Record]) -> None:
         """What is done needs no file any more."""
@@ -222,10 +229,10 @@ class Spool:
                 del self.files[name]
                 file.close(remove=True)
 
-    def retire(self) -> None:
-        if self.current:
-            self.files[self.current.path.name] = self.current
-            self.current = None
+    def retire(self, version: int) -> None:
+        """The next record of the version goes to a new file."""
+        if file := self.current.pop(version, None):
+            self.files[file.path.name] = file
             self.forget([])
 
     # What others have left

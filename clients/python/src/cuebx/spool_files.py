@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from .spool_format import HEADER, Record, UnknownVersion, decode
+from .spool_format import Record, UnknownVersion, decode, header
 
 # Of a file that is taken over; a larger one is none of ours.
 LARGEST_ADOPTED = 72 << 20
@@ -47,7 +47,7 @@ class Found:
     strange: set[str] = field(default_factory=set)
 
 
-def make_file(folder: Path) -> SpoolFile:
+def make_file(folder: Path, version: int) -> SpoolFile:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{uuid.uuid4()}.spool"
     hidden = path.with_suffix(".new")
@@ -56,7 +56,7 @@ def make_file(folder: Path) -> SpoolFile:
     try:
         # Locked before it has its name: nobody takes over a file that is in use.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(descriptor, HEADER)
+        os.write(descriptor, header(version))
         os.fdatasync(descriptor)
         os.rename(hidden, path)
         sync_folder(folder)

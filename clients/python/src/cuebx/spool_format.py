@@ -1,4 +1,4 @@
-"""The bytes of a spool (format 1, see clients/spool.md): no file is touched here."""
+"""The bytes of a spool (versions 1 and 2, see clients/spool.md): no file is touched here."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Any, NamedTuple, Optional
 from .limits import encoded
 
 MAGIC = b"CUEBXSPL"
-VERSION = 1
-HEADER = MAGIC + struct.pack(">I", VERSION)
+# Whose calls a file has. A client from before there were customers' calls would misread them, and leaves a
+# file alone whose version it does not know.
+USERS, CUSTOMERS = 1, 2
+VERSIONS = (USERS, CUSTOMERS)
+HEADER_SIZE = len(MAGIC) + 4
 RECORD = struct.Struct(">II")
 SMALLEST_PAYLOAD, LARGEST_PAYLOAD = 2, 1 << 20
 
@@ -38,21 +41,34 @@ class Todo(NamedTuple):
     client_id: str = ""
 
 
+def header(version: int) -> bytes:
+    return MAGIC + struct.pack(">I", version)
+
+
+def version_of(record: Record) -> int:
+    """Of the file that a record goes to: all of one usage go to files of one version."""
+    return CUSTOMERS if "client_id" in record else USERS
+
+
 def encode(record: Record) -> bytes:
     """Raises ValueError for what JSON cannot write."""
     payload = encoded(record)
     return RECORD.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def decode(data: bytes) -> list[Record]:
-    """The records that are whole. Raises UnknownVersion."""
-    if len(data) < len(HEADER):
-        if not HEADER.startswith(data):
+def decode(data: bytes, newest: int = CUSTOMERS) -> list[Record]:
+    """The records that are whole. Raises UnknownVersion.
+
+    - newest: the newest version that is read.
+    """
+    if len(data) < HEADER_SIZE:
+        if not header(0).startswith(data):
             raise UnknownVersion
         return []
-    if not data.startswith(HEADER):
+    version, = struct.unpack_from(">I", data, len(MAGIC))
+    if not data.startswith(MAGIC) or not USERS <= version <= newest:
         raise UnknownVersion
-    records, at = [], len(HEADER)
+    records, at = [], HEADER_SIZE
     while at + RECORD.size <= len(data):
         length, checksum = RECORD.unpack_from(data, at)
         payload = data[at + RECORD.size:at + RECORD.size + length]
@@ -86,5 +102,6 @@ def todo(records: list[Record]) -> list[Todo]:
                 user_id=str(record.get("user_id") or ""), client_id=str(record.get("client_id") or ""))
         elif record.get("r") == "outcome":
             found[usage] = known._replace(
-                operations=list(record.get("operations") or []), counted=record.get("counted"))
+                operations=list(record.get("operations") or []), counted=record.get("counted"),
+                client_id=str(record.get("client_id") or known.client_id))
     return list(found.values())

@@ -180,7 +180,7 @@ final class Core {
         guard let engine = engine() else { throw CueBXError(.misused, "The client was closed.") }
         var asking = asking
         asking.span = activeSpan?()
-        try await engine.spool.ensure()
+        try await engine.spool.ensure(asking.customer == nil ? .users : .customers)
         try Task.checkCancellation()
         if engine.sender.waiting >= options.mostWaiting {
             throw CueBXError(.overloaded, "Too many calls are waiting to be asked for.")

@@ -83,7 +83,7 @@ extension Engine {
 
     func told(_ usage: Usage) {
         usages[usage.usageId] = nil
-        spool.append(["r": "done", "usage_id": .string(usage.usageId)])
+        spool.append(usage.acknowledged())
     }
 
     /// A success without what the service cannot take of it: first its result, then its amounts,
@@ -147,7 +147,7 @@ extension Engine {
             ? [] : [usage.failure(.internalError, "The process ended before the call did.")]
         let operations = left.operations ?? unheard
         if operations.isEmpty {
-            return spool.append(["r": "done", "usage_id": .string(usage.usageId)])
+            return spool.append(usage.acknowledged())
         }
         usages[usage.usageId] = usage
         for operation in operations where operation["op"] == "record" {

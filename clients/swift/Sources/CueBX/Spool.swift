@@ -15,8 +15,8 @@ final class Spool {
     private var queue: [(record: JSONObject, written: Written?)] = []
     private var writing: Task<Void, Never>?
     private var looking: Task<Void, Never>?
-    /// Whether there is a file to write to, as far as is known.
-    private var hasFile = false
+    /// Of which versions there is a file to write to, as far as is known.
+    private var hasFile: Set<SpoolFormat.Version> = []
 
     /// Called once the record is on the disk, or with whether that failed.
     typealias Written = @ClientActor (_ hasFailed: Bool) -> Void
@@ -48,12 +48,12 @@ final class Spool {
         }
     }
 
-    /// Throws `spoolUnavailable` if there is no file to write to.
-    func ensure() async throws {
-        guard let disk, !hasFile else { return }
+    /// Throws `spoolUnavailable` if there is no file of the version to write to.
+    func ensure(_ version: SpoolFormat.Version = .users) async throws {
+        guard let disk, !hasFile.contains(version) else { return }
         do {
-            try await disk.ensure()
-            hasFile = true
+            try await disk.ensure(version)
+            hasFile.insert(version)
         } catch {
             let reason = tell(error)
             throw CueBXError(.spoolUnavailable, "The spool cannot be written: \(reason).")
@@ -70,22 +70,29 @@ final class Spool {
         while !queue.isEmpty {
             let batch = queue
             queue = []
-            let hasFailed = await write(batch.map(\.record), batch.contains { $0.written != nil })
-            for (_, written) in batch { written?(hasFailed) }
+            for version in SpoolFormat.Version.allCases {
+                let some = batch.filter { SpoolFormat.Version(of: $0.record) == version }
+                if some.isEmpty { continue }
+                let hasFailed = await write(
+                    some.map(\.record), version, some.contains { $0.written != nil })
+                for (_, written) in some { written?(hasFailed) }
+            }
             if let changes = outage.takeChanges() { await disk?.keep(holds: changes) }
         }
         writing = nil
     }
 
     /// Whether it failed.
-    private func write(_ records: [JSONObject], _ mustSync: Bool) async -> Bool {
+    private func write(
+        _ records: [JSONObject], _ version: SpoolFormat.Version, _ mustSync: Bool
+    ) async -> Bool {
         guard let disk else { return false }
         do {
-            try await disk.write(records, mustSync: mustSync)
+            try await disk.write(records, version, mustSync: mustSync)
             return false
         } catch {
             tell(error)
-            hasFile = false
+            hasFile.remove(version)
             return true
         }
     }

@@ -38,7 +38,8 @@ actor SpoolDisk {
     private let thread = DiskThread()
     private let folder: String
     private var files: [String: SpoolFile] = [:]
-    private var current: SpoolFile?
+    /// Those that are written to.
+    private var current: [SpoolFormat.Version: SpoolFile] = [:]
     private var strange: Set<String> = []
     private var isClosed = false
     /// Of calls that were running when it was closed.
@@ -50,28 +51,30 @@ actor SpoolDisk {
         self.folder = folder
     }
 
-    /// Makes a file to write to, if there is none.
-    func ensure() throws {
-        if current == nil { current = try makeFile() }
+    /// Makes a file of the version to write to, if there is none.
+    func ensure(_ version: SpoolFormat.Version) throws {
+        if current[version] == nil { current[version] = try makeFile(version) }
     }
 
-    /// Returns once the records are on the disk, if they must be.
-    func write(_ records: [JSONObject], mustSync: Bool) throws {
+    /// Returns once the records, all of that version, are on the disk, if they must be.
+    func write(_ records: [JSONObject], _ version: SpoolFormat.Version, mustSync: Bool) throws {
         do {
-            try writeToCurrent(records, mustSync: mustSync)
+            try writeToCurrent(records, version, mustSync: mustSync)
         } catch {
             // Whatever reached the file, nothing is written behind it.
-            retire()
+            retire(version)
             throw error
         }
         if isClosed { letGo() }
     }
 
-    private func writeToCurrent(_ records: [JSONObject], mustSync: Bool) throws {
+    private func writeToCurrent(
+        _ records: [JSONObject], _ version: SpoolFormat.Version, mustSync: Bool
+    ) throws {
         let areAllDone = records.allSatisfy { $0["r"] == "done" }
-        if current == nil && areAllDone { return forget(records) }
-        try ensure()
-        guard let file = current else { return }
+        if current[version] == nil && areAllDone { return forget(records) }
+        try ensure(version)
+        guard let file = current[version] else { return }
         for record in records where record["r"] != "done" {
             file.usages.insert(record.value("usage_id") ?? "")
         }
@@ -82,15 +85,14 @@ actor SpoolDisk {
         for record in records where record["r"] == "outcome" && record["is_part"] != true {
             running.remove(SpoolFormat.usage(of: record))
         }
-        if file.size >= largestFile { retire() }
+        if file.size >= largestFile { retire(version) }
     }
 
     /// What is done needs no file any more.
     private func forget(_ records: [JSONObject]) {
         for record in records where record["r"] == "done" {
             let usage = record.value("usage_id") ?? ""
-            current?.usages.remove(usage)
-            for file in files.values { file.usages.remove(usage) }
+            for file in allFiles { file.usages.remove(usage) }
         }
         for file in files.values where file.usages.isEmpty {
             files[file.name] = nil
@@ -98,14 +100,16 @@ actor SpoolDisk {
         }
     }
 
-    private func retire() {
-        guard let file = current else { return }
+    private var allFiles: [SpoolFile] { Array(files.values) + Array(current.values) }
+
+    /// The next record of the version goes to a new file.
+    private func retire(_ version: SpoolFormat.Version) {
+        guard let file = current.removeValue(forKey: version) else { return }
         files[file.name] = file
-        current = nil
         forget([])
     }
 
-    private func makeFile() throws -> SpoolFile {
+    private func makeFile(_ version: SpoolFormat.Version) throws -> SpoolFile {
         try makeFolder(folder)
         let name = "\(randomId()).spool"
         let file = try SpoolFile(
@@ -114,7 +118,7 @@ actor SpoolDisk {
         do {
             // Locked before it has its name: nobody takes over a file that is in use.
             guard file.lock() else { throw DiskError(errno) }
-            try file.write(SpoolFormat.header)
+            try file.write(version.header)
             try sync(file.descriptor)
             try check(rename("\(folder)/\(name.dropLast(6)).new", file.path))
             try syncFolder(folder)
@@ -165,7 +169,7 @@ actor SpoolDisk {
     private func addFree(
         to found: inout [(file: SpoolFile, records: [JSONObject])], _ adopted: inout Adopted
     ) {
-        let known = Set(found.map(\.file.name) + files.keys + [current?.name ?? ""])
+        let known = Set(found.map(\.file.name) + allFiles.map(\.name))
         for name in names(".spool") where !known.contains(name) {
             do {
                 if let free = try takeOver(name) { found.append(free) }
@@ -263,11 +267,11 @@ actor SpoolDisk {
     }
 
     private func letGo() {
-        for file in Array(files.values) + (current.map { [$0] } ?? []) {
+        for file in allFiles {
             if !file.usages.isDisjoint(with: running) { continue }
             file.close(remove: file.usages.isEmpty)
             files[file.name] = nil
-            if file === current { current = nil }
+            current = current.filter { $0.value !== file }
         }
     }
 }

@@ -1,6 +1,21 @@
-/// The bytes of a spool (format 1): no file is touched here.
+/// The bytes of a spool (versions 1 and 2): no file is touched here.
 enum SpoolFormat {
-    static let header: [UInt8] = Array("CUEBXSPL".utf8) + bigEndian(1)
+    /// Whose calls a file has. A client from before there were customers' calls would misread them,
+    /// and leaves a file alone whose version it does not know.
+    enum Version: UInt32, CaseIterable, Sendable {
+        case users = 1
+        case customers = 2
+
+        /// Of the file that a record goes to: all of one usage go to files of one version.
+        init(of record: JSONObject) {
+            self = record["client_id"] == nil ? .users : .customers
+        }
+
+        var header: [UInt8] { magic + bigEndian(rawValue) }
+    }
+
+    private static let magic = Array("CUEBXSPL".utf8)
+    private static let headerSize = 12
     private static let frame = 8
     private static let payloadLength = 2...(1 << 20)
 
@@ -25,12 +40,18 @@ enum SpoolFormat {
     }
 
     /// The records that are whole: the first whose length or checksum is wrong ends the file.
-    static func decode(_ bytes: [UInt8]) throws(UnknownVersion) -> [JSONObject] {
-        guard bytes.prefix(header.count).elementsEqual(header.prefix(bytes.count)) else {
-            throw UnknownVersion()
-        }
+    /// - newest: the newest version that is read.
+    static func decode(
+        _ bytes: [UInt8], newest: Version = .customers
+    ) throws(UnknownVersion) -> [JSONObject] {
+        let beginnings = Version.allCases.filter { $0.rawValue <= newest.rawValue }.map(\.header)
+        guard
+            beginnings.contains(where: {
+                bytes.prefix(headerSize).elementsEqual($0.prefix(bytes.count))
+            })
+        else { throw UnknownVersion() }
         var records: [JSONObject] = []
-        var at = header.count
+        var at = headerSize
         while at + frame <= bytes.count {
             let length = Int(number(bytes, at))
             let start = at + frame
@@ -73,7 +94,8 @@ enum SpoolFormat {
                 found[usageId] = Todo(
                     usageId: usageId, userId: known?.userId ?? "",
                     operations: record.value("operations") ?? [],
-                    counted: record.value("counted"), clientId: known?.clientId ?? "")
+                    counted: record.value("counted"),
+                    clientId: record.value("client_id") ?? known?.clientId ?? "")
             default: continue
             }
             if known == nil { order.append(usageId) }

@@ -73,9 +73,20 @@ final class Usage {
             "r": "outcome", "usage_id": .string(usageId), "operations": operations.wire,
             "at": .int(unixMilliseconds()),
         ]
+        record["client_id"] = customer
         if journal != nil { record["counted"] = .string(creditsReserved) }
         return record
     }
+
+    /// As the spool has it once the service has answered the last of its operations.
+    func acknowledged() -> JSONObject {
+        var record: JSONObject = ["r": "done", "usage_id": .string(usageId)]
+        record["client_id"] = customer
+        return record
+    }
+
+    /// As the spool names a customer in each record; of a user's call nothing.
+    private var customer: JSON? { clientId.isEmpty ? nil : .string(clientId) }
 
     func failure(_ type: FailureType, _ reason: String) -> JSONObject {
         let commit = UsageCommitRequest(

@@ -56,29 +56,47 @@ struct SpoolTests {
     @Test func filesAreTheirOwnersAloneAndGoOnceAllIsDone() async throws {
         let folder = try Folder()
         let disk = SpoolDisk(folder: folder.spool)
-        try await disk.write([open("a")], mustSync: true)
+        try await disk.write([open("a")], .users, mustSync: true)
         let name = try #require(folder.names().first)
         var file = stat()
         stat("\(folder.spool)/\(name)", &file)
         #expect(file.st_mode & 0o777 == 0o600)
         stat(folder.spool, &file)
         #expect(file.st_mode & 0o777 == 0o700)
-        try await disk.write([done("a")], mustSync: false)
+        try await disk.write([done("a")], .users, mustSync: false)
         await disk.close()
         #expect(folder.names().isEmpty)
+    }
+
+    @Test func usersAndCustomersRecordsGoEachToFilesOfTheirOwnVersion() async throws {
+        let folder = try Folder()
+        let (first, second) = (SpoolDisk(folder: folder.spool), SpoolDisk(folder: folder.spool))
+        var asked = open("b")
+        asked["user_id"] = nil
+        asked["client_id"] = "ws_1"
+        try await first.write([open("a")], .users, mustSync: true)
+        try await first.write([asked], .customers, mustSync: true)
+        let versions = try folder.names().map { try contents("\(folder.spool)/\($0)")[11] }
+        #expect(versions.sorted() == [1, 2])
+        await first.close()
+        let left = await second.look().left.sorted { $0.usageId < $1.usageId }
+        #expect(left.map(\.clientId) == ["", "ws_1"] && left.map(\.userId) == ["u", ""])
+        try await second.write([done("b")], .customers, mustSync: false)
+        #expect(folder.names().count == 1)
+        await second.close()
     }
 
     @Test func aPartOfAnOutcomeEndsNoCallThatRunsOnAfterItsClientWasClosed() async throws {
         let folder = try Folder()
         let (first, second) = (SpoolDisk(folder: folder.spool), SpoolDisk(folder: folder.spool))
-        try await first.write([open("a")], mustSync: true)
+        try await first.write([open("a")], .users, mustSync: true)
         await first.close(running: ["a"])
         var outcome: JSONObject = ["r": "outcome", "usage_id": "a", "operations": []]
         outcome["is_part"] = true
-        try await first.write([outcome], mustSync: true)
+        try await first.write([outcome], .users, mustSync: true)
         #expect(await second.look().left.isEmpty)
         outcome["is_part"] = nil
-        try await first.write([outcome], mustSync: true)
+        try await first.write([outcome], .users, mustSync: true)
         #expect(await second.look().left.map(\.usageId) == ["a"])
         await second.close()
     }
@@ -86,20 +104,20 @@ struct SpoolTests {
     @Test func aFileIsTakenOverOnceItsLockIsFree() async throws {
         let folder = try Folder()
         let (first, second) = (SpoolDisk(folder: folder.spool), SpoolDisk(folder: folder.spool))
-        try await first.write([open("a"), open("b"), done("b")], mustSync: true)
+        try await first.write([open("a"), open("b"), done("b")], .users, mustSync: true)
         #expect(await second.look().left.isEmpty)
         await first.close()
         let adopted = await second.look()
         #expect(adopted.left.map(\.usageId) == ["a"] && adopted.unknown.isEmpty)
         #expect(await second.look().left.isEmpty)
-        try await second.write([done("a")], mustSync: false)
+        try await second.write([done("a")], .users, mustSync: false)
         #expect(folder.names().isEmpty)
     }
 
     @Test func aFileOfAnotherVersionIsLeftAndToldOnce() async throws {
         let folder = try Folder()
         let disk = SpoolDisk(folder: folder.spool)
-        try await disk.ensure()
+        try await disk.ensure(.users)
         let strange = "\(folder.spool)/x.spool"
         let file = fopen(strange, "w")
         fputs("CUEBXSPL____", file)

@@ -95,14 +95,19 @@ struct VectorTests {
         #expect(files.count > 10)
         for vector in files {
             let bytes = bytes(ofHex: vector["hex"].text ?? "")
+            let newest: SpoolFormat.Version = vector["newest"] == 1 ? .users : .customers
             guard let expected = vector["todo"].array else {
-                #expect(throws: SpoolFormat.UnknownVersion.self) { try SpoolFormat.decode(bytes) }
+                #expect(throws: SpoolFormat.UnknownVersion.self, "\(vector["name"])") {
+                    try SpoolFormat.decode(bytes, newest: newest)
+                }
                 continue
             }
-            let found = SpoolFormat.todo(try SpoolFormat.decode(bytes))
+            let found = SpoolFormat.todo(try SpoolFormat.decode(bytes, newest: newest))
             #expect(found.map(\.usageId) == expected.map { $0["usage_id"].text ?? "" })
             for (left, vector) in zip(found, expected) {
                 #expect(left.operations?.wire ?? .null == vector["operations"])
+                #expect(left.clientId == vector["client_id"].text ?? "")
+                #expect(left.userId == vector["user_id"].text ?? "")
             }
         }
     }
@@ -112,8 +117,9 @@ struct VectorTests {
             ["r": "open", "usage_id": "a", "user_id": "u"],
             ["r": "outcome", "usage_id": "a", "operations": [["op": "commit", "success": true]]],
         ]
-        let whole = SpoolFormat.header + records.flatMap { SpoolFormat.encode($0) }
-        let first = SpoolFormat.header.count + SpoolFormat.encode(records[0]).count
+        let header = SpoolFormat.Version.users.header
+        let whole = header + records.flatMap { SpoolFormat.encode($0) }
+        let first = header.count + SpoolFormat.encode(records[0]).count
         for length in 0...whole.count {
             let read = try SpoolFormat.decode(Array(whole.prefix(length)))
             #expect(
