@@ -119,11 +119,10 @@ def test_a_write_that_fails_in_a_file_of_one_version_fails_nobody_of_the_other(m
 
     monkeypatch.setattr("cuebx.spool.os.write", write)
     told, both = {}, threading.Semaphore(0)
-    with spool.condition:
+    with spool.lock:
         for version, record in zip(VERSIONS, (opened("a"), asked("b"))):
-            spool.queue.append(
-                (record, lambda error, version=version: (told.update({version: error}), both.release())))
-        spool.condition.notify()
+            spool.append(
+                record, lambda error, version=version: (told.update({version: error}), both.release()))
     assert both.acquire(timeout=10) and both.acquire(timeout=10)
     assert {version for version, error in told.items() if error} == {failing}
     assert failing not in spool.current and written(spool, asked("c")) is None
@@ -238,6 +237,43 @@ def test_many_records_share_a_sync(make, monkeypatch):
     for _ in range(100):
         assert left.acquire(timeout=10)
     assert len(syncs) <= 3
+
+
+def outcome(usage):
+    return {"r": "outcome", "usage_id": usage, "operations": []}
+
+
+def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert condition()
+
+
+def test_what_is_done_is_written_with_what_comes_next_or_soon_by_itself(make, monkeypatch):
+    monkeypatch.setattr("cuebx.spool.DONE_WAITS", 60)
+    spool, batches = make(), []
+    real = spool.write
+
+    def write(batch):
+        batches.append([record["r"] for record, _ in batch])
+        real(batch)
+
+    monkeypatch.setattr(spool, "write", write)
+    assert written(spool, opened("a")) is None and written(spool, outcome("a")) is None
+    spool.append({"r": "done", "usage_id": "a"})
+    assert written(spool, opened("b")) is None
+    assert batches == [["open"], ["outcome"], ["done", "open"]]
+    # Nobody comes: it is written all the same.
+    monkeypatch.setattr("cuebx.spool.DONE_WAITS", 0.01)
+    assert written(spool, outcome("b")) is None
+    spool.append({"r": "done", "usage_id": "b"})
+    until(lambda: batches[3:] == [["outcome"], ["done"]])
+    # What is told long after the last outcome, as what was adopted, waits for nothing.
+    until(lambda: not spool.looks_soon)
+    monkeypatch.setattr("cuebx.spool.DONE_WAITS", 60)
+    spool.append({"r": "done", "usage_id": "b"})
+    until(lambda: batches[5:] == [["done"]])
 
 
 def test_a_part_of_an_outcome_ends_no_call_that_runs_on_after_its_client_was_closed(make, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -54,7 +55,7 @@ class Call:
         self._held = "0"
         self.request_id = asking.request_id
         self._span = telemetry.current_span()
-        self._describe(telemetry.asked(asking.feature, asking.request_id))
+        self._describe(telemetry.asked, asking.feature, asking.request_id)
 
     def __repr__(self) -> str:
         return f"<cuebx.Call {self._asking.feature} {self._usage.usage_id if self._usage else 'not granted'}>"
@@ -272,9 +273,9 @@ class Call:
     def _latency(self) -> int:
         return min(LONGEST_LATENCY, int((time.monotonic() - self._start) * 1000))
 
-    def _describe(self, attributes: dict[str, Any]) -> None:
+    def _describe(self, attributes: Callable[..., dict[str, Any]], *told: Any) -> None:
         if self._span:
-            self._span.set_attributes(attributes)
+            self._span.set_attributes(attributes(*told))
 
     # The end
 
@@ -287,7 +288,7 @@ class Call:
             # No capture begins after its outcome was decided.
             self._granted.is_open = False
             operations = self._outcome(error)
-        self._describe(telemetry.ended(operations, self._failure[0] if self._failure else None))
+        self._describe(telemetry.ended, operations, self._failure[0] if self._failure else None)
         if not operations:
             return self._engine.records.drop(self._granted)
         return self._engine.finish(self._granted, operations)
@@ -373,7 +374,7 @@ def model_is_missing(settled: dict[str, Any]) -> bool:
 def parts_of(tokens: dict[str, Any]) -> list[dict[str, Any]]:
     """Each with at most as many tokens as the service takes at once; one at least."""
     parts, rest = [], dict(tokens)
-    while any(rest.get(name, 0) > limits.MOST_TOKENS for name in TOKENS):
+    while rest and any(rest.get(name, 0) > limits.MOST_TOKENS for name in TOKENS):
         part = {name: min(limits.MOST_TOKENS, rest[name]) for name in TOKENS if name in rest}
         for name, value in part.items():
             rest[name] -= value

@@ -212,20 +212,20 @@ class Entry:
             self.engine.records.drop(self.call._granted)
             raise SpoolUnavailable("The spool cannot be written.")
         usage = self.call._granted
-        self.call._describe(telemetry.granted(usage.usage_id, usage.credits_reserved))
+        self.call._describe(telemetry.granted, usage.usage_id, usage.credits_reserved)
         self.call._start = time.monotonic()
         return self.call
 
     def enter(self) -> Call:
         """Raises what kept the call from being granted."""
         if self.error:
-            self.call._describe(telemetry.not_granted(self.error))
+            self.call._describe(telemetry.not_granted, self.error)
             if isinstance(self.error, Refused):
                 self.engine.events.tell("refused", feature=self.asking.feature, code=self.error.code)
             raise self.error
         usage = self.call._granted
         self.engine.events.tell("granted", feature=self.asking.feature, usage_id=usage.usage_id)
-        self.call._describe(telemetry.granted(usage.usage_id, usage.credits_reserved))
+        self.call._describe(telemetry.granted, usage.usage_id, usage.credits_reserved)
         self.call._start = time.monotonic()
         self.engine.keep_alive(usage, self.call._extension_refused)
         return self.call

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import calendar
 import email.utils
+import functools
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Optional
 
@@ -121,7 +123,13 @@ def failure_of(usage: Usage, kind: str, reason: str) -> Record:
 
 
 def date_of(answer: Answer) -> float | None:
-    parsed = email.utils.parsedate(answer.headers.get("date", ""))
+    return seconds_of(answer.headers.get("date", ""))
+
+
+@functools.lru_cache(maxsize=16)
+def seconds_of(date: str) -> float | None:
+    """The Unix seconds that a header tells; the same text comes again within a second."""
+    parsed = email.utils.parsedate(date)
     return float(calendar.timegm(parsed)) if parsed else None
 
 
@@ -132,7 +140,7 @@ def hold_ends(answer: Answer) -> float | None:
     if not isinstance(told, str) or now is None:
         return None
     try:
-        ends = calendar.timegm(time.strptime(told[:19], "%Y-%m-%dT%H:%M:%S"))
+        ends = datetime.fromisoformat(f"{told[:19]}+00:00").timestamp()
     except ValueError:
         return None
     return answer.received + ends - now

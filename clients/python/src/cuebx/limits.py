@@ -33,6 +33,7 @@ LARGEST_RESULT, DEEPEST_RESULT = 256 << 10, 20
 TOKEN = re.compile(r"[\x21-\x7e]+")
 CLIENT_ID = re.compile("ws_[0-9a-f]{32}")
 NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 ESTIMATES = {"input_chars": MOST_CHARACTERS, "input_tokens": MOST_TOKENS, "max_output_tokens": MOST_TOKENS}
 
 
@@ -46,8 +47,7 @@ def refuse(name: str, message: str) -> NoReturn:
 def encoded(value: Any) -> bytes:
     """JSON in UTF-8. Raises ValueError for what JSON cannot write."""
     try:
-        text = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-        return text.encode()
+        return ENCODER.encode(value).encode()
     except (TypeError, RecursionError) as error:
         raise ValueError(f"no JSON: {error}") from None
 

@@ -123,7 +123,7 @@ def enter(entry: Entry, is_there: bool, begun: Signal | None) -> Call:
         return entry.enter_unasked(begun)
     if not is_there and entry.abandon():
         late = Unavailable("The service did not answer within the budget.")
-        entry.call._describe(telemetry.not_granted(late))
+        entry.call._describe(telemetry.not_granted, late)
         raise late
     return entry.enter()
 

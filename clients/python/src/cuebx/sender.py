@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from .events import Events, log
 from .holds import is_unknown_verb
@@ -38,6 +39,7 @@ class Lane:
     """What waits to be sent of one product. `condition` tells its thread of what is new."""
 
     def __init__(self, lock: threading.RLock) -> None:
+        # Its lock is that of all lanes.
         self.condition = threading.Condition(lock)
         self.live: deque[Operation] = deque()
         self.rest: deque[Operation] = deque()
@@ -45,7 +47,7 @@ class Lane:
 
     def put(self, operation: Operation) -> None:
         (self.rest if operation.is_rest else self.live).append(operation)
-        self.condition.notify_all()
+        self.condition.notify()
 
 
 class Sender:
@@ -54,9 +56,10 @@ class Sender:
     ) -> None:
         self.transport, self.events = transport, events
         self.first_pause, self.longest_pause = first_pause, longest_pause
-        lock = threading.RLock()
-        self.condition = threading.Condition(lock)
-        self.lanes = {product: Lane(lock) for product in PATHS}
+        self.lock = threading.RLock()
+        # Told once nothing is outstanding.
+        self.condition = threading.Condition(self.lock)
+        self.lanes = {product: Lane(self.lock) for product in PATHS}
         self.order = itertools.count()
         # Operations, and outcomes on their way to the disk, that are not settled yet.
         self.outstanding = 0
@@ -76,7 +79,7 @@ class Sender:
     # For other threads
 
     def submit(self, operation: Operation) -> None:
-        with self.condition:
+        with self.lock:
             self.outstanding += 1
             self.outstanding_rest += operation.is_rest
             self.lanes[operation.product].put(operation)
@@ -84,16 +87,20 @@ class Sender:
     def later(self, when: float, product: str, callback: Callable[[], None]) -> None:
         """Calls back on the product's thread."""
         lane = self.lanes[product]
-        with lane.condition:
-            heapq.heappush(lane.timers, (when, next(self.order), callback))
-            lane.condition.notify_all()
+        timer = (when, next(self.order), callback)
+        with self.lock:
+            heapq.heappush(lane.timers, timer)
+            # Before those that come earlier the thread need not wake up for this one.
+            if lane.timers[0] is timer:
+                lane.condition.notify()
 
     def count(self, change: int, is_rest: bool = False) -> None:
-        with self.condition:
+        with self.lock:
             self.outstanding += change
             if is_rest:
                 self.outstanding_rest += change
-            self.condition.notify_all()
+            if self.outstanding == 0:
+                self.condition.notify_all()
 
     @property
     def waiting(self) -> int:
@@ -102,23 +109,23 @@ class Sender:
 
     def abandon(self, operation: Operation) -> None:
         """Nobody waits for it any more; if the service may hold something for it, it is asked on."""
-        with self.condition:
+        with self.lock:
             operation.is_abandoned = True
             now = time.monotonic()
             operation.deadline = now + ASKED_IN_THE_BACKGROUND
-            self.lanes[operation.product].condition.notify_all()
+            self.lanes[operation.product].condition.notify()
 
     def drop(self, operation: Operation) -> None:
         """It is not sent again, whatever came of it."""
-        with self.condition:
+        with self.lock:
             operation.deadline = time.monotonic()
-            self.lanes[operation.product].condition.notify_all()
+            self.lanes[operation.product].condition.notify()
 
     def stop(self) -> None:
-        with self.condition:
+        with self.lock:
             self.is_stopped = True
             for lane in self.lanes.values():
-                lane.condition.notify_all()
+                lane.condition.notify()
 
     def join(self, seconds: float) -> None:
         """Waits so long for each of the threads of a sender that was stopped."""
@@ -129,9 +136,9 @@ class Sender:
 
     def run(self, lane: Lane) -> None:
         while True:
-            with lane.condition:
+            with self.lock:
                 now = time.monotonic()
-                due = self.due(lane, now)
+                due = self.due(lane, now) if lane.timers else []
                 over, batch = self.take(lane, now)
                 if self.is_stopped:
                     return
@@ -145,7 +152,7 @@ class Sender:
             if batch:
                 for operation, result in zip(batch, self.exchange(batch)):
                     operation.is_in_flight = False
-                    self.guarded(lambda: self.judge(operation, result))
+                    self.guarded(self.judge, operation, result)
 
     def exchange(self, batch: list[Operation]) -> list[Result]:
         try:
@@ -167,6 +174,7 @@ class Sender:
         over: list[Operation] = []
         batch: list[Operation] = []
         size = 0
+        is_lone = len(lane.live) + len(lane.rest) == 1
         for queue, most in ((lane.live, MOST_OPERATIONS), (lane.rest, MOST_OF_THE_REST)):
             taken = 0
             while queue and taken < most and len(batch) < MOST_OPERATIONS:
@@ -175,7 +183,7 @@ class Sender:
                     over.append(queue.popleft())
                     continue
                 try:
-                    size += len(operation.element()) + 1
+                    size += len(operation.alone() if is_lone else operation.element()) + 1
                 except ValueError:
                     # Of what is judged where it enters, nothing comes here.
                     over.append(queue.popleft())
@@ -220,17 +228,17 @@ class Sender:
         return max(pause, asked if operation.name == "validate" else min(asked, LONGEST_RETRY_AFTER))
 
     def again(self, operation: Operation) -> None:
-        with self.condition:
+        with self.lock:
             self.lanes[operation.product].put(operation)
 
     def end(self, operation: Operation, result: Result) -> None:
-        self.guarded(lambda: operation.done(result))
+        self.guarded(operation.done, result)
         self.count(-1, operation.is_rest)
 
-    def guarded(self, callback: Callable[[], None]) -> None:
+    def guarded(self, callback: Callable[..., None], *arguments: Any) -> None:
         """A defect in what follows from one answer must not end the thread."""
         try:
-            callback()
+            callback(*arguments)
         except Exception as error:
             self.tell_defect(error)
 

@@ -36,9 +36,12 @@ class Signal:
 
     def wait(self, seconds: float | None) -> bool:
         """Whether it has happened within the seconds."""
-        event = threading.Event()
-        self.when_set(event.set)
-        return event.wait(seconds)
+        if self.is_set:
+            return True
+        happened = threading.Lock()
+        happened.acquire()
+        self.when_set(happened.release)
+        return happened.acquire(timeout=-1 if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
     async def wait_async(self, seconds: float | None) -> bool:
         loop = asyncio.get_running_loop()

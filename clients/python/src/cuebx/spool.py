@@ -17,12 +17,14 @@ from .errors import SpoolUnavailable
 from .events import Events
 from .limits import encoded
 from .spool_files import Found, SpoolFile, gather, make_file
-from .spool_format import USERS, VERSIONS, Record, Todo, encode, todo, version_of
+from .spool_format import USERS, Record, Todo, encode, todo, version_of
 
 # A file of so many bytes is followed by a new one.
 LARGEST_FILE = 64 << 20
 # Seconds until the next look, if another process is looking.
 LOOK_AGAIN = 1.0
+# What is done may wait so many seconds for a record that somebody waits for, and be written with it.
+DONE_WAITS = 0.1
 
 Written = Callable[[Optional[Exception]], None]
 
@@ -40,8 +42,13 @@ class Spool:
     ) -> None:
         self.folder, self.events, self.adopt = folder, events, adopt
         self.adopt_every, self.after_write = adopt_every, after_write
-        self.condition = threading.Condition()
+        self.lock = threading.RLock()
+        self.condition = threading.Condition(self.lock)
         self.queue: list[tuple[Record, Written | None]] = []
+        # Whether more waits in it than what is done.
+        self.is_urgent = False
+        # Whether the thread looks within DONE_WAITS at what is done: an outcome was written before.
+        self.looks_soon = False
         self.files: dict[str, SpoolFile] = {}
         # Those that are written to, by their version.
         self.current: dict[int, SpoolFile] = {}
@@ -61,7 +68,7 @@ class Spool:
         """Raises SpoolUnavailable if there is no file of the version to write to."""
         if self.folder is None or version in self.current:
             return
-        with self.condition:
+        with self.lock:
             try:
                 if version not in self.current:
                     self.current[version] = make_file(self.folder, version)
@@ -72,10 +79,13 @@ class Spool:
     def append(self, record: Record, written: Written | None = None) -> None:
         """- written: called on the spool's thread once the record is on the disk, or with the error;
           on this one, if the spool was closed meanwhile."""
-        with self.condition:
+        is_urgent = record["r"] != "done"
+        with self.lock:
             if not self.has_ended:
                 self.queue.append((record, written))
-                self.condition.notify()
+                self.is_urgent = self.is_urgent or is_urgent
+                if is_urgent or not self.looks_soon:
+                    self.condition.notify()
                 return
         self.append_late(record, written)
 
@@ -99,7 +109,7 @@ class Spool:
         - running: usages whose outcome may still come; the files that name them are kept until then,
           so that nobody takes them for those of a process that died.
         """
-        with self.condition:
+        with self.lock:
             self.running = set(running)
             self.is_closing = True
             self.condition.notify()
@@ -126,23 +136,31 @@ class Spool:
     # The thread
 
     def run(self) -> None:
-        while True:
-            with self.condition:
-                while not self.queue and not self.is_closing and not self.is_time_to_look():
-                    self.condition.wait(self.seconds_until_look())
-                batch, self.queue = self.queue, []
-                ends = self.is_closing and not batch
-                if ends:
-                    self.has_ended = True
-            if ends:
-                break
+        while (batch := self.next_batch()) is not None:
             if batch:
                 self.write(batch)
                 self.after_write()
-            if self.is_time_to_look() and not self.is_closing:
+            if not self.is_closing and self.seconds_until_look() == 0:
                 self.look()
         with self.late:
             self.let_go()
+
+    def next_batch(self) -> list[tuple[Record, Written | None]] | None:
+        """What is to be written, once there is something or it is time to look; None: it ends."""
+        with self.lock:
+            while not self.is_urgent and not self.is_closing:
+                left = self.seconds_until_look()
+                if left == 0 or self.queue and not self.looks_soon:
+                    break
+                if not self.looks_soon:
+                    self.condition.wait(left)
+                elif not self.condition.wait(DONE_WAITS if left is None else min(left, DONE_WAITS)):
+                    self.looks_soon = False
+            batch, self.queue, self.is_urgent = self.queue, [], False
+            if any(record["r"] == "outcome" for record, _ in batch):
+                self.looks_soon = True
+            self.has_ended = self.is_closing and not batch
+            return None if self.has_ended else batch
 
     def all_files(self) -> list[SpoolFile]:
         return [*self.files.values(), *self.current.values()]
@@ -156,18 +174,18 @@ class Spool:
             self.files.pop(file.path.name, None)
             self.current = {version: each for version, each in self.current.items() if each is not file}
 
-    def is_time_to_look(self) -> bool:
-        return self.folder is not None and self.adopt_every > 0 and time.monotonic() >= self.next_look
-
     def seconds_until_look(self) -> float | None:
+        """0: it is time; None: there is never anything to look for."""
         if self.folder is None or self.adopt_every <= 0:
             return None
         return max(0.0, self.next_look - time.monotonic())
 
     def write(self, batch: list[tuple[Record, Written | None]]) -> None:
-        for version in VERSIONS:
-            if some := [each for each in batch if version_of(each[0]) == version]:
-                self.write_version(version, some)
+        parts: dict[int, list[tuple[Record, Written | None]]] = {}
+        for each in batch:
+            parts.setdefault(version_of(each[0]), []).append(each)
+        for version, part in parts.items():
+            self.write_version(version, part)
 
     def write_version(self, version: int, batch: list[tuple[Record, Written | None]]) -> None:
         error: Exception | None = None
@@ -181,11 +199,12 @@ class Spool:
             self.events.tell("spool_failed", error=reason)
             error = failure
             # Whatever reached the file, nothing is written behind it.
-            with self.condition:
+            with self.lock:
                 self.retire(version)
         else:
-            self.running -= {str(record["usage_id"]) for record, _ in batch
-                             if record["r"] == "outcome" and not record.get("is_part")}
+            if self.running:
+                self.running -= {str(record["usage_id"]) for record, _ in batch
+                                 if record["r"] == "outcome" and not record.get("is_part")}
         for _, written in batch:
             try:
                 if written:
@@ -196,12 +215,12 @@ class Spool:
     def write_to_disk(
         self, folder: Path, version: int, records: list[Record], must_sync: bool,
     ) -> None:
-        with self.condition:
-            if version not in self.current:
-                if all(record["r"] == "done" for record in records):
-                    return self.forget(records)
-                self.current[version] = make_file(folder, version)
-            file = self.current[version]
+        if (file := self.current.get(version)) is None:
+            if all(record["r"] == "done" for record in records):
+                return self.forget(records)
+            with self.lock:
+                if (file := self.current.get(version)) is None:
+                    file = self.current[version] = make_file(folder, version)
         data = b"".join(encode(record) for record in records)
         for record in records:
             usage = record["usage_id"]
@@ -215,15 +234,19 @@ class Spool:
         file.size += len(data)
         self.forget(records)
         if file.size >= LARGEST_FILE:
-            with self.condition:
+            with self.lock:
                 self.retire(version)
 
     def forget(self, records: list[Record]) -> None:
         """What is done needs no file any more."""
         for record in records:
             if record["r"] == "done":
-                for file in self.all_files():
+                for file in self.current.values():
                     file.usages.discard(record["usage_id"])
+                for file in self.files.values():
+                    file.usages.discard(record["usage_id"])
+        if not self.files:
+            return
         for name, file in list(self.files.items()):
             if not file.usages:
                 del self.files[name]

@@ -23,6 +23,8 @@ BATCH_ASKED_AGAIN = 600.0
 CONNECT_SECONDS = 5.0
 # Where each product's calls are told: those of users, and those of customers by key.
 PATHS = {"career": "/career/internal/usage", "api": "/api/internal/usage"}
+# What of an answer's headers is read.
+READ = frozenset({b"date", b"retry-after", b"x-request-id"})
 # Answers to a batch that would be each operation's own: the key is wrong, or it is to be tried later.
 OF_ALL = frozenset({401, 408, 429})
 
@@ -123,9 +125,10 @@ class Operation:
     last: Optional[Result] = None
     # With what is secret.
     encoded: bytes = field(default=b"", repr=False)
+    encoded_alone: bytes = field(default=b"", repr=False)
 
     def replace(self, body: dict[str, Any]) -> None:
-        self.body, self.encoded = body, b""
+        self.body, self.encoded, self.encoded_alone = body, b"", b""
 
     @property
     def product(self) -> str:
@@ -136,6 +139,12 @@ class Operation:
     def sent(self) -> dict[str, Any]:
         """The body as the service gets it."""
         return {**self.body, "api_key": self.api_key.text} if self.api_key else self.body
+
+    def alone(self) -> bytes:
+        """As a request has it; the same bytes at each try."""
+        if not self.encoded_alone:
+            self.encoded_alone = encoded(self.sent)
+        return self.encoded_alone
 
     def element(self) -> bytes:
         """As a batch has it; the same bytes at each try."""
@@ -151,12 +160,15 @@ class Transport:
     def __init__(
         self, url: str, internal_key: Secret, events: Events, answer_seconds: float,
     ) -> None:
-        self.url, self.internal_key, self.events = url.rstrip("/"), internal_key, events
+        self.url, self.events = url.rstrip("/"), events
         self.http = httpx.Client(
             timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS * len(PATHS),
                                 max_keepalive_connections=MOST_CONNECTIONS * len(PATHS)),
-            headers={"User-Agent": "cuebx-python"}, follow_redirects=False)
+            headers={"User-Agent": "cuebx-python", "Content-Type": "application/json",
+                     "X-Internal-API-Key": internal_key.text}, follow_redirects=False)
+        # By product and verb: to read an address anew for each call takes as long as all else of it.
+        self.addresses: dict[tuple[str, str], httpx.URL] = {}
         self.batch_from = dict.fromkeys(PATHS, 0.0)
         # Of each product its own: the calls of one do not wait for the other's.
         self.one_by_one: dict[str, ThreadPoolExecutor] = {}
@@ -176,21 +188,20 @@ class Transport:
         return list(self.one_by_one[product].map(self.call, operations))
 
     def call(self, operation: Operation) -> Result:
-        headers = {}
-        if operation.token:
-            headers["Authorization"] = f"Bearer {operation.token.text}"
+        token = operation.token
+        headers = {"Authorization": f"Bearer {token.text}"} if token else None
         try:
-            body = encoded(operation.sent)
+            body = operation.alone()
         except ValueError as error:
             return NoAnswer(f"the operation is {error}", False)
-        return self.post(f"{self.url}{PATHS[operation.product]}/{operation.name}", body, headers)
+        return self.post(operation.product, operation.name, body, headers)
 
     def batch(self, operations: list[Operation]) -> list[Result] | None:
         """None: it is to be sent one by one, since the service has no `/batch`, or would not take
         the whole: what is wrong with one operation must not be the others' answer."""
         body = b'{"operations":[' + b",".join(each.element() for each in operations) + b"]}"
         product = operations[0].product
-        whole = self.post(f"{self.url}{PATHS[product]}/batch", body, {})
+        whole = self.post(product, "batch", body)
         if isinstance(whole, NoAnswer):
             return [whole] * len(operations)
         if whole.is_no_address:
@@ -217,11 +228,14 @@ class Transport:
         return Answer(
             element["status"], headers, body if isinstance(body, dict) else {}, whole.received)
 
-    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Result:
+    def post(
+        self, product: str, verb: str, body: bytes, headers: dict[str, str] | None = None,
+    ) -> Result:
         try:
-            response = self.http.post(url, content=body, headers={
-                "Content-Type": "application/json",
-                "X-Internal-API-Key": self.internal_key.text, **headers})
+            url = self.addresses.get((product, verb))
+            if url is None:
+                url = self.addresses[product, verb] = httpx.URL(f"{self.url}{PATHS[product]}/{verb}")
+            response = self.http.post(url, content=body, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return NoAnswer(f"the service cannot be reached ({type(error).__name__})", False, True)
         except httpx.TimeoutException:
@@ -244,5 +258,7 @@ def read(response: httpx.Response) -> Result:
             return NoAnswer("the answer cannot be read", True)
         # A gateway's page, e.g. of a 502.
         body = {}
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers = {name.decode(): value.decode("latin-1")
+               for name, value in ((name.lower(), value) for name, value in response.headers.raw)
+               if name in READ}
     return Answer(response.status_code, headers, body if isinstance(body, dict) else {})
