@@ -442,22 +442,29 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "HTTPEndpoint", "History", "Identity", "JSON", "Ledger",
                 "LedgerStore", "Metering",
-                "PageFrame", "Subscriptions", "TopUps", "UsageReports", "Users", "Values",
+                "PageFrame", "Subscriptions", "TopUps", "UsageReports", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
             name: "PagesTests",
             dependencies: [
-                "Ledger", "PageFrame", "Pages", "TestFixtures", "Values",
+                "IdentityPages", "Ledger", "PageFrame", "Pages", "TestFixtures", "Values",
             ],
             swiftSettings: settings),
+        // The pages of who a visitor is: signing up and in, the profile, devices, data.
+        .sourceTarget(
+            name: "IdentityPages",
+            dependencies: [
+                "HTTPEndpoint", "Identity", "JSON", "PageFrame", "Pages", "Users", "Values",
+            ]),
         // The pages of workspaces.
         .sourceTarget(
             name: "WorkspacePages",
             dependencies: [
                 "APIKeys", "Database", "HTTPEndpoint", "Invitations", "JSON", "Ledger",
                 "LedgerStore", "PageFrame", "Pages", "UsageReports", "Values", "WorkspaceAccounts",
-                "WorkspaceAuditLog", "WorkspaceBilling", "WorkspaceKeys", "Workspaces",
+                "WorkspaceAuditLog", "WorkspaceBilling", "WorkspaceKeys", "WorkspaceMembers",
+                "Workspaces",
             ]),
         // Who runs the service: their list, their sign-in, their journal.
         .sourceTarget(
@@ -497,6 +504,13 @@ let package = Package(
             dependencies: [
                 "APIKeys", "BillingEmails", "Database", "HTTPEndpoint", "Identity", "JSON", "Mail",
                 "Users", "Values", "WorkspaceAuditLog",
+            ]),
+        // What is done with a workspace's members.
+        .sourceTarget(
+            name: "WorkspaceMembers",
+            dependencies: [
+                "Database", "HTTPEndpoint", "JSON", "Users", "Values", "WorkspaceAuditLog",
+                "Workspaces",
             ]),
         // What an operator does with workspaces by a command.
         .sourceTarget(
@@ -557,7 +571,8 @@ let package = Package(
                 "APIKeys", "BillingEmails", "Database", "HTTPEndpoint", "Identity", "Invitations",
                 "Mail",
                 "TestFixtures",
-                "Users", "Values", "WorkspaceCommands", "WorkspaceKeys", "Workspaces",
+                "Users", "Values", "WorkspaceCommands", "WorkspaceKeys", "WorkspaceMembers",
+                "Workspaces",
             ],
             swiftSettings: settings),
         // The operators' pages.
@@ -618,7 +633,8 @@ let package = Package(
                 "API", "APIKeys", "Billing", "Career", "CatalogSync", "Console", "Database",
                 "HTTPClient",
                 "HTTPEndpoint", "HTTPServer",
-                "Identity", "Invitations", "JSON", "Ledger", "LedgerStore", "Mail", "Messaging",
+                "Identity", "IdentityPages", "Invitations", "JSON", "Ledger", "LedgerStore", "Mail",
+                "Messaging",
                 "Telemetry",
                 "Moving", "Operators", "PageFrame", "Pages", "Promotions", "RabbitMQ",
                 "Reconciliation", "Refunds", "Renewals",
@@ -628,7 +644,8 @@ let package = Package(
                 "Users",
                 "Values",
                 "Webhooks", "WorkspaceAccounts", "WorkspaceBilling", "WorkspaceCommands",
-                "WorkspaceKeys", "WorkspacePages", "WorkspaceSeats", "Workspaces",
+                "WorkspaceKeys", "WorkspaceMembers", "WorkspacePages", "WorkspaceSeats",
+                "Workspaces",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -48,6 +48,7 @@ ALLOWED = {
     "WorkspaceAuditLog": "Values JSON Database",
     "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys BillingEmails"
                   " WorkspaceAuditLog",
+    "WorkspaceMembers": "Values JSON Database HTTPEndpoint Users WorkspaceAuditLog Workspaces",
     "WorkspaceCommands": "Values JSON Database HTTPEndpoint Users WorkspaceAuditLog Workspaces",
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
     "WorkspaceAccounts": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
@@ -59,11 +60,12 @@ ALLOWED = {
                       " WorkspaceAuditLog WorkspaceAccounts WorkspaceBilling Workspaces",
     "Invitations": "Values JSON Database HTTPEndpoint Users Workspaces",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
-    "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Users Billing Subscriptions TopUps Identity"
+    "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Billing Subscriptions TopUps Identity"
              " Metering UsageReports Career PageFrame History",
+    "IdentityPages": "Values JSON HTTPEndpoint Users Identity PageFrame Pages",
     "WorkspacePages": "Values JSON Ledger Database HTTPEndpoint LedgerStore APIKeys UsageReports"
-                      " WorkspaceAuditLog Workspaces WorkspaceKeys WorkspaceAccounts WorkspaceBilling"
-                      " Invitations"
+                      " WorkspaceAuditLog Workspaces WorkspaceMembers WorkspaceKeys WorkspaceAccounts"
+                      " WorkspaceBilling Invitations"
                       " PageFrame Pages",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " TopUps UsageReports Identity Career History APIKeys BillingEmails Workspaces",
@@ -77,7 +79,8 @@ ALLOWED = {
                " Stripe Telemetry LedgerStore CatalogSync Users Tokens Mail Billing Packs Subscriptions"
                " Settings TopUps Reconciliation Promotions Webhooks Identity History Career API Refunds"
                " Renewals Operators PageFrame Pages UserExport Console Schema Moving Workspaces"
-               " WorkspaceKeys WorkspaceAccounts WorkspaceBilling WorkspaceCommands WorkspaceSeats"
+               " WorkspaceMembers WorkspaceKeys WorkspaceAccounts WorkspaceBilling WorkspaceCommands"
+               " WorkspaceSeats IdentityPages"
                " UsageReports Invitations APIKeys BillingEmails WorkspaceAuditLog WorkspacePages",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",

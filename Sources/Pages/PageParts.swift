@@ -6,10 +6,10 @@ import Values
 
 /// What the pages are made of: the services whose actions they call, and what the settings say.
 package struct PageParts: Sendable {
-    let identity: IdentityServices
+    package let identity: IdentityServices
     let career: CareerParts
-    let site: Site
-    let export: @Sendable (Call) async throws -> any BodySource
+    package let site: Site
+    package let export: @Sendable (Call) async throws -> any BodySource
     /// `nil` in production.
     let development: DevelopmentParts?
 
@@ -25,7 +25,7 @@ package struct PageParts: Sendable {
         self.development = development
     }
 
-    var now: Timestamp { identity.clock.now() }
+    package var now: Timestamp { identity.clock.now() }
 }
 
 /// What pages of development show and do.

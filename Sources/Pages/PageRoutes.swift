@@ -3,11 +3,10 @@ import HTTPTypes
 import Identity
 import PageFrame
 
-/// Every page, in the order in which a visitor meets them.
+/// The pages of the product, in the order in which a visitor meets them.
 package func pageRoutes(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
-    publicPages(frame, parts) + signInPages(frame, parts) + accountPages(frame, parts)
-        + planPages(frame, parts) + creditPages(frame, parts)
-        + settingsPages(frame, parts) + developmentPages(frame, parts) + assets(frame)
+    publicPages(frame, parts) + accountPages(frame, parts) + planPages(frame, parts)
+        + creditPages(frame, parts) + developmentPages(frame, parts) + assets(frame)
 }
 
 private func publicPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
@@ -19,24 +18,6 @@ private func publicPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoin
     ]
 }
 
-private func signInPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
-    let words = frame.renderer.words
-    let both = form("/signout", SignOutPage(parts: parts, words: words), frame)
-    guard !parts.site.signsInElsewhere else {
-        return both + form("/enter", EnterPage(parts: parts, words: words), frame) + [
-            Endpoint(
-                .post, "/auth/page-session", tag: "Identity",
-                OpenPageSession(identity: parts.identity, publicURL: parts.site.publicURL))
-        ]
-    }
-    return both + form("/signup", SignUpPage(parts: parts, words: words), frame)
-        + form("/verify", VerifyPage(parts: parts, words: words), frame)
-        + form("/verify/resend", ResendCodePage(parts: parts, words: words), frame)
-        + form("/signin", SignInPage(parts: parts, words: words), frame)
-        + form("/reset", ResetPage(parts: parts, words: words), frame)
-        + form("/reset/confirm", ConfirmResetPage(parts: parts, words: words), frame)
-}
-
 private func accountPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
     let words = frame.renderer.words
     return [
@@ -45,7 +26,7 @@ private func accountPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoi
         Endpoint("/account/usage.csv", UsageCSV(parts: parts), in: frame),
         Endpoint("/account/usage/{usage_id}", CallPage(parts: parts, words: words), in: frame),
         Endpoint("/account/receipts", ReceiptsPage(parts: parts, words: words), in: frame),
-    ] + form("/account/limits", LimitsPage(parts: parts, words: words), frame)
+    ] + frame.form("/account/limits", LimitsPage(parts: parts, words: words))
         + historyPages(frame, parts)
 }
 
@@ -56,7 +37,7 @@ private func historyPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoi
         Endpoint(at, HistoryPage(parts: parts, words: words), in: frame),
         Endpoint(at + "/{result_id}", ResultPage(parts: parts, words: words), in: frame),
         Endpoint(at + "/{result_id}/file", ResultFile(parts: parts), in: frame),
-    ] + form(at + "/{result_id}/delete", DeleteResultPage(parts: parts, words: words), frame)
+    ] + frame.form(at + "/{result_id}/delete", DeleteResultPage(parts: parts, words: words))
 }
 
 private func planPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
@@ -65,13 +46,13 @@ private func planPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint]
     return [
         Endpoint(at, PlanPage(parts: parts, words: words), in: frame),
         Endpoint(at + "/paid", PaidPage(parts: parts, words: words), in: frame),
-    ] + form(at + "/checkout", CheckoutButton(parts: parts, words: words), frame)
-        + form(at + "/upgrade", UpgradePage(parts: parts, words: words), frame)
-        + form(at + "/downgrade", DowngradePage(parts: parts, words: words), frame)
-        + form(at + "/cancel", CancelPage(parts: parts, words: words), frame)
-        + form(at + "/resume", ResumeButton(parts: parts, words: words), frame)
-        + form(at + "/activate", ActivateButton(parts: parts, words: words), frame)
-        + form(at + "/billing", BillingButton(parts: parts, words: words), frame)
+    ] + frame.form(at + "/checkout", CheckoutButton(parts: parts, words: words))
+        + frame.form(at + "/upgrade", UpgradePage(parts: parts, words: words))
+        + frame.form(at + "/downgrade", DowngradePage(parts: parts, words: words))
+        + frame.form(at + "/cancel", CancelPage(parts: parts, words: words))
+        + frame.form(at + "/resume", ResumeButton(parts: parts, words: words))
+        + frame.form(at + "/activate", ActivateButton(parts: parts, words: words))
+        + frame.form(at + "/billing", BillingButton(parts: parts, words: words))
 }
 
 private func creditPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
@@ -80,23 +61,10 @@ private func creditPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoin
     return [
         Endpoint(at, CreditsPage(parts: parts, words: words), in: frame),
         Endpoint(at + "/paid", PackPaidPage(parts: parts, words: words), in: frame),
-    ] + form(at + "/buy", BuyPackButton(parts: parts, words: words), frame)
-        + form(at + "/redeem", RedeemForm(parts: parts, words: words), frame)
-        + form(at + "/auto", TopUpPage(parts: parts, words: words), frame)
-        + form(at + "/auto/off", EndTopUpButton(parts: parts, words: words), frame)
-}
-
-private func settingsPages(_ frame: SitePageFrame, _ parts: PageParts) -> [Endpoint] {
-    let words = frame.renderer.words
-    let at = "/account/security"
-    return form("/account/profile", ProfilePage(parts: parts, words: words), frame)
-        + form(at, SecurityPage(parts: parts, words: words), frame)
-        + form(at + "/signout", EndSessionButton(parts: parts, words: words), frame)
-        + form(at + "/everywhere", SignOutEverywhereButton(parts: parts, words: words), frame)
-        + [
-            Endpoint("/account/data", DataPage(), in: frame),
-            Endpoint("/account/data/export", ExportFile(parts: parts), in: frame),
-        ] + form("/account/data/delete", DeletePage(parts: parts, words: words), frame)
+    ] + frame.form(at + "/buy", BuyPackButton(parts: parts, words: words))
+        + frame.form(at + "/redeem", RedeemForm(parts: parts, words: words))
+        + frame.form(at + "/auto", TopUpPage(parts: parts, words: words))
+        + frame.form(at + "/auto/off", EndTopUpButton(parts: parts, words: words))
 }
 
 /// In production these addresses do not exist.
@@ -112,14 +80,8 @@ private func developmentPages(_ frame: SitePageFrame, _ parts: PageParts) -> [En
             "/dev/components/{component}",
             ComponentPage(parts: parts, words: words, templates: renderer.templates), in: frame),
     ]
-        + form(
-            "/dev/time", TimePage(development: development, parts: parts, words: words), frame)
-}
-
-private func form<P: FormPage>(
-    _ path: String, _ page: P, _ frame: SitePageFrame
-) -> [Endpoint] {
-    [Endpoint(path, page, in: frame), Endpoint(formOf: page, path, in: frame)]
+        + frame.form(
+            "/dev/time", TimePage(development: development, parts: parts, words: words))
 }
 
 /// What the pages load: the stylesheet, named by its hash, the icon and the logo.

@@ -6,6 +6,7 @@ import HTTPEndpoint
 import HTTPServer
 import HummingbirdCore
 import Identity
+import IdentityPages
 import LedgerStore
 import Logging
 import Messaging
@@ -42,8 +43,9 @@ public struct CareerApplication: Sendable {
         self.services = services
         let frame = try pageFrame(services, translate: problem(for:))
         let console = ConsoleSite(services, frame)
+        let parts = try pageParts(services)
         endpoints =
-            routes(services) + pageRoutes(frame, try pageParts(services))
+            routes(services) + pageRoutes(frame, parts) + identityPageRoutes(frame, parts)
             + workspacePageRoutes(frame, try workspacePageParts(services, frame))
             + (console?.endpoints ?? [])
             + (core.settings.isDevelopment ? developmentRoutes(services) : [])

@@ -12,6 +12,7 @@ import Webhooks
 import WorkspaceAccounts
 import WorkspaceBilling
 import WorkspaceKeys
+import WorkspaceMembers
 import WorkspaceSeats
 import Workspaces
 
@@ -23,7 +24,8 @@ func routes(_ services: CareerServices) -> [Endpoint] {
             services.identity,
             export: Endpoint(
                 .get, "/auth/me/export", tag: "Identity", ExportMe(identity: services.identity)))
-        + workspaceRoutes(services.workspaces) + invitationRoutes(services.workspaces)
+        + workspaceRoutes(services.workspaces)
+        + workspaceMemberRoutes(services.workspaces) + invitationRoutes(services.workspaces)
         + workspaceKeyRoutes(services.workspaces)
         + workspaceAccountRoutes(services.workspaceAccounts)
         + workspaceBillingRoutes(services.workspaceBilling)

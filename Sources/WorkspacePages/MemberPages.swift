@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import JSON
 import PageFrame
+import WorkspaceMembers
 import Workspaces
 
 /// Who is in a workspace.

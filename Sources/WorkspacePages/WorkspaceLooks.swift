@@ -1,6 +1,7 @@
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import WorkspaceMembers
 import Workspaces
 
 /// What pages read that no action answers alone.

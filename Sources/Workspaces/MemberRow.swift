@@ -1,6 +1,7 @@
 import Database
 import FoundationEssentials
 import HTTPEndpoint
+import JSON
 import Values
 
 /// What a member may do; each may do what those before may.
@@ -118,6 +119,20 @@ package struct MemberRow: Sendable, Equatable {
         ).map(MemberRow.init)
     }
 
+    package static func enabledIDs(
+        of workspace: UUID, in connection: any DatabaseConnection
+    ) throws -> Set<UUID> {
+        let ids = try connection.query(
+            """
+            SELECT user_id FROM workspace_members WHERE workspace_id = ? AND status = 'enabled'
+            """, [.uuid(workspace)]
+        ).map { row in
+            var reader = row.reader
+            return try reader.uuid()
+        }
+        return Set(ids)
+    }
+
     package static func enabled(
         of workspace: UUID, in connection: any DatabaseConnection
     ) throws -> Int64 {
@@ -146,7 +161,7 @@ extension MemberRow {
     }
 
     /// - Returns: the member as it is from now on.
-    func setting(
+    package func setting(
         role: GivenRole, status: MemberStatus, in connection: any DatabaseConnection
     ) throws -> MemberRow {
         try connection.execute(
@@ -160,9 +175,16 @@ extension MemberRow {
             joinedAt: joinedAt)
     }
 
-    func delete(in connection: any DatabaseConnection) throws {
+    package func delete(in connection: any DatabaseConnection) throws {
         try connection.execute(
             "DELETE FROM workspace_members WHERE workspace_id = ? AND user_id = ?",
             [.uuid(workspaceID), .uuid(userID)])
+    }
+}
+
+extension MemberRow {
+    /// What the audit log tells of a member.
+    package var told: JSONObject {
+        ["role": .string(role.rawValue), "status": .string(status.rawValue)]
     }
 }

@@ -4,10 +4,5 @@ extension WorkspaceParts {
     package var create: CreateWorkspace { CreateWorkspace(parts: self) }
     package var activate: ActivateWorkspace { ActivateWorkspace(parts: self) }
     package var update: UpdateWorkspace { UpdateWorkspace(parts: self) }
-    package var leave: LeaveWorkspace { LeaveWorkspace(parts: self) }
-    package var transfer: TransferWorkspace { TransferWorkspace(parts: self) }
-    package var listMembers: ListWorkspaceMembers { ListWorkspaceMembers(parts: self) }
-    package var updateMember: UpdateWorkspaceMember { UpdateWorkspaceMember(parts: self) }
-    package var removeMember: RemoveWorkspaceMember { RemoveWorkspaceMember(parts: self) }
     package var listAudit: ListWorkspaceAudit { ListWorkspaceAudit(parts: self) }
 }

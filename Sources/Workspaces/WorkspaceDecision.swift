@@ -10,8 +10,8 @@ import WorkspaceAuditLog
 /// is done is noted in the audit log of the same database transaction.
 package struct WorkspaceDecision {
     package let connection: any DatabaseConnection
-    let membership: Membership
-    let call: Call
+    package let membership: Membership
+    package let call: Call
     package let now: Timestamp
 
     package init(
@@ -42,7 +42,7 @@ package struct WorkspaceDecision {
 
     /// The member whom a request names.
     /// - Throws: ``Problem`` 404 `member_not_found`.
-    func member(_ user: UUID) throws -> MemberRow {
+    package func member(_ user: UUID) throws -> MemberRow {
         guard let member = try MemberRow.find(user, of: workspace.id, in: connection) else {
             throw Problem.memberNotFound
         }

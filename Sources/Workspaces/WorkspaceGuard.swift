@@ -72,7 +72,7 @@ extension Access {
     package static var activeWorkspaceAdmin: Access {
         user(guardedBy: WorkspaceGuard(role: .admin, needsActive: true))
     }
-    static var activeWorkspaceOwner: Access {
+    package static var activeWorkspaceOwner: Access {
         user(guardedBy: WorkspaceGuard(role: .owner, needsActive: true))
     }
     /// For buying: a frozen workspace may, a suspended one waits for the operator.

@@ -43,11 +43,11 @@ package struct WorkspaceMails: Sendable {
             but: user.id)
     }
 
-    func removed(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
+    package func removed(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
         try tell(member.userID, .workspaceLeft(decision.workspace.displayName), decision)
     }
 
-    func disabled(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
+    package func disabled(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
         try tell(member.userID, .workspaceSeatLost(decision.workspace.displayName), decision)
     }
 
@@ -129,7 +129,7 @@ package struct WorkspaceMails: Sendable {
             content, of: workspace, requestID: requestID, in: connection, now: now)
     }
 
-    func roleChanged(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
+    package func roleChanged(_ member: MemberRow, _ decision: WorkspaceDecision) throws {
         try tell(
             member.userID,
             .workspaceRole(decision.workspace.displayName, role: member.role.rawValue),

@@ -34,14 +34,14 @@ extension Problem {
     static let tooManyUnpaidTeams = Problem(
         409, "too_many_unpaid_teams", "Too many unpaid teams",
         "You own as many teams without a subscription as there can be.")
-    static let ownerStays = Problem(
+    package static let ownerStays = Problem(
         409, "owner_stays", "Owner",
         "The owner is always an enabled member; give the workspace to another member first.")
     package static let noSeatLeft = Problem(
         409, "no_seat_left", "No seat left", "All seats of this workspace are taken.")
     package static let memberNotFound = Problem(
         404, "member_not_found", "No such member", "The workspace has no such member.")
-    static let notAMember = Problem(
+    package static let notAMember = Problem(
         409, "not_a_member", "Not an enabled member",
         "The new owner must be an enabled member with a verified email.")
 }

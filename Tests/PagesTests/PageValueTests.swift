@@ -1,3 +1,4 @@
+import IdentityPages
 import Ledger
 import PageFrame
 import Pages

@@ -7,6 +7,7 @@ import Mail
 import Users
 import Values
 import WorkspaceKeys
+import WorkspaceMembers
 import Workspaces
 
 /// Workspaces and memberships of all kinds, without a database.
@@ -21,7 +22,9 @@ enum WorkspaceSamples {
             subscribe: { _ in }, balance: { ids, _ in ids.map { _ in nil } })
     }
 
-    static let routes = workspaceRoutes(parts) + invitationRoutes(parts) + workspaceKeyRoutes(parts)
+    static let routes =
+        workspaceRoutes(parts) + workspaceMemberRoutes(parts) + invitationRoutes(parts)
+        + workspaceKeyRoutes(parts)
 
     private static let outbox = MailOutbox(
         broker: nil, templates: MailTemplates(), secrets: TokenHashSecrets(["one"]))

@@ -339,7 +339,7 @@ def test_every_word_that_is_asked_for_is_there_and_none_is_idle():
                  if line and not line.startswith("#"))
     templates = "\n".join(path.read_text() for path in (folder / "Templates").iterdir())
     swift = "\n".join(
-        path.read_text() for target in ["PageFrame", "Pages", "WorkspacePages", "Console"]
+        path.read_text() for target in ["PageFrame", "Pages", "IdentityPages", "WorkspacePages", "Console"]
         for path in (ROOT / "Sources" / target).glob("*.swift"))
     asked = set(re.findall(r"\[\[([\w.]+)\]\]", templates))
     asked |= set(re.findall(r'words\.html\(\s*"([\w.]+)"', swift))

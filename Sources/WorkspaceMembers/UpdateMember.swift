@@ -1,4 +1,3 @@
-import APIKeys
 import Database
 import FoundationEssentials
 import HTTPEndpoint
@@ -6,6 +5,7 @@ import JSON
 import Users
 import Values
 import WorkspaceAuditLog
+import Workspaces
 
 /// `PATCH /api/workspaces/{workspace_id}/members/{user_id}`
 package struct UpdateWorkspaceMember: Action {
@@ -90,43 +90,6 @@ extension WorkspaceDecision {
         try workspace.endAdmin(
             user, named: UserRow.find(id: user, in: connection)?.email ?? user.text,
             actor: caller.text, requestID: call.id, mails, in: connection, now: now)
-    }
-}
-
-extension WorkspaceRow {
-    /// What ends with an admin: their invitations that wait. Their keys stay, and are named to the
-    /// owner. The workspace's row is locked.
-    ///
-    /// - Parameters:
-    ///   - who: what the owner is told of the admin.
-    ///   - actor: whom the audit log names.
-    /// - Returns: the first characters of the live keys that they made.
-    func endAdmin(
-        _ user: UUID, named who: String, actor: String, requestID: String?,
-        _ mails: WorkspaceMails, in connection: any DatabaseConnection, now: Timestamp
-    ) throws -> JSONValue {
-        for invitation in try InvitationRow.revokeAll(by: user, of: id, in: connection, now: now) {
-            try AuditLine(
-                workspaceID: id, at: now, actor: actor, act: .invitationRevoked,
-                target: invitation.id.text, before: invitation.told, after: nil,
-                requestID: requestID
-            ).insert(in: connection)
-        }
-        let keys = try APIKeyRow.made(by: user, in: connection).filter {
-            $0.workspaceID == id && $0.state(at: now) == .live
-        }
-        if !keys.isEmpty {
-            try mails.keysOfFormerAdmin(
-                who, keys.map(\.prefix), self, requestID, in: connection, now: now)
-        }
-        return .array(keys.map { .string($0.prefix) })
-    }
-}
-
-extension MemberRow {
-    /// What the audit log tells of a member.
-    package var told: JSONObject {
-        ["role": .string(role.rawValue), "status": .string(status.rawValue)]
     }
 }
 

@@ -3,6 +3,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import JSON
 import Values
+import Workspaces
 
 /// `POST /api/subscriptions/workspaces/{workspace_id}/reactivate`
 package struct ReactivateMembers: Action {
@@ -61,22 +62,6 @@ extension WorkspaceDecision {
         let now = try member.setting(role: member.role, status: status, in: connection)
         try note(.memberChanged, member.userID, before: member.told, after: now.told)
         if status == .disabled { try mails.disabled(now, self) }
-    }
-}
-
-extension MemberRow {
-    fileprivate static func enabledIDs(
-        of workspace: UUID, in connection: any DatabaseConnection
-    ) throws -> Set<UUID> {
-        let ids = try connection.query(
-            """
-            SELECT user_id FROM workspace_members WHERE workspace_id = ? AND status = 'enabled'
-            """, [.uuid(workspace)]
-        ).map { row in
-            var reader = row.reader
-            return try reader.uuid()
-        }
-        return Set(ids)
     }
 }
 

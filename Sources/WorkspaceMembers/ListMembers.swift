@@ -3,6 +3,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import Users
 import Values
+import Workspaces
 
 /// A member as the others see them.
 package struct MemberResponse: JSONObjectOutput {

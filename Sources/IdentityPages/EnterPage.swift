@@ -3,6 +3,7 @@ import HTTPEndpoint
 import Identity
 import JSON
 import PageFrame
+import Pages
 
 /// The way in for users of another identity provider: a link for one use, and a button, since what
 /// looks at links before people do must not use them up.

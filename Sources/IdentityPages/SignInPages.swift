@@ -3,6 +3,7 @@ import HTTPEndpoint
 import Identity
 import JSON
 import PageFrame
+import Pages
 import Users
 import Values
 
