@@ -32,13 +32,17 @@ package struct BillingMails: Sendable {
     ///   - wish: what the plan that is to follow was asked for by: it is told of once.
     func enqueue(
         _ events: [ApplyBilling.Event], of account: Account, items: [StripeSubscription.Item],
-        wish: String?, requestID: String?, in connection: any DatabaseConnection, now: Timestamp
+        seats: SubscribedSeats?, wish: String?, requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         let catalog = try catalog.current(in: connection)
         guard let plan = catalog.plan(account.subscription.planID) else { return }
         let price = SpokenPrice(catalog: catalog, items: items).text(of: plan)
         let next = account.subscription.scheduled.flatMap { catalog.plan($0.planID) }
-        let contents = events.compactMap { content(of: $0, account, plan, next, price: price) }
+        let nextPrice = next?.spokenPrice(with: seats.map { $0.pending ?? $0.count })
+        let contents = events.compactMap {
+            content(of: $0, account, plan, next, price: price, nextPrice: nextPrice)
+        }
         for content in contents {
             let id = content.kind == .planScheduled ? id(of: account, wish) : nil
             _ = try product.tell(
@@ -55,7 +59,7 @@ package struct BillingMails: Sendable {
 
     private func content(
         of event: ApplyBilling.Event, _ account: Account, _ plan: Plan, _ next: Plan?,
-        price: String
+        price: String, nextPrice: String?
     ) -> MailContent? {
         switch event {
         case .activated: .planActivated(plan, account, price: price)
@@ -70,11 +74,14 @@ package struct BillingMails: Sendable {
         case .planScheduled:
             next.flatMap { next in
                 account.subscription.scheduled.map {
-                    .planScheduled(plan, next, price: next.spokenPrice, at: $0.startsAt)
+                    .planScheduled(
+                        plan, next, price: nextPrice ?? next.spokenPrice, at: $0.startsAt)
                 }
             }
         case .planUnscheduled: nil
-        case .renewed, .planLowered, .paymentPastDue, .resumed, .upgradeReturned, .updated: nil
+        // Of several people one has asked for it, a period ago.
+        case .planLowered: product.isCareer ? nil : .planLowered(plan, price: price)
+        case .renewed, .paymentPastDue, .resumed, .upgradeReturned, .updated: nil
         }
     }
 

@@ -12,10 +12,12 @@ extension BillingSnapshotReader {
         var next: StripeSubscriptionSchedule.Phase?
         /// What the schedule was asked for by, see ``StripeSubscriptionSchedule/wish``.
         var wish: String?
-        /// A schedule of ours that leads away from another plan than the present one, or from fewer
-        /// seats: the user has moved since it was made, e.g. by an upgrade or by seats that were
-        /// paid late.
+        /// A schedule of ours that leads away from another plan than the present one, or to fewer
+        /// seats on it from fewer than there are: the user has moved since it was made, e.g. by an
+        /// upgrade or by seats that were paid late.
         var outdated: String?
+        /// A schedule of ours that leads to another plan with fewer seats than were bought since.
+        var behind: SeatsBehind?
     }
 
     func coming(to subscription: StripeSubscription, on plan: UUID?) async throws -> Coming {
@@ -28,22 +30,33 @@ extension BillingSnapshotReader {
         {
             return Coming(outdated: id)
         }
+        let next = try await next(phases, after: plan, of: subscription)
         if !phases.isEmpty, let from = schedule.fromSeats,
             let billed = try await seats(of: subscription, on: plan, next: nil),
             billed.count > from
         {
-            return Coming(outdated: id)
+            guard let next, try await allows(billed.count, on: next.planID) else {
+                return Coming(outdated: id)
+            }
+            return Coming(
+                plan: next, wish: schedule.wish,
+                behind: SeatsBehind(schedule: schedule, seats: billed.count))
         }
+        return Coming(plan: next, next: phases.first, wish: next.map { _ in schedule.wish })
+    }
+
+    private func next(
+        _ phases: [StripeSubscriptionSchedule.Phase], after plan: UUID?,
+        of subscription: StripeSubscription
+    ) async throws -> ScheduledPlan? {
         let known = subscription.items.map(\.price)
         for phase in phases {
             guard let start = phase.start, let next = try await self.plan(of: phase, among: known),
                 next != plan
             else { continue }
-            return Coming(
-                plan: ScheduledPlan(planID: next, startsAt: Timestamp(ofStripe: start)),
-                next: phases.first, wish: schedule.wish)
+            return ScheduledPlan(planID: next, startsAt: Timestamp(ofStripe: start))
         }
-        return Coming(next: phases.first)
+        return nil
     }
 
     /// - Returns: `nil` where Stripe does not know it.
@@ -84,7 +97,7 @@ extension StripeSubscriptionSchedule {
     /// The member of a schedule's metadata that names the seats of which fewer follow. Whoever pays
     /// for more by now has bought some since, and the schedule is out of date.
     package static let fromSeats = "cuebx_from_seats"
-    var fromSeats: Int64? { metadata[Self.fromSeats].flatMap { Int64($0) } }
+    package var fromSeats: Int64? { metadata[Self.fromSeats].flatMap { Int64($0) } }
 
     /// The member of a schedule's metadata that tells one wish of the user's from another. A
     /// schedule that takes the place of one that was released for nothing keeps it.

@@ -47,6 +47,14 @@ extension Plan {
         namesItsPrice ? displayPrice : "\(price.spoken) / \(interval.rawValue)"
     }
 
+    /// What it costs with so many seats; `nil` for a plan without.
+    package func spokenPrice(with count: Int64?) -> String {
+        guard let count, let seats = seats?.price.times(count),
+            let sum = Money(amount: price.amount + seats.amount, currency: price.currency)
+        else { return spokenPrice }
+        return "\(sum.spoken) / \(interval.rawValue)"
+    }
+
     /// Whether a number in `display_price` is the price, e.g. 20 in `$20 / month`. A text without a
     /// number, such as `Free`, names a price of nothing.
     public var namesItsPrice: Bool {

@@ -123,8 +123,8 @@ public struct StripeMirror: Sendable {
                         requestID: requestID, at: now),
                     connection)
                 try mails.enqueue(
-                    events, of: account, items: items, wish: wish, requestID: requestID,
-                    in: connection, now: now)
+                    events, of: account, items: items, seats: seats, wish: wish,
+                    requestID: requestID, in: connection, now: now)
             })
     }
 

@@ -16,6 +16,7 @@ extension StripeMirror {
             for invoice in reading.invoices { try await close(invoice, of: subscription) }
         } else {
             if let outdated = reading.coming.outdated { try await releaseOutdated(outdated) }
+            if let behind = reading.coming.behind { try await bring(behind, of: subscription) }
             try await tellOfOddities(subscription, reading, owner: owner)
             try await tellOfLateChanges(subscription, reading.snapshot, owner: owner)
         }

@@ -55,6 +55,11 @@ public struct UpgradeStanding: Sendable, Hashable {
         guard isBilled else { return .checkoutRequired }
         let actual = PlanMove(from: plan, to: new)
         if let move, move != actual { return actual == .downgrade ? .downgrade : .upgrade }
+        return refusalToChange
+    }
+
+    /// Why nothing of it may change, whichever way; `nil` where something may.
+    public var refusalToChange: UpgradeRefusal? {
         if cancelAtPeriodEnd { return .cancellationPending }
         switch status {
         case .active, .trialing: return nil

@@ -7,6 +7,7 @@ package struct MailContent: Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case signUpCode, alreadyRegistered, passwordReset, passwordChanged
         case planActivated, planUpgraded, planCanceled, planEnded, planScheduled, planRenews
+        case planLowered
         case yearBegins
         case paymentReturned
         case paymentReturnedInPart
@@ -25,11 +26,21 @@ package struct MailContent: Sendable {
     package let values: [String: String?]
     /// A secret that is to stand in the mail; its templates see ``Mail/placeOfCode`` for it.
     let code: String?
+    /// The workspace that it is about, of which its words say nothing: an owner of several would
+    /// not know which.
+    private(set) var billedWorkspace: String?
 
     package init(_ kind: Kind, _ values: [String: String?] = [:], code: String? = nil) {
         self.kind = kind
         self.values = values.merging(code == nil ? [:] : ["code": Mail.placeOfCode]) { $1 }
         self.code = code
+    }
+
+    /// The same, of what a workspace pays for.
+    package func billed(to workspace: String) -> MailContent {
+        var content = self
+        content.billedWorkspace = workspace
+        return content
     }
 }
 
@@ -126,6 +137,16 @@ extension MailContent {
             [
                 "plan": plan.name, "nextPlan": next.name, "price": price, "start": start.day,
                 "credits": next.pricing.creditsAllocation.decimal,
+            ])
+    }
+
+    /// - Parameter price: what it costs, in words.
+    package static func planLowered(_ plan: Plan, price: String) -> MailContent {
+        MailContent(
+            .planLowered,
+            [
+                "plan": plan.name, "price": price,
+                "credits": plan.pricing.creditsAllocation.decimal,
             ])
     }
 

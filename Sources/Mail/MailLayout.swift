@@ -4,7 +4,12 @@ struct MailLayout: Sendable {
     let page: String
     let partials: [String: String]
 
-    private static let greeting = "{{#name}}Hello {{name}},{{/name}}{{^name}}Hello,{{/name}}\n"
+    private static let greeting = """
+        {{#name}}Hello {{name}},{{/name}}{{^name}}Hello,{{/name}}
+
+        {{#billedWorkspace}}This is about the workspace {{billedWorkspace}}.{{/billedWorkspace}}
+
+        """
 
     static let text = MailLayout(
         page: """

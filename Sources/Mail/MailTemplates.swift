@@ -35,7 +35,7 @@ private struct MailWriters: Sendable {
             for sample in ["1", nil] {
                 let values = MailValues(
                     Dictionary(uniqueKeysWithValues: words.values.map { ($0, sample) }),
-                    name: sample)
+                    name: sample, billedWorkspace: sample)
                 for writer in [text, html] {
                     _ = writer.subject(of: kind, values)
                     _ = writer.page(of: kind, subject: "", values)
@@ -49,7 +49,8 @@ private struct MailWriters: Sendable {
     }
 
     func render(_ content: MailContent, to recipient: MailRecipient) -> Mail {
-        let values = MailValues(content.values, name: recipient.name)
+        let values = MailValues(
+            content.values, name: recipient.name, billedWorkspace: content.billedWorkspace)
         // Subjects are plain text, in the HTML's head too, where the layout escapes them.
         let subject = text.subject(of: content.kind, values)
         return Mail(
@@ -65,6 +66,10 @@ private struct MailWriter: Sendable {
         let subject: MustacheTemplate
         let body: MustacheTemplate
     }
+
+    /// Ends a subject: a mailbox shows it alone.
+    private static let ofWorkspace =
+        "{{#billedWorkspace}} ({{billedWorkspace}}){{/billedWorkspace}}"
 
     private let page: MustacheTemplate
     private let partials: MustacheLibrary
@@ -98,7 +103,7 @@ private struct MailWriter: Sendable {
                 return (
                     kind,
                     Words(
-                        subject: try compile(text.subject, of: "\(kind)"),
+                        subject: try compile(text.subject + Self.ofWorkspace, of: "\(kind)"),
                         body: try compile(text.body, of: "\(kind)"))
                 )
             })
@@ -128,9 +133,12 @@ private final class MailValues: MustacheParent {
     /// What was asked for and is not there.
     private(set) var unknown: Set<String> = []
 
-    /// - Parameter name: how the recipient is greeted.
-    init(_ values: [String: String?], name: String?) {
-        self.values = values.merging(["name": name]) { _, name in name }
+    /// - Parameters:
+    ///   - name: how the recipient is greeted.
+    ///   - billedWorkspace: the workspace that the mail is about, if its words do not say it.
+    init(_ values: [String: String?], name: String?, billedWorkspace: String?) {
+        let more = ["name": name, "billedWorkspace": billedWorkspace]
+        self.values = values.merging(more) { _, more in more }
             .mapValues { $0.map(Self.onOneLine) }
     }
 

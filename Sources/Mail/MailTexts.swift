@@ -135,6 +135,15 @@ extension MailText {
 
                 If you change your mind, take the change back before that day.
                 """),
+        .planLowered: MailText(
+            subject: "Your plan is {{plan}} now",
+            values: ["plan", "price", "credits"],
+            body: """
+                {{>greeting}}
+
+                The plan has changed to {{plan}}, as was asked for: {{price}}, with {{credits}}
+                credits a month.
+                """),
         .planRenews: MailText(
             subject:
                 "Your plan renews on {{periodEnd}}"

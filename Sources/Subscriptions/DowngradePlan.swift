@@ -48,7 +48,7 @@ package struct DowngradePlan: Action {
             throw Problem.paymentProcessing
         }
         try await billing.schedule(
-            price, after: move.item, of: move.planOfItem, in: move.subscription)
+            Successor(of: move.item, price: price), of: move.planOfItem, in: move.subscription)
         try await billing.mirror.refresh(
             move.subscription.id, userID: user, requestID: call.id)
         // Somebody took it back meanwhile: nothing may be claimed. It may have begun, too.

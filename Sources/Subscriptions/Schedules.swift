@@ -16,30 +16,24 @@ extension CareerBillingService {
     /// follow. One that follows already stays as it is.
     ///
     /// - Parameters:
-    ///   - quantity: of the price; `nil` for as many as there are of the item.
-    ///   - item: what gives way to the price.
+    ///   - first: decides when, and for how long; `others` take the place of theirs with it.
     ///   - plan: the plan that the subscription is on now.
+    ///   - seats: how many are paid for now; `nil` for a plan without.
     /// - Throws: what Stripe's client throws; then what was to follow before still does.
     package func schedule(
-        _ price: StripePrice, _ quantity: Int64? = nil, after item: StripeSubscription.Item,
-        of plan: UUID, in theirs: StripeSubscription
+        _ first: Successor, _ others: [Successor] = [], of plan: UUID, seats: Int64? = nil,
+        in theirs: StripeSubscription
     ) async throws {
-        let next = StripeSubscriptionSchedule.Item(
-            priceID: price.id, quantity: quantity ?? item.quantity)
         if let schedule = try await runningSchedule(of: theirs),
             let current = schedule.currentPhase
         {
+            let phases = current.followed(by: first, others)
             let coming = schedule.comingPhases
             let isThere =
-                coming.count == 1 && coming[0].start == item.currentPeriodEnd
-                && coming[0].items.contains {
-                    $0.priceID == price.id && (quantity == nil || $0.quantity == quantity)
-                }
+                coming.count == 1 && coming[0].start == phases[1].start
+                && coming[0].bought == phases[1].bought
             if !isThere {
-                let phases = current.followed(
-                    by: next, of: price, in: item.price, at: item.currentPeriodEnd)
-                try await carryOut(
-                    phases, from: plan, seats: quantity.map { _ in item }, by: schedule.id)
+                try await carryOut(phases, from: plan, seats: seats, by: schedule.id)
             }
             return try await moves.settle(theirs.id)
         }
@@ -48,10 +42,8 @@ extension CareerBillingService {
             guard let current = made.currentPhase else {
                 throw StripeError(.malformedResponse(field: "current_phase"))
             }
-            let phases = current.followed(
-                by: next, of: price, in: item.price, at: item.currentPeriodEnd)
             try await carryOut(
-                phases, from: plan, seats: quantity.map { _ in item }, by: made.id)
+                current.followed(by: first, others), from: plan, seats: seats, by: made.id)
         } catch {
             await giveUp(made.id)
             throw error
@@ -70,17 +62,16 @@ extension CareerBillingService {
         }
     }
 
-    /// - Parameter seats: the item of which fewer follow; `nil` for another plan.
     private func carryOut(
-        _ phases: [StripeSubscriptionSchedule.Phase], from plan: UUID,
-        seats: StripeSubscription.Item?, by scheduleID: String
+        _ phases: [StripeSubscriptionSchedule.Phase], from plan: UUID, seats: Int64?,
+        by scheduleID: String
     ) async throws {
         var metadata = [
             StripeSubscriptionSchedule.fromPlan: plan.text,
             StripeSubscriptionSchedule.wish: UUID().text,
         ]
         if let seats {
-            metadata[StripeSubscriptionSchedule.fromSeats] = "\(seats.quantity ?? 1)"
+            metadata[StripeSubscriptionSchedule.fromSeats] = "\(seats)"
         }
         _ = try await stripe.updateSchedule(
             scheduleID,
@@ -236,6 +227,27 @@ extension CareerBillingService {
     }
 }
 
+/// What takes an item's place when the next period begins.
+package struct Successor: Sendable {
+    let item: StripeSubscription.Item
+    let price: StripePrice
+    /// `nil`: as often as there was of the item.
+    let quantity: Int64?
+
+    package init(
+        of item: StripeSubscription.Item, price: StripePrice, quantity: Int64? = nil
+    ) {
+        self.item = item
+        self.price = price
+        self.quantity = quantity
+    }
+
+    fileprivate var bought: StripeSubscriptionSchedule.Item {
+        StripeSubscriptionSchedule.Item(
+            priceID: price.id, quantity: quantity ?? item.quantity)
+    }
+}
+
 extension StripeSubscriptionSchedule.Phase {
     /// How often each price is subscribed to, in whatever order.
     fileprivate var bought: [String: Int64] {
@@ -246,12 +258,13 @@ extension StripeSubscriptionSchedule.Phase {
         Dictionary(theirs.items.map { ($0.price.id, $0.quantity ?? 1) }) { $0 + $1 }
     }
 
-    /// This phase until `end`, and then one like it in which an item of `price` has the place of
-    /// `old`. It lasts for one interval of the price; then the schedule lets go.
+    /// This phase until the end of what is paid, and then one like it with the successors in place
+    /// of their items. It lasts for one interval of the first one's price; then the schedule lets
+    /// go.
     fileprivate func followed(
-        by next: StripeSubscriptionSchedule.Item, of price: StripePrice, in old: StripePrice,
-        at end: Int64
+        by first: Successor, _ others: [Successor]
     ) -> [StripeSubscriptionSchedule.Phase] {
+        let (price, old, end) = (first.price, first.item.price, first.item.currentPeriodEnd)
         var (current, later) = (self, self)
         current.end = .at(end)
         later.start = end
@@ -260,7 +273,9 @@ extension StripeSubscriptionSchedule.Phase {
         // Left to the billing mode, another interval would be counted from the old anchor or not.
         later.startsCycle =
             price.interval != old.interval || price.intervalCount != old.intervalCount
-        later.items = items.map { $0.priceID == old.id ? next : $0 }
+        later.items = items.map { item in
+            ([first] + others).first { $0.item.price.id == item.priceID }?.bought ?? item
+        }
         return [current, later]
     }
 }

@@ -51,7 +51,7 @@ package struct WorkspaceProduct: Sendable {
                     return true
                 }
                 try mails.tellPayer(
-                    mail.content, of: row, id: mail.id, requestID: mail.requestID,
+                    mail.content.billed(to: row.displayName), of: row, id: mail.id, requestID: mail.requestID,
                     in: connection, now: mail.at)
                 return try Self.address(of: row.id, in: connection) != nil
             },

@@ -12,29 +12,33 @@ import Workspaces
 /// More seats or a higher plan: prorated, charged now, and there once that is paid.
 extension WorkspaceBillingParts {
     func order(
-        _ known: SeatedSubscription, _ plan: Plan, seats: Int64
+        _ known: SeatedSubscription, _ wanted: SeatedPlan
     ) async throws -> SeatOrder {
-        let isSame = plan.id == known.plan.id
-        // Who has seats at a former price adds some at the same.
-        let seatPrice: String
-        if isSame, let seat = known.seat {
-            seatPrice = seat.price.id
-        } else {
-            seatPrice = try await billing.prices.seatPrice(of: plan).id
-        }
+        let (base, seat) = try await prices(of: wanted.plan, known)
         return SeatOrder(
-            plan: plan, seats: seats,
-            basePriceID: isSame
-                ? known.base.price.id : try await billing.prices.price(of: plan).id,
-            seatPriceID: seatPrice)
+            plan: wanted.plan, seats: wanted.seats, basePriceID: base.id, seatPriceID: seat.id)
+    }
+
+    /// Who is on a plan, or has seats, at a former price stays there.
+    func prices(
+        of plan: Plan, _ known: SeatedSubscription
+    ) async throws -> (base: StripePrice, seat: StripePrice) {
+        guard plan.id == known.plan.id else {
+            return try await (billing.prices.price(of: plan), billing.prices.seatPrice(of: plan))
+        }
+        if let seat = known.seat { return (known.base.price, seat.price) }
+        return (known.base.price, try await billing.prices.seatPrice(of: plan))
     }
 
     /// Charges just what was shown for the same order within ten minutes, else what it costs now.
     /// Every attempt has an idempotency key of its own: Stripe would answer one that is used again
     /// with what it did then. What makes an attempt that is repeated cost nothing is that the
     /// number of seats is named, not how many are added.
+    ///
+    /// - Parameter keepsNext: whether the lower plan that a schedule brings still follows: once the
+    ///   seats are paid the mirror has it begin with as many.
     func buy(
-        _ order: SeatOrder, _ known: SeatedSubscription, _ turn: SeatTurn
+        _ order: SeatOrder, _ known: SeatedSubscription, keepsNext: Bool, _ turn: SeatTurn
     ) async throws {
         let (now, id) = (billing.clock.now().seconds, turn.workspace)
         let shown = try await billing.database.read { connection in
@@ -45,18 +49,21 @@ extension WorkspaceBillingParts {
         let change = change(order, known, at: date)
         try await settleEarlier(order, known)
         try await billing.withAddress(of: change.customerID) {
-            // A schedule would overwrite the seats with its own at its next phase.
             try await turn.require()
-            try await billing.withoutSchedule(known.theirs) {
-                try await turn.require()
-                let updated = try await billing.stripe.updateSubscriptionPrice(
-                    change, "seats-\(change.subscriptionID)-\(UUID().text)")
-                if let pending = try await billing.pendingUpgrade(of: updated) {
-                    // After a plain decline nothing stays, here or at Stripe.
-                    if case .declined = pending.charge { try await billing.giveUp(pending) }
-                    throw pending.problem
-                }
-            }
+            if keepsNext { return try await charge(change, turn) }
+            // A schedule would overwrite the seats with its own at its next phase.
+            try await billing.withoutSchedule(known.theirs) { try await charge(change, turn) }
+        }
+    }
+
+    private func charge(_ change: StripePriceChange, _ turn: SeatTurn) async throws {
+        try await turn.require()
+        let updated = try await billing.stripe.updateSubscriptionPrice(
+            change, "seats-\(change.subscriptionID)-\(UUID().text)")
+        if let pending = try await billing.pendingUpgrade(of: updated) {
+            // After a plain decline nothing stays, here or at Stripe.
+            if case .declined = pending.charge { try await billing.giveUp(pending) }
+            throw pending.problem
         }
     }
 
@@ -146,6 +153,7 @@ let changeRefusals: [Problem] = [
     .paymentPastDue, .paymentIncomplete, .subscriptionPaused, .addressRequired,
     .paymentProviderUnavailable, .paymentProviderError,
 ]
+let planRefusals: [Problem] = [.planNotFound, .samePlan]
 let purchaseRefusals =
     changeRefusals + [
         .changeUnderWay, .cardDeclined, .paymentNeedsAction, .paymentProcessing,

@@ -16,7 +16,8 @@ package struct ChangeWorkspaceSeats: Action {
             For admins. More seats are prorated and charged now, and usable once that is paid; in \
             a trial they are free. A declined card changes nothing. Fewer begin with the next \
             period, never fewer than members are enabled, and count at once for who would be \
-            enabled; the present number takes that back.
+            enabled; the present number takes that back. A lower plan that is to follow still \
+            does, with the seats that are asked for, and must allow them.
             """,
         access: .workspaceAdmin,
         refusals: purchaseRefusals + [.workspaceSuspended, .workspaceFrozen])
@@ -32,21 +33,29 @@ package struct ChangeWorkspaceSeats: Action {
         try await parts.inTurn(Self.self, id, call) { turn in
             if try await parts.isFrozen(id) { throw Problem.workspaceFrozen }
             let known = try await parts.seated(id, requestID: call.id)
-            try await SeatChange<Self>(parts: parts, wanted: request.seats, turn: turn, call: call)
-                .perform(known)
+            try await WorkspaceChange<Self>(
+                parts: parts, wish: .seats(request.seats), turn: turn, call: call
+            ).perform(known)
         }
-        guard let answer = try await parts.accounts.subscription(of: id, by: call) else {
-            throw Problem.workspaceWithoutSubscription
-        }
-        return Reply(answer)
+        return Reply(try await parts.answer(of: id, by: call))
     }
 }
 
 extension WorkspaceBillingParts {
-    fileprivate func isFrozen(_ id: UUID) async throws -> Bool {
+    func isFrozen(_ id: UUID) async throws -> Bool {
         try await billing.database.read {
             try WorkspaceRow.find(id, in: $0)?.frozenAt != nil
         }
+    }
+
+    /// The subscription as it stands now.
+    ///
+    /// - Throws: ``Problem`` 402 `no_subscription` for a workspace that has none any more.
+    func answer(of id: UUID, by call: Call) async throws -> APISubscriptionResponse {
+        guard let answer = try await accounts.subscription(of: id, by: call) else {
+            throw Problem.workspaceWithoutSubscription
+        }
+        return answer
     }
 }
 
@@ -55,6 +64,10 @@ package struct SeatRequest: JSONInput {
 
     package static let schemaName = "WorkspaceSeats"
     package static let about = "How many seats there are to be, the owner's among them."
+
+    package init(seats: Int64) {
+        self.seats = seats
+    }
 
     package init(_ reader: inout ObjectReader) {
         seats = reader.required(

@@ -26,8 +26,9 @@ package struct PreviewWorkspaceSeats: Action {
         _ input: (UUID, SeatRequest), _ call: Call
     ) async throws -> Reply<APIChangePreviewResponse> {
         let (id, request) = input
+        let known = try await parts.seated(id, requestID: call.id)
         return Reply(
-            try await parts.previewSeats(Self.self, request.seats, id, call))
+            try await parts.preview(Self.self, .seats(request.seats), known, id, call))
     }
 }
 
@@ -36,13 +37,14 @@ package struct PreviewWorkspaceUpgrade: Action {
     let parts: WorkspaceBillingParts
 
     package static let about = About(
-        "What a higher plan, other seats, or both would cost now",
+        "What another plan, other seats, or both would cost now",
         details: """
             For admins. Changes nothing. `/upgrade` with the same body within ten minutes is \
-            charged just this; without a plan, or with the present one, `/seats` is.
+            charged just this; without a plan, or with the present one, `/seats` is. A lower plan \
+            costs nothing now and begins at `effective_at`, by `/downgrade`.
             """,
         access: .workspaceAdmin,
-        refusals: changeRefusals + [.planNotFound, .downgradeNotAllowed, .fewerSeatsLater])
+        refusals: changeRefusals + [.planNotFound, .fewerSeatsLater, .moreSeatsNow])
 
     package func read(_ input: inout InputReader) -> (UUID, APIChangeRequest) {
         (input.workspace(), input.body(APIChangeRequest.self))
@@ -53,45 +55,43 @@ package struct PreviewWorkspaceUpgrade: Action {
     ) async throws -> Reply<APIChangePreviewResponse> {
         let (id, request) = input
         let known = try await parts.seated(id, requestID: call.id)
-        guard let planID = request.planID, planID != known.plan.id else {
-            return Reply(
-                try await parts.previewSeats(
-                    Self.self, request.seats ?? known.paid, id, call))
+        let wish: WorkspaceWish
+        if let planID = request.planID, planID != known.plan.id {
+            let plan = try await parts.plan(planID, besides: known)
+            wish =
+                PlanMove(from: known.plan, to: plan) == .upgrade
+                ? .upgrade(plan, seats: request.seats) : .downgrade(plan, seats: request.seats)
+        } else {
+            wish = .seats(request.seats ?? known.paid)
         }
-        let order = try await parts.upgrade(
-            Self.self, known, to: planID, seats: request.seats, id, call)
-        return Reply(try await parts.preview(order, known, id))
+        return Reply(try await parts.preview(Self.self, wish, known, id, call))
     }
 }
 
 extension WorkspaceBillingParts {
-    func previewSeats<A: Action>(
-        _ action: A.Type, _ wanted: Int64, _ id: UUID, _ call: Call
+    func preview<A: Action>(
+        _ action: A.Type, _ wish: WorkspaceWish, _ known: SeatedSubscription, _ id: UUID,
+        _ call: Call
     ) async throws -> APIChangePreviewResponse {
-        let known = try await seated(id, requestID: call.id)
-        let move = try await workspaces.decide(action, on: id, by: call) { decision in
-            let standing = known.standing(
-                enabled: try MemberRow.enabled(of: id, in: decision.connection),
-                isPersonal: decision.workspace.isPersonal)
-            do throws(SeatRefusal) {
-                return try standing.move(to: wanted, known.terms)
-            } catch {
-                throw Problem(error)
-            }
-        }
-        if move == .fewer, let refusal = known.refusalToLower { throw refusal }
-        guard move == .more else { return free(known, wanted, isLater: wanted < known.paid) }
-        if let refusal = known.refusalToBuy { throw refusal }
-        return try await preview(try await order(known, known.plan, seats: wanted), known, id)
+        let (move, _) = try await judge(action, wish, known, id, call, adds: false) { _, _ in true }
+        if let buys = move.buys { return try await preview(order(known, buys), known, id) }
+        return free(known, wish, move)
     }
 
     private func free(
-        _ known: SeatedSubscription, _ wanted: Int64, isLater: Bool
+        _ known: SeatedSubscription, _ wish: WorkspaceWish, _ move: WorkspaceMove
     ) -> APIChangePreviewResponse {
         let nothing = Money.zero(known.plan.price.currency)
         let end = Timestamp(ofStripe: known.base.currentPeriodEnd)
+        let (plan, seats) =
+            switch wish {
+            case .seats(let wanted): (known.plan, wanted)
+            case .upgrade(let plan, _), .downgrade(let plan, _):
+                (plan, move.next?.seats ?? known.paid)
+            }
+        let isLater = plan.id != known.plan.id || seats < known.paid
         return APIChangePreviewResponse(
-            current: known.plan, new: known.plan, seats: known.paid, newSeats: wanted,
+            current: known.plan, new: plan, seats: known.paid, newSeats: seats,
             proration: nothing, due: nothing, tax: nothing,
             effectiveAt: isLater ? end : billing.clock.now(), periodEnd: end)
     }
@@ -131,6 +131,11 @@ package struct APIChangeRequest: JSONInput {
 
     package static let about = "Another plan, other seats, or both."
 
+    package init(planID: UUID?, seats: Int64?) {
+        self.planID = planID
+        self.seats = seats
+    }
+
     package init(_ reader: inout ObjectReader) {
         planID = reader.optional("new_plan_id", .uuid, "The present one, if not given.")
         seats = reader.optional(
@@ -140,15 +145,15 @@ package struct APIChangeRequest: JSONInput {
 }
 
 package struct APIChangePreviewResponse: JSONObjectOutput {
-    let current: Plan
-    let new: Plan
-    let seats: Int64
-    let newSeats: Int64
-    let proration: Money
-    let due: Money
-    let tax: Money
-    let effectiveAt: Timestamp
-    let periodEnd: Timestamp
+    package let current: Plan
+    package let new: Plan
+    package let seats: Int64
+    package let newSeats: Int64
+    package let proration: Money
+    package let due: Money
+    package let tax: Money
+    package let effectiveAt: Timestamp
+    package let periodEnd: Timestamp
 
     package static let about = "What a change of plan or seats would cost."
     package static let fields: [OutputField<APIChangePreviewResponse>] = [
@@ -164,10 +169,16 @@ package struct APIChangePreviewResponse: JSONObjectOutput {
         },
         OutputField("tax", .text, "The tax on it, a decimal string.") { $0.tax.decimal },
         OutputField("currency", .text, "ISO 4217, lower case.") { $0.due.currency.code },
-        OutputField("effective_at", .time, "When it begins: now, or for fewer seats later.") {
+        OutputField(
+            "effective_at", .time,
+            "When it begins: now, or for a lower plan and fewer seats when what is paid ends."
+        ) {
             $0.effectiveAt
         },
-        OutputField("billing_period_end", .time, "When what is paid for ends, as before.") {
+        OutputField(
+            "billing_period_end", .time,
+            "When what is paid for ends, as before."
+        ) {
             $0.periodEnd
         },
     ]

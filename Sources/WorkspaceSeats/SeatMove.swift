@@ -20,6 +20,8 @@ package enum SeatRefusal: Error, Sendable, Hashable {
     case inUse
     /// An upgrade takes the seats along that there are: fewer begin later.
     case fewerLater
+    /// A lower plan begins later: more seats are bought before.
+    case moreNow
 }
 
 /// A workspace's seats, as a change of them is judged.
@@ -28,14 +30,19 @@ package struct SeatStanding: Sendable, Hashable {
     package let paid: Int64
     /// Fewer, which the next period begins with.
     package let pending: Int64?
+    /// Of the plan that the next period begins with; `nil`: the present one.
+    package let next: SeatTerms?
     /// Members who have a seat, the owner among them.
     package let enabled: Int64
     /// A personal workspace has one seat on every plan.
     package let isPersonal: Bool
 
-    package init(paid: Int64, pending: Int64?, enabled: Int64, isPersonal: Bool) {
+    package init(
+        paid: Int64, pending: Int64?, next: SeatTerms? = nil, enabled: Int64, isPersonal: Bool
+    ) {
         self.paid = paid
         self.pending = pending
+        self.next = next
         self.enabled = enabled
         self.isPersonal = isPersonal
     }
@@ -47,8 +54,15 @@ package struct SeatStanding: Sendable, Hashable {
         to wanted: Int64, _ terms: SeatTerms
     ) throws(SeatRefusal) -> SeatMove {
         // What there is may stay, also where the plan is not had with it any more.
-        if wanted == paid { return pending == nil ? .none : .withdrawal }
-        try require(wanted, terms)
+        if wanted == paid && pending == nil { return .none }
+        if wanted > paid { try require(wanted, terms) }
+        // A lower plan that is to follow still does: with what is asked for.
+        if let next {
+            try require(wanted, next)
+        } else if wanted < paid {
+            try require(wanted, terms)
+        }
+        if wanted == paid { return .withdrawal }
         if wanted > paid { return .more }
         return wanted == pending ? .none : .fewer
     }
@@ -65,6 +79,21 @@ package struct SeatStanding: Sendable, Hashable {
         let seats = wanted ?? paid
         try require(seats, terms)
         guard seats >= paid else { throw .fewerLater }
+        return seats
+    }
+
+    /// Judges the seats that a lower plan begins with once what is paid ends.
+    ///
+    /// - Parameters:
+    ///   - wanted: `nil` for as many as follow anyway.
+    ///   - terms: of the lower plan.
+    /// - Returns: how many it begins with.
+    package func downgrade(
+        with wanted: Int64?, _ terms: SeatTerms
+    ) throws(SeatRefusal) -> Int64 {
+        let seats = wanted ?? pending ?? paid
+        try require(seats, terms)
+        guard seats <= paid else { throw .moreNow }
         return seats
     }
 

@@ -5,9 +5,10 @@ import WorkspaceBilling
 package func workspaceSeatRoutes(_ parts: WorkspaceBillingParts) -> [Endpoint] {
     let (tag, at) = ("API subscriptions", "/api/subscriptions/workspaces/{workspace_id}")
     return [
-        Endpoint(.post, at + "/preview-seats", tag: tag, PreviewWorkspaceSeats(parts: parts)),
-        Endpoint(.patch, at + "/seats", tag: tag, ChangeWorkspaceSeats(parts: parts)),
-        Endpoint(.post, at + "/preview-upgrade", tag: tag, PreviewWorkspaceUpgrade(parts: parts)),
-        Endpoint(.post, at + "/upgrade", tag: tag, UpgradeWorkspacePlan(parts: parts)),
+        Endpoint(.post, at + "/preview-seats", tag: tag, parts.previewSeats),
+        Endpoint(.patch, at + "/seats", tag: tag, parts.changeSeats),
+        Endpoint(.post, at + "/preview-upgrade", tag: tag, parts.previewPlan),
+        Endpoint(.post, at + "/upgrade", tag: tag, parts.upgradePlan),
+        Endpoint(.post, at + "/downgrade", tag: tag, parts.downgradePlan),
     ]
 }

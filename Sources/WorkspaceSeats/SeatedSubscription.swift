@@ -19,30 +19,18 @@ struct SeatedSubscription: Sendable {
     let seat: StripeSubscription.Item?
     /// The seats as the mirror reads them.
     let billed: SubscribedSeats
+    /// Another plan that was asked for here, which a schedule brings.
+    let next: Plan?
 
     var paid: Int64 { billed.count }
     /// Fewer, which a schedule brings.
     var pending: Int64? { billed.pending }
 
-    func standing(enabled: Int64, isPersonal: Bool) -> SeatStanding {
-        SeatStanding(paid: paid, pending: pending, enabled: enabled, isPersonal: isPersonal)
-    }
-
-    /// Why nothing can be bought at once; `nil` if it can.
-    var refusalToBuy: Problem? {
-        if theirs.isEnding { return .cancellationPending }
-        switch Subscription.Status(theirs.status) {
-        case .trialing, .active: return nil
-        case .pastDue, .unpaid: return .paymentPastDue
-        case .incomplete: return .paymentIncomplete
-        case .paused: return .subscriptionPaused
-        case .canceled, .incompleteExpired: return .workspaceWithoutSubscription
-        }
-    }
-
-    /// Why no fewer seats can follow: with a subscription that ends no period does.
-    var refusalToLower: Problem? {
-        refusalToBuy == .paymentPastDue ? nil : refusalToBuy
+    func standing(enabled: Int64, isPersonal: Bool) -> PlanStanding {
+        PlanStanding(
+            plan: plan, terms: terms, next: next, paid: paid, pending: pending, enabled: enabled,
+            isPersonal: isPersonal, status: Subscription.Status(theirs.status),
+            isEnding: theirs.isEnding)
     }
 
     func items(of order: SeatOrder) -> [StripePriceChange.Item] {
@@ -94,48 +82,31 @@ extension WorkspaceBillingParts {
         guard let base, let plan = planID.flatMap({ catalog.plan($0) }), let terms = plan.seats,
             seats.count <= 1
         else { throw Problem.paymentProviderError }
+        let following = try await following(theirs)
         let billed = SubscribedSeats(
             items.map { .init($0.meaning, $0.item.quantity) }, of: plan, terms,
-            next: try await following(theirs))
+            next: following?.items)
         return SeatedSubscription(
             theirs: theirs, plan: plan, terms: terms, base: base, seat: seats.first?.item,
-            billed: billed)
+            billed: billed,
+            next: following?.plan.flatMap { $0 == plan.id ? nil : catalog.plan($0) })
     }
 
+    /// What a schedule brings: its items, and its plan if it was asked for here. One that was made
+    /// at Stripe knows nothing of our seats, and gives way.
     private func following(
         _ theirs: StripeSubscription
-    ) async throws -> [SubscribedSeats.Item]? {
+    ) async throws -> (items: [SubscribedSeats.Item], plan: UUID?)? {
         guard let schedule = try await billing.runningSchedule(of: theirs),
             let next = schedule.comingPhases.first
         else { return nil }
-        var items: [SubscribedSeats.Item] = []
+        var (items, plan): ([SubscribedSeats.Item], UUID?) = ([], nil)
         for item in next.items {
             let meaning = try await billing.prices.meaning(
                 ofPriceID: item.priceID, among: theirs.items.map(\.price))
+            plan = plan ?? meaning.plan
             items.append(.init(meaning, item.quantity))
         }
-        return items
+        return (items, schedule.fromSeats == nil ? nil : plan)
     }
-}
-
-extension Problem {
-    init(_ refusal: SeatRefusal) {
-        self =
-            switch refusal {
-            case .outsidePlan: .seatsOutsidePlan
-            case .inUse: .seatsInUse
-            case .fewerLater: .fewerSeatsLater
-            }
-    }
-
-    static let seatsInUse = Problem(
-        409, "seats_in_use", "Seats in use",
-        "More members are enabled than there would be seats; disable some first.")
-    static let fewerSeatsLater = Problem(
-        409, "fewer_seats_later", "Fewer seats begin later",
-        "An upgrade takes the present seats along or adds some; ask for fewer by themselves.")
-    static let changeUnderWay = Problem(
-        409, "change_under_way", "Change under way",
-        "Another change of this workspace's plan or seats is under way; try again shortly."
-    ).retry(afterSeconds: 2)
 }

@@ -65,6 +65,7 @@ MATRIX = {
     "ChangeWorkspaceSeats": Route("admin", 422),
     "PreviewWorkspaceUpgrade": Route("admin", 422),
     "UpgradeWorkspacePlan": Route("admin", 422, adds=True),
+    "DowngradeWorkspacePlan": Route("admin", 422),
     "ListAPIKeys": Route("member", 200),
     "CreateAPIKey": Route("admin", 422, adds=True),
     "UpdateAPIKey": Route("admin", 422),

@@ -102,7 +102,7 @@ def test_a_bank_that_asks_holds_the_seats_back_until_it_is_paid(service):
     # The mail speaks of seats, and of no plan that is not paid.
     settle(service)
     [mail] = [mail for mail in service.mail(team.owner.email) if answer.json["url"] in mail["text"]]
-    assert mail["subject"] == "Your new seats are not paid yet"
+    assert mail["subject"] == "Your new seats are not paid yet (Acme)"
     assert "your bank asks you to confirm the payment of more seats on basic" in \
         " ".join(mail["text"].split()).lower()
     assert press(answer.json["url"], "authenticate")[0] == 303
@@ -303,7 +303,8 @@ def test_an_upgrade_buys_what_the_same_body_has_shown(own_service):
     assert 3000 < total < 5000
     assert ask(team, "/upgrade", **body).code == "same_plan"
     assert ask(team, "/upgrade", new_plan_id=BASIC).code == "downgrade_not_allowed"
-    assert ask(team, "/preview-upgrade", new_plan_id=BASIC).code == "downgrade_not_allowed"
+    # A lower plan begins later, by another address, and not with more seats than it is had with.
+    assert ask(team, "/preview-upgrade", new_plan_id=BASIC).code == "seats_outside_plan"
     assert ask(team, "/preview-upgrade", new_plan_id=str(uuid.uuid4())).code == "plan_not_found"
     # Without a plan it is a preview of seats; a price that was shown long ago holds no more.
     shown = ask(team, "/preview-upgrade", new_seat_count=8).json
