@@ -166,6 +166,7 @@ OWNERS = {
     "workspace_checkouts": "WorkspaceBilling",
     "workspace_plan_changes": "WorkspaceSeats",
     "workspace_trials": "WorkspaceBilling",
+    "workspace_deletions": "WorkspaceBilling",
     "workspaces": "Workspaces",
     "workspace_members": "Workspaces",
     "workspace_invitations": "Workspaces",

@@ -63,7 +63,11 @@ package struct ExpirySweeper: Sendable {
             oldest = (overdue.map(\.since) + [oldest].compactMap { $0 }).min()
             return overdue.map(\.user)
         }
-        if !Task.isCancelled { lags.swept(at: now, oldest: oldest) }
+        let product = tables.product
+        if !Task.isCancelled {
+            lags.swept(
+                at: now, oldest: oldest, of: product == .career ? nil : product.rawValue)
+        }
         return expired
     }
 

@@ -58,6 +58,9 @@ extension PortableTable {
                 .seconds("shown_at"),
             ]),
         PortableTable(
+            "workspace_deletions", key: "workspace_id",
+            columns: [.uuid("workspace_id"), .time("began_at")]),
+        PortableTable(
             "workspace_audit", key: "id",
             columns: [
                 .uuid("id"), .uuid("workspace_id"), .time("at"), .text("actor"),

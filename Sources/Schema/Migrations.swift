@@ -53,6 +53,7 @@ public let migrations: [Migration] = [
     Migration("ends of billing codes", endsOfBillingCodes),
     Migration("billing of workspaces", workspaceBilling),
     Migration("changes of seats", planChanges),
+    Migration("deletions of workspaces", workspaceDeletions),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

@@ -209,3 +209,15 @@ func planChanges(_ sql: SQLDialect) -> [String] {
         """
     ]
 }
+
+/// Until a team that is being deleted is gone, nobody is mailed what its end does to it.
+func workspaceDeletions(_ sql: SQLDialect) -> [String] {
+    [
+        """
+        CREATE TABLE workspace_deletions (
+            workspace_id \(sql.uuid) PRIMARY KEY REFERENCES workspaces (id) ON DELETE CASCADE,
+            began_at \(sql.bigint) NOT NULL
+        )\(sql.keyedTableOptions)
+        """
+    ]
+}

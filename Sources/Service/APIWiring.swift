@@ -6,9 +6,9 @@ import FoundationEssentials
 import Ledger
 import LedgerStore
 import Mail
+import Messaging
 import Settings
 import Subscriptions
-import Telemetry
 import UsageReports
 import Users
 import Values
@@ -88,9 +88,11 @@ extension CareerCore {
 
 extension CareerCore {
     /// How what workspaces subscribe to is mirrored and sold.
-    func workspaceProduct(_ outbox: MailOutbox) -> WorkspaceProduct {
+    func workspaceProduct(
+        _ outbox: MailOutbox, _ broker: any MessageBroker
+    ) -> WorkspaceProduct {
         WorkspaceProduct(
-            database: database,
+            database: database, broker: broker,
             mails: WorkspaceMails(outbox: outbox, site: settings.publicURL),
             grace: settings.pastDueGrace,
             isChanging: { try PlanChanges.isUnderWay(of: $0, in: $1, now: $2) })
@@ -118,12 +120,12 @@ extension CareerServices {
 
     func sweepWorkspaces() async throws {
         await OverdueWorkspaces(
-            product: core.workspaceProduct(outbox), ledger: core.apiLedger, clock: core.clock,
+            product: workspaceProduct, ledger: core.apiLedger, clock: core.clock,
             logger: core.logger
         ).sweep()
         let workspaces = ExpirySweeper(
             database: core.database, ledger: core.apiLedger, of: .api, clock: core.clock,
-            lags: LagMetrics())
+            lags: metrics.lags)
         try await workspaces.sweep()
     }
 

@@ -56,6 +56,7 @@ public struct CareerServices: Sendable {
     public let mirror: StripeMirror
     /// Of workspaces.
     let apiBilling: CareerBillingService
+    let workspaceProduct: WorkspaceProduct
     public let notices: OperatorNotices
     public let reconciliation: StripeReconciliation
 
@@ -122,8 +123,8 @@ public struct CareerServices: Sendable {
         identitySweeper = IdentitySweeper(
             database: database, clock: clock, keepsMails: settings.isDevelopment)
         metrics = MetricsPage(
-            requests: requests, ledger: core.ledger, lane: core.laneMetrics, lags: lags,
-            queues: QueueMetrics(broker: broker, clock: clock))
+            requests: requests, ledger: core.ledger, apiLedger: core.apiLedger,
+            lane: core.laneMetrics, lags: lags, queues: QueueMetrics(broker: broker, clock: clock))
         prices = StripePrices(stripe: stripe, database: database, catalog: core.catalog)
         notices = OperatorNotices(database: database, clock: clock)
         mirror = StripeMirror(
@@ -137,9 +138,9 @@ public struct CareerServices: Sendable {
             moves: UnfinishedMoves(broker: broker, database: database, ledger: core.ledger),
             former: former, sale: settings.sale, clock: clock)
         self.billing = billing
+        workspaceProduct = core.workspaceProduct(outbox, broker)
         let ofWorkspaces = billing.likeOfWorkspaces(
-            core.workspaceProduct(outbox), ledger: core.apiLedger, catalog: core.apiCatalog,
-            outbox)
+            workspaceProduct, ledger: core.apiLedger, catalog: core.apiCatalog, outbox)
         apiBilling = ofWorkspaces
         topUps = TopUpService(
             billing: billing, teller: teller, notices: notices, logger: core.logger)
@@ -153,7 +154,9 @@ public struct CareerServices: Sendable {
             secrets: settings.stripe.webhookSecrets,
             mode: StripeMode(secretKey: settings.stripe.secretKey), lags: lags,
             logger: core.logger, clock: clock, wall: .wall)
-        var all = Self.stripeHandlers(billing, ofWorkspaces, topUps).all
+        var all = Self.stripeHandlers(
+            billing, ofWorkspaces, topUps, workspaceProduct.losses
+        ).all
         let trial = CatalogTrial(database: database, catalog: core.catalog, clock: clock)
         all[.operatorWork] = trial.handle
         all.merge(try Self.handlers(core, quota, secrets)) { $1 }
@@ -173,14 +176,18 @@ public struct CareerServices: Sendable {
     }
 
     private static func stripeHandlers(
-        _ career: CareerBillingService, _ api: CareerBillingService, _ topUps: TopUpService
+        _ career: CareerBillingService, _ api: CareerBillingService, _ topUps: TopUpService,
+        _ losses: SeatLosses
     ) -> StripeEventHandlers {
         StripeEventHandlers(
             database: career.database, stripe: career.stripe,
             mirrors: StripeMirrors([career.mirror, api.mirror]), packs: career.packs,
             topUps: topUps, notices: career.mirror.notices,
             forgetErased: { try await career.forgetErased($0) },
-            others: { try await CustomerEmails(billing: api).handle($0) },
+            others: { work in
+                if try await CustomerEmails(billing: api).handle(work) { return true }
+                return try await losses.handle(work, in: api.database, now: api.clock.now())
+            },
             takeUp: { move, requestID in
                 let isOfWorkspace = try await api.mirror.isLinked(move.subscriptionID)
                 try await (isOfWorkspace ? api : career).takeUp(move, requestID: requestID)

@@ -7,8 +7,13 @@ package final class LagMetrics: Sendable {
     private struct State {
         var received = Histogram(Histogram.lags)
         var applied = Histogram(Histogram.lags)
-        var sweptAt: Timestamp?
-        var oldestOverdue = 0.0
+        /// By what is said of the sweep: nothing of that of Career.
+        var sweeps: [String: Sweep] = [:]
+    }
+
+    private struct Sweep {
+        let at: Timestamp
+        let oldestOverdue: Double
     }
 
     private let state = Mutex(State())
@@ -27,13 +32,13 @@ package final class LagMetrics: Sendable {
     }
 
     /// A sweep has left nothing overdue.
-    /// - Parameter oldest: when the reservation lapsed that it found first, if it found one.
-    package func swept(at now: Timestamp, oldest: Timestamp?) {
+    /// - Parameters:
+    ///   - oldest: when the reservation lapsed that it found first, if it found one.
+    ///   - product: whose reservations are swept; `nil` for Career's.
+    package func swept(at now: Timestamp, oldest: Timestamp?, of product: String? = nil) {
         let lag = oldest.map { Double(now.micros - $0.micros) / 1e6 } ?? 0
-        state.withLock { state in
-            state.sweptAt = now
-            state.oldestOverdue = lag
-        }
+        let labels = product.map { "{product=\"\($0)\"}" } ?? ""
+        state.withLock { $0.sweeps[labels] = Sweep(at: now, oldestOverdue: lag) }
     }
 
     package func lines() -> [String] {
@@ -45,14 +50,20 @@ package final class LagMetrics: Sendable {
         ]
         lines += state.received.series(lag, label: "stage=\"received\"")
         lines += state.applied.series(lag, label: "stage=\"applied\"")
-        guard let sweptAt = state.sweptAt else { return lines }
-        return lines + [
+        let sweeps = state.sweeps.sorted { $0.key < $1.key }
+        guard !sweeps.isEmpty else { return lines }
+        lines += [
             "# HELP cuebx_sweeper_lag_seconds How overdue the last sweep's oldest find was.",
             "# TYPE cuebx_sweeper_lag_seconds gauge",
-            "cuebx_sweeper_lag_seconds \(state.oldestOverdue)",
+        ]
+        lines += sweeps.map { "cuebx_sweeper_lag_seconds\($0.key) \($0.value.oldestOverdue)" }
+        lines += [
             "# HELP cuebx_sweeper_last_sweep_timestamp_seconds When a sweep last ended.",
             "# TYPE cuebx_sweeper_last_sweep_timestamp_seconds gauge",
-            "cuebx_sweeper_last_sweep_timestamp_seconds \(sweptAt.seconds)",
         ]
+        return lines
+            + sweeps.map {
+                "cuebx_sweeper_last_sweep_timestamp_seconds\($0.key) \($0.value.at.seconds)"
+            }
     }
 }

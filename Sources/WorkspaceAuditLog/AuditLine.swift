@@ -83,14 +83,21 @@ package struct AuditLine: Sendable {
         """
 
     package func insert(in connection: any DatabaseConnection) throws {
-        try connection.execute(
-            """
-            INSERT INTO workspace_audit (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                .uuid(id), .uuid(workspaceID), .time(at), .text(actor), .text(act.rawValue),
-                .text(target), .text(before), .text(after), .text(requestID),
-            ])
+        try Self.insert([self], in: connection)
+    }
+
+    package static func insert(
+        _ lines: [AuditLine], in connection: any DatabaseConnection
+    ) throws {
+        _ = try connection.executeMany(
+            "INSERT INTO workspace_audit (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            lines.map { line in
+                [
+                    .uuid(line.id), .uuid(line.workspaceID), .time(line.at), .text(line.actor),
+                    .text(line.act.rawValue), .text(line.target), .text(line.before),
+                    .text(line.after), .text(line.requestID),
+                ]
+            })
     }
 
     /// The newest first.

@@ -25,6 +25,22 @@ package struct DeleteWorkspace: Action {
         try await parts.workspaces.look(at: id, by: call) { membership, _ in
             if membership.workspace.isPersonal { throw Problem.personalWorkspace }
         }
+        try await parts.workspaces.decide(Self.self, on: id, by: call) { decision in
+            try WorkspaceDeletions.begin(of: id, in: decision.connection, now: decision.now)
+        }
+        do {
+            try await end(id, ending, call)
+        } catch {
+            // The team stays: what becomes of it is told again.
+            try await parts.billing.database.write { connection in
+                try WorkspaceDeletions.end(of: id, in: connection)
+            }
+            throw error
+        }
+        return .noContent
+    }
+
+    private func end(_ id: UUID, _ ending: EndWorkspaceBilling, _ call: Call) async throws {
         try await ending.atStripe(id)
         try await parts.workspaces.decide(Self.self, on: id, by: call) { decision in
             try decision.requireTeam()
@@ -34,8 +50,8 @@ package struct DeleteWorkspace: Action {
                 of: id, in: decision.connection, now: decision.now)
             for key in revoked { try decision.note(.keyRevoked, key.id, before: key.told) }
             try decision.note(.deleted, id, before: decision.workspace.profile)
+            try WorkspaceDeletions.end(of: id, in: decision.connection)
             try decision.workspace.close(in: decision.connection, now: decision.now)
         }
-        return .noContent
     }
 }

@@ -5,6 +5,7 @@ import FoundationEssentials
 import HTTPEndpoint
 import Ledger
 import LedgerStore
+import Messaging
 import Users
 import Values
 import Workspaces
@@ -19,18 +20,24 @@ extension CheckoutTable {
 package struct WorkspaceProduct: Sendable {
     package let database: any Database
     private let mails: WorkspaceMails
-    var take: TakeSubscription { TakeSubscription(mails) }
+    package let losses: SeatLosses
+    private var take: TakeSubscription {
+        TakeSubscription(mails) { [losses] in
+            try losses.announce($0, $1, $2, in: $3, now: $4)
+        }
+    }
     /// Seconds for which what was paid for stays usable after its end.
     package let grace: Int64
     /// Whether a change of a workspace's seats is under way.
     private let isChanging: @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Bool
 
     package init(
-        database: any Database, mails: WorkspaceMails, grace: Int64,
+        database: any Database, broker: any MessageBroker, mails: WorkspaceMails, grace: Int64,
         isChanging: @escaping @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Bool
     ) {
         self.database = database
         self.mails = mails
+        losses = SeatLosses(broker: broker, mails: mails)
         self.grace = grace
         self.isChanging = isChanging
     }
@@ -51,7 +58,8 @@ package struct WorkspaceProduct: Sendable {
                     return true
                 }
                 try mails.tellPayer(
-                    mail.content.billed(to: row.displayName), of: row, id: mail.id, requestID: mail.requestID,
+                    mail.content.billed(to: row.displayName), of: row, id: mail.id,
+                    requestID: mail.requestID,
                     in: connection, now: mail.at)
                 return try Self.address(of: row.id, in: connection) != nil
             },
@@ -105,8 +113,9 @@ package struct WorkspaceProduct: Sendable {
             change.account, seats: change.seats, paysForPeriod: change.paysForPeriod,
             isChanging: try isChanging(id, connection, change.at), of: workspace, grace: grace,
             at: change.at)
+        let isQuiet = try WorkspaceDeletions.isUnderWay(of: id, in: connection, now: change.at)
         _ = try take.perform(
-            standing.subscription, hasEnded: standing.hasEnded, of: id,
+            standing.subscription, hasEnded: standing.hasEnded, isQuiet: isQuiet, of: id,
             requestID: change.requestID, in: connection, now: change.at)
         if change.account.subscription.trialUsed {
             try OwnerTrials.use(by: workspace.ownerID, in: id, connection)

@@ -42,7 +42,7 @@ package struct MemberRow: Sendable, Equatable {
     package let status: MemberStatus
     package let joinedAt: Timestamp
 
-    private static let columns = "workspace_id, user_id, role, status, joined_at"
+    static let columns = "workspace_id, user_id, role, status, joined_at"
 
     package init(
         workspaceID: UUID, userID: UUID, role: GivenRole, status: MemberStatus,
@@ -55,7 +55,7 @@ package struct MemberRow: Sendable, Equatable {
         self.joinedAt = joinedAt
     }
 
-    private init(_ row: Row) throws {
+    init(_ row: Row) throws {
         var reader = row.reader
         workspaceID = try reader.uuid()
         userID = try reader.uuid()

@@ -9,10 +9,16 @@ import WorkspaceAuditLog
 /// Takes over what a workspace's subscription gives it: seats, and whether the team is frozen. For
 /// whoever applies a change of the subscription, in the database transaction of that change.
 package struct TakeSubscription: Sendable {
-    private let mails: WorkspaceMails
+    /// Tells those who have lost their seats, of whom there may be many.
+    package typealias Tell =
+        @Sendable ([UUID], WorkspaceRow, String?, any DatabaseConnection, Timestamp) throws -> Void
 
-    package init(_ mails: WorkspaceMails) {
+    private let mails: WorkspaceMails
+    private let tell: Tell
+
+    package init(_ mails: WorkspaceMails, tell: @escaping Tell) {
         self.mails = mails
+        self.tell = tell
     }
 
     /// A team whose subscription has ended is frozen: all but the owner are disabled. One that has
@@ -22,11 +28,12 @@ package struct TakeSubscription: Sendable {
     /// - Parameters:
     ///   - hasEnded: whether there was a subscription, though nobody may have heard of it before
     ///     its end.
+    ///   - isQuiet: whether nobody is told of it.
     ///   - requestID: of the request that brought the change; `nil` where none did.
     /// - Returns: the workspace as it is from now on; `nil` for one that is closed.
     package func perform(
-        _ next: WorkspaceSubscription, hasEnded: Bool = false, of id: UUID, requestID: String?,
-        in connection: any DatabaseConnection, now: Timestamp
+        _ next: WorkspaceSubscription, hasEnded: Bool = false, isQuiet: Bool = false, of id: UUID,
+        requestID: String?, in connection: any DatabaseConnection, now: Timestamp
     ) throws -> WorkspaceRow? {
         guard let row = try WorkspaceRow.findLocked(id, in: connection) else { return nil }
         let ends = next.standing == .none && (hasEnded || row.subscription.standing != .none)
@@ -37,7 +44,8 @@ package struct TakeSubscription: Sendable {
             next, frozenAt: isFrozen ? row.frozenAt ?? now : nil, in: connection, now: now)
         guard let changed = try WorkspaceRow.find(id, in: connection) else { return nil }
         let change = Change(
-            old: row, new: changed, requestID: requestID, connection: connection, now: now)
+            old: row, new: changed, isQuiet: isQuiet, requestID: requestID,
+            connection: connection, now: now)
         if change.isOfSeats || changed.frozenAt != row.frozenAt { try note(change) }
         try disableNewest(change)
         return changed
@@ -46,6 +54,7 @@ package struct TakeSubscription: Sendable {
     private struct Change {
         let old: WorkspaceRow
         let new: WorkspaceRow
+        let isQuiet: Bool
         let requestID: String?
         let connection: any DatabaseConnection
         let now: Timestamp
@@ -67,31 +76,30 @@ package struct TakeSubscription: Sendable {
             requestID: change.requestID
         ).insert(in: change.connection)
         // Of seats that a frozen team cannot use nobody is told before it is active.
-        guard !new.isPersonal, act != .seatsChanged || new.frozenAt == nil else { return }
+        let isUnusable = act == .seatsChanged && new.frozenAt != nil
+        if change.isQuiet || new.isPersonal || isUnusable { return }
         try mails.subscription(
             act, new, change.requestID, in: change.connection, now: change.now)
     }
 
+    /// However many they are: one statement for the members, one batch for the log.
     private func disableNewest(_ change: Change) throws {
-        let new = change.new
-        let enabled = try MemberRow.enabled(of: new.id, in: change.connection)
+        let (new, connection, now) = (change.new, change.connection, change.now)
+        let enabled = try MemberRow.enabled(of: new.id, in: connection)
         let seats = new.frozenAt == nil ? max(new.subscription.seatCount, 1) : 1
         guard enabled > seats else { return }
-        let members = try MemberRow.newestEnabled(
-            of: new, limit: enabled - seats, in: change.connection)
-        for member in members {
-            let disabled = try member.setting(
-                role: member.role, status: .disabled, in: change.connection)
-            try AuditLine(
-                workspaceID: new.id, at: change.now, actor: AuditLine.bySubscription,
-                act: .memberChanged, target: member.userID.text, before: member.told,
-                after: disabled.told, requestID: change.requestID
-            ).insert(in: change.connection)
-            guard let user = try UserRow.find(id: member.userID, in: change.connection)
-            else { continue }
-            try mails.disabled(
-                user, new, change.requestID, in: change.connection, now: change.now)
-        }
+        let disabled = try MemberRow.disableNewest(enabled - seats, of: new, in: connection)
+        try AuditLine.insert(
+            disabled.map { member in
+                var before = member.told
+                before["status"] = .string(MemberStatus.enabled.rawValue)
+                return AuditLine(
+                    workspaceID: new.id, at: now, actor: AuditLine.bySubscription,
+                    act: .memberChanged, target: member.userID.text, before: before,
+                    after: member.told, requestID: change.requestID)
+            }, in: connection)
+        if change.isQuiet { return }
+        try tell(disabled.map(\.userID), new, change.requestID, connection, now)
     }
 }
 
@@ -106,20 +114,20 @@ extension WorkspaceSubscription {
 }
 
 extension MemberRow {
-    /// Those of the enabled members who came last, the owner not among them.
-    fileprivate static func newestEnabled(
-        of workspace: WorkspaceRow, limit: Int64, in connection: any DatabaseConnection
+    /// Those of the enabled members who came last lose their seats, the owner does not.
+    fileprivate static func disableNewest(
+        _ count: Int64, of workspace: WorkspaceRow, in connection: any DatabaseConnection
     ) throws -> [MemberRow] {
-        let ids = try connection.query(
+        try connection.query(
             """
-            SELECT user_id FROM workspace_members
-            WHERE workspace_id = ? AND status = 'enabled' AND user_id <> ?
-            ORDER BY joined_at DESC, user_id DESC LIMIT ?
-            """, [.uuid(workspace.id), .uuid(workspace.ownerID), .integer(limit)]
-        ).map { row in
-            var reader = row.reader
-            return try reader.uuid()
-        }
-        return try ids.compactMap { try find($0, of: workspace.id, in: connection) }
+            UPDATE workspace_members SET status = 'disabled'
+            WHERE workspace_id = ? AND user_id IN (
+                SELECT user_id FROM workspace_members
+                WHERE workspace_id = ? AND status = 'enabled' AND user_id <> ?
+                ORDER BY joined_at DESC, user_id DESC LIMIT ?)
+            RETURNING \(columns)
+            """,
+            [.uuid(workspace.id), .uuid(workspace.id), .uuid(workspace.ownerID), .integer(count)]
+        ).map(MemberRow.init)
     }
 }

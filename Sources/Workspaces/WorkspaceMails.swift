@@ -51,12 +51,13 @@ package struct WorkspaceMails: Sendable {
         try tell(member.userID, .workspaceSeatLost(decision.workspace.displayName), decision)
     }
 
-    func disabled(
-        _ user: UserRow, _ workspace: WorkspaceRow, _ requestID: String?,
+    /// - Parameter id: the mail's own: its reason may be worked off twice.
+    package func disabled(
+        _ user: UserRow, _ workspace: WorkspaceRow, id: UUID, _ requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
         try outbox.enqueue(
-            .workspaceSeatLost(workspace.displayName), to: user, requestID: requestID,
+            .workspaceSeatLost(workspace.displayName), to: user, id: id, requestID: requestID,
             in: connection, now: now)
     }
 

@@ -53,5 +53,11 @@ struct TelemetryTests {
         #expect(lags.lines().contains("cuebx_sweeper_lag_seconds 0.0"))
         #expect(
             lags.lines().contains("cuebx_sweeper_last_sweep_timestamp_seconds 1800000060"))
+        // Another product's are told beside them, under one heading.
+        lags.swept(at: now, oldest: now.adding(seconds: -7), of: "api")
+        let lines = lags.lines()
+        #expect(lines.contains("cuebx_sweeper_lag_seconds 0.0"))
+        #expect(lines.contains("cuebx_sweeper_lag_seconds{product=\"api\"} 7.0"))
+        #expect(lines.filter { $0.hasPrefix("# TYPE cuebx_sweeper_lag_seconds") }.count == 1)
     }
 }

@@ -44,13 +44,25 @@ struct TakeSubscriptionTests {
 
     private func take(
         _ standing: WorkspaceSubscription.Standing, _ seats: Int64, pending: Int64? = nil,
-        of id: UUID, in database: any Database
+        isQuiet: Bool = false, of id: UUID, in database: any Database
     ) async throws -> WorkspaceRow? {
         try await database.write {
-            try TakeSubscription(WorkspaceSamples.parts.mails).perform(
+            try Self.taking.perform(
                 WorkspaceSubscription(
-                    standing: standing, seatCount: seats, pendingSeatCount: pending), of: id,
-                requestID: nil, in: $0, now: TestCatalog.start)
+                    standing: standing, seatCount: seats, pendingSeatCount: pending),
+                isQuiet: isQuiet, of: id, requestID: nil, in: $0, now: TestCatalog.start)
+        }
+    }
+
+    /// Tells at once what the service leaves to a worker.
+    private static var taking: TakeSubscription {
+        let mails = WorkspaceSamples.parts.mails
+        return TakeSubscription(mails) { users, workspace, requestID, connection, now in
+            for user in users {
+                guard let row = try UserRow.find(id: user, in: connection) else { continue }
+                try mails.disabled(
+                    row, workspace, id: UUID(), requestID, in: connection, now: now)
+            }
         }
     }
 
@@ -75,6 +87,25 @@ struct TakeSubscriptionTests {
             let mails = try await database.texts("SELECT subject FROM mails ORDER BY id")
             #expect(mails.filter { $0.contains("frozen") }.count == 1)
             #expect(mails.filter { $0.contains("disabled") }.count == 2)
+        }
+    }
+
+    @Test("a big team that is frozen while it is deleted is disabled at once, and nobody is told")
+    func quiet() async throws {
+        try await withTeam(members: 300, seats: 301) { database, team, members in
+            let frozen = try await take(.none, 0, isQuiet: true, of: team.id, in: database)
+            #expect(frozen?.status == .frozen)
+            let enabled = try await database.texts(
+                "SELECT status FROM workspace_members WHERE status = 'enabled'")
+            #expect(enabled.count == 1)
+            #expect(try await database.integer("SELECT count(*) FROM mails") == 0)
+            // The log tells of each once, and what they were.
+            let lines = try await database.texts(
+                """
+                SELECT target FROM workspace_audit WHERE action = 'member_changed'
+                    AND state_before LIKE '%enabled%' AND state_after LIKE '%disabled%'
+                """)
+            #expect(Set(lines) == Set(members.map(\.text)) && lines.count == members.count)
         }
     }
 

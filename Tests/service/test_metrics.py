@@ -97,6 +97,10 @@ def test_the_sweeper_tells_how_late_it_was(own_service):
     assert counted["cuebx_sweeper_last_sweep_timestamp_seconds"] > time.time() + 900
     # A sweep of the same moment has found nothing more, or this one has: either is the truth.
     assert 0 <= counted["cuebx_sweeper_lag_seconds"] <= 60
+    # Workspaces' beside users'.
+    assert counted['cuebx_sweeper_last_sweep_timestamp_seconds{product="api"}'] > time.time() + 900
+    assert counted['cuebx_sweeper_lag_seconds{product="api"}'] == 0
+    assert counted['cuebx_ledger_operations_in_progress{product="api"}'] == 0
 
 
 def test_a_request_is_followed_into_the_worker_by_its_id(tmp_path):

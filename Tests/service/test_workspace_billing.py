@@ -549,6 +549,35 @@ def test_fault_deleting_left_stripe_billing(own_service):
     assert bought(service, unpaid_team(service, again))["status"] == "active"
 
 
+def test_of_what_a_deletion_does_before_the_team_goes_nobody_is_told(service):
+    team = unpaid_team(service)
+    bought(service, team)
+    member = team.member()
+    # As if the events came before the team has gone.
+    service.write("INSERT INTO workspace_deletions (workspace_id, began_at) VALUES (?, ?)",
+                  uuid.UUID(team.id), service.now * 1_000_000)
+    before = [len(service.mail(user.email)) for user in (team.owner, member)]
+    sdk(service).v1.subscriptions.cancel(live(service, team).id)
+    settle(service)
+    assert state(team) == ("frozen", 0, 1)
+    assert [len(service.mail(user.email)) for user in (team.owner, member)] == before
+    assert team.delete().status == 204
+    settle(service)
+    assert service.rows("SELECT count(*) FROM workspace_deletions WHERE workspace_id = ?",
+                        uuid.UUID(team.id)) == [(0,)]
+    assert [len(service.mail(user.email)) for user in (team.owner, member)] == before
+    # One whose deletion has failed, or whose process died long ago, is told as any other.
+    other = unpaid_team(service)
+    bought(service, other)
+    member = other.member()
+    service.write("INSERT INTO workspace_deletions (workspace_id, began_at) VALUES (?, 1)",
+                  uuid.UUID(other.id))
+    sdk(service).v1.subscriptions.cancel(live(service, other).id)
+    settle(service)
+    assert [mail["subject"] for mail in service.mail(other.owner.email)][-1] == "Acme is frozen"
+    assert "Acme" in service.mail(member.email)[-1]["text"]
+
+
 def test_a_team_is_not_deleted_while_stripe_is_away(own_service):
     service = own_service
     team = unpaid_team(service)

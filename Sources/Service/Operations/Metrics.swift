@@ -79,6 +79,7 @@ public final class RequestLog: RequestObserver {
 struct MetricsPage: Sendable {
     let requests: RequestLog
     let ledger: CareerLedger
+    let apiLedger: CareerLedger
     let lane: LaneMetrics
     let lags: LagMetrics
     let queues: QueueMetrics
@@ -89,6 +90,7 @@ struct MetricsPage: Sendable {
                 + "Operations that wait or are in a batch in work.",
             "# TYPE cuebx_ledger_operations_in_progress gauge",
             "cuebx_ledger_operations_in_progress \(ledger.inProgress)",
+            "cuebx_ledger_operations_in_progress{product=\"api\"} \(apiLedger.inProgress)",
         ]
         let lines =
             requests.lines() + lane.lines() + backlog + lags.lines() + (await queues.lines())
