@@ -74,6 +74,11 @@ struct ProductFileTests {
             (#""feature_key":"career.match""#, #""feature_key":"api.more""#, "begin with api."),
             (#""seat_price":"2.00","#, "", "api: seat_price must be"),
             (#""seat_price":"2.00""#, #""seat_price":"0.10""#, "Basic: the price"),
+            // The accounts of workspaces have no year of which a period is a month.
+            (
+                #""seat_price":"2.00""#, #""seat_price":"2.00","interval":"year""#,
+                "Basic: api has plans by the month alone"
+            ),
             (#""seat_price":"0""#, #""seat_price":"1.00""#, "a free plan's price must be 0"),
             (#""min_seats":1,"max_seats":5"#, #""min_seats":0,"max_seats":5"#, "min_seats must be"),
             (#""min_seats":1,"max_seats":5"#, #""min_seats":6,"max_seats":5"#, "to max_seats"),
