@@ -63,6 +63,32 @@ public final class CreditRefusals: Sendable {
     }
 }
 
+/// The latest call that an account was refused for want of credits while on a plan.
+package struct CreditRefusal: Sendable {
+    package let planID: UUID
+    package let featureKey: String
+    package let at: Timestamp
+
+    /// One for each plan that the account has been on at most, the oldest first.
+    ///
+    /// - Parameter account: the account, which is named as its user.
+    package static func all(
+        of account: UUID, in connection: any DatabaseConnection
+    ) throws -> [CreditRefusal] {
+        try connection.query(
+            """
+            SELECT r.plan_id, r.feature_key, r.refused_at
+            FROM credit_refusals r JOIN subscriptions s ON s.id = r.subscription_id
+            WHERE s.user_id = ? ORDER BY r.refused_at, r.plan_id
+            """, [.uuid(account)]
+        ).map { row in
+            var reader = row.reader
+            return try CreditRefusal(
+                planID: reader.uuid(), featureKey: reader.text(), at: reader.time())
+        }
+    }
+}
+
 /// Who was refused for want of credits lately, and who went to another plan after it: bounded
 /// questions.
 package struct RefusalsSummary: Sendable {

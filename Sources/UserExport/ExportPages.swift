@@ -84,25 +84,27 @@ struct ExportPages: BodySource {
         limits.map(SpendingLimitsResponse.init).write(to: &writer)
         writer.key("auto_top_up")
         topUp.map { AutoTopUpResponse($0) }.write(to: &writer)
-        try await writeWorkspaces()
+        try await writeShortLists()
     }
 
     /// These lists are short enough to be read at once.
-    private mutating func writeWorkspaces() async throws {
+    private mutating func writeShortLists() async throws {
         let id = caller.userID
-        let (memberships, keys) = try await database.read { [now] connection in
+        let (memberships, keys, refusals) = try await database.read { [now] connection in
             (
                 try ExportedMembership.all(of: id, in: connection, now: now),
-                try ExportedAPIKey.all(by: id, in: connection)
+                try ExportedAPIKey.all(by: id, in: connection),
+                try CreditRefusal.all(of: id, in: connection)
             )
         }
-        writer.key("workspaces")
-        writer.beginArray()
-        for membership in memberships { membership.write(to: &writer) }
-        writer.endArray()
-        writer.key("workspace_api_keys")
-        writer.beginArray()
-        for key in keys { key.write(to: &writer) }
+        write("workspaces", memberships)
+        write("workspace_api_keys", keys)
+        write("credit_refusals", refusals.map(ExportedRefusal.init))
+    }
+
+    private mutating func write(_ list: String, _ items: [some JSONOutput]) {
+        open(list)
+        for item in items { item.write(to: &writer) }
         writer.endArray()
     }
 

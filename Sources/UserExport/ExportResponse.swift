@@ -26,6 +26,9 @@ package enum ExportResponse: JSONObjectOutput {
         OutputField(
             "workspace_api_keys", listOf: ExportedAPIKey.schema, "Keys that the user has made."),
         OutputField(
+            "credit_refusals", listOf: ExportedRefusal.schema,
+            "The latest call on each plan that was refused for want of credits."),
+        OutputField(
             "subscription_history", listOf: SubscriptionChangeResponse.schema,
             "Its changes, the oldest first."),
         OutputField("sessions", listOf: SessionResponse.schema, "Where the user is signed in."),

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from conftest import DAY, PLUS, PRO
+from conftest import DAY, FREE, PLUS, PRO
 from operators import Operator
 from test_console import WHY, acts
 from test_packs import bought, opened, pack, payment
@@ -247,6 +247,14 @@ def assert_past_due_is_no_move(service, moved):
     assert rows["Pay no longer"] == before[1]["Pay no longer"]
 
 
+def assert_the_export_tells_the_refusal(refused, stranger):
+    """To whom was refused, and to nobody else."""
+    [told] = refused.get("/auth/me/export").json["credit_refusals"]
+    assert (told["plan_id"], told["feature_key"]) == (FREE, "career.job_match")
+    assert set(told) == {"plan_id", "feature_key", "refused_at"}
+    assert stranger.get("/auth/me/export").json["credit_refusals"] == []
+
+
 def assert_each_subscription_counts_once(service, refused):
     """Whatever it was refused on and however often it moved up, and within the thirty days alone."""
     [(subscription, at)] = service.rows(
@@ -287,6 +295,7 @@ def test_a_plan_whose_payment_goes_back_whole_ends_and_revenue_tells_each_move(o
         assert user.validate().status == other.validate().status == 429
     own_service.advance(0)
     assert refused() == [["career.job_match", "2", "0"]]
+    assert_the_export_tells_the_refusal(user, own_service.new_user())
     assert moved() == (["0 / 0", "–"], {
         "Pay now": nothing, "To a dearer plan": nothing, "To a cheaper plan": nothing,
         "Pay no longer": nothing})
