@@ -80,9 +80,6 @@ public struct StripeMirror: Sendable {
             try await endUnknown(subscriptionID, under: token, requestID: requestID)
         }
         guard let owner = try await owner(of: subscription, hint: userID) else {
-            logger.info(
-                "a subscription of no \(product.noun) of ours",
-                metadata: ["id": "\(subscription.id)"])
             return .nobodys
         }
         // In a burst a later fetch has often been applied by now; that spares the other calls.

@@ -181,7 +181,8 @@ public struct CareerServices: Sendable {
     ) -> StripeEventHandlers {
         StripeEventHandlers(
             database: career.database, stripe: career.stripe,
-            mirrors: StripeMirrors([career.mirror, api.mirror]), packs: career.packs,
+            mirrors: StripeMirrors([career.mirror, api.mirror], logger: career.mirror.logger),
+            packs: career.packs,
             topUps: topUps, notices: career.mirror.notices,
             forgetErased: { try await career.forgetErased($0) },
             others: { work in

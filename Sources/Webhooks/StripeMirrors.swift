@@ -1,13 +1,16 @@
 import Billing
 import FoundationEssentials
+import Logging
 
 /// The mirrors of all products: an event names a subscription at Stripe, and not whose it is.
 package struct StripeMirrors: Sendable {
     private let all: [StripeMirror]
+    private let logger: Logger
 
     /// - Parameter all: the product that sells most first: it is asked first of what nobody knows.
-    package init(_ all: [StripeMirror]) {
+    package init(_ all: [StripeMirror], logger: Logger) {
         self.all = all
+        self.logger = logger
     }
 
     /// Those of the products that are offered. Whatever is asked of each product is asked of these:
@@ -34,10 +37,19 @@ package struct StripeMirrors: Sendable {
     ) async throws {
         let known = try await linked(to: subscriptionID).map { [$0] }
         let asked = if let known { known } else { try await offered() }
+        var isNobodys = false
         for mirror in asked {
-            let came = try await mirror.refresh(
+            switch try await mirror.refresh(
                 subscriptionID, userID: holder, requestID: requestID)
-            if case .mirrored = came { return }
+            {
+            case .mirrored: return
+            case .nobodys: isNobodys = true
+            case .unknown: break
+            }
+        }
+        if isNobodys {
+            logger.info(
+                "a subscription of nobody here", metadata: ["id": "\(subscriptionID)"])
         }
     }
 

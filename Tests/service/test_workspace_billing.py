@@ -281,6 +281,7 @@ def test_a_teams_first_purchase_is_found_after_an_older_database_was_restored(ow
     service = own_service
     team = unpaid_team(service)
     bought(service, team)
+    assert "of nobody here" not in service.log.read_text(), "what one product knows is not told by the other"
     theirs = live(service, team)
     forget_purchase(service, team)
     assert subscription(team) is None and state(team)[1] == 0
