@@ -333,7 +333,9 @@ let package = Package(
         // Codes that users redeem for credits.
         .sourceTarget(
             name: "Promotions",
-            dependencies: ["Database", "Ledger", "LedgerStore", "Users", "Values"]),
+            dependencies: [
+                "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Users", "Values",
+            ]),
         .testTarget(
             name: "PromotionsTests", dependencies: ["Promotions", "Values"],
             swiftSettings: settings),
@@ -442,7 +444,7 @@ let package = Package(
             dependencies: [
                 "Billing", "Career", "HTTPEndpoint", "History", "Identity", "JSON", "Ledger",
                 "LedgerStore", "Metering",
-                "PageFrame", "Subscriptions", "TopUps", "UsageReports", "Values",
+                "PageFrame", "Promotions", "Subscriptions", "TopUps", "UsageReports", "Values",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -516,8 +518,8 @@ let package = Package(
         .sourceTarget(
             name: "WorkspaceCommands",
             dependencies: [
-                "Database", "HTTPEndpoint", "JSON", "Users", "Values", "WorkspaceAuditLog",
-                "Workspaces",
+                "Database", "HTTPEndpoint", "JSON", "Ledger", "LedgerStore", "Users", "Values",
+                "WorkspaceAuditLog", "Workspaces",
             ]),
         // Who is invited to a workspace, and comes.
         .sourceTarget(
@@ -533,8 +535,9 @@ let package = Package(
         .sourceTarget(
             name: "WorkspaceAccounts",
             dependencies: [
-                "API", "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore",
-                "Subscriptions", "UsageReports", "Values", "Workspaces",
+                "API", "APIKeys", "Billing", "Database", "HTTPEndpoint", "JSON", "Ledger",
+                "LedgerStore", "Metering", "Promotions", "Subscriptions", "UsageReports",
+                "Values", "Workspaces",
             ]),
         // How workspaces pay: checkout, portal, cancellation, seats and freezes.
         .sourceTarget(
@@ -675,13 +678,21 @@ let package = Package(
             name: "SimulatorTests",
             dependencies: ["SimulationRuns", "Simulator", "SimulatorDatabase"],
             swiftSettings: settings),
+        // `cuebx tour`.
+        .sourceTarget(
+            name: "GuidedTour",
+            dependencies: [
+                "HTTPClient", "JSON", "Service", "Settings", "Shell", "Values",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .executableTarget(
             name: "cuebx",
             dependencies: [
-                "Billing", "Career", "CatalogSync", "Database", "HTTPClient", "JSON", "Ledger",
+                "Billing", "Career", "CatalogSync", "Database", "GuidedTour", "JSON", "Ledger",
                 "LedgerStore", "Messaging", "Moving", "Operators", "Promotions", "Service",
                 "Settings", "Shell", "StripeSandbox",
-                "StripeSetup", "Subscriptions", "Values", "WorkspaceCommands", "Workspaces",
+                "StripeSetup", "Subscriptions", "UsageReports", "Values", "WorkspaceAccounts",
+                "WorkspaceCommands", "Workspaces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

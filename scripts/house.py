@@ -28,7 +28,7 @@ ALLOWED = {
                      " Packs",
     "TopUps": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing Packs Subscriptions",
     "Reconciliation": "Values Ledger Database Stripe LedgerStore Users Billing Packs TopUps",
-    "Promotions": "Values Ledger Database LedgerStore Users",
+    "Promotions": "Values Ledger Database HTTPEndpoint LedgerStore Users",
     "Webhooks": "Values JSON Database HTTPEndpoint Messaging Stripe Telemetry LedgerStore Billing Packs"
                 " Subscriptions TopUps",
     "StripeSetup": "Ledger Stripe Billing Webhooks",
@@ -49,10 +49,11 @@ ALLOWED = {
     "Workspaces": "Values JSON Database HTTPEndpoint Users Mail Identity APIKeys BillingEmails"
                   " WorkspaceAuditLog",
     "WorkspaceMembers": "Values JSON Database HTTPEndpoint Users WorkspaceAuditLog Workspaces",
-    "WorkspaceCommands": "Values JSON Database HTTPEndpoint Users WorkspaceAuditLog Workspaces",
+    "WorkspaceCommands": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users WorkspaceAuditLog"
+                         " Workspaces",
     "WorkspaceKeys": "Values JSON Database HTTPEndpoint Users APIKeys Workspaces",
-    "WorkspaceAccounts": "Values Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
-                         " UsageReports API Workspaces",
+    "WorkspaceAccounts": "Values JSON Ledger Database HTTPEndpoint LedgerStore Billing Subscriptions"
+                         " Promotions Metering UsageReports API APIKeys Workspaces",
     "WorkspaceBilling": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users"
                         " Mail Billing Subscriptions APIKeys BillingEmails WorkspaceAuditLog Workspaces"
                         " WorkspaceAccounts",
@@ -60,8 +61,8 @@ ALLOWED = {
                       " WorkspaceAuditLog WorkspaceAccounts WorkspaceBilling Workspaces",
     "Invitations": "Values JSON Database HTTPEndpoint Users Workspaces",
     "PageFrame": "Values JSON HTTPEndpoint Identity",
-    "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Billing Subscriptions TopUps Identity"
-             " Metering UsageReports Career PageFrame History",
+    "Pages": "Values JSON Ledger HTTPEndpoint LedgerStore Billing Subscriptions TopUps Promotions"
+             " Identity Metering UsageReports Career PageFrame History",
     "IdentityPages": "Values JSON HTTPEndpoint Users Identity PageFrame Pages",
     "WorkspacePages": "Values JSON Ledger Database HTTPEndpoint LedgerStore APIKeys UsageReports"
                       " WorkspaceAuditLog Workspaces WorkspaceMembers WorkspaceKeys WorkspaceAccounts"
@@ -82,13 +83,14 @@ ALLOWED = {
                " WorkspaceMembers WorkspaceKeys WorkspaceAccounts WorkspaceBilling WorkspaceCommands"
                " WorkspaceSeats IdentityPages"
                " UsageReports Invitations APIKeys BillingEmails WorkspaceAuditLog WorkspacePages",
+    "GuidedTour": "Values JSON Shell HTTPClient Settings Service",
     "Simulator": "Values Ledger",
     "SimulationRuns": "Values Simulator",
     "SimulatorDatabase": "Values Ledger Database LedgerStore Users Billing Schema Simulator",
     "StripeSandbox": "JSON HTTPClient",
-    "cuebx": "Values JSON Shell Ledger Database HTTPClient Messaging LedgerStore CatalogSync Billing"
+    "cuebx": "Values JSON Shell GuidedTour Ledger Database Messaging LedgerStore CatalogSync Billing"
              " StripeSetup Promotions Subscriptions Career Operators Moving Settings Service StripeSandbox"
-             " Workspaces WorkspaceCommands",
+             " UsageReports Workspaces WorkspaceAccounts WorkspaceCommands",
     "cuebx-bench": "Values JSON Shell Ledger Database HTTPClient Messaging Stripe LedgerStore Webhooks"
                    " Settings Service",
     "cuebx-sim": "Values Shell Simulator SimulationRuns SimulatorDatabase",

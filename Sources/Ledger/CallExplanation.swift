@@ -58,10 +58,13 @@ public struct CallExplanation: Sendable {
     /// What went back when the call ended.
     public var released: Credits { status == .pending ? .zero : log.creditsKept }
 
+    /// Whether it was made with a test key.
+    public var isTest: Bool { log.caller?.isTest ?? false }
+
     /// By what it was charged, where that reproduces what was held; `nil` for a catalog that is no
-    /// longer known.
+    /// longer known, and for a test.
     public var terms: CallTerms? {
-        guard let terms = circumstances.terms else { return nil }
+        guard !isTest, let terms = circumstances.terms else { return nil }
         guard log.pin == nil else { return terms }
         return terms.minimum == log.creditsReserved - raised ? terms : nil
     }
@@ -198,8 +201,12 @@ extension CallExplanation {
         log.creditsReserved - parts - log.creditsLent
     }
 
-    /// What happened and what it cost, in one sentence.
+    /// What happened and what it cost, in one sentence, and in another one if it was a test.
     public var sentence: String {
+        isTest ? told + " It was made with a test key, and such calls cost nothing." : told
+    }
+
+    private var told: String {
         switch status {
         case .pending:
             let parts = charged > .zero ? " and was charged \(charged.decimal) so far" : ""

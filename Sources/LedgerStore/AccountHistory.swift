@@ -61,14 +61,14 @@ package enum AccountHistory {
 
     package static func grants(
         of user: UUID, after key: [SQLValue]?, limit: Int64,
-        in connection: any DatabaseConnection
+        _ t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> [CreditGrant] {
         let behind = key == nil ? "" : "AND (period_number, created_at, kind, cause) > (?, ?, ?, ?)"
         return try connection.query(
             """
-            SELECT user_id, period_number, kind, cause, credits, reason, created_at
-            FROM credit_grants
-            WHERE user_id = ? \(behind)
+            SELECT \(t.holder), period_number, kind, cause, credits, reason, created_at
+            FROM \(t.lines)
+            WHERE \(t.holder) = ? \(behind)
             ORDER BY period_number, created_at, kind, cause LIMIT ?
             """, [.uuid(user)] + (key ?? []) + [.integer(limit)]
         ).map(CreditGrantRow.read)
@@ -77,12 +77,13 @@ package enum AccountHistory {
     /// What lines gave to a period's pool, all of them together; what takes away, or gives back
     /// what was taken, is not counted.
     package static func given(
-        to user: UUID, period: Int64, in connection: any DatabaseConnection
+        to user: UUID, period: Int64, _ t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
     ) throws -> Credits {
         let row = try connection.queryOne(
             """
-            SELECT CAST(coalesce(sum(credits), 0) AS BIGINT) FROM credit_grants
-            WHERE user_id = ? AND period_number = ? AND credits > 0 AND kind <> 'revocation'
+            SELECT CAST(coalesce(sum(credits), 0) AS BIGINT) FROM \(t.lines)
+            WHERE \(t.holder) = ? AND period_number = ? AND credits > 0 AND kind <> 'revocation'
             """, [.uuid(user), .integer(period)])
         guard var reader = row?.reader else { return .zero }
         return try reader.credits()

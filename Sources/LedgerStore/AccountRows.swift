@@ -51,10 +51,10 @@ package enum AccountRows {
 
     /// Up to when the account's past is decided on; `nil` if there is no account.
     package static func decidedAt(
-        _ user: UUID, in connection: any DatabaseConnection
+        _ user: UUID, of t: ProductTables = .of(.career), in connection: any DatabaseConnection
     ) throws -> Timestamp? {
         let row = try connection.queryOne(
-            "SELECT decided_at FROM career_subscription_contexts WHERE user_id = ?",
+            "SELECT decided_at FROM \(t.contexts) WHERE \(t.holder) = ?",
             [.uuid(user)])
         guard var reader = row?.reader else { return nil }
         return try reader.time()

@@ -63,10 +63,11 @@ package enum StandaloneGrantRow {
 
     /// One of an account's; `nil` if it has no such.
     package static func find(
-        _ id: UUID, of user: UUID, in connection: any DatabaseConnection
+        _ id: UUID, of user: UUID, _ t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
     ) throws -> StandaloneGrant? {
         try connection.queryOne(
-            "SELECT \(made), \(moving) FROM standalone_grants WHERE id = ? AND account_id = ?",
+            "SELECT \(made), \(moving) FROM \(t.grants) WHERE id = ? AND account_id = ?",
             [.uuid(id), .uuid(user)]
         ).map(read)
     }
@@ -74,11 +75,12 @@ package enum StandaloneGrantRow {
     /// A page of an account's grants, the newest first. Ids are in the order of time, so that they
     /// are both the order and the key of a page (keyset pagination).
     package static func page(
-        of user: UUID, before id: UUID?, limit: Int64, in connection: any DatabaseConnection
+        of user: UUID, before id: UUID?, limit: Int64, _ t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
     ) throws -> [StandaloneGrant] {
         try connection.query(
             """
-            SELECT \(made), \(moving) FROM standalone_grants
+            SELECT \(made), \(moving) FROM \(t.grants)
             WHERE account_id = ? \(id == nil ? "" : "AND id < ?") ORDER BY id DESC LIMIT ?
             """, [.uuid(user)] + (id.map { [.uuid($0)] } ?? []) + [.integer(limit)]
         ).map(read)

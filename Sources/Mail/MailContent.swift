@@ -18,6 +18,7 @@ package struct MailContent: Sendable {
         case workspaceRole, workspaceOwnership, workspaceKeysOfFormerAdmin
         case workspaceKeyCreated, workspaceKeyRevoked, workspaceKeyExpires
         case workspaceFrozen, workspaceUnfrozen, workspaceSeats, workspaceBillingCode
+        case workspaceCreditsUsed, workspaceLimit
         case topUpBought, topUpDeclined, topUpOff
     }
 
@@ -274,14 +275,16 @@ extension MailContent {
     }
 
     static func limitReached(_ alert: LimitAlert) -> MailContent {
-        MailContent(
-            .spendingLimit,
-            [
-                "percent": "\(alert.percent)", "used": alert.used.decimal,
-                "limit": alert.limit.decimal, "until": alert.until.day,
-                "isDaily": alert.window == .day ? "yes" : nil,
-                "isReached": alert.used >= alert.limit ? "yes" : nil,
-            ])
+        MailContent(.spendingLimit, values(of: alert))
+    }
+
+    static func values(of alert: LimitAlert) -> [String: String?] {
+        [
+            "percent": "\(alert.percent)", "used": alert.used.decimal,
+            "limit": alert.limit.decimal, "until": alert.until.day,
+            "isDaily": alert.window == .day ? "yes" : nil,
+            "isReached": alert.used >= alert.limit ? "yes" : nil,
+        ]
     }
 }
 

@@ -1,3 +1,4 @@
+import Ledger
 import Values
 
 // MARK: Workspaces
@@ -99,5 +100,27 @@ extension MailContent {
         MailContent(
             .workspaceKeyExpires,
             ["workspace": workspace, "key": key, "prefix": prefix, "end": end.day])
+    }
+
+    /// A workspace's own limit is reached, or a percentage of it.
+    package static func workspaceLimitReached(
+        _ workspace: String, _ alert: LimitAlert
+    ) -> MailContent {
+        MailContent(
+            .workspaceLimit, values(of: alert).merging(["workspace": workspace]) { $1 })
+    }
+
+    /// A workspace's credits are used up, or nearly.
+    package static func workspaceCreditsUsed(
+        _ workspace: String, _ alert: CreditAlert, mark: CreditAlert.Mark, now: Timestamp
+    ) -> MailContent {
+        MailContent(
+            .workspaceCreditsUsed,
+            [
+                "workspace": workspace, "percent": "\(mark.percent)", "used": alert.used.decimal,
+                "credits": alert.allocated.decimal,
+                "periodEnd": now < alert.period.end ? alert.period.end.day : nil,
+                "isUsedUp": mark == .usedUp ? "yes" : nil,
+            ])
     }
 }

@@ -133,6 +133,42 @@ extension MailText {
                 From the next period on it has {{later}}.
                 {{/later}}
                 """),
+        .workspaceCreditsUsed: MailText(
+            subject: "{{workspace}} has used {{percent}} % of its credits",
+            values: ["workspace", "percent", "used", "credits", "periodEnd", "isUsedUp"],
+            body: """
+                {{>greeting}}
+
+                The workspace {{workspace}} has used {{used}} of the {{credits}} credits of this
+                period, which is {{percent}} % or more.
+
+                {{#isUsedUp}}
+                Calls are refused if nothing else is left that can be spent.
+                {{/isUsedUp}}
+                {{#periodEnd}}
+                The period ends on {{periodEnd}}.
+                {{/periodEnd}}
+                """),
+        .workspaceLimit: MailText(
+            subject: """
+                {{workspace}} has used {{percent}} % of its own limit for \
+                {{#isDaily}}today{{/isDaily}}{{^isDaily}}this month{{/isDaily}}
+                """,
+            values: ["workspace", "percent", "used", "limit", "until", "isDaily", "isReached"],
+            body: """
+                {{>greeting}}
+
+                The workspace {{workspace}} has used {{used}} of the {{limit}} credits that its
+                owner allows it
+                {{#isDaily}}a day{{/isDaily}}{{^isDaily}}a month{{/isDaily}}, which is
+                {{percent}} % or more.
+
+                It begins anew on {{until}} (UTC).
+                {{#isReached}}
+                Calls that cost something are refused until then.
+                {{/isReached}}
+                The owner can change the limits at any time.
+                """),
         .workspaceBillingCode: MailText(
             subject: "The code for a workspace's bills",
             values: ["code", "workspace", "minutes"],

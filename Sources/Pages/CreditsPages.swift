@@ -4,7 +4,9 @@ import HTTPEndpoint
 import JSON
 import Ledger
 import PageFrame
+import Promotions
 import Subscriptions
+import UsageReports
 import Values
 
 /// What credits there are and when they end, packs to buy, and a code to redeem.
@@ -47,7 +49,7 @@ struct CreditsOverview: Sendable {
             return values
         }
         let list = try await parts.career.listCredits.perform(
-            ListCredits.Page(after: nil, limit: Self.maximumOver), visit.call)
+            CreditPage(after: nil, limit: Self.maximumOver), visit.call)
         values["left"] = .string(
             account.available(at: now, grace: parts.site.pastDueGrace).spoken)
         let grants = list.output?.grants ?? []

@@ -4,6 +4,7 @@ import JSON
 import Ledger
 import Metering
 import PageFrame
+import UsageReports
 import Values
 
 /// What users let themselves spend in a day and in a month.

@@ -1,11 +1,13 @@
 import Database
 import FoundationEssentials
+import HTTPEndpoint
 import Ledger
 import LedgerStore
 import Users
 import Values
 
-/// Grants what a code is worth: to each user once, whatever accounts they have had.
+/// Grants what a code is worth: to each user once, whatever accounts they have had, for their own
+/// account or for one that they act for.
 public struct CodeRedemption: Sendable {
     /// Why nothing was granted.
     package enum Refusal: Error, Equatable {
@@ -18,6 +20,34 @@ public struct CodeRedemption: Sendable {
         case noSubscription
         /// The user was erased a moment ago.
         case unknownUser
+        /// The account is not the user's to redeem a code for any more.
+        case barred(Problem)
+    }
+
+    /// Whose account a code is redeemed for.
+    package struct Holder: Sendable {
+        package typealias Judge = @Sendable (any DatabaseConnection) throws -> Problem?
+        package typealias Note = @Sendable (any DatabaseConnection, StandaloneGrant) throws -> Void
+
+        let account: UUID
+        let bar: Judge
+        let note: Note
+
+        /// The user's own account.
+        package static func user(_ id: UUID) -> Holder {
+            Holder(account: id, bar: { _ in nil }, note: { _, _ in })
+        }
+
+        /// An account that the user acts for: of one code it is granted once, whoever acts for it.
+        ///
+        /// - Parameters:
+        ///   - bar: why the user may not; it is asked once the account is locked.
+        ///   - note: writes down what was granted, in the same database transaction.
+        package static func account(
+            _ id: UUID, unless bar: @escaping Judge, note: @escaping Note
+        ) -> Holder {
+            Holder(account: id, bar: bar, note: note)
+        }
     }
 
     private let database: any Database
@@ -34,10 +64,12 @@ public struct CodeRedemption: Sendable {
         self.clock = clock
     }
 
-    /// - Parameter text: what the user has typed.
+    /// - Parameters:
+    ///   - text: what the user has typed.
+    ///   - user: who redeems it, each code once, whatever it is for.
     /// - Returns: the grant, the same each time.
     package func redeem(
-        _ text: String, by user: UUID
+        _ text: String, by user: UUID, for holder: Holder
     ) async throws -> Result<StandaloneGrant, Refusal> {
         let now = clock.now()
         let spelled = PromotionCode.spelled(text)
@@ -50,14 +82,13 @@ public struct CodeRedemption: Sendable {
         if let blocked { return .failure(.blocked(until: blocked, at: now)) }
         guard let code = found else { return try await countWrong(by: user, at: now) }
         let cause = "code \(code.code)"
-        if let known = try await ledger.look(at: FindGrant(userID: user, cause: cause)) {
+        let find = FindGrant(userID: holder.account, cause: cause)
+        if let known = try await ledger.look(at: find) {
             return .success(known)
         }
-        let answer = try await grant(code, to: user, for: cause, at: now)
-        if answer == .failure(.usedUp),
-            let known = try await ledger.look(at: FindGrant(userID: user, cause: cause))
-        {
-            // Another request of the same user was first.
+        let answer = try await grant(code, to: holder, by: user, for: cause, at: now)
+        if answer == .failure(.usedUp), let known = try await ledger.look(at: find) {
+            // Another request for the same account was first.
             return .success(known)
         }
         return answer
@@ -74,13 +105,15 @@ public struct CodeRedemption: Sendable {
     }
 
     private func grant(
-        _ code: PromotionCode, to user: UUID, for cause: String, at now: Timestamp
+        _ code: PromotionCode, to holder: Holder, by user: UUID, for cause: String,
+        at now: Timestamp
     ) async throws -> Result<StandaloneGrant, Refusal> {
         let command = AddGrant(
-            userID: user, source: .promotion, amount: code.credits,
+            userID: holder.account, source: .promotion, amount: code.credits,
             expiresAt: code.validDays.map { now.adding(seconds: $0 * 86_400) }, cause: cause,
             randomness: .random(in: .min ... .max))
         let answer = try await ledger.perform(command) { [former] connection -> Refusal? in
+            if let problem = try holder.bar(connection) { return .barred(problem) }
             guard let row = try UserRow.find(id: user, in: connection) else {
                 return .unknownUser
             }
@@ -104,6 +137,7 @@ public struct CodeRedemption: Sendable {
             try PromotionCodes.noteRedeemed(
                 code.code, by: former.key(of: row).current, for: grant.id, in: connection,
                 now: now)
+            try holder.note(connection, grant)
         }
         switch answer {
         case .failure(let refusal): return .failure(refusal)

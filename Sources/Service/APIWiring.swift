@@ -12,6 +12,7 @@ import Subscriptions
 import UsageReports
 import Users
 import Values
+import WorkspaceAccounts
 import WorkspaceBilling
 import WorkspaceSeats
 import Workspaces
@@ -106,8 +107,15 @@ extension CareerServices {
             usage: APIUsageService(
                 ledger: core.apiLedger, catalog: core.apiCatalog,
                 hash: { [secrets] in secrets.hashes(.apiKey, $0) },
-                used: { [keyUses, clock = core.clock] in keyUses.note($0, at: clock.now()) }),
+                used: { [keyUses, clock = core.clock] in keyUses.note($0, at: clock.now()) },
+                tell: workspaceCreditMails.tell),
             calls: calls)
+    }
+
+    var workspaceCreditMails: WorkspaceCreditMails {
+        WorkspaceCreditMails(
+            mails: WorkspaceMails(outbox: outbox, site: core.settings.publicURL),
+            clock: core.clock)
     }
 
     /// Brings what has lapsed up to now, of both products.

@@ -2,6 +2,7 @@ import Identity
 import Ledger
 import LedgerStore
 import Mail
+import Promotions
 import Settings
 import Subscriptions
 import Users
@@ -35,7 +36,10 @@ extension CareerServices {
 
     var workspaceAccounts: WorkspaceAccountParts {
         WorkspaceAccountParts(
-            workspaces: workspaces, ledger: core.apiLedger, catalog: core.apiCatalog)
+            workspaces: workspaces, ledger: core.apiLedger, catalog: core.apiCatalog,
+            redemption: CodeRedemption(
+                database: core.database, ledger: core.apiLedger, former: former,
+                clock: core.clock))
     }
 
     /// What is done for identity and workspaces now and then.

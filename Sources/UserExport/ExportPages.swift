@@ -10,6 +10,7 @@ import Ledger
 import LedgerStore
 import Subscriptions
 import TopUps
+import UsageReports
 import Users
 import Values
 import Workspaces

@@ -20,8 +20,7 @@ package struct GetWorkspaceUsage: Action {
         let database = parts.workspaces.database
         try await parts.workspaces.look(at: id, by: call) { _, _ in }
         guard let standing = try await parts.standing(of: id) else {
-            throw Problem.subscriptionNotFound.with(
-                detail: "The workspace has no subscription.")
+            throw Problem.workspaceHasNoSubscription
         }
         let rule = try await parts.catalog.pricing(of: standing.account, in: database)
         return Reply(

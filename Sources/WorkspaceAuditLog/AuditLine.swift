@@ -26,6 +26,10 @@ package enum WorkspaceAct: String, Sendable, CaseIterable {
     case checkoutBegun = "checkout_begun"
     case cancellationAsked = "cancellation_asked"
     case resumptionAsked = "resumption_asked"
+    case creditsGranted = "credits_granted"
+    case creditsAdjusted = "credits_adjusted"
+    case limitsChanged = "limits_changed"
+    case codeRedeemed = "code_redeemed"
 }
 
 /// A line of a workspace's audit log: who did what to what, and when. It names users by their ids

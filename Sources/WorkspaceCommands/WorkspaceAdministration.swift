@@ -57,6 +57,8 @@ public struct WorkspaceAdministration: Sendable {
         self.parts = parts
     }
 
+    var clock: DecisionClock { parts.clock }
+
     /// The newest first, at most ``maximumListed``.
     public func list() async throws -> [Summary] {
         try await parts.database.read { connection in

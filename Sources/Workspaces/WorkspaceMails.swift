@@ -118,6 +118,15 @@ package struct WorkspaceMails: Sendable {
             content = .workspaceUnfrozen(name, seats: workspace.subscription.seatCount)
         default: content = .workspaceSeats(name, workspace.subscription)
         }
+        try tellOwnerAndPayer(
+            content, of: workspace, requestID: requestID, in: connection, now: now)
+    }
+
+    /// To the owner, and to where the workspace's bills go, if that is another address.
+    package func tellOwnerAndPayer(
+        _ content: MailContent, of workspace: WorkspaceRow, requestID: String?,
+        in connection: any DatabaseConnection, now: Timestamp
+    ) throws {
         let owner = try UserRow.find(id: workspace.ownerID, in: connection)
         if let owner {
             try outbox.enqueue(
@@ -192,7 +201,7 @@ package struct WorkspaceMails: Sendable {
             in: decision.connection, now: decision.now)
     }
 
-    private func tellAdministrators(
+    package func tellAdministrators(
         of workspace: WorkspaceRow, _ content: MailContent, but left: UUID? = nil,
         requestID: String?, in connection: any DatabaseConnection, now: Timestamp
     ) throws {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Database
 import Foundation
+import GuidedTour
 import Ledger
 import Logging
 import Moving

@@ -5,6 +5,7 @@ import Ledger
 import Service
 import Shell
 import Values
+import WorkspaceCommands
 
 /// Credits beside the pool of a period, given by hand.
 struct Grants: AsyncParsableCommand {
@@ -15,13 +16,15 @@ struct Grants: AsyncParsableCommand {
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "add",
-            abstract: "Give a user credits that outlive the period.",
+            abstract: "Give a user or a workspace credits that outlive the period.",
             discussion: """
-                Neither a renewal nor a change of plan touches them. Prints the grant's id.
+                Neither a renewal nor a change of plan touches them. Prints the grant's id. A \
+                workspace's audit log tells of it, where its admins read it.
 
                 Examples:
                   cuebx grants add ada@example.com 20 --source compensation --reason Outage
                   cuebx grants add ada@example.com 5 --source promotion --reason Talk --id talk
+                  cuebx grants add "$WORKSPACE_ID" 50 --source compensation --reason Outage
                 """)
 
         enum Source: String, ExpressibleByArgument, CaseIterable {
@@ -29,8 +32,8 @@ struct Grants: AsyncParsableCommand {
             case compensation
         }
 
-        @Argument(help: "The user's email or id.")
-        var user: String
+        @Argument(help: "The user's email or id, or the workspace's id or client id.")
+        var holder: String
 
         @Argument(help: "Credits, e.g. 10 or 2.50.")
         var credits: String
@@ -67,21 +70,47 @@ struct Grants: AsyncParsableCommand {
                 if let end, end <= max(from ?? now, now) {
                     throw FriendlyError("the grant would end before it can be used")
                 }
-                let found = try await administration.require(user)
+                let owner = try await find(administration, core)
                 let command = AddGrant(
-                    userID: found.id, source: source == .promotion ? .promotion : .compensation,
+                    userID: owner.id, source: source == .promotion ? .promotion : .compensation,
                     amount: amount, priority: priority, effectiveAt: from, expiresAt: end,
                     cause: StandaloneGrant.causeByHand(id ?? UUID().text), reason: reason,
                     actor: actor, randomness: .random(in: .min ... .max))
-                switch try await core.ledger.perform(command) {
-                case .noSubscription: throw FriendlyError("the user has no subscription")
+                switch try await owner.give(command) {
+                case .noSubscription:
+                    throw FriendlyError("the \(owner.kind) has no subscription")
                 case .existing(let grant): tell(grant, isNew: false)
                 case .tooManyGrants:
                     throw FriendlyError(
-                        "the user has \(StandaloneGrant.maximumOpen) open grants, "
+                        "the \(owner.kind) has \(StandaloneGrant.maximumOpen) open grants, "
                             + "and there can be no more")
                 case .added(let grant): tell(grant, isNew: true)
                 }
+            }
+        }
+
+        /// Whose account is given credits, and how.
+        private struct Holder {
+            let id: UUID
+            let kind: String
+            let give: (AddGrant) async throws -> AddGrant.Outcome
+        }
+
+        /// An id that is no user's is a workspace's.
+        private func find(
+            _ administration: UserAdministration, _ core: CareerCore
+        ) async throws -> Holder {
+            if let user = try await administration.find(holder) {
+                return Holder(id: user.id, kind: "user") { try await core.ledger.perform($0) }
+            }
+            if holder.contains("@") { throw FriendlyError("no user \(holder)") }
+            let workspaces = try await core.workspaceAdministration()
+            let why = try ReasonByHand(reason, actor: actor)
+            guard let id = try await workspaces.id(of: holder) else {
+                throw FriendlyError("no user or workspace \(holder)")
+            }
+            return Holder(id: id, kind: "workspace") {
+                try await workspaces.give($0, why, in: core.apiLedger)
             }
         }
 

@@ -193,47 +193,16 @@ struct Users: AsyncParsableCommand {
         @Argument(help: "The user's email or id.")
         var user: String
 
-        @Argument(help: "Credits, e.g. 10 or -2.50.")
-        var credits: String
-
-        @Option(help: "Why; kept with the grant.")
-        var reason: String
-
-        @Option(help: "Names the adjustment, so that repeating the command changes nothing.")
-        var id: String?
-
-        @OptionGroup var answer: AnswerOptions
+        @OptionGroup var adjustment: AdjustmentOptions
 
         func run() async throws {
-            let written = credits.replacing(CueBX.minusSign, with: "-", maxReplacements: 1)
-            guard let amount = Credits(decimal: written), amount != .zero else {
-                throw FriendlyError("\(written) is no amount of credits")
-            }
-            guard (1...1000).contains(reason.unicodeScalars.count) else {
-                throw FriendlyError("the reason must have 1 to 1000 characters")
-            }
+            let amount = try adjustment.amount()
             try await withAdministration { administration, core in
                 let found = try await administration.require(user)
                 let command = AdjustCredits(
-                    userID: found.id, credits: amount, reason: reason,
-                    cause: id ?? UUID().text)
-                switch try await core.ledger.perform(command) {
-                case .noSubscription: throw FriendlyError("the user has no subscription")
-                case .wouldBeNegative:
-                    throw FriendlyError("that is more than the period has left")
-                case .wouldExceedMaximum(let room):
-                    throw FriendlyError(
-                        "a period holds at most \(Credits.maximum.decimal) credits; "
-                            + "\(room.decimal) more can be given")
-                case .alreadyAdjusted:
-                    answer.tell(Answer(["was_done_before": true], ["already done"]))
-                case .adjusted(let account):
-                    let allocated = account.context.allocated.decimal
-                    answer.tell(
-                        Answer(
-                            ["was_done_before": false, "credits_allocated": .string(allocated)],
-                            ["the period now has \(allocated) credits"]))
-                }
+                    userID: found.id, credits: amount, reason: adjustment.reason,
+                    cause: adjustment.cause)
+                try adjustment.tell(try await core.ledger.perform(command), of: "user")
             }
         }
     }

@@ -8,8 +8,11 @@ import WorkspaceCommands
 /// What an operator does with workspaces of the API product.
 struct WorkspacesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "workspaces", abstract: "Workspaces: suspension, owners who are gone.",
-        subcommands: [List.self, Show.self, Suspend.self, Unsuspend.self, Transfer.self])
+        commandName: "workspaces",
+        abstract: "Workspaces: suspension, owners who are gone, credits.",
+        subcommands: [
+            List.self, Show.self, Suspend.self, Unsuspend.self, Transfer.self, Adjust.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -22,7 +25,7 @@ struct WorkspacesCommand: AsyncParsableCommand {
         @OptionGroup var answer: AnswerOptions
 
         func run() async throws {
-            try await withWorkspaces { workspaces in
+            try await withWorkspaces { workspaces, _ in
                 let table = TextTable(
                     ["id", "slug", "kind", "status", "seats_taken", "seat_count"],
                     try await workspaces.list().map { one in
@@ -52,7 +55,7 @@ struct WorkspacesCommand: AsyncParsableCommand {
         var workspace: String
 
         func run() async throws {
-            try await withWorkspaces { workspaces in
+            try await withWorkspaces { workspaces, _ in
                 let (one, email) = try await workspaces.show(workspace)
                 answer.tell(
                     Answer(
@@ -91,7 +94,7 @@ struct WorkspacesCommand: AsyncParsableCommand {
         var reason: String
 
         func run() async throws {
-            try await withWorkspaces { workspaces in
+            try await withWorkspaces { workspaces, _ in
                 let isNew = try await workspaces.setSuspended(workspace, reason: reason)
                 answer.tell(
                     Answer(
@@ -115,7 +118,7 @@ struct WorkspacesCommand: AsyncParsableCommand {
         var workspace: String
 
         func run() async throws {
-            try await withWorkspaces { workspaces in
+            try await withWorkspaces { workspaces, _ in
                 let isNew = try await workspaces.setSuspended(workspace, reason: nil)
                 answer.tell(
                     Answer(
@@ -143,7 +146,7 @@ struct WorkspacesCommand: AsyncParsableCommand {
         var user: String
 
         func run() async throws {
-            try await withWorkspaces { workspaces in
+            try await withWorkspaces { workspaces, _ in
                 try await workspaces.transfer(workspace, to: user)
                 answer.tell(
                     Answer(
@@ -154,12 +157,12 @@ struct WorkspacesCommand: AsyncParsableCommand {
     }
 }
 
-private func withWorkspaces(
-    _ body: (WorkspaceAdministration) async throws -> Void
+func withWorkspaces(
+    _ body: (WorkspaceAdministration, CareerCore) async throws -> Void
 ) async throws {
     let core = try await CareerCore.openFromEnvironment()
     do {
-        try await body(try await core.workspaceAdministration())
+        try await body(try await core.workspaceAdministration(), core)
     } catch {
         try core.close()
         throw error

@@ -110,7 +110,7 @@ ORDER = [
     "cuebx users deactivate", "cuebx users reactivate", "cuebx codes add", "cuebx codes list",
     "cuebx codes end", "cuebx workspaces list", "cuebx workspaces show",
     "cuebx workspaces suspend", "cuebx workspaces unsuspend", "cuebx workspaces transfer",
-    "cuebx operators add", "cuebx operators list", "cuebx operators remove",
+    "cuebx workspaces adjust", "cuebx operators add", "cuebx operators list", "cuebx operators remove",
     "cuebx usage explain", "cuebx audit", "cuebx dead-letters list", "cuebx dead-letters show",
     "cuebx dead-letters retry", "cuebx dead-letters discard", "cuebx stripe portal create",
     "cuebx stripe portal check", "cuebx stripe webhooks create", "cuebx stripe webhooks check",
@@ -120,6 +120,7 @@ ORDER = [
 RUNNING = {"cuebx serve": "serves on", "cuebx worker": "works messages",
            "cuebx sandbox": "listens on"}
 TOURS = "cuebx tour"
+GIVES_CREDITS = {"cuebx grants add", "cuebx workspaces adjust"}
 MAY_FAIL = {"cuebx stripe check": "OFF"}
 
 
@@ -148,6 +149,8 @@ def shop(tmp_path_factory):
     usage = user.validate().json["usage_id"]
     user.commit(usage)
     service.team = Team(service)
+    # A team that has never paid is given nothing.
+    service.personal = user.post("/api/workspaces/activate").json["id"]
     service.example = {
         **service.environment, "PATH": f"{tools}:{os.environ['PATH']}", "USAGE_ID": usage,
         "WORKSPACE_ID": service.team.id,
@@ -166,18 +169,19 @@ def run(shop, line, **more):
 def test_every_example_of_the_help_works_and_answers_json(shop):
     for name in ORDER:
         letter = dead_letter(shop) if "dead-letters" in name else ""
+        given = {"WORKSPACE_ID": shop.personal} if name in GIVES_CREDITS else {}
         if name == "cuebx workspaces transfer":
             [(ada,)] = shop.rows("SELECT id FROM users WHERE email = 'ada@example.com'")
             shop.team.put(SimpleNamespace(id=str(ada)))
         for example in manual.examples(COMMANDS[name]):
-            result = run(shop, example, LETTER_ID=letter)
+            result = run(shop, example, LETTER_ID=letter, **given)
             allowed = name in MAY_FAIL and MAY_FAIL[name] in result.stdout
             assert result.returncode == 0 or allowed, (example, result.stdout, result.stderr)
         if name in ("cuebx", "cuebx openapi"):
             continue
         # The same once more, for a program: a repetition may be refused, but never in half a JSON.
         if "json" not in example and name not in ("cuebx import", "cuebx export", "cuebx backup"):
-            result = run(shop, example + " --json", LETTER_ID=letter)
+            result = run(shop, example + " --json", LETTER_ID=letter, **given)
             if result.returncode in (0, 1) and result.stdout:
                 assert isinstance(json.loads(result.stdout), dict), example
             else:

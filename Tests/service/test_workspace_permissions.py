@@ -61,6 +61,11 @@ MATRIX = {
     "GetWorkspaceUsage": Route("member", 404),
     "ListWorkspaceUsageLogs": Route("member", 200),
     "SummarizeWorkspaceUsage": Route("member", 200),
+    "ExplainWorkspaceUsage": Route("member", 404),
+    "ListWorkspaceCredits": Route("member", 404),
+    "RedeemWorkspaceCode": Route("admin", 422, adds=True),
+    "GetWorkspaceLimits": Route("member", 404),
+    "PutWorkspaceLimits": Route("owner", 422),
     "PreviewWorkspaceSeats": Route("admin", 422),
     "ChangeWorkspaceSeats": Route("admin", 422),
     "PreviewWorkspaceUpgrade": Route("admin", 422),
@@ -115,7 +120,7 @@ def teams(service):
 def ask(service, name, team, user):
     method, path, has_body = OPERATIONS[name]
     path = path.replace("{workspace_id}", team.id)
-    for other in ("user_id", "key_id", "invitation_id"):
+    for other in ("user_id", "key_id", "invitation_id", "usage_id"):
         path = path.replace("{%s}" % other, str(uuid.uuid4()))
     return service.call(method, path, [] if has_body else None, headers=user.auth)
 

@@ -27,7 +27,7 @@ struct CaptureAPIUsage: Action {
     func perform(
         _ request: APIUsageCaptureRequest, _ call: Call
     ) async throws -> Reply<APIUsageHoldResponse> {
-        let outcome = try await usage.perform(request.command)
+        let outcome = try await usage.capture(request.command, requestID: call.id)
         return try APIUsageHoldResponse.reply(to: outcome, done: .captured, "Captured.")
     }
 }

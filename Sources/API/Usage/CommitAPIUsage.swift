@@ -28,7 +28,8 @@ struct CommitAPIUsage: Action {
     func perform(
         _ request: APIUsageCommitRequest, _ call: Call
     ) async throws -> Reply<APIUsageCommitResponse> {
-        let told = try await usage.perform(request.command).told(foreign: .usageOfAnotherWorkspace)
+        let told = try await usage.commit(request.command, requestID: call.id)
+            .told(foreign: .usageOfAnotherWorkspace)
         return Reply(APIUsageCommitResponse(told: told), status: told.answered)
     }
 }

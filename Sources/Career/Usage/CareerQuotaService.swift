@@ -11,10 +11,6 @@ import Values
 
 /// Metering: asks the ledger for decisions and reads what was decided.
 public struct CareerQuotaService: Sendable {
-    /// How often what a busy account captured is added up while nobody waits for it; after that
-    /// the ledger adds it up itself.
-    private static let countingTries = 5
-
     private let database: any Database
     private let ledger: CareerLedger
     private let catalog: CatalogStore
@@ -189,14 +185,9 @@ public struct CareerQuotaService: Sendable {
 
     /// Limits what the user spends from now on.
     func limit(_ userID: UUID, to limits: SpendingLimits) async throws -> SpendingStanding {
-        for _ in 0..<Self.countingTries {
-            guard let counted = try await ledger.countSpending(of: userID) else { break }
-            let standing = try await ledger.perform(
-                SetSpendingLimits(userID: userID, limits: limits, counted: counted), in: queue)
-            if standing != .outdated { return standing }
+        try await ledger.limit(userID, to: limits) {
+            try await ledger.perform($0, in: queue)
         }
-        return try await ledger.perform(
-            SetSpendingLimits(userID: userID, limits: limits), in: queue)
     }
 
     /// The instant by which the user's logs are judged: now, and never before the last decision on

@@ -183,8 +183,8 @@ public struct AdjustCredits: LedgerCommand {
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
-        guard var account = position.account else {
-            return Decision(.noSubscription, account: nil)
+        guard var account = position.account, !account.subscription.awaitsFirstPayment else {
+            return Decision(.noSubscription, account: position.account)
         }
         if position.wasGranted { return Decision(.alreadyAdjusted, account: account) }
         // What has lapsed is there to be taken away.

@@ -52,8 +52,8 @@ public struct AddGrant: LedgerCommand {
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
-        guard var account = position.account else {
-            return Decision(.noSubscription, account: nil)
+        guard var account = position.account, !account.subscription.awaitsFirstPayment else {
+            return Decision(.noSubscription, account: position.account)
         }
         if let known = account.grants.first(where: { $0.isOf(cause) }) {
             return Decision(.existing(known), account: account)

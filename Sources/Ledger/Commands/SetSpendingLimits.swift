@@ -43,8 +43,8 @@ public struct SetSpendingLimits: LedgerCommand {
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
-        guard var account = position.account else {
-            return Decision(.noSubscription, account: nil)
+        guard var account = position.account, !account.subscription.awaitsFirstPayment else {
+            return Decision(.noSubscription, account: position.account)
         }
         guard let spending = position.spending else {
             return Decision(.outdated, account: account)
@@ -72,7 +72,9 @@ public struct ReadSpendingLimits: LedgerCommand {
     public func decide(
         _ position: Position, _ rules: LedgerRules, at now: Timestamp
     ) -> Decision<Outcome> {
-        guard let account = position.account, let spending = position.spending else {
+        guard let account = position.account, !account.subscription.awaitsFirstPayment,
+            let spending = position.spending
+        else {
             return Decision(.noSubscription, account: position.account)
         }
         return Decision(

@@ -45,17 +45,6 @@ enum SaleChecks {
                 OR g.source NOT IN ('top_up', 'rollover') AND g.take_back_total <> 0
             """
         },
-        RowCheck("a code's grant is not among those who have redeemed it, or of another amount") {
-            _ in
-            """
-            SELECT g.account_id, g.id FROM standalone_grants g
-            LEFT JOIN code_redemptions r ON r.grant_id = g.id
-            LEFT JOIN promotion_codes c ON c.code = r.code
-            WHERE g.cause LIKE 'code %' AND (r.code IS NULL OR g.cause <> 'code ' || r.code
-                    OR g.source <> 'promotion' OR g.amount <> c.credits)
-                OR g.cause NOT LIKE 'code %' AND r.code IS NOT NULL
-            """
-        },
         RowCheck("an account is to be topped up below what is no amount") { _ in
             """
             SELECT c.user_id, c.user_id FROM career_subscription_contexts c
@@ -69,6 +58,21 @@ enum SaleChecks {
             WHERE c.code IS NULL OR \(AuditSQL.isNoTime("r.redeemed_at"))
             """
         },
+    ]
+
+    /// Of grants of every product: codes are redeemed for accounts of any.
+    static let ofCodes = [
+        RowCheck("a code's grant is not among those who have redeemed it, or of another amount") {
+            _ in
+            """
+            SELECT g.account_id, g.id FROM standalone_grants g
+            LEFT JOIN code_redemptions r ON r.grant_id = g.id
+            LEFT JOIN promotion_codes c ON c.code = r.code
+            WHERE g.cause LIKE 'code %' AND (r.code IS NULL OR g.cause <> 'code ' || r.code
+                    OR g.source <> 'promotion' OR g.amount <> c.credits)
+                OR g.cause NOT LIKE 'code %' AND r.code IS NOT NULL
+            """
+        }
     ]
 
     /// As the catalog and `cuebx codes` bound it.

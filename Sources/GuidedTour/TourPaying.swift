@@ -58,9 +58,9 @@ struct TourPaying {
             throw FriendlyError("no page to pay on")
         }
         guard way != .toThePage else {
-            print("\nOpen it in a browser and pay, or see it done: make tour-pay")
-            print("  \(page)")
-            print("The tour is over: 25.00 credits granted, 1.00 used, 24.00 left.")
+            show("\nOpen it in a browser and pay, or see it done: make tour-pay")
+            show("  \(page)")
+            show("The tour is over: 25.00 credits granted, 1.00 used, 24.00 left.")
             return
         }
         guard page.hasPrefix("http://127.0.0.1:") || page.hasPrefix("http://localhost:") else {
@@ -71,7 +71,7 @@ struct TourPaying {
             try await tour.moves(
                 plus: plus, pro: pro, free: plans["Free"] ?? "",
                 plusYearly: plans["Plus yearly"] ?? "")
-            print(
+            show(
                 "\nThe tour is over: a trial of Plus, Pro, Plus at the period's end, and Free; a "
                     + "pack that was bought by itself, and a year of Plus.")
             return
@@ -79,7 +79,7 @@ struct TourPaying {
         try await tour.upgrade(to: pro)
         try await tour.end()
         try await tour.topUp()
-        print("\nThe tour is over: Free, a trial of Plus, Pro, Free again, and a pack of credits.")
+        show("\nThe tour is over: Free, a trial of Plus, Pro, Free again, and a pack of credits.")
     }
 
     /// Pays a plan on the local Stripe's page.

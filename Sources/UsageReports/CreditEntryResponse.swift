@@ -1,7 +1,6 @@
 import FoundationEssentials
 import HTTPEndpoint
 import Ledger
-import UsageReports
 import Values
 
 /// Where credits come from, on the wire: the running period's pool counts as the plan's.

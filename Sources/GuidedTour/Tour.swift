@@ -6,24 +6,26 @@ import Service
 import Settings
 
 /// Walks through the product as its users do, over real HTTP, and shows each step.
-struct Tour: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "tour",
-        abstract: "Walk from sign-up to a page to pay on, against a running server.",
-        discussion: """
-            With --pay it goes on by itself: buys a plan on the local Stripe's page, upgrades, \
-            cancels, moves the development clock 40 days on to see the plan end, and buys a pack \
-            of credits. With --moves it goes every way from one plan to another instead, has a \
-            pack bought by itself and buys a year, and moves the clock 104 days on. \
-            With --team it goes a team's way: seats, calls by key, a freeze, and paid again; it \
-            moves the clock 40 days on.
+package struct Tour: AsyncParsableCommand {
+    package static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "tour",
+            abstract: "Walk from sign-up to a page to pay on, against a running server.",
+            discussion: """
+                With --pay it goes on by itself: buys a plan on the local Stripe's page, \
+                upgrades, cancels, moves the development clock 40 days on to see the plan end, \
+                and buys a pack of credits. With --moves it goes every way from one plan to \
+                another instead, has a pack bought by itself and buys a year, and moves the \
+                clock 104 days on. With --team it goes a team's way: seats, calls by key, a \
+                freeze, and paid again; it moves the clock 40 days on.
 
-            Examples:
-              cuebx tour
-              cuebx tour --pay
-              cuebx tour --moves
-              cuebx tour --team
-            """)
+                Examples:
+                  cuebx tour
+                  cuebx tour --pay
+                  cuebx tour --moves
+                  cuebx tour --team
+                """)
+    }
 
     @Option(help: "Where the server is; if not given, where the settings have it listen.")
     var url: String?
@@ -40,7 +42,9 @@ struct Tour: AsyncParsableCommand {
     @Flag(help: "Go a team's way: seats, a freeze, and paid again; on the local Stripe only.")
     var team = false
 
-    func run() async throws {
+    package init() {}
+
+    package func run() async throws {
         let settings = try await Settings.load()
         let url = url ?? settings.listenURL
         let client = HTTPClient()

@@ -2,6 +2,7 @@ import Foundation
 import HTTPClient
 import JSON
 import Service
+import Shell
 
 /// Sends requests and prints them with their answers.
 struct TourGuide {
@@ -9,7 +10,7 @@ struct TourGuide {
     let client: HTTPClient
 
     func say(_ sentence: String) {
-        print("\n\u{1B}[1m\(sentence)\u{1B}[0m")
+        show("\n\u{1B}[1m\(sentence)\u{1B}[0m")
     }
 
     @discardableResult
@@ -18,15 +19,15 @@ struct TourGuide {
         headers: [(String, String)] = [], showing names: Set<String>? = nil,
         expecting status: Int
     ) async throws -> JSONValue {
-        print("  \(method) \(path)")
-        if let body { print("  " + body.prettyText.replacing("\n", with: "\n  ")) }
+        show("  \(method) \(path)")
+        if let body { show("  " + body.prettyText.replacing("\n", with: "\n  ")) }
         let response = try await client.send(
             HTTPRequest(
                 method, url + path, headers: headers + [("Content-Type", "application/json")],
                 body: body.map { Array($0.compactText.utf8) }))
         let json = try JSONValue.parse(response.body)
-        print("  → \(response.status)" + (names == nil ? "" : ", in part"))
-        print(
+        show("  → \(response.status)" + (names == nil ? "" : ", in part"))
+        show(
             "  "
                 + shortened(names.map { picked($0, of: json) } ?? json).prettyText.replacing(
                     "\n", with: "\n  "))
@@ -47,8 +48,8 @@ struct TourGuide {
     /// Presses a button of a hosted page, as a browser does.
     /// - Returns: where it leads.
     func press(_ button: String, on page: String) async throws -> String {
-        print("  POST \(page)")
-        print("  action=\(button)")
+        show("  POST \(page)")
+        show("  action=\(button)")
         let response = try await client.send(
             HTTPRequest(
                 "POST", page,
@@ -57,7 +58,7 @@ struct TourGuide {
         guard response.status == 303, let location = response.header("Location") else {
             throw FriendlyError("the page answered \(response.status) and led nowhere")
         }
-        print("  → 303 to \(location)")
+        show("  → 303 to \(location)")
         return location
     }
 
@@ -84,4 +85,9 @@ struct TourGuide {
         default: return json
         }
     }
+}
+
+/// Shows a line on standard output.
+func show(_ line: String) {
+    Terminal.write(line + "\n", to: .standardOutput)
 }

@@ -48,7 +48,7 @@ struct TourTeam {
         try await expect(["enabled_member_count": 2, "available_seats": 0])
         guide.say("The key was never lost: its calls go through again")
         try await call("reserved")
-        print("\nThe tour is over: a team paid for seats, was frozen, paid again and went on.")
+        show("\nThe tour is over: a team paid for seats, was frozen, paid again and went on.")
     }
 
     private mutating func found() async throws {
