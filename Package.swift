@@ -289,7 +289,7 @@ let package = Package(
             name: "Packs",
             dependencies: [
                 "Billing", "Database", "HTTPEndpoint", "Ledger", "LedgerStore", "Mail", "Stripe",
-                "Users", "Values",
+                "Values",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(

@@ -22,7 +22,7 @@ ALLOWED = {
     "Tokens": "Values JSON Database HTTPEndpoint HTTPClient Users",
     "Mail": "Values JSON Ledger Database HTTPClient Messaging Users",
     "Billing": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Mail",
-    "Packs": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Users Mail Billing",
+    "Packs": "Values Ledger Database HTTPEndpoint Stripe LedgerStore Mail Billing",
     "Renewals": "Values Ledger Database Stripe LedgerStore Users Mail Billing",
     "Subscriptions": "Values JSON Ledger Database HTTPEndpoint Messaging Stripe LedgerStore Users Billing"
                      " Packs",
@@ -134,6 +134,7 @@ OWNERS = {
     "mails": "Mail",
     "checkouts": "Billing",
     "pack_purchases": "Packs",
+    "workspace_pack_purchases": "Packs",
     "automatic_top_ups": "TopUps",
     "automatic_top_up_changes": "TopUps",
     "top_up_purchases": "TopUps",

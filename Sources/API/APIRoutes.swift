@@ -36,6 +36,9 @@ private func planRoutes(_ parts: APIParts) -> [Endpoint] {
         Endpoint(
             .get, at + "/{plan_id}", tag: tag,
             GetAPIPlan(database: parts.database, catalog: parts.catalog)),
+        Endpoint(
+            .get, "/api/subscriptions/packs", tag: tag,
+            ListAPIPacks(database: parts.database, catalog: parts.catalog)),
     ]
 }
 

@@ -21,9 +21,11 @@ package struct BilledProduct: Sendable {
     /// The address that a holder's customer at Stripe has.
     package let address: @Sendable (UUID, any DatabaseConnection) throws -> String?
     /// Mails who pays for a holder, and says whether there is an address of theirs.
-    let tell: @Sendable (PayersMail, any DatabaseConnection) throws -> Bool
+    package let tell: @Sendable (PayersMail, any DatabaseConnection) throws -> Bool
     /// Locks who begins to buy for a holder, and throws for who is gone.
-    let lockBuyer: @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void
+    package let lockBuyer: @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void
+    /// Whether a holder is there, and locked if that is asked for.
+    package let isThere: @Sendable (UUID, _ locked: Bool, any DatabaseConnection) throws -> Bool
     /// The seats that a holder has here; `nil` for who has none that Stripe could differ on.
     package let seats: @Sendable (UUID, any DatabaseConnection) throws -> HeldSeats?
     /// Whether the Free plan follows a holder's paid one.
@@ -39,6 +41,7 @@ package struct BilledProduct: Sendable {
         address: @escaping @Sendable (UUID, any DatabaseConnection) throws -> String?,
         tell: @escaping @Sendable (PayersMail, any DatabaseConnection) throws -> Bool,
         lockBuyer: @escaping @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void,
+        isThere: @escaping @Sendable (UUID, Bool, any DatabaseConnection) throws -> Bool,
         seats: @escaping @Sendable (UUID, any DatabaseConnection) throws -> HeldSeats?,
         keepsFree: @escaping @Sendable (UUID) async throws -> Bool,
         isToOpen: @escaping @Sendable (UUID, any DatabaseConnection) throws -> Bool,
@@ -52,6 +55,7 @@ package struct BilledProduct: Sendable {
         self.address = address
         self.tell = tell
         self.lockBuyer = lockBuyer
+        self.isThere = isThere
         self.seats = seats
         self.keepsFree = keepsFree
         self.isToOpen = isToOpen
@@ -74,6 +78,11 @@ package struct BilledProduct: Sendable {
                 return user.mailRecipient != nil
             },
             lockBuyer: { try UserRow.lockBuyer($0, in: $1, now: $2) },
+            isThere: { user, locked, connection in
+                try locked
+                    ? UserRow.findLocked(id: user, in: connection) != nil
+                    : UserRow.find(id: user, in: connection) != nil
+            },
             seats: { _, _ in nil }, keepsFree: { _ in true },
             isToOpen: { _, _ in false }, follow: { _, _ in })
     }
@@ -111,6 +120,18 @@ package struct PayersMail: Sendable {
     package let requestID: String?
     package let at: Timestamp
     package let outbox: MailOutbox
+
+    package init(
+        content: MailContent, holder: UUID, id: UUID? = nil, requestID: String?, at: Timestamp,
+        outbox: MailOutbox
+    ) {
+        self.content = content
+        self.holder = holder
+        self.id = id
+        self.requestID = requestID
+        self.at = at
+        self.outbox = outbox
+    }
 }
 
 /// An account after what Stripe says was applied to it.

@@ -15,6 +15,8 @@ package struct ProductTables: Sendable {
     let draws: String
     let logs: String
     let steps: String
+    /// What was bought beside the plan, which is not the ledger's own.
+    let purchases: String
     /// The column with the account's id.
     let holder: String
 
@@ -29,13 +31,14 @@ package struct ProductTables: Sendable {
         product: .career, contexts: "career_subscription_contexts",
         subscriptions: "subscriptions", changes: "subscription_changes", lines: "credit_grants",
         grants: "standalone_grants", draws: "usage_draws", logs: "career_usage_logs",
-        steps: "career_usage_steps", holder: "user_id")
+        steps: "career_usage_steps", purchases: "pack_purchases", holder: "user_id")
 
     private static let api = ProductTables(
         product: .api, contexts: "api_subscription_contexts",
         subscriptions: "api_subscriptions", changes: "api_subscription_changes",
         lines: "api_credit_grants", grants: "api_standalone_grants", draws: "api_usage_draws",
-        logs: "api_usage_logs", steps: "api_usage_steps", holder: "workspace_id")
+        logs: "api_usage_logs", steps: "api_usage_steps",
+        purchases: "workspace_pack_purchases", holder: "workspace_id")
 
     /// Calls by key have a key, and may be tests.
     var hasKeys: Bool { product == .api }

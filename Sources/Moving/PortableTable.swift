@@ -114,7 +114,7 @@ extension PortableTable {
     /// after those that it refers to; `installation` is last: its row ends an import.
     package static let all =
         catalog + identity + ledger + apiLedger + history + billing + operators + workspaces
-        + [installation]
+        + workspacePurchases + [installation]
 
     private static let catalog = [
         PortableTable(

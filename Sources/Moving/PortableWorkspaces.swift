@@ -68,4 +68,11 @@ extension PortableTable {
                 .text("request_id"),
             ]),
     ]
+
+    /// What workspaces have bought beside their plans, as users have.
+    static let workspacePurchases = billing.filter { $0.name == "pack_purchases" }.map {
+        $0.twin(
+            "workspace_pack_purchases", renaming: ["user_id": "workspace_id"], without: [],
+            more: [])
+    }
 }

@@ -10,10 +10,11 @@ extension Checkouts {
     /// The address of who buys for a holder, if they have begun to buy something.
     package func emailOfBuyer(_ holder: UUID) async throws -> String? {
         try await database.read { [product] connection in
+            let packs = PackTable(of: product)
             let begun = try connection.queryOne(
                 """
                 SELECT 1 FROM \(product.checkouts.name) WHERE \(product.checkouts.holder) = ?
-                UNION ALL SELECT 1 FROM pack_purchases WHERE user_id = ? LIMIT 1
+                UNION ALL SELECT 1 FROM \(packs.name) WHERE \(packs.holder) = ? LIMIT 1
                 """, [.uuid(holder), .uuid(holder)])
             return begun == nil ? nil : try product.address(holder, connection)
         }
@@ -23,7 +24,7 @@ extension Checkouts {
     /// answer lost. Stripe answers who repeats one with that very customer.
     /// After a day Stripe has forgotten it.
     package func openCustomerKeys(of user: UUID, at now: Timestamp) async throws -> [String] {
-        try await database.read { [product] connection in
+        try await database.read { [database, product] connection in
             let (tables, table) = (product.tables, product.checkouts)
             if try LinkedSubscription.customer(of: user, of: tables, in: connection) != nil {
                 return []
@@ -38,7 +39,7 @@ extension Checkouts {
                 return try reader.text()
             }
             return try checkout
-                + PackPurchases.openCustomerKeys(
+                + PackPurchases(database: database, of: product).openCustomerKeys(
                     of: user, at: now, in: connection)
         }
     }
@@ -46,18 +47,19 @@ extension Checkouts {
 
 extension PackPurchases {
     /// The keys under which a customer may be made for a purchase whose page is not there yet.
-    static func openCustomerKeys(
+    func openCustomerKeys(
         of user: UUID, at now: Timestamp, in connection: any DatabaseConnection
     ) throws -> [String] {
-        try connection.query(
+        let table = PackTable(of: product)
+        return try connection.query(
             """
-            SELECT id FROM pack_purchases
-            WHERE user_id = ? AND session_id IS NULL AND expires_at > ?
+            SELECT id FROM \(table.name)
+            WHERE \(table.holder) = ? AND session_id IS NULL AND expires_at > ?
             ORDER BY id DESC LIMIT ?
-            """, [.uuid(user), .time(now), .integer(maximumOpenKeys)]
+            """, [.uuid(user), .time(now), .integer(Self.maximumOpenKeys)]
         ).flatMap { row in
             var reader = row.reader
-            return try customerKeys(of: reader.uuid())
+            return try Self.customerKeys(of: reader.uuid())
         }
     }
 

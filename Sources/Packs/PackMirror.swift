@@ -6,7 +6,6 @@ import LedgerStore
 import Logging
 import Mail
 import Stripe
-import Users
 import Values
 
 /// Keeps what packs have granted in line with their payments. It always fetches the page and its
@@ -16,6 +15,7 @@ package struct PackMirror: Sendable {
     /// The member of a page's metadata that names the purchase.
     package static let purchaseKey = "cuebx_purchase_id"
 
+    let product: BilledProduct
     package let stripe: StripeClient
     package let database: any Database
     package let ledger: CareerLedger
@@ -33,10 +33,14 @@ package struct PackMirror: Sendable {
             _, _, _, _ in false
         }
 
+    var purchases: PackPurchases { PackPurchases(database: database, of: product) }
+
     package init(
-        stripe: StripeClient, database: any Database, ledger: CareerLedger,
+        of product: BilledProduct, stripe: StripeClient, database: any Database,
+        ledger: CareerLedger,
         notices: OperatorNotices, outbox: MailOutbox, clock: DecisionClock, logger: Logger
     ) {
+        self.product = product
         self.stripe = stripe
         self.database = database
         self.ledger = ledger
@@ -44,6 +48,15 @@ package struct PackMirror: Sendable {
         self.outbox = outbox
         self.clock = clock
         self.logger = logger
+    }
+
+    /// That of another product, beside this one.
+    ///
+    /// - Parameter ledger: that product's.
+    package func like(_ product: BilledProduct, ledger: CareerLedger) -> PackMirror {
+        PackMirror(
+            of: product, stripe: stripe, database: database, ledger: ledger, notices: notices,
+            outbox: outbox, clock: clock, logger: logger)
     }
 
     /// Fetches a page and applies what became of it.
@@ -90,14 +103,21 @@ package struct PackMirror: Sendable {
     /// By our row, else by Stripe's list: the page's own event may not have been worked off yet, or
     /// never came.
     private func page(ofPayment intent: String) async throws -> String? {
-        if let known = try await PackPurchases(database: database).session(ofPayment: intent) {
-            return known
-        }
-        return try await stripe.listSessionsOfPayment(intent)
-            .first { $0.isPayment && $0.metadata[Self.purchaseKey] != nil }?.id
+        if let known = try await purchases.session(ofPayment: intent) { return known }
+        return try await soldPage(ofPayment: intent)?.id
     }
 
-    /// - Returns: a paid page of a purchase of nobody here: its user was erased.
+    func soldPage(ofPayment intent: String) async throws -> StripeCheckoutSession? {
+        try await stripe.listSessionsOfPayment(intent)
+            .first { $0.isPayment && $0.metadata[Self.purchaseKey] != nil }
+    }
+
+    /// Whether a page names a holder of this product.
+    func isNamed(by session: StripeCheckoutSession?) -> Bool {
+        session?.metadata[product.holderKey] != nil
+    }
+
+    /// - Returns: a paid page of a purchase of nobody here: its holder is gone.
     private func bringInLine(
         _ sessionID: String, requestID: String?
     ) async throws -> StripeCheckoutSession? {
@@ -108,15 +128,14 @@ package struct PackMirror: Sendable {
         else { return nil }
         guard session.isPaid else {
             if session.status != .open {
-                try await PackPurchases(database: database).close(sessionID)
+                try await purchases.close(sessionID)
             }
             return nil
         }
         guard let (purchase, isKnown) = try await purchase(of: session) else { return session }
         if !isKnown {
             logger.warning("a purchase is restored", metadata: ["id": "\(purchase.id.text)"])
-            guard try await PackPurchases(database: database).restore(purchase, soldBy: session)
-            else { return session }
+            guard try await purchases.restore(purchase, soldBy: session) else { return session }
         }
         let payment = try await payment(of: session)
         let outcome = try await settle(
@@ -124,7 +143,7 @@ package struct PackMirror: Sendable {
         return outcome == .noAccount ? session : nil
     }
 
-    private func find(_ sessionID: String) async throws -> StripeCheckoutSession? {
+    func find(_ sessionID: String) async throws -> StripeCheckoutSession? {
         try await ifKnown { () async throws(StripeError) in
             try await stripe.retrieveCheckoutSession(sessionID)
         }
@@ -153,27 +172,29 @@ package struct PackMirror: Sendable {
                     isFrozen: payment.isDisputed || isGivenBack, token: token,
                     randomness: .random(in: .min ... .max))
             }
-        ) { [outbox, clock, moneyWentBack] connection, outcome in
+        ) { [outbox, clock, moneyWentBack, product, purchases] connection, outcome in
             guard case .applied(let change) = outcome else { return }
             let now = clock.now()
-            let isDisputed = try PackPurchases.note(
+            let isDisputed = try purchases.note(
                 payment, by: session.paymentIntentID, of: purchase.id, grant: change.grant.id,
                 in: connection, now: now)
-            guard let user = try UserRow.find(id: purchase.userID, in: connection) else { return }
+            let holder = purchase.userID
+            func tell(_ content: MailContent) throws {
+                _ = try product.tell(
+                    PayersMail(
+                        content: content, holder: holder, requestID: requestID, at: now,
+                        outbox: outbox), connection)
+            }
+            guard try product.isThere(holder, false, connection) else { return }
             if change.isNew {
-                try outbox.enqueue(
+                try tell(
                     .packBought(
                         purchase.packName, price: purchase.price.spoken, change.grant.amount,
-                        until: change.grant.expiresAt),
-                    to: user, requestID: requestID, in: connection, now: now)
+                        until: change.grant.expiresAt))
             }
-            if change.moneyWentBack || isDisputed { try moneyWentBack(user.id, connection, now) }
+            if change.moneyWentBack || isDisputed { try moneyWentBack(holder, connection, now) }
             let taken = change.grant.takenBack - change.takenBackBefore
-            if taken > .zero {
-                try outbox.enqueue(
-                    .packReturned(purchase.packName, taken),
-                    to: user, requestID: requestID, in: connection, now: now)
-            }
+            if taken > .zero { try tell(.packReturned(purchase.packName, taken)) }
         }
     }
 }

@@ -2,14 +2,12 @@ import Billing
 import Database
 import Foundation
 import Stripe
-import Users
 import Values
 
 /// What a purchase promises, as its page at Stripe carries it: a database that was restored from
 /// before the purchase learns of it there.
 extension PackPurchase {
     private enum Member {
-        static let user = "user_id"
         static let pack = "cuebx_pack_id"
         static let name = "cuebx_pack_name"
         static let credits = "cuebx_credits"
@@ -18,10 +16,10 @@ extension PackPurchase {
     }
 
     /// The metadata of its page.
-    package var metadata: [String: String] {
+    package func metadata(of product: BilledProduct) -> [String: String] {
         var members = [
-            Member.user: userID.text, PackMirror.purchaseKey: id.text, Member.pack: packID.text,
-            Member.name: packName, Member.credits: credits.decimal,
+            product.holderKey: userID.text, PackMirror.purchaseKey: id.text,
+            Member.pack: packID.text, Member.name: packName, Member.credits: credits.decimal,
             Member.price: "\(price.amount)",
         ]
         if let validDays { members[Member.validDays] = "\(validDays)" }
@@ -32,9 +30,9 @@ extension PackPurchase {
     ///
     /// - Returns: `nil` for a page of another kind, and for one of an earlier version, which says
     ///   less.
-    package init?(promisedBy session: StripeCheckoutSession) {
+    package init?(promisedBy session: StripeCheckoutSession, of product: BilledProduct) {
         let said = session.metadata
-        let ids = [PackMirror.purchaseKey, Member.user, Member.pack]
+        let ids = [PackMirror.purchaseKey, product.holderKey, Member.pack]
             .compactMap { said[$0].flatMap(UUID.init(uuidString:)) }
         guard session.isPayment, ids.count == 3, let name = said[Member.name],
             let credits = said[Member.credits].flatMap(Credits.init(decimal:)), credits > .zero,
@@ -52,10 +50,10 @@ extension PackPurchase {
 }
 
 extension PackMirror {
-    /// The purchase that a page sells: by our row, else by what the page itself promises to a user
-    /// of ours.
+    /// The purchase that a page sells: by our row, else by what the page itself promises to a
+    /// holder of ours.
     ///
-    /// - Returns: `nil` where nobody here has bought it: its user was erased, or is another
+    /// - Returns: `nil` where nobody here has bought it: its holder is gone, or is another
     ///   installation's that shares the account at Stripe.
     package func purchase(
         of session: StripeCheckoutSession
@@ -63,10 +61,10 @@ extension PackMirror {
         guard let id = session.metadata[Self.purchaseKey].flatMap(UUID.init(uuidString:)) else {
             return nil
         }
-        return try await database.read { connection in
-            if let known = try PackPurchases.find(id, in: connection) { return (known, true) }
-            guard let promised = PackPurchase(promisedBy: session),
-                try UserRow.find(id: promised.userID, in: connection) != nil
+        return try await database.read { [product, purchases] connection in
+            if let known = try purchases.find(id, in: connection) { return (known, true) }
+            guard let promised = PackPurchase(promisedBy: session, of: product),
+                try product.isThere(promised.userID, false, connection)
             else { return nil }
             return (promised, false)
         }

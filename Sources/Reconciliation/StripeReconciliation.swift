@@ -14,21 +14,24 @@ public struct StripeReconciliation: Sendable {
         public let remaining: [String]
     }
 
-    package let packs: PackMirror
+    package let packs: PackMirrors
     private let products: [ProductReconciliation]
 
     /// - Parameters:
-    ///   - mirrors: of all products.
+    ///   - users: how what users buy is mirrored.
+    ///   - others: the same of the other products.
     ///   - issuer: the other identity provider whose tokens are accepted, if any.
     package init(
-        stripe: StripeClient, database: any Database, mirrors: [StripeMirror], packs: PackMirror,
+        stripe: StripeClient, database: any Database,
+        users: (mirror: StripeMirror, packs: PackMirror),
+        others: [(mirror: StripeMirror, packs: PackMirror)],
         topUps: TopUpService, issuer: String?
     ) {
-        self.packs = packs
-        products = mirrors.map {
+        packs = PackMirrors(users: users.packs, others: others.map(\.packs))
+        products = ([users] + others).map {
             ProductReconciliation(
-                stripe: stripe, database: database, mirror: $0, packs: packs, topUps: topUps,
-                issuer: issuer)
+                stripe: stripe, database: database, mirror: $0.mirror, packs: $0.packs,
+                topUps: topUps, issuer: issuer)
         }
     }
 

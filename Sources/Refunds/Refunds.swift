@@ -63,11 +63,11 @@ package struct Refunds: Sendable {
     private let stripe: StripeClient
     private let database: any Database
     private let mirror: StripeMirror
-    private let packs: PackMirror
+    private let packs: PackMirrors
     private let logger: Logger
 
     package init(
-        stripe: StripeClient, database: any Database, mirror: StripeMirror, packs: PackMirror,
+        stripe: StripeClient, database: any Database, mirror: StripeMirror, packs: PackMirrors,
         logger: Logger
     ) {
         self.stripe = stripe

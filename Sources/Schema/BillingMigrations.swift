@@ -120,11 +120,22 @@ func billingTables(_ sql: SQLDialect) -> [String] {
 
 /// Packs that users were shown a page for, with what each said then. A user's go with the user.
 func packPurchases(_ sql: SQLDialect) -> [String] {
+    packPurchases(sql, "pack_purchases", of: "user", in: "users")
+}
+
+/// The same of workspaces. A deleted team's stay under its closed account.
+func packPurchasesOfWorkspaces(_ sql: SQLDialect) -> [String] {
+    packPurchases(sql, "workspace_pack_purchases", of: "workspace", in: "workspaces")
+}
+
+private func packPurchases(
+    _ sql: SQLDialect, _ table: String, of holder: String, in holders: String
+) -> [String] {
     [
         """
-        CREATE TABLE pack_purchases (
+        CREATE TABLE \(table) (
             id \(sql.uuid) PRIMARY KEY,
-            user_id \(sql.uuid) NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            \(holder)_id \(sql.uuid) NOT NULL REFERENCES \(holders) (id) ON DELETE CASCADE,
             pack_id \(sql.uuid) NOT NULL,
             pack_name TEXT NOT NULL,
             credits \(sql.bigint) NOT NULL CHECK (credits > 0),
@@ -149,6 +160,6 @@ func packPurchases(_ sql: SQLDialect) -> [String] {
             CHECK ((paid_at IS NULL) = (grant_id IS NULL))
         )\(sql.keyedTableOptions)
         """,
-        "CREATE INDEX pack_purchases_of_user ON pack_purchases (user_id, id)",
+        "CREATE INDEX \(table)_of_\(holder) ON \(table) (\(holder)_id, id)",
     ]
 }

@@ -54,6 +54,7 @@ public let migrations: [Migration] = [
     Migration("billing of workspaces", workspaceBilling),
     Migration("changes of seats", planChanges),
     Migration("deletions of workspaces", workspaceDeletions),
+    Migration("packs of workspaces", packPurchasesOfWorkspaces),
 ]
 
 /// In which a user reads dates: a name of the IANA database; null is UTC.

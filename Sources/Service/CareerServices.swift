@@ -145,8 +145,8 @@ public struct CareerServices: Sendable {
         topUps = TopUpService(
             billing: billing, teller: teller, notices: notices, logger: core.logger)
         reconciliation = StripeReconciliation(
-            stripe: stripe, database: database, mirrors: [mirror, ofWorkspaces.mirror],
-            packs: packs, topUps: topUps,
+            stripe: stripe, database: database, users: (mirror, packs),
+            others: [(ofWorkspaces.mirror, ofWorkspaces.packs)], topUps: topUps,
             issuer: settings.authJWKS == nil ? nil : settings.authIssuer)
         localStripe = LocalStripe(settings, logger: core.logger)
         receiver = ReceiveStripeEvent(
@@ -182,7 +182,7 @@ public struct CareerServices: Sendable {
         StripeEventHandlers(
             database: career.database, stripe: career.stripe,
             mirrors: StripeMirrors([career.mirror, api.mirror], logger: career.mirror.logger),
-            packs: career.packs,
+            packs: PackMirrors(users: career.packs, others: [api.packs]),
             topUps: topUps, notices: career.mirror.notices,
             forgetErased: { try await career.forgetErased($0) },
             others: { work in
@@ -217,7 +217,8 @@ public struct CareerServices: Sendable {
     ) -> (TopUpTeller, PackMirror) {
         let teller = TopUpTeller(outbox: outbox)
         var packs = PackMirror(
-            stripe: stripe, database: core.database, ledger: core.ledger, notices: notices,
+            of: .career, stripe: stripe, database: core.database, ledger: core.ledger,
+            notices: notices,
             outbox: outbox, clock: core.clock, logger: core.logger)
         packs.moneyWentBack = { try teller.moneyWentBack(of: $0, in: $1, now: $2) }
         packs.isGivenBack = { try TopUpReturns.isPending($0, of: $1, $2, in: $3) }

@@ -34,62 +34,78 @@ package struct BuyPack: Action {
     package func perform(
         _ request: PackCheckoutRequest, _ call: Call
     ) async throws -> Reply<CareerCheckoutResponse> {
-        let user = try call.user().userID
-        let catalog = try await billing.catalog.current(in: billing.database)
-        guard let pack = catalog.pack(request.packID), pack.isActive else {
+        Reply(
+            try await billing.sell(
+                request, to: try call.user().userID, requestID: call.id))
+    }
+}
+
+extension CareerBillingService {
+    /// The pack that is sold by this id.
+    ///
+    /// - Throws: ``Problem`` 404 `pack_not_found`.
+    package func packForSale(_ id: UUID) async throws -> CreditPack {
+        guard let pack = try await catalog.current(in: database).pack(id), pack.isActive else {
             throw Problem.packNotFound
         }
+        return pack
+    }
+
+    /// A page on which a holder buys a pack.
+    package func sell(
+        _ request: PackCheckoutRequest, to holder: UUID, requestID: String
+    ) async throws -> CareerCheckoutResponse {
+        let pack = try await packForSale(request.packID)
         let ways = PackPurchases.Ways(
             successURL: request.successURL, cancelURL: request.cancelURL)
-        return try await billing.checkoutTurns.inTurn(user) {
-            guard try await billing.ledger.look(at: AskEntitlement(userID: user)) else {
+        return try await checkoutTurns.inTurn(holder) {
+            guard try await ledger.look(at: AskEntitlement(userID: holder)) else {
                 throw Problem.subscriptionInactive
             }
-            let purchases = PackPurchases(database: billing.database)
-            let latest = billing.clock.now().adding(seconds: CareerBillingService.pageReserve)
-            let known = try await purchases.openPage(of: pack, for: user, ways, until: latest)
-            if let known, try await billing.page(known.sessionID)?.status == .open {
-                return Reply(
-                    CareerCheckoutResponse(checkoutURL: known.url, sessionID: known.sessionID))
+            let latest = clock.now().adding(seconds: Self.pageReserve)
+            let known = try await purchases.openPage(of: pack, for: holder, ways, until: latest)
+            if let known, try await page(known.sessionID)?.status == .open {
+                return CareerCheckoutResponse(checkoutURL: known.url, sessionID: known.sessionID)
             }
-            return Reply(try await open(pack, for: user, ways, purchases, requestID: call.id))
+            return try await open(pack, for: holder, ways, requestID: requestID)
         }
     }
 
+    package var purchases: PackPurchases { PackPurchases(database: database, of: product) }
+
     private func open(
-        _ pack: CreditPack, for user: UUID, _ ways: PackPurchases.Ways,
-        _ purchases: PackPurchases, requestID: String
+        _ pack: CreditPack, for holder: UUID, _ ways: PackPurchases.Ways, requestID: String
     ) async throws -> CareerCheckoutResponse {
-        let now = billing.clock.now()
+        let now = clock.now()
         let purchase = try await purchases.begin(
-            pack, for: user, ways, at: now,
-            expiresAt: now.adding(seconds: CareerBillingService.pageLifetime))
+            pack, for: holder, ways, at: now,
+            expiresAt: now.adding(seconds: Self.pageLifetime))
         let keys = PackPurchases.customerKeys(of: purchase.id)
         do {
-            return try await page(purchase, pack, ways, purchases, keys[0], requestID: requestID)
+            return try await page(purchase, pack, ways, keys[0], requestID: requestID)
         } catch let error as StripeError where error.isUnknownCustomer {
             // The customer was deleted at Stripe, or is another account's: a new one is made.
-            let account = try await billing.subscription(of: user).account
+            let account = try await subscription(of: holder).account
             guard let gone = account.subscription.stripeCustomerID else { throw error }
-            try await billing.mirror.forget(gone, requestID: requestID)
-            return try await page(purchase, pack, ways, purchases, keys[1], requestID: requestID)
+            try await mirror.forget(gone, requestID: requestID)
+            return try await page(purchase, pack, ways, keys[1], requestID: requestID)
         }
     }
 
     private func page(
         _ purchase: PackPurchase, _ pack: CreditPack, _ ways: PackPurchases.Ways,
-        _ purchases: PackPurchases, _ customerKey: String, requestID: String
+        _ customerKey: String, requestID: String
     ) async throws -> CareerCheckoutResponse {
-        let account = try await billing.subscription(of: purchase.userID).account
-        let price = try await billing.prices.price(of: pack)
-        let customer = try await billing.customer(
-            of: account, key: customerKey, requestID: requestID)
-        let session = try await billing.stripe.createPaymentSession(
+        let account = try await subscription(of: purchase.userID).account
+        let price = try await prices.price(of: pack)
+        let customer = try await customer(of: account, key: customerKey, requestID: requestID)
+        let session = try await stripe.createPaymentSession(
             NewStripePaymentSession(
                 customerID: customer, priceID: price.id,
                 clientReferenceID: purchase.userID.text, successURL: ways.successURL,
                 cancelURL: ways.cancelURL,
-                metadata: purchase.metadata), "pack-\(purchase.id.text)-\(UUID().text)")
+                metadata: purchase.metadata(of: product)),
+            "pack-\(purchase.id.text)-\(UUID().text)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
         try await purchases.opened(
             purchase.id, PackPurchases.Page(sessionID: session.id, url: url),
@@ -99,7 +115,7 @@ package struct BuyPack: Action {
 }
 
 package struct PackCheckoutRequest: JSONInput {
-    let packID: UUID
+    package let packID: UUID
     let successURL: String
     let cancelURL: String
 
@@ -124,7 +140,7 @@ package struct PackCheckoutRequest: JSONInput {
 extension Problem {
     package static let packNotFound = Problem(
         404, "pack_not_found", "Pack not found", "There is no pack of credits with this id.")
-    static let subscriptionInactive = Problem(
+    package static let subscriptionInactive = Problem(
         409, "subscription_inactive", "Subscription inactive",
         "Credits could not be used now: activate a plan, or settle its payment, first.")
 }

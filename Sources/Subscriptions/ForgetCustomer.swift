@@ -15,7 +15,7 @@ extension CareerBillingService {
         if let session = try await checkouts.find(user)?.sessionID {
             try await expire(session)
         }
-        for session in try await PackPurchases(database: database).openPages(of: user) {
+        for session in try await purchases.openPages(of: user) {
             try await expire(session)
         }
         var customers = try await strayCustomers(of: user)

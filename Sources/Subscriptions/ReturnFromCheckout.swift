@@ -25,7 +25,6 @@ extension CareerBillingService {
     package func returnedWithPack(
         from sessionID: String, user: UUID, requestID: String
     ) async throws -> Bool {
-        let purchases = PackPurchases(database: database)
         if try await purchases.isPaid(sessionID, by: user) { return true }
         guard let page = try await page(sessionID), page.metadata["user_id"] == user.text else {
             return false

@@ -18,7 +18,7 @@ package struct StripeEventHandlers: Sendable {
     let database: any Database
     let stripe: StripeClient
     let mirrors: StripeMirrors
-    let packs: PackMirror
+    let packs: PackMirrors
     let topUps: TopUpService
     let notices: OperatorNotices
     /// Deletes a customer at Stripe whose user was erased here.
@@ -31,7 +31,7 @@ package struct StripeEventHandlers: Sendable {
 
     package init(
         database: any Database, stripe: StripeClient, mirrors: StripeMirrors,
-        packs: PackMirror, topUps: TopUpService, notices: OperatorNotices,
+        packs: PackMirrors, topUps: TopUpService, notices: OperatorNotices,
         forgetErased: @escaping @Sendable (String) async throws -> Void,
         others: @escaping @Sendable (JSONValue) async throws -> Bool,
         takeUp: @escaping @Sendable (UnfinishedMoves.Move, String?) async throws -> Void,

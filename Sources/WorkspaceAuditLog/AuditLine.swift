@@ -30,6 +30,7 @@ package enum WorkspaceAct: String, Sendable, CaseIterable {
     case creditsAdjusted = "credits_adjusted"
     case limitsChanged = "limits_changed"
     case codeRedeemed = "code_redeemed"
+    case packCheckoutBegun = "pack_checkout_begun"
 }
 
 /// A line of a workspace's audit log: who did what to what, and when. It names users by their ids

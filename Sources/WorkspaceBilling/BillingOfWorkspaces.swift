@@ -22,7 +22,7 @@ extension CareerBillingService {
             mirror: StripeMirror(
                 of: product.billed, ledger, prices, mirror.notices, outbox, clock: clock,
                 logger: mirror.logger),
-            packs: packs, erased: erased,
+            packs: packs.like(product.billed, ledger: ledger), erased: erased,
             moves: UnfinishedMoves(broker: erased.broker, database: database, ledger: ledger),
             former: former, sale: sale, clock: clock)
     }

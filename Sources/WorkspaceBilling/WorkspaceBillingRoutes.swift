@@ -43,6 +43,9 @@ package func workspaceBillingRoutes(_ parts: WorkspaceBillingParts) -> [Endpoint
         Endpoint(.post, at + "/portal", tag: tag, OpenWorkspacePortal(parts: parts)),
         Endpoint(.post, at + "/cancel", tag: tag, CancelWorkspaceSubscription(parts: parts)),
         Endpoint(.post, at + "/resume", tag: tag, ResumeWorkspaceSubscription(parts: parts)),
+        Endpoint(
+            .post, "/api/workspaces/{workspace_id}/credits/checkout", tag: "Workspaces",
+            BuyWorkspacePack(parts: parts)),
         // What it pays for goes first.
         Endpoint(
             .delete, "/api/workspaces/{workspace_id}", tag: "Workspaces",

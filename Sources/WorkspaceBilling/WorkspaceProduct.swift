@@ -73,6 +73,11 @@ package struct WorkspaceProduct: Sendable {
                     throw Problem.workspaceNotFound
                 }
             },
+            isThere: { workspace, locked, connection in
+                try locked
+                    ? WorkspaceRow.findLocked(workspace, in: connection) != nil
+                    : WorkspaceRow.find(workspace, in: connection) != nil
+            },
             seats: { workspace, connection in
                 guard let row = try WorkspaceRow.find(workspace, in: connection),
                     row.subscription.standing != .none

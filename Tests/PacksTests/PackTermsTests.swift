@@ -13,6 +13,8 @@ struct PackTermsTests {
         credits: Credits(decimal: "100.5")!, validDays: 365,
         price: Money(amount: 999, currency: "usd")!)
 
+    private static var metadata: [String: String] { purchase.metadata(of: .career) }
+
     private static func page(
         _ metadata: [String: String], mode: String = "payment", currency: String? = "usd"
     ) throws -> StripeCheckoutSession {
@@ -31,32 +33,40 @@ struct PackTermsTests {
             id: Self.purchase.id, userID: Self.purchase.userID, packID: Self.purchase.packID,
             packName: "100 credits", credits: Self.purchase.credits, validDays: days,
             price: Self.purchase.price)
-        #expect(try PackPurchase(promisedBy: Self.page(sold.metadata)) == sold)
+        #expect(
+            try PackPurchase(promisedBy: Self.page(sold.metadata(of: .career)), of: .career) == sold
+        )
     }
 
     @Test("A page that says less, or nonsense, promises nothing")
     func incomplete() throws {
-        for key in Self.purchase.metadata.keys where key != "cuebx_valid_days" {
+        for key in Self.metadata.keys where key != "cuebx_valid_days" {
             for value in [nil, "", "x", "-1", "9223372036854775808"] {
-                var metadata = Self.purchase.metadata
+                var metadata = Self.metadata
                 metadata[key] = value
                 if key == "cuebx_pack_name", value != nil { continue }
                 #expect(
-                    try PackPurchase(promisedBy: Self.page(metadata)) == nil,
+                    try PackPurchase(promisedBy: Self.page(metadata), of: .career) == nil,
                     "\(key)=\(value ?? "nothing")")
             }
         }
         for days in ["", "0", "-1", "x", "9223372036854775808"] {
-            var metadata = Self.purchase.metadata
+            var metadata = Self.metadata
             metadata["cuebx_valid_days"] = days
-            #expect(try PackPurchase(promisedBy: Self.page(metadata)) == nil, "\(days) days")
+            #expect(
+                try PackPurchase(promisedBy: Self.page(metadata), of: .career) == nil,
+                "\(days) days")
         }
-        var free = Self.purchase.metadata
+        var free = Self.metadata
         free["cuebx_credits"] = "0"
-        #expect(try PackPurchase(promisedBy: Self.page(free)) == nil)
-        let metadata = Self.purchase.metadata
-        #expect(try PackPurchase(promisedBy: Self.page(metadata, mode: "subscription")) == nil)
-        #expect(try PackPurchase(promisedBy: Self.page(metadata, currency: nil)) == nil)
-        #expect(try PackPurchase(promisedBy: Self.page(metadata, currency: "xx")) == nil)
+        #expect(try PackPurchase(promisedBy: Self.page(free), of: .career) == nil)
+        let metadata = Self.metadata
+        #expect(
+            try PackPurchase(promisedBy: Self.page(metadata, mode: "subscription"), of: .career)
+                == nil)
+        #expect(
+            try PackPurchase(promisedBy: Self.page(metadata, currency: nil), of: .career) == nil)
+        #expect(
+            try PackPurchase(promisedBy: Self.page(metadata, currency: "xx"), of: .career) == nil)
     }
 }

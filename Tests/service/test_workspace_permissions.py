@@ -63,6 +63,7 @@ MATRIX = {
     "SummarizeWorkspaceUsage": Route("member", 200),
     "ExplainWorkspaceUsage": Route("member", 404),
     "ListWorkspaceCredits": Route("member", 404),
+    "BuyWorkspacePack": Route("admin", 422, adds=True),
     "RedeemWorkspaceCode": Route("admin", 422, adds=True),
     "GetWorkspaceLimits": Route("member", 404),
     "PutWorkspaceLimits": Route("owner", 422),

@@ -63,9 +63,9 @@ public struct LedgerAudit: Sendable {
     }
 
     /// Those of ``run(progress:)``, of each product: repetitions, the walk, debts, rows, free
-    /// months, limits, and sales, which only Career has.
-    private static let checks = Product.allCases.reduce(Int64(1)) { sum, product in
-        sum + Int64(Repetition.all(of: product).count + RowCheck.all(of: product).count + 4)
+    /// months, limits and sales.
+    private static let checks = Product.allCases.reduce(Int64(0)) { sum, product in
+        sum + Int64(Repetition.all(of: product).count + RowCheck.all(of: product).count + 5)
     }
 
     /// - Parameter connection: on which the product's tables have the names of Career's.
@@ -99,10 +99,10 @@ public struct LedgerAudit: Sendable {
         isDone()
         try LimitChecks.run(in: connection, &offences)
         isDone()
+        try SaleChecks.run(of: product, in: connection, &offences)
+        isDone()
         guard product == .career else { return }
         try PaidMonths.check(in: connection, &offences)
-        try SaleChecks.run(in: connection, &offences)
-        isDone()
     }
 
     /// What was granted twice, in one period or in two, and what was asked twice.

@@ -61,7 +61,7 @@ extension ProductTables {
     /// In one order for every product.
     fileprivate var names: [String] {
         [
-            contexts, subscriptions, changes, lines, grants, draws, logs, steps, holder,
+            contexts, subscriptions, changes, lines, grants, draws, logs, steps, purchases, holder,
         ]
     }
 }

@@ -21,7 +21,9 @@ struct RowCheck: Sendable {
             orphans + accounts + subscriptions(of: product) + history + grants
             + HoldChecks.all + FamilyChecks.all + GrantChecks.all + LimitChecks.all
         let ofCareer = ofUsers + SaleChecks.all + PaidMonths.all
-        return common + (product == .career ? ofCareer : KeyChecks.all) + SaleChecks.ofCodes
+        return common
+            + (product == .career ? ofCareer : KeyChecks.all + SaleChecks.packs(of: product))
+            + SaleChecks.ofCodes
     }
 
     private static let orphans = [
