@@ -141,8 +141,7 @@ extension MailText {
             body: """
                 {{>greeting}}
 
-                The plan has changed to {{plan}}, as was asked for: {{price}}, with {{credits}}
-                credits a month.
+                The plan has changed to {{plan}}: {{price}}, with {{credits}} credits a month.
                 """),
         .planRenews: MailText(
             subject:

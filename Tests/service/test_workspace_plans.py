@@ -90,7 +90,7 @@ def test_a_lower_plan_follows_with_the_seats_that_are_bought_meanwhile(own_servi
     [latest] = sdk(service).v1.invoices.list({"customer": live(service, team).customer, "limit": 1}).data
     assert (latest.amount_paid, sorted(line.amount for line in latest.lines.data)) == (2900, [1000, 1900])
     assert told(service, team.owner.email, "Your plan is Basic now (Acme)") == 1
-    assert told(service, team.owner.email, "to Basic, as was asked for: $29.00 / month") == 1
+    assert told(service, team.owner.email, "has changed to Basic: $29.00 / month") == 1
     # While the schedule hangs on, every other change is free.
     assert seats(team, 4).json["pending_seat_count"] == 4
     assert ask(team, "/upgrade", new_plan_id=PROFESSIONAL).json["plan"]["name"] == "Professional"
