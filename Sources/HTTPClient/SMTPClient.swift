@@ -26,7 +26,8 @@ public struct MailEnvelope: Sendable {
 
 /// Why a mail was not handed over. No case carries an address or a password.
 public enum SMTPError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The settings cannot be used: not an `smtp` or `smtps` URL with a host.
+    /// The settings cannot be used: not an `smtp` or `smtps` URL with a host, or one that says
+    /// what is not understood.
     case invalidURL
     /// Trying again later may help: a 4xx reply, no connection, no time, a full queue. `code` is
     /// the server's last reply code where it gave one.
@@ -41,7 +42,9 @@ public enum SMTPError: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .invalidURL: "the mail server's URL is not smtp://host or smtps://host"
+        case .invalidURL:
+            "the mail server's URL is not smtp://host or smtps://host, with at most a user, a "
+                + "password, a port, and ?tls=on or ?tls=off"
         case .temporary(let code, let reason), .permanent(let code, let reason):
             code.map { "the mail server answered \($0): \(reason)" } ?? reason
         }
@@ -111,13 +114,21 @@ package struct SMTPServer: Sendable, Equatable {
     package init(url text: String) throws(SMTPError) {
         guard let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(),
             ["smtp", "smtps"].contains(scheme), let host = parts.host, !host.isEmpty,
-            ["", "/"].contains(parts.path)
+            ["", "/"].contains(parts.path), parts.port.map({ (1...65_535).contains($0) }) ?? true,
+            parts.fragment == nil, ["tls=on", "tls=off", nil].contains(parts.query),
+            Self.isWellEscaped(text)
         else { throw .invalidURL }
         url = "\(scheme)://\(host):\(parts.port ?? (scheme == "smtps" ? 465 : 587))"
         user = parts.user.flatMap { $0.isEmpty ? nil : $0 }
         password = parts.password
-        let isOff = parts.queryItems?.contains { $0.name == "tls" && $0.value == "off" } ?? false
+        let isOff = parts.query == "tls=off"
         requiresTLS = scheme == "smtps" || !(isOff || isLoopback(host: host.lowercased()))
+    }
+
+    /// Whether each `%` stands before two hexadecimal digits (RFC 3986 §2.1): else a part of the
+    /// text would be taken literally, or not at all.
+    private static func isWellEscaped(_ text: String) -> Bool {
+        text.wholeMatch(of: /(?:[^%]|%[0-9A-Fa-f]{2})*/) != nil
     }
 }
 

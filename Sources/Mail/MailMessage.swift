@@ -6,8 +6,8 @@ package struct Mailbox: Sendable, Equatable {
     let name: String?
     let address: String
 
-    /// Reads `MAIL_FROM`. The address must have one `@` and nothing that could end a header or a
-    /// command of SMTP.
+    /// Reads `MAIL_FROM`. The address must have one `@`, behind it a host's name, and nothing that
+    /// could end a header or a command of SMTP.
     package init?(_ text: String) {
         if let match = text.wholeMatch(of: /\s*"?([^<>"]*?)"?\s*<([^<>]+)>\s*/) {
             name = match.1.isEmpty ? nil : String(match.1)
@@ -16,7 +16,7 @@ package struct Mailbox: Sendable, Equatable {
             name = nil
             address = text
         }
-        guard address.wholeMatch(of: /[!-~]+@[!-~]+/) != nil,
+        guard address.wholeMatch(of: /[!-~]+@[A-Za-z0-9._\-]+/) != nil,
             address.count(where: { $0 == "@" }) == 1,
             !address.contains(where: { "<>,;:\"\\()[]".contains($0) }),
             name?.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })

@@ -9,6 +9,8 @@ public struct PageSettings: Sendable {
     /// The largest logo, in bytes: pages are to stay small.
     static let maximumLogoBytes = 16 << 10
     private static let logoKinds = ["svg": "image/svg+xml", "png": "image/png"]
+    /// With what a PNG file begins (PNG specification §5.2).
+    private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
     public var brandName = "CueBX Career"
     /// `#rrggbb`.
@@ -54,7 +56,14 @@ public struct PageSettings: Sendable {
             throw SettingsError(
                 "BRAND_LOGO", "has \(data.count) bytes, \(Self.maximumLogoBytes) at most")
         }
+        guard suffix == "png" ? data.starts(with: Self.pngSignature) : isSVG(data) else {
+            throw SettingsError("BRAND_LOGO", "is no \(suffix.uppercased()) file, by its content")
+        }
         return Brand.Logo(bytes: Array(data), contentType: kind)
+    }
+
+    private func isSVG(_ data: Data) -> Bool {
+        String(data: data, encoding: .utf8)?.contains("<svg") ?? false
     }
 }
 

@@ -138,8 +138,8 @@ extension Settings {
             guard url.scheme == "https" || Self.isLoopback(url) else {
                 throw SettingsError("AUTH_JWKS", "must be https://, but for loopback addresses")
             }
-        } else if !FileManager.default.fileExists(atPath: authJWKS) {
-            throw SettingsError("AUTH_JWKS", "is neither a URL nor a file that there is")
+        } else if FileManager.default.contents(atPath: authJWKS) == nil {
+            throw SettingsError("AUTH_JWKS", "is neither a URL nor a file that can be read")
         }
     }
 

@@ -54,8 +54,9 @@ struct Serve: AsyncParsableCommand {
                 print(greeting)
                 fflush(nil)
             }
-        } catch  where "\(error)".contains("bind") {
-            throw FriendlyError("cannot listen on \(settings.listenAddress): \(error)")
+        } catch  where isAboutListening(error) {
+            throw FriendlyError(
+                "HOST, PORT: cannot listen on \(settings.listenAddress): \(error)")
         }
     }
 
@@ -98,7 +99,7 @@ struct Worker: AsyncParsableCommand {
                 Self.greet(
                     port.map { ", metrics on http://\(settings.address(port: $0))/metrics" } ?? "")
             }
-        } catch  where "\(error)".contains("bind") {
+        } catch  where isAboutListening(error) {
             throw FriendlyError(
                 "WORKER_METRICS_PORT: cannot listen on "
                     + "\(settings.address(port: settings.workerMetricsPort ?? 0)): \(error)")
@@ -222,4 +223,9 @@ struct CatalogCommand: AsyncParsableCommand {
                     ], changes + [sum] + (made ?? [])))
         }
     }
+}
+
+/// Whether a server found no place to listen at: a port that is taken, a host that is nobody's.
+private func isAboutListening(_ error: any Error) -> Bool {
+    ["bind", "SocketAddressError"].contains { "\(error)".contains($0) }
 }

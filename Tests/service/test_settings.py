@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from conftest import SECRET, Service
+from conftest import ROOT, SECRET, Service
 from test_operations import PRODUCTION
 
 
@@ -185,7 +185,11 @@ CANNOT_WORK = [
     ("STRIPE_API_BASE", "https://"), ("STRIPE_API_BASE", "https://127.0.0.1?x=y"),
     ("STRIPE_API_BASE", "https://user:word@127.0.0.1"), ("STRIPE_API_BASE", "https://h:99999"),
     ("SMTP_URL", "mail.example.test"), ("SMTP_URL", "http://mail.example.test"),
-    ("SMTP_URL", "smtp://"), ("MAIL_FROM", "nobody"), ("MAIL_FROM", "a@b, c@d"),
+    ("SMTP_URL", "smtp://"), ("SMTP_URL", "smtp://h:0"), ("SMTP_URL", "smtp://h:99999"),
+    ("SMTP_URL", "smtp://us%ZZer:p@h"), ("SMTP_URL", "smtp://h?x=y"), ("SMTP_URL", "smtp://h#x"),
+    ("MAIL_FROM", "nobody"), ("MAIL_FROM", "a@b, c@d"), ("MAIL_FROM", "a@b?c"),
+    ("SUPPORT_EMAIL", "a@b.de?subject=x"), ("SUPPORT_EMAIL", "Ada <a@b.de>"),
+    ("BRAND_LOGO", str(ROOT / "README.md")), ("BRAND_LOGO", "no/such.svg"),
     ("PUBLIC_URL", "javascript:alert(1)"), ("PUBLIC_URL", "app.example.test"),
     ("PUBLIC_URL", "https://"), ("PUBLIC_URL", "//app.example.test"), ("PUBLIC_URL", "/"),
     ("PUBLIC_URL", "file:///etc/passwd"), ("PUBLIC_URL", "https://app.example.test/?x"),
@@ -200,6 +204,7 @@ CANNOT_WORK = [
     ("CORS_ORIGINS", "https://user@a.test"), ("CORS_ORIGINS", "https://a.test:99999"),
     ("AUTH_JWKS", "http://keys.example.test/jwks"), ("AUTH_JWKS", "ftp://keys.example.test/jwks"),
     ("AUTH_JWKS", "javascript:x"), ("AUTH_JWKS", "no/such/file.json"), ("AUTH_JWKS", "https://"),
+    ("AUTH_JWKS", str(ROOT)),
     ("AUTH_JWKS", "http://127.0.0.1.example.test/jwks"), ("AUTH_JWKS", "http://10.0.0.1/jwks"),
     ("AUTH_ISSUER", "https://issuer.example.test"), ("AUTH_AUDIENCE", "career"),
     ("TRUSTED_PROXIES", "all"), ("TRUSTED_PROXIES", "*"), ("TRUSTED_PROXIES", "10.0.0.0/-8"),
@@ -210,6 +215,22 @@ CANNOT_WORK = [
 def test_a_value_that_cannot_work_stops_the_start_and_is_named(tmp_path, name, value):
     others = {"AUTH_ISSUER": "i", "AUTH_AUDIENCE": "a"} if name == "AUTH_JWKS" else {}
     assert refusal(tmp_path, **{**others, name: value}).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("name,content", [
+    ("logo.png", b"no picture"), ("logo.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+    ("logo.svg", b"no picture"), ("logo.svg", b"\x89PNG\r\n\x1a\n"), ("logo.svg", b"")])
+def test_a_logo_that_is_no_picture_of_its_kind_stops_the_start(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert refusal(tmp_path, BRAND_LOGO=str(tmp_path / name)).startswith("BRAND_LOGO: ")
+
+
+def test_a_host_that_is_nobodys_is_named_in_one_line(tmp_path):
+    # A label of more than 63 characters is no name: no server is asked for it.
+    host = "h" * 70
+    result = Service(tmp_path, **{**PRODUCTION, "HOST": host}).command("serve")
+    assert result.returncode == 1
+    assert f"HOST, PORT: cannot listen on {host}" in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name,value", [
