@@ -245,7 +245,10 @@ extension Account {
             where: [
                 (.customer, parameters.text("customer")),
                 (.parent, parameters.text("subscription")),
-                (.status, parameters.text("status")),
+                (
+                    .status,
+                    try parameters.choice("status", of: ["open", "complete", "expired"])
+                ),
             ],
             matching: [
                 ("json_extract(body, '$.payment_intent') = ?", parameters.text("payment_intent"))

@@ -58,9 +58,13 @@ extension Account {
     }
 
     func listEvents(_ parameters: Parameters) throws -> JSONValue {
-        let types = parameters.strings("types") + [parameters.text("type")].compactMap { $0 }
+        // `*` stands for the rest of a group's names (docs.stripe.com/api/events/list).
+        let type = parameters.text("type")
+        let group = type.flatMap { $0.hasSuffix("*") ? $0 : nil }
+        let types = parameters.strings("types") + [group == nil ? type : nil].compactMap { $0 }
         var list = try page(
-            .event, parameters, url: "/v1/events", anyOf: (.lookup, types))
+            .event, parameters, url: "/v1/events", anyOf: (.lookup, types),
+            matching: [("lookup GLOB ?", group)])
         let data = try (list["data"]?.array ?? []).map { try withPendingCount($0) }
         list.set("data", to: .array(data))
         return list

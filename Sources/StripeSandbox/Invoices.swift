@@ -162,7 +162,11 @@ extension Account {
             where: [
                 (.customer, parameters.text("customer")),
                 (.parent, parameters.text("subscription")),
-                (.status, parameters.text("status")),
+                (
+                    .status,
+                    try parameters.choice(
+                        "status", of: ["draft", "open", "paid", "uncollectible", "void"])
+                ),
             ])
     }
 

@@ -91,14 +91,18 @@ package struct Parameters: Sendable, Equatable {
 // MARK: Reading
 
 extension Parameters {
-    /// Refuses what an endpoint does not know. A name that ends in `*` stands for all below it.
+    /// Refuses what an endpoint does not know. A name that ends in `*` stands for all below it, and
+    /// itself takes the empty value alone, which unsets all.
     func check(allowed: [String]) throws {
         for entry in entries {
             let pattern = entry.pattern
             let known = allowed.contains { name in
                 guard name.hasSuffix("*") else { return name == pattern }
-                let prefix = name.dropLast()
-                return pattern == prefix || pattern.hasPrefix(prefix + "[")
+                return pattern.hasPrefix(name.dropLast() + "[")
+            }
+            if !known, allowed.contains(pattern + "*") {
+                if entry.value.isEmpty { continue }
+                throw StripeError.invalid("Invalid object", param: entry.name)
             }
             guard known else {
                 throw StripeError.invalid(
@@ -165,6 +169,12 @@ extension Parameters {
         let name = Entry(path: path, value: "").name
         throw StripeError.invalid(
             "Invalid \(name): must be one of \(words.joined(separator: ", "))", param: name)
+    }
+
+    /// One of a few words, where one is there.
+    func choice(_ name: String, of words: [String]) throws -> String? {
+        guard text(name) != nil else { return nil }
+        return try choice(name, of: words, default: "")
     }
 
     /// What stands below one name, as parameters of their own.

@@ -72,7 +72,7 @@ extension Account {
 
     func currency(_ parameters: Parameters) throws -> String {
         let currency = try parameters.required("currency").lowercased()
-        guard currency.count == 3, currency.allSatisfy(\.isLetter) else {
+        guard Currencies.isKnown(currency) else {
             throw StripeError.invalid("Invalid currency: \(currency)", param: "currency")
         }
         return currency

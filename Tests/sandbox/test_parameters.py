@@ -237,6 +237,10 @@ def test_a_checkout_that_stripe_would_refuse_is_refused(sandbox, api, params):
     ("subscriptions", {"default_payment_method": "pm_none"}),
     ("subscriptions", {"items": [{"price": "price_none"}]}),
     ("subscriptions", {"metadata": {"k": "v" * 501}}),
+    ("subscriptions", {"metadata": "x"}), ("subscriptions", {"pause_collection": "x"}),
+    ("subscriptions", {"discounts": "x"}), ("customers", {"metadata": "x"}),
+    ("customers", {"preferred_locales": "x"}), ("customers", {"address": "x"}),
+    ("products", {"metadata": "x"}),
     ("subscriptions", {"cancel_at_period_end": "perhaps"})])
 def test_values_that_stripe_would_refuse_are_refused_and_change_nothing(
         sandbox, api, kind, params):
@@ -249,6 +253,7 @@ def test_values_that_stripe_would_refuse_are_refused_and_change_nothing(
 
 @pytest.mark.parametrize("params", [
     {"unit_amount": -1}, {"unit_amount": 100_000_000}, {"unit_amount": "x"}, {"currency": "usdx"},
+    {"currency": "xyz"},
     {"recurring": {"interval": "decade"}}, {"recurring": {"interval_count": 2}},
     {"recurring": {"interval": "year", "interval_count": 4}}, {"billing_scheme": "tiered"},
     {"recurring": {"interval": "month", "usage_type": "metered"}}, {"product": "prod_none"}])
@@ -348,3 +353,17 @@ def test_lists_of_everything_are_cut_by_the_time_of_creation(sandbox, api):
         for limit in [0, 101, "x"]:
             with pytest.raises(stripe.InvalidRequestError):
                 kind.list({"limit": limit})
+    for kind in [api.invoices, api.subscriptions, api.checkout.sessions]:
+        with pytest.raises(stripe.InvalidRequestError):
+            kind.list({"status": "bad"})
+
+
+def test_events_are_listed_by_their_type_and_by_the_group_of_it(sandbox, api):
+    sandbox.subscription(sandbox.price(2000))
+    every = api.events.list({"limit": 100}).data
+    for group in ["invoice.*", "customer.subscription.*", "invoice.paid", "none.*"]:
+        found = api.events.list({"type": group, "limit": 100}).data
+        assert [one.id for one in found] == [
+            one.id for one in every if one.type == group or group[-1] == "*"
+            and one.type.startswith(group[:-1])]
+        assert bool(found) == (group != "none.*")
