@@ -77,19 +77,24 @@ package struct Refunds: Sendable {
         self.logger = logger
     }
 
-    /// The newest payments of a user, the newest first; none of who has never been at Stripe.
+    /// The newest payments of a user, the newest first; none of who has never been at Stripe, or is
+    /// not known there any more.
     ///
     /// - Throws: `StripeError`.
     package func payments(of user: UUID) async throws -> [Payment] {
         guard
             let account = try await database.read({ try MirroredAccount.find(user, in: $0) })
         else { return [] }
-        var found: [Payment] = []
-        for subscription in try await stripe.listSubscriptions(account.customerID) {
-            found += try await stripe.listInvoices(subscription.id).compactMap(Self.payment)
+        let found = try await ifKnown { () async throws(StripeError) -> [Payment] in
+            var found: [Payment] = []
+            for subscription in try await stripe.listSubscriptions(account.customerID) {
+                found += try await stripe.listInvoices(subscription.id).compactMap(Self.payment)
+            }
+            let sessions = try await stripe.listCheckoutSessions(account.customerID)
+            return found + sessions.compactMap(Self.payment)
         }
-        found += try await stripe.listCheckoutSessions(account.customerID).compactMap(Self.payment)
-        return Array(found.sorted { ($0.paidAt, $0.id) > ($1.paidAt, $1.id) }.prefix(Self.most))
+        let newest = (found ?? []).sorted { ($0.paidAt, $0.id) > ($1.paidAt, $1.id) }
+        return Array(newest.prefix(Self.most))
     }
 
     /// - Throws: ``Problem`` 404 for a payment that is none of the user's newest, 409

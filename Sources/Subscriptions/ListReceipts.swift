@@ -27,20 +27,24 @@ package struct PaymentCard: Sendable {
 }
 
 extension CareerBillingService {
-    /// What pays the next invoice of the user's running subscription; `nil` if nothing does.
+    /// What pays the next invoice of the user's running subscription; `nil` if nothing does, or
+    /// Stripe does not know the subscription or its customer any more.
     ///
     /// - Throws: what Stripe's client and the database throw.
     package func card(of user: UUID) async throws -> PaymentCard? {
         guard let found = try await subscriptions.subscription(of: user),
             let id = found.account.subscription.stripeSubscriptionID
         else { return nil }
-        let subscription = try await stripe.retrieveSubscription(id)
-        var method = subscription.paymentMethodID
-        if method == nil {
-            method = try await stripe.retrieveCustomer(subscription.customerID).paymentMethodID
+        let known = try await ifKnown { () async throws(StripeError) -> StripeCard? in
+            let subscription = try await stripe.retrieveSubscription(id)
+            var method = subscription.paymentMethodID
+            if method == nil {
+                method = try await stripe.retrieveCustomer(subscription.customerID).paymentMethodID
+            }
+            guard let method else { return nil }
+            return try await stripe.retrieveCard(method)
         }
-        guard let method else { return nil }
-        let card = try await stripe.retrieveCard(method)
+        guard let card = known ?? nil else { return nil }
         return PaymentCard(brand: card.brand ?? card.type, lastFour: card.lastFour)
     }
 
@@ -48,16 +52,18 @@ extension CareerBillingService {
     private static let maximumReceipts = 24
 
     /// The invoices of the user's running subscription, newest first; older ones are on the payment
-    /// provider's own page.
+    /// provider's own page. None if Stripe does not know the subscription any more.
     ///
     /// - Throws: what Stripe's client and the database throw.
     package func receipts(of user: UUID) async throws -> [Receipt] {
         guard let found = try await subscriptions.subscription(of: user),
             let id = found.account.subscription.stripeSubscriptionID
         else { return [] }
-        let invoices = try await stripe.listInvoices(id)
-            .sorted { $0.createdAt > $1.createdAt }.prefix(Self.maximumReceipts)
-        return invoices.compactMap { invoice in
+        let known = try await ifKnown { () async throws(StripeError) in
+            try await stripe.listInvoices(id)
+        }
+        let invoices = (known ?? []).sorted { $0.createdAt > $1.createdAt }
+        return invoices.prefix(Self.maximumReceipts).compactMap { invoice in
             guard let total = Money(amount: invoice.total, currency: invoice.currency),
                 let state = Receipt.State(invoice.status)
             else { return nil }

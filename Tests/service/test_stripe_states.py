@@ -7,7 +7,10 @@ import uuid
 
 import pytest
 
-from conftest import PLUS, PRO, PROVIDER, ROOT, User
+from browser import Browser
+from conftest import PASSWORD, PLUS, PRO, PROVIDER, ROOT, User
+from operators import Operator
+from test_identity import email
 from test_payments import buy, checkout, knob, press, sdk, settle
 
 sys.path.append(str(ROOT / "Tests/servers"))
@@ -85,11 +88,10 @@ STATES = {
 class World:
     """A service beside a local Stripe, and another that sees it through a proxy."""
 
-    def __init__(self, service):
+    def __init__(self, service, **settings):
         self.service = service
         self.proxy = StripeProxy(service.sandbox)
-        self.other = service.beside(
-            STRIPE_API_BASE=self.proxy.url, **PROVIDER.settings(service.folder)).start()
+        self.other = service.beside(STRIPE_API_BASE=self.proxy.url, **settings).start()
         self.looks, self.unknown = {}, set()
         self.proxy.before.append(self.answer)
         self.proxy.after.append(self.bend)
@@ -114,9 +116,9 @@ class World:
             answer["data"] = [item for item in answer["data"] if item["id"] not in self.unknown
                               and item["customer"] == form["customer"]]
 
-    def subscriber(self):
+    def subscriber(self, user=None):
         """On Plus, in its trial; what they do next is seen through the proxy."""
-        user = self.service.new_user()
+        user = user or self.service.new_user()
         buy(self.service, user)
         customer, subscription = self.service.rows(
             """SELECT stripe_customer_id, stripe_subscription_id FROM subscriptions
@@ -143,8 +145,25 @@ class World:
 
 @pytest.fixture
 def world(own_service):
-    world = World(own_service)
+    world = World(own_service, **PROVIDER.settings(own_service.folder))
     yield world
+    world.close()
+
+
+def test_in_every_state_at_stripe_whoever_looks_is_answered(own_service):
+    """The pages that ask Stripe, of the payer and of the operator."""
+    world = World(own_service)
+    operator = Operator(world.other, email(), "admin")
+    operator.enter()
+    for state, (look, is_known, has_customer, _, _) in STATES.items():
+        user = world.subscriber(own_service.sign_up())
+        world.put(user, look, is_known, has_customer)
+        visitor = Browser(world.other)
+        visitor.sign_in(user.email, PASSWORD)
+        for path in ("/account/receipts", "/account/plan", "/account/credits"):
+            assert visitor.get(path).status == 200, (state, path)
+        for path in (f"/console/people/{user.id}", f"/console/people/{user.id}/payments"):
+            assert operator.get(path).status == 200, (state, path)
     world.close()
 
 
