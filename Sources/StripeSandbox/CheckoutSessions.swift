@@ -23,6 +23,7 @@ extension Account {
     ]
     static let maximumReferenceLength = 200
     static let maximumLines = 20
+    static let sessionStatuses = ["open", "complete", "expired"]
 
     func createSession(_ parameters: Parameters) throws -> JSONValue {
         let id = newID("cs_test")
@@ -245,10 +246,7 @@ extension Account {
             where: [
                 (.customer, parameters.text("customer")),
                 (.parent, parameters.text("subscription")),
-                (
-                    .status,
-                    try parameters.choice("status", of: ["open", "complete", "expired"])
-                ),
+                (.status, try parameters.choice("status", of: Self.sessionStatuses)),
             ],
             matching: [
                 ("json_extract(body, '$.payment_intent') = ?", parameters.text("payment_intent"))

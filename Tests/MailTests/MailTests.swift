@@ -118,7 +118,8 @@ struct MailMessageTests {
         "What could end a header or a command is no sender",
         arguments: [
             "", "a", "a@", "@b", "a@b@c", "a b@c.co", "a@b.co\r\nX: y", "A\nB <a@b.co>", "<a@b.co",
-            "a@b.co>", "a@b.co?subject=x", "<a@b.co> x", "a,b@c.co", "\"a\"@b.co", "ä@b.co", "A <B <a@b.co>>",
+            "a@b.co>", "<a@b.co> x", "a,b@c.co", "\"a\"@b.co", "ä@b.co", "A <B <a@b.co>>",
+            "a@b.co?subject=x",
         ])
     func noSenders(text: String) {
         #expect(Mailbox(text) == nil)
