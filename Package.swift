@@ -563,8 +563,8 @@ let package = Package(
         .testTarget(
             name: "WorkspaceBillingTests",
             dependencies: [
-                "Billing", "Database", "Ledger", "Reconciliation", "TestFixtures", "Values",
-                "WorkspaceBilling",
+                "Billing", "Database", "JSON", "Ledger", "Mail", "Messaging", "Reconciliation",
+                "TestFixtures", "Users", "Values", "WorkspaceBilling",
                 "Workspaces",
             ],
             swiftSettings: settings),

@@ -25,7 +25,7 @@ package struct SeatLosses: Sendable {
         self.mails = mails
     }
 
-    func announce(
+    package func announce(
         _ users: [UUID], _ workspace: WorkspaceRow, _ requestID: String?,
         in connection: any DatabaseConnection, now: Timestamp
     ) throws {
