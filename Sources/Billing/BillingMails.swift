@@ -120,13 +120,15 @@ package struct BillingMails: Sendable {
         _ subscription: StripeSubscription, requestID: String?, now: Timestamp
     ) async throws {
         let id = UUID(named: "trial ends", subscription.id)
-        let spoken = SpokenPrice(
-            catalog: try await catalog.current(in: database), items: subscription.items)
+        let catalog = try await catalog.current(in: database)
+        let spoken = SpokenPrice(catalog: catalog, items: subscription.items)
         try await send(
             to: subscription.id, id: id, requestID: requestID, now: now
         ) { plan, trial in
             guard let end = trial.end, now < end, !trial.isCanceled else { return nil }
-            return .trialEnds(plan, price: spoken.text(of: plan), at: end)
+            let next = trial.next(at: end).flatMap { catalog.plan($0) }
+            return .trialEnds(
+                plan, next ?? plan, price: next?.spokenPrice ?? spoken.text(of: plan), at: end)
         }
     }
 
@@ -135,6 +137,12 @@ package struct BillingMails: Sendable {
         let end: Timestamp?
         let isCanceled: Bool
         let isUnpaid: Bool
+        let scheduled: ScheduledPlan?
+
+        /// The plan that takes the present one's place by then.
+        func next(at end: Timestamp) -> UUID? {
+            scheduled.flatMap { $0.startsAt <= end ? $0.planID : nil }
+        }
     }
 
     /// Mails the user whose subscription it is; a mail of this id that is there already is not
@@ -151,7 +159,8 @@ package struct BillingMails: Sendable {
             else { return nil }
             let trial = Standing(
                 end: linked.status == .trialing ? linked.trialEnd : nil,
-                isCanceled: linked.isCanceled, isUnpaid: linked.status == .unpaid)
+                isCanceled: linked.isCanceled, isUnpaid: linked.status == .unpaid,
+                scheduled: linked.scheduled)
             guard let plan = try catalog.current(in: connection).plan(planID ?? linked.planID),
                 let content = content(plan, trial)
             else { return nil }

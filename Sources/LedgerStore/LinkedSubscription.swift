@@ -10,6 +10,8 @@ package struct LinkedSubscription: Sendable {
     package let status: Subscription.Status
     package let trialEnd: Timestamp?
     package let isCanceled: Bool
+    /// The plan that is to follow.
+    package let scheduled: ScheduledPlan?
 
     /// The subscription that has this id at Stripe.
     package static func find(
@@ -18,14 +20,15 @@ package struct LinkedSubscription: Sendable {
     ) throws -> LinkedSubscription? {
         let row = try connection.queryOne(
             """
-            SELECT \(t.holder), plan_id, status, trial_end, cancel_at_period_end
+            SELECT \(t.holder), plan_id, status, trial_end, cancel_at_period_end,
+                scheduled_plan_id, scheduled_at
             FROM \(t.subscriptions) WHERE stripe_subscription_id = ?
             """, [.text(stripeID)])
         guard var reader = row?.reader else { return nil }
         return try LinkedSubscription(
             userID: reader.uuid(), planID: reader.uuid(),
             status: reader.oneOf(Subscription.Status.self), trialEnd: reader.optionalTime(),
-            isCanceled: reader.bool())
+            isCanceled: reader.bool(), scheduled: ScheduledPlan(reading: &reader))
     }
 
     /// The customer at Stripe that a user has by now.

@@ -201,10 +201,15 @@ extension MailContent {
             ])
     }
 
-    /// - Parameter price: what is charged then, in words.
-    package static func trialEnds(_ plan: Plan, price: String, at end: Timestamp) -> MailContent {
+    /// - Parameters:
+    ///   - next: the plan that begins then, the same or another that was to follow.
+    ///   - price: what is charged then, in words.
+    package static func trialEnds(
+        _ plan: Plan, _ next: Plan, price: String, at end: Timestamp
+    ) -> MailContent {
         MailContent(
-            .trialEnds, ["plan": plan.name, "price": price, "trialEnd": end.day])
+            .trialEnds,
+            ["plan": plan.name, "nextPlan": next.name, "price": price, "trialEnd": end.day])
     }
 }
 

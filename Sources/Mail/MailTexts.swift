@@ -260,12 +260,12 @@ extension MailText {
                 """),
         .trialEnds: MailText(
             subject: "Your trial ends on {{trialEnd}}",
-            values: ["plan", "price", "trialEnd"],
+            values: ["plan", "nextPlan", "price", "trialEnd"],
             body: """
                 {{>greeting}}
 
-                Your trial of {{plan}} ends on {{trialEnd}}. Then the plan begins, and {{price}} is
-                charged.
+                Your trial of {{plan}} ends on {{trialEnd}}. Then {{nextPlan}} begins, and {{price}}
+                is charged.
 
                 If you do not want it, cancel before; it costs nothing until then.
                 """),

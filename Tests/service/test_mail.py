@@ -14,7 +14,7 @@ import uuid
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from conftest import DAY, PASSWORD, PRO, Service, together
+from conftest import DAY, PASSWORD, PLUS_YEARLY, PRO, Service, together
 from test_payments import buy, checkout, knob, press, sdk, settle
 
 NAME = 'Ada "A&B" <b>x</b>'
@@ -106,9 +106,18 @@ def test_each_turn_of_a_subscription_is_told_of_once(own_service):
     buy(own_service, user)
     bought = read(own_service, user.email)[-1]["text"]
     assert "500.00 credits" in bought and "$20 / month is charged" in bought
+    later = own_service.sign_up()
+    buy(own_service, later, PRO)
+    assert later.post(
+        "/career/subscriptions/downgrade", {"new_plan_id": PLUS_YEARLY}).status == 200
+    settle(own_service)
     own_service.advance(5 * DAY)
     soon = read(own_service, user.email)[-1]["text"]
-    assert user.subscription["trial_end"][:10] in soon and "$20 / month is charged" in soon
+    assert user.subscription["trial_end"][:10] in soon
+    assert "Then Plus begins, and $20 / month is charged" in " ".join(soon.split())
+    told = " ".join(read(own_service, later.email)[-1]["text"].split())
+    assert "trial of Pro ends on" in told
+    assert "Then Plus yearly begins, and $200 / year is charged" in told
     own_service.advance(3 * DAY)
     assert user.post("/career/subscriptions/upgrade", {"new_plan_id": PRO}).status == 200
     settle(own_service)
