@@ -68,10 +68,12 @@ crashes: build .venv
 
 ## make proof    kill clients of each language 1 000 times, with and without outages, and break off
 ##               10 000 streams, NUMBER=… SEED=…; 100 000 histories of automatic top-ups, a million
-##               of holds and splits of tokens, HISTORIES=…, 10 000 previews, CASES=…
+##               of holds and splits of tokens, 50 000 lives with years, HISTORIES=…, 10 000 previews,
+##               CASES=…
 proof: build-tests .venv .venv-demo
 	@CUEBX_HISTORIES=$(or $(HISTORIES),1000000) CUEBX_SPLITS=$(or $(HISTORIES),1000000) \
 		swift test -c release --skip-build --filter 'HoldHistoryTests|SubPeriodTests|TokenPriceTests'
+	@CUEBX_YEARS=$(or $(HISTORIES),50000) swift test -c release --skip-build --filter 'YearHistoryTests|YearWorldTests'
 	@PREVIEW_CASES=$(or $(CASES),10000) .venv/bin/python -m pytest -q -s Tests/sandbox/test_previews.py
 	@TOP_UP_HISTORIES=$(or $(HISTORIES),100000) swift test -c release --skip-build --filter TopUpsTests.HistoryTests
 	@node clients/typescript/scripts/build.mjs

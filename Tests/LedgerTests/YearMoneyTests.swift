@@ -195,4 +195,63 @@ struct YearMoneyTests: YearLife {
         see()
         #expect(allocated == "250.00")
     }
+
+    @Test(
+        "Of money that went back and of a lower plan a month owes nothing that was not used",
+        arguments: [false, true], [10_000, 19_000, 19_999] as [Int64])
+    mutating func returnedAndLowered(isHeardLate: Bool, returned: Int64) {
+        stripe.pay(Years.proYearly, from: ledger.now)
+        see()
+        go(to: month(2).adding(seconds: 86_400))
+        stripe.giveBack(returned)
+        if !isHeardLate { see() }
+        ledger.advance(days: 1)
+        stripe.lower(at: ledger.now)
+        see()
+        #expect(owed == "0.00")
+        go(to: month(3))
+        see()
+        let kept = Credits(clamping: 500 * (20_000 - returned) / 200 * 10_000)
+        #expect(context.allocated == kept && owed == "0.00")
+    }
+
+    @Test("An upgrade that is heard of only with the end, and the lower plan since, take nothing")
+    mutating func upAndDownAndOver() {
+        pay()
+        stripe.upgrade(at: month(1).adding(seconds: 86_400))
+        stripe.giveBackUpgrade(250)
+        stripe.lower(at: month(4).adding(seconds: 86_400))
+        ledger.now = month(4).adding(seconds: 10 * 86_400)
+        (stripe.status, stripe.endedAt) = (.canceled, ledger.now)
+        see()
+        #expect(allocated == "25.00" && owed == "0.00")
+    }
+
+    @Test("What went back of an upgrade of the year before takes nothing of the next year")
+    mutating func upgradeOfFormerYear() {
+        pay()
+        stripe.upgrade(at: month(3))
+        stripe.giveBackUpgrade(610)
+        ledger.now = month(7).adding(seconds: 18 * 86_400)
+        stripe.lower(at: ledger.now)
+        see()
+        ledger.now = month(12)
+        stripe.giveBack(17_979)
+        stripe.pay(Years.plusYearly, "in_2", from: ledger.now)
+        see()
+        #expect(allocated == "500.00" && owed == "0.00")
+    }
+
+    @Test("A change of the year that took a month's place takes nothing of that month")
+    mutating func changeSoonAfter() {
+        stripe.pay(Years.pro, from: ledger.now)
+        see()
+        use(1500)
+        stripe.takeYear(Years.proYearly, "in_2", at: month(0).adding(seconds: 3 * 86_400))
+        ledger.now = month(0).adding(seconds: 18 * 86_400)
+        stripe.lower(at: ledger.now)
+        see()
+        // 1785.72 of the month went back, of which 500.00 were left; then 13 of 28 days of 1500.
+        #expect(allocated == "17.85" && owed == "0.00")
+    }
 }

@@ -18,13 +18,16 @@ extension BillingChange {
             let paid = snapshot.periods.first(where: { own.isOf($0.invoiceID) }),
             !paid.isTrial
         else { return }
-        catchUp(snapshot, paid)
-        let returned = returned(snapshot, of: own, paid)
-        if take(returned, of: paid.invoiceID, in: period.number) { events.append(.returnedInPart) }
-        defer { withhold(snapshot, paid) }
         // What higher plans cost that was not granted. A lower plan gives that back first.
-        var ungranted = Credits.zero
-        for change in snapshot.changes where change.isOf(period, until: account.context.paidUntil) {
+        var ungranted = catchUp(snapshot, paid)
+        let isOfYear = account.context.year != nil
+        // What went back in full ends the plan, see ``end(_:)``.
+        let returned =
+            paid.money.isReturnedInFull ? Credits.zero : own.credits.returned(paid.money)
+        if !isOfYear, take(returned, of: paid.invoiceID, in: period.number) {
+            events.append(.returnedInPart)
+        }
+        for change in changes(snapshot, within: period, of: paid) {
             let difference = allocation(change.to) - allocation(change.from)
             // What was granted as an upgrade stays one, whatever the catalog says by then.
             if grant(for: change) != nil || difference > .zero && !change.givesBack {
@@ -34,6 +37,20 @@ extension BillingChange {
             } else {
                 takeBack(change, max(.zero, -difference), &ungranted)
             }
+        }
+        guard isOfYear else { return }
+        returnParts(snapshot, of: own, paid)
+        withhold(snapshot, paid)
+    }
+
+    /// The changes within the running period, or month of a year, that are of what paid for it.
+    func changes(
+        _ snapshot: BillingSnapshot, within period: BillingPeriod,
+        of paid: BillingSnapshot.PaidPeriod
+    ) -> [BillingSnapshot.PlanChange] {
+        let next = snapshot.periods.map(\.start).filter { $0 > paid.start }.min()
+        return snapshot.changes.filter {
+            $0.isOf(period, until: account.context.paidUntil, before: next)
         }
     }
 
@@ -81,6 +98,8 @@ extension BillingChange {
         }
         guard let granted else { return false }
         if let plan = change.to { account.context.periodPlanID = plan }
+        // Of a month of a year, see ``returnParts(_:of:_:)``.
+        guard account.context.year == nil else { return true }
         if take(granted.credits.returned(change.money), of: change.id, in: number) {
             events.append(.upgradeReturned)
         }
@@ -89,7 +108,7 @@ extension BillingChange {
 
     /// What the running period was granted for a change. Upgrades of earlier versions have the
     /// plan's name.
-    private func grant(for change: BillingSnapshot.PlanChange) -> CreditGrant? {
+    func grant(for change: BillingSnapshot.PlanChange) -> CreditGrant? {
         let number = account.context.period.number
         return lines(.upgrade, change.id, in: number).first
             ?? change.to.flatMap { lines(.upgrade, $0.text, in: number).first }
@@ -121,9 +140,8 @@ extension BillingChange {
         _ snapshot: BillingSnapshot, before period: BillingPeriod
     ) {
         var isChanged = false
-        // The months of a year that are over stay.
         let past = account.context.year?.start ?? period.start
-        for change in snapshot.changes where change.at < past {
+        for change in snapshot.changes where change.at < past && !isOfYear(change) {
             let number = period.number - 1
             guard let granted = lines(.upgrade, change.id, in: number).first else { continue }
             let share = granted.credits.returned(change.money)
@@ -134,53 +152,9 @@ extension BillingChange {
         if isChanged { payOff(account.context.remaining) }
     }
 
-    /// By what the running period rolls over into one that was paid for: a renewal alone, and not
-    /// the one that follows a trial or starts before the running period's end.
-    func rollover(into paid: BillingSnapshot.PaidPeriod) -> Rollover? {
-        guard !paid.isFirst, account.isPaidFor else { return nil }
-        guard paid.start >= account.context.period.end else { return nil }
-        return rules.catalog.plan(account.context.periodPlanID)?.pricing.rollover
-    }
-
-    /// What invoices of earlier periods have left over goes back with their money until it ends,
-    /// whatever the account is on by then: the share that went back since those periods' ends. What
-    /// went back before was taken out of their pools. The months of a year stay, unless all of its
-    /// money went back.
-    mutating func takeBackRollovers(_ snapshot: BillingSnapshot) {
-        returnYear(snapshot)
-        for paid in snapshot.periods where !isYear(paid) || paid.money.isReturnedInFull {
-            for own in known + grants where own.kind == .plan && own.isOf(paid.invoiceID) {
-                takeBackRollover(of: own, paid)
-            }
-        }
-    }
-
-    private mutating func takeBackRollover(
-        of own: CreditGrant, _ paid: BillingSnapshot.PaidPeriod
-    ) {
-        let cause = StandaloneGrant.causeOfRollover(of: own.periodNumber)
-        guard
-            let index = account.grants.firstIndex(where: {
-                $0.isOf(cause) && !$0.isExpired(at: now)
-            })
-        else { return }
-        let total = share(
-            of: account.grants[index].amount, returnedOf: own, paid.money,
-            since: taken(paid.invoiceID, in: own.periodNumber))
-        guard total != account.grants[index].takeBackTotal else { return }
-        account.grants[index].takeBackTotal = total
-        account.grants[index].settle(at: now)
-    }
-
-    /// Of what a period has left over, the share that went back of its grant since some of that had
-    /// been taken.
-    private func share(
-        of amount: Credits, returnedOf own: CreditGrant, _ money: BillingSnapshot.Money,
-        since taken: Credits
-    ) -> Credits {
-        guard taken > .zero, !money.isReturnedInFull else { return amount.returned(money) }
-        let more = max(.zero, own.credits.returned(money) - taken)
-        return amount.shareRoundedUp(more.micros, of: (own.credits - taken).micros)
+    /// The months of a year that are over stay, also of the year before.
+    private func isOfYear(_ change: BillingSnapshot.PlanChange) -> Bool {
+        change.to.flatMap { rules.catalog.plan($0) }?.interval == .year
     }
 
     /// What a grant has paid off of a debt is owed again where the grant's own money went back.
@@ -204,7 +178,7 @@ extension BillingChange {
         let left = isRunning ? account.context.remaining : account.context.formerLeft
         write(-missing, cause, in: number)
         // Where it gives back, what it had carried over goes first.
-        let carried = CreditGrant.debt + " " + cause
+        let carried = CreditGrant.debt(of: cause)
         let before = lines(.revocation, carried, in: number).reduce(.zero) { $0 + $1.credits }
         let debt = missing > .zero ? max(.zero, missing - left) : -min(-missing, before)
         if debt != .zero {
@@ -216,6 +190,17 @@ extension BillingChange {
         return missing > .zero
     }
 
+    /// Of what of a cause was carried over as a debt, gives back what the running period has left.
+    mutating func giveBackDebt(_ cause: String, in number: Int64) {
+        let carried = CreditGrant.debt(of: cause)
+        let debt = lines(.revocation, carried, in: number).reduce(.zero) { $0 + $1.credits }
+        let part = min(debt, account.context.remaining)
+        guard part > .zero else { return }
+        write(-part, carried, in: number)
+        account.context.owed -= part
+        if account.context.owed < .zero { payOff(.zero) }
+    }
+
     /// The running period pays what is owed, as far as `credits` go.
     private mutating func payOff(_ credits: Credits) {
         let paid = min(account.context.owed, credits)
@@ -224,7 +209,7 @@ extension BillingChange {
         write(-paid, CreditGrant.debt, in: account.context.period.number)
     }
 
-    private func taken(_ cause: String, in number: Int64) -> Credits {
+    func taken(_ cause: String, in number: Int64) -> Credits {
         lines(.revocation, cause, in: number).reduce(.zero) { $0 - $1.credits }
     }
 
@@ -258,6 +243,9 @@ extension BillingChange {
 }
 
 extension CreditGrant {
+    /// The cause of lines that carry what was used of a cause over as a debt.
+    fileprivate static func debt(of cause: String) -> String { debt + " " + cause }
+
     /// Whether it is a line of this cause: the first has its name, the others a number behind it.
     func isOf(_ cause: String) -> Bool {
         if self.cause == cause { return true }
@@ -269,9 +257,12 @@ extension CreditGrant {
 extension BillingSnapshot.PlanChange {
     /// Whether it bills the rest of this period, or of the year that the period is a month of and
     /// that goes on until `paidUntil`. What starts a period anew gives back the rest of the one
-    /// before at the same instant.
-    fileprivate func isOf(_ period: BillingPeriod, until paidUntil: Timestamp) -> Bool {
-        period.contains(at) && (end == paidUntil || at > period.start)
+    /// before at the same instant; what is changed from then on is of the new one.
+    fileprivate func isOf(
+        _ period: BillingPeriod, until paidUntil: Timestamp, before next: Timestamp?
+    ) -> Bool {
+        period.contains(at)
+            && (end == paidUntil || at > period.start && next.map { at < $0 } ?? true)
     }
 }
 

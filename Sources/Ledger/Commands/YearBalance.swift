@@ -35,8 +35,12 @@ extension BillingChange {
 
     /// A change of plan of an earlier month, of which is heard now only, makes the running month
     /// what it would have been granted.
-    mutating func catchUp(_ snapshot: BillingSnapshot, _ paid: BillingSnapshot.PaidPeriod) {
-        guard let year = account.context.year else { return }
+    ///
+    /// - Returns: what it is not granted all the same, since the subscription is over.
+    mutating func catchUp(
+        _ snapshot: BillingSnapshot, _ paid: BillingSnapshot.PaidPeriod
+    ) -> Credits {
+        guard let year = account.context.year else { return .zero }
         let start = account.context.period.start
         var plan = paid.planID ?? year.planID
         var cause = paid.invoiceID
@@ -47,7 +51,8 @@ extension BillingChange {
             (plan, cause) = (new, change.id)
         }
         let difference = allocation(plan) - allocation(year.planID)
-        guard plan != year.planID, difference < .zero || snapshot.status.entitles else { return }
+        guard plan != year.planID else { return .zero }
+        guard difference < .zero || snapshot.status.entitles else { return difference }
         account.context.year?.planID = plan
         account.context.periodPlanID = plan
         let number = account.context.period.number
@@ -57,6 +62,7 @@ extension BillingChange {
         } else {
             _ = take(-difference, of: cause, in: number)
         }
+        return .zero
     }
 
     /// Of a year that goes back in full, what its months have left over goes too; of a part, the
@@ -86,20 +92,53 @@ extension BillingChange {
     mutating func withhold(_ snapshot: BillingSnapshot, _ paid: BillingSnapshot.PaidPeriod) {
         let plan = account.context.periodPlanID
         guard account.context.year != nil else { return }
-        let parts = upgradeParts(snapshot, of: plan, before: nil)
-        let withheld = returned(of: allocation(plan), parts, paid)
+        let ofUpgrades = parts(of: allocation(plan), upgrades(snapshot, of: plan, before: nil))
+        let own = allocation(plan) - ofUpgrades.reduce(.zero) { $0 + $1.credits }
+        // What went back in full ends the plan, see ``end(_:)``.
+        let ofYear = paid.money.isReturnedInFull ? Credits.zero : own.returned(paid.money)
+        let withheld = ofUpgrades.reduce(ofYear) { $0 + $1.credits.returned($1.money) }
         let whole = withheld > .zero ? allocation(plan) : nil
         account.context.year?.withheld = withheld
         account.context.year?.withheldOf = whole
     }
 
-    /// Of what the running period was granted at its start, what its money went back for. Of a
-    /// month of a year, what is left of the part that an upgrade before it has added goes with that
-    /// upgrade's money. What such a change has added or taken since it was heard of counts.
-    func returned(
+    /// Of what the running month of a year consists of, takes what its money went back for: of what
+    /// an upgrade has added by the money of that upgrade, of the rest by the year's. What a lower
+    /// plan has taken is no longer there to go back. So no month owes what was not used of it.
+    mutating func returnParts(
         _ snapshot: BillingSnapshot, of own: CreditGrant, _ paid: BillingSnapshot.PaidPeriod
-    ) -> Credits {
-        guard let year = account.context.year else { return returned(of: own.credits, [], paid) }
+    ) {
+        let number = account.context.period.number
+        let parts = partsOfMonth(snapshot, of: own, paid)
+        var ofStart = Credits.zero
+        for part in parts {
+            // What went back in full ends the plan, see ``end(_:)``.
+            if part.id == paid.invoiceID, part.money.isReturnedInFull { continue }
+            let returned = part.credits.returned(part.money)
+            if !part.isOfMonth {
+                ofStart += returned
+            } else if take(returned, of: part.id, in: number) {
+                events.append(.upgradeReturned)
+            }
+        }
+        if take(ofStart, of: paid.invoiceID, in: number) { events.append(.returnedInPart) }
+        settleDebts(of: [paid.invoiceID] + snapshot.changes.map(\.id), in: number)
+    }
+
+    /// Lines of one decision come one after another: what one of them has made a debt, another may
+    /// have given back. Then it is none.
+    private mutating func settleDebts(of causes: [String], in number: Int64) {
+        guard grants.contains(where: { $0.kind == .revocation && $0.periodNumber == number })
+        else { return }
+        for cause in causes { giveBackDebt(cause, in: number) }
+    }
+
+    /// What the running month consists of, the year's own first: what its start was granted, what
+    /// upgrades of earlier months are of that, and what those of the month have added.
+    private func partsOfMonth(
+        _ snapshot: BillingSnapshot, of own: CreditGrant, _ paid: BillingSnapshot.PaidPeriod
+    ) -> [MonthPart] {
+        guard let year = account.context.year else { return [] }
         let period = account.context.period
         var granted = own.credits
         for change in snapshot.changes where year.start <= change.at && change.at < period.start {
@@ -108,49 +147,57 @@ extension BillingChange {
                 + lines(.revocation, change.id, in: period.number)
             granted += caughtUp.reduce(.zero) { $0 + $1.credits }
         }
-        let parts = upgradeParts(snapshot, of: year.planID, before: period.start)
-        return returned(of: granted, parts, paid)
+        var parts = parts(of: granted, upgrades(snapshot, of: year.planID, before: period.start))
+        parts.insert(
+            MonthPart(
+                id: paid.invoiceID,
+                credits: granted - parts.reduce(.zero) { $0 + $1.credits }, money: paid.money),
+            at: 0)
+        for change in changes(snapshot, within: period, of: paid) {
+            if let added = grant(for: change) {
+                parts.append(
+                    MonthPart(
+                        id: change.id, credits: added.credits, money: change.money, isOfMonth: true)
+                )
+            } else if let taken = lines(.revocation, change.id, in: period.number).first {
+                parts.takeLatest(-taken.credits)
+            }
+        }
+        return parts
     }
 
-    private func returned(
-        of granted: Credits, _ parts: [UpgradePart], _ paid: BillingSnapshot.PaidPeriod
-    ) -> Credits {
-        var (rest, sum) = (granted, Credits.zero)
-        for part in parts {
-            let credits = min(rest, part.credits)
-            rest -= credits
-            sum += credits.returned(part.money)
+    /// What upgrades are of what a month is granted, which may be less by a later catalog.
+    private func parts(of granted: Credits, _ upgrades: [MonthPart]) -> [MonthPart] {
+        var rest = granted
+        return upgrades.filter(\.isPaid).map { upgrade in
+            var part = upgrade
+            part.credits = min(rest, part.credits)
+            rest -= part.credits
+            return part
         }
-        // What went back in full ends the plan, see ``end(_:)``.
-        return paid.money.isReturnedInFull ? sum : sum + rest.returned(paid.money)
     }
 
     /// What upgrades within the year have added to a month that is granted by `planID`: a lower
     /// plan since takes the latest away first.
     ///
     /// - Parameter start: changes from then on count for themselves; `nil`: none do.
-    private func upgradeParts(
+    private func upgrades(
         _ snapshot: BillingSnapshot, of planID: UUID, before start: Timestamp?
-    ) -> [UpgradePart] {
+    ) -> [MonthPart] {
         guard let year = account.context.year else { return [] }
-        var parts: [UpgradePart] = []
-        var reached: [UpgradePart] = []
+        var parts: [MonthPart] = []
+        var reached: [MonthPart] = []
         for change in snapshot.changes where year.start <= change.at {
             if let start, change.at >= start { continue }
             guard let new = change.to else { continue }
             let (before, after) = (allocation(change.from), allocation(new))
             if after > before && !change.givesBack {
-                guard change.isPaid else { continue }
-                parts.append(UpgradePart(credits: after - before, money: change.money))
-            } else {
-                guard change.givesBack else { continue }
-                var less = max(.zero, before - after)
-                while less > .zero, let last = parts.popLast() {
-                    if last.credits > less {
-                        parts.append(UpgradePart(credits: last.credits - less, money: last.money))
-                    }
-                    less -= min(less, last.credits)
-                }
+                parts.append(
+                    MonthPart(
+                        id: change.id, credits: after - before, money: change.money,
+                        isPaid: change.isPaid))
+            } else if change.givesBack {
+                parts.takeLatest(max(.zero, before - after))
             }
             // What follows may be known and not granted yet.
             if new == planID { reached = parts }
@@ -201,8 +248,26 @@ extension BillingChange {
     }
 }
 
-/// What an upgrade has added to a month, and what became of its money.
-private struct UpgradePart {
-    let credits: Credits
+/// A part of what a month of a year is granted, and what became of the money that paid for it.
+private struct MonthPart {
+    /// Of the change that has added it; of the year's own its invoice.
+    let id: String
+    var credits: Credits
     let money: BillingSnapshot.Money
+    /// What nobody has paid for grants nothing, and is the first that a lower plan takes away.
+    var isPaid = true
+    /// Whether it was added within the month, and not granted at its start.
+    var isOfMonth = false
+}
+
+extension [MonthPart] {
+    /// Takes so much away, of the latest first.
+    fileprivate mutating func takeLatest(_ credits: Credits) {
+        var less = credits
+        for index in indices.reversed() where less > .zero {
+            let part = Swift.min(less, self[index].credits)
+            self[index].credits -= part
+            less -= part
+        }
+    }
 }
