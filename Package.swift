@@ -572,10 +572,8 @@ let package = Package(
             name: "WorkspacesTests",
             dependencies: [
                 "APIKeys", "BillingEmails", "Database", "HTTPEndpoint", "Identity", "Invitations",
-                "Mail",
-                "TestFixtures",
-                "Users", "Values", "WorkspaceCommands", "WorkspaceKeys", "WorkspaceMembers",
-                "Workspaces",
+                "JSON", "Mail", "Simulator", "TestFixtures", "Users", "Values",
+                "WorkspaceCommands", "WorkspaceKeys", "WorkspaceMembers", "Workspaces",
             ],
             swiftSettings: settings),
         // The operators' pages.

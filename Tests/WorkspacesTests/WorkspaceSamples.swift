@@ -14,17 +14,22 @@ import Workspaces
 enum WorkspaceSamples {
     static let parts = parts(of: NoDatabase())
 
-    static func parts(of database: any Database) -> WorkspaceParts {
+    static func parts(
+        of database: any Database, clock: DecisionClock = .wall
+    ) -> WorkspaceParts {
         WorkspaceParts(
-            database: database, clock: .wall, secrets: TokenHashSecrets(["one"]),
+            database: database, clock: clock, secrets: TokenHashSecrets(["one"]),
             throttle: AuthThrottle(secrets: TokenHashSecrets(["one"]), exemptsLoopback: false),
             mails: WorkspaceMails(outbox: outbox, site: "https://cuebx.test"),
             subscribe: { _ in }, balance: { ids, _ in ids.map { _ in nil } })
     }
 
-    static let routes =
+    static let routes = routes(parts)
+
+    static func routes(_ parts: WorkspaceParts) -> [Endpoint] {
         workspaceRoutes(parts) + workspaceMemberRoutes(parts) + invitationRoutes(parts)
-        + workspaceKeyRoutes(parts)
+            + workspaceKeyRoutes(parts)
+    }
 
     private static let outbox = MailOutbox(
         broker: nil, templates: MailTemplates(), secrets: TokenHashSecrets(["one"]))
