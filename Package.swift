@@ -463,9 +463,10 @@ let package = Package(
         .sourceTarget(
             name: "WorkspacePages",
             dependencies: [
-                "APIKeys", "Database", "HTTPEndpoint", "Invitations", "JSON", "Ledger",
-                "LedgerStore", "PageFrame", "Pages", "UsageReports", "Values", "WorkspaceAccounts",
-                "WorkspaceAuditLog", "WorkspaceBilling", "WorkspaceKeys", "WorkspaceMembers",
+                "APIKeys", "Billing", "Database", "HTTPEndpoint", "Invitations", "JSON", "Ledger",
+                "LedgerStore", "PageFrame", "Pages", "Subscriptions", "UsageReports", "Values",
+                "WorkspaceAccounts", "WorkspaceAuditLog", "WorkspaceBilling", "WorkspaceKeys",
+                "WorkspaceMembers", "WorkspaceSeats",
                 "Workspaces",
             ]),
         // Who runs the service: their list, their sign-in, their journal.

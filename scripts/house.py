@@ -66,7 +66,7 @@ ALLOWED = {
     "IdentityPages": "Values JSON HTTPEndpoint Users Identity PageFrame Pages",
     "WorkspacePages": "Values JSON Ledger Database HTTPEndpoint LedgerStore APIKeys UsageReports"
                       " WorkspaceAuditLog Workspaces WorkspaceMembers WorkspaceKeys WorkspaceAccounts"
-                      " WorkspaceBilling Invitations"
+                      " WorkspaceBilling WorkspaceSeats Billing Subscriptions Invitations"
                       " PageFrame Pages",
     "UserExport": "Values JSON Ledger Database HTTPEndpoint LedgerStore Users Billing Subscriptions"
                   " TopUps UsageReports Identity Career History APIKeys BillingEmails Workspaces",

@@ -99,6 +99,12 @@ package struct PageForm: Sendable {
             order.append(name)
         }
         let shown = isOwn ? Set(fields.map(\.name)) : []
+        // A refusal that is about one field stands beside it.
+        if order.isEmpty, let problem = attempt?.problem,
+            let name = Self.fieldsOfRefusals[problem.code], shown.contains(name)
+        {
+            errors[name] = text(of: problem)
+        }
         let firstWrong = fields.first { shown.contains($0.name) && errors[$0.name] != nil }?.name
         let items = fields.map { field in
             JSONValue.object(
@@ -184,26 +190,34 @@ package struct PageForm: Sendable {
     /// - Parameter shown: the names of the fields that it may be about.
     private func item(_ problem: Problem, _ shown: Set<String>) -> JSONObject {
         let key = "problem.\(problem.code)"
-        let seconds = problem.headers[.retryAfter].flatMap { Int64($0) } ?? 60
-        let values = ["minutes": String((seconds + 59) / 60)]
         if let url = problem.members["url"], url.hasPrefix("https://") || url.hasPrefix("http://"),
             words.has(key + ".link")
         {
             return ["text_html": .string(words.html(key + ".link")), "href": .string(url)]
         }
-        let text = words.has(key) ? words.html(key, values) : problem.detail.escapedForHTML
-        let isOfOneField = [
-            "invalid_code": "otp_code", "wrong_password": "current_password",
-            "code_needed": "operator_code",
-            "unknown_code": "code", "code_not_yet_valid": "code", "code_expired": "code",
-            "code_used_up": "code", "slug_taken": "slug", "already_member": "email",
-            "already_invited": "email",
-        ]
-        let field = isOfOneField[problem.code].flatMap { name in
+        let field = Self.fieldsOfRefusals[problem.code].flatMap { name in
             shown.contains(name) ? "#" + name : nil
         }
-        return ["text_html": .string(text), "href": .text(field)]
+        return ["text_html": .string(text(of: problem)), "href": .text(field)]
     }
+
+    private func text(of problem: Problem) -> String {
+        let key = "problem.\(problem.code)"
+        let seconds = problem.headers[.retryAfter].flatMap { Int64($0) } ?? 60
+        let values = ["minutes": String((seconds + 59) / 60)]
+        return words.has(key) ? words.html(key, values) : problem.detail.escapedForHTML
+    }
+
+    /// Refusals that are about one field, by their codes.
+    private static let fieldsOfRefusals = [
+        "invalid_code": "otp_code", "wrong_password": "current_password",
+        "code_needed": "operator_code",
+        "unknown_code": "code", "code_not_yet_valid": "code", "code_expired": "code",
+        "code_used_up": "code", "slug_taken": "slug", "already_member": "email",
+        "already_invited": "email", "seats_outside_plan": "seat_count",
+        "seats_in_use": "seat_count", "fewer_seats_later": "seat_count",
+        "more_seats_now": "seat_count",
+    ]
 }
 
 extension JSONObject {

@@ -140,13 +140,15 @@ package struct SitePageFrame: PageFrame {
             if cookies[.notice] != nil {
                 fresh.append(Cookies.field(.notice, "", seconds: 0, isSecure: isSecure))
             }
+            // What an address asks for is refused as what a form asks for.
+            let isRefused = visit.attempt != nil || (values["problem"] ?? .null) != .null
             var answer = try renderer.answer(
                 values, about.showing(view.template),
                 PageRenderer.Setting(
                     status: status ?? view.status,
                     token: browser.map { forms.make(for: $0) },
-                    notice: visit.attempt == nil ? notice : nil,
-                    isSignedIn: visit.call.caller != nil, isRefused: visit.attempt != nil,
+                    notice: isRefused ? nil : notice,
+                    isSignedIn: visit.call.caller != nil, isRefused: isRefused,
                     zone: visit.zone.name, hiddenSides: visit.hiddenSides))
             for field in fresh { answer.headers.append(field) }
             return answer

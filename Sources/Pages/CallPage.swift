@@ -28,16 +28,36 @@ struct CallPage: Page {
         } catch let problem as Problem where problem.status == 404 {
             throw Problem.notFound
         }
+        return PageView(
+            CallView(
+                words: words, spoken: Spoken(words: words, zone: visit.zone), now: parts.now,
+                root: "/account/usage"
+            ).values(call))
+    }
+}
+
+/// Why a call cost what it cost, in a sentence, in facts and step by step.
+package struct CallView: Sendable {
+    let words: Words
+    let spoken: Spoken
+    let now: Timestamp
+    /// Where the calls of the same account are listed and, below it, explained.
+    let root: String
+
+    package init(words: Words, spoken: Spoken, now: Timestamp, root: String) {
+        (self.words, self.spoken, self.now, self.root) = (words, spoken, now, root)
+    }
+
+    package func values(_ call: CallExplanation) -> JSONObject {
         let tone = CallRows.tone(call.status)
-        return PageView([
+        return [
             "feature": .string(FeatureName.spoken(call.log.featureKey)),
             "tone": .string(tone == "wait" ? "warn" : tone),
             "sentence_html": .string(
                 words.html(
                     sentence(call), ["credits": CallRows.credits(call.log, call.status)])),
-            "facts": .array(facts(call)),
-            "steps": .array(steps(call, Spoken(words: words, zone: visit.zone))),
-        ])
+            "facts": .array(facts(call)), "steps": .array(steps(call)), "back": .string(root),
+        ]
     }
 
     /// A call that was charged in parts costs these however it ends.
@@ -81,7 +101,7 @@ struct CallPage: Page {
             facts.append(
                 fact(
                     "parent",
-                    "<a href=\"/account/usage/\(parent.text)\">\(code(parent.text))</a>"))
+                    "<a href=\"\(root)/\(parent.text)\">\(code(parent.text))</a>"))
         }
         if log.creditsLent > .zero {
             facts.append(
@@ -122,8 +142,7 @@ struct CallPage: Page {
         "<span class=\"code\">\(text.escapedForHTML)</span>"
     }
 
-    private func steps(_ call: CallExplanation, _ spoken: Spoken) -> [JSONValue] {
-        let now = parts.now
+    private func steps(_ call: CallExplanation) -> [JSONValue] {
         func step(_ key: String, _ at: Timestamp, _ credits: Credits) -> JSONValue {
             [
                 "what_html": .string(words.html(key, ["credits": credits.spoken])),

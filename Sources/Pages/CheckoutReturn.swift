@@ -35,7 +35,7 @@ extension Submitted {
     /// Leads to the payment provider's page.
     ///
     /// - Throws: ``Problem`` 503 if it has none.
-    init(leavingTo url: String?) throws(Problem) {
+    package init(leavingTo url: String?) throws(Problem) {
         guard let url else { throw .paymentProviderUnavailable }
         self.init(url)
     }
@@ -44,7 +44,7 @@ extension Submitted {
 extension Site {
     /// Where the payment provider leads back to from a page on which something is bought, paid or
     /// not.
-    func ways(from place: String) -> (success: String, cancel: String) {
+    package func ways(from place: String) -> (success: String, cancel: String) {
         (publicURL + place + "/paid?session={CHECKOUT_SESSION_ID}", publicURL + place)
     }
 }

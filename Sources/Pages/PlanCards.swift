@@ -6,10 +6,10 @@ import PageFrame
 import Values
 
 /// The plans side by side, each with what the visitor can do about it.
-struct PlanCards: Sendable {
+package struct PlanCards: Sendable {
     let words: Words
     let now: Timestamp
-    var zone = ReaderZone.utc
+    package var zone = ReaderZone.utc
     /// Whether strangers can sign up here.
     var offersSignUp = true
 
@@ -19,8 +19,19 @@ struct PlanCards: Sendable {
         case user(Account, Plan)
     }
 
-    /// The plans that are paid alike stand together, with a heading if there are several kinds.
+    package init(words: Words, now: Timestamp, zone: ReaderZone = .utc, offersSignUp: Bool = true) {
+        (self.words, self.now) = (words, now)
+        (self.zone, self.offersSignUp) = (zone, offersSignUp)
+    }
+
     func values(_ plans: [Plan], _ standing: Standing) -> JSONValue {
+        values(plans) { choice($0, standing) }
+    }
+
+    /// The plans that are paid alike stand together, with a heading if there are several kinds.
+    ///
+    /// - Parameter choice: of a plan: `is_current`, `action` and `note_html`.
+    package func values(_ plans: [Plan], _ choice: (Plan) -> JSONObject) -> JSONValue {
         let groups = Plan.Interval.allCases.compactMap { interval in
             let alike = plans.filter { $0.interval == interval }
             return alike.isEmpty ? nil : (interval, alike)
@@ -30,31 +41,31 @@ struct PlanCards: Sendable {
                 [
                     "heading_html": groups.count > 1
                         ? .string(words.html("plans.\(interval.rawValue)")) : .null,
-                    "cards": .array(plans.map { .object(card($0, standing)) }),
+                    "cards": .array(plans.map { .object(card($0).with(choice($0))) }),
                 ]
             })
     }
 
-    private func card(_ plan: Plan, _ standing: Standing) -> JSONObject {
-        var card: JSONObject = [
+    private func card(_ plan: Plan) -> JSONObject {
+        [
             "id": .string(plan.id.text), "name": .string(plan.name),
             "display_price": .string(plan.displayPrice), "description": .string(plan.description),
             "features": .array(
                 plan.features.map { ["title": .string($0.title), "value": .string($0.value)] }),
             "is_current": false, "action": .null, "note_html": .null,
         ]
+    }
+
+    private func choice(_ plan: Plan, _ standing: Standing) -> JSONObject {
         switch standing {
         case .stranger:
-            guard offersSignUp else { return card }
+            guard offersSignUp else { return [:] }
             let key = plan.trialDays > 0 ? "plan.trial" : "plan.start"
-            card["action"] = link(
-                "/signup", words.html(key, ["plan": plan.name, "days": String(plan.trialDays)]),
-                isPlain: plan.kind == .free)
+            let text = words.html(key, ["plan": plan.name, "days": String(plan.trialDays)])
+            return ["action": link("/signup", text, isPlain: plan.kind == .free)]
         case .user(let account, let current):
-            card["is_current"] = .bool(plan.id == current.id)
-            card = card.with(choice(plan, account, current))
+            return choice(plan, account, current).with(["is_current": .bool(plan.id == current.id)])
         }
-        return card
     }
 
     /// The same judgement as a move's own, on what is known here.
@@ -100,7 +111,9 @@ struct PlanCards: Sendable {
         }
     }
 
-    private func link(_ href: String, _ label: String, isPlain: Bool = false) -> JSONValue {
+    package func link(
+        _ href: String, _ label: String, isPlain: Bool = false
+    ) -> JSONValue {
         ["href": .string(href), "label_html": .string(label), "is_plain": .bool(isPlain)]
     }
 }

@@ -84,8 +84,6 @@ protocol PlanButton: FormPage where Input == Void {
 extension PlanButton {
     static var about: AboutPage { AboutPage("plan", access: .user) }
 
-    func read(_ input: inout InputReader) {}
-
     func view(_ input: Void, _ visit: Visit) async throws -> PageView {
         guard visit.attempt != nil else { return PageView(.redirect("/account/plan")) }
         return PageView(try await PlanOverview(parts: parts, words: words).values(visit))
@@ -138,8 +136,6 @@ struct BillingButton: PlanButton {
     let parts: PageParts
     let words: Words
 
-    func read(form: inout InputReader) {}
-
     func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {
         let reply = try await OpenPortal(
             billing: parts.career.billing, returnURL: parts.site.publicURL + "/account/plan"
@@ -152,8 +148,6 @@ struct ResumeButton: PlanButton {
     let parts: PageParts
     let words: Words
 
-    func read(form: inout InputReader) {}
-
     func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {
         _ = try await ResumeSubscription(billing: parts.career.billing).perform((), visit.call)
         return Submitted("/account/plan", notice: "resumed")
@@ -163,8 +157,6 @@ struct ResumeButton: PlanButton {
 struct ActivateButton: PlanButton {
     let parts: PageParts
     let words: Words
-
-    func read(form: inout InputReader) {}
 
     func submit(_ form: Void, _ input: Void, _ visit: Visit) async throws -> Submitted {
         _ = try await ActivateSubscription(subscriptions: parts.career.subscriptions).perform(
@@ -179,10 +171,6 @@ struct CancelPage: FormPage {
     let words: Words
 
     static let about = AboutPage("cancel", access: .user)
-
-    func read(_ input: inout InputReader) {}
-
-    func read(form: inout InputReader) {}
 
     func view(_ input: Void, _ visit: Visit) async throws -> PageView {
         let now = parts.now

@@ -63,7 +63,7 @@ package struct SubscriptionState: Sendable {
     /// Whether another plan follows on the date.
     var isChanging: Bool { kind == .lowering || kind == .trialLowering }
 
-    var canCancel: Bool {
+    package var canCancel: Bool {
         switch kind {
         case .trial, .active, .lowering, .trialLowering, .pastDue, .pastDueOver, .unpaid: true
         default: false

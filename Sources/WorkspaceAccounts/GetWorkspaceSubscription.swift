@@ -50,7 +50,7 @@ package struct APISubscriptionResponse: JSONObjectOutput {
     /// What it has as a user's subscription has it.
     let told: CareerSubscriptionResponse
     package let plan: Plan
-    let seats: WorkspaceSubscription
+    package let seats: WorkspaceSubscription
 
     package static let about = "A workspace's one subscription."
     package static let fields: [OutputField<APISubscriptionResponse>] =

@@ -46,6 +46,10 @@ package struct APICancelRequest: JSONInput {
 
     package static let about = "When to end."
 
+    package init(cancelAtPeriodEnd: Bool) {
+        self.cancelAtPeriodEnd = cancelAtPeriodEnd
+    }
+
     package init(_ reader: inout ObjectReader) {
         cancelAtPeriodEnd = reader.optional(
             "cancel_at_period_end", .bool, default: true, "true if not given.")

@@ -8,6 +8,8 @@ import Workspaces
 /// `POST /api/subscriptions/workspaces/{workspace_id}/portal`
 package struct OpenWorkspacePortal: Action {
     let parts: WorkspaceBillingParts
+    /// Where the page leads back to; `nil` for the site's first page.
+    var returnURL: String?
 
     package static let about = About(
         "Stripe's page for a workspace's cards, invoices and address",
@@ -24,7 +26,7 @@ package struct OpenWorkspacePortal: Action {
         try await parts.workspaces.look(at: id, by: call) { _, _ in }
         guard try await parts.billing.hasAccount(id) else { throw Problem.noBillingAccount }
         let url = try await parts.billing.openPortal(
-            of: id, returnURL: parts.publicURL, requestID: call.id
+            of: id, returnURL: returnURL ?? parts.publicURL, requestID: call.id
         ) { try await configuration() }
         return Reply(PortalResponse(url: url))
     }

@@ -53,6 +53,16 @@ package struct OwnerTrials: Sendable {
         }
     }
 
+    /// Whether the owner may still have a trial. A page of another workspace that has claimed it
+    /// and is not paid gives way.
+    func isLeft(to owner: UUID) async throws -> Bool {
+        try await billing.database.read { [self] connection in
+            if let known = try Self.row(of: owner, in: connection) { return !known.isUsed }
+            guard let user = try UserRow.find(id: owner, in: connection) else { return false }
+            return try !hadBefore(user, connection)
+        }
+    }
+
     private func claim(
         for workspace: UUID, of owner: UUID, in connection: any DatabaseConnection
     ) throws -> Claim {

@@ -78,6 +78,17 @@ package struct StartWorkspaceCheckout: Action {
     }
 }
 
+extension WorkspaceBillingParts {
+    /// The days of trial that a checkout now would begin with; 0 for none.
+    package func trialDays(of plan: Plan, for workspace: WorkspaceRow) async throws -> Int64 {
+        let account = try await billing.subscriptions.subscription(of: workspace.id)?.account
+        guard plan.trialDays > 0, account?.subscription.trialUsed != true,
+            try await trials.isLeft(to: workspace.ownerID)
+        else { return 0 }
+        return plan.trialDays
+    }
+}
+
 package struct APICheckoutRequest: JSONInput {
     /// Seats that can be asked for; more is no plan's.
     package static let maximumSeats: Int64 = 100_000
@@ -88,6 +99,13 @@ package struct APICheckoutRequest: JSONInput {
     let cancelURL: String
 
     package static let about = "Which plan, how many seats, and where to come back to."
+
+    package init(planID: UUID, seats: Int64, successURL: String, cancelURL: String) {
+        self.planID = planID
+        self.seats = seats
+        self.successURL = successURL
+        self.cancelURL = cancelURL
+    }
 
     package init(_ reader: inout ObjectReader) {
         planID = reader.required("plan_id", .uuid, "A paid plan.")
@@ -103,7 +121,7 @@ package struct APICheckoutRequest: JSONInput {
 
 /// Where somebody pays for a workspace.
 package struct APICheckoutResponse: JSONObjectOutput {
-    let page: CareerCheckoutResponse
+    package let page: CareerCheckoutResponse
 
     package static let about = "A page on which to pay."
     package static let fields: [OutputField<APICheckoutResponse>] =

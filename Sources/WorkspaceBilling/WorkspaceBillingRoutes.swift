@@ -54,8 +54,15 @@ package func workspaceBillingRoutes(_ parts: WorkspaceBillingParts) -> [Endpoint
 }
 
 extension WorkspaceBillingParts {
-    /// For the page that does the same.
+    // The actions, for pages that do the same.
     package var delete: DeleteWorkspace { DeleteWorkspace(parts: self) }
+    package var checkout: StartWorkspaceCheckout { StartWorkspaceCheckout(parts: self) }
+    package var cancel: CancelWorkspaceSubscription { CancelWorkspaceSubscription(parts: self) }
+    package var resume: ResumeWorkspaceSubscription { ResumeWorkspaceSubscription(parts: self) }
+
+    package func portal(backTo url: String) -> OpenWorkspacePortal {
+        OpenWorkspacePortal(parts: self, returnURL: url)
+    }
 
     /// Judges the caller under the lock of the workspace, and notes what was asked for.
     func begin<A: Action>(

@@ -31,11 +31,12 @@ package struct ReactivateMembers: Action {
         let mails = parts.mails
         let changed = try await parts.decide(Self.self, on: id, by: call) { [parts] decision in
             try decision.requireTeam()
+            let enabled = try MemberRow.enabledIDs(of: id, in: decision.connection)
             let wanted = Set(request.users).union([decision.workspace.ownerID])
+                .union(request.keepsOthers ? enabled : [])
             guard wanted.count <= Int(decision.workspace.subscription.capacity) else {
                 throw Problem.noSeatLeft
             }
-            let enabled = try MemberRow.enabledIDs(of: id, in: decision.connection)
             for user in enabled.subtracting(wanted) {
                 try decision.set(.disabled, of: decision.member(user), mails)
             }
@@ -68,9 +69,16 @@ extension WorkspaceDecision {
 /// Who is to be enabled.
 package struct ReactivationRequest: JSONInput {
     let users: [UUID]
+    /// Whether who has a seat already keeps it, as where some of the members are shown alone.
+    var keepsOthers = false
 
     package static let schemaName = "WorkspaceReactivation"
     package static let about = "Who is to have the seats; the owner need not be named."
+
+    /// Gives these a seat and takes nobody's.
+    package init(adding users: [UUID]) {
+        (self.users, keepsOthers) = (users, true)
+    }
 
     package init(_ reader: inout ObjectReader) {
         users = reader.required(

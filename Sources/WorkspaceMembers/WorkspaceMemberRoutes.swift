@@ -27,4 +27,5 @@ extension WorkspaceParts {
     package var listMembers: ListWorkspaceMembers { ListWorkspaceMembers(parts: self) }
     package var updateMember: UpdateWorkspaceMember { UpdateWorkspaceMember(parts: self) }
     package var removeMember: RemoveWorkspaceMember { RemoveWorkspaceMember(parts: self) }
+    package var reactivate: ReactivateMembers { ReactivateMembers(parts: self) }
 }

@@ -17,13 +17,12 @@ struct SpaceOverview: SpacePage {
     static let about = AboutPage.space("space")
 
     func view(_ address: SpaceAddress, _ desk: SpaceDesk) async throws -> PageView {
-        let reply = try await parts.accounts.subscription.perform(desk.id, desk.visit.call)
-        let subscription = reply.output ?? nil
-        let standing = try await parts.accounts.standing(of: desk.id)
-        let account = standing?.account
+        let now = try await parts.standing(at: desk)
+        let account = now.account
         let state = SpaceState(desk, account: account, grace: parts.site.pastDueGrace)
         var credits: JSONValue = .null
-        if let account {
+        // What a frozen team was granted can be used no more.
+        if let account, desk.workspace.frozenAt == nil {
             credits = [
                 "left": .string(desk.space.credits.remaining.spoken),
                 "of_html": .string(
@@ -41,9 +40,7 @@ struct SpaceOverview: SpacePage {
                 "overview",
                 [
                     "state": .object(
-                        state.values(
-                            desk, plan: subscription?.plan, support: parts.site.brand.supportEmail)
-                    ),
+                        state.values(desk, now, support: parts.site.brand.supportEmail)),
                     "credits": credits, "facts": .array(facts(desk)),
                     "client": [
                         "id": "client_id", "value": .string(desk.workspace.clientID),
@@ -55,22 +52,10 @@ struct SpaceOverview: SpacePage {
     }
 
     private func facts(_ desk: SpaceDesk) -> [JSONValue] {
-        let seats = desk.workspace.subscription
         var facts = [
             desk.fact("role", words.html("space.role.\(desk.role.rawValue)"))
         ]
-        if !desk.workspace.isPersonal {
-            let text = words.html(
-                seats.seatCount == 0 ? "space.seats.none" : "space.seats",
-                [
-                    "taken": String(desk.space.enabled), "all": String(seats.seatCount),
-                    "free": String(seats.available(beside: desk.space.enabled)),
-                ])
-            let later = seats.pendingSeatCount.map {
-                " " + words.html("space.seats.later", ["all": String($0)])
-            }
-            facts.append(desk.fact("seats", text + (later ?? "")))
-        }
+        if !desk.workspace.isPersonal { facts.append(desk.fact("seats", desk.seats)) }
         if let description = desk.workspace.description, !description.isEmpty {
             facts.append(desk.fact("description", description.escapedForHTML))
         }

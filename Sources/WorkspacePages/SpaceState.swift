@@ -21,6 +21,10 @@ struct SpaceState: Sendable {
         let workspace = desk.workspace
         switch workspace.status {
         case .suspended: (kind, tone, at) = ("suspended", "bad", workspace.suspendedAt)
+        case .frozen where account?.subscription.status == .unpaid:
+            (kind, tone, at) = ("frozen_unpaid", "bad", workspace.frozenAt)
+        case .frozen where account?.subscription.status == .paused:
+            (kind, tone, at) = ("frozen_paused", "bad", workspace.frozenAt)
         case .frozen: (kind, tone, at) = ("frozen", "bad", workspace.frozenAt)
         case .active:
             guard let account else {
@@ -43,15 +47,17 @@ struct SpaceState: Sendable {
     }
 
     /// The sentence, and the one thing to do for who may do it.
-    func values(_ desk: SpaceDesk, plan: Plan?, support: String?) -> JSONObject {
+    func values(_ desk: SpaceDesk, _ now: SpaceStanding, support: String?) -> JSONObject {
         let words = desk.words
         let act = act(desk, support: support)
+        let seats = desk.workspace.subscription.pendingSeatCount ?? desk.seatCount
         return badge(words).with([
             "text_html": .string(
                 words.html(
                     "space.state.\(kind)",
                     [
-                        "plan": plan?.name ?? "", "price": plan?.price.spoken ?? "",
+                        "plan": now.plan?.name ?? "", "next": now.next?.name ?? "",
+                        "price": (now.next ?? now.plan)?.total(seats).spoken ?? "",
                         "when": at.map { desk.spoken.day($0, now: desk.now) } ?? "",
                     ])),
             "href": .text(act?.href),
@@ -60,11 +66,13 @@ struct SpaceState: Sendable {
     }
 
     private func act(_ desk: SpaceDesk, support: String?) -> (key: String, href: String)? {
+        let plan = desk.path + "/plan"
         switch kind {
         case "suspended": return support.map { ("support", "mailto:" + $0) }
-        // Keys are refused, or there can be none.
-        case _ where tone == SubscriptionState.Tone.bad.rawValue: return nil
-        case "none", "incomplete": return nil
+        case "none", "frozen", "over": return desk.isAdmin ? ("plans", plan) : nil
+        // Keys are refused, or will be, until somebody pays.
+        case _ where tone == SubscriptionState.Tone.bad.rawValue, "past_due", "incomplete":
+            return desk.isAdmin ? ("plan", plan) : nil
         default:
             return desk.isAdmin ? ("key", desk.path + "/keys") : ("usage", desk.path + "/usage")
         }

@@ -74,6 +74,7 @@ struct SpaceUsagePage: SpacePage {
         return logs.map { call in
             let status = call.told.status
             return [
+                "id": .string(call.log.id.text),
                 "when_html": .string(desk.spoken.instant(call.log.createdAt, now: desk.now)),
                 "feature": .string(FeatureName.spoken(call.log.featureKey)),
                 "key": .string(

@@ -41,6 +41,13 @@ extension WorkspaceParts {
 }
 
 extension WorkspaceParts {
+    /// How many members there are, with a seat or without.
+    func memberCount(of id: UUID, by call: Call) async throws -> Int64 {
+        try await look(at: id, by: call) { _, connection in
+            Int64(try MemberRow.ids(of: id, in: connection).count)
+        }
+    }
+
     /// Those of these users who are members.
     func members(
         _ users: [UUID], of id: UUID, by call: Call

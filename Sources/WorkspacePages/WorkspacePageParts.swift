@@ -51,6 +51,17 @@ package struct WorkspacePageParts: Sendable {
     }
 }
 
+extension WorkspacePageParts {
+    /// Judges a form by its action's guard before anything else of it is looked at.
+    ///
+    /// - Returns: the workspace.
+    func admit<A: Action>(
+        to action: A.Type, _ address: SpaceAddress, _ visit: Visit
+    ) async throws -> UUID {
+        try await desk(for: action, at: address.workspace, visit).id
+    }
+}
+
 /// A visitor at a workspace.
 struct SpaceDesk: Sendable {
     let space: WorkspaceResponse
@@ -79,7 +90,9 @@ struct SpaceDesk: Sendable {
         if isAdmin && !workspace.isPersonal {
             tabs.append(("invitations", path + "/invitations"))
         }
-        tabs += [("keys", path + "/keys"), ("usage", path + "/usage")]
+        tabs += [
+            ("keys", path + "/keys"), ("usage", path + "/usage"), ("plan", path + "/plan"),
+        ]
         if isAdmin {
             tabs += [("audit", path + "/audit"), ("settings", path + "/settings")]
         }
@@ -117,6 +130,15 @@ struct SpaceDesk: Sendable {
             })
     }
 
+    /// Leads to the plan's page, or to one below it, since there is nothing to agree to here; a
+    /// form that was refused is told why.
+    ///
+    /// - Throws: ``Problem`` of the form that was refused.
+    func toPlan(_ below: String = "") throws -> PageView {
+        if let refusal = visit.attempt?.problem { throw refusal }
+        return PageView(.redirect(path + "/plan" + below))
+    }
+
     /// A line of a list of facts.
     func fact(_ name: String, _ html: String) -> JSONValue {
         [
@@ -148,15 +170,27 @@ struct SpaceAddress: Sendable {
     let named: UUID?
     private let namedItem: UUID?
     let cursor: UUID?
+    private var texts: [String: String] = [:]
 
-    /// - Parameter item: the parameter that names what the page is about; `nil` without one.
-    init(_ input: inout InputReader, item: String? = nil, hasPages: Bool = false) {
+    /// - Parameters:
+    ///   - item: the parameter that names what the page is about; `nil` without one.
+    ///   - texts: what else its query may hold, and what each is.
+    init(
+        _ input: inout InputReader, item: String? = nil, hasPages: Bool = false,
+        texts: KeyValuePairs<String, String> = [:]
+    ) {
         // What is no id is nobody's.
         named = UUID(
             text: input.path(WorkspaceGuard.parameter, .text(1...64), "The workspace's id."))
         namedItem = item.flatMap { UUID(text: input.path($0, .text(1...64), "An id.")) }
         cursor = hasPages ? input.query("cursor", .cursor, "Where the page before ended.") : nil
+        for (name, meaning) in texts {
+            self.texts[name] = input.query(name, .text(0...255), meaning)
+        }
     }
+
+    /// What the query holds by a name; `nil` if it has none.
+    subscript(name: String) -> String? { texts[name] }
 
     /// - Throws: ``Problem`` 404 for an address that names no workspace.
     var workspace: UUID {

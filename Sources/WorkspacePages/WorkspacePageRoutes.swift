@@ -14,8 +14,10 @@ package func workspacePageRoutes(
         + keyPages(frame, parts, own + "/keys")
         + [
             Endpoint(own + "/usage", SpaceUsagePage(parts: parts), in: frame),
+            Endpoint(own + "/usage/{usage_id}", SpaceCallPage(parts: parts), in: frame),
             Endpoint(own + "/audit", AuditLogPage(parts: parts), in: frame),
         ]
+        + planPages(frame, parts, own + "/plan")
         + form(own + "/settings", SpaceSettingsPage(parts: parts), frame)
         + form(own + "/leave", LeavePage(parts: parts), frame)
         + form(own + "/delete", DeleteSpacePage(parts: parts), frame)
@@ -49,6 +51,23 @@ private func keyPages(
         + form(one, KeyPage(parts: parts), frame)
         + form(one + "/rotate", RotateKeyButton(parts: parts), frame)
         + form(one + "/revoke", RevokeKeyPage(parts: parts), frame)
+}
+
+private func planPages(
+    _ frame: SitePageFrame, _ parts: WorkspacePageParts, _ plan: String
+) -> [Endpoint] {
+    [
+        Endpoint(plan, SpacePlanPage(parts: parts), in: frame),
+        Endpoint(plan + "/paid", SpacePaidPage(parts: parts), in: frame),
+    ]
+        + form(plan + "/buy", BuyPlanPage(parts: parts), frame)
+        + form(plan + "/seats", SeatsPage(parts: parts), frame)
+        + form(plan + "/upgrade", UpgradeSpacePage(parts: parts), frame)
+        + form(plan + "/downgrade", LowerPlanPage(parts: parts), frame)
+        + form(plan + "/billing", SpaceBillingButton(parts: parts), frame)
+        + form(plan + "/cancel", CancelSpacePlanPage(parts: parts), frame)
+        + form(plan + "/resume", SpaceResumeButton(parts: parts), frame)
+        + form(plan + "/members", GiveSeatsPage(parts: parts), frame)
 }
 
 private func form<P: FormPage>(_ path: String, _ page: P, _ frame: SitePageFrame) -> [Endpoint] {

@@ -46,6 +46,7 @@ extension WorkspaceBillingParts {
         }
         let start = known.base.currentPeriodStart
         let date = shown.flatMap { $0 >= start ? $0 : nil } ?? max(now, start)
+        if let agreed = turn.agreedAt, agreed != date { throw Problem.previewExpired }
         let change = change(order, known, at: date)
         try await settleEarlier(order, known)
         try await billing.withAddress(of: change.customerID) {
@@ -87,9 +88,12 @@ extension WorkspaceBillingParts {
 
     /// Has one change of a workspace's plan or seats at a time, in all processes.
     ///
-    /// - Throws: ``Problem`` 409 `change_under_way`.
+    /// - Parameter agreed: the instant of the price that was agreed to, in Unix seconds; `nil` if
+    ///   none was asked about.
+    /// - Throws: ``Problem`` 409 `change_under_way`, or `preview_expired` for a price that holds no
+    ///   longer.
     func inTurn<A: Action, Value: Sendable>(
-        _ action: A.Type, _ id: UUID, _ call: Call,
+        _ action: A.Type, _ id: UUID, _ call: Call, agreedAt agreed: Int64? = nil,
         _ body: @Sendable (SeatTurn) async throws -> Value
     ) async throws -> Value {
         try await billing.moveTurns.inTurn(id) {
@@ -97,7 +101,8 @@ extension WorkspaceBillingParts {
                 try PlanChanges.begin(of: id, in: decision.connection, now: decision.now)
             }
             guard let claim else { throw Problem.changeUnderWay }
-            let turn = SeatTurn(claim: claim, workspace: id, billing: billing)
+            let turn = SeatTurn(
+                claim: claim, workspace: id, billing: billing, agreedAt: agreed)
             let value: Value
             do {
                 value = try await body(turn)
@@ -116,6 +121,8 @@ struct SeatTurn: Sendable {
     let claim: UUID
     let workspace: UUID
     let billing: CareerBillingService
+    /// The instant of the one price that may be charged; `nil` for any.
+    let agreedAt: Int64?
 
     /// Directly before each call that has Stripe charge or plan something: whoever was slower than
     /// the claim lasts may have given way to another.

@@ -27,8 +27,17 @@ package struct UpgradeWorkspacePlan: Action {
     package func perform(
         _ input: (UUID, APIUpgradeRequest), _ call: Call
     ) async throws -> Reply<APISubscriptionResponse> {
+        try await perform(input, call, agreedAt: nil)
+    }
+
+    /// - Parameter agreed: the `effective_at` of the preview that was agreed to, in Unix seconds.
+    /// - Throws: ``Problem`` 409 `preview_expired` if another price would be charged; else as the
+    ///   other.
+    package func perform(
+        _ input: (UUID, APIUpgradeRequest), _ call: Call, agreedAt agreed: Int64?
+    ) async throws -> Reply<APISubscriptionResponse> {
         let (id, request) = input
-        try await parts.inTurn(Self.self, id, call) { turn in
+        try await parts.inTurn(Self.self, id, call, agreedAt: agreed) { turn in
             let known = try await parts.seated(id, requestID: call.id)
             let plan = try await parts.plan(request.planID, besides: known)
             try await WorkspaceChange<Self>(

@@ -65,6 +65,22 @@ struct PageFormTests {
         #expect(items.map { $0["href"]?.string } == ["#password", "#otp_code"])
     }
 
+    @Test("A refusal that is about one field stands beside it, and the summary leads to it")
+    func ofOneField() throws {
+        let fields = [FormField("seat_count", .number), FormField("slug", .text(autocomplete: ""))]
+        let typed = ["seat_count": "9", "slug": "acme"]
+        for (code, place) in [("seats_outside_plan", 0), ("slug_taken", 1)] {
+            let values = try values(fields, Problem(409, code, "T", "D"), typed: typed)
+            let items = try #require(values["fields"]?.array)
+            let summary = try #require(values["problem"]?["items"]?.array)
+            #expect(summary.map { $0["href"]?.string } == [place == 0 ? "#seat_count" : "#slug"])
+            #expect(items[place]["error_html"] == summary[0]["text_html"])
+            #expect(items.map { $0["has_focus"]?.bool } == [place == 0, place == 1])
+            #expect(items[1 - place]["error_html"] == .null)
+            #expect(items.map { $0["value"]?.string } == ["9", "acme"])
+        }
+    }
+
     @Test("A refusal that is about no field stands in the summary alone")
     func summary() throws {
         let problem = Problem(409, "no_such_code", "T", "A <b>detail</b>.")

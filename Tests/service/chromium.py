@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -100,6 +101,22 @@ class Chromium:
                 return
             self.run_async("setTimeout(arguments[0], 25)")
         raise AssertionError(f"{self.url} has no {part}")
+
+    def press_to(self, key, part):
+        """Presses a key that leads to another page, whose address has this part, even if this one's
+        has it, too."""
+        self.run("document.documentElement.dataset.left = ''")
+        self.press(key)
+        for _ in range(400):
+            try:
+                is_new = self.run("return document.readyState === 'complete' "
+                                  "&& !('left' in document.documentElement.dataset)")
+                if is_new and part in self.url:
+                    return
+                self.run_async("setTimeout(arguments[0], 25)")
+            except urllib.error.HTTPError:
+                pass  # The page was left in the midst of the question.
+        raise AssertionError(f"{self.url} has no {part}, or is the same page still")
 
     def violations(self, source):
         """What axe finds on the page: rule, and where."""

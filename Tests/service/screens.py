@@ -11,19 +11,22 @@ import argparse
 import shutil
 import subprocess
 import tempfile
-import uuid
 from pathlib import Path
 
 from browser import Browser
 from chromium import KEY_ENTER, Chromium
 from conftest import DAY, PASSWORD, PLUS, PLUS_YEARLY, PRO, ROOT, Service
+from operators import Operator
 from teams import Team
 from test_calls_by_key import Workspace
+from test_packs import bought as buy_pack
 from test_payments import buy, knob
 from test_plan_moves import act, at_stripe
+from test_workspace_billing import BASIC, PROFESSIONAL, bought, live
 
 SCREENS = ROOT / "docs/screens"
 DESKTOP, PHONE = 1100, 390
+TEAMS = "/account/workspaces"
 # A picture has no more colours than this.
 COLOURS = 64
 
@@ -35,9 +38,10 @@ class Studio:
         self.service, self.names, self.taken = service, names, []
         self.chromium = Chromium()
 
-    def take(self, name, path, who=None, width=DESKTOP, is_dark=False, most=None, press=None):
-        """A picture of a page, as a browser without a screen is signed in, and has pressed the button
-        that begins so, which is refused; at most so many pixels high."""
+    def take(self, name, path, who=None, width=DESKTOP, is_dark=False, most=None, press=None,
+             typed={}):
+        """A picture of a page, as a browser without a screen is signed in, has typed into fields and has
+        pressed the button that begins so, which is refused; at most so many pixels high."""
         if self.names and name not in self.names:
             return
         chromium, file = self.chromium, SCREENS / f"{name}.png"
@@ -47,11 +51,13 @@ class Studio:
         for cookie, value in (who.cookies if who else {}).items():
             chromium.devtools("Network.setCookie", name=cookie, value=value, url=self.service.url)
         chromium.get(path if path.startswith("http") else self.service.url + path)
+        for field, text in typed.items():
+            chromium.tab_to(field)
+            chromium.type(text)
         if press:
             chromium.tab_to(press)
-            chromium.press(KEY_ENTER)
-            while not chromium.run("return !!document.querySelector('#problem')"):
-                chromium.run_async("setTimeout(arguments[0], 25)")
+            chromium.press_to(KEY_ENTER, "")
+            assert chromium.run("return !!document.querySelector('#problem')"), name
         chromium.picture(file, most)
         subprocess.run(["pngquant", "--force", "--speed", "1", "--strip", "--output", file, str(COLOURS),
                         file], check=True)
@@ -90,6 +96,8 @@ def later(service, seconds, *people):
 def public(studio):
     studio.take("home", "/", most=1000)
     studio.take("pricing", "/pricing")
+    studio.take("signup-error", "/signup", width=PHONE, press="Create account",
+                typed={"email": "nobody", "password": "short"})
     studio.take("pricing-phone", "/pricing", width=PHONE, is_dark=True, most=1400)
 
 
@@ -169,35 +177,86 @@ def history(studio):
     studio.take("result", link, person)
 
 
-def teams(studio):
-    service, root = studio.service, "/account/workspaces"
-    owner = Person(service, "owner@example.test", "Katherine Johnson")
+def personal(studio, owner):
+    """The owner's own workspace on Free, which has made some calls."""
     space = Workspace.__new__(Workspace)
-    space.service, space.owner = service, owner.user
+    space.service, space.owner = studio.service, owner.user
     made = owner.user.post("/api/workspaces/activate").json
     space.id, space.client_id = made["id"], made["client_id"]
     live, test = space.key("Backend, production"), space.key("Tests", is_test_key=True)
     for number in range(7):
         space.commit(space.validate(test if number % 4 == 3 else live).json["usage_id"])
-    team = Team(service, seats=5, owner=owner.user, name="Acme")
+    studio.take("workspace", f"{TEAMS}/{space.id}", owner)
+    studio.take("workspace-phone", f"{TEAMS}/{space.id}", owner, width=PHONE, is_dark=True)
+    studio.take("workspace-usage", f"{TEAMS}/{space.id}/usage", owner)
+
+
+def teams(studio):
+    """A team from its first day on: what it buys, who is in it, how it ends and begins anew."""
+    service = studio.service
+    owner = Person(service, "owner@example.test", "Katherine Johnson")
+    personal(studio, owner)
+    team = Team(service, seats=0, owner=owner.user, name="Acme")
+    at = f"{TEAMS}/{team.id}"
+    plan = at + "/plan"
+    studio.take("team-none", plan, owner)
+    studio.take("team-buy", f"{plan}/buy?plan_id={BASIC}&seat_count=4", owner)
+    studio.take("team-buy-error", f"{plan}/buy?plan_id={BASIC}&seat_count=9", owner, width=PHONE)
+    studio.take("team-arriving", plan + "?arriving=1", owner, most=620)
+    bought(service, team, seats=4)
+    studio.take("team-trial", plan, owner)
     for name, role in (("Grace Hopper", "admin"), ("Alan Turing", "member"), ("Edsger Dijkstra", "member")):
         email = name.split()[1].lower() + "@example.test"
         team.put(service.sign_up(email, full_name=name), role, "disabled" if name[0] == "E" else "enabled")
     team.invite("barbara@example.test")
     team.key(name="Billing service", credit_limit="500")
-    studio.take("workspaces", root, owner)
-    studio.take("workspace", f"{root}/{space.id}", owner)
-    studio.take("workspace-phone", f"{root}/{space.id}", owner, width=PHONE, is_dark=True)
-    studio.take("workspace-members", f"{root}/{team.id}/members", owner)
-    studio.take("workspace-invitations", f"{root}/{team.id}/invitations", owner)
-    studio.take("workspace-keys", f"{root}/{team.id}/keys", owner)
-    studio.take("workspace-usage", f"{root}/{space.id}/usage", owner)
+    studio.take("workspaces", TEAMS, owner)
+    studio.take("workspace-members", at + "/members", owner)
+    studio.take("workspace-invitations", at + "/invitations", owner)
+    studio.take("workspace-keys", at + "/keys", owner)
     studio.take("invitation", "/invitations/" + team.token("barbara@example.test"))
-    # As the end of a subscription freezes it.
-    team.set(frozen_at=int(service.now * 1e6), subscription="none", seat_count=0)
-    service.write("UPDATE workspace_members SET status = 'disabled' WHERE workspace_id = ? AND user_id <> ?",
-                  uuid.UUID(team.id), uuid.UUID(owner.id))
-    studio.take("state-frozen", f"{root}/{team.id}", owner)
+    later(service, 12 * DAY, owner)
+    studio.take("team-plan", plan, owner)
+    studio.take("team-plan-phone", plan, owner, width=PHONE, is_dark=True)
+    studio.take("team-seats", f"{plan}/seats?seat_count=5", owner)
+    studio.take("team-seats-fewer", f"{plan}/seats?seat_count=3", owner, width=PHONE, is_dark=True)
+    studio.take("team-upgrade", f"{plan}/upgrade?plan_id={PROFESSIONAL}&seat_count=6", owner)
+    member = Person.__new__(Person)
+    Browser.__init__(member, service)
+    member.email = "turing@example.test"
+    member.enter()
+    studio.take("team-plan-member", plan, member, most=620)
+    studio.take("team-cancel", plan + "/cancel", owner)
+    owner.get(plan + "/cancel").send(plan + "/cancel")
+    studio.take("team-canceling", plan, owner, most=620)
+    owner.get(plan).send(plan + "/resume")
+    customer = live(service, team).customer
+    knob(service, f"/_test/customers/{customer}", {"card": "decline"})
+    later(service, 27 * DAY, owner)
+    studio.take("team-past-due", plan, owner, most=620)
+    later(service, 60 * DAY, owner)
+    studio.take("state-frozen", at, owner)
+    studio.take("team-frozen", plan, owner)
+    knob(service, f"/_test/customers/{customer}", {"card": "ok"})
+    bought(service, team, seats=3)
+    studio.take("team-back", plan, owner, most=620)
+    studio.take("team-give", plan + "/members", owner)
+
+
+def console(studio):
+    """The operator's desk: the overview, a person, a refund, a catalog that is tried."""
+    service = studio.service
+    operator = Operator(service, "grace@ops.test", "admin")
+    operator.enter()
+    person = Person(service, "mary@example.test", "Mary Jackson")
+    payment = buy_pack(service, person.user)
+    spend(person.user, 5)
+    person.user.commit(person.user.validate().json["usage_id"], success=False)
+    studio.take("console", "/console", operator)
+    at = f"/console/people/{person.id}"
+    studio.take("console-person", at, operator, most=1100)
+    studio.take("console-refund", at + "/refund?payment=" + payment, operator, width=PHONE, is_dark=True)
+    studio.take("console-try", "/console/catalog/try", operator)
 
 
 def main():
@@ -209,7 +268,7 @@ def main():
         service = Service(folder).start()
         studio = Studio(service, names)
         try:
-            for scene in (public, teams, history, states):
+            for scene in (public, teams, history, states, console):
                 scene(studio)
         finally:
             studio.chromium.close()

@@ -11,10 +11,10 @@ from operators import Operator
 from teams import Team
 from test_console import ACTS as CONSOLE_ACTS, PAGES as CONSOLE, dead_letter
 from test_pages import PAGES, USER, VISITOR, own_site  # noqa: F401
-from test_workspace_pages import PAGES as SPACE_PAGES, ROOT as SPACES
+from test_workspace_pages import LEAD_BACK, PAGES as SPACE_PAGES, ROOT as SPACES
 
 # One question after another looks alike.
-ALIKE = {"/members/{user_id}/transfer", "/keys/{key_id}/revoke", "/leave", "/delete"}
+ALIKE = {"/members/{user_id}/transfer", "/keys/{key_id}/revoke", "/leave", "/delete", *LEAD_BACK}
 
 
 @pytest.fixture(scope="module")

@@ -25,28 +25,42 @@ PAGES = {
     "/invitations": "admin", "/keys": "member", "/keys/{key_id}": "admin",
     "/keys/{key_id}/revoke": "admin", "/usage": "member", "/audit": "admin", "/settings": "admin",
     "/leave": "member", "/delete": "owner",
+    "/plan": "member", "/plan/paid": "member", "/plan/buy": "admin", "/plan/seats": "admin",
+    "/plan/upgrade": "admin", "/plan/downgrade": "admin", "/plan/cancel": "owner", "/plan/members": "owner",
 }
-# Forms below a workspace: the least role, fields that would do, and whether it adds something, which
-# a frozen or suspended workspace refuses.
+STATES = ["active", "without", "frozen", "suspended"]
+NOT_ACTIVE, SUSPENDED = STATES[1:], STATES[3:]
+# Pages that are refused in some states, as what they ask before is.
+CLOSED = {"/plan/buy": SUSPENDED, "/plan/members": NOT_ACTIVE}
+# Pages that lead back to the plan's if there is nothing to agree to.
+LEAD_BACK = ["/plan/paid", "/plan/seats", "/plan/upgrade", "/plan/downgrade", "/plan/cancel"]
+# Forms below a workspace: the least role, fields that would do, and in which states they are refused
+# since they add something.
 ACTS = {
-    "/members/{user_id}": ("owner", {"role": "admin"}, False),
-    "/members/{user_id}/status": ("admin", {"status": "disabled"}, False),
-    "/members/{user_id}/remove": ("admin", {}, False),
-    "/members/{user_id}/transfer": ("owner", {}, False),
-    "/invitations": ("admin", {"email": "x@example.test", "role": "member"}, True),
-    "/invitations/resend": ("admin", {"invitation_id": str(uuid.uuid4())}, True),
-    "/invitations/revoke": ("admin", {"invitation_id": str(uuid.uuid4())}, False),
-    "/keys": ("admin", {"name": "k"}, True),
-    "/keys/{key_id}": ("admin", {"name": "other"}, False),
-    "/keys/{key_id}/rotate": ("admin", {"overlap_seconds": "0"}, True),
-    "/keys/{key_id}/revoke": ("admin", {}, False),
-    "/settings": ("admin", {"display_name": "Other", "slug": "other"}, False),
-    "/leave": ("member", {}, False), "/delete": ("owner", {}, False),
+    "/members/{user_id}": ("owner", {"role": "admin"}, []),
+    "/members/{user_id}/status": ("admin", {"status": "disabled"}, []),
+    "/members/{user_id}/remove": ("admin", {}, []),
+    "/members/{user_id}/transfer": ("owner", {}, []),
+    "/invitations": ("admin", {"email": "x@example.test", "role": "member"}, NOT_ACTIVE),
+    "/invitations/resend": ("admin", {"invitation_id": str(uuid.uuid4())}, NOT_ACTIVE),
+    "/invitations/revoke": ("admin", {"invitation_id": str(uuid.uuid4())}, []),
+    "/keys": ("admin", {"name": "k"}, NOT_ACTIVE),
+    "/keys/{key_id}": ("admin", {"name": "other"}, []),
+    "/keys/{key_id}/rotate": ("admin", {"overlap_seconds": "0"}, NOT_ACTIVE),
+    "/keys/{key_id}/revoke": ("admin", {}, []),
+    "/settings": ("admin", {"display_name": "Other", "slug": "other"}, []),
+    "/leave": ("member", {}, []), "/delete": ("owner", {}, []),
+    "/plan/buy": ("admin", {}, SUSPENDED), "/plan/seats": ("admin", {"shown_at": "1"}, []),
+    "/plan/upgrade": ("admin", {"shown_at": "1"}, NOT_ACTIVE), "/plan/billing": ("admin", {}, []),
+    "/plan/downgrade": ("admin", {}, []),
+    "/plan/cancel": ("owner", {}, []), "/plan/resume": ("owner", {}, SUSPENDED),
+    "/plan/members": ("owner", {"seat_0": str(uuid.uuid4())}, NOT_ACTIVE),
 }
+# A page that needs a call, which only a workspace that pays can make.
+OF_A_CALL = "/usage/{usage_id}"
 # Forms whose page is another's.
 BUTTONS = {"/members/{user_id}/status", "/invitations/resend", "/invitations/revoke",
-           "/keys/{key_id}/rotate"}
-STATES = ["active", "without", "frozen", "suspended"]
+           "/keys/{key_id}/rotate", "/plan/billing", "/plan/resume"}
 
 
 class Person(Browser):
@@ -109,7 +123,8 @@ def refusal(role, status, least, even_disabled=False):
 
 
 def test_every_page_and_every_form_below_a_workspace_has_a_line():
-    bases = {"own": "", "members": "/members", "sent": "/invitations", "keys": "/keys"}
+    bases = {"own": "", "members": "/members", "sent": "/invitations", "keys": "/keys",
+             "plan": "/plan"}
     pages, forms = set(), set()
     for line in (REPOSITORY / "Sources/WorkspacePages/WorkspacePageRoutes.swift").read_text().splitlines():
         if found := re.search(r'let one = (\w+) \+ "([^"]+)"', line):
@@ -117,7 +132,8 @@ def test_every_page_and_every_form_below_a_workspace_has_a_line():
         for kind, base, rest in re.findall(r'(form|Endpoint)\((\w+)(?: \+ "([^"]+)")?,', line):
             if base in bases:
                 (forms if kind == "form" else pages).add(bases[base] + rest)
-    assert forms == set(ACTS) and (pages | forms) - BUTTONS == set(PAGES) and len(pages) == 4
+    assert forms == set(ACTS) and (pages | forms) - BUTTONS - {OF_A_CALL} == set(PAGES)
+    assert len(pages) == 7
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "/")
@@ -132,6 +148,8 @@ def test_each_page_of_a_workspace_is_for_its_roles(service, teams, path):
             if expected:
                 assert page.status == expected[0] and expected[1] in page.text, cell
                 assert team.other.email not in page.html and team.made not in page.html, cell
+            elif state in CLOSED.get(path, []):
+                assert page.status == 402, cell
             else:
                 assert page.status == 200, cell
     visitor = Browser(service).get(address(teams["active"], path), follow=False)
@@ -142,13 +160,13 @@ def test_each_page_of_a_workspace_is_for_its_roles(service, teams, path):
 @pytest.mark.parametrize("path", ACTS)
 def test_no_form_of_a_workspace_acts_for_who_may_not(service, teams, path):
     teams, people = teams
-    least, fields, adds = ACTS[path]
+    least, fields, closed = ACTS[path]
     for state, team in teams.items():
         before = (team.members, team.get("/api-keys").json, team.get().json["display_name"],
                   team.get("/invitations").json)
         for (role, status), person in people.items():
             expected = refusal(role, status, least, even_disabled=path == "/leave")
-            if expected is None and adds and state != "active":
+            if expected is None and state in closed:
                 expected = (402, "nothing can be added to it")
             if expected is None:
                 continue
@@ -204,7 +222,7 @@ def test_each_page_of_a_workspace_fits_in_fifty_kilobytes(service, teams):
     team = teams[0]["active"]
     seen = [(person, path) for path in lists] + [
         (teams[1][("owner", "enabled")], path)
-        for path in [ROOT, *(address(team, path) for path in PAGES)]]
+        for path in [ROOT, *(address(team, path) for path in PAGES if path not in LEAD_BACK)]]
     for owner, path in seen:
         answer = owner.get(path, follow=False)
         page = Document(answer.bytes.decode()).root
@@ -250,7 +268,7 @@ def test_a_personal_workspace_begins_with_a_button_and_has_credits(service):
     at = page.path
     assert "Start my personal workspace" not in owner.get(ROOT).text
     tabs = [link.text for link in page.all("nav")[2].all("a")]
-    assert tabs == ["Overview", "Members", "Keys", "Usage", "Audit log", "Settings"]
+    assert tabs == ["Overview", "Members", "Keys", "Usage", "Plan", "Audit log", "Settings"]
     assert owner.get(at + "/settings").all("a", href=at + "/delete") == []
 
 
@@ -518,6 +536,18 @@ def test_usage_is_shown_by_day_key_and_tool_with_its_calls(service):
     assert page.text.count("Job match") >= 4 and "Backend <b> (cbx_live_" in page.text
     assert "Test" in page.text and "2 calls" in page.text and page.text.count("Done") == 3
     assert owner.get(f"{ROOT}/{space.id}").text.count("Used")
+    # Each call says why it cost what it cost, to the workspace's members alone.
+    calls = [link["href"] for link in page.all("a") if f"{space.id}/usage/" in link["href"]]
+    assert len(calls) == 3
+    texts = [owner.get(call).text for call in calls]
+    assert sum("cost 1.00 credits" in text for text in texts) == 2 and "Backend <b>" in texts[-1]
+    assert owner.get(calls[0]).all("a", href=f"{ROOT}/{space.id}/usage") != []
+    stranger = Person(service)
+    stranger.get(ROOT).send(ROOT + "/activate")
+    [own] = {link["href"] for link in stranger.get(ROOT).all("main")[0].all("a")
+             if re.fullmatch(ROOT + "/[0-9a-f-]{36}", link["href"])}
+    for path in (calls[0], own + "/usage/" + calls[0].split("/")[-1], calls[0][:-1] + "x"):
+        assert (stranger if path != calls[0][:-1] + "x" else owner).get(path).status == 404, path
 
 
 def test_where_there_is_no_api_product_there_are_no_pages_of_it(service, teams, tmp_path):
