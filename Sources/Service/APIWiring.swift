@@ -57,7 +57,15 @@ extension CareerCore {
                 .flatMap { _ in try WorkspaceRow.personal(of: user, in: connection)?.id }
         }
         guard let personal else { return nil }
-        return try await apiLedger.resetClock(of: personal, reason: reason)
+        return try await resetClockOfWorkspace(personal, reason: reason)
+    }
+
+    /// Takes a workspace's account back that lies in the future.
+    public func resetClockOfWorkspace(
+        _ id: UUID, reason: String
+    ) async throws -> ResetClock.Outcome {
+        guard try await apiCatalog.ifOffered(in: database) != nil else { return .noSubscription }
+        return try await apiLedger.resetClock(of: id, reason: reason)
     }
 
     /// What is to be remembered of a workspace's account, which is locked; `nil` without one.

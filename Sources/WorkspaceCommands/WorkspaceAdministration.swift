@@ -128,14 +128,28 @@ public struct WorkspaceAdministration: Sendable {
         }
     }
 
+    /// Whose account of the ledger is meant. A team that is closed is named by its id or client id:
+    /// its account is kept.
+    ///
+    /// - Throws: ``Refusal``.
+    public func accountID(of name: String) async throws -> UUID {
+        try await parts.database.read { connection in
+            try Self.id(of: name, in: connection) ?? Self.find(name, in: connection).id
+        }
+    }
+
+    private static func id(
+        of name: String, in connection: any DatabaseConnection
+    ) throws -> UUID? {
+        try UUID(uuidString: name) ?? WorkspaceRow.id(ofClient: name)
+            ?? WorkspaceRow.id(ofSlug: name, in: connection)
+    }
+
     /// - Parameter name: an id, a client id or a slug.
     private static func find(
         _ name: String, locked: Bool = false, in connection: any DatabaseConnection
     ) throws -> WorkspaceRow {
-        let id =
-            try UUID(uuidString: name) ?? WorkspaceRow.id(ofClient: name)
-            ?? WorkspaceRow.id(ofSlug: name, in: connection)
-        let row = try id.flatMap {
+        let row = try id(of: name, in: connection).flatMap {
             try locked
                 ? WorkspaceRow.findLocked($0, in: connection)
                 : WorkspaceRow.find($0, in: connection)

@@ -9,9 +9,10 @@ import WorkspaceCommands
 struct WorkspacesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "workspaces",
-        abstract: "Workspaces: suspension, owners who are gone, credits.",
+        abstract: "Workspaces: suspension, owners who are gone, credits, clocks.",
         subcommands: [
             List.self, Show.self, Suspend.self, Unsuspend.self, Transfer.self, Adjust.self,
+            ResetClock.self,
         ])
 
     struct List: AsyncParsableCommand {

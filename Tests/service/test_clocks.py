@@ -1,12 +1,16 @@
 """Clocks that are wrong: what one decision by a clock ahead leaves, and how it is mended."""
 
 import datetime
+import re
 import time
+import uuid
 
 import pytest
 
 from conftest import DAY
 from test_calls_by_key import Workspace
+from test_payments import settle
+from test_workspace_billing import at, bought, calls, give_key, unpaid_team
 
 YEAR = 366 * DAY
 
@@ -104,3 +108,62 @@ def test_a_full_window_of_a_clock_ahead_says_truly_when_to_come_back(own_service
 def test_who_has_no_subscription_or_is_not_there_has_no_clock_to_reset(own_service):
     result = own_service.command("users", "reset-clock", "nobody@example.test", "--reason", "x")
     assert result.returncode == 1 and result.stderr == "cuebx: no user nobody@example.test\n"
+
+
+def team(service):
+    """A team that pays and has called."""
+    made = unpaid_team(service)
+    bought(service, made)
+    give_key(made)
+    assert calls(service, made) == (200, "reserved")
+    return made
+
+
+def test_the_audit_names_the_command_that_brings_each_kind_of_holder_back(own_service):
+    service = own_service
+    user, space, paying, frozen, closed = (
+        service.sign_up(), Workspace(service), team(service), team(service), team(service))
+    key = space.key()
+    assert space.validate(key).status == 200 and user.spend().status == 200
+    ended = frozen.owner.post(at(frozen, "/cancel"), {"cancel_at_period_end": False})
+    assert ended.status == 200 and closed.delete().status == 204
+    # No event comes later, and moves what lies ahead.
+    settle(service)
+    for table in ("career_subscription_contexts", "api_subscription_contexts"):
+        service.write(f"UPDATE {table} SET decided_at = decided_at + ?", 40 * DAY * 1_000_000)
+    assert calls(service, paying)[0] == 402
+    lines = service.audit().stdout.splitlines()[:-1]
+    named = {}
+    for line in lines:
+        id, command = re.fullmatch(
+            r"invariant 5: (\S+): .* lies in the future.*: see cuebx (.*)", line).groups()
+        named[id] = command.split()
+    spaces = {one.id for one in (space, paying, frozen, closed)}
+    assert {id for id, command in named.items() if command[0] == "workspaces"} == spaces
+    assert user.id in named and named[user.id] == ["users", "reset-clock"]
+    for id in spaces:
+        refused = service.command(*named[id], id, "--reason", "")
+        assert refused.returncode == 1 and "1 to 1000 characters" in refused.stderr
+    for id, command in named.items():
+        # A user's brings the account of the personal workspace back, too.
+        mended = service.command(*command, id, "--reason", "a clock was ahead")
+        assert mended.returncode == 0 and "back from " in mended.stdout or id == space.id, mended
+        again = service.command(*command, id, "--reason", "again")
+        assert again.stdout == "the account does not lie in the future\n", again
+    audit = service.audit()
+    assert audit.returncode == 0, audit.stdout
+    assert calls(service, paying) == (200, "reserved") and space.validate(key).status == 200
+    assert user.spend().status == 200
+    assert {reason for (reason,) in service.rows(
+        "SELECT reason FROM api_subscription_changes WHERE event = 'clock_reset'")} == {
+        "a clock was ahead"}
+
+
+def test_a_workspace_that_is_not_there_has_no_clock_to_reset(own_service):
+    nobody, empty = str(uuid.uuid4()), unpaid_team(own_service)
+    for name, sentence in (
+            ("no-such-team", "no workspace no-such-team"),
+            (nobody, "the workspace has no subscription"),
+            (empty.id, "the workspace has no subscription")):
+        result = own_service.command("workspaces", "reset-clock", name, "--reason", "x")
+        assert result.returncode == 1 and result.stderr == f"cuebx: {sentence}\n", result

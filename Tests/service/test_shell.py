@@ -110,7 +110,8 @@ ORDER = [
     "cuebx users deactivate", "cuebx users reactivate", "cuebx codes add", "cuebx codes list",
     "cuebx codes end", "cuebx workspaces list", "cuebx workspaces show",
     "cuebx workspaces suspend", "cuebx workspaces unsuspend", "cuebx workspaces transfer",
-    "cuebx workspaces adjust", "cuebx operators add", "cuebx operators list", "cuebx operators remove",
+    "cuebx workspaces adjust", "cuebx workspaces reset-clock", "cuebx operators add",
+    "cuebx operators list", "cuebx operators remove",
     "cuebx usage explain", "cuebx audit", "cuebx dead-letters list", "cuebx dead-letters show",
     "cuebx dead-letters retry", "cuebx dead-letters discard", "cuebx stripe portal create",
     "cuebx stripe portal check", "cuebx stripe webhooks create", "cuebx stripe webhooks check",
@@ -120,7 +121,7 @@ ORDER = [
 RUNNING = {"cuebx serve": "serves on", "cuebx worker": "works messages",
            "cuebx sandbox": "listens on"}
 TOURS = "cuebx tour"
-GIVES_CREDITS = {"cuebx grants add", "cuebx workspaces adjust"}
+HAS_ACCOUNT = {"cuebx grants add", "cuebx workspaces adjust", "cuebx workspaces reset-clock"}
 MAY_FAIL = {"cuebx stripe check": "OFF"}
 
 
@@ -169,7 +170,7 @@ def run(shop, line, **more):
 def test_every_example_of_the_help_works_and_answers_json(shop):
     for name in ORDER:
         letter = dead_letter(shop) if "dead-letters" in name else ""
-        given = {"WORKSPACE_ID": shop.personal} if name in GIVES_CREDITS else {}
+        given = {"WORKSPACE_ID": shop.personal} if name in HAS_ACCOUNT else {}
         if name == "cuebx workspaces transfer":
             [(ada,)] = shop.rows("SELECT id FROM users WHERE email = 'ada@example.com'")
             shop.team.put(SimpleNamespace(id=str(ada)))

@@ -23,6 +23,20 @@ enum AuditSQL {
         "CASE WHEN \(column) BETWEEN \(-largest) AND \(largest) THEN \(column) ELSE 0 END"
     }
 
+    /// What a log was charged. Of every amount that is summed a number that is none counts as 0:
+    /// one broken row must not end the audit, which names the row by a check of its own.
+    static func charged(_ log: String) -> String {
+        "(\(credits(UsageLogRow.charged(log), Credits.maximum.micros)))"
+    }
+
+    /// What a PENDING log holds.
+    static func held(_ log: String) -> String {
+        let parts = ["reserved", "captured", "lent"].map {
+            "(\(credits("\(log).credits_\($0)", Credits.maximum.micros)))"
+        }
+        return parts.joined(separator: " - ")
+    }
+
     /// Whether an id of version 7 tells another millisecond than the column.
     static func isNotOf(_ id: String, _ column: String, _ sql: SQLDialect) -> String {
         let time = "(\(time(column))) / 1000"

@@ -30,13 +30,16 @@ enum KeyChecks {
             SELECT k.account_id, k.family_id FROM api_key_spending k
             JOIN api_subscription_contexts c
                 ON c.workspace_id = k.account_id AND c.period_number = k.period_number
-            WHERE k.used <> coalesce((SELECT sum(\(UsageLogRow.charged("l")))
-                    FROM api_usage_logs l WHERE l.workspace_id = k.account_id
-                        AND l.key_family_id = k.family_id AND l.period_number = k.period_number), 0)
-                OR k.held <> coalesce((SELECT sum(\(UsageLogRow.held("l")))
-                    FROM api_usage_logs l WHERE l.workspace_id = k.account_id
-                        AND l.key_family_id = k.family_id AND l.period_number = k.period_number
-                        AND l.status = 'PENDING'), 0)
+            LEFT JOIN (SELECT l.workspace_id, l.key_family_id, l.period_number,
+                    sum(\(AuditSQL.charged("l"))) AS used,
+                    sum(CASE WHEN l.status = 'PENDING' THEN \(AuditSQL.held("l")) ELSE 0 END)
+                        AS held
+                FROM api_usage_logs l
+                WHERE l.key_family_id IN (SELECT family_id FROM api_key_spending)
+                GROUP BY l.workspace_id, l.key_family_id, l.period_number) s
+                ON s.workspace_id = k.account_id AND s.key_family_id = k.family_id
+                    AND s.period_number = k.period_number
+            WHERE k.used <> coalesce(s.used, 0) OR k.held <> coalesce(s.held, 0)
             """
         },
         RowCheck("a family of keys has spent of no account, or of a period to come") { _ in

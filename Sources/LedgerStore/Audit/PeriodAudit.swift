@@ -10,12 +10,13 @@ enum PeriodAudit {
     ) throws {
         // Named after the walk: a row's logs are looked up by other statements.
         var suspects: [(user: UUID, period: Int64, kind: LogOffence)] = []
-        var account = AccountFindings()
+        let mendsClock = product.resetClockCommand
+        var account = AccountFindings(mendsClock)
         try connection.forEachRow(PeriodSQL.select(connection.dialect, of: product), []) { row in
             let sums = try PeriodSums(row)
             if sums.user != account.user {
                 account.flush(into: &offences, &suspects)
-                account = AccountFindings(user: sums.user)
+                account = AccountFindings(user: sums.user, mendsClock)
             }
             account.add(sums)
         }
@@ -25,6 +26,16 @@ enum PeriodAudit {
                 suspect.kind.select(connection.dialect),
                 [.uuid(suspect.user), .integer(suspect.period)]
             ) { offences.name(try suspect.kind.finding(row)) }
+        }
+    }
+}
+
+extension Product {
+    /// What brings an account of the product back that lies in the future, by its holder.
+    fileprivate var resetClockCommand: String {
+        switch self {
+        case .career: "cuebx users reset-clock"
+        case .api: "cuebx workspaces reset-clock"
         }
     }
 }
@@ -40,14 +51,18 @@ private struct AccountFindings {
     private var others: [(invariant: Int, problem: String)] = []
     private var logs: [(period: Int64, kind: LogOffence, count: Int64)] = []
 
-    init(user: UUID? = nil) {
+    /// The command that brings an account back from the future.
+    private let mendsClock: String
+
+    init(user: UUID? = nil, _ mendsClock: String) {
         self.user = user
+        self.mendsClock = mendsClock
     }
 
     mutating func add(_ period: PeriodSums) {
         guard logs.count < Self.maximumPeriods, others.count < Self.maximumPeriods else { return }
         sums += period.disagreements
-        others += period.disorders
+        others += period.disorders(mendsClock)
         for (kind, count) in period.offences where count > 0 {
             logs.append((period.period, kind, count))
         }
@@ -126,7 +141,7 @@ private struct PeriodSums {
     }
 
     /// What the rows of a period must be beside those of its neighbours.
-    var disorders: [(Int, String)] {
+    func disorders(_ mendsClock: String) -> [(Int, String)] {
         var found: [(Int, String)] = []
         func expect(_ invariant: Int, _ isSound: Bool, _ problem: @autoclosure () -> String) {
             if !isSound { found.append((invariant, "period \(period): " + problem())) }
@@ -152,7 +167,7 @@ private struct PeriodSums {
             expect(
                 5, self["decided_at"] <= max(self["newest"], self["newest_end"]),
                 "the account lies in the future, after the newest of its rows: "
-                    + "see cuebx users reset-clock")
+                    + "see \(mendsClock)")
             expect(
                 5, self["decided_at"] >= self["newest"], "a row is later than the last decision")
         }

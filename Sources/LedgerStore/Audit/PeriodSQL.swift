@@ -184,14 +184,11 @@ enum PeriodSQL {
         // Calls with test keys have windows of their own.
         let isCounted = product == .api ? "AND l.is_test = 0" : ""
         let created = "(\(AuditSQL.time("l.created_at")))"
-        let cost = AuditSQL.credits("l.credits_reserved", Credits.maximum.micros)
         let charged = """
             CASE WHEN l.has_draws = 1 THEN 0 WHEN l.status = 'SUCCESS' THEN l.credits_charged
                 ELSE l.credits_captured END
             """
         let charge = AuditSQL.credits("(\(charged))", Credits.maximum.micros)
-        let captured = AuditSQL.credits("l.credits_captured", Credits.maximum.micros)
-        let lent = AuditSQL.credits("l.credits_lent", Credits.maximum.micros)
         func since(_ column: String, _ micros: Int64) -> String {
             "CASE WHEN \(created) - \(micros) >= c.\(column) \(isCounted) THEN 1 ELSE 0 END"
         }
@@ -199,7 +196,7 @@ enum PeriodSQL {
             "logs": "1", "charged": charge,
             "held": """
             CASE WHEN l.status = 'PENDING' AND l.has_draws <> 1
-                THEN (\(cost)) - (\(captured)) - (\(lent)) ELSE 0 END
+                THEN \(AuditSQL.held("l")) ELSE 0 END
             """,
             "minute_since": since("minute_started_at", 0),
             "minute_beyond": since("minute_started_at", 60_000_000),
