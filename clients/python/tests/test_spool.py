@@ -219,6 +219,28 @@ def test_a_write_that_fails_is_told_to_who_waits_and_the_next_goes_to_another_fi
     assert written(spool, opened("b")) is None
 
 
+@pytest.mark.parametrize("making", VERSIONS)
+def test_a_file_that_is_made_while_another_is_written_to_fails_nobody(make, making):
+    """Of either version, at the moment in which what is done is looked for."""
+
+    class Usages(set):
+        def discard(self, usage):
+            spool.ensure(making)
+            super().discard(usage)
+
+    spool = make()
+    record = asked if making == USERS else opened
+    assert written(spool, record("a")) is None
+    [file] = spool.current.values()
+    file.usages = Usages(file.usages)
+    both, errors = threading.Semaphore(0), []
+    done = {**record("a"), "r": "done"}
+    for each in (done, record("b")):
+        spool.append(each, lambda error: (errors.append(error), both.release()))
+    assert both.acquire(timeout=10) and both.acquire(timeout=10)
+    assert errors == [None, None] and set(spool.current) == set(VERSIONS)
+
+
 def test_many_records_share_a_sync(make, monkeypatch):
     spool = make()
     spool.ensure()

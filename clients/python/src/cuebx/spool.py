@@ -241,9 +241,8 @@ class Spool:
         """What is done needs no file any more."""
         for record in records:
             if record["r"] == "done":
-                for file in self.current.values():
-                    file.usages.discard(record["usage_id"])
-                for file in self.files.values():
+                # A copy: a call may have a file of the other version made meanwhile.
+                for file in self.all_files():
                     file.usages.discard(record["usage_id"])
         if not self.files:
             return
