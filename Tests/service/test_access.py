@@ -14,7 +14,7 @@ OPEN = {
     "ListPlans", "GetPlan", "ListPacks", "SignUp", "VerifySignUp", "ResendSignUpCode", "SignIn",
     "RefreshToken", "SignOut", "RequestPasswordReset", "ConfirmPasswordReset", "ReceiveStripeEvent",
     "CheckHealth", "CheckReadiness", "GetMetrics", "GetOpenAPI", "GetDocs", "ShowInvitation",
-    "ListAPIPlans", "GetAPIPlan"}
+    "ListAPIPlans", "GetAPIPlan", "ListAPIPacks"}
 # What may stand for something of a user's, and whose it is in these tests. A plan is nobody's.
 IDS = {"plan_id", "new_plan_id", "session_id", "usage_id", "user_id", "cursor", "request_id",
        "extension_id", "capture_id", "result_id", "pack_id", "workspace_id", "invitation_id", "key_id",

@@ -88,10 +88,12 @@ STATES = {
 class World:
     """A service beside a local Stripe, and another that sees it through a proxy."""
 
-    def __init__(self, service, **settings):
+    def __init__(self, service, provider=PROVIDER):
         self.service = service
         self.proxy = StripeProxy(service.sandbox)
-        self.other = service.beside(STRIPE_API_BASE=self.proxy.url, **settings).start()
+        self.other = service.beside(
+            STRIPE_API_BASE=self.proxy.url,
+            **(provider.settings(service.folder) if provider else {})).start()
         self.looks, self.unknown = {}, set()
         self.proxy.before.append(self.answer)
         self.proxy.after.append(self.bend)
@@ -145,14 +147,14 @@ class World:
 
 @pytest.fixture
 def world(own_service):
-    world = World(own_service, **PROVIDER.settings(own_service.folder))
+    world = World(own_service)
     yield world
     world.close()
 
 
 def test_in_every_state_at_stripe_whoever_looks_is_answered(own_service):
     """The pages that ask Stripe, of the payer and of the operator."""
-    world = World(own_service)
+    world = World(own_service, provider=None)
     operator = Operator(world.other, email(), "admin")
     operator.enter()
     for state, (look, is_known, has_customer, _, _) in STATES.items():
