@@ -111,6 +111,7 @@ public struct CatalogSync: Sendable {
         let old = try CatalogTables.stored(in: connection)
         let flaws = wanted.flatMap {
             newLookupKeys(from: old, to: $0) + takenNames(in: old, by: $0)
+                + movedPacks(from: old, to: $0)
         }
         guard flaws.isEmpty else { throw CatalogError(flaws: flaws) }
         let changes = wanted.flatMap { differences(from: old.of($0.product), to: $0) }
@@ -155,6 +156,17 @@ public struct CatalogSync: Sendable {
             guard let key = kept.first(where: { $0 != nil && $0 != $1 })?.0 else { return nil }
             return "plan \(plan.name) must keep its lookup_key \(key), by which its subscribers "
                 + "are known; another price of the plan needs no other key"
+        }
+    }
+
+    /// A pack is sold by its id to holders of one product: under another it would go on being sold
+    /// to those of the first.
+    private static func movedPacks(
+        from old: CatalogTables.Stored, to new: Catalog
+    ) -> [String] {
+        old.packs.compactMap { before in
+            guard let pack = new.pack(before.id), pack.product != before.product else { return nil }
+            return "pack \(pack.name) must stay a pack of \(before.product)"
         }
     }
 

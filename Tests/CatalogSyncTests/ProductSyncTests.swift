@@ -108,6 +108,38 @@ struct ProductSyncTests {
         }
     }
 
+    @Test("A pack keeps its product: under another it would go on being sold to the first's users")
+    func packs() async throws {
+        func pack(_ product: Product) -> CreditPack {
+            CreditPack(
+                id: UUID(uuid: (9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)), product: product,
+                name: "Pack", price: Money(amount: 500, currency: .usd)!,
+                credits: Credits(decimal: "100")!, validDays: nil, lookupKey: "pack",
+                isActive: true)
+        }
+        func career(_ packs: [CreditPack]) throws -> Catalog {
+            let plain = try TestCatalog.catalog()
+            return try Catalog(
+                revision: 1, plans: plain.plans, features: Array(plain.features.values),
+                packs: packs)
+        }
+        let plain = try TestCatalog.api()
+        let moved = try Catalog(
+            revision: 1, of: .api, plans: plain.plans, features: Array(plain.features.values),
+            packs: [pack(.api)])
+        try await withSync { sync, database in
+            _ = try await sync.sync([career([pack(.career)]), plain], dryRun: false)
+            do {
+                _ = try await sync.sync([career([]), moved], dryRun: false)
+                Issue.record("a pack was moved to another product")
+            } catch let error as CatalogError {
+                #expect(error.flaws == ["pack Pack must stay a pack of career"])
+            }
+            #expect(try await offered(.career, database)?.packs == [pack(.career)])
+            #expect(try await offered(.api, database)?.packs == [])
+        }
+    }
+
     @Test("A catalog in which another product's plan, pack or feature stands is none")
     func strangers() throws {
         let api = try TestCatalog.api()
