@@ -221,6 +221,12 @@ package struct PackPurchases: Sendable {
         return payment.isDisputed && !wasDisputed
     }
 
+    /// Whether it was paid and granted.
+    func isGranted(_ id: UUID, in connection: any DatabaseConnection) throws -> Bool {
+        try connection.queryOne(
+            "SELECT 1 FROM \(table.name) WHERE id = ? AND paid_at IS NOT NULL", [.uuid(id)]) != nil
+    }
+
     /// Whether a page sold one of them.
     func hasSold(_ sessionID: String) async throws -> Bool {
         try await database.read { [table] connection in

@@ -53,8 +53,10 @@ extension PackMirror {
     /// The purchase that a page sells: by our row, else by what the page itself promises to a
     /// holder of ours.
     ///
-    /// - Returns: `nil` where nobody here has bought it: its holder is gone, or is another
-    ///   installation's that shares the account at Stripe.
+    /// - Returns: `nil` if nobody here has bought it: its holder is gone, or is another
+    ///   installation's that shares the account at Stripe. A deleted team keeps what was granted
+    ///   before, so that money that goes back is followed; a bank that pays only after the deletion
+    ///   has paid for nothing.
     package func purchase(
         of session: StripeCheckoutSession
     ) async throws -> (purchase: PackPurchase, isKnown: Bool)? {
@@ -62,7 +64,12 @@ extension PackMirror {
             return nil
         }
         return try await database.read { [product, purchases] connection in
-            if let known = try purchases.find(id, in: connection) { return (known, true) }
+            if let known = try purchases.find(id, in: connection) {
+                let isTheirs =
+                    try purchases.isGranted(id, in: connection)
+                    || product.isThere(known.userID, false, connection)
+                return isTheirs ? (known, true) : nil
+            }
             guard let promised = PackPurchase(promisedBy: session, of: product),
                 try product.isThere(promised.userID, false, connection)
             else { return nil }

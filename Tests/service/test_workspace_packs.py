@@ -10,8 +10,9 @@ import pytest
 from conftest import PROVIDER, ROOT, Service, together
 from teams import Team
 from test_billing_email import prove
-from test_packs import HUNDRED, dispute, give_back, reconcile
+from test_packs import HUNDRED, dispute, give_back, payment, reconcile
 from test_payments import URLS, knob, press, sdk, settle
+from test_payments_events import notices
 from test_stripe_commands import stripe
 from test_workspace_billing import live
 from test_workspace_credits import Bought, Space
@@ -156,6 +157,7 @@ def test_a_deletion_ends_the_pages_and_a_team_keeps_what_it_has_bought(selling):
     service = selling
     space, own = Bought(service), Space(service)
     buy(service, space)
+    buy(service, own)
     chosen, mine = page(space).json, page(own).json
     assert space.team.delete().status == 204
     assert service.call("DELETE", "/auth/me", headers=own.owner.auth).status == 200
@@ -176,3 +178,26 @@ def test_racing_pages_of_a_workspaces_admins_are_one_customers(selling):
     assert len({answer.json["session_id"] for answer in answers}) == 1
     assert len({sdk(service).v1.checkout.sessions.retrieve(answer.json["session_id"]).customer
                 for answer in answers}) == 1
+
+
+def test_a_bank_that_pays_after_the_deletion_of_a_team_pays_for_nothing_and_it_is_told(selling):
+    service = selling
+    space = Bought(service)
+    kept = buy(service, space)
+    late = page(space).json
+    assert press(late["checkout_url"], "process")[0] == 303
+    settle(service)
+    assert [one["amount"] for one in space.grants if one["source"] == "top_up"] == ["1000.00"]
+    assert space.team.delete().status == 204
+    knob(service, "/_test/webhooks", {"mode": "duplicate"})
+    knob(service, "/_test/payments", {
+        "payment_intent": payment(service, late["session_id"]), "status": "succeeded"})
+    settle(service)
+    knob(service, "/_test/webhooks", {"mode": "deliver"})
+    assert notices(service).count(f"by {late['session_id']}") == 1
+    # What was granted before the deletion follows its money still.
+    give_back(service, kept)
+    assert kept not in notices(service)
+    assert service.rows(
+        "SELECT amount, take_back_total FROM api_standalone_grants WHERE account_id = ?",
+        uuid.UUID(space.id)) == [(1_000_000_000, 1_000_000_000)]
