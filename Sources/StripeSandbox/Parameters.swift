@@ -91,8 +91,11 @@ package struct Parameters: Sendable, Equatable {
 // MARK: Reading
 
 extension Parameters {
-    /// Refuses what an endpoint does not know. A name that ends in `*` stands for all below it, and
-    /// itself takes the empty value alone, which unsets all.
+    /// Names that take a value of their own beside what stands below them: a time or its bounds.
+    private static let isValueToo: Set = ["created", "billing_cycle_anchor"]
+
+    /// Refuses what an endpoint does not know. A name that ends in `*` stands for all below it. What
+    /// something stands below takes the empty value alone, which unsets all.
     func check(allowed: [String]) throws {
         for entry in entries {
             let pattern = entry.pattern
@@ -100,7 +103,8 @@ extension Parameters {
                 guard name.hasSuffix("*") else { return name == pattern }
                 return pattern.hasPrefix(name.dropLast() + "[")
             }
-            if !known, allowed.contains(pattern + "*") {
+            let isObject = allowed.contains { $0 == pattern + "*" || $0.hasPrefix(pattern + "[") }
+            if isObject, !Self.isValueToo.contains(pattern) {
                 if entry.value.isEmpty { continue }
                 throw StripeError.invalid("Invalid object", param: entry.name)
             }
