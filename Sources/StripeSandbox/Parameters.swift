@@ -104,11 +104,10 @@ extension Parameters {
                 return pattern.hasPrefix(name.dropLast() + "[")
             }
             let isObject = allowed.contains { $0 == pattern + "*" || $0.hasPrefix(pattern + "[") }
-            if isObject, !Self.isValueToo.contains(pattern) {
-                if entry.value.isEmpty { continue }
+            if isObject, !entry.value.isEmpty, !Self.isValueToo.contains(pattern) {
                 throw StripeError.invalid("Invalid object", param: entry.name)
             }
-            guard known else {
+            guard known || allowed.contains(pattern + "*") else {
                 throw StripeError.invalid(
                     "Received unknown parameter: \(entry.name)", param: entry.name,
                     code: "parameter_unknown")
