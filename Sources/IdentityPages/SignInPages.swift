@@ -50,40 +50,27 @@ struct VerifyPage: FormPage {
 
     static let about = AboutPage("verify", access: .visitor)
 
-    struct Input: Sendable {
-        let email: EmailAddress?
-        let next: String?
-    }
-
-    func read(_ input: inout InputReader) -> Input {
-        Input(
-            email: input.query("email", .email, "The address that signed up."),
-            next: input.wantedPage)
+    func read(_ input: inout InputReader) -> CodeForm.Input {
+        CodeForm.Input(&input, "The address that signed up.")
     }
 
     func read(form: inout InputReader) -> SignInForm<VerifySignUpRequest> {
         form.body(SignInForm<VerifySignUpRequest>.self)
     }
 
-    func view(_ input: Input, _ visit: Visit) async throws -> PageView {
-        let known = visit.attempt?.typed["email"] ?? input.email?.text
-        let form = PageForm(
-            words,
-            [
-                FormField("email", known == nil ? .email : .hidden),
-                FormField("otp_code", .code), FormField("next", .hidden),
-            ])
-        let sent = known.map { words.html("verify.sent", ["email": $0]) }
+    func view(_ input: CodeForm.Input, _ visit: Visit) async throws -> PageView {
+        let form = CodeForm(input, visit)
+        let sent = form.known.map { words.html("verify.sent", ["email": $0]) }
         return PageView(
-            form.values(visit, ["email": known ?? "", "next": input.next ?? ""]).with([
-                "email": .string(known ?? ""),
+            form.values(visit, words).with([
+                "email": .string(form.known ?? ""),
                 "next": .string(visit.wanted(input.next) ?? ""),
                 "sent_html": .string(sent ?? words.html("verify.sent.unknown")),
             ]))
     }
 
     func submit(
-        _ form: SignInForm<VerifySignUpRequest>, _ input: Input, _ visit: Visit
+        _ form: SignInForm<VerifySignUpRequest>, _ input: CodeForm.Input, _ visit: Visit
     ) async throws -> Submitted {
         guard let secret = visit.sessionSecret else { throw Problem.internalError }
         try await VerifySignUp(identity: parts.identity).onPage(
@@ -194,40 +181,26 @@ struct ConfirmResetPage: FormPage {
 
     static let about = AboutPage("reset_confirm", access: .everybody)
 
-    struct Input: Sendable {
-        let email: EmailAddress?
-        let next: String?
-    }
-
-    func read(_ input: inout InputReader) -> Input {
-        Input(
-            email: input.query("email", .email, "The account's address."),
-            next: input.wantedPage)
+    func read(_ input: inout InputReader) -> CodeForm.Input {
+        CodeForm.Input(&input, "The account's address.")
     }
 
     func read(form: inout InputReader) -> SignInForm<ConfirmPasswordResetRequest> {
         form.body(SignInForm<ConfirmPasswordResetRequest>.self)
     }
 
-    func view(_ input: Input, _ visit: Visit) async throws -> PageView {
-        let known = visit.attempt?.typed["email"] ?? input.email?.text
-        let form = PageForm(
-            words,
-            [
-                FormField("email", known == nil ? .email : .hidden),
-                FormField("otp_code", .code), FormField("new_password", .newPassword),
-                FormField("next", .hidden),
-            ])
-        let sent = known.map { words.html("reset_confirm.sent", ["email": $0]) }
+    func view(_ input: CodeForm.Input, _ visit: Visit) async throws -> PageView {
+        let form = CodeForm(input, visit, more: [FormField("new_password", .newPassword)])
+        let sent = form.known.map { words.html("reset_confirm.sent", ["email": $0]) }
         return PageView(
-            form.values(visit, ["email": known ?? "", "next": input.next ?? ""]).with([
+            form.values(visit, words).with([
                 "reset": .string(WantedPage.way("/reset", to: visit.wanted(input.next))),
                 "sent_html": .string(sent ?? words.html("reset_confirm.sent.unknown")),
             ]))
     }
 
     func submit(
-        _ form: SignInForm<ConfirmPasswordResetRequest>, _ input: Input, _ visit: Visit
+        _ form: SignInForm<ConfirmPasswordResetRequest>, _ input: CodeForm.Input, _ visit: Visit
     ) async throws -> Submitted {
         _ = try await ConfirmPasswordReset(identity: parts.identity).perform(
             form.request, visit.call)

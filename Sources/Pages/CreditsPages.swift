@@ -97,20 +97,15 @@ struct PackCards: Sendable {
     }
 }
 
-/// A form of the page of credits. Its address shows the page to whoever opens it.
-protocol CreditsForm: FormPage where Input == Void {
-    var parts: PageParts { get }
-    var words: Words { get }
-}
+/// A form of the page of credits.
+protocol CreditsForm: OverviewForm {}
 
 extension CreditsForm {
     static var about: AboutPage { AboutPage("credits", access: .user) }
+    static var place: String { "/account/credits" }
 
-    func read(_ input: inout InputReader) {}
-
-    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
-        guard visit.attempt != nil else { return PageView(.redirect("/account/credits")) }
-        return PageView(try await CreditsOverview(parts: parts, words: words).values(visit))
+    func overview(_ visit: Visit) async throws -> JSONObject {
+        try await CreditsOverview(parts: parts, words: words).values(visit)
     }
 }
 

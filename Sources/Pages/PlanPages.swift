@@ -75,18 +75,15 @@ struct PlanOverview: Sendable {
     }
 }
 
-/// A button of the plan's page. Its address shows the plan to whoever opens it.
-protocol PlanButton: FormPage where Input == Void {
-    var parts: PageParts { get }
-    var words: Words { get }
-}
+/// A button of the plan's page.
+protocol PlanButton: OverviewForm {}
 
 extension PlanButton {
     static var about: AboutPage { AboutPage("plan", access: .user) }
+    static var place: String { "/account/plan" }
 
-    func view(_ input: Void, _ visit: Visit) async throws -> PageView {
-        guard visit.attempt != nil else { return PageView(.redirect("/account/plan")) }
-        return PageView(try await PlanOverview(parts: parts, words: words).values(visit))
+    func overview(_ visit: Visit) async throws -> JSONObject {
+        try await PlanOverview(parts: parts, words: words).values(visit)
     }
 }
 
