@@ -44,7 +44,7 @@ package struct BillingMails: Sendable {
             content(of: $0, account, plan, next, price: price, nextPrice: nextPrice)
         }
         for content in contents {
-            let id = content.kind == .planScheduled ? id(of: account, wish) : nil
+            let id = content.kind == .planScheduled ? try id(of: account, wish, connection) : nil
             _ = try product.tell(
                 PayersMail(
                     content: content, holder: account.subscription.userID, id: id,
@@ -52,9 +52,17 @@ package struct BillingMails: Sendable {
         }
     }
 
-    private func id(of account: Account, _ wish: String?) -> UUID? {
+    /// A plan that was given up for a move which failed follows again, and is not told of again.
+    /// One that comes back after another was told of in its place is.
+    private func id(
+        of account: Account, _ wish: String?, _ connection: any DatabaseConnection
+    ) throws -> UUID? {
         guard let wish, let next = account.subscription.scheduled else { return nil }
-        return UUID(named: "plan scheduled", wish, next.planID.text, next.startsAt.rfc3339)
+        let replanned = try AccountHistory.timesReplanned(
+            account.subscription.id, of: product.tables, in: connection)
+        return UUID(
+            named: "plan scheduled", wish, next.planID.text, next.startsAt.rfc3339,
+            "\(replanned)")
     }
 
     private func content(
@@ -114,21 +122,26 @@ package struct BillingMails: Sendable {
         }
     }
 
-    /// Stripe tells three days before, and also where a trial was ended at once; who has canceled
-    /// is not charged and hears nothing.
+    /// Stripe tells three days before, again if the end was moved since, and also if a trial was
+    /// ended at once; each end is told of once. Who has canceled is not charged and hears nothing.
     package func trialEnds(
         _ subscription: StripeSubscription, requestID: String?, now: Timestamp
     ) async throws {
-        let id = UUID(named: "trial ends", subscription.id)
+        guard let theirs = subscription.trialEnd else { return }
+        let id = UUID(named: "trial ends", subscription.id, "\(theirs)")
         let catalog = try await catalog.current(in: database)
         let spoken = SpokenPrice(catalog: catalog, items: subscription.items)
         try await send(
             to: subscription.id, id: id, requestID: requestID, now: now
         ) { plan, trial in
-            guard let end = trial.end, now < end, !trial.isCanceled else { return nil }
+            guard let end = trial.end, end == Timestamp(ofStripe: theirs), now < end,
+                !trial.isCanceled
+            else { return nil }
             let next = trial.next(at: end).flatMap { catalog.plan($0) }
-            return .trialEnds(
-                plan, next ?? plan, price: next?.spokenPrice ?? spoken.text(of: plan), at: end)
+            let price =
+                next?.spokenPrice(with: trial.seats.map { $0.pending ?? $0.count })
+                ?? spoken.text(of: plan, seats: trial.seats?.pending)
+            return .trialEnds(plan, next ?? plan, price: price, at: end)
         }
     }
 
@@ -138,6 +151,8 @@ package struct BillingMails: Sendable {
         let isCanceled: Bool
         let isUnpaid: Bool
         let scheduled: ScheduledPlan?
+        /// Of a team.
+        let seats: HeldSeats?
 
         /// The plan that takes the present one's place by then.
         func next(at end: Timestamp) -> UUID? {
@@ -160,7 +175,8 @@ package struct BillingMails: Sendable {
             let trial = Standing(
                 end: linked.status == .trialing ? linked.trialEnd : nil,
                 isCanceled: linked.isCanceled, isUnpaid: linked.status == .unpaid,
-                scheduled: linked.scheduled)
+                scheduled: linked.scheduled,
+                seats: try product.seats(linked.userID, connection))
             guard let plan = try catalog.current(in: connection).plan(planID ?? linked.planID),
                 let content = content(plan, trial)
             else { return nil }

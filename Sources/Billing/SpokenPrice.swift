@@ -14,13 +14,15 @@ package struct SpokenPrice: Sendable {
     }
 
     /// The catalog's own words if they name what Stripe charges, e.g. `$20 / month`.
-    package func text(of plan: Plan) -> String {
+    ///
+    /// - Parameter count: the seats that are charged by then; `nil`: as many as there are.
+    package func text(of plan: Plan, seats count: Int64? = nil) -> String {
         let rule = PlanOfPrice(catalog)
         let item =
             items.first { rule.byItself($0.price)?.plan == plan.id }
             ?? (items.count == 1 ? items.first : nil)
         let seats = items.filter { rule.byItself($0.price)?.seatOf != nil }
-        guard let item, let money = sum(of: [item] + seats) else { return plan.spokenPrice }
+        guard let item, let money = sum(of: item, seats, count) else { return plan.spokenPrice }
         let price = item.price
         if money == plan.price && price.isPaid(each: plan.interval) { return plan.spokenPrice }
         let count = price.intervalCount ?? 1
@@ -29,10 +31,16 @@ package struct SpokenPrice: Sendable {
     }
 
     /// What they cost together; `nil` where one has no fixed price, or another currency.
-    private func sum(of items: [StripeSubscription.Item]) -> Money? {
+    private func sum(
+        of plan: StripeSubscription.Item, _ seats: [StripeSubscription.Item], _ count: Int64?
+    ) -> Money? {
+        var parts = ([plan] + seats).map { ($0.price, $0.quantity ?? 1) }
+        if let count, let seat = seats.first {
+            parts = [(plan.price, plan.quantity ?? 1), (seat.price, count)]
+        }
         var sum: Money?
-        for item in items {
-            guard let part = item.price.money?.times(item.quantity ?? 1) else { return nil }
+        for (price, quantity) in parts {
+            guard let part = price.money?.times(quantity) else { return nil }
             let (amount, overflow) = part.amount.addingReportingOverflow(sum?.amount ?? 0)
             guard !overflow, sum.map({ $0.currency == part.currency }) ?? true else { return nil }
             sum = Money(amount: amount, currency: part.currency)

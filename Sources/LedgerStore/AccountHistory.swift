@@ -59,6 +59,27 @@ package enum AccountHistory {
         ).isEmpty
     }
 
+    /// How often another plan, or another day, took the place of what was to follow by then. That a
+    /// plan which was given up follows again is none of these.
+    ///
+    /// - Parameter subscription: our own id of it.
+    package static func timesReplanned(
+        _ subscription: UUID, of t: ProductTables = .of(.career),
+        in connection: any DatabaseConnection
+    ) throws -> Int64 {
+        let row = try connection.queryOne(
+            """
+            SELECT count(*) FROM \(t.changes) c
+            WHERE c.subscription_id = ? AND c.event = 'plan_scheduled' AND 'plan_scheduled' = (
+                SELECT p.event FROM \(t.changes) p
+                WHERE p.subscription_id = c.subscription_id AND p.id < c.id
+                    AND p.event IN ('plan_scheduled', 'plan_unscheduled')
+                ORDER BY p.id DESC LIMIT 1)
+            """, [.uuid(subscription)])
+        guard var reader = row?.reader else { return 0 }
+        return try reader.integer()
+    }
+
     package static func grants(
         of user: UUID, after key: [SQLValue]?, limit: Int64,
         _ t: ProductTables = .of(.career), in connection: any DatabaseConnection

@@ -47,9 +47,14 @@ def in_order(service):
 def test_a_trial_that_is_moved_lasts_as_long_as_stripe_says(own_service, days):
     user = own_service.new_user()
     buy(own_service, user)
+    told = []
+    if days > 0:
+        own_service.advance(5 * DAY)
+        told = [f"Your trial ends on {user.subscription['trial_end'][:10]}"]
     end = live(own_service)[0].trial_end + days * DAY
     update(own_service, trial_end=end, proration_behavior="none")
     subscription = user.subscription
+    told.append(f"Your trial ends on {subscription['trial_end'][:10]}")
     assert subscription["current_period_end"] == subscription["trial_end"]
     assert calendar.timegm(time.strptime(subscription["trial_end"], "%Y-%m-%dT%H:%M:%SZ")) == end
     assert credits(user) == 50000
@@ -59,6 +64,9 @@ def test_a_trial_that_is_moved_lasts_as_long_as_stripe_says(own_service, days):
     own_service.advance(DAY // 6)
     assert user.subscription["status"] == "active" and credits(user) == 50000
     in_order(own_service)
+    # Each of its ends is mailed of.
+    assert [mail["subject"] for mail in own_service.mail(user.email)
+            if "trial" in mail["subject"]] == told
 
 
 def test_another_product_of_the_same_customer_is_none_of_ours(own_service):

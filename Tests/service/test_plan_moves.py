@@ -198,18 +198,23 @@ def test_it_is_taken_back_by_every_other_move(own_service, how):
 
 def other_schedule(service, user, *keys, **more):
     """Made in Stripe's dashboard: the present month, then one of each price."""
-    client = sdk(service)
-    made = client.v1.subscription_schedules.create(
+    made = sdk(service).v1.subscription_schedules.create(
         {"from_subscription": at_stripe(service, user).id})
-    now = made.phases[0]
-    month = {"interval": "month", "interval_count": 1}
-    client.v1.subscription_schedules.update(made.id, {"phases": [
+    edit_schedule(service, made.id, *keys, **more)
+    return made.id
+
+
+def edit_schedule(service, id, *keys, **more):
+    """In Stripe's dashboard: what is to follow the present month."""
+    schedules = sdk(service).v1.subscription_schedules
+    now = schedules.retrieve(id).phases[0]
+    schedules.update(id, {"phases": [
         {"items": [{"price": item.price, "quantity": 1} for item in now["items"]],
          "start_date": now.start_date, "end_date": now.end_date},
-        *({"items": [{"price": price(service, key), "quantity": 1}], "duration": month}
+        *({"items": [{"price": price(service, key), "quantity": 1}],
+           "duration": {"interval": "year" if "yearly" in key else "month", "interval_count": 1}}
           for key in keys)], **more})
     settle(service)
-    return made.id
 
 
 def test_a_schedule_that_was_made_at_stripe_is_shown_and_not_fought(own_service):
@@ -228,6 +233,13 @@ def test_a_schedule_that_was_made_at_stripe_is_shown_and_not_fought(own_service)
     assert len(theirs.phases) == 2 and at_stripe(service, user).schedule == schedule
     assert act(user, "resume").json["scheduled_plan_id"] is None
     assert at_stripe(service, user).schedule is None
+    # Each edit is mailed of, also the one that brings back what was told before.
+    told = changes(service, user)
+    schedule = other_schedule(service, user, "career_plus_monthly")
+    for key in ("career_plus_yearly", "career_plus_monthly", "career_plus_yearly"):
+        edit_schedule(service, schedule, key)
+    [month, year, again, last] = changes(service, user)[len(told):]
+    assert month == again != year == last and " Plus yearly " in year
 
 
 def test_a_schedule_that_was_released_or_remade_at_stripe_is_followed(own_service):
