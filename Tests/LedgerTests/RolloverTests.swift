@@ -131,6 +131,37 @@ struct RolloverTests {
         #expect(ledger.context(user).period.number == 3 && forfeited(ledger) == [])
     }
 
+    @Test("A period that a discount brings to nothing counts as bought; a trial's does not")
+    func discounted() {
+        var ledger = Self.ledger(free: nil, plus: Self.rollover("300"))
+        let user = ledger.newUser()
+        func isBought() -> Bool {
+            ledger.accounts[user]!.pool(at: ledger.now, grace: ledger.rules.pastDueGrace).isPaid
+        }
+        #expect(!isBought())
+        let spans: [(Int64, Int64)] = [(0, 7), (7, 37), (37, 67)]
+        let periods = spans.enumerated().map { index, days in
+            BillingSnapshot.PaidPeriod(
+                invoiceID: "in_\(index)", planID: TestLedger.plus.id,
+                start: Purchases.day(days.0), end: Purchases.day(days.1), isFirst: index == 0,
+                isTrial: index == 0, money: BillingSnapshot.Money(paid: 0, returned: 0))
+        }
+        for (index, days) in spans.enumerated() {
+            ledger.now = Purchases.day(days.0)
+            ledger.apply(
+                ApplyBilling(
+                    userID: user,
+                    snapshot: BillingSnapshot(
+                        customerID: "cus_1", subscriptionID: "sub_1", planID: TestLedger.plus.id,
+                        status: index == 0 ? .trialing : .active, cancelAtPeriodEnd: false,
+                        canceledAt: nil, endedAt: nil, trialEnd: Purchases.day(7),
+                        periods: Array(periods.prefix(index + 1)), changes: [])))
+            #expect(isBought() == (index > 0))
+        }
+        #expect(ledger.grant(user, "rollover 3").isPaid && forfeited(ledger) == ["3 -300.00"])
+        #expect(ledger.brokenInvariants() == [])
+    }
+
     @Test("What a former pool gets back joins its rollover while that is open and the cap allows")
     func joined() {
         var ledger = Self.ledger(free: Self.rollover("10"))
