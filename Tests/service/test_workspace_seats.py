@@ -213,7 +213,10 @@ def test_fewer_seats_begin_with_the_next_period_also_after_a_trial(own_service):
     assert ask(team, "/preview-upgrade", new_plan_id=PROFESSIONAL).json["total_due"] == "0.00"
     assert seats(team, 4).json["pending_seat_count"] == 4
     member = team.member()
-    service.advance(8 * DAY)
+    service.advance(5 * DAY)
+    assert any("Then Basic begins, and $27.00 / month is charged." in " ".join(mail["text"].split())
+               for mail in service.mail(team.owner.email))
+    service.advance(3 * DAY)
     assert (subscription(team)["status"], counts(team)) == ("active", (4, None, 2))
     paid = sdk(service).v1.invoices.list({"customer": live(service, team).customer}).data
     assert [invoice.amount_paid for invoice in paid] == [2700, 0]
