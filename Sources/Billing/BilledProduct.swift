@@ -16,8 +16,10 @@ package struct BilledProduct: Sendable {
     /// What operators read of a holder as, e.g. `user`.
     package let noun: String
     package let checkouts: CheckoutTable
-    /// The user who alone can use what a holder pays for; `nil` where others can, too.
+    /// The user who alone can cancel what a holder pays for; `nil` for a holder who is gone.
     package let payer: @Sendable (UUID, any DatabaseConnection) throws -> UUID?
+    /// How an operator gives a holder to another user; `nil` for one that cannot be given.
+    package let givingAway: @Sendable (UUID, any DatabaseConnection) throws -> String?
     /// The address that a holder's customer at Stripe has.
     package let address: @Sendable (UUID, any DatabaseConnection) throws -> String?
     /// Mails who pays for a holder, and says whether there is an address of theirs.
@@ -38,6 +40,7 @@ package struct BilledProduct: Sendable {
     package init(
         tables: ProductTables, holderKey: String, noun: String, checkouts: CheckoutTable,
         payer: @escaping @Sendable (UUID, any DatabaseConnection) throws -> UUID?,
+        givingAway: @escaping @Sendable (UUID, any DatabaseConnection) throws -> String?,
         address: @escaping @Sendable (UUID, any DatabaseConnection) throws -> String?,
         tell: @escaping @Sendable (PayersMail, any DatabaseConnection) throws -> Bool,
         lockBuyer: @escaping @Sendable (UUID, any DatabaseConnection, Timestamp) throws -> Void,
@@ -52,6 +55,7 @@ package struct BilledProduct: Sendable {
         self.noun = noun
         self.checkouts = checkouts
         self.payer = payer
+        self.givingAway = givingAway
         self.address = address
         self.tell = tell
         self.lockBuyer = lockBuyer
@@ -66,7 +70,7 @@ package struct BilledProduct: Sendable {
     package static var career: BilledProduct {
         BilledProduct(
             tables: .of(.career), holderKey: "user_id", noun: "user",
-            checkouts: .career, payer: { user, _ in user },
+            checkouts: .career, payer: { user, _ in user }, givingAway: { _, _ in nil },
             address: { try UserRow.find(id: $0, in: $1)?.email },
             tell: { mail, connection in
                 guard let user = try UserRow.find(id: mail.holder, in: connection) else {
@@ -98,13 +102,6 @@ package struct BilledProduct: Sendable {
         _ key: String, in connection: any DatabaseConnection
     ) throws {
         try Checkouts.forgetCustomerKey(key, checkouts, in: connection)
-    }
-
-    /// The row of a holder's payer: a holder's id is a user's in one product only.
-    package func payingUser(
-        _ holder: UUID, in connection: any DatabaseConnection
-    ) throws -> UserRow? {
-        try payer(holder, connection).flatMap { try UserRow.find(id: $0, in: connection) }
     }
 
     /// E.g. `user 0198…`.

@@ -188,7 +188,7 @@ struct ProductReconciliation: Sendable {
             let place = follows == nil ? "here" : "at Stripe"
             found.append(Drift(theirs.id, "is to change its plan otherwise \(place)"))
         }
-        found += try await strangers(account, theirs)
+        found += try await lockedOut(account, theirs)
         if let seats = reading.seats {
             let known = try await database.read { [mirror] in
                 try mirror.product.seats(account.userID, $0)
@@ -226,21 +226,22 @@ struct ProductReconciliation: Sendable {
         return try await found + missingLines(of: account, theirs, reading)
     }
 
-    /// Nobody is to pay for what they can neither use nor cancel.
-    private func strangers(
+    /// Nobody is to pay for what they cannot cancel.
+    private func lockedOut(
         _ account: MirroredAccount, _ theirs: StripeSubscription
     ) async throws -> [Drift] {
-        let payer = try await database.read { [mirror] in
-            try mirror.product.payingUser(account.userID, in: $0)
+        guard !theirs.isEnding else { return [] }
+        let payer = try await database.read { [mirror, issuer] in
+            try LockedOutPayer.find(
+                of: account.userID, mirror.product, accepts: { $0 == issuer }, in: $0)
         }
-        guard let payer, let theirIssuer = payer.issuer, theirIssuer != issuer, !theirs.isEnding
-        else { return [] }
-        return [
-            Drift(
-                theirs.id,
-                "is paid by a user of \(theirIssuer), whose tokens no setting accepts: cancel it "
-                    + "by cuebx users deactivate \(payer.id.text) --cancel now")
-        ]
+        guard let payer else { return [] }
+        let why =
+            switch payer.reason {
+            case .deactivated: "user \(payer.userID.text) is deactivated, who alone could cancel it"
+            case .issuer(let theirs): "its user is of \(theirs), whose tokens no setting accepts"
+            }
+        return [Drift(theirs.id, "goes on being paid, and \(why): \(payer.remedy)")]
     }
 
     /// Credits that were paid for and are not here, or whose money went back and that are.

@@ -11,8 +11,8 @@ extension DeactivateUser {
     package typealias Billings =
         @Sendable () async throws -> (users: CareerBillingService, workspaces: CareerBillingService)
 
-    /// Of both products: what a user buys, and what their personal workspace does, which nobody
-    /// else can use or cancel.
+    /// Of both products: what a user buys, and what their workspaces do, personal and teams, which
+    /// nobody but their owner can cancel.
     ///
     /// - Parameters:
     ///   - users: the Career product's.
@@ -36,11 +36,21 @@ extension DeactivateUser {
                         database: database, ledger: workspaces.0, catalog: catalog, clock: clock),
                     billing: { try await billing().workspaces },
                     of: { user in
-                        try await database.read { connection -> UUID? in
-                            guard try catalog.ifOffered(in: connection) != nil else { return nil }
-                            return try WorkspaceRow.personal(of: user, in: connection)?.id
+                        try await database.read { connection in
+                            guard try catalog.ifOffered(in: connection) != nil else { return [] }
+                            return try Self.holders(ownedBy: user, in: connection)
                         }
                     }),
             ], lock: lock)
+    }
+
+    private static func holders(
+        ownedBy user: UUID, in connection: any DatabaseConnection
+    ) throws -> [Holder] {
+        let personal = try WorkspaceRow.personal(of: user, in: connection).map { Holder($0.id) }
+        let teams = try WorkspaceRow.teams(ownedBy: user, in: connection).map {
+            Holder($0.id, name: "the team \($0.slug)")
+        }
+        return (personal.map { [$0] } ?? []) + teams
     }
 }

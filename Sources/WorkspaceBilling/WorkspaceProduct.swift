@@ -47,10 +47,11 @@ package struct WorkspaceProduct: Sendable {
         BilledProduct(
             tables: .of(.api), holderKey: "workspace_id", noun: "workspace",
             checkouts: .workspaces,
-            payer: { workspace, connection in
-                // A team's other members use what it pays for.
-                try WorkspaceRow.find(workspace, in: connection)
-                    .flatMap { $0.isPersonal ? $0.ownerID : nil }
+            payer: { try WorkspaceRow.find($0, in: $1)?.ownerID },
+            givingAway: { workspace, connection in
+                try WorkspaceRow.find(workspace, in: connection)?.isPersonal == false
+                    ? "give the team to a member with cuebx workspaces transfer \(workspace.text)"
+                    : nil
             },
             address: { try Self.address(of: $0, in: $1) },
             tell: { [mails] mail, connection in

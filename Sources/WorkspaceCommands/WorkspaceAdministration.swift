@@ -2,6 +2,7 @@ import Database
 import FoundationEssentials
 import HTTPEndpoint
 import JSON
+import LedgerStore
 import Users
 import Values
 import WorkspaceAuditLog
@@ -48,6 +49,37 @@ public struct WorkspaceAdministration: Sendable {
         public var kind: String { isPersonal ? "personal" : "team" }
     }
 
+    /// A workspace that was suspended, or whose suspension was lifted.
+    public struct Suspension: Sendable {
+        /// false where it was so before; nothing was changed.
+        public let isNew: Bool
+        /// What it pays for all the same; `nil` for nothing.
+        public let payment: Payment?
+    }
+
+    /// A subscription that goes on until somebody cancels it.
+    public struct Payment: Sendable {
+        public let subscriptionID: String
+        /// Who alone can cancel it.
+        public let ownerID: UUID
+        public let ownerIsActive: Bool
+
+        fileprivate init?(
+            of row: WorkspaceRow, in connection: any DatabaseConnection
+        ) throws {
+            guard
+                let id = try LinkedSubscription.stripeID(
+                    of: row.id, of: .of(.api), in: connection),
+                let known = try LinkedSubscription.find(
+                    stripeID: id, of: .of(.api), in: connection),
+                !known.isCanceled
+            else { return nil }
+            subscriptionID = id
+            ownerID = row.ownerID
+            ownerIsActive = try UserRow.find(id: row.ownerID, in: connection)?.isActive ?? false
+        }
+    }
+
     /// Workspaces that one list shows.
     public static let maximumListed: Int64 = 1000
 
@@ -79,23 +111,26 @@ public struct WorkspaceAdministration: Sendable {
     }
 
     /// - Parameter reason: 1 to 1000 characters; `nil` lifts the suspension.
-    /// - Returns: false where it was so before; nothing was changed.
+    /// - Returns: what has come of it.
     /// - Throws: ``Refusal``.
-    public func setSuspended(_ name: String, reason: String?) async throws -> Bool {
+    public func setSuspended(_ name: String, reason: String?) async throws -> Suspension {
         if let reason, !(1...1000).contains(reason.unicodeScalars.count) {
             throw Refusal(description: "the reason must have 1 to 1000 characters")
         }
         let now = parts.clock.now()
         return try await parts.database.write { connection in
             let row = try Self.find(name, locked: true, in: connection)
-            guard (row.suspendedAt == nil) == (reason != nil) else { return false }
+            let payment = try Payment(of: row, in: connection)
+            guard (row.suspendedAt == nil) == (reason != nil) else {
+                return Suspension(isNew: false, payment: payment)
+            }
             try row.setSuspended(reason, in: connection, now: now)
             try AuditLine(
                 workspaceID: row.id, at: now, actor: AuditLine.byOperator,
                 act: reason == nil ? .unsuspended : .suspended, target: row.id.text,
                 before: nil, after: reason.map { ["reason": .string($0)] }, requestID: nil
             ).insert(in: connection)
-            return true
+            return Suspension(isNew: true, payment: payment)
         }
     }
 

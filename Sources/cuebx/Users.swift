@@ -96,9 +96,10 @@ struct Users: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "deactivate", abstract: "Lock a user out: no sign-in, no metering.",
             discussion: """
-                Who is locked out cannot cancel what they pay for. With a running paid \
-                subscription say what becomes of it: --cancel now, --cancel period-end or \
-                --keep-billing.
+                Who is locked out cannot cancel what they pay for, and nobody else can what a \
+                team of theirs pays for. With a running paid subscription say what becomes of it: \
+                --cancel now, --cancel period-end or --keep-billing. A team that is to go on is \
+                given to a member first, with cuebx workspaces transfer.
 
                 Examples:
                   cuebx users deactivate ada@example.com
@@ -139,10 +140,12 @@ struct Users: AsyncParsableCommand {
                                 "done": .array(done.map { .string($0) }),
                             ], done + ["deactivated \(found.id.text)"]))
                 } catch let undecided as DeactivateUser.Undecided {
-                    let paid = undecided.subscriptionIDs.joined(separator: " and ")
+                    let paid = undecided.subscriptions.joined(separator: " and ")
+                    let give = "; cuebx workspaces transfer gives a team to a member first"
                     throw FriendlyError(
                         "the user pays for \(paid): say --cancel now, --cancel period-end or "
-                            + "--keep-billing; nothing was done")
+                            + "--keep-billing\(undecided.canBeGivenAway ? give : ""); "
+                            + "nothing was done")
                 }
             }
         }

@@ -82,6 +82,8 @@ struct WorkspacesCommand: AsyncParsableCommand {
             commandName: "suspend",
             abstract: "Refuse whatever adds to a workspace; reading and lessening go on.",
             discussion: """
+                What it pays for goes on, and is told; its owner can cancel it.
+
                 Examples:
                   cuebx workspaces suspend "$WORKSPACE_ID" --reason "Invoices are open"
                 """)
@@ -96,12 +98,24 @@ struct WorkspacesCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await withWorkspaces { workspaces, _ in
-                let isNew = try await workspaces.setSuspended(workspace, reason: reason)
+                let done = try await workspaces.setSuspended(workspace, reason: reason)
+                let told =
+                    done.isNew ? "suspended \(workspace)" : "\(workspace) is suspended already"
                 answer.tell(
                     Answer(
-                        ["workspace": .string(workspace), "was_done_before": .bool(!isNew)],
-                        [isNew ? "suspended \(workspace)" : "\(workspace) is suspended already"]))
+                        [
+                            "workspace": .string(workspace), "was_done_before": .bool(!done.isNew),
+                            "pays_for": done.payment.map { .string($0.subscriptionID) } ?? .null,
+                        ], [told] + (done.payment.map { [Self.words($0)] } ?? [])))
             }
+        }
+
+        private static func words(_ payment: WorkspaceAdministration.Payment) -> String {
+            "it goes on paying for \(payment.subscriptionID): "
+                + (payment.ownerIsActive
+                    ? "its owner can cancel that still"
+                    : "its owner, who alone could cancel that, is deactivated; cuebx users "
+                        + "deactivate \(payment.ownerID.text) --cancel now does")
         }
     }
 
@@ -120,7 +134,7 @@ struct WorkspacesCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await withWorkspaces { workspaces, _ in
-                let isNew = try await workspaces.setSuspended(workspace, reason: nil)
+                let isNew = try await workspaces.setSuspended(workspace, reason: nil).isNew
                 answer.tell(
                     Answer(
                         ["workspace": .string(workspace), "was_done_before": .bool(!isNew)],

@@ -215,7 +215,7 @@ struct TakeSubscriptionTests {
         try await withTeam(members: 0, seats: 1) { database, team, _ in
             let administration = WorkspaceAdministration(
                 WorkspaceSamples.parts(of: database))
-            #expect(try await administration.setSuspended("acme", reason: "abuse"))
+            #expect(try await administration.setSuspended("acme", reason: "abuse").isNew)
             let steps: [(WorkspaceSubscription.Standing, Int64)] = [(.none, 0), (.live, 2)]
             for (standing, seats) in steps {
                 let row = try await take(standing, seats, of: team.id, in: database)

@@ -108,7 +108,8 @@ struct TeamRequests: Sendable {
             }
         case .suspend(let isOn):
             let hasChanged = try await administration.setSuspended(
-                team.text, reason: isOn ? "abuse" : nil)
+                team.text, reason: isOn ? "abuse" : nil
+            ).isNew
             if !hasChanged { return TeamAnswer(code: "unchanged") }
         case .give(let person):
             do {

@@ -8,7 +8,7 @@ from teams import Team
 from test_payments import buy, checkout, knob, press, sdk, settle
 from test_payments_events import notices
 from test_stripe_states import World, at_a_price_of_no_plan
-from test_workspace_billing import Personal, bought, checkout as workspace_checkout
+from test_workspace_billing import Personal, bought, checkout as workspace_checkout, reconciled
 
 
 def deactivate(service, user, *how):
@@ -179,18 +179,90 @@ def test_who_is_locked_out_is_asked_of_what_their_personal_workspace_pays_for_to
 
 
 @pytest.mark.parametrize("payment", [("--cancel", "period-end"), ("--keep-billing",)])
-def test_a_personal_workspace_ends_as_it_is_said_and_a_team_goes_on(own_service, payment):
+def test_workspaces_end_with_their_owner_as_it_is_said(own_service, payment):
     service, owner = own_service, own_service.sign_up()
     own, team = Personal(service, owner), Team(service, seats=0, owner=owner)
     bought(service, own, seats=1)
     bought(service, team)
     done = deactivate(service, owner, *payment)
     assert done.returncode == 0, done
+    is_over = payment[0] == "--cancel"
     ends = {item.metadata.to_dict()["workspace_id"]: item.cancel_at_period_end for item in live(service)}
-    assert ends == {own.id: payment[0] == "--cancel", team.id: False}
+    assert ends == {own.id: is_over, team.id: is_over}
     service.advance(40 * DAY)
-    # The members of a team use what it pays for.
-    assert f"paid by workspace {team.id}" not in " ".join(notices(service).split())
+    told = " ".join(notices(service).split())
+    for id in (own.id, team.id):
+        assert (f"paid by workspace {id}, and user {owner.id} is deactivated" in told) != is_over, told
+    assert (f"cuebx workspaces transfer {team.id}, or cancel it with" in told) != is_over, told
+    assert f"cuebx workspaces transfer {own.id}" not in told
+
+
+def test_who_owns_a_team_that_pays_is_locked_out_only_once_it_is_said_what_becomes_of_it(own_service):
+    """Nobody but the owner can cancel, however many members use it."""
+    service = own_service
+    team = Team(service, seats=0)
+    bought(service, team)
+    admin, owner = team.member("admin"), team.owner
+    [paid] = [item.id for item in live(service)]
+    # Who owns nothing that pays is locked out without a question.
+    assert deactivate(service, team.member()).returncode == 0
+    refused = deactivate(service, owner)
+    assert refused.returncode == 1 and f"{paid} of the team {team.made['slug']}" in refused.stderr, refused
+    assert "workspaces transfer" in refused.stderr and "--cancel" in refused.stderr, refused
+    assert owner.get("/auth/me").status == 200 and live(service)[0].id == paid
+    assert deactivate(service, owner, "--keep-billing").returncode == 0
+    found = reconciled(service)
+    assert found.returncode == 1 and f"workspace {team.id}: {paid} goes on being paid" in found.stdout, found
+    assert f"user {owner.id} is deactivated" in found.stdout, found
+    # Somebody can cancel it again.
+    assert service.command("workspaces", "transfer", team.id, admin.email).returncode == 0
+    assert reconciled(service).returncode == 0
+    refused = deactivate(service, admin)
+    assert refused.returncode == 1 and paid in refused.stderr, refused
+    done = deactivate(service, admin, "--cancel", "now")
+    assert done.returncode == 0 and f"canceled {paid}" in done.stdout, done
+    assert live(service) == [] and reconciled(service).returncode == 0
+
+
+def test_a_team_whose_owners_identity_provider_is_gone_is_told_of(own_service):
+    service, user = own_service, own_service.new_user()
+    team = Team(service, seats=0, owner=user)
+    bought(service, team)
+    without = {name: "" for name in PROVIDER.settings(service.folder)}
+    told = service.command("stripe", "reconcile", STRIPE_API_BASE=service.sandbox, **without)
+    assert told.returncode == 1 and f"workspace {team.id}: " in told.stdout, told
+    assert PROVIDER.issuer in told.stdout and f"workspaces transfer {team.id}" in told.stdout, told
+
+
+def test_nobody_pays_on_the_page_of_a_team_whose_owner_is_locked_out(own_service):
+    service = own_service
+    team = Team(service, seats=0)
+    page = workspace_checkout(team).json
+    done = deactivate(service, team.owner)
+    assert done.returncode == 0 and page["session_id"] in done.stdout, done
+    assert press(page["checkout_url"], "pay")[0] == 410
+    assert live(service) == []
+
+
+def test_who_suspends_a_workspace_is_told_what_it_goes_on_paying_for(own_service):
+    service = own_service
+    team, other = Team(service, seats=0), Team(service, seats=0, name="Other")
+    bought(service, team)
+    [paid] = [item.id for item in live(service)]
+
+    def suspend(space):
+        done = service.command("workspaces", "suspend", space.id, "--reason", "a test")
+        assert done.returncode == 0, done
+        return done.stdout
+
+    assert "goes on paying" not in suspend(other)
+    told = suspend(team)
+    assert f"goes on paying for {paid}: its owner can cancel" in told, told
+    assert deactivate(service, team.owner, "--keep-billing").returncode == 0
+    told = suspend(team)
+    assert f"users deactivate {team.owner.id} --cancel now" in told, told
+    assert deactivate(service, team.owner, "--cancel", "period-end").returncode == 0
+    assert "goes on paying" not in suspend(team)
 
 
 def test_who_is_locked_out_can_no_longer_pay_on_their_workspaces_page(own_service):
