@@ -132,11 +132,15 @@ package struct Checkouts: Sendable {
     }
 
     /// - Returns: false where a later attempt has begun meanwhile; the page is then not kept.
+    /// - Throws: ``Problem`` 401 or 404 where the holder is gone, or is about to be: whoever
+    ///   deletes them has looked for pages that are open.
     package func opened(
-        _ sessionID: String, url: String, user: UUID, attempt: Attempt, expiresAt: Timestamp
+        _ sessionID: String, url: String, user: UUID, attempt: Attempt, expiresAt: Timestamp,
+        at now: Timestamp
     ) async throws -> Bool {
-        try await database.write { [table] connection in
-            try connection.execute(
+        try await database.write { [product, table] connection in
+            try product.lockBuyer(user, connection, now)
+            return try connection.execute(
                 """
                 UPDATE \(table.name) SET session_id = ?, url = ?, expires_at = ?
                 WHERE \(table.holder) = ? AND attempt = ?

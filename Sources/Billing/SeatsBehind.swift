@@ -21,6 +21,8 @@ extension StripeMirror {
     /// Stripe does not take so is released: nobody is to lose at the turn what was paid for.
     func bring(_ behind: SeatsBehind, of subscription: StripeSubscription) async throws {
         let schedule = behind.schedule
+        // Whoever has asked for something else meanwhile keeps what they asked for.
+        guard try await reader.schedule(schedule.id)?.wish == schedule.wish else { return }
         guard var current = schedule.currentPhase else {
             return try await releaseOutdated(schedule.id)
         }

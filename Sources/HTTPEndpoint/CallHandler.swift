@@ -41,16 +41,20 @@ public struct CallHandler: Sendable {
             }
             throw problem
         } catch {
-            if isFailure(error), let caller = call.caller { try await confirmStillThere(caller) }
+            if isFailure(error), let caller = call.caller {
+                try await confirmStillThere(caller, call, endpoint.about.access)
+            }
             throw error
         }
     }
 
-    /// What fails for a caller who was erased or locked out meanwhile is no failure: they are told
-    /// so, as on their next request.
-    private func confirmStillThere(_ caller: Caller) async throws {
+    /// What fails for a caller who was erased or locked out meanwhile, or on what was deleted, is
+    /// no failure: they are told so, as on their next request.
+    private func confirmStillThere(
+        _ caller: Caller, _ call: Call, _ access: Access
+    ) async throws {
         do {
-            try await gatekeeper.confirmActive(caller)
+            try await gatekeeper.confirmStillThere(caller, call, access)
         } catch let problem as Problem {
             throw problem
         } catch {

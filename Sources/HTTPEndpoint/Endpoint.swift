@@ -171,15 +171,6 @@ public struct Caller: Sendable, Equatable {
     }
 }
 
-/// Judges who may call what.
-public protocol Gatekeeper: Sendable {
-    /// Checks keys and tokens, and, unless the action decides on it, that the user is active.
-    /// - Throws: ``Problem`` 401 or 403.
-    func admit(_ call: inout Call, to access: Access) async throws
-    /// Checks that the user is active.
-    func confirmActive(_ caller: Caller) async throws
-}
-
 /// An action at its address, its types erased.
 public final class Endpoint: Sendable {
     public let method: HTTPRequest.Method

@@ -91,10 +91,14 @@ package struct PackPurchases: Sendable {
     }
 
     /// Keeps the page, so that asking again leads to it.
+    ///
+    /// - Throws: ``Problem`` 401 or 404 where the holder is gone, or is about to be: whoever
+    ///   deletes them has looked for pages that are open.
     package func opened(
-        _ id: UUID, _ page: Page, expiresAt: Timestamp
+        _ id: UUID, of holder: UUID, _ page: Page, expiresAt: Timestamp, at now: Timestamp
     ) async throws {
-        _ = try await database.write { [table] connection in
+        _ = try await database.write { [product, table] connection in
+            try product.lockBuyer(holder, connection, now)
             try connection.execute(
                 """
                 UPDATE \(table.name) SET session_id = ?, url = ?, expires_at = ? WHERE id = ?

@@ -64,8 +64,10 @@ public struct CareerServices: Sendable {
     var calls: CallHandler {
         CallHandler(
             gatekeeper: WorkspaceGatekeeper(
-                after: identity.gatekeeper, database: core.database), observer: metrics.requests,
-            logger: core.logger,
+                after: identity.gatekeeper, database: core.database,
+                isGoing: { [clock = core.clock] in
+                    try WorkspaceDeletions.isUnderWay(of: $0, in: $1, now: clock.now())
+                }), observer: metrics.requests, logger: core.logger,
             translate: problem(for:))
     }
 

@@ -107,9 +107,12 @@ extension CareerBillingService {
                 metadata: purchase.metadata(of: product)),
             "pack-\(purchase.id.text)-\(UUID().text)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
-        try await purchases.opened(
-            purchase.id, PackPurchases.Page(sessionID: session.id, url: url),
-            expiresAt: Timestamp(ofStripe: session.expiresAt))
+        try await orExpire(session.id) {
+            try await purchases.opened(
+                purchase.id, of: purchase.userID,
+                PackPurchases.Page(sessionID: session.id, url: url),
+                expiresAt: Timestamp(ofStripe: session.expiresAt), at: clock.now())
+        }
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
     }
 }

@@ -121,15 +121,29 @@ extension CareerBillingService {
                 metadata: [product.holderKey: holder.text]),
             "checkout-\(holder.text)-\(UUID().text)")
         guard let url = session.url else { throw Problem.paymentProviderUnavailable }
-        var isTheirs = try await checkouts.opened(
-            session.id, url: url, user: holder, attempt: attempt,
-            expiresAt: Timestamp(ofStripe: session.expiresAt))
+        var isTheirs = try await orExpire(session.id) {
+            try await checkouts.opened(
+                session.id, url: url, user: holder, attempt: attempt,
+                expiresAt: Timestamp(ofStripe: session.expiresAt), at: clock.now())
+        }
         if isTheirs { isTheirs = try await sale.holds(trialDays) }
         guard isTheirs else {
             try await expire(session.id)
             throw Problem.checkoutSuperseded
         }
         return CareerCheckoutResponse(checkoutURL: url, sessionID: session.id)
+    }
+
+    /// Keeps a page, or has Stripe end it where that fails: nobody knows of it then.
+    func orExpire<Value: Sendable>(
+        _ sessionID: String, _ keep: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await keep()
+        } catch {
+            _ = try await expire(sessionID)
+            throw error
+        }
     }
 
     /// Ends pages of plans that Stripe has open for the holder and nobody was given: the answer was

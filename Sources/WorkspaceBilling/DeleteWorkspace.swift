@@ -1,5 +1,6 @@
 import APIKeys
 import Billing
+import Database
 import FoundationEssentials
 import HTTPEndpoint
 import Workspaces
@@ -25,19 +26,43 @@ package struct DeleteWorkspace: Action {
         try await parts.workspaces.look(at: id, by: call) { membership, _ in
             if membership.workspace.isPersonal { throw Problem.personalWorkspace }
         }
-        try await parts.workspaces.decide(Self.self, on: id, by: call) { decision in
+        let before = try await parts.workspaces.decide(Self.self, on: id, by: call) { decision in
             try WorkspaceDeletions.begin(of: id, in: decision.connection, now: decision.now)
+            return Before(
+                isFrozen: decision.workspace.frozenAt != nil,
+                enabled: try MemberRow.enabledIDs(of: id, in: decision.connection))
         }
         do {
             try await end(id, ending, call)
         } catch {
-            // The team stays: what becomes of it is told again.
-            try await parts.billing.database.write { connection in
-                try WorkspaceDeletions.end(of: id, in: connection)
-            }
+            try await stay(id, before, call)
             throw error
         }
         return .noContent
+    }
+
+    /// The team as the deletion found it.
+    private struct Before: Sendable {
+        let isFrozen: Bool
+        let enabled: Set<UUID>
+    }
+
+    /// The team stays: what becomes of it is told again. It may be frozen by now, since its
+    /// subscription has ended first: nobody was told of that.
+    private func stay(_ id: UUID, _ before: Before, _ call: Call) async throws {
+        let (mails, clock) = (parts.workspaces.mails, parts.billing.clock)
+        let losses = SeatLosses(broker: parts.billing.erased.broker, mails: mails)
+        try await parts.billing.database.write { connection in
+            try WorkspaceDeletions.end(of: id, in: connection)
+            guard !before.isFrozen, let row = try WorkspaceRow.findLocked(id, in: connection),
+                row.frozenAt != nil
+            else { return }
+            let now = clock.now()
+            try mails.subscription(.frozen, row, call.id, in: connection, now: now)
+            try losses.announce(
+                Array(before.enabled.subtracting([row.ownerID])), row, call.id,
+                in: connection, now: now)
+        }
     }
 
     private func end(_ id: UUID, _ ending: EndWorkspaceBilling, _ call: Call) async throws {

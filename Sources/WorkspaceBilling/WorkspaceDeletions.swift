@@ -4,10 +4,10 @@ import Values
 
 /// Deletions of workspaces that are under way: the table `workspace_deletions`. What a workspace
 /// pays for ends at Stripe first, and its events may be worked off before the workspace goes: of
-/// what they do to it nobody is told.
-enum WorkspaceDeletions {
+/// what they do to it nobody is told, and nobody begins to buy for it.
+package enum WorkspaceDeletions {
     /// How long events keep quiet for one whose process died, in seconds.
-    static let patience: Int64 = 600
+    package static let patience: Int64 = 600
 
     static func begin(
         of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp
@@ -24,7 +24,7 @@ enum WorkspaceDeletions {
             "DELETE FROM workspace_deletions WHERE workspace_id = ?", [.uuid(workspace)])
     }
 
-    static func isUnderWay(
+    package static func isUnderWay(
         of workspace: UUID, in connection: any DatabaseConnection, now: Timestamp
     ) throws -> Bool {
         try connection.queryOne(

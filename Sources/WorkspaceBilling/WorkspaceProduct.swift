@@ -70,7 +70,9 @@ package struct WorkspaceProduct: Sendable {
                 }
                 // The owner first, as by who creates a team.
                 try UserRow.lockBuyer(row.ownerID, in: connection, now: now)
-                guard try WorkspaceRow.findLocked(workspace, in: connection) != nil else {
+                guard try WorkspaceRow.findLocked(workspace, in: connection) != nil,
+                    try !WorkspaceDeletions.isUnderWay(of: workspace, in: connection, now: now)
+                else {
                     throw Problem.workspaceNotFound
                 }
             },

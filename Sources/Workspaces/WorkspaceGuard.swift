@@ -121,19 +121,24 @@ package struct Membership: Sendable {
 package struct WorkspaceGatekeeper: Gatekeeper {
     private let people: any Gatekeeper
     private let database: any Database
+    private let isGoing: @Sendable (UUID, any DatabaseConnection) throws -> Bool
 
-    package init(after people: any Gatekeeper, database: any Database) {
+    /// - Parameter isGoing: whether a workspace is being deleted.
+    package init(
+        after people: any Gatekeeper, database: any Database,
+        isGoing: @escaping @Sendable (UUID, any DatabaseConnection) throws -> Bool
+    ) {
         self.people = people
         self.database = database
+        self.isGoing = isGoing
     }
 
     package func admit(_ call: inout Call, to access: Access) async throws {
         try await people.admit(&call, to: access)
         guard let needed = access.resource as? WorkspaceGuard else { return }
         let user = try call.user().userID
-        let id = call.path[WorkspaceGuard.parameter].flatMap { UUID(text: $0) }
         // What is no id names no workspace.
-        guard let id else { throw Problem.workspaceNotFound }
+        guard let id = Self.workspace(of: call) else { throw Problem.workspaceNotFound }
         let membership = try await database.read {
             try Membership.find(of: user, in: id, locked: false, $0)
         }
@@ -142,5 +147,23 @@ package struct WorkspaceGatekeeper: Gatekeeper {
 
     package func confirmActive(_ caller: Caller) async throws {
         try await people.confirmActive(caller)
+    }
+
+    /// What fails on a workspace that is being deleted, or of which the caller is no member by now,
+    /// is answered as if it were gone.
+    package func confirmStillThere(
+        _ caller: Caller, _ call: Call, _ access: Access
+    ) async throws {
+        try await people.confirmStillThere(caller, call, access)
+        guard access.resource is WorkspaceGuard, let id = Self.workspace(of: call) else { return }
+        let isThere = try await database.read { [isGoing] connection in
+            try Membership.find(of: caller.userID, in: id, locked: false, connection) != nil
+                && !isGoing(id, connection)
+        }
+        guard isThere else { throw Problem.workspaceNotFound }
+    }
+
+    private static func workspace(of call: Call) -> UUID? {
+        call.path[WorkspaceGuard.parameter].flatMap { UUID(text: $0) }
     }
 }

@@ -3,6 +3,8 @@ tests named `fault_` are what an earlier service of this kind got wrong."""
 
 import itertools
 import json
+import threading
+import time
 import uuid
 
 import pytest
@@ -591,6 +593,69 @@ def test_a_team_is_not_deleted_while_stripe_is_away(own_service):
     assert state(team) == ("active", 3, 1)
     assert team.delete().status == 204
     assert sdk(service).v1.subscriptions.retrieve(theirs.id).status == "canceled"
+
+
+def test_members_are_told_of_a_freeze_by_a_deletion_that_fails_after_it(own_service):
+    service = own_service
+    team = unpaid_team(service)
+    bought(service, team)
+    member = team.member()
+    before = len(service.mail(member.email))
+    theirs = live(service, team)
+    # The subscription is canceled, and the customer cannot be deleted: of the freeze members are
+    # told once, whether its event comes before or after that.
+    knob(service, "/_test/faults", {
+        "method": "DELETE", "path_prefix": "/v1/customers/", "kind": "status", "status": 500,
+        "times": 10})
+    assert team.delete().status in (502, 503)
+    settle(service)
+    assert sdk(service).v1.subscriptions.retrieve(theirs.id).status == "canceled"
+    assert state(team) == ("frozen", 0, 1)
+    assert [mail["subject"] for mail in service.mail(team.owner.email)].count("Acme is frozen") == 1
+    assert len(service.mail(member.email)) == before + 1
+    assert service.rows("SELECT count(*) FROM workspace_deletions WHERE workspace_id = ?",
+                        uuid.UUID(team.id)) == [(0,)]
+
+
+def test_what_fails_on_a_team_that_is_being_deleted_is_answered_as_if_it_were_gone(own_service):
+    service = own_service
+    team, other = unpaid_team(service), unpaid_team(service)
+    bought(service, team)
+    # As if the deletion stood between its note and the end.
+    for space in (team, other):
+        service.write("INSERT INTO workspace_deletions (workspace_id, began_at) VALUES (?, ?)",
+                      uuid.UUID(space.id), service.now * 1_000_000)
+    assert checkout(other).code == "workspace_not_found"
+    assert sdk(service).v1.checkout.sessions.list({"status": "open"}).data == []
+    requests = [
+        ("POST", "/preview-upgrade", {"new_plan_id": PROFESSIONAL}),
+        ("POST", "/upgrade", {"new_plan_id": PROFESSIONAL}),
+        ("POST", "/preview-seats", {"seat_count": 4}), ("PATCH", "/seats", {"seat_count": 2}),
+        ("POST", "/portal", {}), ("POST", "/cancel", {}), ("POST", "/resume", {})]
+    knob(service, "/_test/faults", {
+        "kind": "status", "status": 500, "path_prefix": "/v1/", "times": 500, "should_retry": False})
+    for method, verb, body in requests:
+        answer = service.call(method, at(team, verb), body, headers=team.owner.auth)
+        assert (answer.status, answer.code) == (404, "workspace_not_found"), (verb, answer)
+    # If it is none that is being deleted, what failed is told.
+    service.write("DELETE FROM workspace_deletions")
+    for method, verb, body in requests:
+        answer = service.call(method, at(team, verb), body, headers=team.owner.auth)
+        assert answer.status in (502, 503), (verb, answer)
+
+
+def test_a_checkout_that_meets_the_deletion_of_its_team_leaves_no_page_open(module_service):
+    service = module_service
+    for number in range(8):
+        team, answers = unpaid_team(service), []
+        thread = threading.Thread(target=lambda: answers.append(checkout(team)))
+        thread.start()
+        time.sleep(number * 0.006)
+        assert team.delete().status == 204
+        thread.join()
+        assert answers[0].status < 500, answers
+        open_pages = sdk(service).v1.checkout.sessions.list({"status": "open", "limit": 100}).data
+        assert [page.id for page in open_pages if page.client_reference_id == team.id] == []
 
 
 def test_the_portal_of_workspaces_lets_nobody_cancel_or_change_what_is_bought(service):
