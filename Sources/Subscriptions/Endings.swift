@@ -15,8 +15,12 @@ extension CareerBillingService {
         do {
             return try await withoutSchedule(theirs, change)
         } catch let error as StripeError where error.isRefusal {
-            if try await liveSubscription(of: user, requestID: requestID) == nil { return nil }
-            throw error
+            guard let now = try await liveSubscription(of: user, requestID: requestID) else {
+                return nil
+            }
+            // Another process, or somebody at Stripe, has attached a schedule meanwhile.
+            guard theirs.scheduleID == nil, now.scheduleID != nil else { throw error }
+            return try await withoutSchedule(now, change)
         }
     }
 

@@ -376,6 +376,24 @@ def test_a_schedule_that_somebody_else_has_released_keeps_nobody_from_moving(wor
     assert follows(user) == (None, None)
 
 
+def test_a_schedule_that_is_attached_while_a_plan_is_canceled_goes_with_it(world):
+    """As by a lower plan that is asked for in another process at the same time."""
+    service = world.service
+    user = world.paid()
+
+    def meanwhile(method, path, form):
+        if method == "POST" and re.fullmatch(SUBSCRIPTION, path):
+            world.proxy.before.remove(meanwhile)
+            other_schedule(service, user, "career_plus_monthly")
+        return None
+    world.proxy.before.append(meanwhile)
+    assert ACTIONS["cancel"](user).status == 200
+    assert meanwhile not in world.proxy.before
+    theirs = at_stripe(service, user)
+    assert theirs.schedule is None and theirs.cancel_at_period_end is True
+    assert follows(user) == (None, None)
+
+
 @pytest.mark.parametrize("step", ["create", "phases"])
 def test_a_downgrade_that_fails_changes_nothing_and_may_be_asked_for_again(world, step):
     service = world.service
