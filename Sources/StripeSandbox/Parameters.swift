@@ -94,8 +94,8 @@ extension Parameters {
     /// Names that take a value of their own beside what stands below them: a time or its bounds.
     private static let isValueToo: Set = ["created", "billing_cycle_anchor"]
 
-    /// Refuses what an endpoint does not know. A name that ends in `*` stands for all below it. What
-    /// something stands below takes the empty value alone, which unsets all.
+    /// Refuses what an endpoint does not know. A name that ends in `*` stands for all below it.
+    /// What something stands below takes the empty value alone, which unsets all.
     func check(allowed: [String]) throws {
         for entry in entries {
             let pattern = entry.pattern
